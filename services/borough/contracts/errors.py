@@ -1,0 +1,241 @@
+"""The error tree, drawn, then defined. An error knows its code, its HTTP status and its headline.
+
+    BoroughError
+      + Refused                    the caller must change something; repeating does not help
+        - Malformed           400  the bytes are not a message
+        - KeyMissing          400  an order without an Idempotency-Key
+        - Unauthenticated     401  no API key, or one that names nobody
+        - PaymentDeclined     402
+        - NotFound            404  also: another customer's order
+          . ProfileUnknown
+          . NotHosted              this part does not host what was asked of it
+        - WrongMethod         405
+        - Conflict            409
+          . OutOfStock
+          . ProfileMissing         an order of a customer without a profile
+          . Released               a reserve that comes after its release: the tombstone speaks
+          . CommitAfterRelease     \\  these two mean that a settlement broke its one verdict:
+          . ReleaseAfterCommit     /  they are counted, and an auditor will ask
+        - TooLarge            413
+        - WrongMediaType      415
+        - Invalid             422  a message whose values break a rule; `fields` says which
+          . UnknownSku
+          . KeyReused              the Idempotency-Key stands for another request
+        - RateLimited         429  `retry_after` seconds
+      + Failed                     nothing is wrong with the request
+        - Internal            500  a defect; the detail stays in the log
+        - Unavailable         503  a peer does not answer, or is known not to; `retry_after` seconds
+          . Abandoned              the order could not be finished in time and was undone
+          . DeliveryFailed         a notification could not be handled; it will be sent again
+        - DeadlineExceeded    504  the outcome is unknown
+
+Over HTTP an error is a problem document (RFC 9457, `application/problem+json`), and the caller
+raises the same class again: business code cannot tell which transport it had.
+"""
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """One value that breaks a rule: where it stands and what is wrong with it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem document. `code` is stable and for machines, `detail` is for people."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    fields: tuple[FieldProblem, ...] = ()
+    retry_after: int | None = None
+    order_id: str | None = None
+    trace_id: str | None = None
+
+
+class BoroughError(Exception):
+    """The root. Its message is one sentence that names the thing, fit for the caller to read."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+    _by_code: ClassVar[dict[str, type["BoroughError"]]] = {}
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        fields: tuple[FieldProblem, ...] = (),
+        retry_after: int | None = None,
+        order_id: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.fields = fields
+        self.retry_after = retry_after
+        self.order_id = order_id
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "code" in vars(cls):
+            BoroughError._by_code[cls.code] = cls
+
+    def problem(self, *, trace_id: str | None = None) -> Problem:
+        """This error as the document that travels."""
+        return Problem(
+            type=f"urn:borough:problem:{self.code}",
+            title=self.title,
+            status=self.status,
+            detail=self.detail,
+            code=self.code,
+            fields=self.fields,
+            retry_after=self.retry_after,
+            order_id=self.order_id,
+            trace_id=trace_id,
+        )
+
+    @staticmethod
+    def from_problem(problem: Problem) -> "BoroughError":
+        """The error a document stands for.
+
+        A code this version does not know becomes the general error of its status, so that an
+        older part understands a newer one.
+        """
+        kind = BoroughError._by_code.get(problem.code) or _by_status(problem.status)
+        return kind(
+            problem.detail,
+            fields=problem.fields,
+            retry_after=problem.retry_after,
+            order_id=problem.order_id,
+        )
+
+
+def _by_status(status: int) -> type[BoroughError]:
+    general = (
+        Malformed, Unauthenticated, PaymentDeclined, NotFound, WrongMethod, Conflict, TooLarge,
+        WrongMediaType, Invalid, RateLimited, Unavailable, DeadlineExceeded,
+    )  # fmt: skip  # one glance, not twelve lines
+    for kind in general:
+        if kind.status == status:
+            return kind
+    return Invalid if 400 <= status < 500 else Internal  # noqa: PLR2004  # the classes of HTTP
+
+
+class Refused(BoroughError):
+    """The caller must change something; repeating the same does not help."""
+
+
+class Malformed(Refused):
+    code, status, title = "malformed", 400, "Malformed request"
+
+
+class KeyMissing(Malformed):
+    code, title = "idempotency-key-missing", "Idempotency-Key missing"
+
+
+class Unauthenticated(Refused):
+    code, status, title = "unauthenticated", 401, "Unknown API key"
+
+
+class PaymentDeclined(Refused):
+    code, status, title = "payment-declined", 402, "Payment declined"
+
+
+class NotFound(Refused):
+    code, status, title = "not-found", 404, "Not found"
+
+
+class ProfileUnknown(NotFound):
+    code, title = "profile-unknown", "No such profile"
+
+
+class NotHosted(NotFound):
+    code, title = "not-hosted", "Not hosted here"
+
+
+class WrongMethod(Refused):
+    code, status, title = "method-not-allowed", 405, "Method not allowed"
+
+
+class Conflict(Refused):
+    code, status, title = "conflict", 409, "Conflict"
+
+
+class OutOfStock(Conflict):
+    code, title = "out-of-stock", "Out of stock"
+
+
+class ProfileMissing(Conflict):
+    code, title = "profile-missing", "Profile missing"
+
+
+class Released(Conflict):
+    code, title = "released", "Reservation released"
+
+
+class CommitAfterRelease(Conflict):
+    code, title = "commit-after-release", "Commit after release"
+
+
+class ReleaseAfterCommit(Conflict):
+    code, title = "release-after-commit", "Release after commit"
+
+
+class TooLarge(Refused):
+    code, status, title = "too-large", 413, "Body too large"
+
+
+class WrongMediaType(Refused):
+    code, status, title = "wrong-media-type", 415, "Wrong media type"
+
+
+class Invalid(Refused):
+    code, status, title = "invalid", 422, "Invalid message"
+
+
+class UnknownSku(Invalid):
+    code, title = "unknown-sku", "Unknown article"
+
+
+class KeyReused(Invalid):
+    code, title = "idempotency-key-reused", "Idempotency-Key reused"
+
+
+class RateLimited(Refused):
+    code, status, title = "rate-limited", 429, "Too many requests"
+
+
+class Failed(BoroughError):
+    """Nothing is wrong with the request."""
+
+
+class Internal(Failed):
+    code, status, title = "internal", 500, "Internal error"
+
+
+class Unavailable(Failed):
+    code, status, title = "unavailable", 503, "Unavailable"
+
+
+class Abandoned(Unavailable):
+    code, title = "abandoned", "Order abandoned"
+
+
+class DeliveryFailed(Unavailable):
+    code, title = "delivery-failed", "Delivery failed"
+
+
+class DeadlineExceeded(Failed):
+    code, status, title = "deadline-exceeded", 504, "Deadline exceeded"

@@ -1,0 +1,1 @@
+"""The gateway: the doors. It owns nothing and keeps nothing."""

@@ -1,0 +1,1 @@
+"""Inventory: the menu, and stock that is never sold twice."""

@@ -1,0 +1,147 @@
+"""Every setting of a part: its name, type, default and a sentence. Read once, at the start.
+
+A wrong value or an unknown `BOROUGH_` variable stops the start and names itself.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+PREFIX = "BOROUGH_"
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Seconds = Annotated[float, Field(ge=0, le=3_600)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class WrongSettings(Exception):
+    """The environment asks for something that cannot be; the message names each variable."""
+
+
+class Fault(BaseModel):
+    """What goes wrong on purpose in one capability, for experiments."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    delay_ms: Annotated[float, Field(ge=0)] = 0
+    error_rate: Share = 0
+    crash_rate: Share = 0
+    cpu_ms: Annotated[float, Field(ge=0)] = 0
+    ballast_mib: Annotated[int, Field(ge=0)] = 0
+
+
+class Settings(BaseSettings):
+    """Read from the environment, `BOROUGH_` before each name in capitals; maps are JSON."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    part: str = Field("", description="Name of this part in telemetry; its capabilities when empty.")
+    shape: str = Field("", description="Shape this part belongs to; decides what it serves to others.")
+    shapes_file: Path | None = Field(None, description="A shapes.toml of your own, instead of ours.")
+    peers: dict[str, tuple[str, ...]] = Field(
+        {}, description='Addresses by capability: {"payments": ["http://payments:8081"]}.'
+    )
+
+    host: str = Field("127.0.0.1", description="Interface that all ports bind to.")
+    public_port: Port = Field(8080, description="The doors. 0 takes any free port.")
+    internal_port: Port = Field(8081, description="What other parts call. 0 takes any free port.")
+    ops_port: Port = Field(9090, description="/livez /readyz /metrics. 0 takes any free port.")
+    max_body_bytes: Annotated[int, Field(ge=1_024)] = Field(
+        65_536, description="A larger request body is refused with 413."
+    )
+    drain_s: Seconds = Field(
+        5, description="On SIGTERM, seconds of going on with `Connection: close` before stopping."
+    )
+    connection_max_age_s: Seconds = Field(
+        30, description="A connection older than this, with jitter, is closed after its answer; 0: never."
+    )
+
+    store: SecretStr = Field(
+        SecretStr("sqlite:///data"),
+        description="sqlite:///FOLDER or postgresql://USER:PASSWORD@HOST/DB; {capability} is filled in.",
+    )
+    sqlite_synchronous: Literal["FULL", "NORMAL"] = Field(
+        "FULL", description="FULL survives a power cut; NORMAL survives a crash of the process."
+    )
+    pool_size: Annotated[int, Field(ge=1, le=100)] = Field(
+        5, description="Database connections a capability may hold."
+    )
+
+    api_keys: dict[str, SecretStr] = Field(
+        {}, description='The key of each customer who may use the doors: {"ada": "..."}.'
+    )
+    deadline_ms: Annotated[int, Field(ge=1, le=600_000)] = Field(
+        2_000, description="What the door gives a request; a shorter borough-timeout-ms header wins."
+    )
+    rate_limit_per_s: Annotated[float, Field(gt=0)] = Field(
+        100, description="Requests a second a customer may send to one replica of the gateway."
+    )
+    rate_limit_burst: Annotated[int, Field(ge=1)] = Field(
+        200, description="Requests a customer may send at once before the rate holds."
+    )
+
+    settle_budget_ms: Annotated[int, Field(ge=1)] = Field(
+        5_000, description="Time settling an order may take, beyond the order's own deadline."
+    )
+    reconcile_horizon_s: Seconds = Field(
+        5, description="How long after its deadline a PENDING order is settled by reconcile."
+    )
+    reconcile_interval_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        1, description="How often reconcile looks."
+    )
+    outbox_interval_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        0.5, description="How often the relay looks for rows nobody woke it for."
+    )
+    outbox_lease_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        10, description="A row claimed longer than this belongs to nobody again."
+    )
+    outbox_retention_s: Annotated[float, Field(ge=0)] = Field(
+        3_600, description="Sent rows are pruned after this."
+    )
+    pbkdf2_iterations: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
+        20_000, description="Work payments puts into a card token; 0 for none."
+    )
+    park_after: Annotated[int, Field(ge=1)] = Field(
+        5, description="A notification is parked after so many failed tries."
+    )
+
+    call_timeout_ms: Annotated[int, Field(ge=1)] = Field(
+        5_000, description="A call nobody gave a deadline gives up after this."
+    )
+    read_timeout_ms: Annotated[int, Field(ge=1)] = Field(
+        1_000, description="One try of a read at the gateway; what is left goes to the second try."
+    )
+    resolve_interval_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        2, description="How often the addresses of a peer are looked up again."
+    )
+
+    trace_ratio: Share = Field(1.0, description="Share of requests traced, decided at the door.")
+    otlp_endpoint: str = Field("", description="OTLP/HTTP collector, http://host:4318; empty: no export.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line that is written."
+    )
+    faults: dict[str, Fault] = Field(
+        {}, description='Faults for experiments: {"payments": {"delay_ms": 50, "error_rate": 0.1}}.'
+    )
+
+
+def load() -> Settings:
+    """Read the settings. Raises WrongSettings with a sentence for each that is wrong."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(n for n in os.environ if n.upper().startswith(PREFIX) and n.upper() not in known)
+    if unknown:
+        raise WrongSettings(f"unknown settings: {', '.join(unknown)} (`borough config` lists them)")
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise WrongSettings("; ".join(_sentence(e) for e in error.errors())) from None
+    except SettingsError as error:
+        raise WrongSettings(f"{error}: maps are written as JSON") from None
+
+
+def _sentence(error: Any) -> str:
+    name, *inner = (str(step) for step in error["loc"])
+    return f"{PREFIX}{name.upper()}{''.join(f'[{step}]' for step in inner)}: {error['msg']}"

@@ -1,0 +1,163 @@
+"""What an order may become, and what a store of orders must promise. Pure: no I/O, no clock."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from borough.contracts.errors import (
+    Abandoned,
+    BoroughError,
+    Conflict,
+    OutOfStock,
+    PaymentDeclined,
+    ProfileMissing,
+    ProfileUnknown,
+    UnknownSku,
+)
+from borough.contracts.events import OrderPlaced
+from borough.contracts.orders import Order, OrderStatus, PlaceOrder, Reason
+from borough.contracts.payments import Outcome, Verdict
+from borough.contracts.values import Basket, EventId, Moment, OrderId, PricedLine, total_of
+
+ERROR_OF: dict[Reason, type[BoroughError]] = {
+    Reason.OUT_OF_STOCK: OutOfStock,
+    Reason.UNKNOWN_SKU: UnknownSku,
+    Reason.PROFILE_MISSING: ProfileMissing,
+    Reason.DECLINED: PaymentDeclined,
+    Reason.ABANDONED: Abandoned,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an order is rejected: the reason for machines, the sentence for people."""
+
+    reason: Reason
+    detail: str
+
+
+ABANDONED = Refusal(Reason.ABANDONED, "the order could not be finished in time and was undone")
+NO_PROFILE = Refusal(Reason.PROFILE_MISSING, "you have no profile yet: write yours, then order again")
+DECLINED = Refusal(Reason.DECLINED, "the card was declined; nothing was charged")
+
+
+def new_order(request: PlaceOrder, order_id: OrderId, now: Moment) -> Order:
+    """A fresh order: PENDING, with nothing decided."""
+    return Order(
+        order_id=order_id,
+        customer_id=request.customer_id,
+        status=OrderStatus.PENDING,
+        basket=request.basket,
+        created_at=now,
+    )
+
+
+def fingerprint(basket: Basket) -> str:
+    """What makes two requests under one key the same: the basket, unset fields left out.
+
+    A field added to the contract later does not change the print of an older request.
+    """
+    return hashlib.sha256(basket.model_dump_json(exclude_unset=True).encode()).hexdigest()
+
+
+def refusal(error: BoroughError) -> Refusal:
+    """The refusal an order gets when this error stopped it before any charge was sent."""
+    match error:
+        case OutOfStock():
+            return Refusal(Reason.OUT_OF_STOCK, error.detail)
+        case UnknownSku():
+            return Refusal(Reason.UNKNOWN_SKU, error.detail)
+        case ProfileUnknown():
+            return NO_PROFILE
+        case _:
+            return ABANDONED
+
+
+def refusal_of(verdict: Verdict | None) -> Refusal:
+    """The refusal of an order whose money was decided otherwise than CAPTURED."""
+    declined = verdict is not None and verdict.outcome is Outcome.DECLINED
+    return DECLINED if declined else ABANDONED
+
+
+def error_of(order: Order) -> BoroughError:
+    """The problem a rejected order answers with, at every door and on every replay."""
+    if order.reason is None:
+        raise Conflict(f"order {order.order_id} was not rejected")
+    return ERROR_OF[order.reason](order.detail or "", order_id=str(order.order_id))
+
+
+def placed_event(
+    order: Order, lines: tuple[PricedLine, ...], event_id: EventId, now: Moment
+) -> OrderPlaced:
+    """The fact to tell once the order is placed."""
+    return OrderPlaced(
+        event_id=event_id,
+        order_id=order.order_id,
+        customer_id=order.customer_id,
+        lines=lines,
+        total=total_of(lines),
+        placed_at=now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What stands under a customer's key: the order, its print, and whether it is new."""
+
+    order: Order
+    fingerprint: str
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What is stored after an attempt to settle, and whether that attempt did it."""
+
+    order: Order
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """An order with what only the books know: for the auditor."""
+
+    order: Order
+    deadline: datetime
+
+
+class OrderStore(Protocol):
+    """Keeps orders with their keys, and the outbox. Every change is guarded by `still PENDING`."""
+
+    async def begin(self, order: Order, key: str, print_: str, deadline: datetime) -> Begun:
+        """Insert the order unless (customer, key) stands; answer what stands. One transaction."""
+        ...
+
+    async def get(self, order_id: UUID) -> Order | None:
+        """The order."""
+        ...
+
+    async def list(self, customer_id: str, before: UUID | None, limit: int) -> tuple[Order, ...]:
+        """A customer's orders older than `before`, newest first, at most `limit`."""
+        ...
+
+    async def place(self, event: OrderPlaced, trace: str | None) -> Settled:
+        """Where still PENDING: PLACED with the event's lines, total and moment, and, if exactly one
+        row changed, the event in the outbox; one transaction. `trace` is a W3C traceparent.
+        """
+        ...
+
+    async def reject(self, order_id: UUID, refusal: Refusal, at: datetime) -> Settled:
+        """Where still PENDING: REJECTED, with reason, detail and moment."""
+        ...
+
+    async def overdue(
+        self, deadline_before: datetime, after: UUID | None, limit: int
+    ) -> tuple[Order, ...]:
+        """PENDING orders whose deadline passed before that moment, by id, from behind `after`."""
+        ...
+
+    async def ledger(self) -> tuple[OrderRecord, ...]:
+        """Every order, for the auditor."""
+        ...

@@ -1,0 +1,45 @@
+"""Settles what a crash or an unknown outcome left PENDING, one horizon after its deadline.
+
+It asks payments and never assumes; it may race the original request, or a twin of itself in
+another replica, at any point without harm.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+from borough.kit.clock import Clock
+from borough.orders.domain import OrderStore
+from borough.orders.service import OrdersService
+
+BATCH = 16
+"""Orders settled at the same time: a backlog must not crowd out the living."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconcile:
+    """A background loop; `once` is one round of it. Times in seconds."""
+
+    service: OrdersService
+    store: OrderStore
+    clock: Clock
+    horizon: float
+    interval: float
+
+    async def run(self) -> None:
+        """Forever: a round, then a pause."""
+        while True:
+            await self.once()
+            await self.clock.sleep(self.interval)
+
+    async def once(self) -> int:
+        """Try every overdue order once, a batch at a time; answers how many were tried.
+
+        Paging by id keeps an order that cannot be settled from standing in the way of the rest.
+        """
+        before = self.clock.now() - timedelta(seconds=self.horizon)
+        tried, last = 0, None
+        while batch := await self.store.overdue(before, last, BATCH):
+            await asyncio.gather(*map(self.service.settle, batch))
+            tried, last = tried + len(batch), batch[-1].order_id
+        return tried

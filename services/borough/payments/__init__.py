@@ -1,0 +1,1 @@
+"""Payments: decides once, per order, whether money was taken."""

@@ -1,0 +1,45 @@
+"""Decides once, per order, whether money was taken; the card token is stretched before it is kept."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+
+from borough.contracts.payments import Charge, Payments, Verdict, VoidCharge
+from borough.kit import signals
+from borough.kit.clock import Clock
+from borough.kit.telemetry import Telemetry
+from borough.payments import domain
+from borough.payments.domain import VerdictStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentsService(Payments):
+    """`iterations` of PBKDF2 are the real work of a charge; 0 for none."""
+
+    store: VerdictStore
+    clock: Clock
+    telemetry: Telemetry
+    iterations: int
+
+    async def charge(self, request: Charge) -> Verdict:
+        if (known := await self.store.find(request.order_id)) is not None:
+            return known
+        return await self._decide(domain.decide(request), await self._stretch(request.card_token))
+
+    async def void(self, request: VoidCharge) -> Verdict:
+        return await self._decide(domain.void(request), "")
+
+    async def _decide(self, verdict: Verdict, token_digest: str) -> Verdict:
+        stands, ours = await self.store.decide(verdict, token_digest, self.clock.now())
+        if ours:
+            self.telemetry.count(signals.VERDICTS, outcome=stands.outcome)
+        return stands
+
+    async def _stretch(self, card_token: str) -> str:
+        """Off the event loop: hashlib lets go of the interpreter lock while it works."""
+        if not self.iterations:
+            return hashlib.sha256(domain.SALT + card_token.encode()).hexdigest()
+        digest = await asyncio.to_thread(
+            hashlib.pbkdf2_hmac, "sha256", card_token.encode(), domain.SALT, self.iterations
+        )
+        return digest.hex()

@@ -1,0 +1,1 @@
+"""Profiles: who a customer is and how they pay."""
