@@ -88,8 +88,8 @@ class Endpoint:
 class Capability(Protocol):
     """A business service. Subclass it together with `Protocol` and say where it lives: `path="/x"`."""
 
-    name: ClassVar[str]
-    endpoints: ClassVar[Mapping[str, Endpoint]]
+    name: ClassVar[str] = ""
+    endpoints: ClassVar[Mapping[str, Endpoint]] = MappingProxyType({})
 
     def __init_subclass__(cls, *, path: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -1,4 +1,4 @@
-"""The error tree, drawn, then defined. An error knows its code, its HTTP status and its headline.
+r"""The error tree, drawn, then defined. An error knows its code, its HTTP status and its headline.
 
     BoroughError
       + Refused                    the caller must change something; repeating does not help
@@ -14,7 +14,7 @@
           . OutOfStock
           . ProfileMissing         an order of a customer without a profile
           . Released               a reserve that comes after its release: the tombstone speaks
-          . CommitAfterRelease     \\  these two mean that a settlement broke its one verdict:
+          . CommitAfterRelease     \  these two mean that a settlement broke its one verdict:
           . ReleaseAfterCommit     /  they are counted, and an auditor will ask
         - TooLarge            413
         - WrongMediaType      415

@@ -10,7 +10,7 @@ class OrderPlaced(Message):
     """An order was paid for and its stock is committed."""
 
     event_id: EventId
-    schema_version: int = ORDER_PLACED_SCHEMA
+    schema_version: int
     order_id: OrderId
     customer_id: CustomerId
     lines: tuple[PricedLine, ...]

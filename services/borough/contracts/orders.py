@@ -6,6 +6,15 @@ from typing import Annotated, Protocol
 from pydantic import Field, StringConstraints
 
 from borough.contracts.capability import Capability, Message, post, read
+from borough.contracts.errors import (
+    Abandoned,
+    BoroughError,
+    Conflict,
+    OutOfStock,
+    PaymentDeclined,
+    ProfileMissing,
+    UnknownSku,
+)
 from borough.contracts.values import Basket, CustomerId, Moment, Money, OrderId, PricedLine
 
 IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
@@ -54,6 +63,22 @@ class Order(Message):
     detail: str | None = None
     created_at: Moment
     settled_at: Moment | None = None
+
+
+ERROR_OF: dict[Reason, type[BoroughError]] = {
+    Reason.OUT_OF_STOCK: OutOfStock,
+    Reason.UNKNOWN_SKU: UnknownSku,
+    Reason.PROFILE_MISSING: ProfileMissing,
+    Reason.DECLINED: PaymentDeclined,
+    Reason.ABANDONED: Abandoned,
+}
+
+
+def error_of(order: Order) -> BoroughError:
+    """The problem a rejected order answers with, at every door and on every replay."""
+    if order.reason is None:
+        raise Conflict(f"order {order.order_id} was not rejected")
+    return ERROR_OF[order.reason](order.detail or "", order_id=str(order.order_id))
 
 
 class Placement(Message):

@@ -1,24 +1,24 @@
-"""What must come to its end before a part stops: work in flight, loops, and what was opened.
+"""A part as the launcher is handed it: what it serves, what runs behind, what a drain waits for.
 
-The order of a drain is in `server.py`; here are the pieces it drains.
+The order of a start and of a drain is in `server.py`; here are the pieces it moves.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import copy_context
-from enum import StrEnum
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+from starlette.types import ASGIApp
+
+from borough.kit.health import Health
+from borough.kit.telemetry import Telemetry
 
 Answer = TypeVar("Answer")
+Loop = Callable[[], Coroutine[Any, Any, object]]
 
-
-class State(StrEnum):
-    """A part is ready only in the middle."""
-
-    STARTING = "starting"
-    READY = "ready"
-    DRAINING = "draining"
-    STOPPED = "stopped"
+RESTART_PAUSE_S = 1.0
+"""How long a background loop that died stays down."""
 
 
 class Tasks:
@@ -46,3 +46,37 @@ class Tasks:
 
     def __len__(self) -> int:
         return len(self._running)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One process of a shape, put together and not yet serving.
+
+    `loops` run in the background for as long as the part lives. `ready` answers None, or a sentence
+    that says why not. `facts` are told by /readyz.
+    """
+
+    name: str
+    public: ASGIApp | None
+    internal: ASGIApp | None
+    telemetry: Telemetry
+    tasks: Tasks
+    loops: tuple[Loop, ...]
+    ready: Callable[[], Awaitable[str | None]]
+    close: Callable[[], Awaitable[None]]
+    facts: Mapping[str, object]
+
+
+async def keep_running(loop: Loop, health: Health, telemetry: Telemetry) -> NoReturn:
+    """Run a background loop, and start it again after a pause whenever it ends: one that dies is
+    told of, and never silently gone.
+    """
+    name = loop.__qualname__
+    while True:
+        try:
+            await loop()
+            telemetry.log.error("background loop returned", loop=name)
+        except Exception:  # whatever killed it must not kill the part
+            telemetry.log.exception("background loop died", loop=name)
+        health.restarted(name)
+        await asyncio.sleep(RESTART_PAUSE_S)

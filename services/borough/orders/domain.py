@@ -6,28 +6,11 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from borough.contracts.errors import (
-    Abandoned,
-    BoroughError,
-    Conflict,
-    OutOfStock,
-    PaymentDeclined,
-    ProfileMissing,
-    ProfileUnknown,
-    UnknownSku,
-)
-from borough.contracts.events import OrderPlaced
+from borough.contracts.errors import BoroughError, OutOfStock, ProfileUnknown, UnknownSku
+from borough.contracts.events import ORDER_PLACED_SCHEMA, OrderPlaced
 from borough.contracts.orders import Order, OrderStatus, PlaceOrder, Reason
 from borough.contracts.payments import Outcome, Verdict
 from borough.contracts.values import Basket, EventId, Moment, OrderId, PricedLine, total_of
-
-ERROR_OF: dict[Reason, type[BoroughError]] = {
-    Reason.OUT_OF_STOCK: OutOfStock,
-    Reason.UNKNOWN_SKU: UnknownSku,
-    Reason.PROFILE_MISSING: ProfileMissing,
-    Reason.DECLINED: PaymentDeclined,
-    Reason.ABANDONED: Abandoned,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +64,13 @@ def refusal_of(verdict: Verdict | None) -> Refusal:
     return DECLINED if declined else ABANDONED
 
 
-def error_of(order: Order) -> BoroughError:
-    """The problem a rejected order answers with, at every door and on every replay."""
-    if order.reason is None:
-        raise Conflict(f"order {order.order_id} was not rejected")
-    return ERROR_OF[order.reason](order.detail or "", order_id=str(order.order_id))
-
-
 def placed_event(
     order: Order, lines: tuple[PricedLine, ...], event_id: EventId, now: Moment
 ) -> OrderPlaced:
     """The fact to tell once the order is placed."""
     return OrderPlaced(
         event_id=event_id,
+        schema_version=ORDER_PLACED_SCHEMA,
         order_id=order.order_id,
         customer_id=order.customer_id,
         lines=lines,

@@ -1,0 +1,157 @@
+"""One replica of a part as a local process: its ports, its log, its life and its death.
+
+A process never outlives the runner, however the runner ends; and it comes back on the ports it had,
+since its peers were told those addresses when they started.
+"""
+
+import asyncio
+import ctypes
+import signal
+import socket
+import sys
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+
+HOST = "127.0.0.1"
+LAST_WORDS = 15
+"""Lines of its log that a part which died is quoted with."""
+
+_PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+
+class PartDied(Exception):
+    """A part ended, or never became ready; the message names it and quotes its last words."""
+
+
+class Ports:
+    """The three ports of one process, kept for it over all its restarts.
+
+    A socket that is bound but never listens holds each number. The system gives it to nobody else,
+    yet a server that sets SO_REUSEADDR, as servers do, may listen there; and while none does,
+    whoever connects is refused, as by any dead process. Only Linux shares a port so; elsewhere the
+    number is let go, and a stranger might take it.
+    """
+
+    def __init__(self) -> None:
+        self._holders = tuple(_hold() for _ in range(3))
+        self.public, self.internal, self.ops = (port for _, port in self._holders)
+
+    def release(self) -> None:
+        """Give the numbers back."""
+        for holder, _ in self._holders:
+            holder.close()
+
+
+def _hold() -> tuple[socket.socket, int]:
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind((HOST, 0))
+    port = holder.getsockname()[1]
+    if sys.platform != "linux":
+        holder.close()
+    return holder, port
+
+
+class Process:
+    """A part's replica. `environment` is all it knows of the world; `log` takes all it says."""
+
+    def __init__(  # noqa: PLR0913  # all that makes one replica
+        self,
+        part: str,
+        number: int,
+        capabilities: tuple[str, ...],
+        *,
+        ports: Ports,
+        environment: Mapping[str, str],
+        log: Path,
+    ) -> None:
+        self.part = part
+        self.name = f"{part}-{number}"
+        self.ports = ports
+        self._command = (sys.executable, "-m", "borough", "serve", *capabilities)
+        self._environment = environment
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process that has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Start it; `ready` says when it serves."""
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,
+            )
+
+    async def ready(self, http: aiohttp.ClientSession, within: float) -> None:
+        """Wait until its /readyz says so. Raises PartDied if it ends, or after `within` seconds."""
+        try:
+            async with asyncio.timeout(within):
+                while not await self._answers_ready(http):
+                    if not self.running:
+                        raise PartDied(
+                            f"part {self.name} ended with {self._code()}:\n{self.words()}"
+                        )
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise PartDied(
+                f"part {self.name} is not ready in {within} s:\n{self.words()}"
+            ) from None
+
+    async def _answers_ready(self, http: aiohttp.ClientSession) -> bool:
+        try:
+            async with http.get(f"http://{HOST}:{self.ports.ops}/readyz") as answer:
+                return answer.status == 200  # noqa: PLR2004  # HTTP's word for yes
+        except aiohttp.ClientError:
+            return False
+
+    async def metrics(self, http: aiohttp.ClientSession) -> str:
+        """Its exposition, in the OpenMetrics text format."""
+        async with http.get(f"http://{HOST}:{self.ports.ops}/metrics") as answer:
+            answer.raise_for_status()
+            return await answer.text()
+
+    async def kill(self) -> None:
+        """SIGKILL: it gets no chance to say or save anything."""
+        await self._signal(signal.SIGKILL)
+
+    async def terminate(self, within: float) -> int:
+        """SIGTERM and wait for its drain; SIGKILL after `within` seconds. Answers the exit code."""
+        try:
+            async with asyncio.timeout(within):
+                await self._signal(signal.SIGTERM)
+        except TimeoutError:
+            await self.kill()
+        return self._code()
+
+    async def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self.running:
+            self._process.send_signal(number)
+            await self._process.wait()
+
+    def _code(self) -> int:
+        if self._process is None or self._process.returncode is None:
+            raise ValueError(f"part {self.name} has not ended")
+        return self._process.returncode
+
+    def words(self) -> str:
+        """The last lines of its log."""
+        with self._log.open(errors="replace") as log:
+            return "".join(deque(log, LAST_WORDS)).rstrip()
+
+
+def _die_with_parent() -> None:
+    """Between fork and exec: ask the kernel to kill this process when the runner is gone."""
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,109 @@
+"""What the demonstration shows of one shape: an order's hops, a death half way, the books.
+
+Hops are read from the parts' own metrics, around one order in an otherwise idle shape.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+from borough_bill.shapes import CommandFailed, LocalShape, Shape
+from borough_bill.workload import (
+    ENDINGS,
+    PLACED,
+    Clients,
+    Errand,
+    Outcome,
+    Shopping,
+    by_word,
+    crowd,
+    errands,
+)
+
+ORDERS = 300
+CUSTOMERS = 8
+SCARCE, STOCK = "beans-250", 120
+"""The article most customers want, and too few pieces of it."""
+SETTINGS = {"RECONCILE_HORIZON_S": "1", "RECONCILE_INTERVAL_S": "0.5", "LOG_LEVEL": "error"}
+"""What a killed process left open is settled soon, so that nobody waits for it at the screen."""
+
+HOPS = "http_client_request_duration_seconds_count"
+DELIVERIES = "borough_outbox_deliveries_total"
+DELIVERED_WITHIN = 30.0
+LOOK_EVERY = 0.05
+
+
+class Watcher(Protocol):
+    """Somebody who follows the scene."""
+
+    def step(self, what: str) -> None:
+        """Something begins."""
+        ...
+
+    def settled(self, outcome: Outcome) -> None:
+        """An order came to its end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one shape showed. `hops` counts calls between parts; `complaint` is the auditor's."""
+
+    shape: Shape
+    processes: int
+    hops: Counter[str]
+    orders: dict[str, int]
+    killed: str
+    complaint: str
+
+    @property
+    def clean(self) -> bool:
+        """The auditor found nothing, and every order came to a proper end."""
+        return not self.complaint and self.orders.keys() <= ENDINGS
+
+
+async def play(shape: Shape, folder: Path, chance: random.Random, watcher: Watcher) -> Finding:
+    """One shape, from empty stores in `folder` to the auditor's word."""
+    customers = crowd(CUSTOMERS, declined=1)
+    keys = {customer.name: customer.key for customer in customers}
+    town = LocalShape(shape, folder, keys=keys, settings=SETTINGS)
+    watcher.step("making the stores")
+    await town.prepare(SCARCE, STOCK)
+    watcher.step("starting")
+    async with town, Clients(town) as clients:
+        await clients.introduce(customers)
+        others = [sku for sku in await clients.menu(customers[0]) if sku != SCARCE]
+        watcher.step("counting the hops of one order")
+        first = Errand(customers[0], "the-first-order", ((others[0], 1),))
+        hops = await hops_of(town, clients, first)
+        watcher.step("taking orders")
+        victim = chance.choice(town.processes)
+        orders = islice(errands(chance, customers, (SCARCE, *others)), ORDERS)
+        async with Shopping(clients, orders, at_once=CUSTOMERS, tell=watcher.settled) as shopping:
+            await shopping.reaches(ORDERS // 2)
+            watcher.step(f"{victim.name} is killed")
+            await victim.kill()
+            await town.restart(victim)
+            watcher.step(f"{victim.name} is back")
+            await shopping.reaches(ORDERS)
+        watcher.step("asking the auditor")
+        complaint = await town.complaint()
+    watcher.step("done")
+    words = by_word(shopping.outcomes)
+    return Finding(shape, len(town.processes), hops, words, victim.name, complaint)
+
+
+async def hops_of(town: LocalShape, clients: Clients, errand: Errand) -> Counter[str]:
+    """The calls between parts that one order makes, until its notification is delivered."""
+    before, delivered = await town.counts(HOPS, "peer", "method"), await town.counts(DELIVERIES)
+    outcome = await clients.run(errand)
+    if outcome.word != PLACED:
+        raise CommandFailed(f"{town.shape.name}: the first order is {outcome.word}, not placed")
+    async with asyncio.timeout(DELIVERED_WITHIN):
+        while await town.counts(DELIVERIES) == delivered:  # noqa: ASYNC110  # not in this process
+            await asyncio.sleep(LOOK_EVERY)
+    return await town.counts(HOPS, "peer", "method") - before

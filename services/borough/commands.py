@@ -1,0 +1,173 @@
+"""What the commands of `python -m borough` do, apart from how they are called."""
+
+import asyncio
+import tomllib
+from collections import Counter
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from importlib import resources
+from typing import Any
+
+import uvloop
+from pydantic import SecretStr
+
+from borough import shapes, wiring
+from borough.audit import Stores, Violation, examine
+from borough.contracts.errors import Malformed
+from borough.contracts.values import Money
+from borough.inventory.domain import Article
+from borough.inventory.store import SqlStock
+from borough.kit.client import session
+from borough.kit.clock import SystemClock
+from borough.kit.config import PREFIX, Settings
+from borough.kit.server import serve as serve_part
+from borough.kit.sql import Database
+from borough.kit.telemetry import Telemetry
+from borough.migrations import migrate as migrate_one
+from borough.notifications.store import SqlNotifications
+from borough.orders.store import SqlOrders
+from borough.payments.store import SqlVerdicts
+
+
+def serve(settings: Settings, capabilities: Collection[str]) -> None:
+    """Build a part and serve it until it is told to stop."""
+
+    async def build_and_serve() -> None:
+        await serve_part(await wiring.build(settings, capabilities), settings)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(build_and_serve())
+
+
+def migrate(settings: Settings, capabilities: Collection[str]) -> list[str]:
+    """Bring each capability's schema to this version; answers a line for each."""
+    named = [name for name in capabilities if name != "gateway"]  # it keeps nothing
+    shapes.check_hosted(named, wiring.CALLS)
+    url = settings.store.get_secret_value()
+    return [f"{name}: {migrate_one(url, name)}" for name in named]
+
+
+async def seed(settings: Settings, stock: int, only: str) -> str:
+    """Put the menu into inventory; what is there already stays as it is."""
+    articles = [article for article in menu(stock) if not only or article.sku == only]
+    if not articles:
+        raise Malformed(f"there is no article {only} on the menu")
+    database = open_database(settings, "inventory")
+    try:
+        await SqlStock(database).receive(tuple(articles))
+    finally:
+        await database.close()
+    return f"{len(articles)} articles are on the menu"
+
+
+def menu(stock: int) -> list[Article]:
+    """What the shop sells from its first day, with so many pieces of each."""
+    text = (resources.files("borough.inventory") / "menu.toml").read_text(encoding="utf-8")
+    return [
+        Article(
+            sku=sku,
+            name=item["name"],
+            price=Money(minor=item["price"], currency="EUR"),
+            stock=stock,
+            received=stock,
+        )
+        for sku, item in tomllib.loads(text).items()
+    ]
+
+
+def open_database(settings: Settings, capability: str) -> Database:
+    """The store of one capability, as its part would open it."""
+    return Database.open(
+        settings.store.get_secret_value(),
+        capability,
+        synchronous=settings.sqlite_synchronous,
+        pool_size=settings.pool_size,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """The auditor's word, and how much was looked at."""
+
+    orders: dict[str, int]
+    violations: tuple[Violation, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found."""
+        return not self.violations
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "clean": self.clean,
+            "orders": self.orders,
+            "violations": [asdict(violation) for violation in self.violations],
+        }
+
+    def __str__(self) -> str:
+        counted = ", ".join(f"{count} {status}" for status, count in self.orders.items()) or "none"
+        word = "clean" if self.clean else f"{len(self.violations)} violations"
+        return "\n".join([*map(str, self.violations), f"orders: {counted}; the auditor finds: {word}"])
+
+
+async def audit(settings: Settings, *, wait: bool) -> AuditReport:
+    """Read every store, after waiting for the drain where asked to, and judge."""
+    async with AsyncExitStack() as stack:
+
+        def opened(capability: str) -> Database:
+            database = open_database(settings, capability)
+            stack.push_async_callback(database.close)
+            return database
+
+        orders = SqlOrders(opened("orders"))
+        stores = Stores(
+            orders=orders,
+            outbox=orders.outbox,
+            verdicts=SqlVerdicts(opened("payments")),
+            stock=SqlStock(opened("inventory")),
+            notifications=SqlNotifications(opened("notifications")),
+        )
+        horizon = timedelta(seconds=settings.reconcile_horizon_s)
+        violations = await examine(stores, SystemClock(), horizon, wait=wait)
+        statuses = Counter(record.order.status.value for record in await orders.ledger())
+        return AuditReport(dict(sorted(statuses.items())), violations)
+
+
+def settings_table(*, markdown: bool) -> str:
+    """Every setting: variable, type, default, meaning. A secret's default is told only if harmless."""
+    rows = [("Variable", "Type", "Default", "Meaning")]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = default.get_secret_value() if isinstance(default, SecretStr) else default
+        rows.append(
+            (PREFIX + name.upper(), _type_name(field.annotation), str(shown), field.description or "")
+        )
+    if markdown:
+        lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+        lines.insert(1, " | ".join("---" for _ in rows[0]))
+        return "\n".join(f"| {line} |" for line in lines)
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
+        for row in rows
+    )
+
+
+def _type_name(annotation: Any) -> str:
+    plain = {SecretStr: "secret", str: "text", int: "whole number", float: "number"}
+    return plain.get(annotation) or str(annotation).replace("typing.", "").replace(
+        "borough.kit.config.", ""
+    ).replace("pydantic.types.", "").replace("pathlib._local.", "").replace("pathlib.", "")
+
+
+async def openapi() -> dict[str, Any]:
+    """The OpenAPI document of the doors, as a gateway of its own serves it."""
+    peers = {name: ("http://peer",) for name in wiring.CONTRACTS}
+    site = wiring.Site(Settings(peers=peers), frozenset({"gateway"}), Telemetry("gateway"), session())
+    try:
+        return site.doors().openapi()
+    finally:
+        await site.close()

@@ -1,0 +1,81 @@
+"""All addresses of a peer, looked up again and again, so that new replicas get their share."""
+
+import asyncio
+import random
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from borough.contracts.errors import Unavailable
+from borough.kit.resilience import Address, choose
+
+Lookup = Callable[[str, int], Awaitable[tuple[str, ...]]]
+
+
+async def dns(host: str, port: int) -> tuple[str, ...]:
+    """Every address of a name, as the system's resolver tells. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(address[4][0]) for address in found))
+
+
+class Addresses:
+    """The replicas of one peer. `urls` are http://HOST:PORT; a name may stand for several."""
+
+    def __init__(
+        self, peer: str, urls: tuple[str, ...], *, interval: float, lookup: Lookup = dns
+    ) -> None:
+        self._peer = peer
+        self._targets = tuple(_target(peer, url) for url in urls)
+        self._interval = interval
+        self._lookup = lookup
+        self._known: dict[str, Address] = {}
+        self._looked_up = float("-inf")
+        self._looking: asyncio.Task[None] | None = None
+
+    async def pick(self, avoid: Address | None = None) -> Address:
+        """The replica to ask next. Raises Unavailable where the peer has no address."""
+        now = time.monotonic()
+        if now - self._looked_up > self._interval and self._looking is None:
+            self._looking = asyncio.create_task(self._look_up())
+        if not self._known and self._looking is not None:
+            await asyncio.shield(self._looking)
+        if not self._known:
+            names = ", ".join(f"{host}:{port}" for host, port in self._targets)
+            raise Unavailable(f"{self._peer} has no address: {names} does not resolve")
+        return choose(list(self._known.values()), now, _two, avoid)
+
+    async def _look_up(self) -> None:
+        """Replace what is known; an address that stays keeps its load, a failure keeps them all."""
+        try:
+            found = await asyncio.gather(*(self._lookup(host, port) for host, port in self._targets))
+        except OSError:
+            return
+        else:
+            urls = [
+                f"http://{f'[{ip}]' if ':' in ip else ip}:{port}"
+                for (_, port), ips in zip(self._targets, found, strict=True)
+                for ip in ips
+            ]
+            self._known = {url: self._known.get(url) or Address(url) for url in urls}
+        finally:
+            self._looked_up = time.monotonic()
+            self._looking = None
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._looking is not None:
+            self._looking.cancel()
+
+
+def _two(addresses: list[Address]) -> tuple[Address, Address]:
+    one, two = random.sample(addresses, 2)
+    return one, two
+
+
+def _target(peer: str, url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
+        raise ValueError(f"{peer}: {url!r} is no address; one reads http://HOST:PORT")
+    return parts.hostname, parts.port or 80

@@ -1,0 +1,190 @@
+"""One capability's own database: a SQLite file or a PostgreSQL schema, and the same code for both.
+
+Two ways in, each of them one transaction: `read` cannot write, and `write` on SQLite begins by
+taking the right to, with BEGIN IMMEDIATE on the one connection of an engine of its own. By default
+the driver begins at the first change, after the reads that led to it: two writers then decide on
+what neither has written yet, and one update is lost in silence. PostgreSQL runs READ COMMITTED, and
+every change that depends on a state says so in its WHERE.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import String, Table, column, event, inspect, make_url, select, table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from borough.contracts.errors import Unavailable
+from borough.kit.config import WrongSettings
+
+REVISIONS = "alembic_version"
+"""The table in which a database keeps its revision."""
+
+RETRY_AFTER_S = 1
+_BUSY_TIMEOUT_S = 30
+_CONNECT_TIMEOUT_S = 5
+
+_PASSING = frozenset({"08", "40", "53", "55", "57", "58"})
+"""SQLSTATE classes of a PostgreSQL that is away, overwhelmed or shutting down."""
+
+
+class Database:
+    """The database of one capability. Its errors name the capability, never where it is kept."""
+
+    def __init__(self, capability: str, reader: AsyncEngine, writer: AsyncEngine) -> None:
+        self.capability = capability
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        capability: str,
+        *,
+        synchronous: str = "FULL",
+        pool_size: int = 5,
+        command_timeout: float | None = 30,
+    ) -> "Database":
+        """The database at `url`; nothing is connected yet. Raises WrongSettings.
+
+        `command_timeout` in seconds is for a PostgreSQL that went away in the middle of a command.
+        """
+        match address := parse(url, capability):
+            case URL(drivername="sqlite"):
+                return cls(capability, *_sqlite(address, synchronous, pool_size))
+            case _:
+                engines = _postgresql(address, capability, pool_size, command_timeout)
+                return cls(capability, *engines)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction that can only read. Raises Unavailable."""
+        with self._reachable():
+            async with self._reader.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end, rolled back by any exception. Raises Unavailable,
+        and when it does so at the end, the outcome is unknown.
+        """
+        with self._reachable():
+            async with self._writer.begin() as connection:
+                yield connection
+
+    async def revision(self) -> str | None:
+        """The revision of the schema; None where there was no migration yet. Raises Unavailable."""
+        async with self.read() as connection:
+            if not await connection.run_sync(lambda sync: inspect(sync).has_table(REVISIONS)):
+                return None
+            found = select(column("version_num", String)).select_from(table(REVISIONS))
+            return await connection.scalar(found)
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            if not _is_passing(error):
+                raise
+            raise self._unavailable() from error
+        except (OSError, TimeoutError) as error:  # from asyncpg, while it connects
+            raise self._unavailable() from error
+
+    def _unavailable(self) -> Unavailable:
+        return Unavailable(
+            f"the store of {self.capability} cannot be reached", retry_after=RETRY_AFTER_S
+        )
+
+
+def insert(connection: AsyncConnection, into: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, which both databases spell alike and SQL does not."""
+    return sqlite.insert(into) if connection.dialect.name == "sqlite" else postgresql.insert(into)
+
+
+def parse(url: str, capability: str) -> URL:
+    """The address of one capability's database. Raises WrongSettings, which shows no password."""
+    try:
+        address = make_url(url.replace("{capability}", capability))
+    except ArgumentError:
+        address = URL.create("none")
+    match address:
+        case URL(drivername="sqlite", host=None, database=str(folder)) if folder != ":memory:":
+            return address.set(database=str(Path(folder) / f"{capability}.db"))
+        case URL(drivername="postgresql", database=str()):
+            return address
+    raise WrongSettings(
+        "BOROUGH_STORE: write sqlite:///FOLDER or postgresql://USER:PASSWORD@HOST/DB"
+    )
+
+
+def _sqlite(address: URL, synchronous: str, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
+    reader = _sqlite_engine(address, pool_size, "query_only = ON")
+    writer = _sqlite_engine(
+        address, 1, "journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"
+    )
+    event.listen(reader.sync_engine, "begin", lambda c: c.exec_driver_sql("BEGIN"))
+    event.listen(writer.sync_engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+    return reader, writer
+
+
+def _sqlite_engine(address: URL, size: int, *pragmas: str) -> AsyncEngine:
+    engine = create_async_engine(
+        address.set(drivername="sqlite+aiosqlite"),
+        hide_parameters=True,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=None,  # whoever waits for the one writer has a deadline of their own
+        connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_S},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine
+
+
+def _postgresql(
+    address: URL, capability: str, pool_size: int, command_timeout: float | None
+) -> tuple[AsyncEngine, AsyncEngine]:
+    engine = create_async_engine(
+        address.set(drivername="postgresql+asyncpg"),
+        hide_parameters=True,
+        isolation_level="READ COMMITTED",
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=None,
+        connect_args={
+            "server_settings": {
+                "search_path": capability,
+                "application_name": f"borough {capability}",
+            },
+            "timeout": _CONNECT_TIMEOUT_S,
+            "command_timeout": command_timeout,
+        },
+    )
+    return engine.execution_options(postgresql_readonly=True), engine
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    """Whether it may be gone when tried again; the rest is a defect, and must look like one."""
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    if sqlstate is not None:
+        return sqlstate[:2] in _PASSING
+    if getattr(error.orig, "sqlite_errorname", None) == "SQLITE_ERROR":
+        return False  # no such table, wrong SQL: SQLite files them under the same class
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)

@@ -1,0 +1,247 @@
+"""An app of ours, and what it answers when something is wrong: a problem document, whatever it is.
+
+A door and a part's internal app are the same ordinary FastAPI; they differ in what an unknown path
+means. FastAPI's own `max_body_size` answers a declared oversize body in plain text, past every
+handler, so the limit is kept here.
+"""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic.json_schema import models_json_schema
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from borough.contracts.errors import (
+    PROBLEM_MEDIA_TYPE,
+    BoroughError,
+    FieldProblem,
+    Internal,
+    Invalid,
+    Malformed,
+    NotFound,
+    NotHosted,
+    Problem,
+    TooLarge,
+    WrongMediaType,
+    WrongMethod,
+)
+from borough.kit.telemetry import Telemetry
+
+REF = "#/components/schemas/{model}"
+MAX_FIELDS = 20
+"""A body may be wrong in a thousand places; the answer names the first few."""
+
+
+def make_app(
+    title: str,
+    *,
+    telemetry: Telemetry,
+    max_body_bytes: int,
+    internal: bool = False,
+) -> FastAPI:
+    """A FastAPI whose every error is a problem document bearing the id of its trace.
+
+    `internal`: a path without a route means a capability that is not hosted here.
+    """
+    app = _App(
+        title=title,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(_Defects, telemetry=telemetry),
+            Middleware(_BodyLimit, telemetry=telemetry, limit=max_body_bytes),
+        ],
+    )
+
+    async def known(_: Request, error: BoroughError) -> Response:
+        return problem_response(error, trace_id(telemetry))
+
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return await known(request, error_of_validation(error.errors()))
+
+    async def gone(request: Request, _: ClientDisconnect) -> Response:
+        return await known(request, Malformed("the connection closed before the body had arrived"))
+
+    async def plain(request: Request, error: HTTPException) -> Response:
+        response = await known(request, _of_http(request, error, internal=internal))
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = ", ".join(_methods_of(request))
+        return response
+
+    handlers = {
+        BoroughError: known,
+        RequestValidationError: invalid,
+        ClientDisconnect: gone,
+        HTTPException: plain,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)  # type: ignore[arg-type]  # wants every Exception
+    return app
+
+
+def problem_response(error: BoroughError, trace_id: str | None = None) -> Response:
+    """The error as it travels over HTTP."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="borough"'
+    return Response(
+        error.problem(trace_id=trace_id).model_dump_json(exclude_defaults=True),
+        status_code=error.status,
+        headers=headers,
+        media_type=PROBLEM_MEDIA_TYPE,
+    )
+
+
+def problems(*errors: type[BoroughError]) -> dict[int | str, dict[str, Any]]:
+    """FastAPI's `responses` for a route that may answer with these errors."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": REF.format(model=Problem.__name__)}}}
+    for error in errors:
+        described = responses.setdefault(error.status, {"description": "", "content": content})
+        described["description"] += f"{error.title} (`{error.code}`). "
+    return responses
+
+
+def error_of_validation(errors: Iterable[Mapping[str, Any]]) -> BoroughError:
+    """What pydantic found, as one of our errors: no JSON, or values that break a rule.
+
+    What was sent is never repeated: it may be a secret.
+    """
+    found = list(errors)
+    if found[0]["type"] == "json_invalid":
+        (_, where), why = found[0]["loc"], found[0]["ctx"]["error"]
+        return Malformed(f"the body is not JSON: {why} at character {where}")
+    within = {error["loc"][:end] for error in found for end in range(len(error["loc"]))}
+    fields = tuple(
+        FieldProblem(field=_field(error["loc"]), message=_readable(error["msg"]))
+        for error in found
+        if error["loc"] not in within  # a whole that is wrong only because something in it is
+    )[:MAX_FIELDS]
+    return Invalid("; ".join(f"{each.field}: {each.message}" for each in fields), fields=fields)
+
+
+def require_json(headers: Headers) -> None:
+    """Raise WrongMediaType unless the body says that it is JSON."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise WrongMediaType(f"Content-Type is {media_type or 'missing'}: send application/json")
+
+
+def trace_id(telemetry: Telemetry) -> str | None:
+    """The id of the trace being written, for the caller to quote."""
+    traceparent = telemetry.traceparent()
+    return traceparent.split("-")[1] if traceparent else None
+
+
+def _of_http(request: Request, error: HTTPException, *, internal: bool) -> BoroughError:
+    path = request.url.path
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            if internal:
+                return NotHosted(f"this part hosts nothing at {path}")
+            return NotFound(f"there is nothing at {path}")
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = ", ".join(_methods_of(request))
+            return WrongMethod(f"{request.method} is not possible at {path}: it takes {allowed}")
+        case TooLarge.status:
+            return TooLarge(error.detail)
+        case _:
+            return Malformed("the body cannot be read as JSON")
+
+
+def _methods_of(request: Request) -> list[str]:
+    """What the path does take; Starlette names the methods of its first route only."""
+    methods = ("DELETE", "GET", "PATCH", "POST", "PUT")
+    return [
+        method
+        for method in methods
+        for route in request.app.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    ]
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """`lines.0.quantity`: where a value stands, the part of the request left out."""
+    return _readable(".".join(map(str, location[1:] or location)))
+
+
+def _readable(text: str) -> str:
+    """JSON may spell half a character; a problem document must not."""
+    return text.encode(errors="replace").decode()
+
+
+class _App(FastAPI):
+    """FastAPI whose document knows the problem documents that `problems` refers to."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        _, definitions = models_json_schema([(Problem, "validation")], ref_template=REF)
+        document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+        return document
+
+
+class _Defects:
+    """An exception nobody expected: the caller gets a trace id, the log gets the rest."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app = app
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception:
+            if started or scope["type"] != "http":
+                raise
+            self._telemetry.log.exception("defect", path=scope["path"])
+            error = Internal("this is a defect of ours; the trace id finds it in our log")
+            await problem_response(error, trace_id(self._telemetry))(scope, receive, send)
+
+
+class _BodyLimit:
+    """Refuses a larger body: by what it declares before reading any, else while it arrives."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, limit: int) -> None:
+        self._app = app
+        self._telemetry = telemetry
+        self._limit = limit
+        self._sentence = f"the body is larger than the {limit} bytes we take"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if int(Headers(scope=scope).get("content-length", 0)) > self._limit:
+            refusal = problem_response(TooLarge(self._sentence), trace_id(self._telemetry))
+            await refusal(scope, receive, send)
+            return
+        size = 0
+
+        async def measured() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._limit:
+                # FastAPI lets no other exception out of its parser
+                raise HTTPException(TooLarge.status, self._sentence)
+            return message
+
+        await self._app(scope, measured, send)

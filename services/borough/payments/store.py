@@ -1,0 +1,76 @@
+"""Verdicts in a table, one row per order, never changed: by its key the first writer wins."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Row, Select, String, Table, Uuid, select
+
+from borough.contracts.payments import Outcome, Verdict
+from borough.contracts.values import Money, OrderId
+from borough.kit.columns import Utc, tables
+from borough.kit.sql import Database, insert
+from borough.payments.domain import VerdictStore
+
+TABLES = tables()
+
+verdicts = Table(
+    "verdicts",
+    TABLES,
+    Column("order_id", Uuid, primary_key=True),
+    Column("outcome", String(16), nullable=False),
+    Column("amount_minor", BigInteger),
+    Column("currency", String(3)),
+    Column("token_digest", String(64), nullable=False),
+    Column("decided_at", Utc, nullable=False),
+    CheckConstraint("(outcome = 'captured') = (amount_minor IS NOT NULL)", name="amount"),
+    CheckConstraint("(amount_minor IS NULL) = (currency IS NULL)", name="currency"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlVerdicts(VerdictStore):
+    """The books of payments."""
+
+    db: Database
+
+    async def find(self, order_id: OrderId) -> Verdict | None:
+        async with self.db.read() as connection:
+            row = (await connection.execute(_of(order_id))).one_or_none()
+        return None if row is None else _verdict(row)
+
+    async def decide(
+        self, verdict: Verdict, token_digest: str, at: datetime
+    ) -> tuple[Verdict, bool]:
+        row = {
+            "order_id": verdict.order_id,
+            "outcome": verdict.outcome,
+            "amount_minor": verdict.amount and verdict.amount.minor,
+            "currency": verdict.amount and verdict.amount.currency,
+            "token_digest": token_digest,
+            "decided_at": at,
+        }
+        async with self.db.write() as connection:
+            written = await connection.execute(
+                insert(connection, verdicts).values(row).on_conflict_do_nothing()
+            )
+            if written.rowcount:
+                return verdict, True
+            stands = await connection.execute(_of(verdict.order_id))
+            return _verdict(stands.one()), False
+
+    async def ledger(self) -> tuple[Verdict, ...]:
+        async with self.db.read() as connection:
+            return tuple(map(_verdict, await connection.execute(select(verdicts))))
+
+
+def _of(order_id: OrderId) -> Select[Any]:
+    return select(verdicts).where(verdicts.c.order_id == order_id)
+
+
+def _verdict(row: Row[Any]) -> Verdict:
+    outcome = Outcome(row.outcome)
+    if outcome is not Outcome.CAPTURED:
+        return Verdict(order_id=row.order_id, outcome=outcome)
+    amount = Money(minor=row.amount_minor, currency=row.currency)
+    return Verdict(order_id=row.order_id, outcome=outcome, amount=amount)

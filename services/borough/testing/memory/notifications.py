@@ -1,0 +1,57 @@
+"""Twin of the store of notifications: one row per event, RECORDED and PARKED for good."""
+
+from datetime import datetime
+from uuid import UUID
+
+from borough.contracts.events import OrderPlaced
+from borough.contracts.notifications import Notification, NotificationState
+from borough.testing.memory.rows import Rows, atomic
+
+
+class MemoryNotifications(Rows):
+    """Twin of `SqlNotifications`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: dict[UUID, Notification] = {}
+
+    @atomic
+    def open(self, event: OrderPlaced, at: datetime) -> Notification:
+        fresh = Notification(
+            event_id=event.event_id,
+            order_id=event.order_id,
+            customer_id=event.customer_id,
+            state=NotificationState.PENDING,
+            failed_tries=0,
+            text="",
+            updated_at=at,
+        )
+        return self._rows.setdefault(event.event_id, fresh)
+
+    @atomic
+    def record(self, event_id: UUID, text: str, at: datetime) -> Notification:
+        return self._change(event_id, at, state=NotificationState.RECORDED, text=text)
+
+    @atomic
+    def fail(self, event_id: UUID, park_after: int, at: datetime) -> Notification:
+        tries = self._rows[event_id].failed_tries + 1
+        parked = tries >= park_after
+        state = NotificationState.PARKED if parked else NotificationState.PENDING
+        return self._change(event_id, at, state=state, failed_tries=tries)
+
+    def _change(self, event_id: UUID, at: datetime, **changes: object) -> Notification:
+        row = self._rows[event_id]
+        if row.state is NotificationState.PENDING:
+            row = row.model_copy(update={"updated_at": at, **changes})
+            self._rows[event_id] = row
+        return row
+
+    @atomic
+    def list(self, customer_id: str, before: UUID | None, limit: int) -> tuple[Notification, ...]:
+        mine = (row for row in self._rows.values() if row.customer_id == customer_id)
+        older = (row for row in mine if before is None or row.event_id < before)
+        return tuple(sorted(older, key=lambda row: row.event_id, reverse=True)[:limit])
+
+    @atomic
+    def ledger(self) -> tuple[Notification, ...]:
+        return tuple(self._rows.values())

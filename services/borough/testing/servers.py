@@ -1,0 +1,43 @@
+"""An app behind a real socket, for as long as a test needs it."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any
+
+import uvicorn
+
+
+def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """A bound socket, so that an address is known before anybody serves there. 0: a free port."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a socket listens."""
+    host, port = listener.getsockname()
+    return f"http://{host}:{port}"
+
+
+@asynccontextmanager
+async def running(app: Any, listener: socket.socket | None = None) -> AsyncIterator[str]:
+    """Serve on this loop; yields the URL."""
+    with listener or listen() as bound:
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", reset_contextvars=True
+        )
+        server = uvicorn.Server(config)
+        server.capture_signals = nullcontext  # type: ignore[method-assign]  # they are the runner's
+        serving = asyncio.create_task(server.serve([bound]))
+        while not server.started:
+            await asyncio.sleep(0)
+        try:
+            yield url_of(bound)
+        finally:
+            server.should_exit = True
+            server.force_exit = True
+            await serving

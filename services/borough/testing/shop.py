@@ -1,0 +1,140 @@
+"""The whole shop in memory: every capability wired to the others, and the door before them.
+
+For tests that ask what a customer meets. The business is the real one; only the rows are in memory.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from fastapi import FastAPI
+
+from borough.contracts.orders import Orders
+from borough.contracts.payments import Payments
+from borough.contracts.values import Money
+from borough.gateway.admission import Admission
+from borough.gateway.policy import ApiKeys, RateLimit
+from borough.gateway.rest import rest
+from borough.inventory.domain import Article
+from borough.inventory.service import InventoryService
+from borough.kit.lifecycle import Tasks
+from borough.kit.telemetry import Telemetry
+from borough.kit.web import make_app
+from borough.notifications.service import NotificationsService
+from borough.orders.service import OrdersService
+from borough.payments.service import PaymentsService
+from borough.profiles.service import ProfilesService
+from borough.testing.clock import ManualClock
+from borough.testing.memory import (
+    MemoryNotifications,
+    MemoryOrders,
+    MemoryProfiles,
+    MemoryStock,
+    MemoryVerdicts,
+)
+
+PRICES = MappingProxyType({"cappuccino": 340, "espresso": 220, "flat-white": 380})
+"""The menu: cents of EUR a piece."""
+
+KEYS = MappingProxyType({"ada": "key-of-ada", "grace": "key-of-grace"})
+"""The customers, and what they say at the door."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """The rows of every capability."""
+
+    orders: MemoryOrders = field(default_factory=MemoryOrders)
+    verdicts: MemoryVerdicts = field(default_factory=MemoryVerdicts)
+    profiles: MemoryProfiles = field(default_factory=MemoryProfiles)
+    stock: MemoryStock
+    notifications: MemoryNotifications = field(default_factory=MemoryNotifications)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """Every capability, and what they stand on."""
+
+    clock: ManualClock
+    telemetry: Telemetry
+    tasks: Tasks
+    stores: Stores
+    profiles: ProfilesService
+    inventory: InventoryService
+    payments: PaymentsService
+    notifications: NotificationsService
+    orders: OrdersService
+
+    def door(
+        self,
+        *,
+        orders: Orders | None = None,
+        keys: Mapping[str, str] = KEYS,
+        burst: int = 1_000_000,
+        deadline_ms: int = 10_000,
+        max_body_bytes: int = 65_536,
+    ) -> FastAPI:
+        """The public app before this shop, or before other `orders`. The rate is one a second."""
+        app = make_app("Borough", telemetry=self.telemetry, max_body_bytes=max_body_bytes)
+        admission = Admission(
+            keys=ApiKeys(keys),
+            limit=RateLimit(rate=1, burst=burst, clock=self.clock.monotonic),
+            deadline_ms=deadline_ms,
+            tasks=self.tasks,
+        )
+        app.include_router(
+            rest(
+                admission,
+                orders=orders or self.orders,
+                profiles=self.profiles,
+                inventory=self.inventory,
+            )
+        )
+        return app
+
+
+def memory_shop(*, stock: int = 1_000, payments: Payments | None = None) -> Shop:
+    """A shop with so many pieces of each article. `payments` may stand in for what orders asks."""
+    clock, tasks = ManualClock(), Tasks()
+    telemetry = Telemetry("test", log_level="critical")
+    stores = Stores(stock=MemoryStock(menu(stock)))
+    profiles = ProfilesService(store=stores.profiles, clock=clock)
+    inventory = InventoryService(store=stores.stock, clock=clock, telemetry=telemetry)
+    real_payments = PaymentsService(
+        store=stores.verdicts, clock=clock, telemetry=telemetry, iterations=0
+    )
+    return Shop(
+        clock=clock,
+        telemetry=telemetry,
+        tasks=tasks,
+        stores=stores,
+        profiles=profiles,
+        inventory=inventory,
+        payments=real_payments,
+        notifications=NotificationsService(
+            store=stores.notifications, clock=clock, telemetry=telemetry, park_after=5
+        ),
+        orders=OrdersService(
+            store=stores.orders,
+            profiles=profiles,
+            inventory=inventory,
+            payments=payments or real_payments,
+            clock=clock,
+            tasks=tasks,
+            telemetry=telemetry,
+        ),
+    )
+
+
+def menu(stock: int) -> tuple[Article, ...]:
+    """The articles of `PRICES`, so many pieces of each."""
+    return tuple(
+        Article(
+            sku=sku,
+            name=sku.replace("-", " ").capitalize(),
+            price=Money(minor=price, currency="EUR"),
+            stock=stock,
+            received=stock,
+        )
+        for sku, price in PRICES.items()
+    )

@@ -1,0 +1,103 @@
+"""Transports for tests: the app in this process through the real codec, and one that repeats calls."""
+
+from typing import Any
+from urllib.parse import unquote
+
+from fastapi import FastAPI
+
+from borough.contracts.capability import Endpoint, Message
+from borough.contracts.errors import BoroughError, DeadlineExceeded
+from borough.kit import deadline
+from borough.kit.codec import JSON, decode_response, encode_request
+from borough.kit.transport import Transport
+
+
+class Asgi:
+    """Calls the app without a socket: the same bytes, headers and errors as over the network."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def call(self, endpoint: Endpoint, message: Message) -> Message:
+        left = deadline.remaining()
+        if left is not None and left <= 0:
+            raise DeadlineExceeded(f"the deadline was spent before calling {endpoint.name}")
+        path, body = encode_request(endpoint, message)
+        headers = [(b"content-type", JSON.encode())] if body else []
+        if left is not None:
+            headers.append((deadline.HEADER.encode(), str(max(int(left * 1_000), 1)).encode()))
+        status, content = await request(self._app, endpoint.verb, path, body, headers)
+        return decode_response(endpoint, status, content)
+
+
+async def request(
+    app: Any, verb: str, target: str, body: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None
+) -> tuple[int, bytes]:
+    """One HTTP request to an ASGI app; answers status and body."""
+    path, _, query = target.partition("?")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": verb,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [*(headers or []), (b"content-length", str(len(body)).encode())],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "state": {},
+    }
+    status, chunks = 0, bytearray()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(event: dict[str, Any]) -> None:
+        nonlocal status
+        status = event.get("status", status)
+        chunks.extend(event.get("body", b""))
+
+    await app(scope, receive, send)
+    return status, bytes(chunks)
+
+
+class Twice:
+    """Sends every call marked idempotent twice, so that a wrong mark is found out.
+
+    Answers what came first. A second answer of another kind (an error where there was none, or
+    another error) is an AssertionError that names the call.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def call(self, endpoint: Endpoint, message: Message) -> Message:
+        if not endpoint.idempotent:
+            return await self._transport.call(endpoint, message)
+        first = await self._outcome(endpoint, message)
+        second = await self._outcome(endpoint, message)
+        if type(first) is not type(second):
+            raise AssertionError(f"{endpoint.name} is not idempotent: {first!r}, then {second!r}")
+        if isinstance(first, BoroughError):
+            raise first
+        return first
+
+    async def _outcome(self, endpoint: Endpoint, message: Message) -> Message | BoroughError:
+        try:
+            return await self._transport.call(endpoint, message)
+        except BoroughError as error:
+            return error
+
+
+class Direct:
+    """The service itself as a transport, so that `Twice` can stand before a local capability too."""
+
+    def __init__(self, capability: Any) -> None:
+        self._capability = capability
+
+    async def call(self, endpoint: Endpoint, message: Message) -> Message:
+        answer: Message = await getattr(self._capability, endpoint.method)(message)
+        return answer

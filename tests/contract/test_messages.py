@@ -1,0 +1,145 @@
+"""Is what travels between parts immutable, complete and additive?"""
+
+import types
+import typing
+from datetime import datetime
+from enum import Enum
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from borough import wiring
+from borough.contracts.capability import Message
+from borough.contracts.errors import BoroughError, Problem
+from borough.contracts.events import OrderPlaced
+from borough.contracts.values import Basket, Line, Money, PricedLine
+
+ENDPOINTS = [e for contract in wiring.CONTRACTS.values() for e in contract.endpoints.values()]
+ATOMS = (str, int, bool, UUID, datetime, type(None))
+
+
+def reachable(message: type[BaseModel], seen: set[type[BaseModel]]) -> set[type[BaseModel]]:
+    """Every message type that can stand inside this one, itself included."""
+    if message in seen:
+        return seen
+    seen.add(message)
+    for field in message.model_fields.values():
+        for inner in models_in(field.annotation):
+            reachable(inner, seen)
+    return seen
+
+
+def models_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for arg in typing.get_args(annotation) for model in models_in(arg)]
+
+
+MESSAGES = sorted(
+    {m for e in ENDPOINTS for side in (e.request, e.response) for m in reachable(side, set())},
+    key=lambda message: message.__name__,
+)
+
+
+def shape_problem(annotation: object) -> str | None:
+    """Why a field of this type could be changed from outside, or lose something on the way."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return shape_problem(typing.get_args(annotation)[0])
+    if origin is tuple:
+        element, rest = typing.get_args(annotation)
+        return shape_problem(element) if rest is Ellipsis else "a tuple of fixed length"
+    if origin in (typing.Union, types.UnionType):
+        return next(filter(None, map(shape_problem, typing.get_args(annotation))), None)
+    if isinstance(annotation, type):
+        if issubclass(annotation, Message):
+            return None if annotation.model_config.get("frozen") else "a message that can change"
+        if annotation in ATOMS or issubclass(annotation, Enum):
+            return None
+    return f"{annotation} is neither frozen nor plain"
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda m: m.__name__)
+def test_a_message_is_immutable_all_the_way_down(message: type[Message]) -> None:
+    """Only frozen messages, tuples and plain values travel: no list, no dict, no float."""
+    found = {name: shape_problem(f.annotation) for name, f in message.model_fields.items()}
+    assert {name: why for name, why in found.items() if why} == {}
+
+
+def test_a_list_or_a_float_in_a_message_would_be_found() -> None:
+    """The check above can fail."""
+    assert shape_problem(list[int]) is not None
+    assert shape_problem(float) is not None
+    assert shape_problem(dict[str, int]) is not None
+
+
+names = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
+money = st.builds(Money, minor=st.integers(0, 10**6), currency=st.sampled_from(["EUR", "USD"]))
+lines = st.builds(Line, sku=names, quantity=st.integers(1, 1_000))
+strategies = {
+    Money: money,
+    Line: lines,
+    PricedLine: st.builds(PricedLine, sku=names, quantity=st.integers(1, 1_000), price=money),
+    Basket: st.builds(
+        Basket, lines=st.lists(lines, min_size=1, max_size=5, unique_by=lambda x: x.sku).map(tuple)
+    ),
+}
+for kind, strategy in strategies.items():
+    st.register_type_strategy(kind, strategy)
+st.register_type_strategy(datetime, st.datetimes(timezones=st.timezones()))
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda m: m.__name__)
+@given(data=st.data())
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_a_message_survives_the_wire(message: type[Message], data: st.DataObject) -> None:
+    """What is written and read again equals what was sent, every field of it."""
+    original = data.draw(strategies.get(message) or st.builds(message))
+    assert message.model_validate_json(original.model_dump_json()) == original
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda m: m.__name__)
+def test_a_field_from_the_future_is_ignored(message: type[Message]) -> None:
+    """Contracts grow by addition: an older reader takes a newer message."""
+    assert message.model_config.get("extra") == "ignore"
+
+
+def test_an_event_always_says_which_schema_it_has() -> None:
+    """A default would let an older event pass for a newer one."""
+    assert OrderPlaced.model_fields["schema_version"].is_required()
+
+
+def errors() -> list[type[BoroughError]]:
+    found, queue = [], [BoroughError]
+    while queue:
+        queue += (subclasses := queue.pop().__subclasses__())
+        found += subclasses
+    return [error for error in found if "code" in vars(error)]
+
+
+@pytest.mark.parametrize("error", errors(), ids=lambda e: e.__name__)
+def test_an_error_arrives_as_what_it_was(error: type[BoroughError]) -> None:
+    """A problem document names its error, and the caller raises the same class."""
+    sent = error("espresso is out of stock", retry_after=3, order_id="7")
+    document = Problem.model_validate_json(sent.problem().model_dump_json())
+    arrived = BoroughError.from_problem(document)
+    assert type(arrived) is error
+    assert (arrived.detail, arrived.retry_after, arrived.order_id) == (sent.detail, 3, "7")
+
+
+def test_no_two_errors_share_a_code() -> None:
+    """A code is what a machine tells errors apart by."""
+    codes = [error.code for error in errors()]
+    assert sorted(set(codes)) == sorted(codes)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(404, "not-found"), (418, "invalid"), (503, "unavailable"), (599, "internal")]
+)
+def test_an_unknown_code_becomes_the_general_error_of_its_status(status: int, expected: str) -> None:
+    """An older part understands a newer one's errors well enough."""
+    problem = Problem(type="x", title="x", status=status, detail="d", code="of-tomorrow")
+    assert BoroughError.from_problem(problem).code == expected

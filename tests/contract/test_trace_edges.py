@@ -1,0 +1,159 @@
+"""Does a trace tell the same story in every shape, and is it the story of `wiring.CALLS`?"""
+
+import asyncio
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
+from pydantic import SecretStr
+
+from borough import shapes, wiring
+from borough.commands import menu
+from borough.inventory.store import SqlStock
+from borough.kit import signals
+from borough.kit.config import Settings
+from borough.kit.sql import Database
+from borough.migrations import migrate
+from borough.notifications.store import SqlNotifications
+from borough.testing.parts import RunningShape, running_shape
+
+SHAPES = shapes.load(wiring.CALLS)
+HEADERS = {"Authorization": "Bearer key-of-ada"}
+
+
+@pytest.fixture
+async def settings(tmp_path: Path) -> Settings:
+    """A seeded town on SQLite; faults, rates and work are the defaults."""
+    url = f"sqlite:///{tmp_path}"
+    for capability in wiring.CONTRACTS:
+        migrate(url, capability)
+    database = Database.open(url, "inventory")
+    await SqlStock(database).receive(tuple(menu(100)))
+    await database.close()
+    return Settings(
+        store=SecretStr(url), api_keys={"ada": SecretStr("key-of-ada")}, pbkdf2_iterations=0
+    )
+
+
+async def journey(town: RunningShape, settings: Settings) -> None:
+    """Menu, profile, order; and the customer is told."""
+    profile = {"name": "Ada", "email": "ada@example.org", "card_token": "tok_visa_1"}
+    order = {"lines": [{"sku": "espresso", "quantity": 2}]}
+    async with ClientSession(headers=HEADERS) as http:
+        async with http.get(town.door("/v1/menu")) as answer:
+            assert answer.status == 200
+        async with http.put(town.door("/v1/profile"), json=profile) as answer:
+            assert answer.status == 200
+        key = {"Idempotency-Key": "one"}
+        async with http.post(town.door("/v1/orders"), json=order, headers=key) as answer:
+            assert answer.status == 201, await answer.text()
+    database = Database.open(settings.store.get_secret_value(), "notifications")
+    async with asyncio.timeout(10):
+        while not any(n.text for n in await SqlNotifications(database).ledger()):
+            await asyncio.sleep(0.01)
+    await database.close()
+
+
+async def spans_of(shape: shapes.Shape, settings: Settings) -> list[ReadableSpan]:
+    exporters: dict[str, InMemorySpanExporter] = defaultdict(InMemorySpanExporter)
+    async with running_shape(shape, settings, export=exporters.__getitem__) as town:
+        await journey(town, settings)
+    return [span for exporter in exporters.values() for span in exporter.get_finished_spans()]
+
+
+def capability_of(span: ReadableSpan) -> str | None:
+    return (span.attributes or {}).get(signals.CAPABILITY)  # type: ignore[return-value]  # a string
+
+
+def edges(spans: list[ReadableSpan]) -> set[tuple[str, str]]:
+    """Who asked whom: from each span of a capability up to the nearest span of another."""
+    by_id = {span.context.span_id: span for span in spans}
+    found = set()
+    for span in spans:
+        callee = capability_of(span)
+        above = by_id.get(span.parent.span_id) if span.parent else None
+        while above is not None and capability_of(above) is None:
+            above = by_id.get(above.parent.span_id) if above.parent else None
+        if callee and above is not None and (caller := capability_of(above)) != callee:
+            found.add((str(caller), callee))
+    return found
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, "extract:inventory"])
+async def test_the_edges_of_a_journey_are_the_calls_of_the_wiring(
+    shape: str, settings: Settings
+) -> None:
+    """Parent and child, through hops and local calls alike: every edge of CALLS, and no other."""
+    spans = await spans_of(shapes.named(shape, SHAPES, wiring.CALLS), settings)
+    assert edges(spans) == {(caller, callee) for caller in wiring.CALLS for callee in wiring.CALLS[caller]}
+
+
+async def test_an_order_is_one_trace_and_its_delivery_another_linked_to_it(
+    settings: Settings,
+) -> None:
+    """Nobody waits for the delivery, so it is no child; but one leads to the other."""
+    spans = await spans_of(SHAPES["microservices"], settings)
+    (door,) = [s for s in spans if s.name == "POST /v1/orders"]
+    (relay,) = [s for s in spans if s.name == "orders.relay"]
+    assert {s.context.trace_id for s in spans if s.name == "payments.charge"} == {
+        door.context.trace_id
+    }
+    assert relay.context.trace_id != door.context.trace_id
+    assert [link.context.trace_id for link in relay.links] == [door.context.trace_id]
+    delivered = [s for s in spans if s.name == "notifications.deliver"]
+    assert {s.context.trace_id for s in delivered} == {relay.context.trace_id}
+
+
+async def test_a_hop_is_one_client_and_one_server_span(settings: Settings) -> None:
+    """No span for a body chunk, none for a middleware."""
+    spans = await spans_of(SHAPES["microservices"], settings)
+    clients = {s.context.span_id for s in spans if s.kind is SpanKind.CLIENT}
+    inner = [s for s in spans if s.kind is SpanKind.SERVER and s.parent is not None]
+    assert len(clients) == len(inner)
+    assert {s.parent.span_id for s in inner if s.parent} == clients
+
+
+async def test_the_story_is_told_the_same_in_one_process(settings: Settings) -> None:
+    """A local call has an internal span of the same name as the hop's server side has attributes."""
+
+    def story(spans: list[ReadableSpan]) -> set[tuple[object, object]]:
+        found = [(capability_of(s), (s.attributes or {}).get(signals.METHOD)) for s in spans]
+        return {(capability, method) for capability, method in found if method}
+
+    one = await spans_of(SHAPES["monolith"], settings)
+    assert [s for s in one if s.kind is SpanKind.CLIENT] == []
+    assert ("payments", "charge") in story(one)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_no_internal_route_answers_on_a_public_port(shape: str, settings: Settings) -> None:
+    """A door opens to the street; what parts ask each other stays inside."""
+    async with running_shape(SHAPES[shape], settings) as town, ClientSession(headers=HEADERS) as http:
+        for url in town.doors.values():
+            for contract in wiring.CONTRACTS.values():
+                for endpoint in contract.endpoints.values():
+                    async with http.request(endpoint.verb, url + endpoint.path) as answer:
+                        assert answer.status == 404, endpoint.name
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_the_internal_port_serves_only_what_other_parts_call(
+    shape: str, settings: Settings
+) -> None:
+    """A part asked for anything else answers 404 and never forwards."""
+    async with running_shape(SHAPES[shape], settings) as town, ClientSession() as http:
+        for part in SHAPES[shape].parts:
+            served = SHAPES[shape].served_to_others(part, wiring.CALLS)
+            assert (part in town.inner) == bool(served)
+            for contract in wiring.CONTRACTS.values():
+                for endpoint in contract.endpoints.values() if part in town.inner else ():
+                    async with http.request(
+                        endpoint.verb, town.inner[part] + endpoint.path
+                    ) as answer:
+                        hosted = endpoint.capability in served
+                        body = await answer.text()
+                        assert ("not-hosted" in body) != hosted, (endpoint.name, body)

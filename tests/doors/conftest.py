@@ -1,0 +1,22 @@
+"""A shop in memory, its REST door behind a real socket, and Ada before it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from borough.testing.door import Visitor, visiting
+from borough.testing.shop import Shop, memory_shop
+
+
+@pytest.fixture
+def shop() -> Shop:
+    """Every capability, with plenty of everything."""
+    return memory_shop()
+
+
+@pytest.fixture
+async def ada(shop: Shop) -> AsyncIterator[Visitor]:
+    """A customer with a profile and a card that is good."""
+    async with visiting(shop.door()) as visitor:
+        await visitor.introduce()
+        yield visitor

@@ -1,0 +1,137 @@
+"""Is it the same shop at the door of every shape, and only the shop?"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from borough import wiring
+from borough.contracts.capability import Endpoint
+from borough_bill.processes import HOST
+from borough_bill.scene import hops_of
+from borough_bill.shapes import LocalShape, Shape, read_shapes
+from borough_bill.workload import Clients, Customer, Errand, crowd
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+STORY = (
+    ("gateway", "orders.place"),
+    ("orders", "profiles.get"),
+    ("orders", "inventory.reserve"),
+    ("orders", "payments.charge"),
+    ("orders", "inventory.commit"),
+    ("orders", "notifications.deliver"),
+)
+"""Who calls what for one order that is placed."""
+
+ENDPOINTS = tuple(e for contract in wiring.CONTRACTS.values() for e in contract.endpoints.values())
+NOBODY = "00000000-0000-7000-8000-000000000000"
+
+
+@dataclass(frozen=True)
+class Open:
+    """A shape that is open for business, and a customer with a profile."""
+
+    town: LocalShape
+    clients: Clients
+    ada: Customer
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=tuple(read_shapes()))
+async def shop(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Open]:
+    """Each shape in turn, as processes on SQLite."""
+    (ada,) = crowd(1)
+    shape = read_shapes()[request.param]
+    town = LocalShape(shape, tmp_path_factory.mktemp(shape.name), keys={ada.name: ada.key})
+    await town.prepare()
+    async with town, Clients(town) as clients:
+        await clients.introduce([ada])
+        yield Open(town, clients, ada)
+
+
+async def test_a_customer_orders_and_finds_the_order_again(shop: Open) -> None:
+    """Menu, profile, order, replay, look-up and list answer alike in every shape."""
+    ask, ada = shop.clients.ask, shop.ada
+    status, menu = await ask("GET", "/v1/menu", ada)
+    prices = {item["sku"]: item["price"]["minor"] for item in menu["items"]}
+    assert status == 200
+    assert (await ask("GET", "/v1/profile", ada))[1]["name"] == ada.name
+
+    order = {"lines": [{"sku": "espresso", "quantity": 2}, {"sku": "croissant", "quantity": 1}]}
+    key = {"idempotency-key": "the-journey"}
+    status, placed = await ask("POST", "/v1/orders", ada, json=order, headers=key)
+    assert (status, placed["status"]) == (201, "placed")
+    assert placed["total"]["minor"] == 2 * prices["espresso"] + prices["croissant"]
+
+    assert await ask("POST", "/v1/orders", ada, json=order, headers=key) == (200, placed)
+    assert await ask("GET", f"/v1/orders/{placed['order_id']}", ada) == (200, placed)
+    assert placed in (await ask("GET", "/v1/orders", ada))[1]["orders"]
+    assert await shop.town.complaint() == ""
+
+
+async def test_an_order_hops_exactly_where_caller_and_callee_are_apart(shop: Open) -> None:
+    """The hops read from the metrics are the calls of the story that leave their part."""
+    errand = Errand(shop.ada, "the-hops", (("espresso", 1),))
+    hops = await hops_of(shop.town, shop.clients, errand)
+    assert hops == Counter(call for caller, call in STORY if apart(shop.town.shape, caller, call))
+
+
+async def test_no_internal_route_answers_at_the_door(shop: Open) -> None:
+    """What parts say to each other is answered on the internal ports, and 404 at the door."""
+    async with aiohttp.ClientSession() as http:
+        for process in shop.town.processes:
+            capabilities = shop.town.shape.parts[process.part]
+            for endpoint in ENDPOINTS:
+                if "gateway" in capabilities:
+                    outside = await code_of(http, process.ports.public, endpoint)
+                    assert outside == (404, "not-found"), f"{endpoint.name} at {process.name}"
+                if called_from_elsewhere(shop.town.shape, process.part, endpoint.capability):
+                    inside = await code_of(http, process.ports.internal, endpoint)
+                    assert inside[0] == 422, f"{endpoint.name} inside {process.name}"
+
+
+async def test_no_door_answers_on_an_internal_port(shop: Open) -> None:
+    """The doors are public routes only: an internal port that listens at all knows none of them."""
+    async with aiohttp.ClientSession() as http:
+        for process in shop.town.processes:
+            url = f"http://{HOST}:{process.ports.internal}/v1/menu"
+            try:
+                async with http.get(url, headers={"x-api-key": shop.ada.key}) as answer:
+                    assert answer.status == 404, process.name
+            except aiohttp.ClientConnectorError:
+                assert not any(
+                    called_from_elsewhere(shop.town.shape, process.part, capability)
+                    for capability in shop.town.shape.parts[process.part]
+                ), process.name
+
+
+def apart(shape: Shape, caller: str, call: str) -> bool:
+    """Whether that call leaves the part it comes from."""
+    part = shape.door("/v1/orders") if caller == "gateway" else shape.hosts(caller)[-1]
+    return call.partition(".")[0] not in shape.parts[part]
+
+
+def called_from_elsewhere(shape: Shape, part: str, capability: str) -> bool:
+    """Whether another part calls this capability of this part."""
+    return capability in shape.parts[part] and any(
+        capability in wiring.CALLS[caller]
+        for hosted in shape.parts.values()
+        if capability not in hosted
+        for caller in hosted
+    )
+
+
+async def code_of(http: aiohttp.ClientSession, port: int, endpoint: Endpoint) -> tuple[int, str]:
+    """The status and problem code of an empty request to a contract method's path."""
+    path = endpoint.path
+    for field in endpoint.path_fields:
+        path = path.replace(f"{{{field}}}", NOBODY)
+    url = f"http://{HOST}:{port}{path}"
+    async with http.request(endpoint.verb, url, json={}) as answer:
+        problem = await answer.json(content_type=None)
+        return answer.status, problem.get("code", "")

@@ -1,0 +1,39 @@
+"""Who gets the last pieces, when everybody wants them at once?"""
+
+import asyncio
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from borough_bill.shapes import LocalShape, read_shapes
+from borough_bill.workload import PLACED, Clients, Errand, by_word, crowd
+
+PIECES, ORDERS, CUSTOMERS = 50, 200, 20
+SCARCE = "cold-brew"
+
+
+@pytest.mark.parametrize("name", tuple(read_shapes()))
+async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are_placed(
+    name: str, store_url: str, tmp_path: Path
+) -> None:
+    """No piece is sold twice and none stays on the shelf, in every shape, on both databases."""
+    customers = crowd(CUSTOMERS)
+    town = LocalShape(
+        read_shapes()[name],
+        tmp_path,
+        store=store_url,
+        keys={customer.name: customer.key for customer in customers},
+        settings={"DEADLINE_MS": "30000"},
+    )
+    await town.prepare(SCARCE, PIECES)
+    async with town, Clients(town, wait=45) as clients:
+        await clients.introduce(customers)
+        outcomes = await asyncio.gather(
+            *(
+                clients.run(Errand(customers[number % CUSTOMERS], str(uuid4()), ((SCARCE, 1),)))
+                for number in range(ORDERS)
+            )
+        )
+        assert by_word(outcomes) == {PLACED: PIECES, "out-of-stock": ORDERS - PIECES}
+        assert await town.complaint() == ""

@@ -1,0 +1,102 @@
+"""What is a part told that cannot start?"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from borough_bill.processes import HOST, PartDied, Ports, Process
+from borough_bill.shapes import LocalShape, shape_named
+
+DEAD = "http://127.0.0.1:1"
+"""Nothing ever listens there."""
+
+REFUSALS = {
+    "an unknown capability": (("orders", "kitchen"), {}, "kitchen"),
+    "a capability named twice": (("payments", "payments"), {}, "payments is named twice"),
+    "a peer without an address": (("gateway", "orders"), {}, "inventory, notifications, payments"),
+    "an unknown shape": (("payments",), {"SHAPE": "pyramid"}, "there is no shape pyramid"),
+    "a part its shape lacks": (("payments", "profiles"), {"SHAPE": "apis"}, "payments, profiles"),
+    "an unknown setting": (("payments",), {"STORES": "sqlite:///x"}, "BOROUGH_STORES"),
+    "a wrong value": (("payments",), {"OPS_PORT": "ninety"}, "BOROUGH_OPS_PORT"),
+    "a map that is no JSON": (("payments",), {"PEERS": "orders"}, "peers"),
+    "an address that is none": (
+        ("gateway",),
+        {"PEERS": json.dumps({"orders": ["orders"], "profiles": [DEAD], "inventory": [DEAD]})},
+        "'orders' is no address",
+    ),
+}
+"""Case: the capabilities, the settings, and what the sentence must name."""
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+async def test_a_part_that_cannot_be_is_refused_with_a_sentence(case: str, tmp_path: Path) -> None:
+    """What is wrong stops the start: exit status 2, and one line that names the thing."""
+    capabilities, settings, named = REFUSALS[case]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "borough", "serve", *capabilities,
+        env=environment({"STORE": f"sqlite:///{tmp_path}", **settings}),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip  # the command on one line, as one would type it
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (2, b"")
+    assert err.startswith(b"borough: ")
+    assert err.count(b"\n") == 1
+    assert named in err.decode()
+
+
+async def test_a_gateway_whose_peer_is_unreachable_is_not_ready_and_names_it(
+    tmp_path: Path,
+) -> None:
+    """A peer may come later, so the gateway waits for it; until then /readyz says for whom."""
+    ports = Ports()
+    peers = {"orders": [DEAD], "profiles": [DEAD], "inventory": [DEAD]}
+    settings = {"PEERS": json.dumps(peers), "PUBLIC_PORT": "0", "OPS_PORT": str(ports.ops)}
+    gateway = Process(
+        "gateway",
+        0,
+        ("gateway",),
+        ports=ports,
+        environment=environment(settings),
+        log=tmp_path / "log",
+    )
+    await gateway.start()
+    try:
+        async with aiohttp.ClientSession() as http, asyncio.timeout(30):
+            while "reason" not in (answer := await readiness(http, ports.ops)):
+                assert gateway.running, gateway.words()
+                await asyncio.sleep(0.05)
+    finally:
+        await gateway.kill()
+        ports.release()
+    assert "does not answer at http://127.0.0.1:1" in answer["reason"]
+
+
+async def test_a_part_that_dies_at_its_start_is_quoted(tmp_path: Path) -> None:
+    """The runner names the part and repeats its last words: nobody has to look for a log."""
+    town = LocalShape(shape_named("monolith"), tmp_path, settings={"DRAIN_S": "a while"})
+    with pytest.raises(PartDied, match=r"part town-0 ended with 2:\nborough: BOROUGH_DRAIN_S"):
+        await town.__aenter__()
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This environment with these settings and no others."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BOROUGH_")}
+    return kept | {f"BOROUGH_{name}": value for name, value in settings.items()}
+
+
+async def readiness(http: aiohttp.ClientSession, port: int) -> dict[str, str]:
+    """What /readyz says; nothing while nobody listens."""
+    try:
+        async with http.get(f"http://{HOST}:{port}/readyz") as answer:
+            assert answer.status == 503
+            found: dict[str, str] = await answer.json()
+            return {key: value for key, value in found.items() if value}
+    except aiohttp.ClientConnectionError:
+        return {}

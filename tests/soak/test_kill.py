@@ -1,0 +1,46 @@
+"""Does an order survive the death of the process that works on it?
+
+BOROUGH_SOAK_ROUNDS says how often to kill; `make soak` asks for 20. All rounds of a shape share
+their processes and their books, so that a wound of an early round shows in a later one.
+"""
+
+import asyncio
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from borough_bill.shapes import LocalShape, shape_named
+from borough_bill.workload import Clients, Shopping, crowd, errands
+
+ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
+SETTINGS = {"RECONCILE_HORIZON_S": "1", "RECONCILE_INTERVAL_S": "0.5"}
+
+
+@pytest.mark.parametrize("name", ["microservices", "monolith"])
+async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
+    name: str, tmp_path: Path
+) -> None:
+    """SIGKILL at a random moment under load: nothing lost, charged twice or oversold."""
+    seed = random.SystemRandom().randrange(1_000_000)
+    chance = random.Random(seed)
+    customers = crowd(8, declined=1)
+    keys = {customer.name: customer.key for customer in customers}
+    town = LocalShape(shape_named(name), tmp_path, keys=keys, settings=SETTINGS)
+    await town.prepare("espresso", 50 * ROUNDS)
+    async with town, Clients(town) as clients:
+        await clients.introduce(customers)
+        others = [sku for sku in await clients.menu(customers[0]) if sku != "espresso"]
+        wanted = errands(chance, customers, ("espresso", *others))
+        for number in range(ROUNDS):
+            victim = chance.choice(town.processes)
+            scene = f"seed {seed}, round {number}: killed {victim.name}"
+            async with Shopping(clients, wanted, at_once=8) as shopping:
+                await shopping.reaches(chance.randint(8, 60))
+                await asyncio.sleep(chance.uniform(0, 0.05))  # anywhere within an order
+                await victim.kill()
+                await town.restart(victim)
+                await shopping.reaches(len(shopping.outcomes) + 30)
+            assert [o for o in shopping.outcomes if not o.settled] == [], scene
+            assert await town.complaint() == "", scene

@@ -1,0 +1,159 @@
+"""What becomes of the work a part has when it is asked to stop?"""
+
+import asyncio
+import json
+
+import pytest
+from borough.kit import listener as kit
+from borough.kit.lifecycle import Tasks
+from borough.kit.telemetry import Telemetry
+from borough.testing.serving import (
+    Running,
+    Wire,
+    hello,
+    launched,
+    on_uvloop,
+    say,
+    small_part,
+    until,
+)
+from starlette.types import Receive, Scope, Send
+
+
+class Gate:
+    """An app whose requests wait until the gate opens."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.open = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.waiting += 1
+        await self.open.wait()
+        await say(send, scope["path"])
+
+
+async def draining(running: Running) -> None:
+    """Return once the part says that it drains."""
+    while (await running.ops("/readyz")).status == 200:
+        await asyncio.sleep(0)
+
+
+@on_uvloop
+async def test_while_draining_each_answer_ends_its_connection() -> None:
+    """The part is not ready but alive, takes old and new connections, and ends each politely."""
+    async with launched(small_part(), drain_s=600) as running:
+        kept = Wire(running.ports["public"])
+        assert not (await kept.ask("/before")).last
+        running.stop.ask()
+        await draining(running)
+        ready = await running.ops("/readyz")
+        assert (ready.status, json.loads(ready.body)["state"]) == (503, "draining")
+        assert (await running.ops("/livez")).status == 200
+        for wire in (kept, Wire(running.ports["public"])):
+            reply = await wire.ask("/during")
+            assert (reply.status, reply.body, reply.last) == (200, b"/during", True)
+            assert await wire.ended()
+            wire.close()
+
+
+@on_uvloop
+async def test_a_drain_ends_things_in_order() -> None:
+    """Requests first, then work nobody waits for, then loops, telemetry, and the stores last."""
+    ended: list[str] = []
+    gate, tasks, telemetry = Gate(), Tasks(), Telemetry("small", log_level="critical")
+
+    async def relay() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("loop")
+
+    async def order() -> None:
+        await until(lambda: "request" in ended)
+        ended.append("task")
+
+    async def close() -> None:
+        ended.append("stores")
+
+    class Flushed(Telemetry):
+        def close(self) -> None:
+            ended.append("telemetry")
+            telemetry.close()
+
+    part = small_part(
+        gate,
+        tasks=tasks,
+        loops=(relay,),
+        close=close,
+        telemetry=Flushed("small", log_level="critical"),
+    )
+    async with launched(part) as running:
+        wire = Wire(running.ports["public"])
+        wire.send("/slow")
+        await until(lambda: gate.waiting == 1)
+        working = asyncio.create_task(tasks.run(order()))
+        running.stop.ask()
+        await draining(running)
+        assert ended == []
+        gate.open.set()
+        assert (await wire.reply()).body == b"/slow"
+        ended.append("request")
+        await running.launch
+        await working
+        wire.close()
+    assert ended == ["request", "task", "loop", "telemetry", "stores"]
+
+
+@on_uvloop
+async def test_a_second_signal_ends_all_waiting() -> None:
+    """Neither the pause, nor a request, nor work in flight holds up a part that is to hurry."""
+    gate, tasks = Gate(), Tasks()
+    async with launched(small_part(gate, tasks=tasks), drain_s=600) as running:
+        wire = Wire(running.ports["public"])
+        wire.send("/stuck")
+        await until(lambda: gate.waiting == 1)
+        working = asyncio.create_task(tasks.run(asyncio.Event().wait()))
+        running.stop.ask()
+        await draining(running)
+        running.stop.ask()
+        await running.launch
+        assert (await wire.reply()).status == 500
+        assert len(tasks) == 1
+        working.cancel()
+        wire.close()
+
+
+@on_uvloop
+async def test_a_request_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time that requests get to finish is bounded."""
+    monkeypatch.setattr(kit, "IN_FLIGHT_S", 0)
+    gate = Gate()
+    async with launched(small_part(gate)) as running:
+        wire = Wire(running.ports["public"])
+        wire.send("/stuck")
+        await until(lambda: gate.waiting == 1)
+        running.stop.ask()
+        await running.launch
+        assert (await wire.reply()).status == 500
+        wire.close()
+
+
+async def test_work_goes_on_when_nobody_waits_for_it() -> None:
+    """A caller that gives up cancels its waiting, not the work; a drain waits for the work."""
+    tasks, gate = Tasks(), asyncio.Event()
+    done: list[str] = []
+
+    async def order() -> None:
+        await gate.wait()
+        done.append("settled")
+
+    waiting = asyncio.create_task(tasks.run(order()))
+    await until(lambda: len(tasks) == 1)
+    waiting.cancel()
+    draining = asyncio.create_task(tasks.drain())
+    await asyncio.sleep(0)
+    assert not draining.done()
+    gate.set()
+    await draining
+    assert (done, len(tasks)) == (["settled"], 0)

@@ -1,0 +1,89 @@
+"""Does a real process, sent a real signal, finish what it began?"""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+from borough.testing.serving import PATIENCE_S, Wire
+
+PROGRAM = """
+import asyncio, uvloop
+from borough.kit.config import Settings
+from borough.kit.server import serve
+from borough.kit.telemetry import Telemetry
+from borough.testing.serving import say, small_part
+
+async def slow(scope, receive, send):
+    print("begun", flush=True)
+    await asyncio.to_thread(input)
+    await say(send, scope["path"])
+
+async def close():
+    print("closed", flush=True)
+
+async def main():
+    settings = Settings(public_port=0, ops_port=0, drain_s=0)
+    await serve(small_part(slow, close=close), settings)
+
+uvloop.run(main())
+"""
+"""A part whose requests wait for a line on standard input."""
+
+Process = asyncio.subprocess.Process
+
+
+async def line(process: Process) -> str:
+    """The next line it prints."""
+    assert process.stdout is not None
+    return (await process.stdout.readline()).decode().strip()
+
+
+async def finish_requests(process: Process) -> None:
+    """Let a waiting request go on."""
+    assert process.stdin is not None
+    process.stdin.write(b"\n")
+    await process.stdin.drain()
+
+
+@pytest.fixture
+async def process() -> AsyncIterator[Process]:
+    """The part, started."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        yield process
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_request_in_flight_is_answered_after_the_signal(
+    process: Process, number: signal.Signals
+) -> None:
+    """No new connection is taken, the answer comes, the part is closed, and the exit code is 0."""
+    port = json.loads(await line(process))["public_port"]
+    wire = Wire(port)
+    wire.send("/order")
+    assert await line(process) == "begun"
+    process.send_signal(number)
+    await refused(port)
+    await finish_requests(process)
+    reply = await wire.reply()
+    assert (reply.status, reply.body, reply.last) == (200, b"/order", True)
+    assert (await line(process), await process.wait()) == ("closed", 0)
+    wire.close()
+
+
+async def refused(port: int) -> None:
+    """Return once the port takes nobody any more."""
+    while True:
+        try:
+            Wire(port).close()
+        except ConnectionRefusedError:
+            return
+        await asyncio.sleep(0.01)

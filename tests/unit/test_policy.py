@@ -1,0 +1,211 @@
+"""Who may come in, how often, and how what they send is read?"""
+
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from borough.contracts.errors import KeyMissing, Malformed, RateLimited
+from borough.gateway.policy import (
+    ApiKeys,
+    RateLimit,
+    decode_cursor,
+    encode_cursor,
+    parse_idempotency_key,
+    parse_timeout_ms,
+)
+from borough.kit.config import WrongSettings
+from borough.testing.clock import ManualClock
+
+PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255)
+
+
+class TestApiKeys:
+    """A key names a customer, or nobody."""
+
+    def test_a_key_names_its_customer_and_nothing_else_names_anybody(self) -> None:
+        """Neither a part of a key, nor more of it, nor nothing at all opens the door."""
+        keys = ApiKeys({"ada": "correct horse", "grace": "battery staple"})
+        assert keys.customer_of("correct horse") == "ada"
+        assert keys.customer_of("battery staple") == "grace"
+        for wrong in ("", "correct", "correct horse ", "Correct horse", "ada", "\xe9"):
+            assert keys.customer_of(wrong) is None
+
+    def test_every_key_is_compared_whoever_asks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A look-up that stopped at the first match would tell a stopwatch which key is near."""
+        compared: list[tuple[bytes, bytes]] = []
+
+        def compare(left: bytes, right: bytes) -> bool:
+            compared.append((left, right))
+            return left == right
+
+        monkeypatch.setattr("borough.gateway.policy.hmac.compare_digest", compare)
+        keys = ApiKeys({"ada": "a", "grace": "a much longer key", "joan": "c"})
+        for asked in ("a", "c", "nobody's"):
+            compared.clear()
+            keys.customer_of(asked)
+            assert len(compared) == 3
+            assert {len(digest) for pair in compared for digest in pair} == {32}
+
+    @pytest.mark.parametrize(
+        ("keys", "named"),
+        [
+            ({"Ada Lovelace": "k"}, "'Ada Lovelace' is no customer id"),
+            ({"ada": ""}, "the key of ada is empty"),
+            ({"ada": "k", "grace": "k"}, "ada and grace share one key"),
+        ],
+    )
+    def test_keys_that_cannot_be_stop_the_start(self, keys: dict[str, str], named: str) -> None:
+        """The sentence names the setting and the customer, never the key."""
+        with pytest.raises(WrongSettings, match=f"BOROUGH_API_KEYS: {named}"):
+            ApiKeys(keys)
+
+    def test_keys_do_not_show_themselves(self) -> None:
+        """What is printed by accident holds no key."""
+        keys = ApiKeys({"ada": "correct horse"})
+        assert "correct" not in f"{keys!r} {vars(keys)}"
+
+
+class TestRateLimit:
+    """A token bucket per customer."""
+
+    def test_a_burst_passes_and_then_the_rate_holds(self) -> None:
+        """After the burst a token comes every 1/rate seconds, and the refusal says when."""
+        clock = ManualClock()
+        limit = RateLimit(rate=0.5, burst=3, clock=clock.monotonic)
+        for _ in range(3):
+            limit.admit("ada")
+        with pytest.raises(RateLimited, match="ada") as refused:
+            limit.admit("ada")
+        assert refused.value.retry_after == 2
+        clock.advance(2)
+        limit.admit("ada")
+        with pytest.raises(RateLimited):
+            limit.admit("ada")
+
+    def test_a_refusal_costs_nothing(self) -> None:
+        """Who is refused and asks on does not push their own turn away."""
+        clock = ManualClock()
+        limit = RateLimit(rate=1, burst=1, clock=clock.monotonic)
+        limit.admit("ada")
+        for _ in range(10):
+            with pytest.raises(RateLimited):
+                limit.admit("ada")
+        clock.advance(1)
+        limit.admit("ada")
+
+    def test_customers_do_not_share_a_bucket(self) -> None:
+        """One customer's haste is not another's wait."""
+        limit = RateLimit(rate=1, burst=1, clock=ManualClock().monotonic)
+        limit.admit("ada")
+        limit.admit("grace")
+        with pytest.raises(RateLimited, match="grace"):
+            limit.admit("grace")
+
+    def test_a_bucket_holds_no_more_than_the_burst(self) -> None:
+        """A night without requests does not save up for a flood."""
+        clock = ManualClock()
+        limit = RateLimit(rate=100, burst=2, clock=clock.monotonic)
+        limit.admit("ada")
+        clock.advance(8 * 3_600)
+        limit.admit("ada")
+        limit.admit("ada")
+        with pytest.raises(RateLimited):
+            limit.admit("ada")
+
+    def test_waiting_as_told_is_long_enough(self) -> None:
+        """Whoever comes again after Retry-After is let in, whatever the rate."""
+        for rate in (0.03, 0.7, 3, 1_000):
+            clock = ManualClock()
+            limit = RateLimit(rate=rate, burst=1, clock=clock.monotonic)
+            limit.admit("ada")
+            with pytest.raises(RateLimited) as refused:
+                limit.admit("ada")
+            assert refused.value.retry_after is not None
+            clock.advance(refused.value.retry_after)
+            limit.admit("ada")
+
+
+class TestIdempotencyKey:
+    """Bare, or a quoted string of RFC 8941."""
+
+    @given(key=PRINTABLE.filter(lambda key: not key.startswith('"')))
+    def test_a_bare_key_is_itself(self, key: str) -> None:
+        """What clients send who never heard of structured fields."""
+        assert parse_idempotency_key(key) == key
+
+    @given(key=PRINTABLE)
+    def test_a_quoted_key_is_what_stands_in_the_quotes(self, key: str) -> None:
+        """Quotes and backslashes inside are escaped by a backslash."""
+        escaped = key.replace("\\", r"\\").replace('"', r"\"")
+        assert parse_idempotency_key(f'"{escaped}"') == key
+
+    @pytest.mark.parametrize("header", [None, ""])
+    def test_an_absent_key_is_asked_for(self, header: str | None) -> None:
+        """An order without a key could not be repeated safely."""
+        with pytest.raises(KeyMissing, match="Idempotency-Key"):
+            parse_idempotency_key(header)
+
+    @pytest.mark.parametrize(
+        "header",
+        ['"open', '"', '""', '"a"b"', r'"bad \escape"', '"two words"', "two words", "a" * 256,
+         '"' + "a" * 256 + '"', "tab\tbed", "na\xefve", '"na\xefve"', '"x";p=1', "newline\n"],
+    )  # fmt: skip  # one glance
+    def test_anything_else_is_malformed(self, header: str) -> None:
+        """A key that two readers could read differently is no key."""
+        with pytest.raises(Malformed, match="Idempotency-Key") as refused:
+            parse_idempotency_key(header)
+        assert type(refused.value) is Malformed
+
+
+class TestTimeout:
+    """Milliseconds, whole."""
+
+    def test_a_whole_number_is_read(self) -> None:
+        """Nothing left is a number too: the door answers it with 504."""
+        assert [parse_timeout_ms(text) for text in ("0", "250", "0007")] == [0, 250, 7]
+
+    @pytest.mark.parametrize(
+        "header", ["", "soon", "-1", "1.5", "1e3", "0x10", "٣", "9" * 10, "5\n"]
+    )
+    def test_anything_else_is_malformed(self, header: str) -> None:
+        """The sentence names the header."""
+        with pytest.raises(Malformed, match="borough-timeout-ms"):
+            parse_timeout_ms(header)
+
+
+class TestCursor:
+    """Opaque, and spelled one way."""
+
+    @given(last=st.uuids())
+    def test_a_cursor_leads_back_to_where_it_was_made(self, last: UUID) -> None:
+        """Every id makes a cursor that needs no escaping in a URL."""
+        cursor = encode_cursor(last)
+        assert cursor is not None
+        assert cursor.replace("-", "").replace("_", "").isalnum()
+        assert decode_cursor(cursor) == last
+
+    def test_no_cursor_is_the_beginning_and_the_end(self) -> None:
+        """The first page is asked for without one, the last page answers none."""
+        assert encode_cursor(None) is None
+        assert decode_cursor(None) is None
+
+    @pytest.mark.parametrize(
+        "cursor",
+        ["", "x", "=" * 22, "A" * 21, "A" * 23, "A" * 21 + "B", "A" * 22 + "==", "A" * 21 + "\xe9",
+         "A" * 21 + "+", " " + "A" * 22, "00000000-0000-0000-0000-000000000000"],
+    )  # fmt: skip  # one glance
+    def test_a_cursor_that_is_none_of_ours_is_named(self, cursor: str) -> None:
+        """A made-up cursor is an error, not the first page; a long one is not repeated whole."""
+        with pytest.raises(Malformed, match="cursor"):
+            decode_cursor(cursor)
+
+    @given(cursor=st.text(max_size=30))
+    def test_no_text_breaks_the_reader(self, cursor: str) -> None:
+        """Whatever is sent is either one of ours or Malformed."""
+        try:
+            last = decode_cursor(cursor)
+        except Malformed:
+            last = None
+        assert encode_cursor(last) in {cursor, None}

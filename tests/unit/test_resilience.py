@@ -1,0 +1,89 @@
+"""When is a peer left alone, what may be asked again, and which replica is asked?"""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from borough.kit.resilience import LONGEST_PAUSE_S, PAUSE_S, Address, Breaker, RetryBudget, choose
+
+
+def fail(breaker: Breaker, times: int, now: float = 0.0) -> None:
+    for _ in range(times):
+        breaker.failed(now)
+
+
+def test_a_breaker_opens_after_failures_in_a_row() -> None:
+    """One success in between starts the count anew."""
+    breaker = Breaker(failures=3)
+    fail(breaker, 2)
+    breaker.succeeded()
+    fail(breaker, 2)
+    assert breaker.allow(0)
+    assert breaker.failed(0)
+    assert not breaker.allow(0)
+
+
+def test_an_open_breaker_lets_one_call_through_a_pause() -> None:
+    """The probe decides; a probe that is lost blocks nothing for longer than a pause."""
+    breaker = Breaker(failures=1)
+    fail(breaker, 1, now=10)
+    assert not breaker.allow(10 + PAUSE_S / 2)
+    assert breaker.allow(10 + PAUSE_S)
+    assert not breaker.allow(10 + PAUSE_S)
+    assert breaker.allow(10 + 2 * PAUSE_S)
+    breaker.succeeded()
+    assert breaker.allow(10 + 2 * PAUSE_S)
+    assert breaker.allow(10 + 2 * PAUSE_S)
+
+
+def test_the_pause_of_a_breaker_doubles_up_to_a_bound() -> None:
+    """A peer that stays away is asked less and less, but never forgotten."""
+    breaker = Breaker(failures=1)
+    fail(breaker, 20, now=0)
+    assert not breaker.allow(LONGEST_PAUSE_S - 0.01)
+    assert breaker.allow(LONGEST_PAUSE_S)
+
+
+@given(st.lists(st.booleans(), max_size=400))
+def test_retries_never_exceed_their_share(wants: list[bool]) -> None:
+    """However calls and wishes for a retry alternate, at most a tenth of the calls is repeated."""
+    budget, calls, retries = RetryBudget(share=0.1), 0, 0
+    for wish in wants:
+        budget.called()
+        calls += 1
+        retries += wish and budget.take()
+        assert retries <= calls * 0.1 + 1e-9
+
+
+def first_two(addresses: list[Address]) -> tuple[Address, Address]:
+    return addresses[0], addresses[1]
+
+
+def test_the_less_loaded_of_two_is_asked() -> None:
+    """Load decides, chance only which two are compared."""
+    busy, idle = Address("http://a:1", in_flight=3), Address("http://b:1")
+    assert choose([busy, idle], 0, first_two) is idle
+
+
+def test_a_failed_or_resting_replica_is_passed_over_while_there_is_another() -> None:
+    """With nobody else it is asked all the same."""
+    tired, fresh = Address("http://a:1", resting_until=5), Address("http://b:1", in_flight=9)
+    assert choose([tired, fresh], 0, first_two) is fresh
+    assert choose([tired, fresh], 6, first_two) is tired
+    assert choose([tired, fresh], 6, first_two, avoid=tired) is fresh
+    assert choose([tired], 0, first_two, avoid=tired) is tired
+
+
+def test_two_choices_balance_better_than_one() -> None:
+    """With 4 replicas and calls that stay, no replica gets half more than its share."""
+    chance = random.Random(7)
+    replicas = [Address(f"http://r{n}:1") for n in range(4)]
+
+    def any_two(addresses: list[Address]) -> tuple[Address, Address]:
+        one, two = chance.sample(addresses, 2)
+        return one, two
+
+    for _ in range(400):
+        choose(replicas, 0, any_two).in_flight += 1
+    assert max(replica.in_flight for replica in replicas) < 150

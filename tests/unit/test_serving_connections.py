@@ -1,0 +1,106 @@
+"""When does the server end a connection, and when does it keep it?"""
+
+from borough.kit import connections
+from borough.kit.connections import Connections
+from borough.testing.clock import ManualClock
+from borough.testing.serving import Wire, hello, launched, on_uvloop, small_part
+from starlette.types import Message
+
+
+class Caller:
+    """Asks an app without a network, from any port."""
+
+    def __init__(self, app: Connections) -> None:
+        self.app = app
+
+    async def is_last(self, port: int) -> bool:
+        """Whether the answer on the connection from this port ends it."""
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "path": "/", "client": ("10.0.0.1", port)}
+        await self.app(scope, receive, send)
+        return connections.CLOSE in sent[0]["headers"]
+
+
+def aged(
+    clock: ManualClock, *, max_age: float = 30, chance: float = 0, leaving: bool = False
+) -> Caller:
+    """A caller of an app whose connections live for `max_age` seconds."""
+    return Caller(
+        Connections(
+            hello,
+            max_age=max_age,
+            leaving=lambda: leaving,
+            now=clock.monotonic,
+            chance=lambda: chance,
+        )
+    )
+
+
+async def test_a_connection_ends_with_the_first_answer_after_its_age() -> None:
+    """An answer on a connection older than its maximal age says close; younger ones do not."""
+    clock = ManualClock()
+    caller = aged(clock)
+    young = [await caller.is_last(1), await caller.is_last(1)]
+    clock.advance(30)
+    assert [*young, await caller.is_last(1), await caller.is_last(2)] == [False, False, True, False]
+
+
+async def test_connections_that_began_together_do_not_end_together() -> None:
+    """Chance shortens a life by up to a fifth, and never lengthens it."""
+    clock = ManualClock()
+    lucky, unlucky = aged(clock, chance=0), aged(clock, chance=1)
+    await lucky.is_last(1)
+    await unlucky.is_last(1)
+    clock.advance(24)
+    assert (await lucky.is_last(1), await unlucky.is_last(1)) == (False, True)
+
+
+async def test_a_port_that_comes_back_begins_a_new_life() -> None:
+    """After its last answer a connection is forgotten; the next from that port is a young one."""
+    clock = ManualClock()
+    caller = aged(clock)
+    await caller.is_last(1)
+    clock.advance(30)
+    assert [await caller.is_last(1), await caller.is_last(1)] == [True, False]
+
+
+async def test_with_a_maximal_age_of_zero_a_connection_lives_for_ever() -> None:
+    """Zero turns ageing off."""
+    clock = ManualClock()
+    caller = aged(clock, max_age=0)
+    await caller.is_last(1)
+    clock.advance(1_000_000)
+    assert not await caller.is_last(1)
+
+
+async def test_a_leaving_part_ends_every_connection_that_is_used() -> None:
+    """While leaving, each answer says close, however young its connection."""
+    assert await aged(ManualClock(), leaving=True).is_last(1)
+
+
+async def test_memory_is_bounded_however_many_connections_come() -> None:
+    """Beyond the bound the oldest connection is forgotten, and counts as young again."""
+    clock = ManualClock()
+    caller = aged(clock)
+    for port in range(connections.REMEMBERED + 1):
+        await caller.is_last(port)
+    clock.advance(30)
+    assert (await caller.is_last(0), await caller.is_last(2)) == (False, True)
+
+
+@on_uvloop
+async def test_the_socket_is_closed_after_the_last_answer() -> None:
+    """What the header promises the server does: the answer is whole, and then the stream ends."""
+    async with launched(small_part(), connection_max_age_s=1e-9) as running:
+        wire = Wire(running.ports["public"])
+        first, second = await wire.ask("/one"), await wire.ask("/two")
+        assert (first.last, second.last, second.body) == (False, True, b"/two")
+        assert await wire.ended()
+        wire.close()

@@ -1,0 +1,47 @@
+"""Does a request ever begin in the context of another one?"""
+
+import asyncio
+from contextvars import ContextVar
+
+from borough.kit.listener import Listener, bind
+from borough.kit.telemetry import Telemetry
+from borough.testing.serving import HOST, Wire, on_uvloop, say
+from starlette.types import Receive, Scope, Send
+
+caller: ContextVar[str] = ContextVar("caller", default="nobody")
+
+
+async def who_was_here(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer whom the context names, and leave a name in it."""
+    await asyncio.sleep(0)
+    found = caller.get()
+    caller.set(scope["path"])
+    await say(send, found)
+
+
+async def ask_three_at_once(*, reset: bool) -> list[bytes]:
+    """Whom three pipelined requests find in their contexts."""
+    listening = bind("PUBLIC_PORT", HOST, 0)
+    port = listening.getsockname()[1]
+    listener = Listener(who_was_here, listening, Telemetry("t"), asyncio.Event())
+    listener.config.reset_contextvars = reset
+    serving = asyncio.create_task(listener.run_until_stopped())
+    wire = Wire(port)
+    wire.send("/ada", "/grace", "/alan")
+    found = [(await wire.reply()).body for _ in range(3)]
+    listener.stop()
+    await serving
+    wire.close()
+    return found
+
+
+@on_uvloop
+async def test_pipelined_requests_find_nothing_of_each_other() -> None:
+    """Each request begins in an empty context, whatever the one before it left behind."""
+    assert await ask_three_at_once(reset=True) == [b"nobody"] * 3
+
+
+@on_uvloop
+async def test_the_test_above_would_see_a_leak() -> None:
+    """Without the setting, uvicorn files the second request under the caller of the first."""
+    assert await ask_three_at_once(reset=False) == [b"nobody", b"/ada", b"/grace"]

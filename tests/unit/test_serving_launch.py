@@ -1,0 +1,75 @@
+"""What comes up, in which order, and what stops a start?"""
+
+import asyncio
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+from borough.kit import lifecycle
+from borough.kit.config import Settings, WrongSettings
+from borough.kit.server import Launch, Stop
+from borough.testing.serving import HOST, Wire, launched, on_uvloop, small_part, until
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody else listens on."""
+    with socket.create_server((HOST, 0)) as server:
+        yield server.getsockname()[1]
+
+
+@on_uvloop
+async def test_a_ready_part_says_so_in_one_line_with_its_ports() -> None:
+    """The line names the part and the ports it really has, each of which answers."""
+    async with launched(small_part(internal=small_part().public)) as running:
+        line = json.loads(running.lines[0])
+        assert (line["event"], line["part"]) == ("ready", "small")
+        for name in ("public", "internal"):
+            wire = Wire(line[f"{name}_port"])
+            assert (await wire.ask(f"/{name}")).body == f"/{name}".encode()
+            wire.close()
+        assert (await running.ops("/livez")).status == 200
+    assert len(running.lines) == 1
+
+
+@on_uvloop
+async def test_a_part_without_doors_has_no_public_port() -> None:
+    """What is not served is not bound."""
+    async with launched(small_part(public=None, internal=small_part().public)) as running:
+        assert set(running.ports) == {"internal", "ops"}
+
+
+@pytest.mark.parametrize("name", ["public", "internal", "ops"])
+@on_uvloop
+async def test_a_port_in_use_stops_the_start_with_a_sentence(name: str, taken: int) -> None:
+    """The sentence names the setting and the port; the part is closed, and no port stays bound."""
+    closed: list[str] = []
+
+    async def close() -> None:
+        closed.append("closed")
+
+    part = small_part(internal=small_part().public, close=close)
+    ports = {"public_port": 0, "internal_port": 0, "ops_port": 0, f"{name}_port": taken}
+    setting = f"BOROUGH_{name.upper()}_PORT"
+    with pytest.raises(WrongSettings, match=f"{setting}: cannot listen on {HOST}:{taken}: address"):
+        await Launch(part, Settings.model_validate(ports), Stop()).run()
+    assert closed == ["closed"]
+
+
+@on_uvloop
+async def test_a_loop_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A background loop is never silently gone: it comes back, and /readyz counts its deaths."""
+    monkeypatch.setattr(lifecycle, "RESTART_PAUSE_S", 0)
+    lives: list[int] = []
+
+    async def relay() -> None:
+        lives.append(len(lives))
+        if len(lives) < 3:
+            raise OSError("the disk is full")
+        await asyncio.Event().wait()
+
+    async with launched(small_part(loops=(relay,))) as running:
+        await until(lambda: len(lives) == 3)
+        report = json.loads((await running.ops("/readyz")).body)
+    assert list(report["loop_restarts"].values()) == [2]

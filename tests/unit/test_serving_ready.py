@@ -1,0 +1,80 @@
+"""When is a part to be sent work, and what does it say when it is not?"""
+
+import asyncio
+
+import pytest
+from borough.kit import health as kit
+from borough.kit.health import Health, State, watch
+from borough.kit.telemetry import Telemetry
+from borough.testing.serving import until
+
+NOT_MIGRATED = "the schema of orders is not migrated"
+
+
+async def told(
+    looks: list[str | Exception | None], monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[tuple[object, object]], int]:
+    """What a part tells before each look and after the last, and how often it announced itself."""
+    monkeypatch.setattr(kit, "LOOK_S", 0)
+    monkeypatch.setattr(kit, "LOOK_AGAIN_S", 0)
+    health, left = Health({}), iter(looks)
+    seen: list[tuple[object, object]] = []
+    announced: list[str] = []
+
+    async def ready() -> str | None:
+        report = health.report()
+        seen.append((report["state"], report["reason"]))
+        if len(seen) > len(looks):
+            await asyncio.Event().wait()
+        look = next(left)
+        if isinstance(look, Exception):
+            raise look
+        return look
+
+    log = Telemetry("t", log_level="critical").log
+    watching = asyncio.create_task(watch(health, ready, lambda: announced.append("ready"), log))
+    await until(lambda: len(seen) > len(looks))
+    watching.cancel()
+    return seen[1:], len(announced)
+
+
+async def test_a_part_is_starting_until_nothing_speaks_against_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It says each time what is missing, and announces itself when nothing is any more."""
+    assert await told([NOT_MIGRATED, None], monkeypatch) == (
+        [(State.STARTING, NOT_MIGRATED), (State.READY, None)],
+        1,
+    )
+
+
+async def test_a_check_that_fails_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception makes a part unready and names itself; it never ends the looking."""
+    looks = [OSError("no such host"), None]
+    assert await told([*looks], monkeypatch) == (
+        [(State.STARTING, "OSError: no such host"), (State.READY, None)],
+        1,
+    )
+
+
+async def test_a_part_may_lose_readiness_and_find_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is announced once in its life, however often it comes and goes."""
+    assert await told([None, "the database is gone", None], monkeypatch) == (
+        [(State.READY, None), (State.UNREADY, "the database is gone"), (State.READY, None)],
+        1,
+    )
+
+
+async def test_a_check_that_hangs_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look has a bound; past it the part is not ready."""
+    monkeypatch.setattr(kit, "LOOK_AT_MOST_S", 0)
+    health = Health({})
+
+    async def hangs() -> str | None:
+        await asyncio.Event().wait()
+        return None
+
+    watching = asyncio.create_task(watch(health, hangs, lambda: None, Telemetry("t").log))
+    await until(lambda: health.report()["reason"] != "not looked yet")
+    assert health.report()["reason"] == "TimeoutError: "
+    watching.cancel()

@@ -1,0 +1,103 @@
+"""Which capabilities live where, and is a wrong shape refused by name?"""
+
+from pathlib import Path
+
+import pytest
+
+from borough import shapes, wiring
+from borough.kit.config import Settings, WrongSettings
+
+EVERYTHING = tuple(wiring.CALLS)
+
+
+def test_the_shapes_are_the_five_of_the_design() -> None:
+    """Each hosts every capability; in the order of more and more parts."""
+    known = shapes.load(wiring.CALLS)
+    assert {name: len(shape.parts) for name, shape in known.items()} == {
+        "monolith": 1, "roles": 2, "apis": 3, "extract-payments": 2, "microservices": 6,
+    }  # fmt: skip  # a table
+
+
+def test_any_capability_can_be_extracted() -> None:
+    """`extract:NAME` is the monolith without NAME, beside NAME."""
+    shape = shapes.named("extract:inventory", {}, wiring.CALLS)
+    assert shape.parts["inventory"] == ("inventory",)
+    assert set(shape.parts["town"]) == set(EVERYTHING) - {"inventory"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "part", "served"),
+    [
+        ("monolith", "town", set()),
+        ("roles", "browse", set()),
+        ("roles", "checkout", set()),
+        ("apis", "front", {"profiles"}),
+        ("apis", "checkout", {"orders", "inventory"}),
+        ("apis", "post", {"notifications"}),
+        ("extract-payments", "town", set()),
+        ("extract-payments", "payments", {"payments"}),
+        ("microservices", "gateway", set()),
+        ("microservices", "orders", {"orders"}),
+    ],
+)
+def test_a_part_serves_to_others_only_what_they_call(shape: str, part: str, served: set[str]) -> None:
+    """The internal port has the routes another part needs, and no more."""
+    found = shapes.load(wiring.CALLS)[shape].served_to_others(part, wiring.CALLS)
+    assert found == served
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('[mine.parts]\na = ["gateway", "orders"]', "payments"),
+        ('[mine.parts]\na = ["gatewya"]', "gatewya"),
+        ('[mine.parts]\na = ["orders", "orders"]', "orders is named twice"),
+        ("[mine.parts]\na = []", "part a"),
+        ('[mine.parts]\na = "gateway"', "parts"),
+        ("mine = 3", "mine"),
+        ("[mine", "shapes file"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
+    """The sentence names what is hosted nowhere, unknown, doubled or misspelt."""
+    path = tmp_path / "shapes.toml"
+    path.write_text(text)
+    with pytest.raises(shapes.WrongShape, match=named):
+        shapes.load(wiring.CALLS, path)
+
+
+def test_a_shape_of_ones_own_is_read(tmp_path: Path) -> None:
+    """A user's file replaces ours."""
+    path = tmp_path / "shapes.toml"
+    rest = ", ".join(f'"{name}"' for name in EVERYTHING if name != "gateway")
+    path.write_text(f'[two.parts]\ndoor = ["gateway"]\nrest = [{rest}]\n')
+    (shape,) = shapes.load(wiring.CALLS, path).values()
+    assert shape.served_to_others("rest", wiring.CALLS) == {"orders", "profiles", "inventory"}
+
+
+@pytest.mark.parametrize(
+    ("hosted", "settings", "named"),
+    [
+        (["gateway"], {}, "inventory, orders, profiles"),
+        (["bakery"], {}, "bakery"),
+        ([], {}, "at least one"),
+        (["payments"], {"shape": "villa"}, "villa"),
+        (["payments", "profiles"], {"shape": "microservices"}, "payments, profiles"),
+        (["payments"], {"peers": {"bakery": ("http://b:1",)}}, "bakery"),
+        (["payments"], {"faults": {"gateway": {"delay_ms": 1}}}, "gateway"),
+    ],
+)
+async def test_a_part_that_cannot_work_does_not_start(
+    hosted: list[str], settings: dict[str, object], named: str
+) -> None:
+    """What it calls and cannot reach, or was told wrong, is named at the start."""
+    with pytest.raises((shapes.WrongShape, WrongSettings), match=named):
+        await wiring.build(Settings(**settings), hosted)
+
+
+@pytest.mark.parametrize("url", ["orders:80", "https://orders", "http://", "http://orders/path"])
+async def test_an_address_that_is_none_is_refused(url: str) -> None:
+    """A peer is http://HOST:PORT, and the sentence says so."""
+    peers = {name: ("http://127.0.0.1:1",) for name in ("orders", "profiles", "inventory")}
+    with pytest.raises(WrongSettings, match="BOROUGH_PEERS: orders"):
+        await wiring.build(Settings(peers=peers | {"orders": (url,)}), ["gateway"])
