@@ -19,9 +19,9 @@ import aiohttp
 
 from borough_bill.shapes import LocalShape
 
-PLACED = "placed"
+PLACED, ABANDONED = "placed", "abandoned"
 ENDINGS = frozenset(
-    {PLACED, "out-of-stock", "unknown-sku", "profile-missing", "payment-declined", "abandoned"}
+    {PLACED, "out-of-stock", "unknown-sku", "profile-missing", "payment-declined", ABANDONED}
 )
 """How an order may end: placed, or rejected with the code of one of these problems."""
 LOST = "lost"
@@ -226,6 +226,8 @@ class Shopping:
             async with self._news:
                 self.outcomes.append(outcome)
                 self._news.notify_all()
+            if outcome.word == ABANDONED:  # who was told "not now" does not come back at once
+                await asyncio.sleep(LONGEST_PAUSE)
 
     async def reaches(self, number: int) -> None:
         """Wait until so many errands have come to an end."""

@@ -72,7 +72,9 @@ def list_shapes(as_json: AsJson = False) -> None:
     """The shapes, and which capabilities live in which part."""
     known = wiring.load_shapes(load())
     if as_json:
-        table = {name: {k: list(v) for k, v in shape.parts.items()} for name, shape in known.items()}
+        table = {
+            name: {k: list(v) for k, v in shape.parts.items()} for name, shape in known.items()
+        }
         typer.echo(json.dumps(table))
         return
     for name, shape in known.items():

@@ -110,7 +110,9 @@ class AuditReport:
     def __str__(self) -> str:
         counted = ", ".join(f"{count} {status}" for status, count in self.orders.items()) or "none"
         word = "clean" if self.clean else f"{len(self.violations)} violations"
-        return "\n".join([*map(str, self.violations), f"orders: {counted}; the auditor finds: {word}"])
+        return "\n".join(
+            [*map(str, self.violations), f"orders: {counted}; the auditor finds: {word}"]
+        )
 
 
 async def audit(settings: Settings, *, wait: bool) -> AuditReport:
@@ -137,13 +139,18 @@ async def audit(settings: Settings, *, wait: bool) -> AuditReport:
 
 
 def settings_table(*, markdown: bool) -> str:
-    """Every setting: variable, type, default, meaning. A secret's default is told only if harmless."""
+    """Every setting: variable, type, default, meaning. A default is no secret."""
     rows = [("Variable", "Type", "Default", "Meaning")]
     for name, field in Settings.model_fields.items():
         default = field.default
         shown = default.get_secret_value() if isinstance(default, SecretStr) else default
         rows.append(
-            (PREFIX + name.upper(), _type_name(field.annotation), str(shown), field.description or "")
+            (
+                PREFIX + name.upper(),
+                _type_name(field.annotation),
+                str(shown),
+                field.description or "",
+            )
         )
     if markdown:
         lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
@@ -165,8 +172,10 @@ def _type_name(annotation: Any) -> str:
 
 async def openapi() -> dict[str, Any]:
     """The OpenAPI document of the doors, as a gateway of its own serves it."""
-    peers = {name: ("http://peer",) for name in wiring.CONTRACTS}
-    site = wiring.Site(Settings(peers=peers), frozenset({"gateway"}), Telemetry("gateway"), session())
+    peers = dict.fromkeys(wiring.CONTRACTS, ("http://peer",))
+    site = wiring.Site(
+        Settings(peers=peers), frozenset({"gateway"}), Telemetry("gateway"), session()
+    )
     try:
         return site.doors().openapi()
     finally:

@@ -214,9 +214,7 @@ class Site:
     def doors(self) -> FastAPI:
         """The public app."""
         settings = self.settings
-        app = make_app(
-            "Borough", telemetry=self.telemetry, max_body_bytes=settings.max_body_bytes
-        )
+        app = make_app("Borough", telemetry=self.telemetry, max_body_bytes=settings.max_body_bytes)
         app.include_router(
             rest(
                 Admission(
@@ -310,9 +308,7 @@ def _check_peers(settings: Settings, hosted: Collection[str]) -> None:
             raise WrongSettings(f"BOROUGH_PEERS: {error}") from None
 
 
-def _telemetry(
-    settings: Settings, hosted: Collection[str], export: Export | None
-) -> Telemetry:
+def _telemetry(settings: Settings, hosted: Collection[str], export: Export | None) -> Telemetry:
     part = settings.part or "-".join(sorted(hosted))
     if export is None and settings.otlp_endpoint:
         export = otlp(settings.otlp_endpoint)

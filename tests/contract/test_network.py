@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Protocol
 
 import pytest
 
@@ -40,7 +41,7 @@ class Pong(Message):
     who: str
 
 
-class Peer(Capability, path="/peer"):
+class Peer(Capability, Protocol, path="/peer"):
     """What the tests ask."""
 
     @post("/safe", idempotent=True)
@@ -82,7 +83,12 @@ class Replica(Peer):
 
 @asynccontextmanager
 async def serving(replica: Replica, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    app = make_app("peer", telemetry=Telemetry("peer", log_level="critical"), max_body_bytes=65_536, internal=True)
+    app = make_app(
+        "peer",
+        telemetry=Telemetry("peer", log_level="critical"),
+        max_body_bytes=65_536,
+        internal=True,
+    )
     mount(app, Peer, replica)
     async with running(app, listen(host, port)) as url:
         yield url

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
@@ -17,7 +16,6 @@ from borough.inventory.store import SqlStock
 from borough.kit import signals
 from borough.kit.config import Settings
 from borough.kit.sql import Database
-from borough.migrations import migrate
 from borough.notifications.store import SqlNotifications
 from borough.testing.parts import RunningShape, running_shape
 
@@ -26,17 +24,13 @@ HEADERS = {"Authorization": "Bearer key-of-ada"}
 
 
 @pytest.fixture
-async def settings(tmp_path: Path) -> Settings:
-    """A seeded town on SQLite; faults, rates and work are the defaults."""
-    url = f"sqlite:///{tmp_path}"
-    for capability in wiring.CONTRACTS:
-        migrate(url, capability)
-    database = Database.open(url, "inventory")
+async def settings(sqlite_url: str) -> Settings:
+    """A seeded town on SQLite; payments need not work hard."""
+    database = Database.open(sqlite_url, "inventory")
     await SqlStock(database).receive(tuple(menu(100)))
     await database.close()
-    return Settings(
-        store=SecretStr(url), api_keys={"ada": SecretStr("key-of-ada")}, pbkdf2_iterations=0
-    )
+    keys = {"ada": SecretStr("key-of-ada")}
+    return Settings(store=SecretStr(sqlite_url), api_keys=keys, pbkdf2_iterations=0)
 
 
 async def journey(town: RunningShape, settings: Settings) -> None:
@@ -89,7 +83,9 @@ async def test_the_edges_of_a_journey_are_the_calls_of_the_wiring(
 ) -> None:
     """Parent and child, through hops and local calls alike: every edge of CALLS, and no other."""
     spans = await spans_of(shapes.named(shape, SHAPES, wiring.CALLS), settings)
-    assert edges(spans) == {(caller, callee) for caller in wiring.CALLS for callee in wiring.CALLS[caller]}
+    assert edges(spans) == {
+        (caller, callee) for caller in wiring.CALLS for callee in wiring.CALLS[caller]
+    }
 
 
 async def test_an_order_is_one_trace_and_its_delivery_another_linked_to_it(
@@ -118,7 +114,7 @@ async def test_a_hop_is_one_client_and_one_server_span(settings: Settings) -> No
 
 
 async def test_the_story_is_told_the_same_in_one_process(settings: Settings) -> None:
-    """A local call has an internal span of the same name as the hop's server side has attributes."""
+    """A local call bears the same capability and method as the server side of a hop."""
 
     def story(spans: list[ReadableSpan]) -> set[tuple[object, object]]:
         found = [(capability_of(s), (s.attributes or {}).get(signals.METHOD)) for s in spans]
@@ -132,7 +128,10 @@ async def test_the_story_is_told_the_same_in_one_process(settings: Settings) -> 
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_no_internal_route_answers_on_a_public_port(shape: str, settings: Settings) -> None:
     """A door opens to the street; what parts ask each other stays inside."""
-    async with running_shape(SHAPES[shape], settings) as town, ClientSession(headers=HEADERS) as http:
+    async with (
+        running_shape(SHAPES[shape], settings) as town,
+        ClientSession(headers=HEADERS) as http,
+    ):
         for url in town.doors.values():
             for contract in wiring.CONTRACTS.values():
                 for endpoint in contract.endpoints.values():

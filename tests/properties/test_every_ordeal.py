@@ -58,12 +58,8 @@ async def test_a_mishap_and_a_crash_together_break_no_law(mishap: Mishap) -> Non
     calm = await undergo(Town(MICROSERVICES), ENDINGS["placed"], Ordeal())
     for call in range(calm.calls):
         for step in range(1, calm.steps["orders"] + 1):
-            script = Script(
-                mishaps=(Mishap.NONE,) * call + (mishap,), deaths={"orders": (step,)}
-            )
-            outcome = await undergo(
-                Town(MICROSERVICES, script), ENDINGS["placed"], Ordeal(script)
-            )
+            script = Script(mishaps=(Mishap.NONE,) * call + (mishap,), deaths={"orders": (step,)})
+            outcome = await undergo(Town(MICROSERVICES, script), ENDINGS["placed"], Ordeal(script))
             assert outcome.violations == (), script
 
 

@@ -28,7 +28,8 @@ STORY = (
 """Who calls what for one order that is placed."""
 
 ENDPOINTS = tuple(e for contract in wiring.CONTRACTS.values() for e in contract.endpoints.values())
-NOBODY = "00000000-0000-7000-8000-000000000000"
+NO_ID = "_"
+"""No legal id of anything: whoever knows the route answers 422."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ async def code_of(http: aiohttp.ClientSession, port: int, endpoint: Endpoint) ->
     """The status and problem code of an empty request to a contract method's path."""
     path = endpoint.path
     for field in endpoint.path_fields:
-        path = path.replace(f"{{{field}}}", NOBODY)
+        path = path.replace(f"{{{field}}}", NO_ID)
     url = f"http://{HOST}:{port}{path}"
     async with http.request(endpoint.verb, url, json={}) as answer:
         problem = await answer.json(content_type=None)

@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from borough.__main__ import main
 from borough_bill.processes import HOST, PartDied, Ports, Process
 from borough_bill.shapes import LocalShape, shape_named
 
@@ -35,20 +36,23 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-async def test_a_part_that_cannot_be_is_refused_with_a_sentence(case: str, tmp_path: Path) -> None:
+def test_a_part_that_cannot_be_is_refused_with_a_sentence(
+    case: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """What is wrong stops the start: exit status 2, and one line that names the thing."""
     capabilities, settings, named = REFUSALS[case]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "borough", "serve", *capabilities,
-        env=environment({"STORE": f"sqlite:///{tmp_path}", **settings}),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip  # the command on one line, as one would type it
-    out, err = await process.communicate()
-    assert (process.returncode, out) == (2, b"")
-    assert err.startswith(b"borough: ")
-    assert err.count(b"\n") == 1
-    assert named in err.decode()
+    monkeypatch.setattr(sys, "argv", ["borough", "serve", *capabilities])
+    monkeypatch.setattr(os, "environ", environment({"STORE": f"sqlite:///{tmp_path}", **settings}))
+    with pytest.raises(SystemExit) as refused:
+        main()
+    said = capsys.readouterr()
+    assert (refused.value.code, said.out) == (2, "")
+    assert said.err.startswith("borough: ")
+    assert said.err.count("\n") == 1
+    assert named in said.err
 
 
 async def test_a_gateway_whose_peer_is_unreachable_is_not_ready_and_names_it(

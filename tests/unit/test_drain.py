@@ -4,20 +4,20 @@ import asyncio
 import json
 
 import pytest
+from starlette.types import Receive, Scope, Send
+
 from borough.kit import listener as kit
 from borough.kit.lifecycle import Tasks
 from borough.kit.telemetry import Telemetry
 from borough.testing.serving import (
     Running,
     Wire,
-    hello,
     launched,
     on_uvloop,
     say,
     small_part,
     until,
 )
-from starlette.types import Receive, Scope, Send
 
 
 class Gate:
@@ -43,25 +43,26 @@ async def draining(running: Running) -> None:
 async def test_while_draining_each_answer_ends_its_connection() -> None:
     """The part is not ready but alive, takes old and new connections, and ends each politely."""
     async with launched(small_part(), drain_s=600) as running:
-        kept = Wire(running.ports["public"])
-        assert not (await kept.ask("/before")).last
-        running.stop.ask()
-        await draining(running)
-        ready = await running.ops("/readyz")
-        assert (ready.status, json.loads(ready.body)["state"]) == (503, "draining")
-        assert (await running.ops("/livez")).status == 200
-        for wire in (kept, Wire(running.ports["public"])):
-            reply = await wire.ask("/during")
-            assert (reply.status, reply.body, reply.last) == (200, b"/during", True)
-            assert await wire.ended()
-            wire.close()
+        port = running.ports["public"]
+        with Wire(port) as kept:
+            assert not (await kept.ask("/before")).last
+            running.stop.ask()
+            await draining(running)
+            ready = await running.ops("/readyz")
+            assert (ready.status, json.loads(ready.body)["state"]) == (503, "draining")
+            assert (await running.ops("/livez")).status == 200
+            with Wire(port) as new:
+                for wire in (kept, new):
+                    reply = await wire.ask("/during")
+                    assert (reply.status, reply.body, reply.last) == (200, b"/during", True)
+                    assert await wire.ended()
 
 
 @on_uvloop
 async def test_a_drain_ends_things_in_order() -> None:
     """Requests first, then work nobody waits for, then loops, telemetry, and the stores last."""
     ended: list[str] = []
-    gate, tasks, telemetry = Gate(), Tasks(), Telemetry("small", log_level="critical")
+    gate, tasks = Gate(), Tasks()
 
     async def relay() -> None:
         try:
@@ -79,7 +80,7 @@ async def test_a_drain_ends_things_in_order() -> None:
     class Flushed(Telemetry):
         def close(self) -> None:
             ended.append("telemetry")
-            telemetry.close()
+            super().close()
 
     part = small_part(
         gate,
@@ -89,19 +90,18 @@ async def test_a_drain_ends_things_in_order() -> None:
         telemetry=Flushed("small", log_level="critical"),
     )
     async with launched(part) as running:
-        wire = Wire(running.ports["public"])
-        wire.send("/slow")
-        await until(lambda: gate.waiting == 1)
-        working = asyncio.create_task(tasks.run(order()))
-        running.stop.ask()
-        await draining(running)
-        assert ended == []
-        gate.open.set()
-        assert (await wire.reply()).body == b"/slow"
-        ended.append("request")
-        await running.launch
-        await working
-        wire.close()
+        with Wire(running.ports["public"]) as wire:
+            wire.send("/slow")
+            await until(lambda: gate.waiting == 1)
+            working = asyncio.create_task(tasks.run(order()))
+            running.stop.ask()
+            await draining(running)
+            assert ended == []
+            gate.open.set()
+            assert (await wire.reply()).body == b"/slow"
+            ended.append("request")
+            await running.launch
+            await working
     assert ended == ["request", "task", "loop", "telemetry", "stores"]
 
 
@@ -110,18 +110,17 @@ async def test_a_second_signal_ends_all_waiting() -> None:
     """Neither the pause, nor a request, nor work in flight holds up a part that is to hurry."""
     gate, tasks = Gate(), Tasks()
     async with launched(small_part(gate, tasks=tasks), drain_s=600) as running:
-        wire = Wire(running.ports["public"])
-        wire.send("/stuck")
-        await until(lambda: gate.waiting == 1)
-        working = asyncio.create_task(tasks.run(asyncio.Event().wait()))
-        running.stop.ask()
-        await draining(running)
-        running.stop.ask()
-        await running.launch
-        assert (await wire.reply()).status == 500
-        assert len(tasks) == 1
-        working.cancel()
-        wire.close()
+        with Wire(running.ports["public"]) as wire:
+            wire.send("/stuck")
+            await until(lambda: gate.waiting == 1)
+            working = asyncio.create_task(tasks.run(asyncio.Event().wait()))
+            running.stop.ask()
+            await draining(running)
+            running.stop.ask()
+            await running.launch
+            assert (await wire.reply()).status == 500
+            assert len(tasks) == 1
+            working.cancel()
 
 
 @on_uvloop
@@ -130,13 +129,12 @@ async def test_a_request_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(kit, "IN_FLIGHT_S", 0)
     gate = Gate()
     async with launched(small_part(gate)) as running:
-        wire = Wire(running.ports["public"])
-        wire.send("/stuck")
-        await until(lambda: gate.waiting == 1)
-        running.stop.ask()
-        await running.launch
-        assert (await wire.reply()).status == 500
-        wire.close()
+        with Wire(running.ports["public"]) as wire:
+            wire.send("/stuck")
+            await until(lambda: gate.waiting == 1)
+            running.stop.ask()
+            await running.launch
+            assert (await wire.reply()).status == 500
 
 
 async def test_work_goes_on_when_nobody_waits_for_it() -> None:

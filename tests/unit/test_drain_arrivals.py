@@ -2,91 +2,88 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 
+import pytest
+
+from borough.kit import listener as kit
 from borough.kit.listener import Listener, bind
 from borough.kit.telemetry import Telemetry
-from borough.testing.serving import HOST, Wire, hello, on_uvloop
+from borough.testing.serving import HOST, PATIENCE_S, Wire, hello, on_uvloop, until
 
 
 class Sudden(Listener):
     """Says goodbye right after a given moment: the event loop does not turn in between."""
 
-    moment: Callable[[], Awaitable[None]]
+    def __init__(self, moment: Callable[["Sudden"], Awaitable[None]]) -> None:
+        listening = bind("PUBLIC_PORT", HOST, 0)
+        super().__init__(hello, listening, Telemetry("t", log_level="critical"), asyncio.Event())
+        self.port = listening.getsockname()[1]
+        self._moment = moment
 
     async def main_loop(self) -> None:
-        await self.moment()
-
-
-async def serve_until(moment: Callable[[int], Awaitable[None]]) -> None:
-    """Serve until the moment has passed, given the port; return after the goodbye."""
-    listening = bind("PUBLIC_PORT", HOST, 0)
-    port = listening.getsockname()[1]
-    server = Sudden(hello, listening, Telemetry("t", log_level="critical"), asyncio.Event())
-    server.moment = lambda: moment(port)
-    await server.run_until_stopped()
+        await self._moment(self)
 
 
 @on_uvloop
 async def test_a_request_in_the_buffer_of_a_kept_connection_is_answered() -> None:
     """An idle connection is not hung up on while something waits in it."""
-    wires: list[Wire] = []
+    with ExitStack() as opened:
+        wires: list[Wire] = []
 
-    async def moment(port: int) -> None:
-        wires.append(Wire(port))
-        await wires[0].ask("/first")
-        wires[0].send("/second")
+        async def moment(server: Sudden) -> None:
+            wires.append(opened.enter_context(Wire(server.port)))
+            await wires[0].ask("/first")
+            wires[0].send("/second")
 
-    await serve_until(moment)
-    assert (await wires[0].reply()).body == b"/second"
-    wires[0].close()
+        await Sudden(moment).run_until_stopped()
+        assert (await wires[0].reply()).body == b"/second"
 
 
 @on_uvloop
 async def test_a_request_on_a_connection_not_yet_accepted_is_answered() -> None:
     """Who was let in by the kernel is served, though the server had not opened the door yet."""
-    wires: list[Wire] = []
+    with ExitStack() as opened:
+        wires: list[Wire] = []
 
-    async def moment(port: int) -> None:
-        wires.extend(Wire(port) for _ in range(3))
-        for wire in wires:
-            wire.send("/early")
+        async def moment(server: Sudden) -> None:
+            wires.extend(opened.enter_context(Wire(server.port)) for _ in range(3))
+            for wire in wires:
+                wire.send("/early")
 
-    await serve_until(moment)
-    assert [(await wire.reply()).body for wire in wires] == [b"/early"] * 3
-    for wire in wires:
-        wire.close()
+        await Sudden(moment).run_until_stopped()
+        assert [(await wire.reply()).body for wire in wires] == [b"/early"] * 3
 
 
 @on_uvloop
-async def test_a_fresh_connection_may_still_send_its_first_request() -> None:
+async def test_a_fresh_connection_may_still_send_its_first_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Whoever connected in time is given a moment to speak."""
-    replies: list[bytes] = []
+    monkeypatch.setattr(kit, "FIRST_REQUEST_S", PATIENCE_S)
+    speaking: list[asyncio.Task[bytes]] = []
 
-    async def speak_late(wire: Wire) -> None:
-        await asyncio.sleep(0)
-        wire.send("/late")
-        replies.append((await wire.reply()).body)
-        wire.close()
+    async def speak_late(server: Sudden, wire: Wire) -> bytes:
+        with wire:
+            await until(lambda: not server.servers[0].is_serving())
+            return (await wire.ask("/late")).body
 
-    speaking: list[asyncio.Task[None]] = []
+    async def moment(server: Sudden) -> None:
+        speaking.append(asyncio.create_task(speak_late(server, Wire(server.port))))
 
-    async def moment(port: int) -> None:
-        speaking.append(asyncio.create_task(speak_late(Wire(port))))
-
-    await serve_until(moment)
-    await speaking[0]
-    assert replies == [b"/late"]
+    await Sudden(moment).run_until_stopped()
+    assert await speaking[0] == b"/late"
 
 
 @on_uvloop
 async def test_an_idle_connection_does_not_hold_up_the_goodbye() -> None:
-    """What has nothing to say is hung up on, and the port is free."""
-    wires: list[Wire] = []
+    """What has nothing to say is hung up on."""
+    with ExitStack() as opened:
+        wires: list[Wire] = []
 
-    async def moment(port: int) -> None:
-        wires.append(Wire(port))
-        await wires[0].ask("/once")
+        async def moment(server: Sudden) -> None:
+            wires.append(opened.enter_context(Wire(server.port)))
+            await wires[0].ask("/once")
 
-    await serve_until(moment)
-    assert await wires[0].ended()
-    wires[0].close()
+        await Sudden(moment).run_until_stopped()
+        assert await wires[0].ended()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 
 import pytest
+
 from borough.testing.serving import PATIENCE_S, Wire
 
 PROGRAM = """
@@ -54,11 +55,10 @@ async def process() -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PROGRAM, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(PATIENCE_S):
-        yield process
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+    yield process
+    if process.returncode is None:
+        process.kill()
+    await process.communicate()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -67,23 +67,23 @@ async def test_a_request_in_flight_is_answered_after_the_signal(
 ) -> None:
     """No new connection is taken, the answer comes, the part is closed, and the exit code is 0."""
     port = json.loads(await line(process))["public_port"]
-    wire = Wire(port)
-    wire.send("/order")
-    assert await line(process) == "begun"
-    process.send_signal(number)
-    await refused(port)
-    await finish_requests(process)
-    reply = await wire.reply()
-    assert (reply.status, reply.body, reply.last) == (200, b"/order", True)
-    assert (await line(process), await process.wait()) == ("closed", 0)
-    wire.close()
+    async with asyncio.timeout(PATIENCE_S):
+        with Wire(port) as wire:
+            wire.send("/order")
+            assert await line(process) == "begun"
+            process.send_signal(number)
+            await refused(port)
+            await finish_requests(process)
+            reply = await wire.reply()
+            assert (reply.status, reply.body, reply.last) == (200, b"/order", True)
+            assert (await line(process), await process.wait()) == ("closed", 0)
 
 
 async def refused(port: int) -> None:
     """Return once the port takes nobody any more."""
     while True:
         try:
-            Wire(port).close()
+            with Wire(port):
+                await asyncio.sleep(0.01)
         except ConnectionRefusedError:
             return
-        await asyncio.sleep(0.01)

@@ -1,7 +1,7 @@
 """What does the ops port tell, and does it tell it when the part cannot?
 
-The calls here block the event loop: while one waits for its answer the loop is stuck, as it would be
-in a part that went astray.
+The calls here block the event loop: while one waits for its answer the loop is stuck, as it would
+be in a part that went astray.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+
 from borough.kit.health import Health, State
 from borough.kit.listener import bind
 from borough.kit.ops import OpsPort

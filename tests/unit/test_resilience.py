@@ -48,10 +48,9 @@ def test_the_pause_of_a_breaker_doubles_up_to_a_bound() -> None:
 @given(st.lists(st.booleans(), max_size=400))
 def test_retries_never_exceed_their_share(wants: list[bool]) -> None:
     """However calls and wishes for a retry alternate, at most a tenth of the calls is repeated."""
-    budget, calls, retries = RetryBudget(share=0.1), 0, 0
-    for wish in wants:
+    budget, retries = RetryBudget(share=0.1), 0
+    for calls, wish in enumerate(wants, 1):
         budget.called()
-        calls += 1
         retries += wish and budget.take()
         assert retries <= calls * 0.1 + 1e-9
 

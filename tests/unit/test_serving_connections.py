@@ -1,10 +1,11 @@
 """When does the server end a connection, and when does it keep it?"""
 
+from starlette.types import Message
+
 from borough.kit import connections
 from borough.kit.connections import Connections
 from borough.testing.clock import ManualClock
 from borough.testing.serving import Wire, hello, launched, on_uvloop, small_part
-from starlette.types import Message
 
 
 class Caller:
@@ -99,8 +100,7 @@ async def test_memory_is_bounded_however_many_connections_come() -> None:
 async def test_the_socket_is_closed_after_the_last_answer() -> None:
     """What the header promises the server does: the answer is whole, and then the stream ends."""
     async with launched(small_part(), connection_max_age_s=1e-9) as running:
-        wire = Wire(running.ports["public"])
-        first, second = await wire.ask("/one"), await wire.ask("/two")
-        assert (first.last, second.last, second.body) == (False, True, b"/two")
-        assert await wire.ended()
-        wire.close()
+        with Wire(running.ports["public"]) as wire:
+            first, second = await wire.ask("/one"), await wire.ask("/two")
+            assert (first.last, second.last, second.body) == (False, True, b"/two")
+            assert await wire.ended()

@@ -3,10 +3,11 @@
 import asyncio
 from contextvars import ContextVar
 
+from starlette.types import Receive, Scope, Send
+
 from borough.kit.listener import Listener, bind
 from borough.kit.telemetry import Telemetry
 from borough.testing.serving import HOST, Wire, on_uvloop, say
-from starlette.types import Receive, Scope, Send
 
 caller: ContextVar[str] = ContextVar("caller", default="nobody")
 
@@ -26,12 +27,11 @@ async def ask_three_at_once(*, reset: bool) -> list[bytes]:
     listener = Listener(who_was_here, listening, Telemetry("t"), asyncio.Event())
     listener.config.reset_contextvars = reset
     serving = asyncio.create_task(listener.run_until_stopped())
-    wire = Wire(port)
-    wire.send("/ada", "/grace", "/alan")
-    found = [(await wire.reply()).body for _ in range(3)]
-    listener.stop()
-    await serving
-    wire.close()
+    with Wire(port) as wire:
+        wire.send("/ada", "/grace", "/alan")
+        found = [(await wire.reply()).body for _ in range(3)]
+        listener.stop()
+        await serving
     return found
 
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+
 from borough.kit import lifecycle
 from borough.kit.config import Settings, WrongSettings
 from borough.kit.server import Launch, Stop
@@ -26,9 +27,8 @@ async def test_a_ready_part_says_so_in_one_line_with_its_ports() -> None:
         line = json.loads(running.lines[0])
         assert (line["event"], line["part"]) == ("ready", "small")
         for name in ("public", "internal"):
-            wire = Wire(line[f"{name}_port"])
-            assert (await wire.ask(f"/{name}")).body == f"/{name}".encode()
-            wire.close()
+            with Wire(line[f"{name}_port"]) as wire:
+                assert (await wire.ask(f"/{name}")).body == f"/{name}".encode()
         assert (await running.ops("/livez")).status == 200
     assert len(running.lines) == 1
 

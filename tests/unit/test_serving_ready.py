@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from borough.kit import health as kit
 from borough.kit.health import Health, State, watch
 from borough.kit.telemetry import Telemetry

@@ -1,6 +1,7 @@
 """Which capabilities live where, and is a wrong shape refused by name?"""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,9 @@ def test_any_capability_can_be_extracted() -> None:
         ("microservices", "orders", {"orders"}),
     ],
 )
-def test_a_part_serves_to_others_only_what_they_call(shape: str, part: str, served: set[str]) -> None:
+def test_a_part_serves_to_others_only_what_they_call(
+    shape: str, part: str, served: set[str]
+) -> None:
     """The internal port has the routes another part needs, and no more."""
     found = shapes.load(wiring.CALLS)[shape].served_to_others(part, wiring.CALLS)
     assert found == served
@@ -88,7 +91,7 @@ def test_a_shape_of_ones_own_is_read(tmp_path: Path) -> None:
     ],
 )
 async def test_a_part_that_cannot_work_does_not_start(
-    hosted: list[str], settings: dict[str, object], named: str
+    hosted: list[str], settings: dict[str, Any], named: str
 ) -> None:
     """What it calls and cannot reach, or was told wrong, is named at the start."""
     with pytest.raises((shapes.WrongShape, WrongSettings), match=named):
@@ -98,6 +101,6 @@ async def test_a_part_that_cannot_work_does_not_start(
 @pytest.mark.parametrize("url", ["orders:80", "https://orders", "http://", "http://orders/path"])
 async def test_an_address_that_is_none_is_refused(url: str) -> None:
     """A peer is http://HOST:PORT, and the sentence says so."""
-    peers = {name: ("http://127.0.0.1:1",) for name in ("orders", "profiles", "inventory")}
+    peers = dict.fromkeys(("orders", "profiles", "inventory"), ("http://127.0.0.1:1",))
     with pytest.raises(WrongSettings, match="BOROUGH_PEERS: orders"):
         await wiring.build(Settings(peers=peers | {"orders": (url,)}), ["gateway"])

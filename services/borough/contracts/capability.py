@@ -1,4 +1,4 @@
-"""How a contract method is declared, once; the server's route and the client's caller derive from it.
+"""How a contract method is declared, once; the route and the caller derive from it.
 
     class Payments(Capability, Protocol, path="/payments"):
         @post("/charges", idempotent=True)
@@ -44,7 +44,7 @@ def post(path: str, *, idempotent: bool) -> Callable[[Method], Method]:
 
 
 def read(path: str) -> Callable[[Method], Method]:
-    """Declare a read. `{name}` in the path takes that field of the message, the rest is the query."""
+    """Declare a read: `{name}` in the path takes that field of the message, the query the rest."""
     return _declare(_Declaration("GET", path, idempotent=True))
 
 
@@ -86,7 +86,7 @@ class Endpoint:
 
 
 class Capability(Protocol):
-    """A business service. Subclass it together with `Protocol` and say where it lives: `path="/x"`."""
+    """A business service. Subclass it together with `Protocol`, and say where: `path="/x"`."""
 
     name: ClassVar[str] = ""
     endpoints: ClassVar[Mapping[str, Endpoint]] = MappingProxyType({})

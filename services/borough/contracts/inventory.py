@@ -84,7 +84,7 @@ class Inventory(Capability, Protocol, path="/inventory"):
 
     @post("/releases", idempotent=True)
     async def release(self, request: OrderRef) -> Reservation:
-        """Give the held stock back; without a reservation, leave a tombstone that refuses a late one.
+        """Give the held stock back; without a reservation, leave a tombstone against a late one.
 
         Raises ReleaseAfterCommit.
         """

@@ -30,7 +30,7 @@ class GetProfile(Message):
 
 
 class Profile(Message):
-    """A customer. The card token is a secret: it is never logged and never leaves through a door."""
+    """A customer. The card token is a secret: never logged, never let out through a door."""
 
     customer_id: CustomerId
     name: PersonName

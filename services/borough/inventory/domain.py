@@ -10,8 +10,8 @@ from borough.contracts.errors import (
     CommitAfterRelease,
     Invalid,
     OutOfStock,
-    Released,
     ReleaseAfterCommit,
+    Released,
     UnknownSku,
 )
 from borough.contracts.inventory import MenuItem, Reservation

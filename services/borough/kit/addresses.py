@@ -49,7 +49,9 @@ class Addresses:
     async def _look_up(self) -> None:
         """Replace what is known; an address that stays keeps its load, a failure keeps them all."""
         try:
-            found = await asyncio.gather(*(self._lookup(host, port) for host, port in self._targets))
+            found = await asyncio.gather(
+                *(self._lookup(host, port) for host, port in self._targets)
+            )
         except OSError:
             return
         else:

@@ -1,4 +1,4 @@
-"""The network transport: a call to a peer over HTTP, bounded, balanced, and repeated only when safe.
+"""The network transport: calls to a peer, bounded, balanced, and repeated only when safe.
 
 Rules, in the order they apply. No call begins after the deadline, and none outlives it. While the
 peer's breaker is open, a call fails at once. A call marked idempotent is sent once more, to another

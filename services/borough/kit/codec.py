@@ -4,7 +4,8 @@ A request leaves out what its sender left unset, so that a field added later cha
 those who do not know it. An answer is whole. An error is a problem document.
 """
 
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
@@ -22,6 +23,8 @@ from borough.contracts.errors import (
 )
 
 JSON = "application/json"
+MAX_FIELDS = 20
+"""A body may be wrong in a thousand places; the answer names the first few."""
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
@@ -40,7 +43,7 @@ def decode_body(endpoint: Endpoint, body: bytes) -> Message:
     try:
         return endpoint.request.model_validate_json(body)
     except ValidationError as error:
-        raise refused(error, endpoint.name) from None
+        raise error_of_validation(error.errors(), endpoint.name) from None
 
 
 def decode_strings(endpoint: Endpoint, values: dict[str, str]) -> Message:
@@ -48,7 +51,7 @@ def decode_strings(endpoint: Endpoint, values: dict[str, str]) -> Message:
     try:
         return endpoint.request.model_validate_strings(values)
     except ValidationError as error:
-        raise refused(error, endpoint.name) from None
+        raise error_of_validation(error.errors(), endpoint.name) from None
 
 
 def dump(message: Message, *, exclude_unset: bool = False) -> bytes:
@@ -80,14 +83,21 @@ def decode_error(endpoint: Endpoint, status: int, body: bytes) -> BoroughError:
     return error
 
 
-def refused(error: ValidationError, what: str) -> BoroughError:
-    """What a message that does not validate is answered with: each wrong field by name."""
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    if details[0]["type"] == "json_invalid":
-        return Malformed(f"the body of {what} is not JSON: {details[0]['msg']}")
+def error_of_validation(errors: Iterable[Any], what: str = "the body") -> BoroughError:
+    """What pydantic found, as one of our errors: bytes that are no JSON, or values that break rules.
+
+    What was sent is never repeated: it may be a secret.
+    """
+    first, *rest = errors
+    if first["type"] == "json_invalid":
+        return Malformed(f"{what} is not JSON: {first['ctx']['error']}")
     fields = tuple(
-        FieldProblem(field=".".join(map(str, d["loc"])) or "body", message=d["msg"]) for d in details
+        FieldProblem(field=_readable(".".join(map(str, e["loc"]))) or "body", message=e["msg"])
+        for e in (first, *rest)[:MAX_FIELDS]
     )
-    return Invalid(
-        f"{what}: " + "; ".join(f"{f.field}: {f.message}" for f in fields[:3]), fields=fields
-    )
+    return Invalid("; ".join(f"{each.field}: {each.message}" for each in fields), fields=fields)
+
+
+def _readable(text: str) -> str:
+    """JSON may spell half a character; a problem document must not."""
+    return text.encode(errors="replace").decode()

@@ -38,9 +38,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    part: str = Field("", description="Name of this part in telemetry; its capabilities when empty.")
-    shape: str = Field("", description="Shape this part belongs to; decides what it serves to others.")
-    shapes_file: Path | None = Field(None, description="A shapes.toml of your own, instead of ours.")
+    part: str = Field(
+        "", description="Name of this part in telemetry; its capabilities when empty."
+    )
+    shape: str = Field("", description="Shape of this part; decides what it serves to others.")
+    shapes_file: Path | None = Field(
+        None, description="A shapes.toml of your own, instead of ours."
+    )
     peers: dict[str, tuple[str, ...]] = Field(
         {}, description='Addresses by capability: {"payments": ["http://payments:8081"]}.'
     )
@@ -56,12 +60,13 @@ class Settings(BaseSettings):
         5, description="On SIGTERM, seconds of going on with `Connection: close` before stopping."
     )
     connection_max_age_s: Seconds = Field(
-        30, description="A connection older than this, with jitter, is closed after its answer; 0: never."
+        30,
+        description="An older connection, give or take, is closed after its answer; 0: never.",
     )
 
     store: SecretStr = Field(
         SecretStr("sqlite:///data"),
-        description="sqlite:///FOLDER or postgresql://USER:PASSWORD@HOST/DB; {capability} is filled in.",
+        description="sqlite:///FOLDER or postgresql://USER:PASSWORD@HOST/DB; may hold {capability}.",
     )
     sqlite_synchronous: Literal["FULL", "NORMAL"] = Field(
         "FULL", description="FULL survives a power cut; NORMAL survives a crash of the process."
@@ -74,7 +79,8 @@ class Settings(BaseSettings):
         {}, description='The key of each customer who may use the doors: {"ada": "..."}.'
     )
     deadline_ms: Annotated[int, Field(ge=1, le=600_000)] = Field(
-        2_000, description="What the door gives a request; a shorter borough-timeout-ms header wins."
+        2_000,
+        description="What the door gives a request; a shorter borough-timeout-ms header wins.",
     )
     rate_limit_per_s: Annotated[float, Field(gt=0)] = Field(
         100, description="Requests a second a customer may send to one replica of the gateway."
@@ -119,7 +125,9 @@ class Settings(BaseSettings):
     )
 
     trace_ratio: Share = Field(1.0, description="Share of requests traced, decided at the door.")
-    otlp_endpoint: str = Field("", description="OTLP/HTTP collector, http://host:4318; empty: no export.")
+    otlp_endpoint: str = Field(
+        "", description="OTLP/HTTP collector, http://host:4318; empty: no export."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line that is written."
     )
@@ -131,7 +139,9 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Read the settings. Raises WrongSettings with a sentence for each that is wrong."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    unknown = sorted(n for n in os.environ if n.upper().startswith(PREFIX) and n.upper() not in known)
+    unknown = sorted(
+        n for n in os.environ if n.upper().startswith(PREFIX) and n.upper() not in known
+    )
     if unknown:
         raise WrongSettings(f"unknown settings: {', '.join(unknown)} (`borough config` lists them)")
     try:

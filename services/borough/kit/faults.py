@@ -32,7 +32,7 @@ def with_fault(capability: type[C], service: C, fault: Fault) -> C:
 
 
 async def _suffer(name: str, fault: Fault) -> None:
-    if random.random() < fault.crash_rate:
+    if _happens(fault.crash_rate):
         os.kill(os.getpid(), signal.SIGKILL)
     if fault.cpu_ms:
         end = time.thread_time() + fault.cpu_ms / 1_000
@@ -40,5 +40,9 @@ async def _suffer(name: str, fault: Fault) -> None:
             pass
     if fault.delay_ms:
         await asyncio.sleep(fault.delay_ms / 1_000)
-    if random.random() < fault.error_rate:
+    if _happens(fault.error_rate):
         raise Unavailable(f"{name} fails on purpose (BOROUGH_FAULTS)")
+
+
+def _happens(rate: float) -> bool:
+    return random.random() < rate  # noqa: S311  # chance for experiments, not for secrets

@@ -41,7 +41,7 @@ class Breaker:
         self._pause = PAUSE_S
 
     def failed(self, now: float) -> bool:
-        """The peer did not answer, or answered that it cannot. True when that opened the breaker."""
+        """The peer did not answer, or said that it cannot. True when that opened the breaker."""
         was_open = self.open
         self._failures += 1
         if was_open:
@@ -52,7 +52,7 @@ class Breaker:
 
 
 class RetryBudget:
-    """At most this share of calls is sent again: retries must not feed the overload they answer."""
+    """At most this share of calls is sent again: retries must not feed an overload."""
 
     def __init__(self, share: float = 0.1, most: float = 10.0) -> None:
         self._share = share

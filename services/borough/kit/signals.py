@@ -1,4 +1,4 @@
-"""Every metric, label and span attribute by name, as data: dashboards, rules and tests read it here.
+"""Every metric, label and span attribute, as data: dashboards, rules and tests read it here.
 
 Request metrics bear the stable names of the OpenTelemetry semantic conventions. Labels are bounded:
 a route is a template, never a path; nothing here ever holds an id or a host.
@@ -49,8 +49,12 @@ SETTLE_CONFLICTS = Signal(
     ("kind",),
 )
 PARKED = Signal("borough_notifications_parked", "Events parked after too many tries.", "counter")
-DELIVERIES = Signal("borough_outbox_deliveries", "Outbox deliveries, by result.", "counter", ("result",))
-RETRIES = Signal("borough_client_retries", "Calls tried again, by cause.", "counter", ("peer", "cause"))
+DELIVERIES = Signal(
+    "borough_outbox_deliveries", "Outbox deliveries, by result.", "counter", ("result",)
+)
+RETRIES = Signal(
+    "borough_client_retries", "Calls tried again, by cause.", "counter", ("peer", "cause")
+)
 BREAKER_OPENED = Signal("borough_breaker_opened", "Times a breaker opened.", "counter", ("peer",))
 
 ALL: tuple[Signal, ...] = tuple(value for value in vars().values() if isinstance(value, Signal))

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import String, Table, column, event, inspect, make_url, select, table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from borough.contracts.errors import Unavailable
@@ -28,8 +28,20 @@ RETRY_AFTER_S = 1
 _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 5
 
-_PASSING = frozenset({"08", "40", "53", "55", "57", "58"})
-"""SQLSTATE classes of a PostgreSQL that is away, overwhelmed or shutting down."""
+_AWAY = (
+    *(
+        "08",
+        "28",
+        "3D",
+        "40",
+        "53",
+        "55",
+        "57",
+        "58",
+    ),  # classes of SQLSTATE, PostgreSQL's Appendix A
+    *("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_LOCKED"),
+)
+"""How the codes begin by which a database says that it cannot be reached, or cannot work now."""
 
 
 class Database:
@@ -95,7 +107,7 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            if not _is_passing(error):
+            if not _is_away(error):
                 raise
             raise self._unavailable() from error
         except (OSError, TimeoutError) as error:  # from asyncpg, while it connects
@@ -116,7 +128,7 @@ def parse(url: str, capability: str) -> URL:
     """The address of one capability's database. Raises WrongSettings, which shows no password."""
     try:
         address = make_url(url.replace("{capability}", capability))
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the second for a port that is no number
         address = URL.create("none")
     match address:
         case URL(drivername="sqlite", host=None, database=str(folder)) if folder != ":memory:":
@@ -180,11 +192,7 @@ def _postgresql(
     return engine.execution_options(postgresql_readonly=True), engine
 
 
-def _is_passing(error: DBAPIError) -> bool:
-    """Whether it may be gone when tried again; the rest is a defect, and must look like one."""
-    sqlstate = getattr(error.orig, "sqlstate", None)
-    if sqlstate is not None:
-        return sqlstate[:2] in _PASSING
-    if getattr(error.orig, "sqlite_errorname", None) == "SQLITE_ERROR":
-        return False  # no such table, wrong SQL: SQLite files them under the same class
-    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+def _is_away(error: DBAPIError) -> bool:
+    """The rest are defects, and must look like it."""
+    codes = (getattr(error.orig, name, None) or "" for name in ("sqlstate", "sqlite_errorname"))
+    return error.connection_invalidated or any(code.startswith(_AWAY) for code in codes)

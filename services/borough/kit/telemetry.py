@@ -6,7 +6,7 @@ owns a `Telemetry`, so that several can live in one process and in one test.
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -77,9 +77,7 @@ class Telemetry:
         if signal.kind == "histogram":
             more["buckets"] = signals.SECONDS_BUCKETS
         labels = () if signal.kind == "info" else signal.labels
-        return _KINDS[signal.kind](
-            signal.name, signal.help, labels, registry=self.registry, **more
-        )
+        return _KINDS[signal.kind](signal.name, signal.help, labels, registry=self.registry, **more)
 
     # -- traces
 
@@ -101,7 +99,7 @@ class Telemetry:
 
     @contextmanager
     def background(self, name: str, capability: str, link: str | None) -> Iterator[None]:
-        """A trace of its own for work nobody waits for; `link` is the traceparent that caused it."""
+        """A trace of its own for work nobody waits for; `link` is the traceparent of its cause."""
         links = [Link(context)] if (context := _context_of(link)) is not None else []
         with self._span(
             name, SpanKind.INTERNAL, {signals.CAPABILITY: capability},
@@ -184,11 +182,16 @@ class _Middleware:
                 status = message["status"]
             await send(message)
 
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
         attributes = {signals.CAPABILITY: self._capability, "http.request.method": method}
-        with self._active.track_inprogress(), self._telemetry._span(  # noqa: SLF001  # its twin
-            method, SpanKind.SERVER, attributes, context=_propagator.extract(headers)
-        ) as span:
+        with (
+            self._active.track_inprogress(),
+            self._telemetry._span(  # noqa: SLF001  # its twin
+                method, SpanKind.SERVER, attributes, context=_propagator.extract(headers)
+            ) as span,
+        ):
             try:
                 await self._app(scope, receive, watch)
             finally:
@@ -238,11 +241,9 @@ def _logger(part: str, level: str) -> Any:
     )
 
 
-def _trace_ids(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def _trace_ids(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         event["trace_id"] = f"{context.trace_id:032x}"
         event["span_id"] = f"{context.span_id:016x}"
     return event
-
-

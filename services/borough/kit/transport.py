@@ -75,16 +75,19 @@ def _proxy(capability: type[C], caller: Callable[[Endpoint], Call]) -> C:
 
 
 def mount(app: FastAPI, capability: type[C], service: C) -> None:
-    """Serve every method of the capability, each under its declared path."""
+    """Serve every method of the capability, each under its declared path.
+
+    Raises TypeError for an app with dependencies: these routes would pass them by.
+    """
+    if app.router.dependencies:
+        raise TypeError(f"{capability.name} takes its messages and nothing more: no dependencies")
     for endpoint in capability.endpoints.values():
         app.router.routes.append(ContractRoute(endpoint, getattr(service, endpoint.method)))
 
 
 class ContractRoute(APIRoute):
     """An ordinary FastAPI route in the OpenAPI document; at run time pydantic reads and writes
-    directly, without FastAPI's dependency machinery.
-
-    That is sound only while the message is all there is, so anything more is refused here.
+    directly, without FastAPI's dependency machinery. The message is all there is.
     """
 
     def __init__(self, endpoint: Endpoint, method: Call) -> None:
@@ -103,9 +106,6 @@ class ContractRoute(APIRoute):
                 "default": {"model": Problem, "description": "Any other error."},
             },
         )
-        flat = self.dependant
-        if flat.dependencies or flat.header_params or flat.cookie_params:
-            raise TypeError(f"{endpoint.name} takes more than its message")
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         endpoint, method = self.contract, self._method
@@ -115,7 +115,9 @@ class ContractRoute(APIRoute):
                 if endpoint.verb == "POST":
                     message = decode_body(endpoint, await request.body())
                 else:
-                    message = decode_strings(endpoint, {**request.query_params, **request.path_params})
+                    message = decode_strings(
+                        endpoint, {**request.query_params, **request.path_params}
+                    )
                 answer = await method(message)
             return Response(dump(answer), media_type=JSON)
 
@@ -127,7 +129,7 @@ UNBOUNDED_S = 60.0
 
 
 def _granted(request: Request, endpoint: Endpoint) -> float:
-    """Seconds the caller still waits. Raises DeadlineExceeded, before any work, when that is none."""
+    """Seconds the caller still waits. Raises DeadlineExceeded, before any work, when none."""
     header = request.headers.get(deadline.HEADER)
     if header is None:
         return UNBOUNDED_S

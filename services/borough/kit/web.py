@@ -5,7 +5,6 @@ means. FastAPI's own `max_body_size` answers a declared oversize body in plain t
 handler, so the limit is kept here.
 """
 
-from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -23,9 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from borough.contracts.errors import (
     PROBLEM_MEDIA_TYPE,
     BoroughError,
-    FieldProblem,
     Internal,
-    Invalid,
     Malformed,
     NotFound,
     NotHosted,
@@ -34,11 +31,10 @@ from borough.contracts.errors import (
     WrongMediaType,
     WrongMethod,
 )
+from borough.kit.codec import error_of_validation
 from borough.kit.telemetry import Telemetry
 
 REF = "#/components/schemas/{model}"
-MAX_FIELDS = 20
-"""A body may be wrong in a thousand places; the answer names the first few."""
 
 
 def make_app(
@@ -66,7 +62,8 @@ def make_app(
         return problem_response(error, trace_id(telemetry))
 
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return await known(request, error_of_validation(error.errors()))
+        found = [{**each, "loc": _within(each["loc"])} for each in error.errors()]
+        return await known(request, error_of_validation(found))
 
     async def gone(request: Request, _: ClientDisconnect) -> Response:
         return await known(request, Malformed("the connection closed before the body had arrived"))
@@ -113,24 +110,6 @@ def problems(*errors: type[BoroughError]) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
-def error_of_validation(errors: Iterable[Mapping[str, Any]]) -> BoroughError:
-    """What pydantic found, as one of our errors: no JSON, or values that break a rule.
-
-    What was sent is never repeated: it may be a secret.
-    """
-    found = list(errors)
-    if found[0]["type"] == "json_invalid":
-        (_, where), why = found[0]["loc"], found[0]["ctx"]["error"]
-        return Malformed(f"the body is not JSON: {why} at character {where}")
-    within = {error["loc"][:end] for error in found for end in range(len(error["loc"]))}
-    fields = tuple(
-        FieldProblem(field=_field(error["loc"]), message=_readable(error["msg"]))
-        for error in found
-        if error["loc"] not in within  # a whole that is wrong only because something in it is
-    )[:MAX_FIELDS]
-    return Invalid("; ".join(f"{each.field}: {each.message}" for each in fields), fields=fields)
-
-
 def require_json(headers: Headers) -> None:
     """Raise WrongMediaType unless the body says that it is JSON."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -171,14 +150,9 @@ def _methods_of(request: Request) -> list[str]:
     ]
 
 
-def _field(location: tuple[int | str, ...]) -> str:
-    """`lines.0.quantity`: where a value stands, the part of the request left out."""
-    return _readable(".".join(map(str, location[1:] or location)))
-
-
-def _readable(text: str) -> str:
-    """JSON may spell half a character; a problem document must not."""
-    return text.encode(errors="replace").decode()
+def _within(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Where a value stands, without the part of the request FastAPI puts before it."""
+    return location[1:] or location
 
 
 class _App(FastAPI):

@@ -16,7 +16,7 @@ def compose(event: OrderPlaced) -> str:
     """The text a customer gets. Raises Unreadable for an event of a newer schema."""
     if event.schema_version > ORDER_PLACED_SCHEMA:
         raise Unreadable(
-            f"order-placed of schema {event.schema_version}; this version reads {ORDER_PLACED_SCHEMA}"
+            f"order-placed has schema {event.schema_version}, we read up to {ORDER_PLACED_SCHEMA}"
         )
     lines = ", ".join(f"{line.quantity} x {line.sku}" for line in event.lines)
     euros, cents = divmod(event.total.minor, 100)

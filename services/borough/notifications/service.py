@@ -52,9 +52,7 @@ class NotificationsService(Notifications):
             raise DeliveryFailed(f"event {event.event_id} could not be handled: {error}")
         if row.state is NotificationState.PARKED:
             self.telemetry.count(signals.PARKED)
-            self.telemetry.log.error(
-                "event parked", event_id=str(event.event_id), error=str(error)
-            )
+            self.telemetry.log.error("event parked", event_id=str(event.event_id), error=str(error))
         return row
 
     async def list(self, request: ListNotifications) -> NotificationPage:

@@ -22,7 +22,9 @@ class Refusal:
 
 
 ABANDONED = Refusal(Reason.ABANDONED, "the order could not be finished in time and was undone")
-NO_PROFILE = Refusal(Reason.PROFILE_MISSING, "you have no profile yet: write yours, then order again")
+NO_PROFILE = Refusal(
+    Reason.PROFILE_MISSING, "you have no profile yet: write yours, then order again"
+)
 DECLINED = Refusal(Reason.DECLINED, "the card was declined; nothing was charged")
 
 

@@ -1,4 +1,4 @@
-"""The order, told as a story. It is settled by one verdict: whoever asks, the outcome is the same."""
+"""The order as a story. It is settled by one verdict: whoever asks, the outcome is the same."""
 
 import asyncio
 from collections.abc import Callable
@@ -118,7 +118,9 @@ class OrdersService(Orders):
             )
             return await self.store.get(order.order_id) or order
         if settled.changed:
-            self.telemetry.count(signals.ORDERS, outcome=settled.order.status, reason=settled.order.reason or "")
+            self.telemetry.count(
+                signals.ORDERS, outcome=settled.order.status, reason=settled.order.reason or ""
+            )
         return settled.order
 
     async def _take(self, order: Order) -> Settled:

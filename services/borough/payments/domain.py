@@ -31,7 +31,9 @@ class VerdictStore(Protocol):
         """The verdict, if there is one."""
         ...
 
-    async def decide(self, verdict: Verdict, token_digest: str, at: datetime) -> tuple[Verdict, bool]:
+    async def decide(
+        self, verdict: Verdict, token_digest: str, at: datetime
+    ) -> tuple[Verdict, bool]:
         """Insert the verdict unless the order has one; answer the one that stands, and whether it
         is this one. `token_digest` is the stretched card token, empty for a void.
         """

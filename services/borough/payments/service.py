@@ -1,4 +1,4 @@
-"""Decides once, per order, whether money was taken; the card token is stretched before it is kept."""
+"""Decides once, per order, whether money was taken; keeps the card token only stretched."""
 
 import asyncio
 import hashlib

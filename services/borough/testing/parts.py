@@ -67,11 +67,11 @@ async def running_shape(
             if built.public is not None:
                 town.doors[part] = await stack.enter_async_context(running(built.public))
             for loop in built.loops:
-                stack.push_async_callback(_cancel, asyncio.create_task(loop()))
+                stack.push_async_callback(_cancel, asyncio.ensure_future(loop()))
             stack.push_async_callback(built.tasks.drain)
         yield town
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
+async def _cancel(task: asyncio.Task[object]) -> None:
     task.cancel()
     await asyncio.wait([task])

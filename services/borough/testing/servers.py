@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
@@ -30,8 +30,7 @@ async def running(app: Any, listener: socket.socket | None = None) -> AsyncItera
         config = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", reset_contextvars=True
         )
-        server = uvicorn.Server(config)
-        server.capture_signals = nullcontext  # type: ignore[method-assign]  # they are the runner's
+        server = _Server(config)
         serving = asyncio.create_task(server.serve([bound]))
         while not server.started:
             await asyncio.sleep(0)
@@ -41,3 +40,11 @@ async def running(app: Any, listener: socket.socket | None = None) -> AsyncItera
             server.should_exit = True
             server.force_exit = True
             await serving
+
+
+class _Server(uvicorn.Server):
+    """Signals are the test runner's business."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

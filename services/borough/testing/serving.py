@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, Self
 
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -64,7 +64,9 @@ class Wire:
 
     def send(self, *paths: str) -> None:
         """Ask for each path, all in one write."""
-        self._socket.sendall(b"".join(f"GET {p} HTTP/1.1\r\nhost: t\r\n\r\n".encode() for p in paths))
+        self._socket.sendall(
+            b"".join(f"GET {p} HTTP/1.1\r\nhost: t\r\n\r\n".encode() for p in paths)
+        )
 
     async def reply(self) -> Reply:
         """The next answer. Raises ConnectionError when the connection ends before it is whole."""
@@ -90,7 +92,10 @@ class Wire:
             return True
         return False
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
     async def _until(self, mark: bytes) -> bytes:
@@ -113,7 +118,7 @@ async def say(send: Send, text: str) -> None:
     await send({"type": "http.response.body", "body": text.encode()})
 
 
-async def hello(scope: Scope, receive: Receive, send: Send) -> None:
+async def hello(scope: Scope, _receive: Receive, send: Send) -> None:
     """The smallest app: answers the path it was asked for."""
     await say(send, scope["path"])
 

@@ -3,13 +3,12 @@
 For tests that ask what a customer meets. The business is the real one; only the rows are in memory.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from fastapi import FastAPI
 
-from borough.contracts.orders import Orders
 from borough.contracts.payments import Payments
 from borough.contracts.values import Money
 from borough.gateway.admission import Admission
@@ -68,13 +67,12 @@ class Shop:
     def door(
         self,
         *,
-        orders: Orders | None = None,
         keys: Mapping[str, str] = KEYS,
         burst: int = 1_000_000,
         deadline_ms: int = 10_000,
         max_body_bytes: int = 65_536,
     ) -> FastAPI:
-        """The public app before this shop, or before other `orders`. The rate is one a second."""
+        """The public app before this shop. The rate limit is one request a second, after the burst."""
         app = make_app("Borough", telemetry=self.telemetry, max_body_bytes=max_body_bytes)
         admission = Admission(
             keys=ApiKeys(keys),
@@ -85,7 +83,7 @@ class Shop:
         app.include_router(
             rest(
                 admission,
-                orders=orders or self.orders,
+                orders=self.orders,
                 profiles=self.profiles,
                 inventory=self.inventory,
             )
@@ -93,14 +91,20 @@ class Shop:
         return app
 
 
-def memory_shop(*, stock: int = 1_000, payments: Payments | None = None) -> Shop:
-    """A shop with so many pieces of each article. `payments` may stand in for what orders asks."""
+def _nothing(payments: Payments) -> Payments:
+    return payments
+
+
+def memory_shop(*, stock: int = 1_000, between: Callable[[Payments], Payments] = _nothing) -> Shop:
+    """A shop with so many pieces of each article. `between` may put something between orders and
+    payments, where things go wrong.
+    """
     clock, tasks = ManualClock(), Tasks()
     telemetry = Telemetry("test", log_level="critical")
     stores = Stores(stock=MemoryStock(menu(stock)))
     profiles = ProfilesService(store=stores.profiles, clock=clock)
     inventory = InventoryService(store=stores.stock, clock=clock, telemetry=telemetry)
-    real_payments = PaymentsService(
+    payments = PaymentsService(
         store=stores.verdicts, clock=clock, telemetry=telemetry, iterations=0
     )
     return Shop(
@@ -110,7 +114,7 @@ def memory_shop(*, stock: int = 1_000, payments: Payments | None = None) -> Shop
         stores=stores,
         profiles=profiles,
         inventory=inventory,
-        payments=real_payments,
+        payments=payments,
         notifications=NotificationsService(
             store=stores.notifications, clock=clock, telemetry=telemetry, park_after=5
         ),
@@ -118,7 +122,7 @@ def memory_shop(*, stock: int = 1_000, payments: Payments | None = None) -> Shop
             store=stores.orders,
             profiles=profiles,
             inventory=inventory,
-            payments=payments or real_payments,
+            payments=between(payments),
             clock=clock,
             tasks=tasks,
             telemetry=telemetry,

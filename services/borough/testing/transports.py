@@ -1,4 +1,4 @@
-"""Transports for tests: the app in this process through the real codec, and one that repeats calls."""
+"""Transports for tests: the app in this process through the real codec; one that repeats."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -31,7 +31,11 @@ class Asgi:
 
 
 async def request(
-    app: Any, verb: str, target: str, body: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None
+    app: Any,
+    verb: str,
+    target: str,
+    body: bytes = b"",
+    headers: list[tuple[bytes, bytes]] | None = None,
 ) -> tuple[int, bytes]:
     """One HTTP request to an ASGI app; answers status and body."""
     path, _, query = target.partition("?")
@@ -93,7 +97,7 @@ class Twice:
 
 
 class Direct:
-    """The service itself as a transport, so that `Twice` can stand before a local capability too."""
+    """The service itself as a transport: `Twice` can stand before a local capability too."""
 
     def __init__(self, capability: Any) -> None:
         self._capability = capability

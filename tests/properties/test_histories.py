@@ -1,0 +1,159 @@
+"""Random histories of many orders: whatever goes wrong, in whatever order, no law is broken.
+
+What is drawn: who orders what under which key and when, which calls are lost, unanswered, doubled
+or late, which part dies at which steps, how far each step lets others go first, when time passes,
+when reconcile and the relay go round, and whether the mail goes out. Hypothesis shrinks what it
+finds.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, repeat
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from borough.contracts.errors import BoroughError
+from borough.contracts.events import OrderPlaced
+from borough.contracts.orders import Order, OrderStatus, PlaceOrder
+from borough.contracts.values import Basket
+from borough.testing.chaos import Mishap, Script
+from borough.testing.ordeals import ARTICLES, CUSTOMERS
+from borough.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Shape, Town
+
+BASKETS = {
+    "one": Basket.of(espresso=1),
+    "two": Basket.of(espresso=3, flat_white=1),
+    "many": Basket.of(flat_white=4),
+    "none": Basket.of(tea=1),
+}
+"""By idempotency key: a key stands for one basket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """After so many turns: a customer orders, a loop goes round, or time passes and both do."""
+
+    after: int
+    does: PlaceOrder | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Everything that was drawn."""
+
+    shape: Shape
+    script: Script
+    acts: tuple[Act, ...]
+    mail_fails: tuple[bool, ...]
+
+
+requests = st.builds(
+    lambda customer_id, key: PlaceOrder(customer_id=customer_id, key=key, basket=BASKETS[key]),
+    st.sampled_from(["ada", "ada", "grace", "grace", "bob", "eve"]),
+    st.sampled_from(["one", "one", "two", "two", "many", "none"]),
+)
+acts = st.builds(
+    Act,
+    after=st.integers(0, 40),
+    does=requests
+    | requests
+    | st.sampled_from([3.0, 8.0])
+    | st.sampled_from(["reconcile", "relay"]),
+)
+mishaps = st.sampled_from([*[Mishap.NONE] * 6, *Mishap])
+deaths = st.lists(st.integers(1, 60), max_size=3).map(tuple)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    """Sick enough to break things on the way, sound enough that many orders are placed."""
+    shape = draw(st.sampled_from([MONOLITH, EXTRACT_PAYMENTS, MICROSERVICES, MICROSERVICES]))
+    mortal = draw(st.sampled_from(sorted(shape)))
+    script = Script(
+        mishaps=tuple(draw(st.lists(mishaps, min_size=15, max_size=40))),
+        pace=tuple(draw(st.lists(st.integers(0, 5), min_size=1, max_size=12))),
+        deaths={mortal: draw(deaths)},
+    )
+    return History(
+        shape=shape,
+        script=script,
+        acts=tuple(draw(st.lists(acts, min_size=3, max_size=12))),
+        mail_fails=tuple(draw(st.lists(st.booleans(), max_size=6))),
+    )
+
+
+class Live:
+    """A history as it happens, and the answers customers got."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.town = Town(history.shape, history.script, send=self._send)
+        self.answers: list[tuple[PlaceOrder, Order]] = []
+        self._mail_fails = chain(history.mail_fails, repeat(object=False))
+
+    async def happen(self) -> None:
+        """All acts, side by side; then rest, what was late, and rest again."""
+        town = self.town
+        await town.welcome(ARTICLES, CUSTOMERS)
+        await asyncio.gather(*map(self._act, self.history.acts))
+        await town.come_to_rest()
+        await town.network.deliver_late()
+        await town.come_to_rest()
+
+    async def ask(self, request: PlaceOrder) -> Order:
+        """The stored order of a request made before, or a fresh one if it never arrived."""
+        return (await self.town.place(request)).order
+
+    async def _act(self, act: Act) -> None:
+        for _ in range(act.after):
+            await asyncio.sleep(0)
+        match act.does:
+            case PlaceOrder() as request:
+                with suppress(BoroughError):
+                    self.answers.append((request, await self.ask(request)))
+            case "reconcile":
+                await self.town.reconcile()
+            case "relay":
+                await self.town.relay()
+            case float(seconds):
+                self.town.clock.advance(seconds)
+                await asyncio.gather(self.town.reconcile(), self.town.relay())
+
+    async def _send(self, event: OrderPlaced, text: str) -> None:
+        if next(self._mail_fails):
+            raise OSError("the mail server is on fire")
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(histories())
+def test_no_history_breaks_a_law(history: History) -> None:
+    """After a drain the auditor is silent, no settlement ever contradicted another, an answer once
+    given for good stays true, and a replay answers the same settled order, of which there is one.
+    """
+
+    async def live() -> None:
+        life = Live(history)
+        town = life.town
+        with town.open():
+            await life.happen()
+            assert await town.audit() == ()
+            assert town.settle_conflicts() == 0
+
+            for request, answered in life.answers:
+                stored = await life.ask(request)
+                assert stored.status is not OrderStatus.PENDING
+                if answered.status is not OrderStatus.PENDING:
+                    assert stored == answered
+                assert stored.order_id == answered.order_id
+            orders = [record.order for record in await town.shelves.orders.ledger()]
+            asked = {
+                (act.does.customer_id, act.does.basket)
+                for act in history.acts
+                if isinstance(act.does, PlaceOrder)
+            }
+            assert len({(order.customer_id, order.basket) for order in orders}) == len(orders)
+            assert {(order.customer_id, order.basket) for order in orders} <= asked
+
+    asyncio.run(live())

@@ -1,0 +1,127 @@
+"""Does the runner keep its promises to those who measure and test through it?"""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import sys
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from borough import shapes, wiring
+from borough_bill.processes import HOST, Ports
+from borough_bill.scene import Finding
+from borough_bill.shapes import CommandFailed, read_shapes, shape_named
+from borough_bill.workload import LOST, PLACED, crowd, errands
+
+RUNNER = """
+import asyncio, pathlib, sys
+from borough_bill.shapes import LocalShape, shape_named
+
+async def main():
+    town = LocalShape(shape_named("monolith"), pathlib.Path(sys.argv[1]))
+    (process,) = town.processes
+    await process.start()
+    print(process.ports.ops, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_the_runner_reads_the_shapes_that_the_parts_read() -> None:
+    """Two readers of one file, which share no code, understand the same by it."""
+    theirs = shapes.load(wiring.CALLS)
+    assert {n: (s.parts, s.doors) for n, s in read_shapes().items()} == {
+        name: (shape.parts, shape.doors) for name, shape in theirs.items()
+    }
+    extracted = shapes.named("extract:inventory", theirs, wiring.CALLS)
+    assert set(shape_named("extract:inventory").parts) == set(extracted.parts)
+
+
+def test_every_part_is_told_where_to_find_all_it_calls() -> None:
+    """The addresses the runner hands out cover `wiring.CALLS`, in every shape."""
+    for shape in read_shapes().values():
+        for part, hosted in shape.parts.items():
+            assert shapes.needed(hosted, wiring.CALLS) <= set(shape.peers(part))
+
+
+def test_a_shape_nobody_knows_is_refused_by_name() -> None:
+    """The sentence names what was asked for, and what there is."""
+    with pytest.raises(CommandFailed, match=r"there is no shape extract:kitchen; .*microservices"):
+        shape_named("extract:kitchen")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares a port between two sockets")
+def test_a_port_stays_with_its_process_while_nobody_listens() -> None:
+    """Between death and restart a stranger cannot take the port, yet the part can listen again."""
+    ports = Ports()
+    try:
+        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+            stranger.bind((HOST, ports.public))
+        for _ in range(2):
+            with socket.create_server((HOST, ports.public)):
+                socket.create_connection((HOST, ports.public)).close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((HOST, ports.public))
+    finally:
+        ports.release()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that it is alone")
+async def test_a_part_does_not_outlive_a_runner_that_is_killed(tmp_path: Path) -> None:
+    """Even SIGKILL of the runner leaves no orphan behind."""
+    runner = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", RUNNER, str(tmp_path),
+        env={name: value for name, value in os.environ.items() if not name.startswith("BOROUGH_")},
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip  # the command on one line, as one would type it
+    assert runner.stdout is not None
+    port = int(await runner.stdout.readline())
+    async with aiohttp.ClientSession() as http, asyncio.timeout(30):
+        while not await answers(http, port):
+            await asyncio.sleep(0.05)
+        runner.send_signal(signal.SIGKILL)
+        await runner.wait()
+        while await answers(http, port):
+            await asyncio.sleep(0.05)
+
+
+def test_a_seed_repeats_the_errands_and_no_two_share_a_key() -> None:
+    """A demonstration can be repeated, and an Idempotency-Key stands for one order."""
+    first, again = (
+        list(islice(errands(random.Random(3), crowd(4), ("a", "b", "c")), 500)) for _ in range(2)
+    )
+    assert first == again
+    assert len({errand.key for errand in first}) == 500
+
+
+@pytest.mark.parametrize(
+    ("orders", "complaint", "clean"),
+    [
+        ({PLACED: 3, "payment-declined": 1}, "", True),
+        ({PLACED: 3, LOST: 1}, "", False),
+        ({PLACED: 3, "internal": 1}, "", False),
+        ({PLACED: 4}, "oversold: espresso", False),
+    ],
+)
+def test_a_demonstration_is_clean_only_if_nothing_is_wrong(
+    orders: dict[str, int], complaint: str, *, clean: bool
+) -> None:
+    """A lost order, an unexpected problem or a complaint of the auditor spoils it."""
+    finding = Finding(shape_named("monolith"), 1, Counter(), orders, "town-0", complaint)
+    assert finding.clean is clean
+
+
+async def answers(http: aiohttp.ClientSession, port: int) -> bool:
+    """Whether anybody answers on that ops port."""
+    try:
+        async with http.get(f"http://{HOST}:{port}/livez") as answer:
+            return answer.status == 200
+    except aiohttp.ClientConnectionError:
+        return False

@@ -1,0 +1,77 @@
+"""Is there one row per event, whatever is delivered how often?"""
+
+from datetime import timedelta
+
+from borough.contracts.notifications import Notification, NotificationState
+from borough.notifications.domain import NotificationStore
+from borough.testing.clock import MORNING
+from borough.testing.samples import an_event, an_id, an_order
+
+LATER = MORNING + timedelta(seconds=1)
+EVENT = an_event(an_order(1))
+FRESH = Notification(
+    event_id=EVENT.event_id,
+    order_id=EVENT.order_id,
+    customer_id="ada",
+    state=NotificationState.PENDING,
+    failed_tries=0,
+    text="",
+    updated_at=MORNING,
+)
+
+
+def changed(**fields: object) -> Notification:
+    """The fresh row with these fields changed, later."""
+    return FRESH.model_copy(update={**fields, "updated_at": LATER})
+
+
+async def test_an_event_opens_one_row(notifications: NotificationStore) -> None:
+    """The second delivery finds the row of the first."""
+    assert await notifications.open(EVENT, MORNING) == FRESH
+    assert await notifications.open(EVENT, LATER) == FRESH
+    assert await notifications.ledger() == (FRESH,)
+
+
+async def test_a_recorded_row_is_final(notifications: NotificationStore) -> None:
+    """Neither another recording nor a failure changes it."""
+    await notifications.open(EVENT, MORNING)
+    recorded = changed(state=NotificationState.RECORDED, text="placed")
+
+    assert await notifications.record(EVENT.event_id, "placed", LATER) == recorded
+    assert await notifications.record(EVENT.event_id, "again", MORNING) == recorded
+    assert await notifications.fail(EVENT.event_id, 1, MORNING) == recorded
+    assert await notifications.open(EVENT, MORNING) == recorded
+
+
+async def test_a_row_is_parked_after_so_many_failed_tries(notifications: NotificationStore) -> None:
+    """Tries are counted in the row, and the last one parks it for good."""
+    await notifications.open(EVENT, MORNING)
+    parked = changed(state=NotificationState.PARKED, failed_tries=2)
+
+    assert await notifications.fail(EVENT.event_id, 2, LATER) == changed(failed_tries=1)
+    assert await notifications.fail(EVENT.event_id, 2, LATER) == parked
+    assert await notifications.fail(EVENT.event_id, 2, MORNING) == parked
+    assert await notifications.record(EVENT.event_id, "placed", MORNING) == parked
+
+
+async def test_a_row_may_be_recorded_after_a_failure(notifications: NotificationStore) -> None:
+    """The failed try stays on record."""
+    await notifications.open(EVENT, MORNING)
+    await notifications.fail(EVENT.event_id, 2, MORNING)
+
+    assert await notifications.record(EVENT.event_id, "placed", LATER) == changed(
+        state=NotificationState.RECORDED, failed_tries=1, text="placed"
+    )
+
+
+async def test_a_customer_pages_through_their_own_rows(notifications: NotificationStore) -> None:
+    """Newest first, older than `before`, and nobody else's."""
+    for number, customer in enumerate(["ada", "bob", "ada", "ada"], start=1):
+        order = an_order(number, customer_id=customer)
+        await notifications.open(an_event(order), MORNING)
+
+    first = await notifications.list("ada", None, 2)
+    second = await notifications.list("ada", first[-1].event_id, 2)
+
+    assert [row.event_id for row in first] == [an_id(4), an_id(3)]
+    assert [row.event_id for row in second] == [an_id(1)]

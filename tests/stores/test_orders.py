@@ -1,0 +1,149 @@
+"""Is an order begun once, settled once, and told in the same transaction?"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from borough.contracts.orders import OrderStatus, Reason
+from borough.orders.domain import Begun, OrderRecord, OrderStore, Refusal, Settled
+from borough.orders.store import SqlOrders
+from borough.testing.clock import MORNING
+from borough.testing.memory import MemoryOrders
+from borough.testing.samples import an_event, an_id, an_order
+
+DEADLINE = MORNING + timedelta(seconds=2)
+LATER = MORNING + timedelta(seconds=3)
+TRACE = f"00-{1:032x}-{2:016x}-01"
+OUT = Refusal(Reason.OUT_OF_STOCK, "espresso is out of stock")
+
+
+async def begin(orders: OrderStore, number: int, deadline: datetime = DEADLINE) -> None:
+    """Store an order under a key of its own."""
+    await orders.begin(an_order(number), f"key-{number}", "print", deadline)
+
+
+async def test_a_key_begins_one_order(orders: OrderStore) -> None:
+    """A second request under it answers the first order and its print, whatever it asks for."""
+    first, second = an_order(1), an_order(2)
+    fresh = Begun(first, "print", fresh=True)
+
+    assert await orders.begin(first, "key", "print", DEADLINE) == fresh
+    assert await orders.begin(second, "key", "other", DEADLINE) == replace(fresh, fresh=False)
+    assert await orders.ledger() == (OrderRecord(first, DEADLINE),)
+
+
+async def test_customers_do_not_share_keys(orders: OrderStore) -> None:
+    """A key is the customer's own."""
+    for number, customer in enumerate(["ada", "bob"], start=1):
+        order = an_order(number, customer_id=customer)
+        assert (await orders.begin(order, "key", "print", DEADLINE)).fresh
+
+
+async def test_an_order_comes_back_as_it_was_stored(orders: OrderStore) -> None:
+    """Every field; an unknown id answers nothing."""
+    await begin(orders, 1)
+
+    assert await orders.get(an_id(1)) == an_order(1)
+    assert await orders.get(an_id(2)) is None
+
+
+async def test_moments_come_back_aware_whatever_their_zone(orders: OrderStore) -> None:
+    """A moment is a moment: its zone is a way of writing it."""
+    tokyo = timezone(timedelta(hours=9))
+    await orders.begin(an_order(at=MORNING.astimezone(tokyo)), "key", "print", DEADLINE)
+
+    stored = await orders.get(an_id(1))
+    assert stored is not None
+    assert stored.created_at == MORNING
+    assert stored.created_at.tzinfo is not None
+
+
+async def test_placing_writes_what_the_event_says(orders: SqlOrders | MemoryOrders) -> None:
+    """Lines, total and moment go into the order, and the event into the outbox, with its trace."""
+    await begin(orders, 1)
+    event = an_event(an_order(1), number=7, at=LATER)
+
+    settled = await orders.place(event, TRACE)
+
+    placed = an_order(1).model_copy(
+        update={
+            "status": OrderStatus.PLACED,
+            "lines": event.lines,
+            "total": event.total,
+            "settled_at": LATER,
+        }
+    )
+    assert settled == Settled(placed, changed=True)
+    assert await orders.get(an_id(1)) == placed
+    (envelope,) = await orders.outbox.claim(LATER, timedelta(seconds=1), 10)
+    assert (envelope.event, envelope.trace, envelope.tries) == (event, TRACE, 0)
+
+
+async def test_an_order_is_placed_once(orders: SqlOrders | MemoryOrders) -> None:
+    """The second attempt changes nothing and tells nobody."""
+    await begin(orders, 1)
+    first = await orders.place(an_event(an_order(1), number=7), None)
+    second = await orders.place(an_event(an_order(1), number=8), None)
+
+    assert second == Settled(first.order, changed=False)
+    assert await orders.outbox.unsent() == 1
+
+
+async def test_a_rejected_order_says_why(orders: SqlOrders | MemoryOrders) -> None:
+    """Reason, detail and moment; nobody is told."""
+    await begin(orders, 1)
+
+    rejected = an_order(1).model_copy(
+        update={
+            "status": OrderStatus.REJECTED,
+            "reason": Reason.OUT_OF_STOCK,
+            "detail": OUT.detail,
+            "settled_at": LATER,
+        }
+    )
+    assert await orders.reject(an_id(1), OUT, LATER) == Settled(rejected, changed=True)
+    assert await orders.reject(an_id(1), OUT, MORNING) == Settled(rejected, changed=False)
+    assert await orders.outbox.unsent() == 0
+
+
+@pytest.mark.parametrize("first", ["place", "reject"])
+async def test_the_first_settlement_stands(orders: SqlOrders | MemoryOrders, first: str) -> None:
+    """An order placed is not rejected any more, nor the other way round."""
+    await begin(orders, 1)
+    event = an_event(an_order(1))
+    if first == "place":
+        stands = await orders.place(event, None)
+        late = await orders.reject(an_id(1), OUT, LATER)
+    else:
+        stands = await orders.reject(an_id(1), OUT, LATER)
+        late = await orders.place(event, None)
+
+    assert late == Settled(stands.order, changed=False)
+    assert await orders.outbox.unsent() == (first == "place")
+
+
+async def test_a_customer_pages_through_their_own_orders(orders: OrderStore) -> None:
+    """Newest first, older than `before`, and nobody else's."""
+    for number, customer in enumerate(["ada", "bob", "ada", "ada"], start=1):
+        order = an_order(number, customer_id=customer)
+        await orders.begin(order, f"key-{number}", "print", DEADLINE)
+
+    first = await orders.list("ada", None, 2)
+    second = await orders.list("ada", first[-1].order_id, 2)
+
+    assert [order.order_id for order in first] == [an_id(4), an_id(3)]
+    assert [order.order_id for order in second] == [an_id(1)]
+
+
+async def test_overdue_orders_are_pending_and_past_their_deadline(orders: OrderStore) -> None:
+    """By id, in pages from behind `after`; the settled and the patient are left alone."""
+    for number in range(1, 6):
+        await begin(orders, number, MORNING + timedelta(seconds=9 if number == 3 else 1))
+    await orders.reject(an_id(2), OUT, LATER)
+
+    first = await orders.overdue(MORNING + timedelta(seconds=2), None, 2)
+    second = await orders.overdue(MORNING + timedelta(seconds=2), first[-1].order_id, 2)
+
+    assert [order.order_id for order in first] == [an_id(1), an_id(4)]
+    assert [order.order_id for order in second] == [an_id(5)]

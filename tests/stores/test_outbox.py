@@ -1,0 +1,73 @@
+"""Is every event told at least once, by one relay at a time?"""
+
+from datetime import timedelta
+
+import pytest
+
+from borough.kit.outbox import Outbox
+from borough.orders.store import SqlOrders
+from borough.testing.clock import MORNING
+from borough.testing.memory import MemoryOrders
+from borough.testing.samples import an_event, an_id, an_order
+
+LEASE = timedelta(seconds=10)
+SECOND = timedelta(seconds=1)
+
+
+async def claimed(outbox: Outbox, seconds: float = 0, limit: int = 10) -> list[int]:
+    """The numbers of what can be claimed then."""
+    envelopes = await outbox.claim(MORNING + seconds * SECOND, LEASE, limit)
+    return [next(n for n in range(10) if an_id(n) == e.event.event_id) for e in envelopes]
+
+
+@pytest.fixture
+async def outbox(orders: SqlOrders | MemoryOrders) -> Outbox:
+    """Three events, a second apart."""
+    for number in (1, 2, 3):
+        order = an_order(number)
+        await orders.begin(order, f"key-{number}", "print", MORNING)
+        await orders.place(an_event(order, at=MORNING + (number - 1) * SECOND), None)
+    return orders.outbox
+
+
+async def test_events_are_claimed_oldest_first(outbox: Outbox) -> None:
+    """At most as many as asked for, and none before its time."""
+    assert await claimed(outbox, seconds=2, limit=2) == [1, 2]
+    assert await claimed(outbox, seconds=2, limit=2) == [3]
+
+
+async def test_a_claim_shuts_others_out_until_its_lease_ends(outbox: Outbox) -> None:
+    """Whoever claimed and died holds an event back no longer than that."""
+    assert await claimed(outbox) == [1]
+    assert await claimed(outbox) == []
+    assert await claimed(outbox, seconds=9.9) == [2, 3]
+    assert await claimed(outbox, seconds=10) == [1]
+
+
+async def test_a_sent_event_is_not_claimed_again(outbox: Outbox) -> None:
+    """Not even when a slow twin reports a failure afterwards."""
+    await claimed(outbox)
+    await outbox.sent(an_id(1), MORNING)
+    await outbox.failed(an_id(1), MORNING)
+
+    assert await claimed(outbox, seconds=100) == [2, 3]
+    assert await outbox.unsent() == 2
+
+
+async def test_a_failed_event_is_due_when_said_with_one_try_more(outbox: Outbox) -> None:
+    """The lease ends with the failure."""
+    await outbox.claim(MORNING, LEASE, 10)
+    await outbox.failed(an_id(1), MORNING + SECOND / 2)
+
+    (envelope,) = await outbox.claim(MORNING + SECOND / 2, LEASE, 10)
+    assert (envelope.event.event_id, envelope.tries) == (an_id(1), 1)
+
+
+async def test_only_what_was_sent_long_ago_is_pruned(outbox: Outbox) -> None:
+    """Unsent events are never forgotten."""
+    await outbox.sent(an_id(1), MORNING)
+    await outbox.sent(an_id(2), MORNING + SECOND)
+
+    assert await outbox.prune(MORNING + SECOND) == 1
+    assert await outbox.prune(MORNING + SECOND) == 0
+    assert await outbox.unsent() == 1

@@ -1,0 +1,185 @@
+"""What does an app of ours answer when something is wrong, whoever is at fault?"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from starlette.types import Message, Scope
+
+from borough.contracts.errors import (
+    KeyMissing,
+    Malformed,
+    NotFound,
+    NotHosted,
+    RateLimited,
+    Unavailable,
+)
+from borough.kit.telemetry import Telemetry
+from borough.kit.web import make_app, problem_response, problems
+from borough.testing.door import Visitor, visiting
+
+
+class Note(BaseModel):
+    """Something to send."""
+
+    text: str
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    """What the app tells of itself."""
+    return Telemetry("test", log_level="error")
+
+
+@pytest.fixture
+def app(telemetry: Telemetry) -> FastAPI:
+    """An app with a route for every way to go wrong."""
+    app = make_app("test", telemetry=telemetry, max_body_bytes=1_024)
+
+    @app.get("/defect")
+    async def defect() -> None:
+        raise ZeroDivisionError("the secret detail")
+
+    @app.get("/broken-off")
+    async def broken_off() -> StreamingResponse:
+        async def half() -> AsyncIterator[bytes]:
+            yield b"half"
+            raise ZeroDivisionError("the secret detail")
+
+        return StreamingResponse(half())
+
+    @app.get("/busy")
+    async def busy() -> None:
+        raise Unavailable("the oven is cold", retry_after=7)
+
+    @app.post("/notes", responses=problems(Malformed))
+    async def notes(note: Note) -> str:
+        return note.text
+
+    return app
+
+
+@pytest.fixture
+async def visitor(app: FastAPI, telemetry: Telemetry) -> AsyncIterator[Visitor]:
+    """Somebody before the app, whose telemetry is around it as in a part."""
+    async with visiting(telemetry.middleware(app, capability="test")) as visitor:
+        yield visitor
+
+
+async def test_a_defect_keeps_its_detail_and_gives_its_trace(
+    visitor: Visitor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """500 without a word of the exception; the log has it, under the trace id of the answer."""
+    problem = (await visitor.ask("GET", "/defect")).problem
+    logged = capsys.readouterr().out
+    assert (problem.status, problem.code) == (500, "internal")
+    assert "secret" not in problem.model_dump_json()
+    assert "the secret detail" in logged
+    assert problem.trace_id
+    assert problem.trace_id in logged
+
+
+async def test_a_problem_bears_its_trace_and_says_when_to_come_again(visitor: Visitor) -> None:
+    """What the caller quotes finds the trace; Retry-After stands in header and document."""
+    answer = await visitor.ask(
+        "GET", "/busy", headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    )
+    assert (answer.status, answer.problem.code) == (503, "unavailable")
+    assert answer.problem.trace_id == "a" * 32
+    assert (answer.headers["Retry-After"], answer.problem.retry_after) == ("7", 7)
+
+
+async def test_an_answer_that_has_begun_is_not_mended(app: FastAPI) -> None:
+    """A second answer behind half a first one would be read as part of it: the connection breaks."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    with pytest.raises((ZeroDivisionError, ExceptionGroup)):
+        await app(scope_of("/broken-off"), receive, send)
+    assert [m["type"] for m in sent].count("http.response.start") == 1
+    assert b"half" in b"".join(m.get("body", b"") for m in sent)
+
+
+async def test_a_caller_who_hangs_up_is_no_defect(
+    app: FastAPI, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A body that breaks off is the caller's affair, and stays out of the error log."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope_of("/notes", "POST"), receive, send)
+    assert sent[0]["status"] == 400
+    assert capsys.readouterr().out == ""
+
+
+async def test_an_unknown_path_means_what_the_app_is(telemetry: Telemetry) -> None:
+    """At a door there is nothing; at an internal app it is a capability hosted elsewhere."""
+    for internal, error in ((False, NotFound), (True, NotHosted)):
+        app = make_app("test", telemetry=telemetry, max_body_bytes=1_024, internal=internal)
+        async with visiting(app) as visitor:
+            answer = await visitor.ask("GET", "/payments/charges")
+        assert (answer.status, answer.problem.code) == (404, error.code)
+        assert "/payments/charges" in answer.problem.detail
+
+
+@pytest.mark.parametrize("size", [1_023, 1_024, 1_025])
+async def test_the_limit_of_a_body_is_its_last_allowed_byte(visitor: Visitor, size: int) -> None:
+    """One byte more is refused, by what it declares, whatever its route."""
+    body = b'{"text": "' + b"x" * (size - 12) + b'"}'
+    answer = await visitor.ask("POST", "/notes", body)
+    assert answer.status == (413 if size > 1_024 else 200)
+    elsewhere = await visitor.ask("GET", "/nowhere", body)
+    assert elsewhere.status == (413 if size > 1_024 else 404)
+
+
+def test_the_document_knows_problems_and_no_other_error(app: FastAPI) -> None:
+    """What `problems` refers to is in the OpenAPI document, with what it refers to in turn."""
+    schemas = app.openapi()["components"]["schemas"]
+    assert {"Problem", "FieldProblem"} <= set(schemas)
+    described = app.openapi()["paths"]["/notes"]["post"]["responses"]["400"]
+    reference = described["content"]["application/problem+json"]["schema"]["$ref"]
+    assert reference == "#/components/schemas/Problem"
+
+
+def test_errors_of_one_status_share_its_description() -> None:
+    """Nothing of a status is lost because another error has the same."""
+    described = problems(Malformed, KeyMissing, RateLimited)
+    assert set(described) == {400, 429}
+    assert "malformed" in described[400]["description"]
+    assert "idempotency-key-missing" in described[400]["description"]
+
+
+def test_a_document_leaves_out_what_it_does_not_know() -> None:
+    """No nulls: an absent field is absent."""
+    body = problem_response(NotFound("there is no tea")).body
+    assert b"null" not in bytes(body)
+
+
+def scope_of(path: str, method: str = "GET") -> Scope:
+    """A request as a server would hand it over."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"content-type", b"application/json")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
