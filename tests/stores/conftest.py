@@ -1,4 +1,8 @@
-"""Every store, thrice: in memory, on SQLite and on PostgreSQL. One suite speaks for all of them."""
+"""Every store, thrice: in memory, on SQLite and on PostgreSQL. One suite speaks for all of them.
+
+Each fixture comes also as a pair: two stores on the same rows, with connections of their own, as
+two replicas have them.
+"""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -19,6 +23,11 @@ from borough.testing.memory import (
 )
 
 Open = Callable[[str, str], Database]
+Orders = SqlOrders | MemoryOrders
+Verdicts = SqlVerdicts | MemoryVerdicts
+Profiles = SqlProfiles | MemoryProfiles
+Stock = SqlStock | MemoryStock
+Notifications = SqlNotifications | MemoryNotifications
 
 
 @pytest.fixture
@@ -45,34 +54,68 @@ def kept_at(request: pytest.FixtureRequest) -> str | None:
 
 
 @pytest.fixture
-def orders(kept_at: str | None, open_database: Open) -> SqlOrders | MemoryOrders:
+def two_orders(kept_at: str | None, open_database: Open) -> tuple[Orders, Orders]:
+    """A fresh store of orders, with its outbox, and its replica."""
+    if kept_at is None:
+        return (memory := MemoryOrders(), memory)
+    first, second = (SqlOrders(open_database(kept_at, "orders")) for _ in range(2))
+    return first, second
+
+
+@pytest.fixture
+def orders(two_orders: tuple[Orders, Orders]) -> Orders:
     """A fresh store of orders, with its outbox."""
-    return SqlOrders(open_database(kept_at, "orders")) if kept_at else MemoryOrders()
+    return two_orders[0]
 
 
 @pytest.fixture
-def verdicts(kept_at: str | None, open_database: Open) -> SqlVerdicts | MemoryVerdicts:
+def two_verdicts(kept_at: str | None, open_database: Open) -> tuple[Verdicts, Verdicts]:
+    """A fresh store of verdicts and its replica."""
+    if kept_at is None:
+        return (memory := MemoryVerdicts(), memory)
+    first, second = (SqlVerdicts(open_database(kept_at, "payments")) for _ in range(2))
+    return first, second
+
+
+@pytest.fixture
+def verdicts(two_verdicts: tuple[Verdicts, Verdicts]) -> Verdicts:
     """A fresh store of verdicts."""
-    return SqlVerdicts(open_database(kept_at, "payments")) if kept_at else MemoryVerdicts()
+    return two_verdicts[0]
 
 
 @pytest.fixture
-def profiles(kept_at: str | None, open_database: Open) -> SqlProfiles | MemoryProfiles:
+def profiles(kept_at: str | None, open_database: Open) -> Profiles:
     """A fresh store of profiles."""
     return SqlProfiles(open_database(kept_at, "profiles")) if kept_at else MemoryProfiles()
 
 
 @pytest.fixture
-def stock(kept_at: str | None, open_database: Open) -> SqlStock | MemoryStock:
-    """A fresh store of articles and reservations."""
-    return SqlStock(open_database(kept_at, "inventory")) if kept_at else MemoryStock()
+def two_stocks(kept_at: str | None, open_database: Open) -> tuple[Stock, Stock]:
+    """A fresh store of articles and reservations, and its replica."""
+    if kept_at is None:
+        return (memory := MemoryStock(), memory)
+    first, second = (SqlStock(open_database(kept_at, "inventory")) for _ in range(2))
+    return first, second
 
 
 @pytest.fixture
-def notifications(
+def stock(two_stocks: tuple[Stock, Stock]) -> Stock:
+    """A fresh store of articles and reservations."""
+    return two_stocks[0]
+
+
+@pytest.fixture
+def two_notifications(
     kept_at: str | None, open_database: Open
-) -> SqlNotifications | MemoryNotifications:
-    """A fresh store of notifications."""
+) -> tuple[Notifications, Notifications]:
+    """A fresh store of notifications and its replica."""
     if kept_at is None:
-        return MemoryNotifications()
-    return SqlNotifications(open_database(kept_at, "notifications"))
+        return (memory := MemoryNotifications(), memory)
+    first, second = (SqlNotifications(open_database(kept_at, "notifications")) for _ in range(2))
+    return first, second
+
+
+@pytest.fixture
+def notifications(two_notifications: tuple[Notifications, Notifications]) -> Notifications:
+    """A fresh store of notifications."""
+    return two_notifications[0]

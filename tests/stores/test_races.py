@@ -1,58 +1,82 @@
-"""When many do the same at once, through two replicas, does exactly one of them do it?
+"""When many come at once, through two replicas, does exactly one of them do it?
 
-Every check is also run on a store that is wrong on purpose, and must find it: a check that no lost
-update can fail would prove nothing.
+`test_lost_updates.py` shows that these checks find a store that loses one.
 """
 
-import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TypeVar
-from uuid import UUID
+from collections.abc import Sequence
 
-import pytest
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import create_async_engine
-
-from borough.contracts.errors import Conflict, OutOfStock, Released
-from borough.contracts.events import OrderPlaced
-from borough.contracts.inventory import Reservation, ReservationState
-from borough.contracts.orders import OrderStatus, Reason
-from borough.contracts.payments import Outcome, Verdict
-from borough.contracts.values import Line
-from borough.inventory import domain
-from borough.inventory import store as inventory_store
 from borough.inventory.domain import StockStore
-from borough.inventory.store import SqlStock
-from borough.kit.sql import Database, parse
 from borough.notifications.domain import NotificationStore
-from borough.notifications.store import SqlNotifications
-from borough.orders import store as orders_store
-from borough.orders.domain import Refusal, Settled
+from borough.orders.domain import OrderStore
 from borough.orders.store import SqlOrders
-from borough.payments import store as payments_store
 from borough.payments.domain import VerdictStore
-from borough.payments.store import SqlVerdicts
 from borough.testing.clock import MORNING
-from borough.testing.memory import MemoryNotifications, MemoryOrders, MemoryStock, MemoryVerdicts
-from borough.testing.samples import an_article, an_event, an_id, an_order, euros, lines
+from borough.testing.memory import MemoryOrders
+from borough.testing.races import (
+    check_commit_or_release,
+    check_every_try_counts,
+    check_last_pieces,
+    check_one_begin,
+    check_one_claim,
+    check_one_reservation,
+    check_one_settlement,
+    check_one_verdict,
+    check_reserve_or_release,
+)
+from borough.testing.samples import an_event, an_order
 
-Store = TypeVar("Store")
-Replicate = Callable[[Callable[[Database], Store], Callable[[], Store], str], Sequence[Store]]
-NO_REASON = Refusal(Reason.ABANDONED, "raced")
-MANY = 20
+
+async def test_the_last_fifty_go_to_fifty_of_two_hundred(two_stocks: Sequence[StockStore]) -> None:
+    """Stock is never oversold, and never left lying."""
+    await check_last_pieces(two_stocks, buyers=200, pieces=50)
 
 
-@pytest.fixture
-def replicate(kept_at: str | None, open_database: Callable[[str, str], Database]) -> object:
-    """Two stores on the same rows, each with connections of its own, as two replicas have them."""
+async def test_an_order_reserved_at_once_holds_once(two_stocks: Sequence[StockStore]) -> None:
+    """A duplicate finds the row of the first, also while it is being written."""
+    await check_one_reservation(two_stocks)
 
-    def two(sql: Callable[[Database], Store], memory: Callable[[], Store], name: str) -> list[Store]:
-        if kept_at is None:
-            return [memory()] * 2
-        return [sql(open_database(kept_at, name)) for _ in range(2)]
 
-    return two
+async def test_a_release_wins_against_a_reserve(two_stocks: Sequence[StockStore]) -> None:
+    """Before or after, nothing stays held."""
+    await check_reserve_or_release(two_stocks)
+
+
+async def test_either_commit_or_release_happens(two_stocks: Sequence[StockStore]) -> None:
+    """And the other says that it came too late."""
+    await check_commit_or_release(two_stocks)
+
+
+async def test_a_key_used_at_once_begins_one_order(two_orders: Sequence[OrderStore]) -> None:
+    """However many requests bear it."""
+    await check_one_begin(two_orders)
+
+
+async def test_an_order_settled_at_once_is_settled_once(two_orders: Sequence[OrderStore]) -> None:
+    """Request and reconcile may race at any point."""
+    await check_one_settlement(two_orders)
+
+
+async def test_an_order_decided_at_once_has_one_verdict(
+    two_verdicts: Sequence[VerdictStore],
+) -> None:
+    """A charge and a void never both hold."""
+    await check_one_verdict(two_verdicts)
+
+
+async def test_an_event_goes_to_one_relay(
+    two_orders: tuple[SqlOrders | MemoryOrders, SqlOrders | MemoryOrders],
+) -> None:
+    """Replicas share the outbox without a leader."""
+    first, second = two_orders
+    for number in range(10):
+        await first.begin(an_order(number), f"key-{number}", "print", MORNING)
+        await first.place(an_event(an_order(number)), None)
+
+    await check_one_claim((first.outbox, second.outbox), events=10)
+
+
+async def test_tries_at_once_are_all_counted(
+    two_notifications: Sequence[NotificationStore],
+) -> None:
+    """None is lost, and the last one parks."""
+    await check_every_try_counts(two_notifications)

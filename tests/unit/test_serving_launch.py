@@ -9,6 +9,7 @@ import pytest
 
 from borough.kit import lifecycle
 from borough.kit.config import Settings, WrongSettings
+from borough.kit.listener import Listener, bind
 from borough.kit.server import Launch, Stop
 from borough.testing.serving import HOST, Wire, launched, on_uvloop, small_part, until
 
@@ -54,6 +55,30 @@ async def test_a_port_in_use_stops_the_start_with_a_sentence(name: str, taken: i
     setting = f"BOROUGH_{name.upper()}_PORT"
     with pytest.raises(WrongSettings, match=f"{setting}: cannot listen on {HOST}:{taken}: address"):
         await Launch(part, Settings.model_validate(ports), Stop()).run()
+    assert closed == ["closed"]
+
+
+def test_a_host_that_is_not_here_is_named() -> None:
+    """The sentence names the host, which is what is wrong, not the port."""
+    with pytest.raises(WrongSettings, match=r"BOROUGH_HOST: nowhere.invalid is no address"):
+        bind("PUBLIC_PORT", "nowhere.invalid", 0)
+
+
+@on_uvloop
+async def test_a_listener_that_dies_takes_the_part_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that cannot serve is drained and closed, and says what happened, so it is replaced."""
+    closed: list[str] = []
+
+    async def close() -> None:
+        closed.append("closed")
+
+    async def die(_: Listener) -> None:
+        raise OSError("no more files")
+
+    monkeypatch.setattr(Listener, "main_loop", die)
+    settings = Settings(public_port=0, ops_port=0, drain_s=0)
+    with pytest.raises(OSError, match="no more files"):
+        await Launch(small_part(close=close), settings, Stop()).run()
     assert closed == ["closed"]
 
 

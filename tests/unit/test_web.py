@@ -171,7 +171,7 @@ def scope_of(path: str, method: str = "GET") -> Scope:
     """A request as a server would hand it over."""
     return {
         "type": "http",
-        "asgi": {"version": "3.0"},
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "method": method,
         "scheme": "http",

@@ -84,7 +84,7 @@ def decode_error(endpoint: Endpoint, status: int, body: bytes) -> BoroughError:
 
 
 def error_of_validation(errors: Iterable[Any], what: str = "the body") -> BoroughError:
-    """What pydantic found, as one of our errors: bytes that are no JSON, or values that break rules.
+    """What pydantic found, as our error: bytes that are no JSON, or values that break rules.
 
     What was sent is never repeated: it may be a secret.
     """

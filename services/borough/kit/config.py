@@ -66,7 +66,7 @@ class Settings(BaseSettings):
 
     store: SecretStr = Field(
         SecretStr("sqlite:///data"),
-        description="sqlite:///FOLDER or postgresql://USER:PASSWORD@HOST/DB; may hold {capability}.",
+        description="sqlite:///FOLDER or postgresql://USER:PASSWORD@HOST/DB; {capability} fits in.",
     )
     sqlite_synchronous: Literal["FULL", "NORMAL"] = Field(
         "FULL", description="FULL survives a power cut; NORMAL survives a crash of the process."

@@ -34,11 +34,11 @@ def bind(setting: str, host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except socket.gaierror:
+        raise WrongSettings(f"{PREFIX}HOST: {host} is no address of this machine") from None
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
-        raise WrongSettings(
-            f"{PREFIX}{setting}: cannot listen on {host}:{port}: {why.lower()}"
-        ) from None
+        why = os.strerror(error.errno or 0).lower()
+        raise WrongSettings(f"{PREFIX}{setting}: cannot listen on {host}:{port}: {why}") from None
 
 
 class Listener(uvicorn.Server):

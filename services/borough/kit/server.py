@@ -91,7 +91,8 @@ class Launch:
         self._stop = stop
         self._announce = announce
         self._health = Health(part.facts)
-        self._apps = {"public": part.public, "internal": part.internal}
+        apps = {"public": part.public, "internal": part.internal}
+        self._apps = {name: app for name, app in apps.items() if app is not None}
         self._log = part.telemetry.log
 
     async def run(self) -> None:
@@ -112,7 +113,7 @@ class Launch:
     def _bind(self) -> dict[str, socket.socket]:
         host, bound = self._settings.host, {}
         with contextlib.ExitStack() as undo:
-            for name in [*(name for name, app in self._apps.items() if app), "ops"]:
+            for name in (*self._apps, "ops"):
                 setting = f"{name}_port"
                 bound[name] = bind(setting.upper(), host, getattr(self._settings, setting))
                 undo.callback(bound[name].close)
@@ -124,7 +125,6 @@ class Launch:
         listeners = [
             Listener(self._with_ends(app), sockets[name], part.telemetry, stop.hurry)
             for name, app in self._apps.items()
-            if app is not None
         ]
         asked = asyncio.create_task(stop.asked.wait())
         serving = [asyncio.create_task(listener.run_until_stopped()) for listener in listeners]

@@ -12,34 +12,18 @@ from dataclasses import dataclass
 from borough.audit import Violation
 from borough.contracts.errors import BoroughError
 from borough.contracts.orders import PlaceOrder
-from borough.contracts.profiles import Profile
-from borough.contracts.values import Basket, Money
-from borough.inventory.domain import Article
+from borough.contracts.values import Basket
+from borough.payments.domain import DECLINED_PREFIX
 from borough.testing.chaos import CALM, Mishap, Script
+from borough.testing.samples import a_profile, an_article
 from borough.testing.town import HORIZON, Shape, Town
 
-GOOD_CARD = "tok_good"
-DECLINED_CARD = "tok_declined_1"
-
-
-def article(sku: str, price: int, pieces: int) -> Article:
-    """So many pieces, at a price in cents."""
-    money = Money(minor=price, currency="EUR")
-    return Article(sku=sku, name=sku.title(), price=money, stock=pieces, received=pieces)
-
-
-def customer(customer_id: str, card_token: str = GOOD_CARD) -> Profile:
-    """Somebody with a card."""
-    return Profile(
-        customer_id=customer_id,
-        name=customer_id.title(),
-        email=f"{customer_id}@example.org",
-        card_token=card_token,
-    )
-
-
-ARTICLES = (article("espresso", 250, 5), article("flat-white", 380, 3))
-CUSTOMERS = (customer("ada"), customer("grace"), customer("bob", DECLINED_CARD))
+ARTICLES = (an_article("espresso", stock=5), an_article("flat-white", stock=3))
+CUSTOMERS = (
+    a_profile("ada"),
+    a_profile("grace"),
+    a_profile("bob").model_copy(update={"card_token": f"{DECLINED_PREFIX}_bob"}),
+)
 
 ENDINGS = {
     "placed": PlaceOrder(customer_id="ada", key="a", basket=Basket.of(espresso=2, flat_white=1)),

@@ -1,0 +1,184 @@
+"""Do the checks of `test_races.py` find a store that loses updates, and does `write` prevent it?
+
+Each store here decides on what it read before others wrote. A barrier lets all of them read first:
+what production meets once a month happens every time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from borough.contracts.events import OrderPlaced
+from borough.contracts.inventory import Reservation, ReservationState
+from borough.contracts.orders import OrderStatus
+from borough.contracts.payments import Verdict
+from borough.contracts.values import Line
+from borough.inventory import domain
+from borough.inventory.store import SqlStock, reservations, shelf
+from borough.kit.outbox import Envelope, SqlOutbox, outbox
+from borough.kit.sql import Database, parse
+from borough.orders.domain import Refusal, Settled
+from borough.orders.store import SqlOrders, orders
+from borough.payments.store import SqlVerdicts, verdicts
+from borough.testing.clock import MORNING
+from borough.testing.races import (
+    MANY,
+    check_last_pieces,
+    check_one_claim,
+    check_one_settlement,
+    check_one_verdict,
+)
+from borough.testing.samples import an_event, an_order
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetfulStock(SqlStock):
+    """Reads the stock, then writes what it should be: an update in between is lost."""
+
+    barrier: asyncio.Barrier
+
+    async def reserve(self, order_id: UUID, lines: tuple[Line, ...], at: datetime) -> Reservation:
+        async with self.db.write() as connection:
+            stock = await connection.scalar(select(shelf.c.stock)) or 0
+            await self.barrier.wait()
+            if stock < lines[0].quantity:
+                raise domain.out_of_stock(lines[0])
+            await connection.execute(update(shelf).values(stock=stock - lines[0].quantity))
+            held = Reservation(order_id=order_id, state=ReservationState.OPEN, lines=())
+            await connection.execute(insert(reservations).values({**dict(held), "changed_at": at}))
+            return held
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetfulOrders(SqlOrders):
+    """Looks whether the order is pending, then settles it without looking again."""
+
+    barrier: asyncio.Barrier
+
+    async def place(self, event: OrderPlaced, trace: str | None) -> Settled:
+        return await self._settle_anyway(event.order_id, OrderStatus.PLACED)
+
+    async def reject(self, order_id: UUID, refusal: Refusal, at: datetime) -> Settled:
+        return await self._settle_anyway(order_id, OrderStatus.REJECTED)
+
+    async def _settle_anyway(self, order_id: UUID, status: OrderStatus) -> Settled:
+        before = await self.get(order_id)
+        assert before is not None
+        await self.barrier.wait()
+        if before.status is OrderStatus.PENDING:
+            async with self.db.write() as connection:
+                await connection.execute(
+                    update(orders).where(orders.c.order_id == order_id).values(status=status)
+                )
+        after = await self.get(order_id)
+        assert after is not None
+        return Settled(after, changed=before.status is OrderStatus.PENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetfulVerdicts(SqlVerdicts):
+    """Looks whether there is a verdict, then lets the last writer win."""
+
+    barrier: asyncio.Barrier
+
+    async def decide(
+        self, verdict: Verdict, token_digest: str, at: datetime
+    ) -> tuple[Verdict, bool]:
+        if (known := await self.find(verdict.order_id)) is not None:
+            return known, False
+        await self.barrier.wait()
+        async with self.db.write() as connection:
+            await connection.execute(
+                verdicts.delete().where(verdicts.c.order_id == verdict.order_id)
+            )
+        await SqlVerdicts.decide(self, verdict, token_digest, at)
+        return verdict, True
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetfulOutbox(SqlOutbox):
+    """Looks what is due without holding it."""
+
+    barrier: asyncio.Barrier
+
+    async def claim(self, now: datetime, lease: timedelta, limit: int) -> tuple[Envelope, ...]:
+        async with self.db.write() as connection:
+            due = select(outbox).where(outbox.c.due_at <= now).limit(limit)
+            rows = (await connection.execute(due)).all()
+            await self.barrier.wait()
+            claimed = outbox.c.event_id.in_([row.event_id for row in rows])
+            await connection.execute(update(outbox).where(claimed).values(due_at=now + lease))
+        return tuple(Envelope(row.event, row.trace, row.tries) for row in rows)
+
+
+@pytest.fixture
+async def careless(store_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    """The capability's database as the driver opens it by default, with connections for many."""
+    address = parse(store_url, request.param)
+    if address.drivername == "sqlite":
+        engine = create_async_engine(address.set(drivername="sqlite+aiosqlite"), pool_size=MANY)
+    else:
+        engine = create_async_engine(
+            address.set(drivername="postgresql+asyncpg"),
+            pool_size=MANY,
+            connect_args={"server_settings": {"search_path": request.param}},
+        )
+    database = Database(request.param, engine, engine)
+    yield database
+    await database.close()
+
+
+@pytest.mark.parametrize("careless", ["inventory"], indirect=True)
+async def test_a_lost_piece_of_stock_is_found(careless: Database) -> None:
+    """Read, modify, write in the driver's default transaction sells the same piece twice."""
+    stores = [ForgetfulStock(careless, asyncio.Barrier(6))] * 2
+
+    with pytest.raises(AssertionError):
+        await check_last_pieces(stores, buyers=6, pieces=3)
+
+
+@pytest.mark.parametrize("careless", ["orders"], indirect=True)
+async def test_a_second_settlement_is_found(careless: Database) -> None:
+    """Without `still pending` in its WHERE, an order is placed and rejected."""
+    stores = [ForgetfulOrders(careless, asyncio.Barrier(4))] * 2
+
+    with pytest.raises(AssertionError):
+        await check_one_settlement(stores)
+
+
+@pytest.mark.parametrize("careless", ["payments"], indirect=True)
+async def test_a_second_verdict_is_found(careless: Database) -> None:
+    """Where the last writer wins, a customer is charged for a voided order."""
+    stores = [ForgetfulVerdicts(careless, asyncio.Barrier(4))] * 2
+
+    with pytest.raises(AssertionError):
+        await check_one_verdict(stores)
+
+
+@pytest.mark.parametrize("careless", ["orders"], indirect=True)
+async def test_an_event_claimed_twice_is_found(careless: Database) -> None:
+    """Without a lock on what is due, every relay takes it."""
+    store = SqlOrders(careless)
+    for number in range(3):
+        await store.begin(an_order(number), f"key-{number}", "print", MORNING)
+        await store.place(an_event(an_order(number)), None)
+    relays = [ForgetfulOutbox(careless, asyncio.Barrier(MANY))] * 2
+
+    with pytest.raises(AssertionError):
+        await check_one_claim(relays, events=3)
+
+
+async def test_begin_immediate_makes_even_a_forgetful_store_safe(sqlite_url: str) -> None:
+    """Two processes on one file: whoever reads in `write` reads what nobody else can change."""
+    replicas = [Database.open(sqlite_url, "inventory", synchronous="NORMAL") for _ in range(2)]
+    stores = [ForgetfulStock(database, asyncio.Barrier(1)) for database in replicas]
+
+    await check_last_pieces(stores, buyers=40, pieces=20)
+    for database in replicas:
+        await database.close()

@@ -1,0 +1,175 @@
+"""Do the migrations make the tables that the stores use, once, whoever migrates when?"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, inspect, text
+
+from borough.contracts.errors import Unavailable
+from borough.inventory import store as inventory
+from borough.kit.config import WrongSettings
+from borough.kit.sql import REVISIONS, Database
+from borough.migrations import HERE, head, is_current, migrate
+from borough.notifications import store as notifications
+from borough.orders import store as orders
+from borough.payments import store as payments
+from borough.profiles import store as profiles
+
+Open = Callable[[str, str], Database]
+
+TABLES = {
+    "orders": orders.TABLES,
+    "payments": payments.TABLES,
+    "profiles": profiles.TABLES,
+    "inventory": inventory.TABLES,
+    "notifications": notifications.TABLES,
+}
+ASPECTS = (
+    "get_columns",
+    "get_pk_constraint",
+    "get_unique_constraints",
+    "get_check_constraints",
+    "get_foreign_keys",
+    "get_indexes",
+)
+
+each_capability = pytest.mark.parametrize("capability", TABLES)
+
+
+def differences(connection: Connection, metadata: MetaData) -> list[object]:
+    """What a migration would have to change to make the tables as the code wants them."""
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    found: list[object] = compare_metadata(context, metadata)
+    return found
+
+
+def schema_of(connection: Connection) -> dict[str, str]:
+    """Everything the database knows of its tables."""
+    known = inspect(connection)
+    return {
+        f"{table} {aspect}": repr(getattr(known, aspect)(table))
+        for table in known.get_table_names()
+        if table != REVISIONS
+        for aspect in ASPECTS
+    }
+
+
+@each_capability
+async def test_the_migrated_schema_is_the_one_the_code_uses(
+    capability: str, store_url: str, open_database: Open
+) -> None:
+    """Alembic finds nothing to change."""
+    async with open_database(store_url, capability).read() as connection:
+        assert await connection.run_sync(differences, TABLES[capability]) == []
+
+
+@each_capability
+async def test_a_missing_column_would_be_found(
+    capability: str, store_url: str, open_database: Open
+) -> None:
+    """The comparison sees what it is there for."""
+    table = TABLES[capability].sorted_tables[0]
+    column = table.columns.values()[-1].name
+    async with open_database(store_url, capability).write() as connection:
+        await connection.execute(text(f"ALTER TABLE {table.name} DROP COLUMN {column}"))
+        (found,) = await connection.run_sync(differences, TABLES[capability])
+
+    assert isinstance(found, tuple)
+    assert found[0] == "add_column"
+
+
+@each_capability
+async def test_migrating_and_creating_make_the_same(
+    capability: str, store_url: str, open_database: Open
+) -> None:
+    """Also what Alembic does not compare: checks, partial indexes, names."""
+    async with open_database(store_url, capability).write() as connection:
+        migrated = await connection.run_sync(schema_of)
+        await connection.run_sync(TABLES[capability].drop_all)
+        await connection.run_sync(TABLES[capability].create_all)
+        created = await connection.run_sync(schema_of)
+
+    assert migrated
+    assert migrated == created
+
+
+@each_capability
+async def test_migrating_again_does_nothing(
+    capability: str, empty_store_url: str, open_database: Open
+) -> None:
+    """It answers where the schema is, makes the folder or schema first, and is current then."""
+    database = open_database(empty_store_url, capability)
+    answers = [await asyncio.to_thread(migrate, empty_store_url, capability) for _ in range(2)]
+
+    assert answers == [head(capability)] * 2
+    assert is_current(await database.revision(), capability)
+
+
+async def test_a_later_revision_is_left_as_it_is(store_url: str, open_database: Open) -> None:
+    """An older image that migrates after a newer one succeeds, changes nothing, and can serve."""
+    database = open_database(store_url, "orders")
+    async with database.write() as connection:
+        await connection.execute(text(f"UPDATE {REVISIONS} SET version_num = 'orders_0042'"))
+
+    assert await asyncio.to_thread(migrate, store_url, "orders") == "orders_0042"
+    assert await database.revision() == "orders_0042"
+    assert is_current("orders_0042", "orders")
+
+
+async def test_the_schema_of_another_is_refused(store_url: str, open_database: Open) -> None:
+    """A store that holds somebody else's tables is a wrong setting, and nothing is done to it."""
+    database = open_database(store_url, "orders")
+    async with database.write() as connection:
+        await connection.execute(text(f"UPDATE {REVISIONS} SET version_num = 'profiles_0001'"))
+
+    with pytest.raises(WrongSettings, match="profiles_0001"):
+        await asyncio.to_thread(migrate, store_url, "orders")
+    assert not is_current(await database.revision(), "orders")
+
+
+async def test_where_nothing_was_migrated_there_is_no_revision(
+    empty_postgresql_url: str, open_database: Open
+) -> None:
+    """Such a part is not ready, and says why."""
+    assert await open_database(empty_postgresql_url, "orders").revision() is None
+    assert not is_current(None, "orders")
+
+
+async def test_migrations_at_once_are_safe(empty_store_url: str, open_database: Open) -> None:
+    """However many processes do it: one migrates, the others find it done."""
+    program = "import sys; from borough.migrations import migrate; print(migrate(*sys.argv[1:]))"
+    racers = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", program, empty_store_url, "orders"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]
+    told = await asyncio.gather(*(racer.communicate() for racer in racers))
+
+    assert told == [(b"orders_0001\n", b"")] * 4
+    assert await open_database(empty_store_url, "orders").revision() == "orders_0001"
+
+
+def test_a_database_that_is_away_stops_the_migration() -> None:
+    """With the sentence every other use gets."""
+    with pytest.raises(Unavailable, match="the store of orders cannot be reached"):
+        migrate("postgresql://ada:opensesame@127.0.0.1:1/shop", "orders")
+
+
+def test_each_line_is_in_the_order_of_its_numbers() -> None:
+    """A revision's number says where it stands, so a later one is known without its file."""
+    script = ScriptDirectory(str(HERE))
+    revisions = {script.get_revision(name).revision for name in script.get_heads()}
+
+    assert revisions == {head(capability) for capability in TABLES}
+    for capability in TABLES:
+        line = [step.revision for step in script.iterate_revisions(head(capability), "base")]
+        assert line == [f"{capability}_{n:04}" for n in range(len(line), 0, -1)]
