@@ -1,4 +1,4 @@
-"""One order, each way it can end, through everything that can befall it once: nothing is left out."""
+"""One order, each way it can end, through everything that can befall it once."""
 
 import asyncio
 
@@ -43,7 +43,7 @@ async def test_no_single_ordeal_breaks_a_law(shape: Shape, request_: PlaceOrder)
 
 @pytest.mark.parametrize("request_", ENDINGS.values(), ids=ENDINGS)
 async def test_a_crash_during_recovery_from_a_crash_breaks_no_law(request_: PlaceOrder) -> None:
-    """Recovery may die at every step too: the second recovery finds what the first one would have."""
+    """Recovery may die at every step too: the next one finds what this one would have."""
     steps = (await undergo(Town(MONOLITH), request_, Ordeal())).steps["town"]
     for first in range(1, steps + 1):
         for second in range(1, steps + 1):

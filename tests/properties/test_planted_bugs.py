@@ -1,4 +1,4 @@
-"""A search that finds nothing proves nothing until it finds what is there: bugs, planted one by one.
+"""A search that finds nothing proves nothing until it finds what is there: planted bugs.
 
 Each is a mistake somebody could make while simplifying a settlement, a store or the outbox.
 """
@@ -6,7 +6,6 @@ Each is a mistake somebody could make while simplifying a settlement, a store or
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +30,7 @@ from borough.testing.memory import (
     MemoryVerdicts,
     atomic,
 )
-from borough.testing.ordeals import ARTICLES, ENDINGS, find
+from borough.testing.ordeals import ENDINGS, find
 from borough.testing.town import MICROSERVICES, Shape, Shelves, Town
 
 
@@ -151,11 +150,11 @@ def with_claims_forgotten() -> MemoryOrders:
 PLANTED: Mapping[str, tuple[dict[str, Any], str, Kind]] = {
     "settles without asking": ({"settler": AssumesAbandoned}, "placed", Kind.LOST_MONEY),
     "the last verdict wins": ({"verdicts": LastVerdictWins}, "placed", Kind.UNPAID),
-    "no tombstone": ({"stock": partial(NoTombstone, ARTICLES)}, "placed", Kind.STILL_OPEN),
+    "no tombstone": ({"stock": NoTombstone}, "placed", Kind.STILL_OPEN),
     "returns stock again": (
-        {"stock": partial(ReturnsStockAgain, ARTICLES)}, "declined", Kind.UNBALANCED,
+        {"stock": ReturnsStockAgain}, "declined", Kind.UNBALANCED,
     ),
-    "holds again": ({"stock": partial(HoldsAgain, ARTICLES)}, "placed", Kind.UNBALANCED),
+    "holds again": ({"stock": HoldsAgain}, "placed", Kind.UNBALANCED),
     "places again": ({"orders": PlacesAgain}, "placed", Kind.TOLD_TWICE),
     "outbox apart": ({"orders": OutboxApart}, "placed", Kind.UNTOLD),
     "claimed is sent": ({"orders": with_claims_forgotten}, "placed", Kind.UNTOLD),

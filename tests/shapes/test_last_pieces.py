@@ -5,7 +5,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
+from borough import commands
+from borough.kit.config import Settings
 from borough_bill.shapes import LocalShape, read_shapes
 from borough_bill.workload import PLACED, Clients, Errand, by_word, crowd
 
@@ -26,7 +29,8 @@ async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are
         keys={customer.name: customer.key for customer in customers},
         settings={"DEADLINE_MS": "30000"},
     )
-    await town.prepare(SCARCE, PIECES)
+    books = Settings(store=SecretStr(store_url))
+    await commands.seed(books, PIECES, SCARCE)
     async with town, Clients(town, wait=45) as clients:
         await clients.introduce(customers)
         outcomes = await asyncio.gather(
@@ -36,4 +40,4 @@ async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are
             )
         )
         assert by_word(outcomes) == {PLACED: PIECES, "out-of-stock": ORDERS - PIECES}
-        assert await town.complaint() == ""
+        assert (await commands.audit(books, wait=True)).violations == ()

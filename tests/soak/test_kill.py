@@ -10,7 +10,10 @@ import random
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from borough import commands
+from borough.kit.config import Settings
 from borough_bill.shapes import LocalShape, shape_named
 from borough_bill.workload import Clients, Shopping, crowd, errands
 
@@ -20,15 +23,22 @@ SETTINGS = {"RECONCILE_HORIZON_S": "1", "RECONCILE_INTERVAL_S": "0.5"}
 
 @pytest.mark.parametrize("name", ["microservices", "monolith"])
 async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
-    name: str, tmp_path: Path
+    name: str, sqlite_url: str, tmp_path: Path
 ) -> None:
     """SIGKILL at a random moment under load: nothing lost, charged twice or oversold."""
     seed = random.SystemRandom().randrange(1_000_000)
     chance = random.Random(seed)
     customers = crowd(8, declined=1)
-    keys = {customer.name: customer.key for customer in customers}
-    town = LocalShape(shape_named(name), tmp_path, keys=keys, settings=SETTINGS)
-    await town.prepare("espresso", 50 * ROUNDS)
+    town = LocalShape(
+        shape_named(name),
+        tmp_path,
+        store=sqlite_url,
+        keys={customer.name: customer.key for customer in customers},
+        settings=SETTINGS,
+    )
+    settings = Settings(store=SecretStr(sqlite_url))
+    await commands.seed(settings, 50 * ROUNDS, "espresso")
+    await commands.seed(settings, 1_000_000, "")
     async with town, Clients(town) as clients:
         await clients.introduce(customers)
         others = [sku for sku in await clients.menu(customers[0]) if sku != "espresso"]

@@ -1,30 +1,48 @@
-"""Does anybody notice a restart, where a part has two replicas?"""
+"""Does anybody notice a rollout, where every part has two replicas?"""
 
+import asyncio
 import random
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from borough import commands
+from borough.kit.config import Settings
+from borough_bill.processes import Process
 from borough_bill.shapes import LocalShape, shape_named
 from borough_bill.workload import PLACED, Clients, Shopping, crowd, errands
 
-STOP_WITHIN = 30
+SETTINGS = {"DRAIN_S": "0.5", "DEADLINE_MS": "30000"}
+"""A deadline beyond reach: on a busy machine the slow must not pass for the lost."""
+STOP_WITHIN = 45
 
 
-async def test_a_restart_behind_two_replicas_fails_no_order(tmp_path: Path) -> None:
-    """SIGTERM and restart of any process: every order is placed, and none meets an error."""
-    chance = random.Random(7)
+async def test_a_restart_behind_two_replicas_fails_no_order(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """SIGTERM and restart of every process, half of them at a time: no order meets an error."""
     customers = crowd(4)
-    keys = {customer.name: customer.key for customer in customers}
-    shape = shape_named("microservices")
-    town = LocalShape(shape, tmp_path, replicas=2, keys=keys, settings={"DRAIN_S": "0.5"})
-    await town.prepare()
-    async with town, Clients(town) as clients:
+    town = LocalShape(
+        shape_named("microservices"),
+        tmp_path,
+        replicas=2,
+        store=sqlite_url,
+        keys={customer.name: customer.key for customer in customers},
+        settings=SETTINGS,
+    )
+
+    async def restart(process: Process) -> None:
+        assert await process.terminate(STOP_WITHIN) == 0, process.words()
+        await town.restart(process)
+
+    await commands.seed(Settings(store=SecretStr(sqlite_url)), 1_000_000, "")
+    async with town, Clients(town, wait=45) as clients:
         await clients.introduce(customers)
-        menu = await clients.menu(customers[0])
-        async with Shopping(clients, errands(chance, customers, menu), at_once=4) as shopping:
-            for process in town.processes:
-                await shopping.reaches(len(shopping.outcomes) + 5)
-                assert await process.terminate(STOP_WITHIN) == 0, process.words()
-                await town.restart(process)
+        wanted = errands(random.Random(7), customers, await clients.menu(customers[0]))
+        async with Shopping(clients, wanted, at_once=4) as shopping:
+            for twins in zip(*town.parts.values(), strict=True):
+                await shopping.reaches(len(shopping.outcomes) + 20)
+                await asyncio.gather(*map(restart, twins))
             await shopping.reaches(len(shopping.outcomes) + 20)
         assert {outcome.word for outcome in shopping.outcomes} == {PLACED}
         # 0: a customer found the door's replica gone, before it took anything, and asked the other.

@@ -1,4 +1,4 @@
-"""Does a transaction hold, whoever fails, waits or is cancelled, and does it say so when it cannot?"""
+"""Does a transaction hold, whoever fails, waits or is cancelled, and say so when it cannot?"""
 
 import asyncio
 from collections.abc import Callable
@@ -49,10 +49,14 @@ async def test_a_write_commits_at_its_end(database: Database) -> None:
 
 async def test_an_exception_rolls_a_write_back(database: Database) -> None:
     """And passes on as it is."""
-    with pytest.raises(Interrupted):
+
+    async def interrupted() -> None:
         async with database.write() as connection:
             await connection.execute(RENAME)
             raise Interrupted
+
+    with pytest.raises(Interrupted):
+        await interrupted()
 
     assert await name(database) == "Ada"
 
@@ -84,7 +88,7 @@ async def test_many_writers_wait_their_turn(database: Database) -> None:
 
 
 async def test_a_writer_may_be_cancelled_at_any_step(database: Database) -> None:
-    """Whatever it was doing, either all of it happened or nothing, and the next one gets through."""
+    """Either all of what it did happened or nothing, and the next one gets through."""
     finished = 0
 
     async def rename() -> None:

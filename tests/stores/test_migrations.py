@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy import Connection, MetaData, column, inspect, table, text
 
 from borough.contracts.errors import Unavailable
 from borough.inventory import store as inventory
@@ -30,6 +30,8 @@ TABLES = {
     "inventory": inventory.TABLES,
     "notifications": notifications.TABLES,
 }
+revisions = table(REVISIONS, column("version_num"))
+
 ASPECTS = (
     "get_columns",
     "get_pk_constraint",
@@ -39,8 +41,6 @@ ASPECTS = (
     "get_indexes",
 )
 
-each_capability = pytest.mark.parametrize("capability", TABLES)
-
 
 def differences(connection: Connection, metadata: MetaData) -> list[object]:
     """What a migration would have to change to make the tables as the code wants them."""
@@ -49,73 +49,74 @@ def differences(connection: Connection, metadata: MetaData) -> list[object]:
     return found
 
 
-def schema_of(connection: Connection) -> dict[str, str]:
+def schema_of(connection: Connection) -> dict[str, object]:
     """Everything the database knows of its tables."""
     known = inspect(connection)
     return {
-        f"{table} {aspect}": repr(getattr(known, aspect)(table))
-        for table in known.get_table_names()
-        if table != REVISIONS
+        f"{name} {aspect}": in_words(getattr(known, aspect)(name))
+        for name in known.get_table_names()
+        if name != REVISIONS
         for aspect in ASPECTS
     }
 
 
-@each_capability
+def in_words(facts: object) -> object:
+    """Types and expressions by what they say; as objects they equal only themselves."""
+    if isinstance(facts, dict):
+        return {key: in_words(value) for key, value in facts.items()}
+    return [in_words(fact) for fact in facts] if isinstance(facts, list) else str(facts)
+
+
 async def test_the_migrated_schema_is_the_one_the_code_uses(
-    capability: str, store_url: str, open_database: Open
+    store_url: str, open_database: Open
 ) -> None:
-    """Alembic finds nothing to change."""
-    async with open_database(store_url, capability).read() as connection:
-        assert await connection.run_sync(differences, TABLES[capability]) == []
+    """Alembic finds nothing to change in any capability."""
+    found = {}
+    for capability, tables in TABLES.items():
+        async with open_database(store_url, capability).read() as connection:
+            found[capability] = await connection.run_sync(differences, tables)
+
+    assert found == {capability: [] for capability in TABLES}
 
 
-@each_capability
-async def test_a_missing_column_would_be_found(
-    capability: str, store_url: str, open_database: Open
-) -> None:
+async def test_a_column_that_strayed_in_would_be_found(store_url: str, open_database: Open) -> None:
     """The comparison sees what it is there for."""
-    table = TABLES[capability].sorted_tables[0]
-    column = table.columns.values()[-1].name
-    async with open_database(store_url, capability).write() as connection:
-        await connection.execute(text(f"ALTER TABLE {table.name} DROP COLUMN {column}"))
-        (found,) = await connection.run_sync(differences, TABLES[capability])
+    async with open_database(store_url, "orders").write() as connection:
+        await connection.execute(text("ALTER TABLE outbox ADD COLUMN stray INTEGER"))
+        (found,) = await connection.run_sync(differences, TABLES["orders"])
 
     assert isinstance(found, tuple)
-    assert found[0] == "add_column"
+    assert found[0] == "remove_column"
 
 
-@each_capability
-async def test_migrating_and_creating_make_the_same(
-    capability: str, store_url: str, open_database: Open
-) -> None:
+async def test_migrating_and_creating_make_the_same(store_url: str, open_database: Open) -> None:
     """Also what Alembic does not compare: checks, partial indexes, names."""
-    async with open_database(store_url, capability).write() as connection:
-        migrated = await connection.run_sync(schema_of)
-        await connection.run_sync(TABLES[capability].drop_all)
-        await connection.run_sync(TABLES[capability].create_all)
-        created = await connection.run_sync(schema_of)
+    for capability, tables in TABLES.items():
+        async with open_database(store_url, capability).write() as connection:
+            migrated = await connection.run_sync(schema_of)
+            await connection.run_sync(tables.drop_all)
+            await connection.run_sync(tables.create_all)
+            created = await connection.run_sync(schema_of)
 
-    assert migrated
-    assert migrated == created
+        assert migrated
+        assert migrated == created
 
 
-@each_capability
-async def test_migrating_again_does_nothing(
-    capability: str, empty_store_url: str, open_database: Open
-) -> None:
+async def test_migrating_again_does_nothing(empty_store_url: str, open_database: Open) -> None:
     """It answers where the schema is, makes the folder or schema first, and is current then."""
-    database = open_database(empty_store_url, capability)
-    answers = [await asyncio.to_thread(migrate, empty_store_url, capability) for _ in range(2)]
+    for capability in TABLES:
+        answers = [await asyncio.to_thread(migrate, empty_store_url, capability) for _ in range(2)]
 
-    assert answers == [head(capability)] * 2
-    assert is_current(await database.revision(), capability)
+        assert answers == [head(capability)] * 2
+        revision = await open_database(empty_store_url, capability).revision()
+        assert is_current(revision, capability)
 
 
 async def test_a_later_revision_is_left_as_it_is(store_url: str, open_database: Open) -> None:
     """An older image that migrates after a newer one succeeds, changes nothing, and can serve."""
     database = open_database(store_url, "orders")
     async with database.write() as connection:
-        await connection.execute(text(f"UPDATE {REVISIONS} SET version_num = 'orders_0042'"))
+        await connection.execute(revisions.update().values(version_num="orders_0042"))
 
     assert await asyncio.to_thread(migrate, store_url, "orders") == "orders_0042"
     assert await database.revision() == "orders_0042"
@@ -126,7 +127,7 @@ async def test_the_schema_of_another_is_refused(store_url: str, open_database: O
     """A store that holds somebody else's tables is a wrong setting, and nothing is done to it."""
     database = open_database(store_url, "orders")
     async with database.write() as connection:
-        await connection.execute(text(f"UPDATE {REVISIONS} SET version_num = 'profiles_0001'"))
+        await connection.execute(revisions.update().values(version_num="profiles_0001"))
 
     with pytest.raises(WrongSettings, match="profiles_0001"):
         await asyncio.to_thread(migrate, store_url, "orders")

@@ -92,7 +92,7 @@ async def test_a_problem_bears_its_trace_and_says_when_to_come_again(visitor: Vi
 
 
 async def test_an_answer_that_has_begun_is_not_mended(app: FastAPI) -> None:
-    """A second answer behind half a first one would be read as part of it: the connection breaks."""
+    """A second answer behind half a first would be read as part of it: the connection breaks."""
     sent: list[Message] = []
 
     async def receive() -> Message:

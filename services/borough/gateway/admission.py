@@ -35,14 +35,15 @@ class Admission:
 
     def customer(self, headers: Headers) -> str:
         """Who asks. Raises Unauthenticated, and RateLimited."""
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            key = headers.get("x-api-key", "")
+        key = headers.get("x-api-key")
+        if "authorization" in headers:  # where both are sent, this one decides
+            scheme, _, token = headers["authorization"].partition(" ")
+            key = token.strip() if scheme.lower() == "bearer" else None
         if not key:
             raise Unauthenticated(
                 "send your API key as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
             )
-        customer = self.keys.customer_of(key.strip())
+        customer = self.keys.customer_of(key)
         if customer is None:
             raise Unauthenticated("the API key you sent names nobody")
         self.limit.admit(customer)

@@ -6,7 +6,7 @@ identifiers and limits are those of the contracts.
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from borough.contracts.inventory import Menu
 from borough.contracts.orders import Order, OrderPage, OrderStatus, Reason
@@ -28,10 +28,17 @@ MASKED = "tok_****"
 """Nothing of a card token leaves. No token looks so: writing back what was read is refused."""
 
 
+def _whole(number: object) -> object:
+    """To JSON Schema 2.0 is an integer, as some languages write it."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 class LineIn(Line):
     """So many pieces of one article."""
 
     model_config = ConfigDict(extra="forbid")
+
+    quantity: Annotated[Quantity, BeforeValidator(_whole)]
 
 
 class OrderIn(Basket):

@@ -7,6 +7,7 @@ first. What remains is the time a request travels: a client that hears nothing s
 
 import asyncio
 import contextlib
+import errno
 import os
 import select
 import socket
@@ -34,10 +35,11 @@ def bind(setting: str, host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except socket.gaierror:
-        raise WrongSettings(f"{PREFIX}HOST: {host} is no address of this machine") from None
     except OSError as error:
-        why = os.strerror(error.errno or 0).lower()
+        number = error.errno or 0
+        if number == errno.EADDRNOTAVAIL or number < 0:  # below 0 it was the resolver that failed
+            raise WrongSettings(f"{PREFIX}HOST: {host} is no address of this machine") from None
+        why = os.strerror(number).lower()
         raise WrongSettings(f"{PREFIX}{setting}: cannot listen on {host}:{port}: {why}") from None
 
 
@@ -64,13 +66,17 @@ class Listener(uvicorn.Server):
             reset_contextvars=True,  # else a request may begin in the context of the one before
         )
         super().__init__(config)
+        self.servers = []
         self._listening = listening
         self._telemetry = telemetry
         self._hurry = hurry
 
     async def run_until_stopped(self) -> None:
         """Serve; returns when the goodbye is over."""
-        await self.serve([self._listening])
+        try:
+            await self.serve([self._listening])
+        finally:
+            self._listen_no_more()  # uvloop does not close while anybody listens
 
     def stop(self) -> None:
         """Begin the goodbye."""
@@ -85,13 +91,16 @@ class Listener(uvicorn.Server):
         """Take what has arrived, listen no more, answer, hang up."""
         loop = asyncio.get_running_loop()
         waiting = _accept_all(self._listening)
-        for server in self.servers:
-            server.close()
-        self._listening.close()
+        self._listen_no_more()
         for connection in waiting:
             await loop.connect_accepted_socket(self._protocol, connection)
         await self._goodbye(loop.time())
         await self._cut_off()
+
+    def _listen_no_more(self) -> None:
+        for server in self.servers:
+            server.close()
+        self._listening.close()
 
     def _protocol(self) -> HttpToolsProtocol:
         return HttpToolsProtocol(self.config, self.server_state, self.lifespan.state)

@@ -213,3 +213,4 @@ class Relay:
         finally:
             for end in ends:
                 end.cancel()
+            await asyncio.wait(ends)

@@ -35,11 +35,19 @@ class Reconcile:
     async def once(self) -> int:
         """Try every overdue order once, a batch at a time; answers how many were tried.
 
-        Paging by id keeps an order that cannot be settled from standing in the way of the rest.
+        Paging by id, and telling of a defect instead of dying of it, keep an order that cannot be
+        settled from standing in the way of the rest.
         """
         before = self.clock.now() - timedelta(seconds=self.horizon)
         tried, last = 0, None
         while batch := await self.store.overdue(before, last, BATCH):
-            await asyncio.gather(*map(self.service.settle, batch))
+            answers = await asyncio.gather(
+                *map(self.service.settle, batch), return_exceptions=True
+            )
+            for order, answer in zip(batch, answers, strict=True):
+                if isinstance(answer, Exception):
+                    self.service.telemetry.log.error(
+                        "order not settled", order_id=str(order.order_id), exc_info=answer
+                    )
             tried, last = tried + len(batch), batch[-1].order_id
         return tried

@@ -16,7 +16,7 @@ from borough.contracts.values import Basket
 from borough.payments.domain import DECLINED_PREFIX
 from borough.testing.chaos import CALM, Mishap, Script
 from borough.testing.samples import a_profile, an_article
-from borough.testing.town import HORIZON, Shape, Town
+from borough.testing.town import HORIZON, PATIENCE, Shape, Town
 
 ARTICLES = (an_article("espresso", stock=5), an_article("flat-white", stock=3))
 CUSTOMERS = (
@@ -72,7 +72,7 @@ async def undergo(town: Town, request: PlaceOrder, ordeal: Ordeal) -> Outcome:
                 await _overtake(town)
             await asyncio.sleep(0)
             turns += 1
-        town.clock.advance(town.patience + HORIZON + 1)
+        town.clock.advance(PATIENCE + HORIZON + 1)
         await town.reconcile()
         await town.relay()
         steps = {part: town.steps(part) for part in town.shape}
@@ -90,7 +90,7 @@ async def _try(town: Town, request: PlaceOrder) -> None:
 
 async def _overtake(town: Town) -> None:
     """Two replicas reconcile an order whose deadline has just passed, and a relay goes round."""
-    town.clock.advance(town.patience + HORIZON + 1)
+    town.clock.advance(PATIENCE + HORIZON + 1)
     await asyncio.gather(town.reconcile(), town.reconcile(), town.relay())
 
 

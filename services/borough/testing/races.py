@@ -3,6 +3,7 @@
 A check is given several stores on the same rows, as several replicas have them, and raises an
 AssertionError where an update was lost.
 """
+# ruff: noqa: S101  # assertions are what checks are made of
 
 import asyncio
 from collections import Counter

@@ -11,7 +11,7 @@ import uvicorn
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     """A bound socket, so that an address is known before anybody serves there. 0: a free port."""
-    listener = socket.socket()
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # else asyncio leaves Nagle on: 40 ms
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     return listener

@@ -72,7 +72,7 @@ class Shop:
         deadline_ms: int = 10_000,
         max_body_bytes: int = 65_536,
     ) -> FastAPI:
-        """The public app before this shop. The rate limit is one request a second, after the burst."""
+        """The public app before this shop. After the burst it takes one request a second."""
         app = make_app("Borough", telemetry=self.telemetry, max_body_bytes=max_body_bytes)
         admission = Admission(
             keys=ApiKeys(keys),

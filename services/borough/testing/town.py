@@ -41,7 +41,8 @@ from borough.testing.memory import (
     MemoryVerdicts,
 )
 
-HORIZON = 5.0
+PATIENCE, HORIZON = 2.0, 5.0
+"""Seconds to the deadline of an order, and from there to its reconciling."""
 PARK_AFTER = 3
 ROUNDS = 20
 """A drain without faults that takes more rounds than this will never end."""
@@ -92,7 +93,6 @@ class Town:
         send: Send = keep,
     ) -> None:
         self.shape = shape
-        self.patience = 2.0
         self.clock = ManualClock()
         self.telemetry = Telemetry("town", ratio=0, log_level="critical")
         self.shelves = shelves or Shelves()
@@ -234,7 +234,7 @@ class Town:
             clock=self.clock,
             tasks=self._tasks,
             telemetry=self.telemetry,
-            patience=Patience(order=self.patience),
+            patience=Patience(order=PATIENCE),
         )
         reconcile = Reconcile(
             service=service, store=store, clock=self.clock, horizon=HORIZON, interval=1

@@ -1,0 +1,112 @@
+"""Is a customer told once per event, and is an event nobody can handle put aside?"""
+
+import pytest
+
+from borough.contracts.errors import DeliveryFailed
+from borough.contracts.events import ORDER_PLACED_SCHEMA, OrderPlaced
+from borough.contracts.notifications import ListNotifications, NotificationState
+from borough.kit import signals
+from borough.kit.telemetry import Telemetry
+from borough.notifications.domain import Unreadable, compose
+from borough.notifications.service import NotificationsService
+from borough.testing.clock import ManualClock
+from borough.testing.memory import MemoryNotifications
+from borough.testing.samples import an_event, an_order
+
+EVENT = an_event(an_order())
+NEWER = EVENT.model_copy(update={"schema_version": ORDER_PLACED_SCHEMA + 1})
+PARK_AFTER = 3
+
+
+class Mail:
+    """A mail server that fails so many times, then sends."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.sent: list[str] = []
+
+    async def send(self, event: OrderPlaced, text: str) -> None:
+        """Send the text."""
+        if self.failures:
+            self.failures -= 1
+            raise OSError("no route to host")
+        self.sent.append(text)
+
+
+def service(failures: int = 0) -> tuple[NotificationsService, Mail]:
+    """Notifications, and the mail server it sends with."""
+    mail = Mail(failures)
+    return NotificationsService(
+        store=MemoryNotifications(),
+        clock=ManualClock(),
+        telemetry=Telemetry("test", log_level="critical"),
+        park_after=PARK_AFTER,
+        send=mail.send,
+    ), mail
+
+
+def test_the_text_tells_what_was_ordered_and_paid() -> None:
+    """Lines by quantity and article, the total with its currency."""
+    assert compose(EVENT) == "Your order of 2 x espresso is placed: 5.00 EUR."
+
+
+def test_an_event_of_a_newer_schema_cannot_be_read() -> None:
+    """It says which schema came and which we read."""
+    with pytest.raises(Unreadable, match=str(NEWER.schema_version)):
+        compose(NEWER)
+
+
+async def test_an_event_delivered_again_is_sent_once() -> None:
+    """Delivery is at least once, telling is once: the same row answers."""
+    notifications, mail = service()
+    first = await notifications.deliver(EVENT)
+    assert await notifications.deliver(EVENT) == first
+    assert first.state is NotificationState.RECORDED
+    assert mail.sent == [first.text]
+
+
+async def test_a_failed_try_is_told_to_the_sender_and_counted_in_the_row() -> None:
+    """While there are tries left the sender must deliver again."""
+    notifications, mail = service(failures=1)
+    with pytest.raises(DeliveryFailed, match="no route to host"):
+        await notifications.deliver(EVENT)
+    (row,) = await notifications.store.ledger()
+    assert (row.state, row.failed_tries) == (NotificationState.PENDING, 1)
+
+    assert (await notifications.deliver(EVENT)).state is NotificationState.RECORDED
+    assert len(mail.sent) == 1
+
+
+async def test_an_event_is_parked_after_its_last_try() -> None:
+    """The sender may let go of it; people see it counted, and it is not tried again."""
+    notifications, mail = service(failures=PARK_AFTER)
+    for _ in range(PARK_AFTER - 1):
+        with pytest.raises(DeliveryFailed):
+            await notifications.deliver(EVENT)
+    parked = await notifications.deliver(EVENT)
+    assert (parked.state, parked.failed_tries) == (NotificationState.PARKED, PARK_AFTER)
+    assert f"{signals.PARKED.name}_total 1.0" in notifications.telemetry.exposition().decode()
+
+    assert await notifications.deliver(EVENT) == parked
+    assert mail.sent == []
+
+
+async def test_an_unreadable_event_is_parked_like_any_other_failure() -> None:
+    """An older part that meets a newer event lets an upgrade mend it, then puts it aside."""
+    notifications, _ = service()
+    for _ in range(PARK_AFTER - 1):
+        with pytest.raises(DeliveryFailed):
+            await notifications.deliver(NEWER)
+    assert (await notifications.deliver(NEWER)).state is NotificationState.PARKED
+
+
+async def test_pages_of_notifications_follow_each_other_from_the_newest() -> None:
+    """Each page says what to ask next, and the last one says nothing."""
+    notifications, _ = service()
+    told = [await notifications.deliver(an_event(an_order(number))) for number in (1, 2, 3)]
+    page = await notifications.list(ListNotifications(customer_id="ada", limit=2))
+    rest = await notifications.list(
+        ListNotifications(customer_id="ada", limit=2, before=page.next_before)
+    )
+    assert [*page.notifications, *rest.notifications] == told[::-1]
+    assert rest.next_before is None

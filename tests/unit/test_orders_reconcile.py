@@ -1,0 +1,159 @@
+"""Does reconcile settle what was left PENDING, and only that?"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from borough.contracts.capability import Endpoint, Message
+from borough.contracts.errors import Unavailable
+from borough.contracts.orders import Order, OrderStatus, Reason
+from borough.contracts.payments import Charge, Outcome, Payments, Verdict, VoidCharge
+from borough.contracts.values import Money
+from borough.kit.transport import remote
+from borough.orders.reconcile import BATCH, Reconcile
+from borough.orders.service import OrdersService
+from borough.testing.clock import MORNING, deadlines_by
+from borough.testing.samples import an_id, an_order, lines
+from borough.testing.shop import Shop, memory_shop
+
+DEADLINE, HORIZON = 2.0, 5.0
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    """A shop in which nobody has ordered yet."""
+    shop = memory_shop(stock=5)
+    with deadlines_by(shop.clock):
+        yield shop
+
+
+def reconcile_of(shop: Shop, service: OrdersService | None = None) -> Reconcile:
+    """The loop, every second."""
+    return Reconcile(
+        service=service or shop.orders,
+        store=shop.stores.orders,
+        clock=shop.clock,
+        horizon=HORIZON,
+        interval=1,
+    )
+
+
+async def begin(shop: Shop, *numbers: int) -> None:
+    """Orders that stopped right after they began."""
+    for number in numbers:
+        await shop.stores.orders.begin(
+            an_order(number), f"key-{number}", "print", MORNING + timedelta(seconds=DEADLINE)
+        )
+
+
+async def stored(shop: Shop, number: int) -> Order:
+    """What the books say of it."""
+    order = await shop.stores.orders.get(an_id(number))
+    assert order is not None
+    return order
+
+
+async def test_an_order_within_its_horizon_is_left_alone(shop: Shop) -> None:
+    """Its request may still be at work."""
+    await begin(shop, 1)
+    shop.clock.advance(DEADLINE + HORIZON)
+    assert await reconcile_of(shop).once() == 0
+    assert (await stored(shop, 1)).status is OrderStatus.PENDING
+
+
+async def test_an_order_that_was_never_charged_is_abandoned(shop: Shop) -> None:
+    """The verdict is written first: a charge under way will find it VOIDED."""
+    await begin(shop, 1)
+    shop.clock.advance(DEADLINE + HORIZON + 0.1)
+    assert await reconcile_of(shop).once() == 1
+    assert (await stored(shop, 1)).reason is Reason.ABANDONED
+
+    late = Charge(order_id=an_id(1), amount=Money(minor=1, currency="EUR"), card_token="tok_good")
+    assert (await shop.payments.charge(late)).outcome is Outcome.VOIDED
+
+
+async def test_an_order_that_was_charged_is_placed(shop: Shop) -> None:
+    """Money was taken and the answer lost: the customer gets the order."""
+    await begin(shop, 1)
+    held = await shop.stores.stock.reserve(an_id(1), lines(espresso=2), MORNING)
+    paid = Verdict(order_id=an_id(1), outcome=Outcome.CAPTURED, amount=held.lines[0].price.times(2))
+    await shop.stores.verdicts.decide(paid, "digest", MORNING)
+    shop.clock.advance(DEADLINE + HORIZON + 0.1)
+    await reconcile_of(shop).once()
+    order = await stored(shop, 1)
+    assert (order.status, order.total) == (OrderStatus.PLACED, paid.amount)
+
+
+async def test_more_orders_than_a_batch_are_all_settled_in_one_round(shop: Shop) -> None:
+    """A backlog is worked off page by page."""
+    numbers = range(1, 2 * BATCH + 2)
+    await begin(shop, *numbers)
+    shop.clock.advance(DEADLINE + HORIZON + 0.1)
+    assert await reconcile_of(shop).once() == len(numbers)
+    assert {(await stored(shop, n)).status for n in numbers} == {OrderStatus.REJECTED}
+
+
+class Refusing:
+    """Payments, which has no answer for some orders."""
+
+    def __init__(self, payments: Payments, refused: set[UUID]) -> None:
+        self._payments = payments
+        self._refused = refused
+
+    async def call(self, endpoint: Endpoint, message: Message) -> Message:
+        """Reconcile only ever voids."""
+        assert isinstance(message, VoidCharge)
+        if message.order_id in self._refused:
+            raise Unavailable("payments does not answer")
+        return await self._payments.void(message)
+
+
+async def test_orders_that_cannot_be_settled_do_not_stand_in_the_way(shop: Shop) -> None:
+    """A whole batch without an answer stays PENDING; those behind it are settled all the same."""
+    stuck = set(range(1, BATCH + 1))
+    await begin(shop, *stuck, BATCH + 1)
+    shop.clock.advance(DEADLINE + HORIZON + 0.1)
+    payments = remote(Payments, Refusing(shop.payments, {an_id(n) for n in stuck}))
+    loop = reconcile_of(shop, replace(shop.orders, payments=payments))
+    assert await loop.once() == BATCH + 1
+    assert {(await stored(shop, n)).status for n in stuck} == {OrderStatus.PENDING}
+    assert (await stored(shop, BATCH + 1)).status is OrderStatus.REJECTED
+
+
+async def test_the_loop_goes_round_and_pauses(shop: Shop) -> None:
+    """What becomes overdue later is settled by a later round."""
+    running = asyncio.create_task(reconcile_of(shop).run())
+    await begin(shop, 1)
+    for _ in range(100):
+        shop.clock.advance(1)
+        await asyncio.sleep(0)
+        if (await stored(shop, 1)).status is not OrderStatus.PENDING:
+            break
+    running.cancel()
+    await asyncio.wait([running])
+    assert (await stored(shop, 1)).reason is Reason.ABANDONED
+
+
+async def test_a_defect_in_one_order_keeps_nobody_else_waiting(shop: Shop) -> None:
+    """It is told of and tried again next round; the orders behind it are settled in this one."""
+    real = shop.payments
+
+    class Defective:
+        """Breaks on the first order, as no transport of ours should let through."""
+
+        async def call(self, endpoint: Endpoint, message: Message) -> Message:
+            if isinstance(message, VoidCharge) and message.order_id == an_id(1):
+                raise ZeroDivisionError
+            answer: Message = await getattr(real, endpoint.method)(message)
+            return answer
+
+    await begin(shop, *range(1, BATCH + 2))
+    shop.clock.advance(DEADLINE + HORIZON + 0.1)
+    service = replace(shop.orders, payments=remote(Payments, Defective()))
+    assert await reconcile_of(shop, service).once() == BATCH + 1
+    assert (await stored(shop, 1)).status is OrderStatus.PENDING
+    assert (await stored(shop, BATCH + 1)).status is OrderStatus.REJECTED

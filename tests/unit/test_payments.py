@@ -1,0 +1,119 @@
+"""One verdict per order: does whoever comes first decide, for good?"""
+
+import hashlib
+from datetime import datetime
+from itertools import permutations
+from uuid import UUID
+
+import pytest
+
+from borough.contracts.payments import Charge, Outcome, Verdict, VoidCharge
+from borough.contracts.values import Money
+from borough.kit import signals
+from borough.kit.telemetry import Telemetry
+from borough.payments.domain import DECLINED_PREFIX, SALT, decide, void
+from borough.payments.service import PaymentsService
+from borough.testing.clock import ManualClock
+from borough.testing.memory import MemoryVerdicts, atomic
+
+ORDER_ID = UUID(int=1)
+PRICE = Money(minor=420, currency="EUR")
+GOOD = Charge(order_id=ORDER_ID, amount=PRICE, card_token="tok_good")
+BAD = GOOD.model_copy(update={"card_token": f"{DECLINED_PREFIX}_1"})
+VOID = VoidCharge(order_id=ORDER_ID)
+
+
+class Digests(MemoryVerdicts):
+    """Remembers what was kept of the card token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[str] = []
+
+    @atomic
+    def decide(self, verdict: Verdict, token_digest: str, at: datetime) -> tuple[Verdict, bool]:
+        ours = verdict.order_id not in self._verdicts
+        self.kept.append(token_digest)
+        return self._verdicts.setdefault(verdict.order_id, verdict), ours
+
+
+def service(store: MemoryVerdicts | None = None, iterations: int = 0) -> PaymentsService:
+    """Payments over these verdicts, or none yet."""
+    return PaymentsService(
+        store=store or MemoryVerdicts(),
+        clock=ManualClock(),
+        telemetry=Telemetry("test", log_level="critical"),
+        iterations=iterations,
+    )
+
+
+async def ask(payments: PaymentsService, request: Charge | VoidCharge) -> Verdict:
+    """Charge or void."""
+    if isinstance(request, Charge):
+        return await payments.charge(request)
+    return await payments.void(request)
+
+
+def test_a_good_card_pays_what_is_asked() -> None:
+    """CAPTURED bears the amount."""
+    assert decide(GOOD) == Verdict(order_id=ORDER_ID, outcome=Outcome.CAPTURED, amount=PRICE)
+
+
+def test_a_declined_card_pays_nothing() -> None:
+    """DECLINED bears no amount."""
+    assert decide(BAD) == Verdict(order_id=ORDER_ID, outcome=Outcome.DECLINED)
+
+
+def test_a_void_takes_nothing() -> None:
+    """VOIDED bears no amount."""
+    assert void(VOID) == Verdict(order_id=ORDER_ID, outcome=Outcome.VOIDED)
+
+
+@pytest.mark.parametrize("requests", list(permutations([GOOD, BAD, VOID])))
+async def test_the_first_request_decides_and_all_others_are_told_so(
+    requests: tuple[Charge | VoidCharge, ...],
+) -> None:
+    """Charge or void, in any order: there is one verdict, and everybody gets it."""
+    payments = service()
+    answers = [await ask(payments, request) for request in requests]
+    assert answers == [answers[0]] * len(requests)
+    assert len(await payments.store.ledger()) == 1
+
+
+async def test_only_a_verdict_that_was_written_is_counted() -> None:
+    """Repeating a charge counts nothing: the counter says how much was decided."""
+    payments = service()
+    for _ in range(3):
+        await payments.charge(GOOD)
+    series = f'{signals.VERDICTS.name}_total{{outcome="captured"}} 1.0'
+    assert series in payments.telemetry.exposition().decode()
+
+
+@pytest.mark.parametrize("iterations", [0, 10])
+async def test_a_card_token_is_stretched_before_it_is_kept(iterations: int) -> None:
+    """The token itself never reaches the store; with iterations it is PBKDF2 that hides it."""
+    store = Digests()
+    await service(store, iterations).charge(GOOD)
+    token = GOOD.card_token.encode()
+    expected = (
+        hashlib.pbkdf2_hmac("sha256", token, SALT, iterations)
+        if iterations
+        else hashlib.sha256(SALT + token).digest()
+    )
+    assert store.kept == [expected.hex()]
+
+
+async def test_a_void_keeps_no_card() -> None:
+    """There is none to keep."""
+    store = Digests()
+    await service(store).void(VOID)
+    assert store.kept == [""]
+
+
+async def test_a_known_order_costs_no_work() -> None:
+    """A repeated charge is answered before the token is stretched: repeating cannot exhaust us."""
+    store = Digests()
+    payments = service(store)
+    await payments.void(VOID)
+    await payments.charge(GOOD)
+    assert store.kept == [""]

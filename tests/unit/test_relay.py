@@ -1,0 +1,215 @@
+"""Does the relay tell every event, until it is heard, and no sooner than it should?"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from borough.contracts.errors import Unavailable
+from borough.contracts.events import OrderPlaced
+from borough.kit.outbox import BATCH, Relay, backoff
+from borough.kit.telemetry import Telemetry
+from borough.testing.clock import ManualClock
+from borough.testing.memory import MemoryOrders
+from borough.testing.samples import an_event, an_id, an_order
+
+STEPS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Hears events, and is away for those it was told to miss."""
+
+    heard: list[UUID] = field(default_factory=list)
+    misses: Counter[UUID] = field(default_factory=Counter)
+
+    async def deliver(self, event: OrderPlaced) -> None:
+        if self.misses[event.event_id] > 0:
+            self.misses[event.event_id] -= 1
+            raise Unavailable("the receiver is away")
+        self.heard.append(event.event_id)
+
+
+class Desk:
+    """A relay between an outbox and a receiver."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.telemetry = Telemetry("orders", log_level="critical")
+        self.orders = MemoryOrders()
+        self.receiver = Receiver()
+        self.relay = Relay(
+            self.orders.outbox,
+            self.receiver.deliver,
+            self.clock,
+            self.telemetry,
+            interval=1,
+            lease=10,
+            retention=100,
+        )
+
+    async def place(self, number: int) -> None:
+        """Put an event into the outbox."""
+        order = an_order(number)
+        await self.orders.begin(order, f"key-{number}", "print", self.clock.now())
+        await self.orders.place(an_event(order, at=self.clock.now()), None)
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    """Whose relay runs only when asked."""
+    desk = Desk()
+    yield desk
+    await asyncio.to_thread(desk.telemetry.close)
+
+
+@pytest.fixture
+async def running(desk: Desk) -> AsyncIterator[Desk]:
+    """Whose relay runs."""
+    task = asyncio.create_task(desk.relay.run())
+    yield desk
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the others run until it holds."""
+    for _ in range(STEPS):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to hold")
+
+
+async def paused(desk: Desk) -> None:
+    """Let the relay run until it rests."""
+    await until(lambda: desk.clock.sleeping)
+
+
+async def test_an_event_is_told_and_marked_sent(desk: Desk) -> None:
+    """Once, when nothing goes wrong."""
+    await desk.place(1)
+
+    assert await desk.relay.once() == 1
+    assert await desk.relay.once() == 0
+    assert desk.receiver.heard == [an_id(1)]
+    assert await desk.orders.outbox.unsent() == 0
+    assert b'borough_outbox_deliveries_total{result="sent"} 1.0' in desk.telemetry.exposition()
+
+
+async def test_a_missed_event_is_told_again_after_a_pause(desk: Desk) -> None:
+    """Not before its time, and as often as it takes."""
+    await desk.place(1)
+    desk.receiver.misses[an_id(1)] = 2
+
+    assert await desk.relay.once() == 1
+    for tries in (1, 2):
+        pause = backoff(tries - 1).total_seconds()
+        desk.clock.advance(pause * 0.9)
+        assert await desk.relay.once() == 0
+        desk.clock.advance(pause * 0.2)
+        assert await desk.relay.once() == 1
+    assert desk.receiver.heard == [an_id(1)]
+    assert b'borough_outbox_deliveries_total{result="failed"} 2.0' in desk.telemetry.exposition()
+
+
+async def test_one_that_is_missed_holds_nobody_up(desk: Desk) -> None:
+    """The others are told in the same round."""
+    for number in (1, 2, 3):
+        await desk.place(number)
+    desk.receiver.misses[an_id(1)] = 1
+
+    await desk.relay.once()
+
+    assert sorted(desk.receiver.heard) == [an_id(2), an_id(3)]
+    assert await desk.orders.outbox.unsent() == 1
+
+
+async def test_an_event_claimed_by_a_dead_relay_is_told_by_another(desk: Desk) -> None:
+    """When the lease has ended."""
+    await desk.place(1)
+    await desk.orders.outbox.claim(desk.clock.now(), timedelta(seconds=10), 1)
+
+    assert await desk.relay.once() == 0
+    desk.clock.advance(10)
+    assert await desk.relay.once() == 1
+    assert desk.receiver.heard == [an_id(1)]
+
+
+def test_pauses_grow_to_five_seconds_and_no_further() -> None:
+    """However often it failed: an event is never given up."""
+    pauses = [backoff(tries).total_seconds() for tries in (0, 1, 2, 5, 6, 10_000)]
+
+    assert pauses == [0.1, 0.2, 0.4, 3.2, 5, 5]
+
+
+async def test_a_running_relay_is_woken(running: Desk) -> None:
+    """No need to wait for the end of its pause."""
+    await paused(running)
+    await running.place(1)
+    running.relay.wake()
+
+    await until(lambda: running.receiver.heard)
+    assert running.clock.monotonic() == 0
+
+
+async def test_a_running_relay_looks_by_itself(running: Desk) -> None:
+    """For what another replica, or its former life, left behind."""
+    await paused(running)
+    await running.place(1)
+    running.clock.advance(1)
+
+    await until(lambda: running.receiver.heard)
+    assert running.receiver.heard == [an_id(1)]
+
+
+async def test_a_full_batch_is_followed_by_the_next(running: Desk) -> None:
+    """A backlog is worked off without a pause."""
+    await paused(running)
+    for number in range(1, BATCH + 2):
+        await running.place(number)
+    running.relay.wake()
+
+    await until(lambda: len(running.receiver.heard) == BATCH + 1)
+    assert running.clock.monotonic() == 0
+
+
+async def test_a_store_that_is_away_does_not_end_the_relay(
+    running: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks again after its pause."""
+    await paused(running)
+    claims: list[int] = []
+
+    def away(*_: object) -> Awaitable[None]:
+        claims.append(1)
+        raise Unavailable("the store of orders cannot be reached")
+
+    await running.place(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(running.orders.outbox, "claim", away)
+        running.relay.wake()
+        await until(lambda: claims)
+        await paused(running)
+    running.clock.advance(1)
+
+    await until(lambda: running.receiver.heard)
+    assert running.receiver.heard == [an_id(1)]
+
+
+async def test_what_was_sent_is_pruned_after_its_retention(desk: Desk) -> None:
+    """And what is not sent stays."""
+    await desk.place(1)
+    await desk.place(2)
+    desk.receiver.misses[an_id(2)] = 1
+    await desk.relay.once()
+    desk.clock.advance(101)
+    desk.receiver.misses[an_id(2)] = 1
+    await desk.relay.once()
+
+    assert await desk.orders.outbox.prune(desk.clock.now()) == 0
+    assert await desk.orders.outbox.unsent() == 1
