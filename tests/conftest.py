@@ -2,7 +2,7 @@
 
 The cluster comes from Debian's package, lives in a temporary directory and listens on a socket
 there, so nothing on the machine is touched. Where PostgreSQL is absent its tests are left out, and
-the end of the run says which; CI leaves out nothing.
+the end of the run says which; CI leaves out nothing. POSTGRESQL_BIN names its binaries elsewhere.
 """
 
 import itertools
@@ -24,7 +24,9 @@ LOG = "server.log"
 
 
 def find_binaries() -> Path | None:
-    """The folder of `initdb`: the newest of Debian's, or the one on the path."""
+    """The folder of `initdb`: the one that was named, the newest of Debian's, or on the path."""
+    if (named := os.environ.get("POSTGRESQL_BIN")) is not None:
+        return Path(named) if (Path(named) / "initdb").exists() else None
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
     )

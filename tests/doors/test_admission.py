@@ -35,6 +35,14 @@ async def test_either_header_opens_the_door(ada: Visitor) -> None:
         assert answer.body["customer_id"] == "ada"
 
 
+async def test_a_wrong_bearer_is_not_saved_by_a_right_key(ada: Visitor) -> None:
+    """Where both headers are sent, Authorization decides: nobody is admitted by accident."""
+    for authorization in ("Bearer guess", "Basic YWRhOmFkYQ==", "Bearer", ""):
+        headers = {"Authorization": authorization, "X-API-Key": "key-of-ada"}
+        answer = await ada.ask("GET", "/v1/profile", headers=headers)
+        assert (answer.status, answer.problem.code) == (401, "unauthenticated")
+
+
 async def test_another_customers_order_does_not_exist(ada: Visitor) -> None:
     """Whoever guesses an id learns nothing, not even that it stands for something."""
     order_id = (await ada.order("k-1", espresso=1)).body["order_id"]

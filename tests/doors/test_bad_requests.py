@@ -140,6 +140,12 @@ async def test_every_wrong_field_is_named_and_nothing_sent_is_repeated(ada: Visi
     assert "4242-42" not in str(answer.body)
 
 
+async def test_a_whole_is_not_wrong_for_what_is_wrong_in_it(ada: Visitor) -> None:
+    """One wrong quantity is one complaint: the list it stands in is not too short besides."""
+    answer = await ada.ask("POST", "/v1/orders", line(quantity=0), headers=KEY)
+    assert [each.field for each in answer.problem.fields] == ["lines.0.quantity"]
+
+
 async def test_a_hopeless_body_gets_a_short_answer(ada: Visitor) -> None:
     """A body wrong in thousands of places is no lever for a flood of answers."""
     many = {f"f{n}": 0 for n in range(4_000)}

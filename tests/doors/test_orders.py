@@ -74,6 +74,15 @@ async def test_an_order_is_placed_once_however_often_it_is_sent(ada: Visitor) ->
     assert len((await ada.ask("GET", "/v1/orders")).body["orders"]) == 1
 
 
+async def test_a_whole_number_may_be_written_with_a_point(ada: Visitor) -> None:
+    """2.0 is an integer to JSON Schema, and it is the same order as 2."""
+    headers = {"Idempotency-Key": "k-1"}
+    body = b'{"lines": [{"sku": "espresso", "quantity": 2.0}]}'
+    first = await ada.ask("POST", "/v1/orders", body, headers=headers)
+    again = await ada.order("k-1", espresso=2)
+    assert (first.status, again.status, again.body) == (201, 200, first.body)
+
+
 async def test_a_quoted_key_is_the_bare_one(ada: Visitor) -> None:
     """Two spellings of one key are one key."""
     first = await ada.order("k-1", espresso=1)

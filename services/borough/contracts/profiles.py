@@ -8,18 +8,22 @@ from borough.contracts.capability import Capability, Message, post, read
 from borough.contracts.payments import CardToken
 from borough.contracts.values import CustomerId
 
+CONTROL = r"\x00-\x1f\x7f-\x9f"
+SPACE = r" \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+r"""Spelled out: what `\s` means differs between the dialects of those who read our schemas."""
+
 PersonName = Annotated[
     str,
     StringConstraints(
         strip_whitespace=True,
         max_length=100,
-        pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$",
+        pattern=f"^[^{CONTROL}]*[^{CONTROL}{SPACE}][^{CONTROL}]*$",
     ),
 ]
 """At least one visible character, and no control characters: PostgreSQL keeps no NUL."""
 Email = Annotated[
     str,
-    StringConstraints(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$"),
+    StringConstraints(max_length=254, pattern=f"^[^@{CONTROL}{SPACE}]+@[^@{CONTROL}{SPACE}]+$"),
 ]
 
 

@@ -88,13 +88,15 @@ def error_of_validation(errors: Iterable[Any], what: str = "the body") -> Boroug
 
     What was sent is never repeated: it may be a secret.
     """
-    first, *rest = errors
-    if first["type"] == "json_invalid":
-        return Malformed(f"{what} is not JSON: {first['ctx']['error']}")
+    found = list(errors)
+    if found[0]["type"] == "json_invalid":
+        return Malformed(f"{what} is not JSON: {found[0]['ctx']['error']}")
+    around = {e["loc"][:end] for e in found for end in range(len(e["loc"]))}
     fields = tuple(
         FieldProblem(field=_readable(".".join(map(str, e["loc"]))) or "body", message=e["msg"])
-        for e in (first, *rest)[:MAX_FIELDS]
-    )
+        for e in found
+        if e["loc"] not in around  # a list without its wrong items is not "too short" as well
+    )[:MAX_FIELDS]
     return Invalid("; ".join(f"{each.field}: {each.message}" for each in fields), fields=fields)
 
 
