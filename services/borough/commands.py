@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from importlib import resources
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 import uvloop
 from pydantic import SecretStr
@@ -19,10 +20,10 @@ from borough.contracts.errors import Malformed
 from borough.contracts.values import Money
 from borough.inventory.domain import Article
 from borough.inventory.store import SqlStock
-from borough.kit.client import session
 from borough.kit.clock import SystemClock
 from borough.kit.config import PREFIX, Settings
 from borough.kit.server import serve as serve_part
+from borough.kit.site import Site
 from borough.kit.sql import Database
 from borough.kit.telemetry import Telemetry
 from borough.migrations import migrate as migrate_one
@@ -85,6 +86,15 @@ def open_database(settings: Settings, capability: str) -> Database:
         synchronous=settings.sqlite_synchronous,
         pool_size=settings.pool_size,
     )
+
+
+TYPE_NAMES = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    SecretStr: "secret",
+    Path | None: "path",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,19 +174,18 @@ def settings_table(*, markdown: bool) -> str:
 
 
 def _type_name(annotation: Any) -> str:
-    plain = {SecretStr: "secret", str: "text", int: "whole number", float: "number"}
-    return plain.get(annotation) or str(annotation).replace("typing.", "").replace(
-        "borough.kit.config.", ""
-    ).replace("pydantic.types.", "").replace("pathlib._local.", "").replace("pathlib.", "")
+    if get_origin(annotation) is Literal:
+        return " or ".join(get_args(annotation))
+    if get_origin(annotation) is dict:
+        return "JSON map"
+    return TYPE_NAMES[annotation]
 
 
 async def openapi() -> dict[str, Any]:
     """The OpenAPI document of the doors, as a gateway of its own serves it."""
     peers = dict.fromkeys(wiring.CONTRACTS, ("http://peer",))
-    site = wiring.Site(
-        Settings(peers=peers), frozenset({"gateway"}), Telemetry("gateway"), session()
-    )
+    site = Site(Settings(peers=peers), Telemetry("gateway"))
     try:
-        return site.doors().openapi()
+        return wiring.doors(site).openapi()
     finally:
         await site.close()

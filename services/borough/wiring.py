@@ -4,17 +4,14 @@ Nothing else knows the topology. `CALLS` is the whole system; `build` gives each
 the object in this process or a caller over the network, and nobody can tell which they got.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 
-from aiohttp import ClientSession
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from borough import __version__, shapes
 from borough.contracts.capability import Capability
-from borough.contracts.errors import BoroughError
 from borough.contracts.inventory import Inventory
 from borough.contracts.notifications import Notifications
 from borough.contracts.orders import Orders
@@ -26,17 +23,12 @@ from borough.gateway.rest import rest
 from borough.inventory.service import InventoryService
 from borough.inventory.store import SqlStock
 from borough.kit.addresses import Addresses
-from borough.kit.client import Http, session
-from borough.kit.clock import SystemClock
 from borough.kit.config import Settings, WrongSettings
-from borough.kit.faults import with_fault
-from borough.kit.lifecycle import Part, Tasks
+from borough.kit.lifecycle import Part
 from borough.kit.outbox import Relay
-from borough.kit.resilience import RetryBudget
+from borough.kit.site import Site
 from borough.kit.sql import Database
 from borough.kit.telemetry import Export, Telemetry, otlp
-from borough.kit.transport import local, mount, remote
-from borough.kit.web import make_app
 from borough.migrations import is_current
 from borough.notifications.service import NotificationsService
 from borough.notifications.store import SqlNotifications
@@ -63,9 +55,6 @@ CONTRACTS: Mapping[str, type[Capability]] = {
 }
 """Every capability but the gateway, which fronts them and keeps nothing."""
 
-C = TypeVar("C", bound=Capability)
-Loop = Callable[[], Any]
-
 
 async def build(
     settings: Settings, hosted: Collection[str], *, export: Export | None = None
@@ -76,202 +65,129 @@ async def build(
     """
     exposed = _exposed(settings, hosted)
     _check_peers(settings, hosted)
-    site = Site(settings, frozenset(hosted), _telemetry(settings, hosted, export), session())
-    for capability in ("payments", "profiles", "inventory", "notifications", "orders"):
-        if capability in site.hosted:
-            site.open(capability)
-    return Part(
-        name=site.name,
-        public=site.watched(site.doors(), "gateway") if "gateway" in site.hosted else None,
-        internal=site.watched(site.serve(exposed), site.name) if exposed else None,
-        telemetry=site.telemetry,
+    part = settings.part or "-".join(sorted(hosted))
+    site = Site(settings, _telemetry(settings, part, hosted, export))
+    try:
+        for capability, make in MAKERS.items():
+            if capability in hosted:
+                site.host(capability, make)
+        return Part(
+            name=part,
+            public=_watched(site) if "gateway" in hosted else None,
+            internal=site.inner(part, [CONTRACTS[c] for c in sorted(exposed)]) if exposed else None,
+            telemetry=site.telemetry,
+            tasks=site.tasks,
+            loops=tuple(site.loops),
+            ready=partial(site.unready, is_current),
+            close=site.close,
+            facts={
+                "capabilities": sorted(hosted),
+                "shape": settings.shape,
+                "faults": {k: v.model_dump(exclude_unset=True) for k, v in settings.faults.items()},
+            },
+        )
+    except BaseException:
+        await site.close()
+        raise
+
+
+def doors(site: Site) -> FastAPI:
+    """The public app: every door, each asking the same capabilities."""
+    settings = site.settings
+    keys = {name: key.get_secret_value() for name, key in settings.api_keys.items()}
+    admission = Admission(
+        keys=ApiKeys(keys),
+        limit=RateLimit(
+            rate=settings.rate_limit_per_s,
+            burst=settings.rate_limit_burst,
+            clock=site.clock.monotonic,
+        ),
+        deadline_ms=settings.deadline_ms,
         tasks=site.tasks,
-        loops=tuple(site.loops),
-        ready=site.ready,
-        close=site.close,
-        facts={
-            "capabilities": sorted(site.hosted),
-            "shape": settings.shape,
-            "faults": {k: v.model_dump(exclude_defaults=True) for k, v in settings.faults.items()},
-        },
+    )
+    app = site.app("Borough")
+    app.include_router(
+        rest(
+            admission,
+            orders=site.ask(Orders, from_door=True),
+            profiles=site.ask(Profiles, from_door=True),
+            inventory=site.ask(Inventory, from_door=True),
+        )
+    )
+    return app
+
+
+def _watched(site: Site) -> ASGIApp:
+    return site.telemetry.middleware(doors(site), capability="gateway")
+
+
+def _payments(site: Site, database: Database) -> Payments:
+    return PaymentsService(
+        store=SqlVerdicts(database),
+        clock=site.clock,
+        telemetry=site.telemetry,
+        iterations=site.settings.pbkdf2_iterations,
     )
 
 
-@dataclass(slots=True)
-class Site:
-    """A part under construction: what it hosts, and what was opened for it."""
+def _profiles(site: Site, database: Database) -> Profiles:
+    return ProfilesService(store=SqlProfiles(database), clock=site.clock)
 
-    settings: Settings
-    hosted: frozenset[str]
-    telemetry: Telemetry
-    http: ClientSession
-    clock: SystemClock = field(default_factory=SystemClock)
-    tasks: Tasks = field(default_factory=Tasks)
-    retries: RetryBudget = field(default_factory=RetryBudget)
-    databases: dict[str, Database] = field(default_factory=dict)
-    services: dict[str, Capability] = field(default_factory=dict)
-    peers: dict[str, Http] = field(default_factory=dict)
-    loops: list[Loop] = field(default_factory=list)
-    closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
-    @property
-    def name(self) -> str:
-        return self.settings.part or "-".join(sorted(self.hosted))
+def _inventory(site: Site, database: Database) -> Inventory:
+    return InventoryService(store=SqlStock(database), clock=site.clock, telemetry=site.telemetry)
 
-    def open(self, capability: str) -> None:
-        """Open the store of a capability and start its service on it."""
-        settings = self.settings
-        database = self.databases[capability] = Database.open(
-            settings.store.get_secret_value(),
-            capability,
-            synchronous=settings.sqlite_synchronous,
-            pool_size=settings.pool_size,
-        )
-        make: Callable[[Database], Capability] = getattr(self, f"_{capability}")
-        service = make(database)
-        if fault := settings.faults.get(capability):
-            service = with_fault(type(service), service, fault)
-        self.services[capability] = service
 
-    def _payments(self, database: Database) -> Payments:
-        return PaymentsService(
-            store=SqlVerdicts(database),
-            clock=self.clock,
-            telemetry=self.telemetry,
-            iterations=self.settings.pbkdf2_iterations,
-        )
+def _notifications(site: Site, database: Database) -> Notifications:
+    return NotificationsService(
+        store=SqlNotifications(database),
+        clock=site.clock,
+        telemetry=site.telemetry,
+        park_after=site.settings.park_after,
+    )
 
-    def _profiles(self, database: Database) -> Profiles:
-        return ProfilesService(store=SqlProfiles(database), clock=self.clock)
 
-    def _inventory(self, database: Database) -> Inventory:
-        return InventoryService(
-            store=SqlStock(database), clock=self.clock, telemetry=self.telemetry
-        )
+def _orders(site: Site, database: Database) -> Orders:
+    settings, store = site.settings, SqlOrders(database)
+    relay = Relay(
+        outbox=store.outbox,
+        deliver=site.ask(Notifications).deliver,
+        clock=site.clock,
+        telemetry=site.telemetry,
+        interval=settings.outbox_interval_s,
+        lease=settings.outbox_lease_s,
+        retention=settings.outbox_retention_s,
+    )
+    service = OrdersService(
+        store=store,
+        profiles=site.ask(Profiles),
+        inventory=site.ask(Inventory),
+        payments=site.ask(Payments),
+        clock=site.clock,
+        tasks=site.tasks,
+        telemetry=site.telemetry,
+        patience=Patience(settings.deadline_ms / 1_000, settings.settle_budget_ms / 1_000),
+        on_placed=relay.wake,
+    )
+    reconcile = Reconcile(
+        service=service,
+        store=store,
+        clock=site.clock,
+        horizon=settings.reconcile_horizon_s,
+        interval=settings.reconcile_interval_s,
+    )
+    site.loops += [relay.run, reconcile.run]
+    return service
 
-    def _notifications(self, database: Database) -> Notifications:
-        return NotificationsService(
-            store=SqlNotifications(database),
-            clock=self.clock,
-            telemetry=self.telemetry,
-            park_after=self.settings.park_after,
-        )
 
-    def _orders(self, database: Database) -> Orders:
-        settings, store = self.settings, SqlOrders(database)
-        relay = Relay(
-            outbox=store.outbox,
-            deliver=self.ask(Notifications).deliver,
-            clock=self.clock,
-            telemetry=self.telemetry,
-            interval=settings.outbox_interval_s,
-            lease=settings.outbox_lease_s,
-            retention=settings.outbox_retention_s,
-        )
-        service = OrdersService(
-            store=store,
-            profiles=self.ask(Profiles),
-            inventory=self.ask(Inventory),
-            payments=self.ask(Payments),
-            clock=self.clock,
-            tasks=self.tasks,
-            telemetry=self.telemetry,
-            patience=Patience(settings.deadline_ms / 1_000, settings.settle_budget_ms / 1_000),
-            on_placed=relay.wake,
-        )
-        reconcile = Reconcile(
-            service=service,
-            store=store,
-            clock=self.clock,
-            horizon=settings.reconcile_horizon_s,
-            interval=settings.reconcile_interval_s,
-        )
-        self.loops += [relay.run, reconcile.run]
-        return service
-
-    def ask(self, contract: type[C], *, retries: RetryBudget | None = None) -> C:
-        """A capability, as others see it: in this process or over the network."""
-        if contract.name in self.services:
-            return local(contract, cast(C, self.services[contract.name]), self.telemetry)
-        settings = self.settings
-        addresses = Addresses(
-            contract.name, settings.peers[contract.name], interval=settings.resolve_interval_s
-        )
-        peer = Http(
-            contract.name,
-            addresses,
-            self.http,
-            self.telemetry,
-            call_timeout=settings.call_timeout_ms / 1_000,
-            read_timeout=settings.read_timeout_ms / 1_000,
-            retries=retries,
-        )
-        self.closers.append(addresses.close)
-        if retries is not None:
-            self.peers[contract.name] = peer
-        return remote(contract, peer)
-
-    def doors(self) -> FastAPI:
-        """The public app."""
-        settings = self.settings
-        app = make_app("Borough", telemetry=self.telemetry, max_body_bytes=settings.max_body_bytes)
-        app.include_router(
-            rest(
-                Admission(
-                    keys=ApiKeys(
-                        {name: key.get_secret_value() for name, key in settings.api_keys.items()}
-                    ),
-                    limit=RateLimit(
-                        rate=settings.rate_limit_per_s,
-                        burst=settings.rate_limit_burst,
-                        clock=self.clock.monotonic,
-                    ),
-                    deadline_ms=settings.deadline_ms,
-                    tasks=self.tasks,
-                ),
-                orders=self.ask(Orders, retries=self.retries),
-                profiles=self.ask(Profiles, retries=self.retries),
-                inventory=self.ask(Inventory, retries=self.retries),
-            )
-        )
-        return app
-
-    def serve(self, exposed: frozenset[str]) -> FastAPI:
-        """The internal app: what other parts call, and nothing else."""
-        app = make_app(
-            f"Borough, {self.name}",
-            telemetry=self.telemetry,
-            max_body_bytes=self.settings.max_body_bytes,
-            internal=True,
-        )
-        for name in sorted(exposed):
-            mount(app, CONTRACTS[name], self.services[name])
-        return app
-
-    def watched(self, app: FastAPI, capability: str) -> ASGIApp:
-        """The app with its telemetry around it."""
-        return self.telemetry.middleware(app, capability=capability)
-
-    async def ready(self) -> str | None:
-        """Why this part cannot work yet: its schemas, and for a gateway its direct peers, once."""
-        for capability, database in self.databases.items():
-            if not is_current(await database.revision(), capability):
-                return f"the schema of {capability} is not migrated: run `borough migrate`"
-        for name, peer in list(self.peers.items()):
-            try:
-                await peer.answers()
-            except BoroughError as error:
-                return str(error)
-            del self.peers[name]
-        return None
-
-    async def close(self) -> None:
-        """Close what was opened, the network first."""
-        for close in self.closers:
-            await close()
-        await self.http.close()
-        for database in self.databases.values():
-            await database.close()
+MAKERS: Mapping[str, Callable[[Site, Database], Capability]] = {
+    "payments": _payments,
+    "profiles": _profiles,
+    "inventory": _inventory,
+    "notifications": _notifications,
+    "orders": _orders,
+}
+"""How each is put together, in this order: whoever asks comes after whom it asks."""
 
 
 def load_shapes(settings: Settings) -> dict[str, shapes.Shape]:
@@ -308,8 +224,9 @@ def _check_peers(settings: Settings, hosted: Collection[str]) -> None:
             raise WrongSettings(f"BOROUGH_PEERS: {error}") from None
 
 
-def _telemetry(settings: Settings, hosted: Collection[str], export: Export | None) -> Telemetry:
-    part = settings.part or "-".join(sorted(hosted))
+def _telemetry(
+    settings: Settings, part: str, hosted: Collection[str], export: Export | None
+) -> Telemetry:
     if export is None and settings.otlp_endpoint:
         export = otlp(settings.otlp_endpoint)
     build_facts = {

@@ -1,9 +1,8 @@
 """What does the network transport do when a peer fails, stalls, moves or multiplies?"""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import pytest
@@ -22,9 +21,8 @@ from borough.kit.addresses import Addresses
 from borough.kit.client import Http, session
 from borough.kit.resilience import FAILURES, RetryBudget
 from borough.kit.telemetry import Telemetry
-from borough.kit.transport import mount, remote
-from borough.kit.web import make_app
-from borough.testing.servers import listen, running
+from borough.kit.transport import remote
+from borough.testing.servers import running, served
 
 Wire = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -79,19 +77,6 @@ class Replica(Peer):
 
     unsafe = safe
     look = safe
-
-
-@asynccontextmanager
-async def serving(replica: Replica, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    app = make_app(
-        "peer",
-        telemetry=Telemetry("peer", log_level="critical"),
-        max_body_bytes=65_536,
-        internal=True,
-    )
-    mount(app, Peer, replica)
-    async with running(app, listen(host, port)) as url:
-        yield url
 
 
 @asynccontextmanager
@@ -168,7 +153,11 @@ async def test_a_call_that_is_not_idempotent_is_never_repeated() -> None:
 async def test_a_call_is_repeated_on_another_address() -> None:
     """With one replica gone, whoever is left answers."""
     replica = Replica()
-    async with raw(Dropping(drops=99)) as gone, serving(replica) as url, asking(gone, url) as peer:
+    async with (
+        raw(Dropping(drops=99)) as gone,
+        running(served(Peer, replica)) as url,
+        asking(gone, url) as peer,
+    ):
         answers = [(await peer.safe(Ping())).who for _ in range(10)]
     assert answers == ["one"] * 10
 
@@ -191,7 +180,7 @@ async def test_a_call_ends_with_its_deadline() -> None:
     """A peer that stalls costs no more than the time there is; the outcome is unknown."""
     replica = Replica()
     replica.hold.clear()
-    async with serving(replica) as url, asking(url) as peer:
+    async with running(served(Peer, replica)) as url, asking(url) as peer:
         with deadline.within(0.05), pytest.raises(DeadlineExceeded, match=r"peer\.safe"):
             await peer.safe(Ping())
         replica.hold.set()
@@ -201,7 +190,7 @@ async def test_a_call_ends_with_its_deadline() -> None:
 async def test_no_call_begins_after_the_deadline() -> None:
     """What is spent is spent."""
     replica = Replica()
-    async with serving(replica) as url, asking(url) as peer:
+    async with running(served(Peer, replica)) as url, asking(url) as peer:
         with deadline.within(-1), pytest.raises(DeadlineExceeded):
             await peer.safe(Ping())
     assert replica.calls == 0
@@ -210,7 +199,7 @@ async def test_no_call_begins_after_the_deadline() -> None:
 async def test_a_503_is_repeated_only_with_a_budget() -> None:
     """Inside, one failure is told; at the gateway it is tried again, while the budget lasts."""
     replica = Replica()
-    async with serving(replica) as url:
+    async with running(served(Peer, replica)) as url:
         async with asking(url) as inner:
             replica.fails = [Unavailable("busy")]
             with pytest.raises(Unavailable, match="busy"):
@@ -228,7 +217,10 @@ async def test_a_slow_read_is_tried_again_at_the_gateway() -> None:
     """One try of a read leaves time for the second."""
     replica = Replica()
     replica.hold.clear()
-    async with serving(replica) as url, asking(url, retries=RetryBudget(share=1)) as door:
+    async with (
+        running(served(Peer, replica)) as url,
+        asking(url, retries=RetryBudget(share=1)) as door,
+    ):
         asked = asyncio.create_task(door.look(Ping()))
         while replica.calls < 2:
             await asyncio.sleep(0)
@@ -239,7 +231,7 @@ async def test_a_slow_read_is_tried_again_at_the_gateway() -> None:
 async def test_the_breaker_opens_on_failures_and_never_on_refusals() -> None:
     """Answers below 500, and a delivery that could not be handled, say that the peer is there."""
     replica = Replica()
-    async with serving(replica) as url, asking(url) as peer:
+    async with running(served(Peer, replica)) as url, asking(url) as peer:
         for error, kind in ((Conflict("no"), Conflict), (DeliveryFailed("no"), DeliveryFailed)):
             for _ in range(3 * FAILURES):
                 replica.fails = [error]
@@ -261,51 +253,3 @@ async def test_an_answer_that_is_no_answer_is_internal(answer: bytes) -> None:
     async with raw(Dropping(0, answer)) as url, asking(url) as peer:
         with pytest.raises(Internal, match=r"peer\.safe answered what is no Pong"):
             await peer.safe(Ping())
-
-
-async def test_new_replicas_get_their_share() -> None:
-    """Two replicas become four under steady load: each of the new ones soon does its part.
-
-    As behind a headless Service: one name, one port, more and more addresses.
-    """
-    hosts = ["127.0.0.1", "127.0.0.2"]
-
-    async def lookup(host: str, port: int) -> tuple[str, ...]:
-        return tuple(hosts)
-
-    replicas = {f"127.0.0.{n}": Replica(f"127.0.0.{n}") for n in range(1, 5)}
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serving(replicas["127.0.0.1"], "127.0.0.1"))
-        port = int(url.rpartition(":")[2])
-        for host in ("127.0.0.2", "127.0.0.3", "127.0.0.4"):
-            await stack.enter_async_context(serving(replicas[host], host, port))
-        http = await stack.enter_async_context(session())
-        addresses = Addresses("peer", (f"http://peer:{port}",), interval=0.01, lookup=lookup)
-        transport = Http("peer", addresses, http, Telemetry("caller"), call_timeout=5)
-        peer = remote(Peer, transport)
-
-        before = await load(peer)
-        assert set(before) == {"127.0.0.1", "127.0.0.2"}
-        hosts += ["127.0.0.3", "127.0.0.4"]
-        while "127.0.0.4" not in await load(peer):
-            pass
-        after = await load(peer)
-        assert min(after.values()) > after.total() / 4 * 0.6, after
-        assert max(after.values()) < after.total() / 4 * 1.5, after
-
-        hosts[:] = ["127.0.0.3"]
-        while len(await load(peer)) > 1:
-            pass
-        assert set(await load(peer)) == {"127.0.0.3"}
-
-
-async def load(peer: Peer, calls: int = 400, at_once: int = 16) -> Counter[str]:
-    """So many calls, so many at a time; answers who did how many."""
-    seen: Counter[str] = Counter()
-
-    async def worker() -> None:
-        for _ in range(calls // at_once):
-            seen[(await peer.safe(Ping())).who] += 1
-
-    await asyncio.gather(*(worker() for _ in range(at_once)))
-    return seen

@@ -7,16 +7,18 @@ what neither has written yet, and one update is lost in silence. PostgreSQL runs
 every change that depends on a state says so in its WHERE.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import String, Table, column, event, inspect, make_url, select, table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from borough.contracts.errors import Unavailable
 from borough.kit.config import WrongSettings
@@ -51,6 +53,9 @@ class Database:
         self.capability = capability
         self._reader = reader
         self._writer = writer
+        self._may_read = asyncio.Semaphore(_connections(reader))
+        shared = reader.pool is writer.pool
+        self._may_write = self._may_read if shared else asyncio.Semaphore(_connections(writer))
 
     @classmethod
     def open(
@@ -77,7 +82,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """One transaction that can only read. Raises Unavailable."""
         with self._reachable():
-            async with self._reader.begin() as connection:
+            async with self._may_read, _connected(self._reader) as connection, connection.begin():
                 yield connection
 
     @asynccontextmanager
@@ -86,7 +91,7 @@ class Database:
         and when it does so at the end, the outcome is unknown.
         """
         with self._reachable():
-            async with self._writer.begin() as connection:
+            async with self._may_write, _connected(self._writer) as connection, connection.begin():
                 yield connection
 
     async def revision(self) -> str | None:
@@ -117,6 +122,27 @@ class Database:
         return Unavailable(
             f"the store of {self.capability} cannot be reached", retry_after=RETRY_AFTER_S
         )
+
+
+def _connections(engine: AsyncEngine) -> int:
+    """How many there can be. Who waits for one waits at a semaphore: there, giving up is simple."""
+    return cast(QueuePool, engine.pool).size()
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection. One who is cancelled in the middle of connecting finishes that first, and then
+    gives up: nobody could close half a connection.
+    """
+    connecting = asyncio.ensure_future(engine.connect().start())
+    try:
+        connection = await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        await (await connecting).close()
+        raise
+    async with AsyncExitStack() as stack:
+        stack.push_async_exit(connection)
+        yield connection
 
 
 def insert(connection: AsyncConnection, into: Table) -> sqlite.Insert | postgresql.Insert:
@@ -156,7 +182,6 @@ def _sqlite_engine(address: URL, size: int, *pragmas: str) -> AsyncEngine:
         hide_parameters=True,
         pool_size=size,
         max_overflow=0,
-        pool_timeout=None,  # whoever waits for the one writer has a deadline of their own
         connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_S},
     )
 
@@ -179,7 +204,6 @@ def _postgresql(
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=None,
         connect_args={
             "server_settings": {
                 "search_path": capability,

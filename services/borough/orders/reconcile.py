@@ -41,9 +41,7 @@ class Reconcile:
         before = self.clock.now() - timedelta(seconds=self.horizon)
         tried, last = 0, None
         while batch := await self.store.overdue(before, last, BATCH):
-            answers = await asyncio.gather(
-                *map(self.service.settle, batch), return_exceptions=True
-            )
+            answers = await asyncio.gather(*map(self.service.settle, batch), return_exceptions=True)
             for order, answer in zip(batch, answers, strict=True):
                 if isinstance(answer, Exception):
                     self.service.telemetry.log.error(

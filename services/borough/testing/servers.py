@@ -4,9 +4,17 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
+from fastapi import FastAPI
+
+from borough.contracts.capability import Capability
+from borough.kit.telemetry import Telemetry
+from borough.kit.transport import mount
+from borough.kit.web import make_app
+
+C = TypeVar("C", bound=Capability)
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -21,6 +29,18 @@ def url_of(listener: socket.socket) -> str:
     """Where a socket listens."""
     host, port = listener.getsockname()
     return f"http://{host}:{port}"
+
+
+def served(contract: type[C], service: C) -> FastAPI:
+    """The internal app of a part that hosts this one service."""
+    app = make_app(
+        contract.name,
+        telemetry=Telemetry(contract.name, log_level="critical"),
+        max_body_bytes=65_536,
+        internal=True,
+    )
+    mount(app, contract, service)
+    return app
 
 
 @asynccontextmanager

@@ -1,0 +1,117 @@
+"""A part under construction: what it hosts, what it can ask, and what was opened for it.
+
+Knows settings and how to reach a capability; which capability needs which is `wiring`'s business.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar, cast
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from borough.contracts.capability import Capability
+from borough.contracts.errors import BoroughError
+from borough.kit.addresses import Addresses
+from borough.kit.client import Http, session
+from borough.kit.clock import SystemClock
+from borough.kit.config import Settings
+from borough.kit.faults import with_fault
+from borough.kit.lifecycle import Loop, Tasks
+from borough.kit.resilience import RetryBudget
+from borough.kit.sql import Database
+from borough.kit.telemetry import Telemetry
+from borough.kit.transport import local, mount, remote
+from borough.kit.web import make_app
+
+C = TypeVar("C", bound=Capability)
+
+
+class Site:
+    """One per part. Needs a running loop; `close` gives everything back."""
+
+    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+        self.settings = settings
+        self.telemetry = telemetry
+        self.clock = SystemClock()
+        self.tasks = Tasks()
+        self.loops: list[Loop] = []
+        self.services: dict[str, Capability] = {}
+        self._databases: dict[str, Database] = {}
+        self._http = session()
+        self._retries = RetryBudget()
+        self._awaited: dict[str, Http] = {}
+        self._closers: list[Callable[[], Awaitable[None]]] = []
+
+    def host(self, capability: str, make: Callable[["Site", Database], Any]) -> None:
+        """Open the store of a capability and start its service on it, faults included."""
+        settings = self.settings
+        database = self._databases[capability] = Database.open(
+            settings.store.get_secret_value(),
+            capability,
+            synchronous=settings.sqlite_synchronous,
+            pool_size=settings.pool_size,
+        )
+        service = make(self, database)
+        if fault := settings.faults.get(capability):
+            service = with_fault(type(service), service, fault)
+        self.services[capability] = service
+
+    def ask(self, contract: type[C], *, from_door: bool = False) -> C:
+        """A capability, as others see it: in this process or over the network.
+
+        Only the door repeats what failed, and waits for its peers before it opens.
+        """
+        name, settings = contract.name, self.settings
+        if name in self.services:
+            return local(contract, cast(C, self.services[name]), self.telemetry)
+        addresses = Addresses(name, settings.peers[name], interval=settings.resolve_interval_s)
+        self._closers.append(addresses.close)
+        peer = Http(
+            name,
+            addresses,
+            self._http,
+            self.telemetry,
+            call_timeout=settings.call_timeout_ms / 1_000,
+            read_timeout=settings.read_timeout_ms / 1_000,
+            retries=self._retries if from_door else None,
+        )
+        if from_door:
+            self._awaited[name] = peer
+        return remote(contract, peer)
+
+    def app(self, title: str, *, internal: bool = False) -> FastAPI:
+        """An empty app."""
+        return make_app(
+            title,
+            telemetry=self.telemetry,
+            max_body_bytes=self.settings.max_body_bytes,
+            internal=internal,
+        )
+
+    def inner(self, part: str, contracts: Iterable[type[Capability]]) -> ASGIApp:
+        """The internal app: what other parts call, and nothing else."""
+        app = self.app(f"Borough, {part}", internal=True)
+        for contract in contracts:
+            mount(app, contract, self.services[contract.name])
+        return self.telemetry.middleware(app, capability=part)
+
+    async def unready(self, is_current: Callable[[str | None, str], bool]) -> str | None:
+        """Why this part cannot work yet: its schemas; for a door its direct peers, once each."""
+        for capability, database in self._databases.items():
+            if not is_current(await database.revision(), capability):
+                return f"the schema of {capability} is not migrated: run `borough migrate`"
+        for name, peer in list(self._awaited.items()):
+            try:
+                await peer.answers()
+            except BoroughError as error:
+                return str(error)
+            self._awaited.pop(name, None)
+        return None
+
+    async def close(self) -> None:
+        """Close what was opened, the network first."""
+        for close in self._closers:
+            await close()
+        await self._http.close()
+        for database in self._databases.values():
+            await database.close()

@@ -1,0 +1,84 @@
+"""Do new replicas of a peer get their share, and old ones that leave no calls?"""
+
+import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from borough.contracts.capability import Capability, Message, post
+from borough.kit.addresses import Addresses
+from borough.kit.client import Http, session
+from borough.kit.telemetry import Telemetry
+from borough.kit.transport import remote
+from borough.testing.servers import listen, running, served
+
+
+class Ping(Message):
+    """A question."""
+
+
+class Pong(Message):
+    """An answer."""
+
+    who: str
+
+
+@dataclass
+class Replica(Capability, path="/peer"):
+    """Answers its name."""
+
+    who: str
+
+    @post("/safe", idempotent=True)
+    async def safe(self, request: Ping) -> Pong:
+        """Who is it?"""
+        return Pong(who=self.who)
+
+
+async def test_new_replicas_get_their_share() -> None:
+    """Two replicas become four under steady load: each of the new ones soon does its part.
+
+    As behind a headless Service: one name, one port, more and more addresses.
+    """
+    hosts = ["127.0.0.1", "127.0.0.2"]
+
+    async def lookup(host: str, port: int) -> tuple[str, ...]:
+        return tuple(hosts)
+
+    replicas = {f"127.0.0.{n}": Replica(who=f"127.0.0.{n}") for n in range(1, 5)}
+    async with AsyncExitStack() as stack:
+        port = 0
+        for host, replica in replicas.items():
+            listener = listen(host, port)
+            port = listener.getsockname()[1]
+            await stack.enter_async_context(running(served(Replica, replica), listener))
+        http = await stack.enter_async_context(session())
+        addresses = Addresses("peer", (f"http://peer:{port}",), interval=0.01, lookup=lookup)
+        transport = Http("peer", addresses, http, Telemetry("caller"), call_timeout=5)
+        peer = remote(Replica, transport)
+
+        before = await load(peer)
+        assert set(before) == {"127.0.0.1", "127.0.0.2"}
+        hosts += ["127.0.0.3", "127.0.0.4"]
+        while "127.0.0.4" not in await load(peer):
+            pass
+        after = await load(peer)
+        assert min(after.values()) > after.total() / 4 * 0.6, after
+        assert max(after.values()) < after.total() / 4 * 1.5, after
+
+        hosts[:] = ["127.0.0.3"]
+        while len(await load(peer)) > 1:
+            pass
+        assert set(await load(peer)) == {"127.0.0.3"}
+
+
+async def load(peer: Replica, calls: int = 400, at_once: int = 16) -> Counter[str]:
+    """So many calls, so many at a time; answers who did how many."""
+    seen: Counter[str] = Counter()
+
+    async def worker() -> None:
+        for _ in range(calls // at_once):
+            seen[(await peer.safe(Ping())).who] += 1
+
+    await asyncio.gather(*(worker() for _ in range(at_once)))
+    return seen

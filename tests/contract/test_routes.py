@@ -1,0 +1,109 @@
+"""Is a derived route an ordinary one, and does it refuse what it must?"""
+
+from uuid import UUID
+
+import pytest
+from fastapi import Depends, FastAPI
+
+from borough.contracts.capability import Capability, post
+from borough.contracts.errors import Invalid, Unavailable
+from borough.contracts.inventory import Inventory, MenuRequest
+from borough.contracts.payments import Payments, VoidCharge
+from borough.kit import deadline
+from borough.kit.transport import mount, remote
+from borough.testing.servers import served
+from borough.testing.shop import memory_shop
+from borough.testing.transports import Asgi, Direct, Twice, request
+
+ORDER = UUID(int=1)
+VOID = VoidCharge(order_id=ORDER).model_dump_json().encode()
+
+
+@pytest.mark.parametrize("header", [b"0", b"000"])
+async def test_a_spent_deadline_is_refused_before_any_work(header: bytes) -> None:
+    """Nothing is begun for a caller who no longer waits."""
+    app = served(Payments, memory_shop().payments)
+    headers = [(deadline.HEADER.encode(), header)]
+    status, body = await request(app, "POST", "/payments/voids", VOID, headers)
+    assert (status, b"deadline-exceeded" in body) == (504, True)
+
+
+@pytest.mark.parametrize("header", [b"soon", b"-5", b"1.5"])
+async def test_a_deadline_that_is_no_number_is_named(header: bytes) -> None:
+    """A wrong header is the caller's mistake and says so."""
+    app = served(Payments, memory_shop().payments)
+    headers = [(deadline.HEADER.encode(), header)]
+    status, body = await request(app, "POST", "/payments/voids", VOID, headers)
+    assert status == 400
+    assert deadline.HEADER.encode() in body
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "named"),
+    [
+        (b"{", 400, b"not JSON"),
+        (b"[]", 422, b"body"),
+        (b'{"order_id": 7, "amount": {"minor": 1.5, "currency": "EUR"}}', 422, b"amount.minor"),
+        (b" " * 70_000, 413, b"65536"),
+    ],
+    ids=["malformed", "not an object", "wrong types", "oversize"],
+)
+async def test_a_bad_body_is_refused_by_name(body: bytes, status: int, named: bytes) -> None:
+    """Between parts too, what is wrong is told in a sentence."""
+    app = served(Payments, memory_shop().payments)
+    found, answer = await request(app, "POST", "/payments/charges", body)
+    assert (found, named in answer) == (status, True)
+
+
+async def test_what_is_not_hosted_is_404_and_no_fault_of_the_caller() -> None:
+    """A part never forwards; whoever asked it learns that the topology is wrong."""
+    app = served(Payments, memory_shop().payments)
+    status, body = await request(app, "GET", "/inventory/menu")
+    assert (status, b"not-hosted" in body) == (404, True)
+    with pytest.raises(Unavailable, match=r"inventory\.menu"):
+        await remote(Inventory, Asgi(app)).menu(MenuRequest())
+
+
+async def test_the_routes_are_ordinary_fastapi() -> None:
+    """The OpenAPI document tells each method with its message, its answer and its problems."""
+    document = served(Payments, memory_shop().payments).openapi()
+    charge = document["paths"]["/payments/charges"]["post"]
+    schema = charge["requestBody"]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/Charge"}
+    assert charge["responses"]["422"]["content"]
+    assert "CAPTURED" in charge["description"]
+
+
+def test_a_contract_method_takes_one_message() -> None:
+    """A wrong declaration stops the import and names the method."""
+    with pytest.raises(TypeError, match=r"wrong\.two"):
+
+        class _Wrong(Capability, path="/wrong"):
+            @post("/two", idempotent=True)
+            async def two(self, a: VoidCharge, b: VoidCharge) -> VoidCharge:
+                return a if a == b else b
+
+
+def test_an_app_with_dependencies_is_refused() -> None:
+    """What skips FastAPI's dependency machinery must not need it."""
+    app = FastAPI(dependencies=[Depends(object)])
+    with pytest.raises(TypeError, match=r"payments takes its messages and nothing more"):
+        mount(app, Payments, memory_shop().payments)
+
+
+async def test_twice_finds_a_wrong_mark() -> None:
+    """A method that is not idempotent but says so is found by repeating it."""
+
+    class Forgetful(Capability, path="/forgetful"):
+        calls = 0
+
+        @post("/once", idempotent=True)
+        async def once(self, request: VoidCharge) -> VoidCharge:
+            """Works the first time only."""
+            self.calls += 1
+            if self.calls > 1:
+                raise Invalid("already done")
+            return request
+
+    with pytest.raises(AssertionError, match=r"forgetful\.once is not idempotent"):
+        await remote(Forgetful, Twice(Direct(Forgetful()))).once(VoidCharge(order_id=ORDER))
