@@ -8,6 +8,7 @@ every change that depends on a state says so in its WHERE.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -31,18 +32,9 @@ _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 5
 
 _AWAY = (
-    *(
-        "08",
-        "28",
-        "3D",
-        "40",
-        "53",
-        "55",
-        "57",
-        "58",
-    ),  # classes of SQLSTATE, PostgreSQL's Appendix A
+    *("08", "28", "3D", "40", "53", "55", "57", "58"),  # SQLSTATE classes, PostgreSQL's Appendix A
     *("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_LOCKED"),
-)
+)  # fmt: skip  # one line a database
 """How the codes begin by which a database says that it cannot be reached, or cannot work now."""
 
 
@@ -177,12 +169,26 @@ def _sqlite(address: URL, synchronous: str, pool_size: int) -> tuple[AsyncEngine
 
 
 def _sqlite_engine(address: URL, size: int, *pragmas: str) -> AsyncEngine:
+    import aiosqlite  # noqa: PLC0415  # a driver is loaded only where it is used
+
+    async def connect() -> aiosqlite.Connection:
+        """Open the file here: aiosqlite would leave a thread behind for one it cannot open."""
+        opened = sqlite3.connect(
+            address.database or "",
+            timeout=_BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection = aiosqlite.Connection(lambda: opened, iter_chunk_size=64)
+        connection._thread.daemon = True  # noqa: SLF001  # as SQLAlchemy does: it must not outlive us
+        return await connection
+
     engine = create_async_engine(
         address.set(drivername="sqlite+aiosqlite"),
         hide_parameters=True,
         pool_size=size,
         max_overflow=0,
-        connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_S},
+        async_creator=connect,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
