@@ -42,8 +42,8 @@ def demo(seed: int, console: Console, python: str) -> bool:
             )
     console.print(_table(findings))
     for finding in findings:
-        if finding.complaint:
-            console.print(f"[red]{finding.shape.name}[/]: {finding.complaint}", highlight=False)
+        for complaint in finding.complaints:
+            console.print(f"[red]{finding.shape.name}[/]: {complaint}", highlight=False)
     clean = all(finding.clean for finding in findings)
     if clean:
         console.print("The auditor read every book: no order lost, charged twice or oversold.")

@@ -21,6 +21,7 @@ from borough_bill.workload import (
     Shopping,
     by_word,
     crowd,
+    disagreements,
     errands,
 )
 
@@ -51,19 +52,21 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one shape showed. `hops` counts calls between parts; `complaint` is the auditor's."""
+    """What one shape showed. `hops` counts calls between parts; `complaints` are the auditor's,
+    and the customers' where they were told otherwise than the books say.
+    """
 
     shape: Shape
     processes: int
     hops: Counter[str]
     orders: dict[str, int]
     killed: str
-    complaint: str
+    complaints: tuple[str, ...]
 
     @property
     def clean(self) -> bool:
-        """The auditor found nothing, and every order came to a proper end."""
-        return not self.complaint and self.orders.keys() <= ENDINGS
+        """Nobody complains, and every order came to a proper end."""
+        return not self.complaints and self.orders.keys() <= ENDINGS
 
 
 async def play(shape: Shape, folder: Path, chance: random.Random, watcher: Watcher) -> Finding:
@@ -78,8 +81,9 @@ async def play(shape: Shape, folder: Path, chance: random.Random, watcher: Watch
         await clients.introduce(customers)
         others = [sku for sku in await clients.menu(customers[0]) if sku != SCARCE]
         watcher.step("counting the hops of one order")
-        first = Errand(customers[0], "the-first-order", ((others[0], 1),))
-        hops = await hops_of(town, clients, first)
+        first, hops = await hops_of(
+            town, clients, Errand(customers[0], "the-first-order", ((others[0], 1),))
+        )
         watcher.step("taking orders")
         victim = chance.choice(town.processes)
         orders = islice(errands(chance, customers, (SCARCE, *others)), ORDERS)
@@ -91,14 +95,22 @@ async def play(shape: Shape, folder: Path, chance: random.Random, watcher: Watch
             watcher.step(f"{victim.name} is back")
             await shopping.reaches(ORDERS)
         watcher.step("asking the auditor")
-        complaint = await town.complaint()
+        audit = await town.audit()
     watcher.step("done")
-    words = by_word(shopping.outcomes)
-    return Finding(shape, len(town.processes), hops, words, victim.name, complaint)
+    return Finding(
+        shape=shape,
+        processes=len(town.processes),
+        hops=hops,
+        orders=by_word(shopping.outcomes),
+        killed=victim.name,
+        complaints=(*audit.violations, *disagreements([first, *shopping.outcomes], audit)),
+    )
 
 
-async def hops_of(town: LocalShape, clients: Clients, errand: Errand) -> Counter[str]:
-    """The calls between parts that one order makes, until its notification is delivered."""
+async def hops_of(
+    town: LocalShape, clients: Clients, errand: Errand
+) -> tuple[Outcome, Counter[str]]:
+    """An order, and the calls between parts it makes until its notification is delivered."""
     before, delivered = await town.counts(HOPS, "peer", "method"), await town.counts(DELIVERIES)
     outcome = await clients.run(errand)
     if outcome.word != PLACED:
@@ -106,4 +118,4 @@ async def hops_of(town: LocalShape, clients: Clients, errand: Errand) -> Counter
     async with asyncio.timeout(DELIVERED_WITHIN):
         while await town.counts(DELIVERIES) == delivered:  # noqa: ASYNC110  # not in this process
             await asyncio.sleep(LOOK_EVERY)
-    return await town.counts(HOPS, "peer", "method") - before
+    return outcome, await town.counts(HOPS, "peer", "method") - before

@@ -10,7 +10,7 @@ import os
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain
@@ -56,6 +56,14 @@ class Shape:
             if path.startswith(prefixes):
                 return part
         return self.hosts("gateway")[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The auditor's word: how many orders of each status the books hold, and what is wrong."""
+
+    orders: Mapping[str, int]
+    violations: tuple[str, ...]
 
 
 def read_shapes() -> dict[str, Shape]:
@@ -215,18 +223,18 @@ class LocalShape:
                         total[key] += int(sample.value)
         return total
 
-    async def complaint(self) -> str:
-        """What the auditor finds wrong, once the shop came to rest; empty when it is clean."""
-        try:
-            await self.borough("audit")
-        except CommandFailed as failure:
-            return str(failure)
-        return ""
+    async def audit(self) -> Audit:
+        """What the auditor says, once the shop came to rest."""
+        report = json.loads(await self.borough("audit", "--json", well=(0, 1)))
+        return Audit(
+            orders=report["orders"],
+            violations=tuple(": ".join(violation.values()) for violation in report["violations"]),
+        )
 
-    async def borough(self, *arguments: str) -> str:
+    async def borough(self, *arguments: str, well: Collection[int] = (0,)) -> str:
         """Run a `borough` command with this shape's settings; answers what it printed.
 
-        Raises CommandFailed with everything it said when it ends with an error.
+        Raises CommandFailed with everything it said when it ends with another code than `well`.
         """
         command = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "borough", *arguments,
@@ -236,7 +244,7 @@ class LocalShape:
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip  # the command on one line, as one would type it
         out, err = await command.communicate()
-        if command.returncode:
+        if command.returncode not in well:
             said = (out + err).decode(errors="replace").strip()
             raise CommandFailed(
                 f"borough {' '.join(arguments)} ended with {command.returncode}:\n{said}"

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import aiohttp
 
-from borough_bill.shapes import LocalShape
+from borough_bill.shapes import Audit, LocalShape
 
 PLACED, ABANDONED = "placed", "abandoned"
 ENDINGS = frozenset(
@@ -99,6 +99,21 @@ def errands(
 def by_word(outcomes: Iterable[Outcome]) -> dict[str, int]:
     """How many orders ended how, the most frequent first."""
     return dict(Counter(outcome.word for outcome in outcomes).most_common())
+
+
+def disagreements(outcomes: Iterable[Outcome], audit: Audit) -> tuple[str, ...]:
+    """Where the books hold more or fewer orders of a status than customers were told of.
+
+    The auditor compares the books with each other: an order that is in none of them he cannot
+    miss. The customer who was told that it is placed can.
+    """
+    told = Counter(PLACED if outcome.word == PLACED else "rejected" for outcome in outcomes)
+    held = Counter(audit.orders)
+    return tuple(
+        f"customers were told of {told[status]} {status} orders, the books hold {held[status]}"
+        for status in sorted({*told, *held})
+        if told[status] != held[status]
+    )
 
 
 class Clients:

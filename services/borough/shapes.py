@@ -68,7 +68,7 @@ def load(calls: Calls, path: Path | None = None) -> dict[str, Shape]:
     where = path or resources.files("borough") / "shapes.toml"
     try:
         tables = tomllib.loads(where.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise WrongShape(f"shapes file {where}: {error}") from None
     return {name: _shape(name, table, calls) for name, table in tables.items()}
 
@@ -85,6 +85,8 @@ def named(name: str, shapes: Mapping[str, Shape], calls: Calls) -> Shape:
 
 
 def _shape(name: str, table: object, calls: Calls) -> Shape:
+    if isinstance(table, dict) and (unknown := sorted(set(table) - {"parts", "doors"})):
+        raise WrongShape(f"shape {name} has `parts` and `doors`, but no `{'`, `'.join(unknown)}`")
     parts = _map_of_lists(table, "parts")
     doors = _map_of_lists(table, "doors")
     if not parts:
@@ -96,8 +98,10 @@ def _shape(name: str, table: object, calls: Calls) -> Shape:
             raise WrongShape(f"shape {name}, part {part}: {error}") from None
     if nowhere := sorted(set(calls) - {c for hosted in parts.values() for c in hosted}):
         raise WrongShape(f"shape {name} hosts {', '.join(nowhere)} nowhere")
-    if strange := sorted(part for part in doors if "gateway" not in parts.get(part, ())):
-        raise WrongShape(f"shape {name}, doors: {', '.join(strange)} hosts no gateway")
+    if absent := sorted(set(doors) - set(parts)):
+        raise WrongShape(f"shape {name}, doors: there is no part {', '.join(absent)}")
+    if closed := sorted(part for part in doors if "gateway" not in parts[part]):
+        raise WrongShape(f"shape {name}, doors: {', '.join(closed)} hosts no gateway")
     return Shape(name, parts, doors)
 
 

@@ -64,7 +64,7 @@ async def build(
     `export` receives the spans; without it they go to the OTLP endpoint of the settings, if any.
     """
     exposed = _exposed(settings, hosted)
-    _check_peers(settings, hosted)
+    _check_names(settings, hosted)
     part = settings.part or "-".join(sorted(hosted))
     site = Site(settings, _telemetry(settings, part, hosted, export))
     try:
@@ -118,7 +118,7 @@ def doors(site: Site) -> FastAPI:
 
 
 def _watched(site: Site) -> ASGIApp:
-    return site.telemetry.middleware(doors(site), capability="gateway")
+    return site.telemetry.middleware(doors(site), capability="gateway", trusted=False)
 
 
 def _payments(site: Site, database: Database) -> Payments:
@@ -200,14 +200,15 @@ def _exposed(settings: Settings, hosted: Collection[str]) -> frozenset[str]:
     shape serves whatever has a caller that it does not host.
     """
     shapes.check_hosted(hosted, CALLS)
+    known = load_shapes(settings)
     if settings.shape:
-        shape = shapes.named(settings.shape, load_shapes(settings), CALLS)
+        shape = shapes.named(settings.shape, known, CALLS)
         return shape.served_to_others(shape.part_hosting(hosted), CALLS)
     elsewhere = set(CALLS) - set(hosted)
     return frozenset(c for c in hosted if any(c in CALLS[caller] for caller in elsewhere))
 
 
-def _check_peers(settings: Settings, hosted: Collection[str]) -> None:
+def _check_names(settings: Settings, hosted: Collection[str]) -> None:
     needed = shapes.needed(hosted, CALLS)
     if missing := sorted(needed - set(settings.peers)):
         raise shapes.WrongShape(
@@ -217,6 +218,8 @@ def _check_peers(settings: Settings, hosted: Collection[str]) -> None:
     for setting, names in (("PEERS", settings.peers), ("FAULTS", settings.faults)):
         if unknown := sorted(set(names) - set(CONTRACTS)):
             raise WrongSettings(f"BOROUGH_{setting}: there is no capability {', '.join(unknown)}")
+    if elsewhere := sorted(set(settings.faults) - set(hosted)):
+        raise WrongSettings(f"BOROUGH_FAULTS: this part does not host {', '.join(elsewhere)}")
     for name in needed:
         try:
             Addresses(name, settings.peers[name], interval=1)

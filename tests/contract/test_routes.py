@@ -70,7 +70,11 @@ async def test_the_routes_are_ordinary_fastapi() -> None:
     charge = document["paths"]["/payments/charges"]["post"]
     schema = charge["requestBody"]["content"]["application/json"]["schema"]
     assert schema == {"$ref": "#/components/schemas/Charge"}
-    assert charge["responses"]["422"]["content"]
+    for status in ("422", "default"):
+        assert charge["responses"][status]["content"] == {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+        }
+    assert "Problem" in document["components"]["schemas"]
     assert "CAPTURED" in charge["description"]
 
 

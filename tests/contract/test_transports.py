@@ -1,6 +1,6 @@
 """Does a capability behave the same in this process, through the codec, and over the network?
 
-Every call marked idempotent is sent twice, whatever the transport.
+Every call marked idempotent is sent twice, whatever the transport: in turn, and at once.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -44,8 +44,14 @@ EUROS = Money(minor=340, currency="EUR")
 Ask = Callable[[type[Any], Any], Awaitable[Any]]
 
 
+@pytest.fixture(params=[False, True], ids=["in turn", "at once"])
+def at_once(request: pytest.FixtureRequest) -> bool:
+    """Whether the two of an idempotent call go out together."""
+    return bool(request.param)
+
+
 @pytest.fixture(params=["local", "asgi", "http"])
-async def ask(request: pytest.FixtureRequest) -> AsyncIterator[Ask]:
+async def ask(request: pytest.FixtureRequest, at_once: bool) -> AsyncIterator[Ask]:  # noqa: FBT001
     """Reach a service by each transport; idempotent calls go out twice."""
     telemetry = Telemetry("caller", log_level="error")
     async with AsyncExitStack() as stack:
@@ -63,7 +69,7 @@ async def ask(request: pytest.FixtureRequest) -> AsyncIterator[Ask]:
                     url = await stack.enter_async_context(running(app))
                     addresses = Addresses(contract.name, (url,), interval=60)
                     transport = Http(contract.name, addresses, http, telemetry, call_timeout=5)
-            return remote(contract, Twice(transport))
+            return remote(contract, Twice(transport, at_once=at_once))
 
         yield reach
 

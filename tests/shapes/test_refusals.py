@@ -25,7 +25,7 @@ REFUSALS = {
     "a part its shape lacks": (("payments", "profiles"), {"SHAPE": "apis"}, "payments, profiles"),
     "an unknown setting": (("payments",), {"STORES": "sqlite:///x"}, "BOROUGH_STORES"),
     "a wrong value": (("payments",), {"OPS_PORT": "ninety"}, "BOROUGH_OPS_PORT"),
-    "a map that is no JSON": (("payments",), {"PEERS": "orders"}, "peers"),
+    "a map that is no JSON": (("payments",), {"PEERS": "orders"}, "BOROUGH_PEERS"),
     "an address that is none": (
         ("gateway",),
         {"PEERS": json.dumps({"orders": ["orders"], "profiles": [DEAD], "inventory": [DEAD]})},

@@ -16,8 +16,8 @@ import pytest
 from borough import shapes, wiring
 from borough_bill.processes import HOST, Ports
 from borough_bill.scene import Finding
-from borough_bill.shapes import CommandFailed, read_shapes, shape_named
-from borough_bill.workload import LOST, PLACED, crowd, errands
+from borough_bill.shapes import Audit, CommandFailed, read_shapes, shape_named
+from borough_bill.workload import LOST, PLACED, Outcome, crowd, disagreements, errands
 
 RUNNER = """
 import asyncio, pathlib, sys
@@ -102,20 +102,34 @@ def test_a_seed_repeats_the_errands_and_no_two_share_a_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("orders", "complaint", "clean"),
+    ("orders", "complaints", "clean"),
     [
-        ({PLACED: 3, "payment-declined": 1}, "", True),
-        ({PLACED: 3, LOST: 1}, "", False),
-        ({PLACED: 3, "internal": 1}, "", False),
-        ({PLACED: 4}, "oversold: espresso", False),
+        ({PLACED: 3, "payment-declined": 1}, (), True),
+        ({PLACED: 3, LOST: 1}, (), False),
+        ({PLACED: 3, "internal": 1}, (), False),
+        ({PLACED: 4}, ("oversold: espresso",), False),
     ],
 )
 def test_a_demonstration_is_clean_only_if_nothing_is_wrong(
-    orders: dict[str, int], complaint: str, *, clean: bool
+    orders: dict[str, int], complaints: tuple[str, ...], *, clean: bool
 ) -> None:
-    """A lost order, an unexpected problem or a complaint of the auditor spoils it."""
-    finding = Finding(shape_named("monolith"), 1, Counter(), orders, "town-0", complaint)
+    """A lost order, an unexpected problem or any complaint spoils it."""
+    finding = Finding(shape_named("monolith"), 1, Counter(), orders, "town-0", complaints)
     assert finding.clean is clean
+
+
+def test_a_customer_misses_an_order_that_is_in_no_book() -> None:
+    """What customers were told is held against the books, status by status."""
+    errand = next(errands(random.Random(3), crowd(1), ("a", "b")))
+    words = (PLACED, PLACED, "out-of-stock", "abandoned")
+    outcomes = [Outcome(errand, word, ()) for word in words]
+    assert disagreements(outcomes, Audit({"placed": 2, "rejected": 2}, ())) == ()
+    assert disagreements(outcomes, Audit({"placed": 1, "rejected": 2}, ())) == (
+        "customers were told of 2 placed orders, the books hold 1",
+    )
+    assert disagreements([], Audit({"pending": 1}, ())) == (
+        "customers were told of 0 pending orders, the books hold 1",
+    )
 
 
 async def answers(http: aiohttp.ClientSession, port: int) -> bool:

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from borough import commands
 from borough.kit.config import Settings
 from borough_bill.shapes import LocalShape, shape_named
-from borough_bill.workload import Clients, Shopping, crowd, errands
+from borough_bill.workload import Clients, Outcome, Shopping, crowd, disagreements, errands
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 SETTINGS = {"RECONCILE_HORIZON_S": "1", "RECONCILE_INTERVAL_S": "0.5"}
@@ -43,6 +43,7 @@ async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
         await clients.introduce(customers)
         others = [sku for sku in await clients.menu(customers[0]) if sku != "espresso"]
         wanted = errands(chance, customers, ("espresso", *others))
+        outcomes: list[Outcome] = []
         for number in range(ROUNDS):
             victim = chance.choice(town.processes)
             scene = f"seed {seed}, round {number}: killed {victim.name}"
@@ -53,4 +54,6 @@ async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
                 await town.restart(victim)
                 await shopping.reaches(len(shopping.outcomes) + 30)
             assert [o for o in shopping.outcomes if not o.settled] == [], scene
-            assert await town.complaint() == "", scene
+            outcomes += shopping.outcomes
+            audit = await town.audit()
+            assert (audit.violations, disagreements(outcomes, audit)) == ((), ()), scene

@@ -167,7 +167,7 @@ async def test_an_event_claimed_twice_is_found(careless: Database) -> None:
     store = SqlOrders(careless)
     for number in range(3):
         await store.begin(an_order(number), f"key-{number}", "print", MORNING)
-        await store.place(an_event(an_order(number)), None)
+        await store.place(an_event(an_order(number)))
     relays = [ForgetfulOutbox(careless, asyncio.Barrier(MANY))] * 2
 
     with pytest.raises(AssertionError):

@@ -83,8 +83,8 @@ async def test_placing_writes_what_the_event_says(orders: SqlOrders | MemoryOrde
 async def test_an_order_is_placed_once(orders: SqlOrders | MemoryOrders) -> None:
     """The second attempt changes nothing and tells nobody."""
     await begin(orders, 1)
-    first = await orders.place(an_event(an_order(1), number=7), None)
-    second = await orders.place(an_event(an_order(1), number=8), None)
+    first = await orders.place(an_event(an_order(1), number=7))
+    second = await orders.place(an_event(an_order(1), number=8))
 
     assert second == Settled(first.order, changed=False)
     assert await orders.outbox.unsent() == 1
@@ -113,11 +113,11 @@ async def test_the_first_settlement_stands(orders: SqlOrders | MemoryOrders, fir
     await begin(orders, 1)
     event = an_event(an_order(1))
     if first == "place":
-        stands = await orders.place(event, None)
+        stands = await orders.place(event)
         late = await orders.reject(an_id(1), OUT, LATER)
     else:
         stands = await orders.reject(an_id(1), OUT, LATER)
-        late = await orders.place(event, None)
+        late = await orders.place(event)
 
     assert late == Settled(stands.order, changed=False)
     assert await orders.outbox.unsent() == (first == "place")

@@ -26,7 +26,7 @@ async def outbox(orders: SqlOrders | MemoryOrders) -> Outbox:
     for number in (1, 2, 3):
         order = an_order(number)
         await orders.begin(order, f"key-{number}", "print", MORNING)
-        await orders.place(an_event(order, at=MORNING + (number - 1) * SECOND), None)
+        await orders.place(an_event(order, at=MORNING + (number - 1) * SECOND))
     return orders.outbox
 
 

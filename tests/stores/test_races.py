@@ -70,7 +70,7 @@ async def test_an_event_goes_to_one_relay(
     first, second = two_orders
     for number in range(10):
         await first.begin(an_order(number), f"key-{number}", "print", MORNING)
-        await first.place(an_event(an_order(number)), None)
+        await first.place(an_event(an_order(number)))
 
     await check_one_claim((first.outbox, second.outbox), events=10)
 

@@ -241,7 +241,7 @@ async def test_a_drain_waits_for_pending_orders_and_then_for_the_outbox() -> Non
     await shop.turn_until(lambda: shop.clock.sleeping == 1)
 
     event = placed_event(pending, LINES, UUID(int=9), MORNING)
-    await shop.orders.place(event, None)
+    await shop.orders.place(event)
     shop.clock.advance(1)
     await shop.turn_until(lambda: shop.clock.sleeping == 1)
     assert not waiting.done()

@@ -56,7 +56,7 @@ class Desk:
         """Put an event into the outbox."""
         order = an_order(number)
         await self.orders.begin(order, f"key-{number}", "print", self.clock.now())
-        await self.orders.place(an_event(order, at=self.clock.now()), None)
+        await self.orders.place(an_event(order, at=self.clock.now()))
 
 
 @pytest.fixture

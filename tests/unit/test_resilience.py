@@ -5,7 +5,15 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from borough.kit.resilience import LONGEST_PAUSE_S, PAUSE_S, Address, Breaker, RetryBudget, choose
+from borough.kit.resilience import (
+    LONGEST_PAUSE_S,
+    PAUSE_S,
+    Address,
+    Breaker,
+    Permit,
+    RetryBudget,
+    choose,
+)
 
 
 def fail(breaker: Breaker, times: int, now: float = 0.0) -> None:
@@ -19,30 +27,40 @@ def test_a_breaker_opens_after_failures_in_a_row() -> None:
     fail(breaker, 2)
     breaker.succeeded()
     fail(breaker, 2)
-    assert breaker.allow(0)
+    assert breaker.permit(0) is Permit.CALL
     assert breaker.failed(0)
-    assert not breaker.allow(0)
+    assert breaker.permit(0) is Permit.NO
 
 
 def test_an_open_breaker_lets_one_call_through_a_pause() -> None:
     """The probe decides; a probe that is lost blocks nothing for longer than a pause."""
     breaker = Breaker(failures=1)
     fail(breaker, 1, now=10)
-    assert not breaker.allow(10 + PAUSE_S / 2)
-    assert breaker.allow(10 + PAUSE_S)
-    assert not breaker.allow(10 + PAUSE_S)
-    assert breaker.allow(10 + 2 * PAUSE_S)
+    assert breaker.permit(10 + PAUSE_S / 2) is Permit.NO
+    assert breaker.permit(10 + PAUSE_S) is Permit.PROBE
+    assert breaker.permit(10 + PAUSE_S) is Permit.NO
+    assert breaker.permit(10 + 2 * PAUSE_S) is Permit.PROBE
     breaker.succeeded()
-    assert breaker.allow(10 + 2 * PAUSE_S)
-    assert breaker.allow(10 + 2 * PAUSE_S)
+    assert breaker.permit(10 + 2 * PAUSE_S) is Permit.CALL
 
 
-def test_the_pause_of_a_breaker_doubles_up_to_a_bound() -> None:
+def test_the_pause_of_a_breaker_doubles_with_each_failed_probe_up_to_a_bound() -> None:
     """A peer that stays away is asked less and less, but never forgotten."""
+    breaker, now = Breaker(failures=1), 0.0
+    fail(breaker, 1, now)
+    for _ in range(20):
+        now += LONGEST_PAUSE_S
+        assert breaker.permit(now) is Permit.PROBE
+        breaker.failed(now, Permit.PROBE)
+    assert breaker.permit(now + LONGEST_PAUSE_S - 0.01) is Permit.NO
+    assert breaker.permit(now + LONGEST_PAUSE_S) is Permit.PROBE
+
+
+def test_calls_that_were_under_way_do_not_lengthen_the_pause() -> None:
+    """A burst that fails together is one failure of the peer, not thirty."""
     breaker = Breaker(failures=1)
-    fail(breaker, 20, now=0)
-    assert not breaker.allow(LONGEST_PAUSE_S - 0.01)
-    assert breaker.allow(LONGEST_PAUSE_S)
+    fail(breaker, 30, now=0)
+    assert breaker.permit(PAUSE_S) is Permit.PROBE
 
 
 @given(st.lists(st.booleans(), max_size=400))

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from borough import shapes, wiring
-from borough.kit.config import Settings, WrongSettings
+from borough.kit.config import Settings, WrongSettings, load
 
 EVERYTHING = tuple(wiring.CALLS)
+WHOLE = f"[mine.parts]\na = {list(EVERYTHING)}\n"
+"""A shape that could be."""
 
 
 def test_the_shapes_are_the_five_of_the_design() -> None:
@@ -58,6 +60,9 @@ def test_a_part_serves_to_others_only_what_they_call(
         ("[mine.parts]\na = []", "part a"),
         ('[mine.parts]\na = "gateway"', "parts"),
         ("mine = 3", "mine"),
+        (WHOLE + '[mine.door]\na = ["/v1"]', "shape mine .*`door`"),
+        (WHOLE + '[mine.doors]\nb = ["/v1"]', "shape mine, doors: there is no part b"),
+        (WHOLE + 'c = ["orders"]\n[mine.doors]\nc = ["/v1"]', "shape mine, doors: c hosts no"),
         ("[mine", "shapes file"),
     ],
 )
@@ -66,6 +71,14 @@ def test_a_shape_that_cannot_be_is_refused_by_name(tmp_path: Path, text: str, na
     path = tmp_path / "shapes.toml"
     path.write_text(text)
     with pytest.raises(shapes.WrongShape, match=named):
+        shapes.load(wiring.CALLS, path)
+
+
+def test_a_shapes_file_that_is_no_text_is_refused_by_name(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 are a sentence too, not a traceback."""
+    path = tmp_path / "shapes.toml"
+    path.write_bytes(b"\xff\xfe[mine]")
+    with pytest.raises(shapes.WrongShape, match=r"shapes file .*shapes\.toml.*utf-8"):
         shapes.load(wiring.CALLS, path)
 
 
@@ -88,6 +101,8 @@ def test_a_shape_of_ones_own_is_read(tmp_path: Path) -> None:
         (["payments", "profiles"], {"shape": "microservices"}, "payments, profiles"),
         (["payments"], {"peers": {"bakery": ("http://b:1",)}}, "bakery"),
         (["payments"], {"faults": {"gateway": {"delay_ms": 1}}}, "gateway"),
+        (["payments"], {"faults": {"orders": {"delay_ms": 1}}}, "FAULTS: .* not host orders"),
+        (["payments"], {"shapes_file": Path("/nope")}, "shapes file /nope"),
     ],
 )
 async def test_a_part_that_cannot_work_does_not_start(
@@ -104,3 +119,32 @@ async def test_an_address_that_is_none_is_refused(url: str) -> None:
     peers = dict.fromkeys(("orders", "profiles", "inventory"), ("http://127.0.0.1:1",))
     with pytest.raises(WrongSettings, match="BOROUGH_PEERS: orders"):
         await wiring.build(Settings(peers=peers | {"orders": (url,)}), ["gateway"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTLP_ENDPOINT", "nonsense"),
+        ("OTLP_ENDPOINT", "collector:4318"),
+        ("OTLP_ENDPOINT", "grpc://collector:4317"),
+        ("OTLP_ENDPOINT", "http://:4318"),
+        ("OTLP_ENDPOINT", "http://collector:many"),
+        ("PEERS", "orders"),
+        ("FAULTS", "{"),
+        ("API_KEYS", '{"ada": "secret"'),
+    ],
+)
+def test_a_wrong_setting_names_its_variable_and_tells_no_secret(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence begins with what one would have to change."""
+    monkeypatch.setenv(f"BOROUGH_{name}", value)
+    with pytest.raises(WrongSettings, match=f"^BOROUGH_{name}: ") as refused:
+        load()
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:4318", "https://collector/base"])
+def test_a_collector_is_an_http_address_or_none(url: str) -> None:
+    """What the exporter can use is taken as it is."""
+    assert Settings(otlp_endpoint=url).otlp_endpoint == url

@@ -30,9 +30,13 @@ class Addresses:
         self._targets = tuple(_target(peer, url) for url in urls)
         self._interval = interval
         self._lookup = lookup
+        self._found: dict[tuple[str, int], tuple[str, ...]] = {}
         self._known: dict[str, Address] = {}
         self._looked_up = float("-inf")
         self._looking: asyncio.Task[None] | None = None
+
+    def __str__(self) -> str:
+        return ", ".join(f"{host}:{port}" for host, port in self._targets)
 
     async def pick(self, avoid: Address | None = None) -> Address:
         """The replica to ask next. Raises Unavailable where the peer has no address."""
@@ -42,24 +46,21 @@ class Addresses:
         if not self._known and self._looking is not None:
             await asyncio.shield(self._looking)
         if not self._known:
-            names = ", ".join(f"{host}:{port}" for host, port in self._targets)
-            raise Unavailable(f"{self._peer} has no address: {names} does not resolve")
+            raise Unavailable(f"{self._peer} has no address", retry_after=1)
         return choose(list(self._known.values()), now, _two, avoid)
 
     async def _look_up(self) -> None:
-        """Replace what is known; an address that stays keeps its load, a failure keeps them all."""
+        """Replace what is known, target by target: one that cannot be looked up keeps what it had,
+        and an address that stays keeps its load.
+        """
         try:
             found = await asyncio.gather(
-                *(self._lookup(host, port) for host, port in self._targets)
+                *(self._lookup(*target) for target in self._targets), return_exceptions=True
             )
-        except OSError:
-            return
-        else:
-            urls = [
-                f"http://{f'[{ip}]' if ':' in ip else ip}:{port}"
-                for (_, port), ips in zip(self._targets, found, strict=True)
-                for ip in ips
-            ]
+            for target, ips in zip(self._targets, found, strict=True):
+                if not isinstance(ips, BaseException):
+                    self._found[target] = tuple(_url(ip, target[1]) for ip in ips)
+            urls = dict.fromkeys(url for urls in self._found.values() for url in urls)
             self._known = {url: self._known.get(url) or Address(url) for url in urls}
         finally:
             self._looked_up = time.monotonic()
@@ -74,6 +75,10 @@ class Addresses:
 def _two(addresses: list[Address]) -> tuple[Address, Address]:
     one, two = random.sample(addresses, 2)
     return one, two
+
+
+def _url(ip: str, port: int) -> str:
+    return f"http://[{ip}]:{port}" if ":" in ip else f"http://{ip}:{port}"
 
 
 def _target(peer: str, url: str) -> tuple[str, int]:

@@ -4,7 +4,7 @@ A request leaves out what its sender left unset, so that a field added later cha
 those who do not know it. An answer is whole. An error is a problem document.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from borough.contracts.capability import Endpoint, Message
 from borough.contracts.errors import (
+    PROBLEM_MEDIA_TYPE,
     BoroughError,
     FieldProblem,
     Internal,
@@ -23,6 +24,11 @@ from borough.contracts.errors import (
 )
 
 JSON = "application/json"
+SCHEMA_REF = "#/components/schemas/{model}"
+PROBLEM_CONTENT: Mapping[str, Any] = {
+    PROBLEM_MEDIA_TYPE: {"schema": {"$ref": SCHEMA_REF.format(model=Problem.__name__)}}
+}
+"""An error in an OpenAPI document; `web` puts the schema there."""
 MAX_FIELDS = 20
 """A body may be wrong in a thousand places; the answer names the first few."""
 AnyMessage = TypeVar("AnyMessage", bound=Message)

@@ -4,10 +4,12 @@ A wrong value or an unknown `BOROUGH_` variable stops the start and names itself
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 PREFIX = "BOROUGH_"
@@ -135,6 +137,14 @@ class Settings(BaseSettings):
         {}, description='Faults for experiments: {"payments": {"delay_ms": 50, "error_rate": 0.1}}.'
     )
 
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_url(cls, endpoint: str) -> str:
+        url = urlsplit(endpoint)
+        if endpoint and (url.scheme not in ("http", "https") or not url.hostname or url.port == 0):
+            raise ValueError(f"{endpoint!r} is no address: it is http://HOST:PORT or https://...")
+        return endpoint
+
 
 def load() -> Settings:
     """Read the settings. Raises WrongSettings with a sentence for each that is wrong."""
@@ -149,9 +159,16 @@ def load() -> Settings:
     except ValidationError as error:
         raise WrongSettings("; ".join(_sentence(e) for e in error.errors())) from None
     except SettingsError as error:
-        raise WrongSettings(f"{error}: maps are written as JSON") from None
+        raise WrongSettings(f"{_named_in(error)}: maps are written as JSON") from None
 
 
 def _sentence(error: Any) -> str:
     name, *inner = (str(step) for step in error["loc"])
-    return f"{PREFIX}{name.upper()}{''.join(f'[{step}]' for step in inner)}: {error['msg']}"
+    why = error["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{name.upper()}{''.join(f'[{step}]' for step in inner)}: {why}"
+
+
+def _named_in(error: SettingsError) -> str:
+    """The variable; the library tells its field in its sentence and nowhere else."""
+    found = re.search(r'field "(\w+)"', str(error))
+    return PREFIX + found[1].upper() if found else str(error)

@@ -5,7 +5,6 @@ The order of a start and of a drain is in `server.py`; here are the pieces it mo
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
@@ -29,7 +28,7 @@ class Tasks:
 
     async def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """Await the work; when the waiting is cancelled, the work goes on."""
-        task = asyncio.create_task(work, context=copy_context())
+        task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._done)
         return await asyncio.shield(task)

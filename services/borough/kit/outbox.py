@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import (
@@ -37,6 +37,8 @@ BATCH = 32
 """Events delivered at the same time; also what one relay can hold back by dying."""
 
 PRUNE_EVERY = timedelta(minutes=1)
+PIECE = 1_000
+"""Events forgotten in one transaction: pruning a backlog must not keep the orders waiting."""
 
 outbox = Table(
     "outbox",
@@ -78,8 +80,8 @@ class Outbox(Protocol):
         """It was not: one try more, due again then."""
         ...
 
-    async def prune(self, sent_before: datetime) -> int:
-        """Forget what was sent before that moment; answers how many."""
+    async def prune(self, sent_before: datetime, limit: int) -> int:
+        """Forget what was sent before that moment, at most `limit`; answers how many."""
         ...
 
     async def unsent(self) -> int:
@@ -130,10 +132,11 @@ class SqlOutbox(Outbox):
                 .values(due_at=retry_at, tries=outbox.c.tries + 1)
             )
 
-    async def prune(self, sent_before: datetime) -> int:
+    async def prune(self, sent_before: datetime, limit: int) -> int:
+        old = select(outbox.c.event_id).where(_SENT, outbox.c.sent_at < sent_before).limit(limit)
         async with self.db.write() as connection:
-            old = delete(outbox).where(_SENT, outbox.c.sent_at < sent_before)
-            return (await connection.execute(old)).rowcount
+            forgotten = delete(outbox).where(outbox.c.event_id.in_(old))
+            return (await connection.execute(forgotten)).rowcount
 
     async def unsent(self) -> int:
         async with self.db.read() as connection:
@@ -143,6 +146,13 @@ class SqlOutbox(Outbox):
 def backoff(tries: int) -> timedelta:
     """The pause after so many failed tries: doubling from 100 ms, 5 s at most, for ever."""
     return timedelta(milliseconds=min(100 << min(tries, 10), 5_000))
+
+
+class Round(NamedTuple):
+    """How many events were told, and how many must be told again."""
+
+    told: int
+    failed: int
 
 
 @dataclass(slots=True)
@@ -164,31 +174,42 @@ class Relay:
         self._woken.set()
 
     async def run(self) -> None:
-        """Forever: rounds while they are full, then a pause. Nothing that fails ends it."""
+        """Forever: rounds while they are full, then a pause. Nothing that fails ends it, and after
+        a failure nothing cuts the pause short: whoever is away is not asked without end.
+        """
         while True:
             self._woken.clear()
             try:
-                busy = await self.once() == BATCH
+                told, failed = await self.once()
             except Exception as error:  # noqa: BLE001  # an outbox nobody empties is the worse failure
                 self.telemetry.log.warning("relay round failed", error=str(error))
-                busy = False
-            if not busy:
+                told, failed = 0, 1
+            if failed:
+                await self.clock.sleep(self.interval)
+            elif told < BATCH:
                 await self._pause()
 
-    async def once(self) -> int:
-        """Claim what is due and try to deliver it, all at once; answers how many were tried."""
+    async def once(self) -> Round:
+        """Claim what is due and try to deliver it, all at once; now and then, prune afterwards."""
         now = self.clock.now()
-        if self._pruned_at is None or now - self._pruned_at >= PRUNE_EVERY:
-            await self.outbox.prune(now - timedelta(seconds=self.retention))
-            self._pruned_at = now
         envelopes = await self.outbox.claim(now, timedelta(seconds=self.lease), BATCH)
         marks = await asyncio.gather(*map(self._tell, envelopes), return_exceptions=True)
+        told = 0
         for mark in marks:
             if isinstance(mark, BaseException):
                 raise mark
-        return len(envelopes)
+            told += mark
+        if self._pruned_at is None or now - self._pruned_at >= PRUNE_EVERY:
+            self._pruned_at = now
+            await self._prune(now - timedelta(seconds=self.retention))
+        return Round(told, len(envelopes) - told)
 
-    async def _tell(self, envelope: Envelope) -> None:
+    async def _prune(self, sent_before: datetime) -> None:
+        while await self.outbox.prune(sent_before, PIECE) == PIECE:
+            pass  # others write between two pieces
+
+    async def _tell(self, envelope: Envelope) -> bool:
+        """Whether it was heard."""
         event = envelope.event
         with self.telemetry.background("orders.relay", "orders", link=envelope.trace):
             try:
@@ -199,9 +220,10 @@ class Relay:
                     "delivery failed", event_id=str(event.event_id), error=str(error)
                 )
                 await self.outbox.failed(event.event_id, self.clock.now() + backoff(envelope.tries))
-            else:
-                self.telemetry.count(signals.DELIVERIES, result="sent")
-                await self.outbox.sent(event.event_id, self.clock.now())
+                return False
+            self.telemetry.count(signals.DELIVERIES, result="sent")
+            await self.outbox.sent(event.event_id, self.clock.now())
+            return True
 
     async def _pause(self) -> None:
         ends = {

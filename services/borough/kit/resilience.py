@@ -2,53 +2,64 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 
 PAUSE_S = 0.25
 LONGEST_PAUSE_S = 4.0
 FAILURES = 5
 
 
+class Permit(Enum):
+    """What a breaker says to a call."""
+
+    CALL = auto()
+    PROBE = auto()
+    NO = auto()
+
+
 class Breaker:
     """Open after some failures in a row; after a pause one call may try, and its outcome decides.
 
-    Each failed try doubles the pause, up to a bound. Only failures of the peer count: an answer
-    below 500 is a success, whatever it says.
+    A probe that fails doubles the pause, up to a bound; calls that were under way before the
+    breaker opened no longer count. Only failures of the peer itself are told to it.
     """
 
     def __init__(self, failures: int = FAILURES) -> None:
         self._limit = failures
         self._failures = 0
         self._pause = PAUSE_S
-        self._closed_until_probe = 0.0
+        self._shut_until = 0.0
 
     @property
     def open(self) -> bool:
         """Whether calls are refused but for a probe now and then."""
         return self._failures >= self._limit
 
-    def allow(self, now: float) -> bool:
+    def permit(self, now: float) -> Permit:
         """Whether a call may go out; while open, one a pause, so a lost probe blocks nothing."""
         if not self.open:
-            return True
-        if now < self._closed_until_probe:
-            return False
-        self._closed_until_probe = now + self._pause
-        return True
+            return Permit.CALL
+        if now < self._shut_until:
+            return Permit.NO
+        self._shut_until = now + self._pause
+        return Permit.PROBE
 
     def succeeded(self) -> None:
         """The peer answered."""
         self._failures = 0
         self._pause = PAUSE_S
 
-    def failed(self, now: float) -> bool:
+    def failed(self, now: float, permit: Permit = Permit.CALL) -> bool:
         """The peer did not answer, or said that it cannot. True when that opened the breaker."""
-        was_open = self.open
-        self._failures += 1
-        if was_open:
+        if permit is Permit.PROBE:
             self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
+            self._shut_until = now + self._pause
+            return False
         if self.open:
-            self._closed_until_probe = now + self._pause
-        return self.open and not was_open
+            return False
+        self._failures += 1
+        self._shut_until = now + self._pause
+        return self.open
 
 
 class RetryBudget:
@@ -69,6 +80,10 @@ class RetryBudget:
             return False
         self._saved -= 1
         return True
+
+    def give_back(self) -> None:
+        """What was taken was not needed."""
+        self._saved += 1
 
 
 @dataclass(slots=True)

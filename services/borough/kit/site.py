@@ -3,7 +3,7 @@
 Knows settings and how to reach a capability; which capability needs which is `wiring`'s business.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
 from fastapi import FastAPI
@@ -17,7 +17,7 @@ from borough.kit.clock import SystemClock
 from borough.kit.config import Settings
 from borough.kit.faults import with_fault
 from borough.kit.lifecycle import Loop, Tasks
-from borough.kit.resilience import RetryBudget
+from borough.kit.resilience import Breaker, RetryBudget
 from borough.kit.sql import Database
 from borough.kit.telemetry import Telemetry
 from borough.kit.transport import local, mount, remote
@@ -40,7 +40,7 @@ class Site:
         self._http = session()
         self._retries = RetryBudget()
         self._awaited: dict[str, Http] = {}
-        self._closers: list[Callable[[], Awaitable[None]]] = []
+        self._peers: dict[str, tuple[Addresses, Breaker]] = {}
 
     def host(self, capability: str, make: Callable[["Site", Database], Any]) -> None:
         """Open the store of a capability and start its service on it, faults included."""
@@ -64,8 +64,11 @@ class Site:
         name, settings = contract.name, self.settings
         if name in self.services:
             return local(contract, cast(C, self.services[name]), self.telemetry)
-        addresses = Addresses(name, settings.peers[name], interval=settings.resolve_interval_s)
-        self._closers.append(addresses.close)
+        if name not in self._peers:
+            urls = settings.peers[name]
+            known = Addresses(name, urls, interval=settings.resolve_interval_s), Breaker()
+            self._peers[name] = known
+        addresses, breaker = self._peers[name]
         peer = Http(
             name,
             addresses,
@@ -74,6 +77,7 @@ class Site:
             call_timeout=settings.call_timeout_ms / 1_000,
             read_timeout=settings.read_timeout_ms / 1_000,
             retries=self._retries if from_door else None,
+            breaker=breaker,
         )
         if from_door:
             self._awaited[name] = peer
@@ -93,7 +97,7 @@ class Site:
         app = self.app(f"Borough, {part}", internal=True)
         for contract in contracts:
             mount(app, contract, self.services[contract.name])
-        return self.telemetry.middleware(app, capability=part)
+        return self.telemetry.middleware(app, capability=part, trusted=True)
 
     async def unready(self, is_current: Callable[[str | None, str], bool]) -> str | None:
         """Why this part cannot work yet: its schemas; for a door its direct peers, once each."""
@@ -110,8 +114,8 @@ class Site:
 
     async def close(self) -> None:
         """Close what was opened, the network first."""
-        for close in self._closers:
-            await close()
+        for addresses, _ in self._peers.values():
+            await addresses.close()
         await self._http.close()
         for database in self._databases.values():
             await database.close()

@@ -100,11 +100,9 @@ class Telemetry:
     @contextmanager
     def background(self, name: str, capability: str, link: str | None) -> Iterator[None]:
         """A trace of its own for work nobody waits for; `link` is the traceparent of its cause."""
-        links = [Link(context)] if (context := _context_of(link)) is not None else []
         with self._span(
-            name, SpanKind.INTERNAL, {signals.CAPABILITY: capability},
-            links=links, context=otel_context.Context(),
-        ):  # fmt: skip  # reads as one call
+            name, SpanKind.INTERNAL, {signals.CAPABILITY: capability}, **_new_trace(link)
+        ):
             yield
 
     @contextmanager
@@ -125,11 +123,12 @@ class Telemetry:
                 endpoint.capability, endpoint.method, str(call.status)
             ).observe(time.perf_counter() - start)
 
-    def middleware(self, app: ASGIApp, *, capability: str) -> ASGIApp:
+    def middleware(self, app: ASGIApp, *, capability: str, trusted: bool) -> ASGIApp:
         """Wrap an app: one server span and one observation a request. `capability` is whose work a
-        request is where its route does not say.
+        request is where its route does not say. Callers who are not `trusted` neither decide
+        whether a request is traced nor in which trace: theirs is linked.
         """
-        return _Middleware(app, self, capability)
+        return _Middleware(app, self, capability, trusted=trusted)
 
     @contextmanager
     def _span(
@@ -162,10 +161,13 @@ class ClientCall:
 
 
 class _Middleware:
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, capability: str) -> None:
+    def __init__(
+        self, app: ASGIApp, telemetry: Telemetry, capability: str, *, trusted: bool
+    ) -> None:
         self._app = app
         self._telemetry = telemetry
         self._capability = capability
+        self._trusted = trusted
         self._duration = telemetry._metrics[signals.SERVER_DURATION]  # noqa: SLF001  # its twin
         self._active = telemetry._metrics[signals.ACTIVE_REQUESTS]  # noqa: SLF001  # its twin
 
@@ -185,11 +187,16 @@ class _Middleware:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
+        place = (
+            {"context": _propagator.extract(headers)}
+            if self._trusted
+            else _new_trace(headers.get("traceparent"))
+        )
         attributes = {signals.CAPABILITY: self._capability, "http.request.method": method}
         with (
             self._active.track_inprogress(),
             self._telemetry._span(  # noqa: SLF001  # its twin
-                method, SpanKind.SERVER, attributes, context=_propagator.extract(headers)
+                method, SpanKind.SERVER, attributes, **place
             ) as span,
         ):
             try:
@@ -219,11 +226,12 @@ def _of(endpoint: Endpoint) -> dict[str, str]:
     return {signals.CAPABILITY: endpoint.capability, signals.METHOD: endpoint.method}
 
 
-def _context_of(traceparent: str | None) -> trace.SpanContext | None:
-    if traceparent is None:
-        return None
-    context = trace.get_current_span(_propagator.extract({"traceparent": traceparent}))
-    return context.get_span_context()
+def _new_trace(cause: str | None) -> dict[str, Any]:
+    """Where the first span of a trace stands: below nothing; linked to its cause, a traceparent."""
+    carrier = {"traceparent": cause or ""}
+    caller = trace.get_current_span(_propagator.extract(carrier)).get_span_context()
+    links = [Link(caller)] if caller.is_valid else []
+    return {"context": otel_context.Context(), "links": links}
 
 
 def _logger(part: str, level: str) -> Any:

@@ -14,9 +14,9 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from borough.contracts.capability import Capability, Endpoint, Message
-from borough.contracts.errors import BoroughError, DeadlineExceeded, Internal, Malformed, Problem
+from borough.contracts.errors import BoroughError, DeadlineExceeded, Internal, Malformed
 from borough.kit import deadline
-from borough.kit.codec import JSON, decode_body, decode_strings, dump
+from borough.kit.codec import JSON, PROBLEM_CONTENT, decode_body, decode_strings, dump
 from borough.kit.telemetry import Telemetry
 
 C = TypeVar("C", bound=Capability)
@@ -102,8 +102,8 @@ class ContractRoute(APIRoute):
             tags=[endpoint.capability],
             response_model=endpoint.response,
             responses={
-                422: {"model": Problem, "description": "The message breaks a rule."},
-                "default": {"model": Problem, "description": "Any other error."},
+                422: {"content": PROBLEM_CONTENT, "description": "The message breaks a rule."},
+                "default": {"content": PROBLEM_CONTENT, "description": "Any other error."},
             },
         )
 

@@ -31,10 +31,8 @@ from borough.contracts.errors import (
     WrongMediaType,
     WrongMethod,
 )
-from borough.kit.codec import error_of_validation
+from borough.kit.codec import PROBLEM_CONTENT, SCHEMA_REF, error_of_validation
 from borough.kit.telemetry import Telemetry
-
-REF = "#/components/schemas/{model}"
 
 
 def make_app(
@@ -103,9 +101,10 @@ def problem_response(error: BoroughError, trace_id: str | None = None) -> Respon
 def problems(*errors: type[BoroughError]) -> dict[int | str, dict[str, Any]]:
     """FastAPI's `responses` for a route that may answer with these errors."""
     responses: dict[int | str, dict[str, Any]] = {}
-    content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": REF.format(model=Problem.__name__)}}}
     for error in errors:
-        described = responses.setdefault(error.status, {"description": "", "content": content})
+        described = responses.setdefault(
+            error.status, {"description": "", "content": PROBLEM_CONTENT}
+        )
         described["description"] += f"{error.title} (`{error.code}`). "
     return responses
 
@@ -160,7 +159,7 @@ class _App(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
-        _, definitions = models_json_schema([(Problem, "validation")], ref_template=REF)
+        _, definitions = models_json_schema([(Problem, "validation")], ref_template=SCHEMA_REF)
         document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
         return document
 

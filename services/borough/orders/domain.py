@@ -100,16 +100,19 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
-    """An order with what only the books know: for the auditor."""
+    """An order with what only the books know; `trace` is the W3C traceparent of its request."""
 
     order: Order
     deadline: datetime
+    trace: str | None = None
 
 
 class OrderStore(Protocol):
     """Keeps orders with their keys, and the outbox. Every change is guarded by `still PENDING`."""
 
-    async def begin(self, order: Order, key: str, print_: str, deadline: datetime) -> Begun:
+    async def begin(
+        self, order: Order, key: str, print_: str, deadline: datetime, trace: str | None = None
+    ) -> Begun:
         """Insert the order unless (customer, key) stands; answer what stands. One transaction."""
         ...
 
@@ -121,9 +124,9 @@ class OrderStore(Protocol):
         """A customer's orders older than `before`, newest first, at most `limit`."""
         ...
 
-    async def place(self, event: OrderPlaced, trace: str | None) -> Settled:
+    async def place(self, event: OrderPlaced) -> Settled:
         """Where still PENDING: PLACED with the event's lines, total and moment, and, if exactly one
-        row changed, the event in the outbox; one transaction. `trace` is a W3C traceparent.
+        row changed, the event in the outbox with the order's trace; one transaction.
         """
         ...
 
@@ -133,7 +136,7 @@ class OrderStore(Protocol):
 
     async def overdue(
         self, deadline_before: datetime, after: UUID | None, limit: int
-    ) -> tuple[Order, ...]:
+    ) -> tuple[OrderRecord, ...]:
         """PENDING orders whose deadline passed before that moment, by id, from behind `after`."""
         ...
 

@@ -8,8 +8,9 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
+from borough.contracts.orders import Order
 from borough.kit.clock import Clock
-from borough.orders.domain import OrderStore
+from borough.orders.domain import OrderRecord, OrderStore
 from borough.orders.service import OrdersService
 
 BATCH = 16
@@ -41,11 +42,16 @@ class Reconcile:
         before = self.clock.now() - timedelta(seconds=self.horizon)
         tried, last = 0, None
         while batch := await self.store.overdue(before, last, BATCH):
-            answers = await asyncio.gather(*map(self.service.settle, batch), return_exceptions=True)
-            for order, answer in zip(batch, answers, strict=True):
+            answers = await asyncio.gather(*map(self._settle, batch), return_exceptions=True)
+            for record, answer in zip(batch, answers, strict=True):
                 if isinstance(answer, Exception):
                     self.service.telemetry.log.error(
-                        "order not settled", order_id=str(order.order_id), exc_info=answer
+                        "order not settled", order_id=str(record.order.order_id), exc_info=answer
                     )
-            tried, last = tried + len(batch), batch[-1].order_id
+            tried, last = tried + len(batch), batch[-1].order.order_id
         return tried
+
+    async def _settle(self, record: OrderRecord) -> Order:
+        """In a trace of its own, linked to that of the order."""
+        with self.service.telemetry.background("orders.reconcile", "orders", link=record.trace):
+            return await self.service.settle(record.order)

@@ -55,7 +55,11 @@ class OrdersService(Orders):
             order = domain.new_order(request, self.clock.new_id(), now)
             print_ = domain.fingerprint(request.basket)
             begun = await self.store.begin(
-                order, request.key, print_, deadline=now + timedelta(seconds=left)
+                order,
+                request.key,
+                print_,
+                deadline=now + timedelta(seconds=left),
+                trace=self.telemetry.traceparent(),
             )
             if begun.fingerprint != print_:
                 raise KeyReused(f"Idempotency-Key {request.key!r} stands for another basket")
@@ -127,7 +131,7 @@ class OrdersService(Orders):
         """The money is ours: the stock goes for good, and the world is told in the same breath."""
         held = await self.inventory.commit(OrderRef(order_id=order.order_id))
         event = domain.placed_event(order, held.lines, self.clock.new_id(), self.clock.now())
-        settled = await self.store.place(event, self.telemetry.traceparent())
+        settled = await self.store.place(event)
         if settled.changed:
             self.on_placed()
         return settled

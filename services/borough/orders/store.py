@@ -54,6 +54,7 @@ orders = Table(
     Column("created_at", Utc, nullable=False),
     Column("deadline", Utc, nullable=False),
     Column("settled_at", Utc),
+    Column("trace", String(128)),
     UniqueConstraint("customer_id", "key"),
     Index(None, "customer_id", "order_id"),
     Index("ix_orders_pending", "order_id", sqlite_where=_PENDING, postgresql_where=_PENDING),
@@ -71,7 +72,9 @@ class SqlOrders(OrderStore):
     def __post_init__(self) -> None:
         object.__setattr__(self, "outbox", SqlOutbox(self.db))
 
-    async def begin(self, order: Order, key: str, print_: str, deadline: datetime) -> Begun:
+    async def begin(
+        self, order: Order, key: str, print_: str, deadline: datetime, trace: str | None = None
+    ) -> Begun:
         row = {
             "order_id": order.order_id,
             "customer_id": order.customer_id,
@@ -81,6 +84,7 @@ class SqlOrders(OrderStore):
             "basket": order.basket,
             "created_at": order.created_at,
             "deadline": deadline,
+            "trace": trace,
         }
         known = [orders.c.customer_id, orders.c.key]
         async with self.db.write() as connection:
@@ -105,9 +109,11 @@ class SqlOrders(OrderStore):
         page = select(orders).where(orders.c.customer_id == customer_id)
         if before is not None:
             page = page.where(orders.c.order_id < before)
-        return await self._all(page.order_by(orders.c.order_id.desc()).limit(limit))
+        page = page.order_by(orders.c.order_id.desc()).limit(limit)
+        async with self.db.read() as connection:
+            return tuple(map(_order, await connection.execute(page)))
 
-    async def place(self, event: OrderPlaced, trace: str | None) -> Settled:
+    async def place(self, event: OrderPlaced) -> Settled:
         async with self.db.write() as connection:
             settled = await _settle(
                 connection,
@@ -119,6 +125,8 @@ class SqlOrders(OrderStore):
                 settled_at=event.placed_at,
             )
             if settled.changed:
+                caused = select(orders.c.trace).where(orders.c.order_id == event.order_id)
+                trace = await connection.scalar(caused)
                 await enqueue(connection, event, trace, event.placed_at)
         return settled
 
@@ -135,20 +143,19 @@ class SqlOrders(OrderStore):
 
     async def overdue(
         self, deadline_before: datetime, after: UUID | None, limit: int
-    ) -> tuple[Order, ...]:
+    ) -> tuple[OrderRecord, ...]:
         late = select(orders).where(_PENDING, orders.c.deadline < deadline_before)
         if after is not None:
             late = late.where(orders.c.order_id > after)
-        return await self._all(late.order_by(orders.c.order_id).limit(limit))
+        return await self._records(late.order_by(orders.c.order_id).limit(limit))
 
     async def ledger(self) -> tuple[OrderRecord, ...]:
-        async with self.db.read() as connection:
-            rows = await connection.execute(select(orders))
-            return tuple(OrderRecord(_order(row), row.deadline) for row in rows)
+        return await self._records(select(orders))
 
-    async def _all(self, query: Select[Any]) -> tuple[Order, ...]:
+    async def _records(self, query: Select[Any]) -> tuple[OrderRecord, ...]:
         async with self.db.read() as connection:
-            return tuple(map(_order, await connection.execute(query)))
+            rows = await connection.execute(query)
+            return tuple(OrderRecord(_order(row), row.deadline, row.trace) for row in rows)
 
 
 async def _settle(connection: AsyncConnection, order_id: UUID, **values: object) -> Settled:

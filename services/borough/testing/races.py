@@ -116,9 +116,9 @@ async def check_one_settlement(stores: Sequence[OrderStore]) -> None:
         order = an_order(number)
         await first.begin(order, f"key-{number}", "print", MORNING)
         settled = await asyncio.gather(
-            first.place(an_event(order), None),
+            first.place(an_event(order)),
             second.reject(order.order_id, RACED, MORNING),
-            second.place(an_event(order), None),
+            second.place(an_event(order)),
             first.reject(order.order_id, RACED, MORNING),
         )
         assert [one.changed for one in settled].count(True) == 1

@@ -1,5 +1,6 @@
 """Transports for tests: the app in this process through the real codec; one that repeats."""
 
+import asyncio
 from typing import Any
 from urllib.parse import unquote
 
@@ -7,6 +8,7 @@ from fastapi import FastAPI
 
 from borough.contracts.capability import Endpoint, Message
 from borough.contracts.errors import BoroughError, DeadlineExceeded
+from borough.contracts.orders import OrderStatus, Placement
 from borough.kit import deadline
 from borough.kit.codec import JSON, decode_response, encode_request
 from borough.kit.transport import Transport
@@ -69,22 +71,28 @@ async def request(
 
 
 class Twice:
-    """Sends every call marked idempotent twice, so that a wrong mark is found out.
+    """Sends every call marked idempotent twice, in turn or at once, to find out a wrong mark.
 
-    Answers what came first. A second answer of another kind (an error where there was none, or
-    another error) is an AssertionError that names the call.
+    Answers what did the work. Where the other one is not the same, value for value, that is an
+    AssertionError that names the call. One message may differ, and only so far: of two placements
+    one is a replay and says so; and where both came at once, it may find the order still PENDING.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, at_once: bool = False) -> None:
         self._transport = transport
+        self._at_once = at_once
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
         if not endpoint.idempotent:
             return await self._transport.call(endpoint, message)
-        first = await self._outcome(endpoint, message)
-        second = await self._outcome(endpoint, message)
-        if type(first) is not type(second):
-            raise AssertionError(f"{endpoint.name} is not idempotent: {first!r}, then {second!r}")
+        if self._at_once:
+            both = (self._outcome(endpoint, message) for _ in range(2))
+            first, again = sorted(await asyncio.gather(*both), key=_is_replay)
+        else:
+            first = await self._outcome(endpoint, message)
+            again = await self._outcome(endpoint, message)
+        if not self._agree(first, again):
+            raise AssertionError(f"{endpoint.name} is not idempotent: {first!r}, then {again!r}")
         if isinstance(first, BoroughError):
             raise first
         return first
@@ -94,6 +102,22 @@ class Twice:
             return await self._transport.call(endpoint, message)
         except BoroughError as error:
             return error
+
+    def _agree(self, first: Message | BoroughError, again: Message | BoroughError) -> bool:
+        match first, again:
+            case Placement(), Placement(replayed=True):
+                if self._at_once and again.order.status is OrderStatus.PENDING:
+                    return first.order.order_id == again.order.order_id
+                return first.order == again.order
+            case Placement(), Placement():
+                return False
+            case BoroughError(), BoroughError():
+                return type(first) is type(again) and first.problem() == again.problem()
+        return first == again
+
+
+def _is_replay(outcome: Message | BoroughError) -> bool:
+    return isinstance(outcome, Placement) and outcome.replayed
 
 
 class Direct:

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deadline", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True)),
+        sa.Column("trace", sa.String(128)),
         sa.PrimaryKeyConstraint("order_id", name="pk_orders"),
         sa.UniqueConstraint("customer_id", "key", name="uq_orders_customer_id_key"),
     )

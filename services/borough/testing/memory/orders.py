@@ -27,13 +27,15 @@ class MemoryOrders(Rows):
         return view
 
     @atomic
-    def begin(self, order: Order, key: str, print_: str, deadline: datetime) -> Begun:
+    def begin(
+        self, order: Order, key: str, print_: str, deadline: datetime, trace: str | None = None
+    ) -> Begun:
         known = self._keys.get((order.customer_id, key))
         if known is not None:
             order_id, stored_print = known
             return Begun(self._records[order_id].order, stored_print, fresh=False)
         self._keys[order.customer_id, key] = order.order_id, print_
-        self._records[order.order_id] = OrderRecord(order, deadline)
+        self._records[order.order_id] = OrderRecord(order, deadline, trace)
         return Begun(order, print_, fresh=True)
 
     @atomic
@@ -48,7 +50,7 @@ class MemoryOrders(Rows):
         return tuple(sorted(older, key=lambda order: order.order_id, reverse=True)[:limit])
 
     @atomic
-    def place(self, event: OrderPlaced, trace: str | None) -> Settled:
+    def place(self, event: OrderPlaced) -> Settled:
         settled = self._settle(
             event.order_id,
             status=OrderStatus.PLACED,
@@ -57,7 +59,7 @@ class MemoryOrders(Rows):
             settled_at=event.placed_at,
         )
         if settled.changed:
-            self.outbox.enqueue(event, trace, event.placed_at)
+            self.outbox.enqueue(event, self._records[event.order_id].trace, event.placed_at)
         return settled
 
     @atomic
@@ -81,14 +83,14 @@ class MemoryOrders(Rows):
     @atomic
     def overdue(
         self, deadline_before: datetime, after: UUID | None, limit: int
-    ) -> tuple[Order, ...]:
+    ) -> tuple[OrderRecord, ...]:
         late = (
-            record.order
+            record
             for record in self._records.values()
             if record.order.status is OrderStatus.PENDING and record.deadline < deadline_before
         )
-        behind = (order for order in late if after is None or order.order_id > after)
-        return tuple(sorted(behind, key=lambda order: order.order_id)[:limit])
+        behind = (record for record in late if after is None or record.order.order_id > after)
+        return tuple(sorted(behind, key=lambda record: record.order.order_id)[:limit])
 
     @atomic
     def ledger(self) -> tuple[OrderRecord, ...]:

@@ -55,15 +55,15 @@ class MemoryOutbox(Rows):
         return row if row is not None and row.sent_at is None else None
 
     @atomic
-    def prune(self, sent_before: datetime) -> int:
+    def prune(self, sent_before: datetime, limit: int) -> int:
         old = [
             event_id
             for event_id, row in self._rows.items()
             if row.sent_at is not None and row.sent_at < sent_before
         ]
-        for event_id in old:
+        for event_id in old[:limit]:
             del self._rows[event_id]
-        return len(old)
+        return len(old[:limit])
 
     @atomic
     def unsent(self) -> int:

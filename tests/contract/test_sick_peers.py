@@ -1,0 +1,110 @@
+"""What becomes of calls when a peer is away, sick, silent or talks rubbish?"""
+
+import asyncio
+import contextlib
+import socket
+
+import pytest
+
+from borough.contracts.errors import (
+    Conflict,
+    DeadlineExceeded,
+    DeliveryFailed,
+    Internal,
+    Unavailable,
+)
+from borough.kit import deadline
+from borough.kit.resilience import FAILURES
+from borough.testing.peers import Dropping, Peer, Ping, Pong, Replica, asking, raw
+from borough.testing.servers import listen, running, served, url_of
+
+
+async def test_an_unreachable_peer_is_named() -> None:
+    """The sentence says who does not answer."""
+    async with asking("http://127.0.0.1:1") as peer:
+        with pytest.raises(Unavailable, match=r"peer\.safe does not answer"):
+            await peer.safe(Ping())
+
+
+async def test_a_peer_without_an_address_is_named() -> None:
+    """A name that does not resolve leaves nobody to ask."""
+    async with asking("http://no-such-host.invalid:80") as peer:
+        with pytest.raises(Unavailable, match="peer has no address"):
+            await peer.safe(Ping())
+
+
+@pytest.mark.parametrize("gone", ["http://no-such-host.invalid:80", f"http://{'x' * 70}.invalid:1"])
+async def test_a_name_that_does_not_resolve_hides_no_other(gone: str) -> None:
+    """One replica's name is gone from the resolver: the others are asked as before."""
+    async with running(served(Peer, Replica())) as url, asking(gone, url) as peer:
+        assert (await peer.safe(Ping())).who == "one"
+
+
+async def test_a_sick_replica_does_not_take_the_peer_down() -> None:
+    """It fails fast and so looks idle; whoever failed is left alone while another is well."""
+    sick, well = Replica("sick"), Replica("well")
+    sick.fails = [Unavailable("ill")] * 100
+    async with (
+        running(served(Peer, sick)) as a,
+        running(served(Peer, well)) as b,
+        asking(a, b) as peer,
+    ):
+        answers = await asyncio.gather(
+            *(peer.safe(Ping()) for _ in range(2)), return_exceptions=True
+        )
+        answers += [await peer.safe(Ping()) for _ in range(20)]
+    assert sick.calls <= 2
+    assert answers.count(Pong(who="well")) >= 20
+
+
+async def test_a_replica_that_takes_no_connection_costs_no_deadline() -> None:
+    """A dead machine does not refuse, it is silent: the call goes on to the next address."""
+    with listen() as silent, contextlib.ExitStack() as crowd:
+        silent.listen(0)
+        for _ in range(3):  # a full backlog drops what comes next, as a dead machine would
+            waiting = crowd.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex(silent.getsockname())
+        async with running(served(Peer, Replica())) as url, asking(url_of(silent), url) as peer:
+            with deadline.within(3):
+                answers = [(await peer.safe(Ping())).who for _ in range(12)]
+    assert answers == ["one"] * 12
+
+
+async def test_hasty_callers_open_no_breaker() -> None:
+    """Who leaves no time learns nothing about the peer, and must not speak for the others."""
+    replica = Replica()
+    replica.hold.clear()
+    async with running(served(Peer, replica)) as url, asking(url) as peer:
+        for _ in range(3 * FAILURES):
+            with deadline.within(0.005), pytest.raises(DeadlineExceeded):
+                await peer.safe(Ping())
+        replica.hold.set()
+        assert (await peer.safe(Ping())).who == "one"
+
+
+async def test_the_breaker_opens_on_failures_and_never_on_refusals() -> None:
+    """Answers below 500, and a delivery that could not be handled, say that the peer is there."""
+    replica = Replica()
+    async with running(served(Peer, replica)) as url, asking(url) as peer:
+        for error, kind in ((Conflict("no"), Conflict), (DeliveryFailed("no"), DeliveryFailed)):
+            for _ in range(3 * FAILURES):
+                replica.fails = [error]
+                with pytest.raises(kind):
+                    await peer.safe(Ping())
+        for _ in range(FAILURES):
+            replica.fails = [Internal("broken")]
+            with pytest.raises(Internal):
+                await peer.safe(Ping())
+        calls = replica.calls
+        with pytest.raises(Unavailable, match="left alone"):
+            await peer.safe(Ping())
+        assert replica.calls == calls
+
+
+@pytest.mark.parametrize("answer", [b"{", b'{"whom":"x"}', b"[]"])
+async def test_an_answer_that_is_no_answer_is_internal(answer: bytes) -> None:
+    """Rubbish from a peer is a defect of ours, named by the call."""
+    async with raw(Dropping(0, answer)) as url, asking(url) as peer:
+        with pytest.raises(Internal, match=r"peer\.safe answered what is no Pong"):
+            await peer.safe(Ping())

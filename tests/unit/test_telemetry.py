@@ -1,0 +1,55 @@
+"""Who decides whether a request is traced, and in which trace it is?"""
+
+import asyncio
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from borough.kit.telemetry import Telemetry
+from borough.testing.door import visiting
+from borough.testing.serving import hello
+
+TRACE, SPAN = "a" * 32, "b" * 16
+WANTED, UNWANTED = f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00"
+
+
+async def spans_of(traceparent: str, *, ratio: float, trusted: bool) -> tuple[ReadableSpan, ...]:
+    """What is exported of one request that bears this traceparent."""
+    exporter = InMemorySpanExporter()
+    telemetry = Telemetry("test", ratio=ratio, export=exporter)
+    async with visiting(telemetry.middleware(hello, capability="test", trusted=trusted)) as visitor:
+        await visitor.ask("GET", "/", headers={"traceparent": traceparent})
+    await asyncio.to_thread(telemetry.close)
+    return exporter.get_finished_spans()
+
+
+async def test_a_stranger_cannot_have_a_request_traced() -> None:
+    """At the door the ratio decides, whatever the caller's flag asks for."""
+    assert await spans_of(WANTED, ratio=0, trusted=False) == ()
+
+
+@pytest.mark.parametrize("traceparent", [WANTED, UNWANTED])
+async def test_a_stranger_gets_a_trace_of_its_own_that_leads_to_the_callers(
+    traceparent: str,
+) -> None:
+    """Nobody can hide a request from us, nor write into a trace that is not theirs."""
+    (span,) = await spans_of(traceparent, ratio=1, trusted=False)
+    assert span.parent is None
+    assert f"{span.context.trace_id:032x}" != TRACE
+    (link,) = span.links
+    assert f"{link.context.trace_id:032x}-{link.context.span_id:016x}" == f"{TRACE}-{SPAN}"
+
+
+@pytest.mark.parametrize("traceparent", ["", "nonsense", f"00-{'0' * 32}-{SPAN}-01"])
+async def test_a_context_that_is_none_is_linked_by_nothing(traceparent: str) -> None:
+    """What cannot be read is left out."""
+    (span,) = await spans_of(traceparent, ratio=1, trusted=False)
+    assert list(span.links) == []
+
+
+async def test_a_part_of_ours_decides_for_those_it_calls() -> None:
+    """Inside, the flag holds in both ways, and the trace goes on."""
+    assert await spans_of(UNWANTED, ratio=1, trusted=True) == ()
+    (span,) = await spans_of(WANTED, ratio=0, trusted=True)
+    assert f"{span.context.trace_id:032x}" == TRACE
