@@ -36,8 +36,8 @@ check: $(READY) ## format, lint, types, imports, layout, generated files
 	$(BIN)/pytest tests/layout
 	@$(MAKE) --no-print-directory verify
 
-soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20)
-	@BOROUGH_SOAK_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/soak
+soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20), and fresh random histories
+	@BOROUGH_SOAK_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/soak tests/properties/test_histories.py
 
 generate: regenerated ## write what is derived from code: docs/openapi.json, docs/settings.md
 	@for file in $(GENERATED); do cp build/generated/$$file docs/$$file; done

@@ -46,7 +46,10 @@ def demo(seed: int, console: Console, python: str) -> bool:
             console.print(f"[red]{finding.shape.name}[/]: {complaint}", highlight=False)
     clean = all(finding.clean for finding in findings)
     if clean:
-        console.print("The auditor read every book: no order lost, charged twice or oversold.")
+        console.print(
+            "The auditor read every book: no order lost, charged twice or oversold.\n"
+            "The books hold just the orders that the customers were told of."
+        )
     console.print(WHAT_NEXT.format(python=python))
     return clean
 

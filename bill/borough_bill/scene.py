@@ -29,8 +29,13 @@ ORDERS = 300
 CUSTOMERS = 8
 SCARCE, STOCK = "beans-250", 120
 """The article most customers want, and too few pieces of it."""
-SETTINGS = {"RECONCILE_HORIZON_S": "1", "RECONCILE_INTERVAL_S": "0.5", "LOG_LEVEL": "error"}
-"""What a killed process left open is settled soon, so that nobody waits for it at the screen."""
+SETTINGS = {
+    "RECONCILE_HORIZON_S": "1",
+    "RECONCILE_INTERVAL_S": "0.5",
+    "OUTBOX_LEASE_S": "2",
+    "LOG_LEVEL": "error",
+}
+"""What a killed process left open is taken up soon, so that nobody waits for it at the screen."""
 
 HOPS = "http_client_request_duration_seconds_count"
 DELIVERIES = "borough_outbox_deliveries_total"

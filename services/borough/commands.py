@@ -3,8 +3,8 @@
 import asyncio
 import tomllib
 from collections import Counter
-from collections.abc import Collection
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from importlib import resources
@@ -17,15 +17,17 @@ from pydantic import SecretStr
 from borough import shapes, wiring
 from borough.audit import Stores, Violation, examine
 from borough.contracts.errors import Malformed
+from borough.contracts.notifications import NotificationState
 from borough.contracts.values import Money
 from borough.inventory.domain import Article
 from borough.inventory.store import SqlStock
 from borough.kit.clock import SystemClock
-from borough.kit.config import PREFIX, Settings
+from borough.kit.config import PREFIX, Settings, WrongSettings
 from borough.kit.server import serve as serve_part
 from borough.kit.site import Site
 from borough.kit.sql import Database
 from borough.kit.telemetry import Telemetry
+from borough.migrations import is_current
 from borough.migrations import migrate as migrate_one
 from borough.notifications.store import SqlNotifications
 from borough.orders.store import SqlOrders
@@ -55,11 +57,8 @@ async def seed(settings: Settings, stock: int, only: str) -> str:
     articles = [article for article in menu(stock) if not only or article.sku == only]
     if not articles:
         raise Malformed(f"there is no article {only} on the menu")
-    database = open_database(settings, "inventory")
-    try:
+    async with opened(settings, "inventory") as database:
         await SqlStock(database).receive(tuple(articles))
-    finally:
-        await database.close()
     return f"{len(articles)} articles are on the menu"
 
 
@@ -78,14 +77,25 @@ def menu(stock: int) -> list[Article]:
     ]
 
 
-def open_database(settings: Settings, capability: str) -> Database:
-    """The store of one capability, as its part would open it."""
-    return Database.open(
+@asynccontextmanager
+async def opened(settings: Settings, capability: str) -> AsyncIterator[Database]:
+    """The store of one capability, as its part would open it. Raises WrongSettings where the
+    schema is not there yet.
+    """
+    database = Database.open(
         settings.store.get_secret_value(),
         capability,
         synchronous=settings.sqlite_synchronous,
         pool_size=settings.pool_size,
     )
+    try:
+        if not is_current(await database.revision(), capability):
+            raise WrongSettings(
+                f"the schema of {capability} is not migrated: run `borough migrate`"
+            )
+        yield database
+    finally:
+        await database.close()
 
 
 TYPE_NAMES = {
@@ -99,9 +109,10 @@ TYPE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """The auditor's word, and how much was looked at."""
+    """The auditor's word, and how much was looked at. Somebody must look after a parked event."""
 
     orders: dict[str, int]
+    parked: int
     violations: tuple[Violation, ...]
 
     @property
@@ -114,38 +125,39 @@ class AuditReport:
         return {
             "clean": self.clean,
             "orders": self.orders,
+            "parked": self.parked,
             "violations": [asdict(violation) for violation in self.violations],
         }
 
     def __str__(self) -> str:
         counted = ", ".join(f"{count} {status}" for status, count in self.orders.items()) or "none"
         word = "clean" if self.clean else f"{len(self.violations)} violations"
-        return "\n".join(
-            [*map(str, self.violations), f"orders: {counted}; the auditor finds: {word}"]
-        )
+        found = f"orders: {counted}; parked events: {self.parked}; the auditor finds: {word}"
+        return "\n".join([*map(str, self.violations), found])
 
 
 async def audit(settings: Settings, *, wait: bool) -> AuditReport:
     """Read every store, after waiting for the drain where asked to, and judge."""
-    async with AsyncExitStack() as stack:
-
-        def opened(capability: str) -> Database:
-            database = open_database(settings, capability)
-            stack.push_async_callback(database.close)
-            return database
-
-        orders = SqlOrders(opened("orders"))
+    async with (
+        opened(settings, "orders") as orders,
+        opened(settings, "payments") as payments,
+        opened(settings, "inventory") as inventory,
+        opened(settings, "notifications") as notifications,
+    ):
         stores = Stores(
-            orders=orders,
-            outbox=orders.outbox,
-            verdicts=SqlVerdicts(opened("payments")),
-            stock=SqlStock(opened("inventory")),
-            notifications=SqlNotifications(opened("notifications")),
+            orders=(books := SqlOrders(orders)),
+            outbox=books.outbox,
+            verdicts=SqlVerdicts(payments),
+            stock=SqlStock(inventory),
+            notifications=SqlNotifications(notifications),
         )
         horizon = timedelta(seconds=settings.reconcile_horizon_s)
         violations = await examine(stores, SystemClock(), horizon, wait=wait)
-        statuses = Counter(record.order.status.value for record in await orders.ledger())
-        return AuditReport(dict(sorted(statuses.items())), violations)
+        statuses = Counter(record.order.status.value for record in await stores.orders.ledger())
+        states = Counter(row.state for row in await stores.notifications.ledger())
+        return AuditReport(
+            dict(sorted(statuses.items())), states[NotificationState.PARKED], violations
+        )
 
 
 def settings_table(*, markdown: bool) -> str:

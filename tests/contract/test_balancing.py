@@ -1,6 +1,7 @@
 """Do new replicas of a peer get their share, and old ones that leave no calls?"""
 
 import asyncio
+import socket
 from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -8,9 +9,14 @@ from dataclasses import dataclass
 from borough.contracts.capability import Capability, Message, post
 from borough.kit.addresses import Addresses
 from borough.kit.client import Http, session
+from borough.kit.connections import Connections
 from borough.kit.telemetry import Telemetry
 from borough.kit.transport import remote
+from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, running, served
+
+PATIENCE_S = 10
+"""A balance that never comes fails the test instead of hanging it."""
 
 
 class Ping(Message):
@@ -60,16 +66,54 @@ async def test_new_replicas_get_their_share() -> None:
         before = await load(peer)
         assert set(before) == {"127.0.0.1", "127.0.0.2"}
         hosts += ["127.0.0.3", "127.0.0.4"]
-        while "127.0.0.4" not in await load(peer):
-            pass
+        async with asyncio.timeout(PATIENCE_S):
+            while "127.0.0.4" not in await load(peer):
+                pass
         after = await load(peer)
         assert min(after.values()) > after.total() / 4 * 0.6, after
         assert max(after.values()) < after.total() / 4 * 1.5, after
 
         hosts[:] = ["127.0.0.3"]
-        while len(await load(peer)) > 1:
-            pass
+        async with asyncio.timeout(PATIENCE_S):
+            while len(await load(peer)) > 1:
+                pass
         assert set(await load(peer)) == {"127.0.0.3"}
+
+
+async def test_a_replica_behind_one_address_gets_its_share_as_connections_end() -> None:
+    """Where a name stands for one address, as a Service's does, kept connections keep a new replica
+    idle: only their age moves the load.
+    """
+    clock = ManualClock()
+    async with AsyncExitStack() as stack:
+
+        async def join(who: str, listener: socket.socket) -> str:
+            app = served(Replica, Replica(who=who))
+            aging = Connections(app, max_age=30, leaving=lambda: False, now=clock.monotonic)
+            return await stack.enter_async_context(running(aging, listener))
+
+        first = share(port=0)
+        url = await join("old", first)
+        http = await stack.enter_async_context(session())
+        addresses = Addresses("peer", (url,), interval=60)
+        peer = remote(Replica, Http("peer", addresses, http, Telemetry("caller"), call_timeout=5))
+
+        assert set(await load(peer)) == {"old"}
+        await join("new", share(first.getsockname()[1]))
+        assert set(await load(peer)) == {"old"}, "its connections are kept, and it keeps them"
+
+        async with asyncio.timeout(PATIENCE_S):
+            clock.advance(30)
+            while (seen := await load(peer))["new"] < seen.total() / 4:
+                clock.advance(30)  # to whom a connection goes is the kernel's throw of dice
+
+
+def share(port: int) -> socket.socket:
+    """A socket on a port that others may have too: the kernel deals out what connects."""
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind(("127.0.0.1", port))
+    return listener
 
 
 async def load(peer: Replica, calls: int = 400, at_once: int = 16) -> Counter[str]:

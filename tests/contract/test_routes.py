@@ -1,5 +1,6 @@
 """Is a derived route an ordinary one, and does it refuse what it must?"""
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -8,9 +9,11 @@ from fastapi import Depends, FastAPI
 from borough.contracts.capability import Capability, post
 from borough.contracts.errors import Invalid, Unavailable
 from borough.contracts.inventory import Inventory, MenuRequest
-from borough.contracts.payments import Payments, VoidCharge
+from borough.contracts.orders import Placement
+from borough.contracts.payments import Outcome, Payments, Verdict, VoidCharge
 from borough.kit import deadline
 from borough.kit.transport import mount, remote
+from borough.testing.samples import an_order
 from borough.testing.servers import served
 from borough.testing.shop import memory_shop
 from borough.testing.transports import Asgi, Direct, Twice, request
@@ -95,19 +98,65 @@ def test_an_app_with_dependencies_is_refused() -> None:
         mount(app, Payments, memory_shop().payments)
 
 
-async def test_twice_finds_a_wrong_mark() -> None:
+class Fickle(Capability, path="/fickle"):
+    """Methods that say they are idempotent, and are not."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.known: Verdict | None = None
+
+    @post("/raises", idempotent=True)
+    async def raises(self, request: VoidCharge) -> Verdict:
+        """Works the first time only."""
+        return self._next(Verdict(order_id=ORDER, outcome=Outcome.VOIDED), None)
+
+    @post("/changes", idempotent=True)
+    async def changes(self, request: VoidCharge) -> Verdict:
+        """Answers the same kind of thing, but not the same."""
+        return self._next(*(Verdict(order_id=ORDER, outcome=o) for o in Outcome))
+
+    @post("/places", idempotent=True)
+    async def places(self, request: VoidCharge) -> Placement:
+        """Never says that it replays."""
+        return Placement(order=an_order(), replayed=False)
+
+    @post("/places-another", idempotent=True)
+    async def places_another(self, request: VoidCharge) -> Placement:
+        """Replays another order."""
+        self.calls += 1
+        return Placement(order=an_order(self.calls), replayed=self.calls > 1)
+
+    @post("/races", idempotent=True)
+    async def races(self, request: VoidCharge) -> Verdict:
+        """Looks for what it knows, and lets others go first before it writes that down."""
+        if self.known is None:
+            verdict = await self.changes(request)
+            await asyncio.sleep(0)
+            self.known = verdict
+        return self.known
+
+    def _next(self, *answers: Verdict | None) -> Verdict:
+        answer = answers[self.calls]
+        self.calls += 1
+        if answer is None:
+            raise Invalid("already done")
+        return answer
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "at once"])
+@pytest.mark.parametrize("method", ["raises", "changes", "places", "places_another"])
+async def test_twice_finds_a_wrong_mark(method: str, at_once: bool) -> None:  # noqa: FBT001
     """A method that is not idempotent but says so is found by repeating it."""
+    fickle = remote(Fickle, Twice(Direct(Fickle()), at_once=at_once))
+    with pytest.raises(AssertionError, match=rf"fickle\.{method} is not idempotent"):
+        await getattr(fickle, method)(VoidCharge(order_id=ORDER))
 
-    class Forgetful(Capability, path="/forgetful"):
-        calls = 0
 
-        @post("/once", idempotent=True)
-        async def once(self, request: VoidCharge) -> VoidCharge:
-            """Works the first time only."""
-            self.calls += 1
-            if self.calls > 1:
-                raise Invalid("already done")
-            return request
-
-    with pytest.raises(AssertionError, match=r"forgetful\.once is not idempotent"):
-        await remote(Forgetful, Twice(Direct(Forgetful()))).once(VoidCharge(order_id=ORDER))
+async def test_twice_at_once_finds_a_race() -> None:
+    """What is right in turn and wrong at once is found only by sending both together."""
+    request = VoidCharge(order_id=ORDER)
+    in_turn = remote(Fickle, Twice(Direct(Fickle())))
+    assert (await in_turn.races(request)).order_id == ORDER
+    at_once = remote(Fickle, Twice(Direct(Fickle()), at_once=True))
+    with pytest.raises(AssertionError, match=r"fickle\.races is not idempotent"):
+        await at_once.races(request)

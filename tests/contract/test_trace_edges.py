@@ -21,6 +21,20 @@ from borough.testing.parts import RunningShape, running_shape
 
 SHAPES = shapes.load(wiring.CALLS)
 HEADERS = {"Authorization": "Bearer key-of-ada"}
+STORIES = {
+    "GET /v1/menu": {("gateway", None), ("inventory", "menu")},
+    "PUT /v1/profile": {("gateway", None), ("profiles", "upsert")},
+    "POST /v1/orders": {
+        ("gateway", None),
+        ("orders", "place"),
+        ("profiles", "get"),
+        ("inventory", "reserve"),
+        ("payments", "charge"),
+        ("inventory", "commit"),
+    },
+    "orders.relay": {("orders", None), ("notifications", "deliver")},
+}
+"""The traces of a journey by their root: whose work is in them, and which method."""
 
 
 @pytest.fixture
@@ -63,6 +77,20 @@ def capability_of(span: ReadableSpan) -> str | None:
     return (span.attributes or {}).get(signals.CAPABILITY)  # type: ignore[return-value]  # a string
 
 
+def root_of(trace: list[ReadableSpan]) -> ReadableSpan:
+    (root,) = [span for span in trace if span.parent is None]
+    return root
+
+
+def story(trace: list[ReadableSpan]) -> set[tuple[object, object]]:
+    """Who did what. A client span is on its way to somebody, and nobody's work."""
+    return {
+        (capability_of(span), (span.attributes or {}).get(signals.METHOD))
+        for span in trace
+        if span.kind is not SpanKind.CLIENT
+    }
+
+
 def edges(spans: list[ReadableSpan]) -> set[tuple[str, str]]:
     """Who asked whom: from each span of a capability up to the nearest span of another."""
     by_id = {span.context.span_id: span for span in spans}
@@ -88,20 +116,19 @@ async def test_the_edges_of_a_journey_are_the_calls_of_the_wiring(
     }
 
 
-async def test_an_order_is_one_trace_and_its_delivery_another_linked_to_it(
-    settings: Settings,
-) -> None:
-    """Nobody waits for the delivery, so it is no child; but one leads to the other."""
-    spans = await spans_of(SHAPES["microservices"], settings)
-    (door,) = [s for s in spans if s.name == "POST /v1/orders"]
-    (relay,) = [s for s in spans if s.name == "orders.relay"]
-    assert {s.context.trace_id for s in spans if s.name == "payments.charge"} == {
-        door.context.trace_id
-    }
-    assert relay.context.trace_id != door.context.trace_id
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_a_journey_is_told_the_same_in_every_shape(shape: str, settings: Settings) -> None:
+    """One trace holds all of an order; nobody waits for the delivery, so its trace is another,
+    linked to that of the order.
+    """
+    traces = defaultdict(list)
+    for span in await spans_of(SHAPES[shape], settings):
+        traces[span.context.trace_id].append(span)
+    roots = {root_of(spans).name: root_of(spans) for spans in traces.values()}
+    assert {root_of(spans).name: story(spans) for spans in traces.values()} == STORIES
+    assert len(traces) == len(STORIES)
+    door, relay = roots["POST /v1/orders"], roots["orders.relay"]
     assert [link.context.trace_id for link in relay.links] == [door.context.trace_id]
-    delivered = [s for s in spans if s.name == "notifications.deliver"]
-    assert {s.context.trace_id for s in delivered} == {relay.context.trace_id}
 
 
 async def test_a_hop_is_one_client_and_one_server_span(settings: Settings) -> None:
@@ -113,16 +140,10 @@ async def test_a_hop_is_one_client_and_one_server_span(settings: Settings) -> No
     assert {s.parent.span_id for s in inner if s.parent} == clients
 
 
-async def test_the_story_is_told_the_same_in_one_process(settings: Settings) -> None:
-    """A local call bears the same capability and method as the server side of a hop."""
-
-    def story(spans: list[ReadableSpan]) -> set[tuple[object, object]]:
-        found = [(capability_of(s), (s.attributes or {}).get(signals.METHOD)) for s in spans]
-        return {(capability, method) for capability, method in found if method}
-
-    one = await spans_of(SHAPES["monolith"], settings)
-    assert [s for s in one if s.kind is SpanKind.CLIENT] == []
-    assert ("payments", "charge") in story(one)
+async def test_a_call_within_a_process_is_no_hop(settings: Settings) -> None:
+    """Where everything is in one part nobody is a client."""
+    spans = await spans_of(SHAPES["monolith"], settings)
+    assert [s.name for s in spans if s.kind is SpanKind.CLIENT] == []
 
 
 @pytest.mark.parametrize("shape", SHAPES)

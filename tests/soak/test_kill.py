@@ -18,7 +18,8 @@ from borough_bill.shapes import LocalShape, shape_named
 from borough_bill.workload import Clients, Outcome, Shopping, crowd, disagreements, errands
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
-SETTINGS = {"RECONCILE_HORIZON_S": "1", "RECONCILE_INTERVAL_S": "0.5"}
+SETTINGS = {"RECONCILE_HORIZON_S": "1", "RECONCILE_INTERVAL_S": "0.5", "OUTBOX_LEASE_S": "2"}
+"""What a killed process left open is taken up soon: the next round waits for it."""
 
 
 @pytest.mark.parametrize("name", ["microservices", "monolith"])

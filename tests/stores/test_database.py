@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from borough.contracts.errors import Unavailable
+from borough.contracts.errors import DeadlineExceeded, Unavailable
+from borough.kit import deadline
 from borough.kit.config import WrongSettings
 from borough.kit.sql import Database
 from borough.profiles.store import SqlProfiles
@@ -127,6 +128,21 @@ async def test_the_cancelled_among_many_hold_nobody_up(database: Database) -> No
     assert all(task.cancelled() for task in tasks[::2])
     assert not any(task.cancelled() or task.exception() for task in tasks[1::2])
     assert (await name(database)).count("!") == 20
+
+
+@pytest.mark.parametrize("way", ["read", "write"])
+async def test_nobody_queues_for_a_store_beyond_their_deadline(store_url: str, way: str) -> None:
+    """Who gave up did nothing and holds nothing; who finds a connection free needs no wait."""
+    database = Database.open(store_url, "profiles", pool_size=1)
+    enter = getattr(database, way)
+    with deadline.within(0):
+        async with enter():
+            with pytest.raises(DeadlineExceeded, match="the store of profiles"):
+                async with enter():
+                    pass
+        async with enter() as connection:
+            assert await connection.scalar(text("SELECT 1")) == 1
+    await database.close()
 
 
 async def test_a_moment_without_a_zone_is_refused(database: Database) -> None:

@@ -1,13 +1,16 @@
 """Do the checks of `test_races.py` find a store that loses updates, and does `write` prevent it?
 
 Each store here decides on what it read before others wrote. A barrier lets all of them read first:
-what production meets once a month happens every time.
+what production meets once a month happens every time. In turn, one call after the other, the same
+stores pass: what the checks find is the lost update and nothing else.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -61,7 +64,7 @@ class ForgetfulOrders(SqlOrders):
 
     barrier: asyncio.Barrier
 
-    async def place(self, event: OrderPlaced, trace: str | None) -> Settled:
+    async def place(self, event: OrderPlaced) -> Settled:
         return await self._settle_anyway(event.order_id, OrderStatus.PLACED)
 
     async def reject(self, order_id: UUID, refusal: Refusal, at: datetime) -> Settled:
@@ -134,43 +137,83 @@ async def careless(store_url: str, request: pytest.FixtureRequest) -> AsyncItera
     await database.close()
 
 
-@pytest.mark.parametrize("careless", ["inventory"], indirect=True)
-async def test_a_lost_piece_of_stock_is_found(careless: Database) -> None:
-    """Read, modify, write in the driver's default transaction sells the same piece twice."""
-    stores = [ForgetfulStock(careless, asyncio.Barrier(6))] * 2
+class InTurn:
+    """A store that takes one call at a time."""
 
-    with pytest.raises(AssertionError):
+    def __init__(self, store: object) -> None:
+        self._store = store
+        self._turn = asyncio.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        async def in_turn(*args: Any) -> Any:
+            async with self._turn:
+                return await method(*args)
+
+        return in_turn
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """Puts a forgetful store where the check wants two, its callers at once or in turn."""
+
+    at_once: bool
+
+    def stores(self, kind: Callable[[Database, asyncio.Barrier], Any], at: Database, n: int) -> Any:
+        """The pair. At once, `n` callers have read before one of them writes."""
+        if self.at_once:
+            return [kind(at, asyncio.Barrier(n))] * 2
+        return [InTurn(kind(at, asyncio.Barrier(1)))] * 2
+
+    def verdict(self) -> AbstractContextManager[object]:
+        """What the check must say: lost at once, sound in turn."""
+        return pytest.raises(AssertionError) if self.at_once else nullcontext()
+
+
+@pytest.fixture(params=[True, False], ids=["at once", "in turn"])
+def planted(request: pytest.FixtureRequest) -> Planted:
+    """Each forgetful store, as it must be found and as its own control."""
+    return Planted(at_once=request.param)
+
+
+@pytest.mark.parametrize("careless", ["inventory"], indirect=True)
+async def test_a_lost_piece_of_stock_is_found(careless: Database, planted: Planted) -> None:
+    """Read, modify, write in the driver's default transaction sells the same piece twice."""
+    stores = planted.stores(ForgetfulStock, careless, 6)
+
+    with planted.verdict():
         await check_last_pieces(stores, buyers=6, pieces=3)
 
 
 @pytest.mark.parametrize("careless", ["orders"], indirect=True)
-async def test_a_second_settlement_is_found(careless: Database) -> None:
+async def test_a_second_settlement_is_found(careless: Database, planted: Planted) -> None:
     """Without `still pending` in its WHERE, an order is placed and rejected."""
-    stores = [ForgetfulOrders(careless, asyncio.Barrier(4))] * 2
+    stores = planted.stores(ForgetfulOrders, careless, 4)
 
-    with pytest.raises(AssertionError):
+    with planted.verdict():
         await check_one_settlement(stores)
 
 
 @pytest.mark.parametrize("careless", ["payments"], indirect=True)
-async def test_a_second_verdict_is_found(careless: Database) -> None:
+async def test_a_second_verdict_is_found(careless: Database, planted: Planted) -> None:
     """Where the last writer wins, a customer is charged for a voided order."""
-    stores = [ForgetfulVerdicts(careless, asyncio.Barrier(4))] * 2
+    stores = planted.stores(ForgetfulVerdicts, careless, 4)
 
-    with pytest.raises(AssertionError):
+    with planted.verdict():
         await check_one_verdict(stores)
 
 
 @pytest.mark.parametrize("careless", ["orders"], indirect=True)
-async def test_an_event_claimed_twice_is_found(careless: Database) -> None:
+async def test_an_event_claimed_twice_is_found(careless: Database, planted: Planted) -> None:
     """Without a lock on what is due, every relay takes it."""
     store = SqlOrders(careless)
     for number in range(3):
         await store.begin(an_order(number), f"key-{number}", "print", MORNING)
         await store.place(an_event(an_order(number)))
-    relays = [ForgetfulOutbox(careless, asyncio.Barrier(MANY))] * 2
+    relays = planted.stores(ForgetfulOutbox, careless, MANY)
 
-    with pytest.raises(AssertionError):
+    with planted.verdict():
         await check_one_claim(relays, events=3)
 
 

@@ -39,7 +39,7 @@ async def test_a_recorded_row_is_final(notifications: NotificationStore) -> None
 
     assert await notifications.record(EVENT.event_id, "placed", LATER) == recorded
     assert await notifications.record(EVENT.event_id, "again", MORNING) == recorded
-    assert await notifications.fail(EVENT.event_id, 1, MORNING) == recorded
+    assert await notifications.fail(EVENT.event_id, 1, MORNING) == (recorded, False)
     assert await notifications.open(EVENT, MORNING) == recorded
 
 
@@ -48,9 +48,10 @@ async def test_a_row_is_parked_after_so_many_failed_tries(notifications: Notific
     await notifications.open(EVENT, MORNING)
     parked = changed(state=NotificationState.PARKED, failed_tries=2)
 
-    assert await notifications.fail(EVENT.event_id, 2, LATER) == changed(failed_tries=1)
-    assert await notifications.fail(EVENT.event_id, 2, LATER) == parked
-    assert await notifications.fail(EVENT.event_id, 2, MORNING) == parked
+    once = changed(failed_tries=1)
+    assert await notifications.fail(EVENT.event_id, 2, LATER) == (once, False)
+    assert await notifications.fail(EVENT.event_id, 2, LATER) == (parked, True)
+    assert await notifications.fail(EVENT.event_id, 2, MORNING) == (parked, False)
     assert await notifications.record(EVENT.event_id, "placed", MORNING) == parked
 
 

@@ -61,10 +61,10 @@ async def test_moments_come_back_aware_whatever_their_zone(orders: OrderStore) -
 
 async def test_placing_writes_what_the_event_says(orders: SqlOrders | MemoryOrders) -> None:
     """Lines, total and moment go into the order, and the event into the outbox, with its trace."""
-    await begin(orders, 1)
+    await orders.begin(an_order(1), "key-1", "print", DEADLINE, TRACE)
     event = an_event(an_order(1), number=7, at=LATER)
 
-    settled = await orders.place(event, TRACE)
+    settled = await orders.place(event)
 
     placed = an_order(1).model_copy(
         update={
@@ -143,7 +143,16 @@ async def test_overdue_orders_are_pending_and_past_their_deadline(orders: OrderS
     await orders.reject(an_id(2), OUT, LATER)
 
     first = await orders.overdue(MORNING + timedelta(seconds=2), None, 2)
-    second = await orders.overdue(MORNING + timedelta(seconds=2), first[-1].order_id, 2)
+    second = await orders.overdue(MORNING + timedelta(seconds=2), first[-1].order.order_id, 2)
 
-    assert [order.order_id for order in first] == [an_id(1), an_id(4)]
-    assert [order.order_id for order in second] == [an_id(5)]
+    assert [record.order.order_id for record in first] == [an_id(1), an_id(4)]
+    assert [record.order.order_id for record in second] == [an_id(5)]
+
+
+async def test_an_order_keeps_the_trace_of_its_first_request(orders: OrderStore) -> None:
+    """Whoever settles it later can tell where it began; a replay does not change that."""
+    await orders.begin(an_order(1), "key", "print", DEADLINE, TRACE)
+    await orders.begin(an_order(2), "key", "print", DEADLINE, None)
+
+    stands = (OrderRecord(an_order(1), DEADLINE, TRACE),)
+    assert await orders.overdue(LATER, None, 1) == await orders.ledger() == stands

@@ -68,6 +68,15 @@ async def test_only_what_was_sent_long_ago_is_pruned(outbox: Outbox) -> None:
     await outbox.sent(an_id(1), MORNING)
     await outbox.sent(an_id(2), MORNING + SECOND)
 
-    assert await outbox.prune(MORNING + SECOND) == 1
-    assert await outbox.prune(MORNING + SECOND) == 0
+    assert await outbox.prune(MORNING + SECOND, 10) == 1
+    assert await outbox.prune(MORNING + SECOND, 10) == 0
     assert await outbox.unsent() == 1
+
+
+async def test_no_more_is_pruned_at_once_than_was_asked_for(outbox: Outbox) -> None:
+    """A backlog goes piece by piece, each in a transaction of its own."""
+    for number in (1, 2, 3):
+        await outbox.sent(an_id(number), MORNING)
+
+    assert await outbox.prune(MORNING + SECOND, 2) == 2
+    assert await outbox.prune(MORNING + SECOND, 2) == 1

@@ -1,5 +1,7 @@
 """Is a customer told once per event, and is an event nobody can handle put aside?"""
 
+import asyncio
+
 import pytest
 
 from borough.contracts.errors import DeliveryFailed
@@ -89,6 +91,17 @@ async def test_an_event_is_parked_after_its_last_try() -> None:
 
     assert await notifications.deliver(EVENT) == parked
     assert mail.sent == []
+
+
+async def test_an_event_that_fails_twice_at_once_is_parked_and_counted_once() -> None:
+    """Both callers are told that it is parked; only the failure that did it counts."""
+    notifications, _ = service(failures=PARK_AFTER + 1)
+    for _ in range(PARK_AFTER - 1):
+        with pytest.raises(DeliveryFailed):
+            await notifications.deliver(EVENT)
+    rows = await asyncio.gather(notifications.deliver(EVENT), notifications.deliver(EVENT))
+    assert {row.state for row in rows} == {NotificationState.PARKED}
+    assert f"{signals.PARKED.name}_total 1.0" in notifications.telemetry.exposition().decode()
 
 
 async def test_an_unreadable_event_is_parked_like_any_other_failure() -> None:

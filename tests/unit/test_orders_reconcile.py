@@ -7,12 +7,14 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from borough.contracts.capability import Endpoint, Message
 from borough.contracts.errors import Unavailable
 from borough.contracts.orders import Order, OrderStatus, Reason
 from borough.contracts.payments import Charge, Outcome, Payments, Verdict, VoidCharge
 from borough.contracts.values import Money
+from borough.kit.telemetry import Telemetry
 from borough.kit.transport import remote
 from borough.orders.reconcile import BATCH, Reconcile
 from borough.orders.service import OrdersService
@@ -95,6 +97,28 @@ async def test_more_orders_than_a_batch_are_all_settled_in_one_round(shop: Shop)
     shop.clock.advance(DEADLINE + HORIZON + 0.1)
     assert await reconcile_of(shop).once() == len(numbers)
     assert {(await stored(shop, n)).status for n in numbers} == {OrderStatus.REJECTED}
+
+
+async def test_a_reconciled_order_leads_back_to_its_own_trace(shop: Shop) -> None:
+    """Reconcile links to the trace of the request, and so will the delivery of the event."""
+    trace_id, spans = 0xADA, InMemorySpanExporter()
+    trace = f"00-{trace_id:032x}-{1:016x}-01"
+    due = MORNING + timedelta(seconds=DEADLINE)
+    await shop.stores.orders.begin(an_order(1), "key", "print", due, trace)
+    held = await shop.stores.stock.reserve(an_id(1), lines(espresso=2), MORNING)
+    paid = Verdict(order_id=an_id(1), outcome=Outcome.CAPTURED, amount=held.lines[0].price.times(2))
+    await shop.stores.verdicts.decide(paid, "digest", MORNING)
+    shop.clock.advance(DEADLINE + HORIZON + 0.1)
+    telemetry = Telemetry("test", export=spans, log_level="critical")
+    await reconcile_of(shop, replace(shop.orders, telemetry=telemetry)).once()
+    await asyncio.to_thread(telemetry.close)
+
+    (span,) = spans.get_finished_spans()
+    assert span.name == "orders.reconcile"
+    assert span.context.trace_id != trace_id
+    assert [link.context.trace_id for link in span.links] == [trace_id]
+    (envelope,) = await shop.stores.orders.outbox.claim(shop.clock.now(), timedelta(seconds=1), 1)
+    assert envelope.trace == trace
 
 
 class Refusing:

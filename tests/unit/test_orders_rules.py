@@ -8,6 +8,7 @@ from borough.contracts.errors import (
     BoroughError,
     Conflict,
     DeadlineExceeded,
+    Invalid,
     OutOfStock,
     PaymentDeclined,
     ProfileUnknown,
@@ -18,6 +19,7 @@ from borough.contracts.errors import (
 from borough.contracts.orders import Order, OrderStatus, PlaceOrder, Reason, error_of
 from borough.contracts.payments import Outcome, Verdict
 from borough.contracts.values import Basket, Line, Money, PricedLine
+from borough.gateway import schemas
 from borough.orders import domain
 from borough.testing.clock import MORNING
 
@@ -66,11 +68,29 @@ def test_a_field_added_later_does_not_change_the_fingerprint() -> None:
     assert domain.fingerprint(later) == domain.fingerprint(REQUEST.basket)
 
 
+def test_a_field_added_at_the_door_too_does_not_change_the_fingerprint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a customer left unset is not set on the way from the door to the contract."""
+
+    class LaterBasket(Basket):
+        note: str = ""
+
+    class LaterOrderIn(schemas.OrderIn):
+        note: str = ""
+
+    monkeypatch.setattr(schemas, "Basket", LaterBasket)
+    basket = LaterOrderIn.model_validate_json(REQUEST.basket.model_dump_json()).basket()
+    assert isinstance(basket, LaterBasket)
+    assert domain.fingerprint(basket) == domain.fingerprint(REQUEST.basket)
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
         (OutOfStock("x"), Reason.OUT_OF_STOCK),
         (UnknownSku("x"), Reason.UNKNOWN_SKU),
+        (Invalid("x"), Reason.INVALID),
         (ProfileUnknown("x"), Reason.PROFILE_MISSING),
         (Released("x"), Reason.ABANDONED),
         (Unavailable("x"), Reason.ABANDONED),

@@ -1,19 +1,23 @@
 """One verdict per order: does whoever comes first decide, for good?"""
 
+import asyncio
 import hashlib
+import os
+import threading
 from datetime import datetime
 from itertools import permutations
 from uuid import UUID
 
 import pytest
 
+from borough.contracts.errors import DeadlineExceeded
 from borough.contracts.payments import Charge, Outcome, Verdict, VoidCharge
 from borough.contracts.values import Money
-from borough.kit import signals
+from borough.kit import deadline, signals
 from borough.kit.telemetry import Telemetry
 from borough.payments.domain import DECLINED_PREFIX, SALT, decide, void
 from borough.payments.service import PaymentsService
-from borough.testing.clock import ManualClock
+from borough.testing.clock import ManualClock, deadlines_by
 from borough.testing.memory import MemoryVerdicts, atomic
 
 ORDER_ID = UUID(int=1)
@@ -101,6 +105,38 @@ async def test_a_card_token_is_stretched_before_it_is_kept(iterations: int) -> N
         else hashlib.sha256(SALT + token).digest()
     )
     assert store.kept == [expected.hex()]
+
+
+async def test_a_charge_nobody_waits_for_any_more_costs_no_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Cores are shared in turn; whose deadline is spent meanwhile is told so, and not charged."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    stretched, at_work, go_on = list[bytes](), asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def stretch(_: str, token: bytes, *__: object) -> bytes:
+        stretched.append(token)
+        loop.call_soon_threadsafe(at_work.set)
+        go_on.wait()
+        return token
+
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", stretch)
+    payments, clock = service(iterations=1), ManualClock()
+    later = GOOD.model_copy(update={"order_id": UUID(int=2), "card_token": "tok_late"})
+    with deadlines_by(clock):
+        first = asyncio.create_task(payments.charge(GOOD))
+        await at_work.wait()
+        with deadline.within(1):
+            second = asyncio.create_task(payments.charge(later))
+        await asyncio.sleep(0)
+        clock.advance(1)
+        go_on.set()
+        assert (await first).outcome is Outcome.CAPTURED
+        with pytest.raises(DeadlineExceeded, match="stretching"):
+            await second
+    assert stretched == [GOOD.card_token.encode()]
+    assert len(await payments.store.ledger()) == 1
 
 
 async def test_a_void_keeps_no_card() -> None:

@@ -53,6 +53,7 @@ class TestApiKeys:
         [
             ({"Ada Lovelace": "k"}, "'Ada Lovelace' is no customer id"),
             ({"ada": ""}, "the key of ada is empty"),
+            ({"ada": "clé"}, "the key of ada is not plain ASCII"),
             ({"ada": "k", "grace": "k"}, "ada and grace share one key"),
         ],
     )

@@ -4,14 +4,14 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from borough.contracts.errors import Unavailable
 from borough.contracts.events import OrderPlaced
-from borough.kit.outbox import BATCH, Relay, backoff
+from borough.kit.outbox import BATCH, PIECE, Relay, backoff
 from borough.kit.telemetry import Telemetry
 from borough.testing.clock import ManualClock
 from borough.testing.memory import MemoryOrders
@@ -94,8 +94,8 @@ async def test_an_event_is_told_and_marked_sent(desk: Desk) -> None:
     """Once, when nothing goes wrong."""
     await desk.place(1)
 
-    assert await desk.relay.once() == 1
-    assert await desk.relay.once() == 0
+    assert await desk.relay.once() == (1, 0)
+    assert await desk.relay.once() == (0, 0)
     assert desk.receiver.heard == [an_id(1)]
     assert await desk.orders.outbox.unsent() == 0
     assert b'borough_outbox_deliveries_total{result="sent"} 1.0' in desk.telemetry.exposition()
@@ -106,13 +106,13 @@ async def test_a_missed_event_is_told_again_after_a_pause(desk: Desk) -> None:
     await desk.place(1)
     desk.receiver.misses[an_id(1)] = 2
 
-    assert await desk.relay.once() == 1
-    for tries in (1, 2):
+    assert await desk.relay.once() == (0, 1)
+    for tries, then in ((1, (0, 1)), (2, (1, 0))):
         pause = backoff(tries - 1).total_seconds()
         desk.clock.advance(pause * 0.9)
-        assert await desk.relay.once() == 0
+        assert await desk.relay.once() == (0, 0)
         desk.clock.advance(pause * 0.2)
-        assert await desk.relay.once() == 1
+        assert await desk.relay.once() == then
     assert desk.receiver.heard == [an_id(1)]
     assert b'borough_outbox_deliveries_total{result="failed"} 2.0' in desk.telemetry.exposition()
 
@@ -134,9 +134,9 @@ async def test_an_event_claimed_by_a_dead_relay_is_told_by_another(desk: Desk) -
     await desk.place(1)
     await desk.orders.outbox.claim(desk.clock.now(), timedelta(seconds=10), 1)
 
-    assert await desk.relay.once() == 0
+    assert await desk.relay.once() == (0, 0)
     desk.clock.advance(10)
-    assert await desk.relay.once() == 1
+    assert await desk.relay.once() == (1, 0)
     assert desk.receiver.heard == [an_id(1)]
 
 
@@ -201,6 +201,63 @@ async def test_a_store_that_is_away_does_not_end_the_relay(
     assert running.receiver.heard == [an_id(1)]
 
 
+async def test_a_receiver_that_is_away_is_not_asked_without_end(running: Desk) -> None:
+    """After a failure the relay rests, however full the round was and whoever wakes it."""
+    await paused(running)
+    numbers = range(1, 2 * BATCH + 1)
+    for number in numbers:
+        await running.place(number)
+        running.receiver.misses[an_id(number)] = 1
+    running.relay.wake()
+    await until(lambda: running.receiver.misses.total() == BATCH)
+    await paused(running)
+    running.relay.wake()
+    for _ in range(STEPS):
+        await asyncio.sleep(0)  # a step, not a wait
+    assert running.receiver.misses.total() == BATCH
+
+    for _ in range(4):
+        running.clock.advance(1)
+        await paused(running)
+        for _ in range(STEPS):
+            await asyncio.sleep(0)
+    assert sorted(running.receiver.heard) == [an_id(number) for number in numbers]
+
+
+async def test_pruning_that_fails_holds_no_event_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is due is told first, and the next round does not prune again at once."""
+    await desk.place(1)
+    await desk.place(2)
+
+    async def away(*_: object) -> int:
+        raise Unavailable("the store of orders cannot be reached")
+
+    monkeypatch.setattr(desk.orders.outbox, "prune", away)
+    with pytest.raises(Unavailable):
+        await desk.relay.once()
+    assert desk.receiver.heard == [an_id(1), an_id(2)]
+    assert await desk.relay.once() == (0, 0)
+
+
+async def test_pruning_goes_on_piece_by_piece_to_its_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No transaction is longer than a piece, and nothing is left for the next minute."""
+    left, pieces = 2 * PIECE + 1, list[int]()
+
+    async def prune(_: datetime, limit: int) -> int:
+        nonlocal left
+        pieces.append(min(left, limit))
+        left -= pieces[-1]
+        return pieces[-1]
+
+    monkeypatch.setattr(desk.orders.outbox, "prune", prune)
+    await desk.relay.once()
+    assert pieces == [PIECE, PIECE, 1]
+
+
 async def test_what_was_sent_is_pruned_after_its_retention(desk: Desk) -> None:
     """And what is not sent stays."""
     await desk.place(1)
@@ -211,5 +268,5 @@ async def test_what_was_sent_is_pruned_after_its_retention(desk: Desk) -> None:
     desk.receiver.misses[an_id(2)] = 1
     await desk.relay.once()
 
-    assert await desk.orders.outbox.prune(desk.clock.now()) == 0
+    assert await desk.orders.outbox.prune(desk.clock.now(), 10) == 0
     assert await desk.orders.outbox.unsent() == 1

@@ -1,11 +1,24 @@
 """When does the server end a connection, and when does it keep it?"""
 
-from starlette.types import Message
+import asyncio
 
-from borough.kit import connections
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from borough.kit import connections, listener
 from borough.kit.connections import Connections
 from borough.testing.clock import ManualClock
-from borough.testing.serving import Wire, hello, launched, on_uvloop, small_part
+from borough.testing.serving import (
+    HOST,
+    Wire,
+    hello,
+    launched,
+    on_uvloop,
+    say,
+    small_part,
+)
+
+HEAD = b"GET / HTTP/1.1\r\nhost: t\r\n"
 
 
 class Caller:
@@ -104,3 +117,54 @@ async def test_the_socket_is_closed_after_the_last_answer() -> None:
             first, second = await wire.ask("/one"), await wire.ask("/two")
             assert (first.last, second.last, second.body) == (False, True, b"/two")
             assert await wire.ended()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is short, and looked for often."""
+    monkeypatch.setattr(listener, "KEEP_ALIVE_S", 0.2)
+    monkeypatch.setattr(listener, "TICKS_A_SWEEP", 1)
+
+
+async def said_until_the_end(port: int, sent: bytes) -> bytes:
+    """Everything the server answers to these bytes, until it hangs up."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    writer.write(sent)
+    heard = await reader.read()
+    writer.close()
+    return heard
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("sent", "answers"),
+    [(b"", 0), (HEAD, 0), (HEAD + b"\r\n" + HEAD, 1)],
+    ids=["nothing", "half a head", "half a head after an answer"],
+)
+@on_uvloop
+async def test_whoever_sends_no_whole_head_is_hung_up_on(sent: bytes, answers: int) -> None:
+    """A connection costs memory and a descriptor, so nobody holds one by saying nothing."""
+    async with launched(small_part()) as running:
+        heard = await said_until_the_end(running.ports["public"], sent)
+        assert heard.count(b"HTTP/1.1 200") == answers
+
+
+@pytest.mark.usefixtures("impatient")
+@on_uvloop
+async def test_whoever_waits_for_an_answer_is_not_hung_up_on() -> None:
+    """It is we who are slow then: a silent connection made later is ended, this one is not."""
+    asked, free = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Scope, _receive: Receive, send: Send) -> None:
+        asked.set()
+        await free.wait()
+        await say(send, scope["path"])
+
+    async with launched(small_part(slow)) as running:
+        port = running.ports["public"]
+        with Wire(port) as wire:
+            wire.send("/slow")
+            await asked.wait()
+            assert await said_until_the_end(port, b"") == b""
+            free.set()
+            assert (await wire.reply()).body == b"/slow"

@@ -7,8 +7,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from borough.kit.telemetry import Telemetry
+from borough.kit.web import make_app
 from borough.testing.door import visiting
-from borough.testing.serving import hello
 
 TRACE, SPAN = "a" * 32, "b" * 16
 WANTED, UNWANTED = f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00"
@@ -18,7 +18,8 @@ async def spans_of(traceparent: str, *, ratio: float, trusted: bool) -> tuple[Re
     """What is exported of one request that bears this traceparent."""
     exporter = InMemorySpanExporter()
     telemetry = Telemetry("test", ratio=ratio, export=exporter)
-    async with visiting(telemetry.middleware(hello, capability="test", trusted=trusted)) as visitor:
+    app = make_app("test", telemetry=telemetry, max_body_bytes=1_024)
+    async with visiting(telemetry.middleware(app, capability="test", trusted=trusted)) as visitor:
         await visitor.ask("GET", "/", headers={"traceparent": traceparent})
     await asyncio.to_thread(telemetry.close)
     return exporter.get_finished_spans()

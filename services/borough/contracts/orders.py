@@ -10,6 +10,7 @@ from borough.contracts.errors import (
     Abandoned,
     BoroughError,
     Conflict,
+    Invalid,
     OutOfStock,
     PaymentDeclined,
     ProfileMissing,
@@ -41,6 +42,7 @@ class Reason(StrEnum):
 
     OUT_OF_STOCK = "out-of-stock"
     UNKNOWN_SKU = "unknown-sku"
+    INVALID = "invalid"
     PROFILE_MISSING = "profile-missing"
     DECLINED = "payment-declined"
     ABANDONED = "abandoned"
@@ -68,6 +70,7 @@ class Order(Message):
 ERROR_OF: dict[Reason, type[BoroughError]] = {
     Reason.OUT_OF_STOCK: OutOfStock,
     Reason.UNKNOWN_SKU: UnknownSku,
+    Reason.INVALID: Invalid,
     Reason.PROFILE_MISSING: ProfileMissing,
     Reason.DECLINED: PaymentDeclined,
     Reason.ABANDONED: Abandoned,

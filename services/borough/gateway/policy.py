@@ -30,7 +30,9 @@ class ApiKeys:
     """Which customer a key names. Takes the same time whether, and whom, it names."""
 
     def __init__(self, keys: Mapping[str, str]) -> None:
-        """Raises WrongSettings for a customer that cannot be one, an empty key, or a shared one."""
+        """Raises WrongSettings for a customer that cannot be one, and for a key that is empty, not
+        ASCII (a header could not bear it, so that it would open nothing), or shared.
+        """
         owners: dict[bytes, str] = {}
         for customer, key in keys.items():
             try:
@@ -39,6 +41,8 @@ class ApiKeys:
                 raise WrongSettings(f"BOROUGH_API_KEYS: {customer!r} is no customer id") from None
             if not key:
                 raise WrongSettings(f"BOROUGH_API_KEYS: the key of {customer} is empty")
+            if not key.isascii():
+                raise WrongSettings(f"BOROUGH_API_KEYS: the key of {customer} is not plain ASCII")
             other = owners.setdefault(_digest(key), customer)
             if other != customer:
                 raise WrongSettings(f"BOROUGH_API_KEYS: {other} and {customer} share one key")

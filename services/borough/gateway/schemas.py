@@ -49,8 +49,8 @@ class OrderIn(Basket):
     lines: Annotated[tuple[LineIn, ...], Field(min_length=1, max_length=50)]
 
     def basket(self) -> Basket:
-        """The order in the words of the contract."""
-        return Basket.model_validate(self.model_dump())
+        """The order in the words of the contract; what was left unset stays unset."""
+        return Basket.model_validate(self.model_dump(exclude_unset=True))
 
 
 class ProfileIn(BaseModel):

@@ -21,7 +21,11 @@ from borough.kit.config import PREFIX, WrongSettings
 from borough.kit.telemetry import Telemetry
 
 KEEP_ALIVE_S = 30
-"""Longer than our clients keep an idle connection, so that it is they who hang up."""
+"""Longer than our clients keep an idle connection, so that it is they who hang up. Whoever has sent
+no whole request head by then, whether nothing or a byte now and then, is hung up on.
+"""
+TICKS_A_SWEEP = 10
+"""uvicorn ticks ten times a second; once a second we look for the silent."""
 IN_FLIGHT_S = 30
 """Requests in flight get so long to finish when the server stops."""
 FIRST_REQUEST_S = 0.5
@@ -67,6 +71,7 @@ class Listener(uvicorn.Server):
         )
         super().__init__(config)
         self.servers = []
+        self._quiet: dict[HttpToolsProtocol, tuple[object, float]] = {}
         self._listening = listening
         self._telemetry = telemetry
         self._hurry = hurry
@@ -86,6 +91,26 @@ class Listener(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to the launcher, which has more than one listener to stop."""
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """The housekeeping of uvicorn, and ours."""
+        if counter % TICKS_A_SWEEP == 0:
+            self._hang_up_on_the_silent(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
+    def _hang_up_on_the_silent(self, now: float) -> None:
+        """The timer of uvicorn runs between an answer and the next byte only: not before the first
+        request, and not while a head comes in drop by drop.
+        """
+        before, self._quiet = self._quiet, {}
+        for connection in self._connections:
+            cycle = connection.cycle  # of the last request; None before the first
+            if getattr(cycle, "response_complete", True):
+                last, since = before.get(connection, (cycle, now))
+                self._quiet[connection] = (cycle, since if last is cycle else now)
+        for connection, (_, since) in self._quiet.items():
+            if now - since >= KEEP_ALIVE_S and not _has_arrivals(connection):
+                connection.transport.close()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take what has arrived, listen no more, answer, hang up."""

@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import (
     Column,
     Index,
     Integer,
+    ScalarSelect,
     String,
     Table,
     Uuid,
@@ -90,7 +91,7 @@ class Outbox(Protocol):
 
 
 async def enqueue(
-    connection: AsyncConnection, event: OrderPlaced, trace: str | None, at: datetime
+    connection: AsyncConnection, event: OrderPlaced, trace: ScalarSelect[Any], at: datetime
 ) -> None:
     """Write the event down within the transaction of `connection`, due at once."""
     row = {"event_id": event.event_id, "event": event, "trace": trace, "tries": 0, "due_at": at}

@@ -21,7 +21,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from borough.contracts.errors import Unavailable
+from borough.contracts.errors import DeadlineExceeded, Unavailable
+from borough.kit import deadline
 from borough.kit.config import WrongSettings
 
 REVISIONS = "alembic_version"
@@ -72,18 +73,29 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction that can only read. Raises Unavailable."""
+        """One transaction that can only read. Raises Unavailable, and DeadlineExceeded as `write`
+        does.
+        """
         with self._reachable():
-            async with self._may_read, _connected(self._reader) as connection, connection.begin():
+            async with (
+                self._turn(self._may_read),
+                _connected(self._reader) as connection,
+                connection.begin(),
+            ):
                 yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: committed at the end, rolled back by any exception. Raises Unavailable,
-        and when it does so at the end, the outcome is unknown.
+        and when it does so at the end, the outcome is unknown; and DeadlineExceeded where the
+        deadline is spent before there is a connection for it: then nothing was done.
         """
         with self._reachable():
-            async with self._may_write, _connected(self._writer) as connection, connection.begin():
+            async with (
+                self._turn(self._may_write),
+                _connected(self._writer) as connection,
+                connection.begin(),
+            ):
                 yield connection
 
     async def revision(self) -> str | None:
@@ -98,6 +110,21 @@ class Database:
         """Give every connection back."""
         await self._reader.dispose()
         await self._writer.dispose()
+
+    @asynccontextmanager
+    async def _turn(self, turns: asyncio.Semaphore) -> AsyncIterator[None]:
+        """The right to one of the connections. Only the wait for it is bounded by the deadline."""
+        try:
+            async with asyncio.timeout(deadline.remaining()):
+                await turns.acquire()
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"the deadline was spent before the store of {self.capability} was free"
+            ) from None
+        try:
+            yield
+        finally:
+            turns.release()
 
     @contextmanager
     def _reachable(self) -> Iterator[None]:

@@ -101,7 +101,7 @@ def problem_response(error: BoroughError, trace_id: str | None = None) -> Respon
 def problems(*errors: type[BoroughError]) -> dict[int | str, dict[str, Any]]:
     """FastAPI's `responses` for a route that may answer with these errors."""
     responses: dict[int | str, dict[str, Any]] = {}
-    for error in errors:
+    for error in dict.fromkeys(errors):  # each once
         described = responses.setdefault(
             error.status, {"description": "", "content": PROBLEM_CONTENT}
         )

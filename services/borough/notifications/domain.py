@@ -34,8 +34,12 @@ class NotificationStore(Protocol):
         """PENDING becomes RECORDED with its text; answer what stands."""
         ...
 
-    async def fail(self, event_id: UUID, park_after: int, at: datetime) -> Notification:
-        """Where PENDING: one failed try more, and PARKED once there are `park_after`."""
+    async def fail(
+        self, event_id: UUID, park_after: int, at: datetime
+    ) -> tuple[Notification, bool]:
+        """Where PENDING: one failed try more, and PARKED once there are `park_after`. Answer what
+        stands, and whether it was this failure that parked it.
+        """
         ...
 
     async def list(

@@ -47,10 +47,11 @@ class NotificationsService(Notifications):
         return await self.store.record(request.event_id, text, self.clock.now())
 
     async def _failed(self, event: OrderPlaced, error: Exception) -> Notification:
-        row = await self.store.fail(event.event_id, self.park_after, self.clock.now())
+        now = self.clock.now()
+        row, parked = await self.store.fail(event.event_id, self.park_after, now)
         if row.state is NotificationState.PENDING:
             raise DeliveryFailed(f"event {event.event_id} could not be handled: {error}")
-        if row.state is NotificationState.PARKED:
+        if parked:
             self.telemetry.count(signals.PARKED)
             self.telemetry.log.error("event parked", event_id=str(event.event_id), error=str(error))
         return row

@@ -60,16 +60,19 @@ class SqlNotifications(NotificationStore):
             )
             return await _standing(connection, event_id)
 
-    async def fail(self, event_id: UUID, park_after: int, at: datetime) -> Notification:
+    async def fail(
+        self, event_id: UUID, park_after: int, at: datetime
+    ) -> tuple[Notification, bool]:
         tries = notifications.c.failed_tries + 1
         parked = case((tries >= park_after, NotificationState.PARKED), else_=notifications.c.state)
         async with self.db.write() as connection:
-            await connection.execute(
+            changed = await connection.execute(
                 update(notifications)
                 .where(notifications.c.event_id == event_id, _PENDING)
                 .values(failed_tries=tries, state=parked, updated_at=at)
             )
-            return await _standing(connection, event_id)
+            row = await _standing(connection, event_id)
+        return row, bool(changed.rowcount) and row.state is NotificationState.PARKED
 
     async def list(
         self, customer_id: str, before: UUID | None, limit: int

@@ -6,7 +6,13 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from borough.contracts.errors import BoroughError, OutOfStock, ProfileUnknown, UnknownSku
+from borough.contracts.errors import (
+    BoroughError,
+    Invalid,
+    OutOfStock,
+    ProfileUnknown,
+    UnknownSku,
+)
 from borough.contracts.events import ORDER_PLACED_SCHEMA, OrderPlaced
 from borough.contracts.orders import Order, OrderStatus, PlaceOrder, Reason
 from borough.contracts.payments import Outcome, Verdict
@@ -54,6 +60,8 @@ def refusal(error: BoroughError) -> Refusal:
             return Refusal(Reason.OUT_OF_STOCK, error.detail)
         case UnknownSku():
             return Refusal(Reason.UNKNOWN_SKU, error.detail)
+        case Invalid():
+            return Refusal(Reason.INVALID, error.detail)
         case ProfileUnknown():
             return NO_PROFILE
         case _:

@@ -120,7 +120,8 @@ class OrdersService(Orders):
             self.telemetry.log.warning(
                 "order left pending", order_id=str(order.order_id), error=str(error)
             )
-            return await self.store.get(order.order_id) or order
+            with deadline.budget(self.patience.settle):
+                return await self.store.get(order.order_id) or order
         if settled.changed:
             self.telemetry.count(
                 signals.ORDERS, outcome=settled.order.status, reason=settled.order.reason or ""

@@ -125,9 +125,8 @@ class SqlOrders(OrderStore):
                 settled_at=event.placed_at,
             )
             if settled.changed:
-                caused = select(orders.c.trace).where(orders.c.order_id == event.order_id)
-                trace = await connection.scalar(caused)
-                await enqueue(connection, event, trace, event.placed_at)
+                trace = select(orders.c.trace).where(orders.c.order_id == event.order_id)
+                await enqueue(connection, event, trace.scalar_subquery(), event.placed_at)
         return settled
 
     async def reject(self, order_id: UUID, refusal: Refusal, at: datetime) -> Settled:

@@ -2,10 +2,11 @@
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 
 from borough.contracts.payments import Charge, Payments, Verdict, VoidCharge
-from borough.kit import signals
+from borough.kit import deadline, signals
 from borough.kit.clock import Clock
 from borough.kit.telemetry import Telemetry
 from borough.payments import domain
@@ -20,6 +21,9 @@ class PaymentsService(Payments):
     clock: Clock
     telemetry: Telemetry
     iterations: int
+    _cores: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(os.cpu_count() or 1), init=False
+    )
 
     async def charge(self, request: Charge) -> Verdict:
         if (known := await self.store.find(request.order_id)) is not None:
@@ -36,10 +40,14 @@ class PaymentsService(Payments):
         return stands
 
     async def _stretch(self, card_token: str) -> str:
-        """Off the event loop: hashlib lets go of the interpreter lock while it works."""
+        """Off the event loop: hashlib lets go of the interpreter lock while it works. One a core,
+        and none for a caller who has given up meanwhile.
+        """
         if not self.iterations:
             return hashlib.sha256(domain.SALT + card_token.encode()).hexdigest()
-        digest = await asyncio.to_thread(
-            hashlib.pbkdf2_hmac, "sha256", card_token.encode(), domain.SALT, self.iterations
-        )
+        async with self._cores:
+            deadline.check("stretching the card token")
+            digest = await asyncio.to_thread(
+                hashlib.pbkdf2_hmac, "sha256", card_token.encode(), domain.SALT, self.iterations
+            )
         return digest.hex()

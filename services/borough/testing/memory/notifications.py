@@ -33,11 +33,13 @@ class MemoryNotifications(Rows):
         return self._change(event_id, at, state=NotificationState.RECORDED, text=text)
 
     @atomic
-    def fail(self, event_id: UUID, park_after: int, at: datetime) -> Notification:
-        tries = self._rows[event_id].failed_tries + 1
+    def fail(self, event_id: UUID, park_after: int, at: datetime) -> tuple[Notification, bool]:
+        before = self._rows[event_id]
+        tries = before.failed_tries + 1
         parked = tries >= park_after
         state = NotificationState.PARKED if parked else NotificationState.PENDING
-        return self._change(event_id, at, state=state, failed_tries=tries)
+        row = self._change(event_id, at, state=state, failed_tries=tries)
+        return row, row is not before and parked
 
     def _change(self, event_id: UUID, at: datetime, **changes: object) -> Notification:
         row = self._rows[event_id]

@@ -1,0 +1,54 @@
+"""What does a customer meet while the parts behind the door are dead? Nothing about the parts."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import SecretStr
+
+from borough import wiring
+from borough.kit.config import Settings
+from borough.testing.door import Answer, Visitor, visiting
+
+DEAD = "http://127.0.0.1:1"
+SAID_BY_LIBRARIES = ("127.0.0.1", "http:", ":1", "connect", "errno", "ssl", "refused")
+
+
+@pytest.fixture
+async def ada() -> AsyncIterator[Visitor]:
+    """A customer at the door of a gateway that stands alone: nobody listens where peers were."""
+    settings = Settings(
+        api_keys={"ada": SecretStr("key-of-ada")},
+        peers=dict.fromkeys(wiring.CALLS["gateway"], (DEAD,)),
+        log_level="error",
+    )
+    part = await wiring.build(settings, {"gateway"})
+    try:
+        async with visiting(part.public) as visitor:
+            yield visitor
+    finally:
+        await part.close()
+
+
+@pytest.fixture(params=["the menu", "an order"])
+async def refused(request: pytest.FixtureRequest, ada: Visitor) -> tuple[Answer, str]:
+    """An answer, and the call that could not be made for it."""
+    if request.param == "the menu":
+        return await ada.ask("GET", "/v1/menu"), "inventory.menu"
+    return await ada.order("k-1", espresso=1), "orders.place"
+
+
+async def test_a_dead_peer_is_503_and_a_hint_when_to_come_again(
+    refused: tuple[Answer, str],
+) -> None:
+    """A problem document of code `unavailable`, whose sentence names the call."""
+    answer, call = refused
+    assert (answer.status, answer.problem.code) == (503, "unavailable")
+    assert call in answer.problem.detail
+    assert int(answer.headers["Retry-After"]) == answer.problem.retry_after
+
+
+async def test_a_dead_peer_gives_away_nothing_of_the_town(refused: tuple[Answer, str]) -> None:
+    """Neither an address nor a port nor what a library had to say reaches a customer."""
+    answer, _ = refused
+    told = str(answer.body).lower()
+    assert [word for word in SAID_BY_LIBRARIES if word in told] == []

@@ -1,0 +1,48 @@
+"""What do the commands say of a store, and of one that is not there yet?"""
+
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from borough import commands
+from borough.__main__ import main
+from borough.kit.config import Settings
+from borough.kit.sql import Database
+from borough.notifications.store import SqlNotifications
+from borough.testing.clock import MORNING
+from borough.testing.samples import an_event, an_order
+
+
+@pytest.mark.parametrize(("command", "first"), [("audit", "orders"), ("seed", "inventory")])
+def test_a_store_that_is_not_migrated_is_refused_with_a_sentence(
+    command: str,
+    first: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit status 2, and what to do about it."""
+    monkeypatch.setenv("BOROUGH_STORE", f"sqlite:///{tmp_path}")
+    monkeypatch.setattr(sys, "argv", ["borough", command])
+    with pytest.raises(SystemExit) as refused:
+        main()
+    assert refused.value.code == 2
+    sentence = f"borough: the schema of {first} is not migrated: run `borough migrate`\n"
+    assert capsys.readouterr() == ("", sentence)
+
+
+async def test_an_audit_counts_the_parked_events(sqlite_url: str) -> None:
+    """Parked is told, so the books are in order; but somebody must look after it."""
+    settings = Settings(store=SecretStr(sqlite_url))
+    event = an_event(an_order(1))
+    database = Database.open(sqlite_url, "notifications")
+    notifications = SqlNotifications(database)
+    await notifications.open(event, MORNING)
+    await notifications.fail(event.event_id, 1, MORNING)
+    await database.close()
+
+    report = await commands.audit(settings, wait=False)
+    assert report.as_dict()["parked"] == 1
+    assert "parked events: 1;" in str(report)
