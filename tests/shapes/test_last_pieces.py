@@ -40,4 +40,8 @@ async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are
             )
         )
         assert by_word(outcomes) == {PLACED: PIECES, "out-of-stock": ORDERS - PIECES}
+        assert {status for o in outcomes for status in o.statuses} == {
+            201,
+            409,
+        }  # nobody asked again
         assert (await commands.audit(books, wait=True)).violations == ()
