@@ -24,7 +24,7 @@ from borough.inventory.store import SqlStock
 from borough.kit.clock import SystemClock
 from borough.kit.config import PREFIX, Settings, WrongSettings
 from borough.kit.server import serve as serve_part
-from borough.kit.site import Site
+from borough.kit.site import Site, open_store
 from borough.kit.sql import Database
 from borough.kit.telemetry import Telemetry
 from borough.migrations import is_current
@@ -82,12 +82,7 @@ async def opened(settings: Settings, capability: str) -> AsyncIterator[Database]
     """The store of one capability, as its part would open it. Raises WrongSettings where the
     schema is not there yet.
     """
-    database = Database.open(
-        settings.store.get_secret_value(),
-        capability,
-        synchronous=settings.sqlite_synchronous,
-        pool_size=settings.pool_size,
-    )
+    database = open_store(settings, capability)
     try:
         if not is_current(await database.revision(), capability):
             raise WrongSettings(

@@ -26,6 +26,16 @@ from borough.kit.web import make_app
 C = TypeVar("C", bound=Capability)
 
 
+def open_store(settings: Settings, capability: str) -> Database:
+    """The database of one capability, as the settings say. Raises WrongSettings."""
+    return Database.open(
+        settings.store.get_secret_value(),
+        capability,
+        synchronous=settings.sqlite_synchronous,
+        pool_size=settings.pool_size,
+    )
+
+
 class Site:
     """One per part. Needs a running loop; `close` gives everything back."""
 
@@ -45,12 +55,7 @@ class Site:
     def host(self, capability: str, make: Callable[["Site", Database], Any]) -> None:
         """Open the store of a capability and start its service on it, faults included."""
         settings = self.settings
-        database = self._databases[capability] = Database.open(
-            settings.store.get_secret_value(),
-            capability,
-            synchronous=settings.sqlite_synchronous,
-            pool_size=settings.pool_size,
-        )
+        database = self._databases[capability] = open_store(settings, capability)
         service = make(self, database)
         if fault := settings.faults.get(capability):
             service = with_fault(type(service), service, fault)
