@@ -1,14 +1,10 @@
-"""What a part tells of itself: one span and one observation a request, and counters by name.
-
-The only file that knows opentelemetry and prometheus_client. Nothing here is global: each part
-owns a `Telemetry`, so that several can live in one process and in one test.
-"""
+"""The telemetry of one part: one span and one observation a request, and counters by name."""
 
 import logging
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from opentelemetry import context as otel_context
@@ -19,17 +15,14 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
-from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from borough.contracts.capability import Endpoint
 from borough.kit import signals
 from borough.kit.signals import Signal
+from borough.kit.telemetry.metrics import Metrics
 
 _propagator = TraceContextTextMapPropagator()
-_KINDS: dict[str, Any] = {"counter": Counter, "gauge": Gauge, "histogram": Histogram, "info": Info}
-METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
 Export = SpanExporter
 """Whatever receives finished spans."""
 
@@ -46,10 +39,8 @@ class Telemetry:
         export: Export | None = None,
         log_level: str = "info",
     ) -> None:
-        self.registry = CollectorRegistry()
-        self._metrics = {signal: self._metric(signal) for signal in signals.ALL}
         info = {"version": "", "part": part, "shape": "", "capabilities": ""} | (build or {})
-        self._metrics[signals.BUILD_INFO].info(info)
+        self.metrics = Metrics(info)
         self._provider = TracerProvider(
             sampler=ParentBased(TraceIdRatioBased(ratio)),
             resource=Resource.create({"service.name": part, "service.version": info["version"]}),
@@ -65,19 +56,15 @@ class Telemetry:
 
     def count(self, signal: Signal, **labels: str) -> None:
         """Add one to a counter."""
-        metric = self._metrics[signal]
-        (metric.labels(**labels) if labels else metric).inc()
+        self.metrics.count(signal, **labels)
+
+    def watch(self, signal: Signal, read: Callable[[], float], **labels: str) -> None:
+        """A gauge that is read when it is scraped, on the thread that scrapes."""
+        self.metrics.watch(signal, read, **labels)
 
     def exposition(self) -> bytes:
         """Every series in the OpenMetrics text format."""
-        return cast(bytes, generate_latest(self.registry))
-
-    def _metric(self, signal: Signal) -> Any:
-        more: dict[str, Any] = {}
-        if signal.kind == "histogram":
-            more["buckets"] = signals.SECONDS_BUCKETS
-        labels = () if signal.kind == "info" else signal.labels
-        return _KINDS[signal.kind](signal.name, signal.help, labels, registry=self.registry, **more)
+        return self.metrics.exposition()
 
     # -- traces
 
@@ -119,7 +106,7 @@ class Telemetry:
                 finally:
                     span.set_attribute("http.response.status_code", call.status)
         finally:
-            self._metrics[signals.CLIENT_DURATION].labels(
+            self.metrics[signals.CLIENT_DURATION].labels(
                 endpoint.capability, endpoint.method, str(call.status)
             ).observe(time.perf_counter() - start)
 
@@ -168,8 +155,8 @@ class _Middleware:
         self._telemetry = telemetry
         self._capability = capability
         self._trusted = trusted
-        self._duration = telemetry._metrics[signals.SERVER_DURATION]  # noqa: SLF001  # its twin
-        self._active = telemetry._metrics[signals.ACTIVE_REQUESTS]  # noqa: SLF001  # its twin
+        self._duration = telemetry.metrics[signals.SERVER_DURATION]
+        self._active = telemetry.metrics[signals.ACTIVE_REQUESTS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
