@@ -10,7 +10,7 @@ UV := build/tools/bin/uv
 BIN := $(VENV)/bin
 TOOLS := build/tools/.uv-$(UV_VERSION)
 READY := $(VENV)/.synced
-GENERATED := openapi.json settings.md
+GENERATED := docs/openapi.json docs/settings.md docs/signals.md docs/bill-result.md docs/bench.md README.md
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
@@ -18,13 +18,22 @@ export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check soak generate verify regenerated
+.PHONY: help demo bill bench drill test check soak generate verify regenerated
 
 help: ## show these verbs
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-demo: $(READY) ## place orders through four shapes, kill a process, ask the auditor
+demo: $(READY) ## what four shapes cost: a preliminary bill in about five minutes
 	@$(BIN)/python -m borough_bill demo
+
+bill: $(READY) ## the same at length; an interrupted run goes on where it stopped
+	@$(BIN)/python -m borough_bill run
+
+bench: $(READY) ## ours beside the peers: telemetry, hops, orders, generator; six minutes
+	@PYTHONPATH=tests $(BIN)/python -m bench
+
+drill: $(READY) ## place orders through four shapes, kill a process, ask the auditor
+	@$(BIN)/python -m borough_bill drill
 
 test: $(READY) ## every test that needs no cluster (soak: two rounds)
 	@$(BIN)/pytest
@@ -40,19 +49,23 @@ check: $(READY) ## format, lint, types, imports, layout, generated files
 soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20), and fresh random histories
 	@BOROUGH_SOAK_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/soak tests/properties/test_histories.py
 
-generate: regenerated ## write what is derived from code: docs/openapi.json, docs/settings.md
-	@for file in $(GENERATED); do cp build/generated/$$file docs/$$file; done
+generate: regenerated ## write what is derived from code, and figures from docs/results
+	@for file in $(GENERATED); do cp build/generated/$$file $$file; done
 
-verify: regenerated ## fail, naming the file, where a generated file is not what the code says
+verify: regenerated ## fail, naming the file, where a generated file is not what it should be
 	@stale=0; for file in $(GENERATED); do \
-	  cmp -s build/generated/$$file docs/$$file \
-	    || { echo "docs/$$file is not what the code says: run make generate" >&2; stale=1; }; \
+	  cmp -s build/generated/$$file $$file \
+	    || { echo "$$file is not what the code and docs/results say: run make generate" >&2; stale=1; }; \
 	done; exit $$stale
 
 regenerated: $(READY)
-	@mkdir -p build/generated
-	@$(BIN)/python -m borough openapi > build/generated/openapi.json
-	@$(BIN)/python -m borough config --markdown > build/generated/settings.md
+	@mkdir -p build/generated/docs
+	@$(BIN)/python -m borough openapi > build/generated/docs/openapi.json
+	@$(BIN)/python -m borough config --markdown > build/generated/docs/settings.md
+	@$(BIN)/python -m borough signals --markdown > build/generated/docs/signals.md
+	@$(BIN)/python -m borough_bill.documents docs/results/bill.json > build/generated/docs/bill-result.md
+	@$(BIN)/python -m borough_bill.documents docs/results/bill.json README.md > build/generated/README.md
+	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json > build/generated/docs/bench.md
 
 $(READY): uv.lock pyproject.toml services/pyproject.toml bill/pyproject.toml $(TOOLS)
 	@echo "Setting up $(VENV) with what uv.lock names; this happens once." >&2

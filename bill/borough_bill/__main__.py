@@ -1,58 +1,168 @@
-"""`python -m borough_bill`: see the shapes at work, or start one of them to try its door."""
+"""`python -m borough_bill`: measure the shapes and print the bill, or see them at work."""
 
 import asyncio
 import os
 import random
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from borough_bill.demo import demo as show
+from borough_bill.attribution import ProcessGone
+from borough_bill.bill import Bill
+from borough_bill.checks import NOTHING_LOST
+from borough_bill.compare import compare
+from borough_bill.drill import drill as show
+from borough_bill.experiments.folder import RESULT, Folder, WrongFolder
+from borough_bill.experiments.foreign import CannotCompare
+from borough_bill.generator import JobFailed
+from borough_bill.load import load
 from borough_bill.processes import PartDied
+from borough_bill.publish import publish
+from borough_bill.recording import BrokenRecording
+from borough_bill.results import BrokenResult, read
+from borough_bill.run import DEMO, FULL, QUICK, Run, Scale
+from borough_bill.screen import Screen
 from borough_bill.shapes import CommandFailed
 from borough_bill.up import up as start
 
 WIDTH = 120
 """Columns where there is no terminal to ask."""
+BROKEN, FAILED, VOID, INTERRUPTED = 1, 2, 3, 130
+"""Exit statuses: a shape lost an order; there is no bill; it is void (with --strict); Ctrl-C."""
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
+app.command()(compare)
+app.command()(load)
 
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDTH)
+Blocks = Annotated[int | None, typer.Option(min=1, help="Blocks; every subject stands in each.")]
+Window = Annotated[float | None, typer.Option(min=0.1, help="Seconds of each window.")]
+Rate = Annotated[
+    float | None, typer.Option(min=0.1, help="Orders a second; chosen by what one costs if unset.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Repeat a run; random if unset.")]
+Strict = Annotated[bool, typer.Option("--strict", help="A void bill is exit status 3.")]
+Where = Annotated[Path, typer.Option("--folder", help="Where everything is written.")]
 
 
 @app.command()
-def demo(
-    seed: Annotated[
-        int | None, typer.Option(help="Repeat a demonstration; random if unset.")
-    ] = None,
+def demo(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
+    blocks: Blocks = None,
+    window: Window = None,
+    rate: Rate = None,
+    seed: Seed = None,
+    folder: Where = Path("build/bill/demo"),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Too little to be believed, in half a minute.")
+    ] = False,
+    strict: Strict = False,
+) -> None:
+    """Measure what the shapes cost, in about five minutes, and print a preliminary bill."""
+    scale = _scale(QUICK if quick else DEMO, blocks, window, rate, seed)
+    raise typer.Exit(_measured(Folder(folder), scale, strict=strict))
+
+
+@app.command()
+def run(  # noqa: PLR0913, PLR0917  # as above
+    blocks: Blocks = None,
+    window: Window = None,
+    rate: Rate = None,
+    seed: Seed = None,
+    folder: Where = Path("build/bill/full"),
+    strict: Strict = False,
+) -> None:
+    """Measure what the shapes cost, at length, and print the bill."""
+    scale = _scale(FULL, blocks, window, rate, seed)
+    raise typer.Exit(_measured(Folder(folder), scale, strict=strict))
+
+
+@app.command()
+def report(
+    result: Annotated[Path, typer.Argument(help="A result.json, or the folder that holds it.")],
+    strict: Strict = False,
+) -> None:
+    """Print the bill of a stored result again, and write its page anew."""
+    path = result / RESULT if result.is_dir() else result
+    raise typer.Exit(_status(publish(read(path), path.parent, _console()), strict=strict))
+
+
+@app.command()
+def drill(
+    seed: Annotated[int | None, typer.Option(help="Repeat a drill; random if unset.")] = None,
 ) -> None:
     """Place orders in four shapes, kill a process in each, and ask the auditor."""
     chosen = random.SystemRandom().randrange(10_000) if seed is None else seed
-    raise typer.Exit(0 if show(chosen, _console(), os.path.relpath(sys.executable)) else 1)
+    raise typer.Exit(0 if show(chosen, _console(), os.path.relpath(sys.executable)) else BROKEN)
 
 
 @app.command()
 def up(
     shape: Annotated[str, typer.Argument(help="monolith, roles, apis, ... or extract:NAME")],
     replicas: Annotated[int, typer.Option(min=1, help="Processes of each part.")] = 1,
+    shapes: Annotated[Path | None, typer.Option(help="A file of shapes of your own.")] = None,
 ) -> None:
     """Start a shape on empty stores, say how to order a coffee, and stop it on Ctrl-C."""
-    asyncio.run(start(shape, replicas, _console()))
+    asyncio.run(start(shape, replicas, _console(), shapes))
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDTH)
+
+
+def _scale(
+    scale: Scale, blocks: int | None, window: float | None, rate: float | None, seed: int | None
+) -> Scale:
+    return replace(
+        scale,
+        blocks=blocks or scale.blocks,
+        seconds=window or scale.seconds,
+        rate=rate,
+        seed=seed,
+    )
+
+
+def _measured(folder: Folder, scale: Scale, *, strict: bool) -> int:
+    """Run, print, and answer the exit status."""
+    console = _console()
+    try:
+        with Screen(console, scale.estimate_s) as screen:
+            result = asyncio.run(Run(folder, scale, screen.tell).measure())
+    except KeyboardInterrupt:
+        typer.echo(f"\nborough-bill: interrupted. {_what_next(folder)}", err=True)
+        return INTERRUPTED
+    return _status(publish(result, folder.path, console), strict=strict)
+
+
+def _what_next(folder: Folder) -> str:
+    if not folder.unfinished:
+        return "Nothing was measured yet."
+    return (
+        f"{len(folder.windows())} windows are in {folder.path}; the same command goes on from there"
+    )
+
+
+def _status(bill: Bill, *, strict: bool) -> int:
+    """A void bill is a machine that was too noisy, or a run too short: no failure of ours."""
+    if any(check.name == NOTHING_LOST and not check.passed for check in bill.checks):
+        return BROKEN
+    return VOID if strict and not bill.valid else 0
 
 
 def main() -> None:
     """Run, and turn what went wrong into a message and exit status 2."""
     try:
         app()
-    except (CommandFailed, PartDied) as failure:
+    except (
+        BrokenRecording, BrokenResult, CannotCompare, CommandFailed, JobFailed, PartDied,
+        ProcessGone, WrongFolder,
+    ) as failure:  # fmt: skip  # a list of names
         typer.echo(f"\nborough-bill: {failure}", err=True)
-        sys.exit(2)
+        sys.exit(FAILED)
 
 
 if __name__ == "__main__":

@@ -5,17 +5,22 @@ since its peers were told those addresses when they started.
 """
 
 import asyncio
+import contextlib
 import ctypes
+import os
 import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 HOST = "127.0.0.1"
+BOROUGH = ("borough", "serve")
+"""The module that is a part, and its verb; the capabilities follow."""
 LAST_WORDS = 15
 """Lines of its log that a part which died is quoted with."""
 
@@ -25,6 +30,11 @@ _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 class PartDied(Exception):
     """A part ended, or never became ready; the message names it and quotes its last words."""
+
+
+def outside() -> dict[str, str]:
+    """The environment without a `BOROUGH_` setting: what a part is told, and nothing leaks in."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("BOROUGH_")}
 
 
 class Ports:
@@ -57,7 +67,10 @@ def _hold() -> tuple[socket.socket, int]:
 
 
 class Process:
-    """A part's replica. `environment` is all it knows of the world; `log` takes all it says."""
+    """A part's replica. `environment` is all it knows of the world; `log` takes all it says.
+
+    It runs on any core or, with all its threads, on `cpu` alone.
+    """
 
     def __init__(  # noqa: PLR0913  # all that makes one replica
         self,
@@ -68,19 +81,29 @@ class Process:
         ports: Ports,
         environment: Mapping[str, str],
         log: Path,
+        module: Sequence[str] = BOROUGH,
+        cpu: int | None = None,
     ) -> None:
         self.part = part
         self.name = f"{part}-{number}"
         self.ports = ports
-        self._command = (sys.executable, "-m", "borough", "serve", *capabilities)
+        self._command = (sys.executable, "-m", *module, *capabilities)
         self._environment = environment
         self._log = log
+        self._cpu = cpu
         self._process: asyncio.subprocess.Process | None = None
 
     @property
     def running(self) -> bool:
         """Whether there is a process that has not ended."""
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int:
+        """Its process id. Raises PartDied where no process runs."""
+        if self._process is None or not self.running:
+            raise PartDied(f"part {self.name} does not run:\n{self.words()}")
+        return self._process.pid
 
     async def start(self) -> None:
         """Start it; `ready` says when it serves."""
@@ -91,11 +114,14 @@ class Process:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
 
     async def ready(self, http: aiohttp.ClientSession, within: float) -> None:
-        """Wait until its /readyz says so. Raises PartDied if it ends, or after `within` seconds."""
+        """Wait until its /readyz says so; it starts on any core, and has its own from then on.
+
+        Raises PartDied if it ends, or after `within` seconds.
+        """
         try:
             async with asyncio.timeout(within):
                 while not await self._answers_ready(http):
@@ -108,6 +134,8 @@ class Process:
             raise PartDied(
                 f"part {self.name} is not ready in {within} s:\n{self.words()}"
             ) from None
+        if self._cpu is not None:
+            pin(self.pid, self._cpu)
 
     async def _answers_ready(self, http: aiohttp.ClientSession) -> bool:
         try:
@@ -116,26 +144,37 @@ class Process:
         except aiohttp.ClientError:
             return False
 
+    async def facts(self, http: aiohttp.ClientSession) -> dict[str, Any]:
+        """What it says of itself at /readyz."""
+        async with http.get(f"http://{HOST}:{self.ports.ops}/readyz") as answer:
+            facts: dict[str, Any] = (await answer.json())["facts"]
+            return facts
+
+    def signal(self, number: int) -> None:
+        """Send it a signal that does not end it. Raises PartDied where no process runs."""
+        os.kill(self.pid, number)
+
     async def metrics(self, http: aiohttp.ClientSession) -> str:
         """Its exposition, in the OpenMetrics text format."""
-        async with http.get(f"http://{HOST}:{self.ports.ops}/metrics") as answer:
+        wanted = {"Accept": "application/openmetrics-text"}
+        async with http.get(f"http://{HOST}:{self.ports.ops}/metrics", headers=wanted) as answer:
             answer.raise_for_status()
             return await answer.text()
 
     async def kill(self) -> None:
         """SIGKILL: it gets no chance to say or save anything."""
-        await self._signal(signal.SIGKILL)
+        await self._end(signal.SIGKILL)
 
     async def terminate(self, within: float) -> int:
         """SIGTERM and wait for its drain; SIGKILL after `within` seconds. Answers the exit code."""
         try:
             async with asyncio.timeout(within):
-                await self._signal(signal.SIGTERM)
+                await self._end(signal.SIGTERM)
         except TimeoutError:
             await self.kill()
         return self._code()
 
-    async def _signal(self, number: signal.Signals) -> None:
+    async def _end(self, number: int) -> None:
         if self._process is not None and self.running:
             self._process.send_signal(number)
             await self._process.wait()
@@ -151,7 +190,17 @@ class Process:
             return "".join(deque(log, LAST_WORDS)).rstrip()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Between fork and exec: ask the kernel to kill this process when the runner is gone."""
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def pin(pid: int, cpu: int) -> None:
+    """Keep a process with all its threads on one core; threads it starts later inherit that."""
+    threads, pinned = Path(f"/proc/{pid}/task"), set[str]()
+    while strays := {thread.name for thread in threads.iterdir()} - pinned:
+        for thread in strays:
+            with contextlib.suppress(ProcessLookupError):  # it has ended
+                os.sched_setaffinity(int(thread), {cpu})
+        pinned |= strays

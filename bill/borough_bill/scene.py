@@ -1,4 +1,4 @@
-"""What the demonstration shows of one shape: an order's hops, a death half way, the books.
+"""What the drill shows of one shape: an order's hops, a death half way, the books.
 
 Hops are read from the parts' own metrics, around one order in an otherwise idle shape.
 """
@@ -11,8 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from borough_bill.shapes import CommandFailed, LocalShape, Shape
-from borough_bill.workload import (
+from borough_bill.customers import (
     ENDINGS,
     PLACED,
     Clients,
@@ -24,6 +23,7 @@ from borough_bill.workload import (
     disagreements,
     errands,
 )
+from borough_bill.shapes import CommandFailed, LocalShape, Shape
 
 ORDERS = 300
 CUSTOMERS = 8

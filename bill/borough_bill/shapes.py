@@ -6,22 +6,22 @@ missing. What a part needs to know it gets as `BOROUGH_` variables, and nothing 
 
 import asyncio
 import json
-import os
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from borough_bill.processes import HOST, Ports, Process
+from borough_bill.audit import Audit
+from borough_bill.processes import BOROUGH, HOST, Ports, Process, outside
 
 EXTRACT = "extract:"
 START_WITHIN = 60.0
@@ -51,43 +51,53 @@ class Shape:
         return tuple(c for c in everything if c not in self.parts[part] and c != "gateway")
 
     def door(self, path: str) -> str:
-        """The part a public path goes to: the one that claims it, else the last with a gateway."""
+        """The part a public path goes to: the one that claims it, else the last with a gateway; the
+        last of all where none says that it hosts one.
+        """
         for part, prefixes in self.doors.items():
             if path.startswith(prefixes):
                 return part
-        return self.hosts("gateway")[-1]
+        return (self.hosts("gateway") or tuple(self.parts))[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """The auditor's word: how many orders of each status the books hold, and what is wrong."""
+def read_shapes(path: Path | None = None) -> dict[str, Shape]:
+    """Every shape of a file by name, of the installed `borough` where none is named; its code is
+    not executed. Raises CommandFailed with a sentence that names the file.
+    """
+    where = path or _ours()
+    try:
+        return {
+            name: Shape(
+                name=name,
+                parts={part: tuple(hosted) for part, hosted in shape["parts"].items()},
+                doors={part: tuple(paths) for part, paths in shape.get("doors", {}).items()},
+            )
+            for name, shape in tomllib.loads(where.read_text("utf-8")).items()
+        }
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CommandFailed(f"shapes file {where}: {error}") from None
+    except (AttributeError, KeyError, TypeError):
+        raise CommandFailed(
+            f"shapes file {where}: every shape is a table with `parts`, a list of capabilities each"
+        ) from None
 
-    orders: Mapping[str, int]
-    violations: tuple[str, ...]
 
-
-def read_shapes() -> dict[str, Shape]:
-    """Every shape of the installed `borough`, by name; its code is not executed."""
+def _ours() -> Path:
     package = find_spec("borough")
     if package is None or not package.submodule_search_locations:
         raise CommandFailed("borough is not installed beside borough-bill")
-    text = Path(package.submodule_search_locations[0], "shapes.toml").read_text("utf-8")
-    return {
-        name: Shape(
-            name=name,
-            parts={part: tuple(hosted) for part, hosted in shape["parts"].items()},
-            doors={part: tuple(paths) for part, paths in shape.get("doors", {}).items()},
-        )
-        for name, shape in tomllib.loads(text).items()
-    }
+    return Path(package.submodule_search_locations[0], "shapes.toml")
 
 
-def shape_named(name: str) -> Shape:
-    """The shape of that name, or the one `extract:CAPABILITY` describes. Raises CommandFailed."""
-    shapes = read_shapes()
+def shape_named(name: str, path: Path | None = None) -> Shape:
+    """The shape of that name in a file or among ours, or the one `extract:CAPABILITY` describes.
+
+    Raises CommandFailed.
+    """
+    shapes = read_shapes(path)
     if name in shapes:
         return shapes[name]
-    (everything,) = shapes["monolith"].parts.values()
+    (everything,) = read_shapes()["monolith"].parts.values()
     alone = name.removeprefix(EXTRACT)
     if name.startswith(EXTRACT) and alone in everything:
         return Shape(
@@ -102,7 +112,10 @@ class LocalShape:
     """A shape on this machine. `async with` starts every process and stops it.
 
     `folder` takes the logs and, unless `store` says otherwise, the SQLite files; `keys` are the API
-    keys by customer; `settings` are `BOROUGH_` variables without their prefix, in capitals.
+    keys by customer; `settings` are `BOROUGH_` variables without their prefix, in capitals;
+    `faults` is what goes wrong on purpose, by capability. Every process is `module`, and runs on
+    `cpu` unless it is None. A shape of the user's own needs its file in `shapes_file`: parts read
+    it too.
     """
 
     def __init__(  # noqa: PLR0913  # what may differ from one run to the next
@@ -114,17 +127,21 @@ class LocalShape:
         store: str | None = None,
         keys: Mapping[str, str] = MappingProxyType({}),
         settings: Mapping[str, str] = MappingProxyType({}),
+        faults: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
+        module: Sequence[str] = BOROUGH,
+        cpu: int | None = None,
+        shapes_file: Path | None = None,
     ) -> None:
         self.shape = shape
+        self._faults = faults
         self._environment = {
-            **{
-                name: value for name, value in os.environ.items() if not name.startswith("BOROUGH_")
-            },
+            **outside(),
             "BOROUGH_SHAPE": shape.name,
             "BOROUGH_HOST": HOST,
             "BOROUGH_STORE": store or f"sqlite:///{folder / 'data'}",
             "BOROUGH_API_KEYS": json.dumps(dict(keys)),
             "BOROUGH_DRAIN_S": "0",
+            **({"BOROUGH_SHAPES_FILE": str(shapes_file.resolve())} if shapes_file else {}),
             **{f"BOROUGH_{name}": value for name, value in settings.items()},
         }
         ports = {part: tuple(Ports() for _ in range(replicas)) for part in shape.parts}
@@ -137,6 +154,8 @@ class LocalShape:
                     ports=own,
                     environment=self._environment | self._place(part, own, ports),
                     log=folder / f"{part}-{number}.log",
+                    module=module,
+                    cpu=cpu,
                 )
                 for number, own in enumerate(ports[part])
             )
@@ -148,6 +167,7 @@ class LocalShape:
         self, part: str, own: Ports, ports: Mapping[str, tuple[Ports, ...]]
     ) -> dict[str, str]:
         """What one process must know of itself and of its peers."""
+        hosted = self.shape.parts[part]
         peers = {
             capability: [
                 f"http://{HOST}:{replica.internal}"
@@ -159,6 +179,7 @@ class LocalShape:
         return {
             "BOROUGH_PART": part,
             "BOROUGH_PEERS": json.dumps(peers),
+            "BOROUGH_FAULTS": json.dumps({c: f for c, f in self._faults.items() if c in hosted}),
             "BOROUGH_PUBLIC_PORT": str(own.public),
             "BOROUGH_INTERNAL_PORT": str(own.internal),
             "BOROUGH_OPS_PORT": str(own.ops),
@@ -212,10 +233,23 @@ class LocalShape:
         await process.start()
         await self.ready(process)
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids by process name. Raises PartDied where one does not run."""
+        return {process.name: process.pid for process in self.processes}
+
+    async def facts(self) -> tuple[dict[str, Any], ...]:
+        """What every process says of itself."""
+        return tuple(await asyncio.gather(*(p.facts(self._client()) for p in self.processes)))
+
+    async def expositions(self) -> tuple[str, ...]:
+        """What every process exposes at /metrics."""
+        return tuple(await asyncio.gather(*(p.metrics(self._client()) for p in self.processes)))
+
     async def counts(self, metric: str, *labels: str) -> Counter[str]:
         """A counter's values by these labels, joined with dots, summed over all processes."""
         total = Counter[str]()
-        for text in await asyncio.gather(*(p.metrics(self._client()) for p in self.processes)):
+        for text in await self.expositions():
             for family in text_string_to_metric_families(text):
                 for sample in family.samples:
                     if sample.name == metric:
@@ -225,11 +259,7 @@ class LocalShape:
 
     async def audit(self) -> Audit:
         """What the auditor says, once the shop came to rest."""
-        report = json.loads(await self.borough("audit", "--json", well=(0, 1)))
-        return Audit(
-            orders=report["orders"],
-            violations=tuple(": ".join(violation.values()) for violation in report["violations"]),
-        )
+        return Audit.read(await self.borough("audit", "--json", well=(0, 1)))
 
     async def borough(self, *arguments: str, well: Collection[int] = (0,)) -> str:
         """Run a `borough` command with this shape's settings; answers what it printed.

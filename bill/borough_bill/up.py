@@ -6,18 +6,22 @@ from pathlib import Path
 
 from rich.console import Console
 
+from borough_bill.customers import Clients, crowd
 from borough_bill.shapes import LocalShape, shape_named
-from borough_bill.workload import Clients, crowd
 
 
-async def up(name: str, replicas: int, console: Console) -> None:
-    """Start a shape with one customer who has a profile; stop it when cancelled, as by Ctrl-C."""
+async def up(name: str, replicas: int, console: Console, shapes_file: Path | None = None) -> None:
+    """Start a shape with one customer who has a profile; stop it when cancelled, as by Ctrl-C.
+
+    The shape is one of ours, or of a file of the user's own.
+    """
     (ada,) = customers = crowd(1)
     with tempfile.TemporaryDirectory(prefix="borough-up-") as folder:
         town = LocalShape(
-            shape_named(name),
+            shape_named(name, shapes_file),
             Path(folder),
             replicas=replicas,
+            shapes_file=shapes_file,
             keys={c.name: c.key for c in customers},
         )
         await town.prepare()

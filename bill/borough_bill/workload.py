@@ -1,258 +1,259 @@
-"""Customers at the REST door: real orders, each repeated under its own key until it is settled.
+"""What is sent and what must come back: a workload file, and the requests made of it.
 
-A customer sees what any client sees. Whatever leaves the outcome open - no connection, a 202, a
-503, a 504 - makes them send the same order again under the same Idempotency-Key, which is safe.
+A workload is data, so that anybody's deployment can be measured with it, not only ours. Requests
+are rendered before the run, in a few hundred seeded variants of each class; all that is left to do
+in the run is a fresh idempotency key.
 """
 
-import asyncio
-import random
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import count, takewhile
-from types import TracebackType
-from typing import Any, Self
-from uuid import UUID
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote
 
-import aiohttp
-
-from borough_bill.shapes import Audit, LocalShape
-
-PLACED, ABANDONED = "placed", "abandoned"
-ENDINGS = frozenset(
-    {PLACED, "out-of-stock", "unknown-sku", "profile-missing", "payment-declined", ABANDONED}
+import numpy as np
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
 )
-"""How an order may end: placed, or rejected with the code of one of these problems."""
-LOST = "lost"
-"""The word for an order whose end could not be learnt. There must be none."""
 
-OK = (200, 201)
-NO_ANSWER = 0
-OPEN = (NO_ANSWER, 202, 429, 502, 503, 504)
-"""What leaves open how the order ends, unless the problem's code is an ending."""
+VARIANTS = 512
+"""Of each class. A request is one of them, and has its own key."""
 
-PAUSE = 0.05
-LONGEST_PAUSE = 0.5
+KEY = "the-idempotency-key-of-a-request"
+"""Stands for a request's own key: as long as the 32 hexadecimal digits that take its place."""
+BASE, HOST = b"\x00", b"\x01"
+"""Stand for what differs from one address to the next: the URL's path, the Host."""
 
+CUSTOMER = frozenset({"customer", "api_key"})
+GIVEN = CUSTOMER | {"key"}
+"""The placeholders that every workload may use; others are its data."""
+OURS = frozenset({"host", "connection", "content-length", "transfer-encoding"})
 
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """Somebody with an API key and a card."""
-
-    name: str
-    key: str
-    card_token: str
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]|[^\x00-\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """An order a customer means to place, under the key it will always be sent with."""
-
-    customer: Customer
-    key: str
-    lines: tuple[tuple[str, int], ...]
+class BadWorkload(ValueError):
+    """A workload that cannot be sent; the message names the file and the key in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an errand: one of ENDINGS, LOST, or the code of an unexpected problem.
+class Expectation(BaseModel):
+    """The status, or statuses, of a right answer, and values in its JSON by dotted path."""
 
-    `statuses` are all answers on the way; 0 where none came.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    errand: Errand
-    word: str
-    statuses: tuple[int, ...]
+    status: int | tuple[int, ...] = 200
+    fields: dict[str, Any] = Field({}, alias="json")
+
+    def fault(self, status: int, body: bytes) -> str | None:
+        """What is wrong with an answer, None if nothing. There are only a few such sentences."""
+        if status != self.status and not (isinstance(self.status, tuple) and status in self.status):
+            return f"answered {status}"
+        if self.fields:
+            try:
+                answer = json.loads(body)
+            except ValueError:
+                return "answered what is no JSON"
+            for path, expected in self.fields.items():
+                if _at(answer, path) != expected:
+                    return f"answered another {path} than {json.dumps(expected)}"
+        return None
+
+
+class Request(BaseModel):
+    """A request with `{{placeholders}}`; one that is a whole JSON string keeps its value's type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    path: Annotated[str, Field(pattern="^/")]
+    headers: dict[str, str] = {}
+    content: Any = Field(None, alias="json")
+    expect: Expectation = Expectation()
 
     @property
-    def settled(self) -> bool:
-        """Whether the order came to one of its proper ends."""
-        return self.word in ENDINGS
+    def places(self) -> frozenset[str]:
+        """The placeholders it uses."""
+        return frozenset(_PLACE.findall(json.dumps([self.path, self.headers, self.content])))
+
+    @property
+    def for_customer(self) -> bool:
+        """Whether it is somebody's in particular."""
+        return not self.places.isdisjoint(CUSTOMER)
+
+    def render(self, values: Mapping[str, Any]) -> tuple[str, bytes]:
+        """Its path and its bytes, with KEY, BASE and HOST still standing for themselves.
+
+        Raises BadWorkload for what cannot stand in the head of a request.
+        """
+        path = _PLACE.sub(lambda place: quote(str(values[place[1]]), safe=""), self.path)
+        headers = {name.lower(): str(_fill(text, values)) for name, text in self.headers.items()}
+        body = b""
+        if self.content is not None:
+            body = json.dumps(_fill(self.content, values), separators=(",", ":")).encode()
+            headers = {"content-type": "application/json"} | headers
+        if body or self.method != "GET":
+            headers["content-length"] = str(len(body))
+        for what in (path, *headers, *headers.values()):
+            if _CONTROL.search(what):
+                raise BadWorkload(f"{what!r} cannot stand in the head of a request")
+        head = "".join(f"{name}: {text}\r\n" for name, text in headers.items())
+        first = b"%s %s%s HTTP/1.1\r\nhost: %s\r\n" % (
+            self.method.encode(), BASE, path.encode(), HOST,
+        )  # fmt: skip  # one glance
+        return path, first + head.encode() + b"\r\n" + body
 
 
-def crowd(size: int, *, declined: int = 0) -> tuple[Customer, ...]:
-    """So many customers; the cards of the last `declined` ones are always declined."""
-    return tuple(
-        Customer(
-            name=f"customer-{number}",
-            key=f"key-of-customer-{number}",
-            card_token=f"{'tok_declined' if number > size - declined else 'tok_visa'}_{number:04}",
-        )
-        for number in range(1, size + 1)
-    )
+class RequestClass(Request):
+    """A request that is sent again and again, in proportion to its weight."""
+
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
 
 
-def errands(
-    chance: random.Random, customers: tuple[Customer, ...], menu: tuple[str, ...]
-) -> Iterator[Errand]:
-    """Orders without end: most want the first article of the menu, many want another one too."""
-    favourite, *others = menu
-    while True:
-        lines = {favourite: chance.randint(1, 2)} if chance.random() < 0.6 else {}  # noqa: PLR2004
-        if not lines or chance.random() < 0.3:  # noqa: PLR2004  # tastes, not limits
-            lines[chance.choice(others)] = chance.randint(1, 3)
-        key = str(UUID(int=chance.getrandbits(128), version=4))
-        yield Errand(chance.choice(customers), key, tuple(lines.items()))
+class Workload(BaseModel):
+    """Classes of requests, data they choose from, and requests that prepare the ground.
 
-
-def by_word(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """How many orders ended how, the most frequent first."""
-    return dict(Counter(outcome.word for outcome in outcomes).most_common())
-
-
-def disagreements(outcomes: Iterable[Outcome], audit: Audit) -> tuple[str, ...]:
-    """Where the books hold more or fewer orders of a status than customers were told of.
-
-    The auditor compares the books with each other: an order that is in none of them he cannot
-    miss. The customer who was told that it is placed can.
+    A set-up request that names {{customer}} or {{api_key}} is sent for each customer.
     """
-    told = Counter(PLACED if outcome.word == PLACED else "rejected" for outcome in outcomes)
-    held = Counter(audit.orders)
-    return tuple(
-        f"customers were told of {told[status]} {status} orders, the books hold {held[status]}"
-        for status in sorted({*told, *held})
-        if told[status] != held[status]
-    )
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-class Clients:
-    """The customers of a running shape. In seconds, `patience` bounds an errand, `wait` one try."""
+    data: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    setup: tuple[Request, ...] = ()
+    classes: Annotated[dict[str, RequestClass], Field(min_length=1, max_length=255)]
+    _file: str = PrivateAttr("workload")
 
-    def __init__(self, shape: LocalShape, *, patience: float = 90, wait: float = 15) -> None:
-        self._shape = shape
-        self._patience = patience
-        self._wait = wait
-        self._turn = count()
-        self._http: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=self._wait),
-        )
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        if self._http is not None:
-            await self._http.close()
-
-    async def ask(
-        self, verb: str, path: str, customer: Customer, **request: Any
-    ) -> tuple[int, dict[str, Any]]:
-        """One try at the next replica of the door; (0, {}) when no whole answer came."""
-        if self._http is None:
-            raise ValueError("the clients are not there yet")
-        addresses = self._shape.addresses(path)
-        url = addresses[next(self._turn) % len(addresses)] + path
-        headers = {"authorization": f"Bearer {customer.key}", **request.pop("headers", {})}
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """A workload file. Raises BadWorkload."""
         try:
-            async with self._http.request(verb, url, headers=headers, **request) as answer:
-                return answer.status, await answer.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError):
-            return NO_ANSWER, {}
+            return cls.parse(path.read_text("utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadWorkload(f"workload {path} cannot be read: {error}") from error
 
-    async def menu(self, customer: Customer) -> tuple[str, ...]:
-        """The SKUs there are, sorted."""
-        status, menu = await self.ask("GET", "/v1/menu", customer)
-        if status not in OK:
-            raise ValueError(f"the menu answers {status}: {menu}")
-        return tuple(item["sku"] for item in menu["items"])
+    @classmethod
+    def parse(cls, text: str, name: str) -> Self:
+        """The text of a workload file; `name` is what complaints call it. Raises BadWorkload."""
+        try:
+            return cls.model_validate(tomllib.loads(text), context=name)
+        except tomllib.TOMLDecodeError as error:
+            raise BadWorkload(f"workload {name} is no TOML: {error}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            what = first["msg"].removeprefix("Value error, ")
+            raise BadWorkload(f"workload {name}, {key + ': ' if key else ''}{what}") from error
 
-    async def introduce(self, customers: Iterable[Customer]) -> None:
-        """Write each customer's profile."""
-        for customer in customers:
-            profile = {
-                "name": customer.name,
-                "email": f"{customer.name}@example.com",
-                "card_token": customer.card_token,
-            }
-            status, answer = await self.ask("PUT", "/v1/profile", customer, json=profile)
-            if status not in OK:
-                raise ValueError(f"the profile of {customer.name} answers {status}: {answer}")
-
-    async def run(self, errand: Errand) -> Outcome:
-        """Place an order, repeating it under its key until it is settled or patience ends."""
-        order = {"lines": [{"sku": sku, "quantity": quantity} for sku, quantity in errand.lines]}
-        until = time.monotonic() + self._patience
-        statuses: list[int] = []
-        while time.monotonic() < until:
-            status, answer = await self.ask(
-                "POST",
-                "/v1/orders",
-                errand.customer,
-                json=order,
-                headers={"idempotency-key": errand.key},
-            )
-            statuses.append(status)
-            if (word := _word(status, answer)) is not None:
-                return Outcome(errand, word, tuple(statuses))
-            await asyncio.sleep(min(PAUSE * 2 ** len(statuses), LONGEST_PAUSE))
-        return Outcome(errand, LOST, tuple(statuses))
-
-
-class Shopping:
-    """Customers who run errands, `at_once` at the same time, while the `async with` lasts.
-
-    At its end nobody starts another errand, and those under way come to their ends.
-    """
-
-    def __init__(
-        self,
-        clients: Clients,
-        errands: Iterable[Errand],
-        *,
-        at_once: int,
-        tell: Callable[[Outcome], None] = lambda _: None,
-    ) -> None:
-        self.outcomes: list[Outcome] = []
-        self._clients = clients
-        self._open = True
-        self._errands = takewhile(lambda _: self._open, errands)
-        self._at_once = at_once
-        self._tell = tell
-        self._news = asyncio.Condition()
-        self._group = asyncio.TaskGroup()
-
-    async def __aenter__(self) -> Self:
-        await self._group.__aenter__()
-        for _ in range(self._at_once):
-            self._group.create_task(self._shop())
+    @model_validator(mode="after")
+    def _consistent(self, info: ValidationInfo) -> Self:
+        """What a type cannot say: placeholders are known, and headers are not ours."""
+        self._file = str(info.context)
+        if taken := GIVEN & self.data.keys():
+            raise ValueError(f"data.{min(taken)}: the name is taken")
+        for place, request in self._requests():
+            if unknown := request.places - GIVEN - self.data.keys():
+                raise ValueError(f"{place}: there is no data {min(unknown)}")
+            if _PLACE.search(json.dumps(request.expect.fields)):
+                raise ValueError(f"{place}.expect: an expectation has no placeholders")
+            if ours := OURS & {name.lower() for name in request.headers}:
+                raise ValueError(f"{place}.headers.{min(ours)}: the generator sets this")
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._open = False
-        await self._group.__aexit__(kind, error, at)
+    def _requests(self) -> Iterator[tuple[str, Request]]:
+        """Every request, by its place in the file."""
+        for number, request in enumerate(self.setup):
+            yield f"setup.{number}", request
+        for name, request in self.classes.items():
+            yield f"classes.{name}", request
 
-    async def _shop(self) -> None:
-        for errand in self._errands:
-            outcome = await self._clients.run(errand)
-            self._tell(outcome)
-            async with self._news:
-                self.outcomes.append(outcome)
-                self._news.notify_all()
-            if outcome.word == ABANDONED:  # who was told "not now" does not come back at once
-                await asyncio.sleep(LONGEST_PAUSE)
+    def prepare(self, customers: Mapping[str, str]) -> Iterator[tuple[Request, str, bytes]]:
+        """The set-up requests as in `Request.render`; `customers` are API keys by name."""
+        self._need(customers)
+        for request in self.setup:
+            for customer, key in customers.items() if request.for_customer else [("", "")]:
+                first = {name: values[0] for name, values in self.data.items()}
+                values = {**first, "key": KEY, "customer": customer, "api_key": key}
+                yield request, *request.render(values)
 
-    async def reaches(self, number: int) -> None:
-        """Wait until so many errands have come to an end."""
-        async with self._news:
-            await self._news.wait_for(lambda: len(self.outcomes) >= number)
+    def variants(
+        self, customers: Mapping[str, str], chance: np.random.Generator
+    ) -> list[list[tuple[str, bytes]]]:
+        """Each class in VARIANTS, as in `Request.render`: whose it is and of what is by chance.
+
+        Raises BadWorkload where it needs customers and there are none.
+        """
+        self._need(customers)
+        people = list(customers.items()) or [("", "")]
+
+        def draw() -> dict[str, Any]:
+            chosen = {name: values[chance.integers(len(values))] for name, values in data}
+            customer, key = people[chance.integers(len(people))]
+            return {**chosen, "key": KEY, "customer": customer, "api_key": key}
+
+        data = sorted(self.data.items())
+        return [
+            [request.render(draw()) for _ in range(VARIANTS)] for request in self.classes.values()
+        ]
+
+    def _need(self, customers: Mapping[str, str]) -> None:
+        for place, request in self._requests():
+            if request.for_customer and not customers:
+                raise BadWorkload(
+                    f"workload {self._file}, {place}: it is sent by customers, and there are none"
+                )
+
+    @property
+    def shares(self) -> list[float]:
+        """The share of each class, in the order of the file; they add up to 1."""
+        weights = [request.weight for request in self.classes.values()]
+        return [weight / sum(weights) for weight in weights]
 
 
-def _word(status: int, answer: dict[str, Any]) -> str | None:
-    """What became of the order, None while that is open."""
-    if status in OK:
-        return PLACED
-    code = str(answer.get("code", status))
-    return None if status in OPEN and code not in ENDINGS else code
+def shipped(name: str) -> Workload:
+    """One of the workloads beside this module. Raises BadWorkload, naming those there are."""
+    folder = files("borough_bill") / "workloads"
+    names = sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir())
+    if name not in names:
+        raise BadWorkload(f"there is no workload {name}; there are {', '.join(names)}")
+    return Workload.parse((folder / f"{name}.toml").read_text("utf-8"), name)
+
+
+def workload(name_or_path: str) -> Workload:
+    """A file where the word looks like one (a slash or .toml in it), else one we ship."""
+    if "/" in name_or_path or name_or_path.endswith(".toml"):
+        return Workload.read(Path(name_or_path))
+    return shipped(name_or_path)
+
+
+def _fill(value: Any, values: Mapping[str, Any]) -> Any:
+    """A JSON value with its placeholders filled in."""
+    if isinstance(value, str):
+        if whole := _PLACE.fullmatch(value):
+            return values[whole[1]]
+        return _PLACE.sub(lambda place: str(values[place[1]]), value)
+    if isinstance(value, list):
+        return [_fill(item, values) for item in value]
+    if isinstance(value, dict):
+        return {name: _fill(item, values) for name, item in value.items()}
+    return value
+
+
+def _at(value: Any, path: str) -> Any:
+    """What stands at a dotted path, numbers counting into lists; None where nothing does."""
+    for step in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value

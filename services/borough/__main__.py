@@ -67,6 +67,14 @@ def config(
     typer.echo(commands.settings_table(markdown=markdown))
 
 
+@app.command(name="signals")
+def list_signals(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown tables.")] = False,
+) -> None:
+    """Every metric and every attribute of a span that a part tells."""
+    typer.echo(commands.signals_table(markdown=markdown))
+
+
 @app.command(name="shapes")
 def list_shapes(as_json: AsJson = False) -> None:
     """The shapes, and which capabilities live in which part."""

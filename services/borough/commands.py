@@ -1,29 +1,25 @@
 """What the commands of `python -m borough` do, apart from how they are called."""
 
-import asyncio
-import tomllib
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from importlib import resources
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-import uvloop
 from pydantic import SecretStr
 
 from borough import shapes, wiring
 from borough.audit import Stores, Violation, examine
 from borough.contracts.errors import Malformed
 from borough.contracts.notifications import NotificationState
-from borough.contracts.values import Money
-from borough.inventory.domain import Article
-from borough.inventory.store import SqlStock
+from borough.inventory.store import SqlStock, menu
+from borough.kit import signals
 from borough.kit.clock import SystemClock
 from borough.kit.config import PREFIX, Settings, WrongSettings
-from borough.kit.server import serve as serve_part
+from borough.kit.server import run as run_part
 from borough.kit.site import Site, open_store
 from borough.kit.sql import Database
 from borough.kit.telemetry import Telemetry
@@ -36,12 +32,7 @@ from borough.payments.store import SqlVerdicts
 
 def serve(settings: Settings, capabilities: Collection[str]) -> None:
     """Build a part and serve it until it is told to stop."""
-
-    async def build_and_serve() -> None:
-        await serve_part(await wiring.build(settings, capabilities), settings)
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(build_and_serve())
+    run_part(partial(wiring.build, settings, capabilities), settings)
 
 
 def migrate(settings: Settings, capabilities: Collection[str]) -> list[str]:
@@ -60,21 +51,6 @@ async def seed(settings: Settings, stock: int, only: str) -> str:
     async with opened(settings, "inventory") as database:
         await SqlStock(database).receive(tuple(articles))
     return f"{len(articles)} articles are on the menu"
-
-
-def menu(stock: int) -> list[Article]:
-    """What the shop sells from its first day, with so many pieces of each."""
-    text = (resources.files("borough.inventory") / "menu.toml").read_text(encoding="utf-8")
-    return [
-        Article(
-            sku=sku,
-            name=item["name"],
-            price=Money(minor=item["price"], currency="EUR"),
-            stock=stock,
-            received=stock,
-        )
-        for sku, item in tomllib.loads(text).items()
-    ]
 
 
 @asynccontextmanager
@@ -169,13 +145,29 @@ def settings_table(*, markdown: bool) -> str:
                 field.description or "",
             )
         )
+    return _table(rows, markdown=markdown)
+
+
+def signals_table(*, markdown: bool) -> str:
+    """Every metric and every attribute of a span: name, kind, labels, meaning."""
+    metrics = [
+        ("Metric", "Kind", "Labels", "Meaning"),
+        *((s.series, s.kind, ", ".join(s.labels), s.help) for s in signals.ALL),
+    ]
+    attributes = [("Span attribute", "Meaning"), *signals.ATTRIBUTES.items()]
+    return "\n\n".join(_table(rows, markdown=markdown) for rows in (metrics, attributes))
+
+
+def _table(rows: Sequence[tuple[str, ...]], *, markdown: bool) -> str:
+    """The first row is the head; the last column is as wide as it likes."""
     if markdown:
         lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
         lines.insert(1, " | ".join("---" for _ in rows[0]))
         return "\n".join(f"| {line} |" for line in lines)
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths[-1] = 0
     return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows
     )
 

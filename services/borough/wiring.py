@@ -57,16 +57,21 @@ CONTRACTS: Mapping[str, type[Capability]] = {
 
 
 async def build(
-    settings: Settings, hosted: Collection[str], *, export: Export | None = None
+    settings: Settings,
+    hosted: Collection[str],
+    *,
+    export: Export | None = None,
+    site_of: Callable[[Settings, Telemetry], Site] = Site,
 ) -> Part:
     """Put a part together. Raises WrongShape or WrongSettings with a sentence that says why not.
 
     `export` receives the spans; without it they go to the OTLP endpoint of the settings, if any.
+    `site_of` makes the site, which decides how boundaries are crossed.
     """
     exposed = _exposed(settings, hosted)
     _check_names(settings, hosted)
     part = settings.part or "-".join(sorted(hosted))
-    site = Site(settings, _telemetry(settings, part, hosted, export))
+    site = site_of(settings, _telemetry(settings, part, hosted, export))
     try:
         for capability, make in MAKERS.items():
             if capability in hosted:
@@ -243,4 +248,5 @@ def _telemetry(
         ratio=settings.trace_ratio,
         export=export,
         log_level=settings.log_level,
+        access_log=settings.access_log_ratio,
     )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from borough.contracts.capability import Capability, Message, post
 from borough.kit.addresses import Addresses
-from borough.kit.client import Http, session
+from borough.kit.client import Http
 from borough.kit.connections import Connections
 from borough.kit.telemetry import Telemetry
 from borough.kit.transport import remote
+from borough.kit.wire import Pool
 from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, running, served
 
@@ -58,9 +59,9 @@ async def test_new_replicas_get_their_share() -> None:
             listener = listen(host, port)
             port = listener.getsockname()[1]
             await stack.enter_async_context(running(served(Replica, replica), listener))
-        http = await stack.enter_async_context(session())
+        wire = await stack.enter_async_context(Pool())
         addresses = Addresses("peer", (f"http://peer:{port}",), interval=0.01, lookup=lookup)
-        transport = Http("peer", addresses, http, Telemetry("caller"), call_timeout=5)
+        transport = Http("peer", addresses, wire, Telemetry("caller"), call_timeout=5)
         peer = remote(Replica, transport)
 
         before = await load(peer)
@@ -94,9 +95,9 @@ async def test_a_replica_behind_one_address_gets_its_share_as_connections_end() 
 
         first = share(port=0)
         url = await join("old", first)
-        http = await stack.enter_async_context(session())
+        wire = await stack.enter_async_context(Pool())
         addresses = Addresses("peer", (url,), interval=60)
-        peer = remote(Replica, Http("peer", addresses, http, Telemetry("caller"), call_timeout=5))
+        peer = remote(Replica, Http("peer", addresses, wire, Telemetry("caller"), call_timeout=5))
 
         assert set(await load(peer)) == {"old"}
         await join("new", share(first.getsockname()[1]))

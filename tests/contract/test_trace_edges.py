@@ -11,8 +11,7 @@ from opentelemetry.trace import SpanKind
 from pydantic import SecretStr
 
 from borough import shapes, wiring
-from borough.commands import menu
-from borough.inventory.store import SqlStock
+from borough.inventory.store import SqlStock, menu
 from borough.kit import signals
 from borough.kit.config import Settings
 from borough.kit.sql import Database
@@ -138,6 +137,13 @@ async def test_a_hop_is_one_client_and_one_server_span(settings: Settings) -> No
     inner = [s for s in spans if s.kind is SpanKind.SERVER and s.parent is not None]
     assert len(clients) == len(inner)
     assert {s.parent.span_id for s in inner if s.parent} == clients
+
+
+async def test_every_attribute_of_a_span_is_declared(settings: Settings) -> None:
+    """What `signals` lists is what a journey that meets no error bears, and nothing else."""
+    spans = await spans_of(SHAPES["apis"], settings)
+    borne = {name for span in spans for name in span.attributes or {}}
+    assert borne == set(signals.ATTRIBUTES) - {"error.type"}
 
 
 async def test_a_call_within_a_process_is_no_hop(settings: Settings) -> None:

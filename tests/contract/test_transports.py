@@ -31,9 +31,10 @@ from borough.contracts.profiles import GetProfile, Profile, Profiles
 from borough.contracts.values import Basket, Line, Money, PricedLine
 from borough.kit import deadline
 from borough.kit.addresses import Addresses
-from borough.kit.client import Http, session
+from borough.kit.client import Http
 from borough.kit.telemetry import Telemetry
 from borough.kit.transport import Transport, local, remote
+from borough.kit.wire import Pool
 from borough.testing.servers import running, served
 from borough.testing.shop import memory_shop
 from borough.testing.transports import Asgi, Direct, Twice
@@ -55,7 +56,7 @@ async def ask(request: pytest.FixtureRequest, at_once: bool) -> AsyncIterator[As
     """Reach a service by each transport; idempotent calls go out twice."""
     telemetry = Telemetry("caller", log_level="error")
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(session())
+        wire = await stack.enter_async_context(Pool())
 
         async def reach(contract: type[Any], service: Any) -> Any:
             transport: Transport
@@ -68,7 +69,7 @@ async def ask(request: pytest.FixtureRequest, at_once: bool) -> AsyncIterator[As
                 else:
                     url = await stack.enter_async_context(running(app))
                     addresses = Addresses(contract.name, (url,), interval=60)
-                    transport = Http(contract.name, addresses, http, telemetry, call_timeout=5)
+                    transport = Http(contract.name, addresses, wire, telemetry, call_timeout=5)
             return remote(contract, Twice(transport, at_once=at_once))
 
         yield reach

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.kit.config import Settings
+from borough_bill.customers import PLACED, Clients, Errand, by_word, crowd
 from borough_bill.shapes import LocalShape, read_shapes
-from borough_bill.workload import PLACED, Clients, Errand, by_word, crowd
 
 PIECES, ORDERS, CUSTOMERS = 50, 200, 20
 SCARCE = "cold-brew"

@@ -14,10 +14,11 @@ import aiohttp
 import pytest
 
 from borough import shapes, wiring
+from borough_bill.audit import Audit
+from borough_bill.customers import LOST, PLACED, Outcome, crowd, disagreements, errands
 from borough_bill.processes import HOST, Ports
 from borough_bill.scene import Finding
-from borough_bill.shapes import Audit, CommandFailed, read_shapes, shape_named
-from borough_bill.workload import LOST, PLACED, Outcome, crowd, disagreements, errands
+from borough_bill.shapes import CommandFailed, LocalShape, read_shapes, shape_named
 
 RUNNER = """
 import asyncio, pathlib, sys
@@ -49,6 +50,39 @@ def test_every_part_is_told_where_to_find_all_it_calls() -> None:
     for shape in read_shapes().values():
         for part, hosted in shape.parts.items():
             assert shapes.needed(hosted, wiring.CALLS) <= set(shape.peers(part))
+
+
+def test_a_file_of_ones_own_brings_shapes_that_are_not_ours(tmp_path: Path) -> None:
+    """The runner takes shapes from any file, and names the file where it holds none."""
+    own = tmp_path / "own.toml"
+    own.write_text(
+        '[pair.parts]\nshop = ["gateway", "orders", "payments", "inventory"]\n'
+        'people = ["profiles", "notifications"]\n'
+    )
+    assert set(shape_named("pair", own).parts) == {"shop", "people"}
+    assert set(shape_named("extract:payments", own).parts) == {"town", "payments"}
+    own.write_text("pair = 2\n")
+    with pytest.raises(CommandFailed, match=r"own\.toml: every shape is a table with `parts`"):
+        read_shapes(own)
+
+
+async def test_a_part_of_a_shape_of_ones_own_starts_pinned_with_all_its_threads(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """Parts read the file the runner read, and no thread of theirs strays to another core."""
+    own = tmp_path / "own.toml"
+    own.write_text(f"[whole.parts]\nall = {['gateway', *wiring.CONTRACTS]}\n")
+    core = min(os.sched_getaffinity(0))
+    town = LocalShape(
+        shape_named("whole", own), tmp_path, store=sqlite_url, cpu=core, shapes_file=own
+    )
+    async with town:
+        (facts,) = await town.facts()
+        assert facts["shape"] == "whole"
+        (pid,) = town.pids.values()
+        cores = cores_by_thread(pid)
+    assert len(cores) > 1
+    assert set().union(*cores.values()) == {core}
 
 
 def test_a_shape_nobody_knows_is_refused_by_name() -> None:
@@ -93,7 +127,7 @@ async def test_a_part_does_not_outlive_a_runner_that_is_killed(tmp_path: Path) -
 
 
 def test_a_seed_repeats_the_errands_and_no_two_share_a_key() -> None:
-    """A demonstration can be repeated, and an Idempotency-Key stands for one order."""
+    """A drill can be repeated, and an Idempotency-Key stands for one order."""
     first, again = (
         list(islice(errands(random.Random(3), crowd(4), ("a", "b", "c")), 500)) for _ in range(2)
     )
@@ -110,7 +144,7 @@ def test_a_seed_repeats_the_errands_and_no_two_share_a_key() -> None:
         ({PLACED: 4}, ("oversold: espresso",), False),
     ],
 )
-def test_a_demonstration_is_clean_only_if_nothing_is_wrong(
+def test_a_drill_is_clean_only_if_nothing_is_wrong(
     orders: dict[str, int], complaints: tuple[str, ...], *, clean: bool
 ) -> None:
     """A lost order, an unexpected problem or any complaint spoils it."""
@@ -130,6 +164,12 @@ def test_a_customer_misses_an_order_that_is_in_no_book() -> None:
     assert disagreements([], Audit({"pending": 1}, ())) == (
         "customers were told of 0 pending orders, the books hold 1",
     )
+
+
+def cores_by_thread(pid: int) -> dict[int, set[int]]:
+    """Where each thread of a process may run."""
+    threads = [int(path.name) for path in Path(f"/proc/{pid}/task").iterdir()]
+    return {thread: os.sched_getaffinity(thread) for thread in threads}
 
 
 async def answers(http: aiohttp.ClientSession, port: int) -> bool:

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.kit.config import Settings
+from borough_bill.customers import Clients, Outcome, Shopping, crowd, disagreements, errands
 from borough_bill.shapes import LocalShape, shape_named
-from borough_bill.workload import Clients, Outcome, Shopping, crowd, disagreements, errands
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 SETTINGS = {"RECONCILE_HORIZON_S": "1", "RECONCILE_INTERVAL_S": "0.5", "OUTBOX_LEASE_S": "2"}

@@ -8,9 +8,9 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.kit.config import Settings
+from borough_bill.customers import PLACED, Clients, Shopping, crowd, disagreements, errands
 from borough_bill.processes import Process
 from borough_bill.shapes import LocalShape, shape_named
-from borough_bill.workload import PLACED, Clients, Shopping, crowd, disagreements, errands
 
 SETTINGS = {"DRAIN_S": "0.5", "DEADLINE_MS": "30000"}
 """A deadline beyond reach: on a busy machine the slow must not pass for the lost."""

@@ -44,6 +44,17 @@ async def test_a_claim_shuts_others_out_until_its_lease_ends(outbox: Outbox) -> 
     assert await claimed(outbox, seconds=10) == [1]
 
 
+async def test_the_oldest_event_is_the_first_that_is_not_sent(outbox: Outbox) -> None:
+    """Claimed or not, and whenever it is due; there is none when all are sent."""
+    await claimed(outbox, seconds=2)
+    for number in (1, 2, 3):
+        oldest = await outbox.oldest()
+        assert oldest is not None
+        assert oldest.event_id == an_id(number)
+        await outbox.sent(an_id(number), MORNING)
+    assert await outbox.oldest() is None
+
+
 async def test_a_sent_event_is_not_claimed_again(outbox: Outbox) -> None:
     """Not even when a slow twin reports a failure afterwards."""
     await claimed(outbox)

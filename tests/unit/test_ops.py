@@ -14,7 +14,7 @@ import pytest
 from borough.kit.health import Health, State
 from borough.kit.listener import bind
 from borough.kit.ops import OpsPort
-from borough.kit.telemetry import METRICS_CONTENT_TYPE, Telemetry
+from borough.kit.telemetry import Format, Telemetry
 from borough.testing.clock import ManualClock
 from borough.testing.serving import HOST, Reply, fetch
 
@@ -59,10 +59,25 @@ async def test_livez_fails_when_the_loop_has_been_stuck_for_ten_seconds(ops: Ops
 
 
 async def test_metrics_are_told_while_the_loop_is_stuck(ops: Ops) -> None:
-    """The exposition comes whole, as OpenMetrics, though nothing turns the loop."""
+    """The exposition comes whole, though nothing turns the loop."""
     answer = ops.get("/metrics")
-    assert (answer.status, answer.headers["content-type"]) == (200, METRICS_CONTENT_TYPE)
-    assert answer.body.endswith(b"# EOF\n")
+    assert (answer.status, answer.headers["content-type"]) == (200, Format.TEXT.value)
+    assert answer.body.endswith(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", Format.OPENMETRICS),
+        ("text/plain", Format.TEXT),
+        ("*/*", Format.TEXT),
+    ],
+)
+def test_metrics_come_in_the_format_that_is_asked_for(ops: Ops, accept: str, form: Format) -> None:
+    """Prometheus asks for OpenMetrics and gets exemplars; who asks for nothing can read it too."""
+    answer = fetch(ops.port, "/metrics", accept=accept)
+    assert answer.headers["content-type"] == form.value
+    assert answer.body.endswith(b"# EOF\n") == (form is Format.OPENMETRICS)
 
 
 @pytest.mark.parametrize("state", list(State))

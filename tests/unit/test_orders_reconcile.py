@@ -14,6 +14,7 @@ from borough.contracts.errors import Unavailable
 from borough.contracts.orders import Order, OrderStatus, Reason
 from borough.contracts.payments import Charge, Outcome, Payments, Verdict, VoidCharge
 from borough.contracts.values import Money
+from borough.kit import signals
 from borough.kit.telemetry import Telemetry
 from borough.kit.transport import remote
 from borough.orders.reconcile import BATCH, Reconcile
@@ -97,6 +98,17 @@ async def test_more_orders_than_a_batch_are_all_settled_in_one_round(shop: Shop)
     shop.clock.advance(DEADLINE + HORIZON + 0.1)
     assert await reconcile_of(shop).once() == len(numbers)
     assert {(await stored(shop, n)).status for n in numbers} == {OrderStatus.REJECTED}
+
+
+async def test_the_queue_is_told(shop: Shop) -> None:
+    """As many as the last round found overdue: none, once they are settled."""
+    queue = signals.RECONCILE_QUEUE.series
+    reconcile = reconcile_of(shop)
+    await begin(shop, 1, 2)
+    shop.clock.advance(DEADLINE + HORIZON + 0.1)
+    for found in (2, 0):
+        await reconcile.once()
+        assert f"{queue} {found}.0\n" in shop.orders.telemetry.exposition().decode()
 
 
 async def test_a_reconciled_order_leads_back_to_its_own_trace(shop: Shop) -> None:

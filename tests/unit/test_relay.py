@@ -11,6 +11,7 @@ import pytest
 
 from borough.contracts.errors import Unavailable
 from borough.contracts.events import OrderPlaced
+from borough.kit import signals
 from borough.kit.outbox import BATCH, PIECE, Relay, backoff
 from borough.kit.telemetry import Telemetry
 from borough.testing.clock import ManualClock
@@ -115,6 +116,21 @@ async def test_a_missed_event_is_told_again_after_a_pause(desk: Desk) -> None:
         assert await desk.relay.once() == then
     assert desk.receiver.heard == [an_id(1)]
     assert b'borough_outbox_deliveries_total{result="failed"} 2.0' in desk.telemetry.exposition()
+
+
+async def test_the_age_of_the_oldest_untold_event_is_told(desk: Desk) -> None:
+    """It grows while the event waits, between two looks as well, and is 0 when all are told."""
+    age = signals.OUTBOX_AGE.series.encode()
+    desk.receiver.misses[an_id(1)] = 1
+    await desk.place(1)
+    await desk.relay.once()
+    desk.clock.advance(4)
+    assert age + b" 4.0\n" in desk.telemetry.exposition()
+
+    await desk.place(2)
+    desk.clock.advance(1)
+    await desk.relay.once()
+    assert age + b" 0.0\n" in desk.telemetry.exposition()
 
 
 async def test_one_that_is_missed_holds_nobody_up(desk: Desk) -> None:

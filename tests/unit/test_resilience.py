@@ -73,6 +73,18 @@ def test_retries_never_exceed_their_share(wants: list[bool]) -> None:
         assert retries <= calls * 0.1 + 1e-9
 
 
+def test_a_budget_tells_what_is_left_of_it() -> None:
+    """In whole tries: a part of one affords nothing."""
+    budget = RetryBudget(share=0.5)
+    left = []
+    for _ in range(3):
+        budget.called()
+        left.append(budget.left)
+    assert left == [0, 1, 1]
+    assert budget.take()
+    assert budget.left == 0
+
+
 def first_two(addresses: list[Address]) -> tuple[Address, Address]:
     return addresses[0], addresses[1]
 

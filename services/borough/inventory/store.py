@@ -4,9 +4,11 @@ Every transaction touches the reservation first and the articles after it, sorte
 waits for somebody who waits for them.
 """
 
+import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from importlib import resources
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +56,21 @@ reservations = Table(
     Column("lines", Document(tuple[PricedLine, ...]), nullable=False),
     Column("changed_at", Utc, nullable=False),
 )
+
+
+def menu(stock: int) -> list[Article]:
+    """What the shop sells from its first day, with so many pieces of each."""
+    text = (resources.files("borough.inventory") / "menu.toml").read_text(encoding="utf-8")
+    return [
+        Article(
+            sku=sku,
+            name=item["name"],
+            price=Money(minor=item["price"], currency="EUR"),
+            stock=stock,
+            received=stock,
+        )
+        for sku, item in tomllib.loads(text).items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

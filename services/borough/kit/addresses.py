@@ -38,16 +38,24 @@ class Addresses:
     def __str__(self) -> str:
         return ", ".join(f"{host}:{port}" for host, port in self._targets)
 
-    async def pick(self, avoid: Address | None = None) -> Address:
-        """The replica to ask next. Raises Unavailable where the peer has no address."""
+    def at_hand(self, avoid: Address | None = None) -> Address | None:
+        """The replica to ask next, where any is known; looks again when it is time."""
         now = time.monotonic()
         if now - self._looked_up > self._interval and self._looking is None:
             self._looking = asyncio.create_task(self._look_up())
-        if not self._known and self._looking is not None:
-            await asyncio.shield(self._looking)
         if not self._known:
-            raise Unavailable(f"{self._peer} has no address", retry_after=1)
+            return None
         return choose(list(self._known.values()), now, _two, avoid)
+
+    async def pick(self, avoid: Address | None = None) -> Address:
+        """The same, and wait for the first look. Raises Unavailable where the peer has no address."""
+        found = self.at_hand(avoid)
+        if found is None and self._looking is not None:
+            await asyncio.shield(self._looking)
+            found = self.at_hand(avoid)
+        if found is None:
+            raise Unavailable(f"{self._peer} has no address", retry_after=1)
+        return found
 
     async def _look_up(self) -> None:
         """Replace what is known, target by target: one that cannot be looked up keeps what it had,

@@ -10,9 +10,6 @@ Errors name the call, never an address: they may travel to a customer. The span 
 
 import asyncio
 import time
-from contextlib import nullcontext
-
-from aiohttp import ClientConnectionError, ClientError, ClientSession, ClientTimeout, TCPConnector
 
 from borough.contracts.capability import Endpoint, Message
 from borough.contracts.errors import BoroughError, DeadlineExceeded, Internal, Unavailable
@@ -20,20 +17,16 @@ from borough.kit import deadline, signals
 from borough.kit.addresses import Addresses
 from borough.kit.codec import JSON, decode_response, encode_request
 from borough.kit.resilience import Address, Breaker, Permit, RetryBudget
-from borough.kit.telemetry import Telemetry
+from borough.kit.telemetry import ClientCall, Telemetry
+from borough.kit.wire import BrokenAnswer, NoAnswer, Pool
 
-KEEP_ALIVE_S = 15.0
-"""Shorter than the server's, so that it is we who close an idle connection."""
-CONNECT_S = 0.5
-"""A replica that does not even take the connection is no replica; there may be another."""
 REST_S = 1.0
 """How long an address that failed is left alone, where there is another."""
 FAIR_S = 1.0
 """A peer that had less time than this before the deadline is not to blame for missing it."""
-
-
-class _NoAnswer(Exception):
-    """The connection failed before a byte of an answer came."""
+UNIT_S = 0.001
+"""The header tells whole milliseconds; who has less left need not ask."""
+CONTENT_TYPE = f"content-type: {JSON}\r\n"
 
 
 class _TooSlow(DeadlineExceeded):
@@ -42,17 +35,6 @@ class _TooSlow(DeadlineExceeded):
 
 BLAMES_PEER = (Internal, Unavailable, _TooSlow)
 NOT_NOW = (Unavailable, DeadlineExceeded, _TooSlow)
-
-
-def session() -> ClientSession:
-    """One for a whole part: it keeps a pool for each address. Needs a running loop."""
-    http = ClientSession(
-        connector=TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
-        timeout=ClientTimeout(total=None, sock_connect=CONNECT_S),
-        auto_decompress=False,
-    )
-    http._retry_connection = False  # noqa: SLF001  # it repeats GETs behind our back, uncounted
-    return http
 
 
 class Http:
@@ -66,7 +48,7 @@ class Http:
         self,
         peer: str,
         addresses: Addresses,
-        http: ClientSession,
+        wire: Pool,
         telemetry: Telemetry,
         *,
         call_timeout: float,
@@ -76,7 +58,7 @@ class Http:
     ) -> None:
         self._peer = peer
         self._addresses = addresses
-        self._http = http
+        self._wire = wire
         self._telemetry = telemetry
         self._call_timeout = call_timeout
         self._read_timeout = read_timeout
@@ -84,37 +66,40 @@ class Http:
         self._breaker = breaker or Breaker()
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
-        with deadline.default(self._call_timeout):
-            permit = self._breaker.permit(time.monotonic())
-            if permit is Permit.NO:
-                raise Unavailable(f"{self._peer} failed lately and is left alone", retry_after=1)
-            try:
-                answer = await self._send(endpoint, message)
-            except BoroughError as failure:
-                self._judge(failure, permit)
-                raise
-            self._breaker.succeeded()
-            return answer
+        permit = self._breaker.permit(time.monotonic())
+        if permit is Permit.NO:
+            raise Unavailable(f"{self._peer} failed lately and is left alone", retry_after=1)
+        try:
+            answer = await self._send(endpoint, message, deadline.moment(self._call_timeout))
+        except BoroughError as failure:
+            self._judge(failure, permit)
+            raise
+        self._breaker.succeeded()
+        return answer
 
     async def answers(self) -> None:
         """Return once the peer answers anything at all; raises Unavailable when it does not."""
+        until = time.monotonic() + self._call_timeout
         try:
-            async with asyncio.timeout(self._call_timeout):
-                address = await self._addresses.pick()
-                async with self._http.get(address.url):
-                    return
-        except (ClientError, OSError, Unavailable) as failure:
+            address = await self._pick(until)
+            await self._wire.ask("GET", address.url, "/", "", b"", until)
+        except (NoAnswer, BrokenAnswer, TimeoutError, BoroughError) as failure:
             raise Unavailable(f"{self._peer} does not answer at {self._addresses}") from failure
 
-    async def _pick(self, avoid: Address | None = None) -> Address:
+    async def _pick(self, until: float, avoid: Address | None = None) -> Address:
+        known = self._addresses.at_hand(avoid)
+        if known is not None:
+            return known
         try:
-            async with asyncio.timeout(deadline.remaining()):
+            async with asyncio.timeout(until - time.monotonic()):
                 return await self._addresses.pick(avoid)
         except TimeoutError:
             raise DeadlineExceeded(f"{self._peer} was not found in time") from None
 
     def _judge(self, failure: BoroughError, permit: Permit) -> None:
         """Tell the breaker what a failed call says of the peer; a caller's haste says nothing."""
+        if isinstance(failure, DeadlineExceeded):
+            self._telemetry.count(signals.DEADLINE_EXCEEDED, where="call", capability=self._peer)
         if type(failure) in BLAMES_PEER:
             if self._breaker.failed(time.monotonic(), permit):
                 self._telemetry.count(signals.BREAKER_OPENED, peer=self._peer)
@@ -124,20 +109,22 @@ class Http:
         elif not isinstance(failure, DeadlineExceeded):
             self._breaker.succeeded()
 
-    async def _send(self, endpoint: Endpoint, message: Message) -> Message:
+    async def _send(self, endpoint: Endpoint, message: Message, until: float) -> Message:
         """One try, and another one where that is safe and affordable."""
-        address = await self._pick()
+        address = await self._pick(until)
         paid = self._pay_ahead(endpoint)
+        first_until = until
+        if paid and self._read_timeout is not None:
+            first_until = min(until, time.monotonic() + self._read_timeout)
         try:
-            with deadline.within(self._read_timeout or 0) if paid else nullcontext():
-                answer = await self._try(endpoint, message, address)
-        except _NoAnswer as failure:
+            answer = await self._try(endpoint, message, address, first_until)
+        except NoAnswer as failure:
             self._settle_up(paid=paid)
             if not endpoint.idempotent:
                 raise _silent(endpoint) from failure
             cause = "connection"
         except BoroughError as failure:
-            if not self._affordable(endpoint, failure, paid=paid):
+            if not self._affordable(endpoint, failure, until, paid=paid):
                 raise
             cause = failure.code
         else:
@@ -145,8 +132,8 @@ class Http:
             return answer
         self._telemetry.count(signals.RETRIES, peer=self._peer, cause=cause)
         try:
-            return await self._try(endpoint, message, await self._pick(address))
-        except _NoAnswer as failure:
+            return await self._try(endpoint, message, await self._pick(until, address), until)
+        except NoAnswer as failure:
             raise _silent(endpoint) from failure
 
     def _pay_ahead(self, endpoint: Endpoint) -> bool:
@@ -160,9 +147,12 @@ class Http:
         if paid and self._retries is not None:
             self._retries.give_back()
 
-    def _affordable(self, endpoint: Endpoint, failure: BoroughError, *, paid: bool) -> bool:
+    def _affordable(
+        self, endpoint: Endpoint, failure: BoroughError, until: float, *, paid: bool
+    ) -> bool:
         """Only what says `not now` is sent again, while there is time, and within the budget."""
-        wanted = type(failure) in NOT_NOW and endpoint.idempotent and _time_left()
+        in_time = time.monotonic() < until
+        wanted = type(failure) in NOT_NOW and endpoint.idempotent and in_time
         if self._retries is None or not wanted:
             self._settle_up(paid=paid)
             return False
@@ -170,52 +160,46 @@ class Http:
 
     # -- one try
 
-    async def _try(self, endpoint: Endpoint, message: Message, address: Address) -> Message:
-        """Raises _NoAnswer when nothing came back, else the error of the answer."""
-        left = deadline.remaining() or 0.0
-        if left < 0.001:  # noqa: PLR2004  # the header's unit
+    async def _try(
+        self, endpoint: Endpoint, message: Message, address: Address, until: float
+    ) -> Message:
+        """Raises NoAnswer when nothing came back, else the error of the answer."""
+        left = until - time.monotonic()
+        if left < UNIT_S:
             raise DeadlineExceeded(f"the deadline was spent before calling {endpoint.name}")
         address.in_flight += 1
         try:
-            return await self._exchange(endpoint, message, address, left)
-        except (_NoAnswer, BoroughError) as failure:
-            if isinstance(failure, _NoAnswer) or type(failure) in BLAMES_PEER:
+            with self._telemetry.client_call(endpoint) as call:
+                return await self._exchange(endpoint, message, address, until, call)
+        except (NoAnswer, BoroughError) as failure:
+            if isinstance(failure, NoAnswer) or type(failure) in BLAMES_PEER:
                 address.resting_until = time.monotonic() + REST_S
             raise
         finally:
             address.in_flight -= 1
 
     async def _exchange(
-        self, endpoint: Endpoint, message: Message, address: Address, left: float
+        self, endpoint: Endpoint, message: Message, address: Address, until: float, call: ClientCall
     ) -> Message:
-        path, body = encode_request(endpoint, message)
-        with self._telemetry.client_call(endpoint) as call:
-            headers = {**call.headers, deadline.HEADER: str(int(left * 1_000))}
-            if body:
-                headers["content-type"] = JSON
-            try:
-                async with asyncio.timeout(left):
-                    try:
-                        response = await self._http.request(
-                            endpoint.verb, address.url + path, data=body or None, headers=headers
-                        )
-                    except (ClientConnectionError, OSError) as failure:
-                        raise _NoAnswer(str(failure) or type(failure).__name__) from failure
-                    async with response:
-                        call.status = response.status
-                        content = await response.read()
-            except TimeoutError:
-                slow = _TooSlow if left >= FAIR_S else DeadlineExceeded
-                raise slow(f"{endpoint.name} did not answer in time") from None
-            except ClientError as failure:
-                raise _silent(endpoint) from failure
-            return decode_response(endpoint, call.status, content)
+        target, body = encode_request(endpoint, message)
+        call.url = address.url + target
+        left = until - time.monotonic()
+        headers = f"{deadline.HEADER}: {int(left * 1_000)}\r\n"
+        if body:
+            headers += CONTENT_TYPE
+        if call.traceparent:
+            headers += f"traceparent: {call.traceparent}\r\n"
+        try:
+            answer = await self._wire.ask(endpoint.verb, address.url, target, headers, body, until)
+        except TimeoutError:
+            slow = _TooSlow if left >= FAIR_S else DeadlineExceeded
+            raise slow(f"{endpoint.name} did not answer in time") from None
+        except BrokenAnswer as failure:
+            raise _silent(endpoint) from failure
+        call.status = answer.status
+        call.server_timing = answer.server_timing
+        return decode_response(endpoint, answer.status, answer.body)
 
 
 def _silent(endpoint: Endpoint) -> Unavailable:
     return Unavailable(f"{endpoint.name} does not answer", retry_after=1)
-
-
-def _time_left() -> bool:
-    left = deadline.remaining()
-    return left is None or left > 0

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
+unix_ns = time.time_ns
+"""Nanoseconds of Unix time: the stamp on what is only told, never on what decides anything."""
+
 
 class Clock(Protocol):
     """Wall time for what is stored, monotonic time for what is measured, and sleep."""

@@ -133,6 +133,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line that is written."
     )
+    access_log_ratio: Share = Field(
+        0.01, description="Share of requests that leave a log line; of failures (5xx) all do."
+    )
     faults: dict[str, Fault] = Field(
         {}, description='Faults for experiments: {"payments": {"delay_ms": 50, "error_rate": 0.1}}.'
     )

@@ -7,7 +7,7 @@ milliseconds travel in a header, since clocks of two machines need not agree.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 from borough.contracts.errors import DeadlineExceeded
 
@@ -22,6 +22,12 @@ def remaining() -> float | None:
     return None if moment is None else moment - time.monotonic()
 
 
+def moment(at_most: float) -> float:
+    """When the deadline is, as `time.monotonic` counts; so many seconds away where nobody set one."""
+    found = _deadline.get()
+    return time.monotonic() + at_most if found is None else found
+
+
 def check(what: str) -> None:
     """Raise DeadlineExceeded when nothing is left; `what` names the step that is not taken."""
     left = remaining()
@@ -29,27 +35,29 @@ def check(what: str) -> None:
         raise DeadlineExceeded(f"the deadline was spent before {what}")
 
 
-@contextmanager
-def within(seconds: float) -> Iterator[float]:
-    """A deadline this far away, or the one in force where that is nearer; yields what is left."""
-    now = time.monotonic()
-    outer = _deadline.get()
-    moment = now + seconds if outer is None else min(now + seconds, outer)
-    token = _deadline.set(moment)
-    try:
-        yield max(moment - now, 0.0)
-    finally:
-        _deadline.reset(token)
+class within:  # noqa: N801  # reads as the phrase it is
+    """A deadline this many seconds away, or the one in force where that is nearer; yields what is
+    left, which is never negative.
+    """
 
+    __slots__ = ("_seconds", "_token")
 
-@contextmanager
-def default(seconds: float) -> Iterator[None]:
-    """A deadline this far away where nobody set one."""
-    if _deadline.get() is not None:
-        yield
-        return
-    with within(seconds):
-        yield
+    _token: Token[float | None]
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> float:
+        now = time.monotonic()
+        outer = _deadline.get()
+        moment = now + self._seconds
+        if outer is not None and outer < moment:
+            moment = outer
+        self._token = _deadline.set(moment)
+        return max(moment - now, 0.0)
+
+    def __exit__(self, *_: object) -> None:
+        _deadline.reset(self._token)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from borough.kit.config import PREFIX, WrongSettings
+from borough.kit.one_write import OneWriteProtocol
 from borough.kit.telemetry import Telemetry
 
 KEEP_ALIVE_S = 30
@@ -56,7 +57,7 @@ class Listener(uvicorn.Server):
         config = uvicorn.Config(
             app,
             loop="none",
-            http=HttpToolsProtocol,
+            http=OneWriteProtocol,
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -128,7 +129,7 @@ class Listener(uvicorn.Server):
         self._listening.close()
 
     def _protocol(self) -> HttpToolsProtocol:
-        return HttpToolsProtocol(self.config, self.server_state, self.lifespan.state)
+        return OneWriteProtocol(self.config, self.server_state, self.lifespan.state)
 
     async def _goodbye(self, start: float) -> None:
         loop = asyncio.get_running_loop()

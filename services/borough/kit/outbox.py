@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    cast,
     delete,
     func,
     insert,
@@ -37,6 +38,8 @@ from borough.kit.telemetry import Telemetry
 BATCH = 32
 """Events delivered at the same time; also what one relay can hold back by dying."""
 
+LOOK_EVERY = timedelta(seconds=5)
+"""How often the age of the oldest untold event is looked up: never by whoever asks for metrics."""
 PRUNE_EVERY = timedelta(minutes=1)
 PIECE = 1_000
 """Events forgotten in one transaction: pruning a backlog must not keep the orders waiting."""
@@ -55,6 +58,9 @@ _UNSENT = outbox.c.sent_at.is_(None)
 _SENT = outbox.c.sent_at.is_not(None)
 Index(None, outbox.c.due_at, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
 Index(None, outbox.c.sent_at, sqlite_where=_SENT, postgresql_where=_SENT)
+
+_BY_ID = cast(outbox.c.event_id, String)
+"""Ids sort by time. As text, lest a database walk its primary key through all that was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,10 @@ class Outbox(Protocol):
 
     async def unsent(self) -> int:
         """How many are yet to be told, claimed or not."""
+        ...
+
+    async def oldest(self) -> OrderPlaced | None:
+        """The first that happened of those yet to be told, claimed or not."""
         ...
 
 
@@ -143,6 +153,11 @@ class SqlOutbox(Outbox):
         async with self.db.read() as connection:
             return await connection.scalar(select(func.count()).where(_UNSENT)) or 0
 
+    async def oldest(self) -> OrderPlaced | None:
+        first = select(outbox.c.event).where(_UNSENT).order_by(_BY_ID).limit(1)
+        async with self.db.read() as connection:
+            return await connection.scalar(first)
+
 
 def backoff(tries: int) -> timedelta:
     """The pause after so many failed tries: doubling from 100 ms, 5 s at most, for ever."""
@@ -169,6 +184,11 @@ class Relay:
     retention: float
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _pruned_at: datetime | None = field(default=None, init=False)
+    _looked_at: datetime | None = field(default=None, init=False)
+    _waiting_since: datetime | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.telemetry.watch(signals.OUTBOX_AGE, self._age)
 
     def wake(self) -> None:
         """There is something to deliver: cut the pause short."""
@@ -191,7 +211,9 @@ class Relay:
                 await self._pause()
 
     async def once(self) -> Round:
-        """Claim what is due and try to deliver it, all at once; now and then, prune afterwards."""
+        """Claim what is due and try to deliver it, all at once; now and then, look at what is left
+        and prune what is not needed any more.
+        """
         now = self.clock.now()
         envelopes = await self.outbox.claim(now, timedelta(seconds=self.lease), BATCH)
         marks = await asyncio.gather(*map(self._tell, envelopes), return_exceptions=True)
@@ -200,10 +222,18 @@ class Relay:
             if isinstance(mark, BaseException):
                 raise mark
             told += mark
+        if self._looked_at is None or now - self._looked_at >= LOOK_EVERY:
+            self._looked_at = now
+            left = await self.outbox.oldest()
+            self._waiting_since = None if left is None else left.placed_at
         if self._pruned_at is None or now - self._pruned_at >= PRUNE_EVERY:
             self._pruned_at = now
             await self._prune(now - timedelta(seconds=self.retention))
         return Round(told, len(envelopes) - told)
+
+    def _age(self) -> float:
+        since = self._waiting_since
+        return 0.0 if since is None else (self.clock.now() - since).total_seconds()
 
     async def _prune(self, sent_before: datetime) -> None:
         while await self.outbox.prune(sent_before, PIECE) == PIECE:

@@ -70,6 +70,11 @@ class RetryBudget:
         self._most = most
         self._saved = 0.0
 
+    @property
+    def left(self) -> int:
+        """How many more tries are affordable now."""
+        return int(self._saved)
+
     def called(self) -> None:
         """A first try was made."""
         self._saved = min(self._saved + self._share, self._most)

@@ -14,17 +14,20 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+import uvloop
 from starlette.types import ASGIApp
 
+from borough.kit.clock import SystemClock
 from borough.kit.config import Settings, WrongSettings
 from borough.kit.connections import Connections
 from borough.kit.health import Health, State, watch
 from borough.kit.lifecycle import Part, keep_running
 from borough.kit.listener import Listener, bind
 from borough.kit.ops import OpsPort
+from borough.kit.runtime import watch_loop
 
 TASKS_S = 30.0
 """Work in flight that no connection waits for gets so long to finish."""
@@ -52,6 +55,16 @@ class Stop:
         ended = working.done()
         await _cancel(working, hurried)
         return ended
+
+
+def run(build: Callable[[], Awaitable[Part]], settings: Settings) -> None:
+    """Build a part on an event loop of its own and serve it until it is told to stop."""
+
+    async def build_and_serve() -> None:
+        await serve(await build(), settings)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(build_and_serve())
 
 
 async def serve(part: Part, settings: Settings) -> None:
@@ -103,12 +116,15 @@ class Launch:
             await self._close()
             raise
         with OpsPort(sockets["ops"], self._health, self._part.telemetry):
-            beat = asyncio.create_task(self._health.beat())
+            turning = (
+                asyncio.create_task(self._health.beat()),
+                asyncio.create_task(watch_loop(self._part.telemetry, SystemClock())),
+            )
             try:
                 await self._live(sockets)
             finally:
                 await self._close()
-                await _cancel(beat)
+                await _cancel(*turning)
 
     def _bind(self) -> dict[str, socket.socket]:
         host, bound = self._settings.host, {}

@@ -4,6 +4,7 @@ Knows settings and how to reach a capability; which capability needs which is `w
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from fastapi import FastAPI
@@ -11,17 +12,20 @@ from starlette.types import ASGIApp
 
 from borough.contracts.capability import Capability
 from borough.contracts.errors import BoroughError
+from borough.kit import signals
 from borough.kit.addresses import Addresses
-from borough.kit.client import Http, session
+from borough.kit.client import Http
 from borough.kit.clock import SystemClock
 from borough.kit.config import Settings
 from borough.kit.faults import with_fault
 from borough.kit.lifecycle import Loop, Tasks
 from borough.kit.resilience import Breaker, RetryBudget
+from borough.kit.runtime import watch_store
 from borough.kit.sql import Database
 from borough.kit.telemetry import Telemetry
 from borough.kit.transport import local, mount, remote
 from borough.kit.web import make_app
+from borough.kit.wire import Pool
 
 C = TypeVar("C", bound=Capability)
 
@@ -47,7 +51,7 @@ class Site:
         self.loops: list[Loop] = []
         self.services: dict[str, Capability] = {}
         self._databases: dict[str, Database] = {}
-        self._http = session()
+        self.wire = Pool()
         self._retries = RetryBudget()
         self._awaited: dict[str, Http] = {}
         self._peers: dict[str, tuple[Addresses, Breaker]] = {}
@@ -56,6 +60,7 @@ class Site:
         """Open the store of a capability and start its service on it, faults included."""
         settings = self.settings
         database = self._databases[capability] = open_store(settings, capability)
+        watch_store(self.telemetry, database)
         service = make(self, database)
         if fault := settings.faults.get(capability):
             service = with_fault(type(service), service, fault)
@@ -66,19 +71,38 @@ class Site:
 
         Only the door repeats what failed, and waits for its peers before it opens.
         """
-        name, settings = contract.name, self.settings
-        if name in self.services:
-            return local(contract, cast(C, self.services[name]), self.telemetry)
+        if contract.name in self.services:
+            return self.near(contract, cast(C, self.services[contract.name]))
+        return self.far(contract, from_door=from_door)
+
+    # -- how a boundary is crossed; the ladder (`borough.testing.rungs`) puts others in their place
+
+    def near(self, contract: type[C], service: C) -> C:
+        """A capability of this part, as its neighbours ask it."""
+        return local(contract, service, self.telemetry)
+
+    def far(self, contract: type[C], *, from_door: bool) -> C:
+        """A capability of another part."""
+        return remote(contract, self.peer(contract.name, self.telemetry, from_door=from_door))
+
+    def watched(self, app: ASGIApp, part: str) -> ASGIApp:
+        """What other parts reach of the internal app."""
+        return self.telemetry.middleware(app, capability=part, trusted=True)
+
+    def peer(self, name: str, telemetry: Telemetry, *, from_door: bool) -> Http:
+        """The way over the network; all ways to one peer share its addresses and its breaker."""
+        settings = self.settings
         if name not in self._peers:
             urls = settings.peers[name]
             known = Addresses(name, urls, interval=settings.resolve_interval_s), Breaker()
             self._peers[name] = known
         addresses, breaker = self._peers[name]
+        self.telemetry.watch(signals.BREAKER_OPEN, partial(getattr, breaker, "open"), peer=name)
         peer = Http(
             name,
             addresses,
-            self._http,
-            self.telemetry,
+            self.wire,
+            telemetry,
             call_timeout=settings.call_timeout_ms / 1_000,
             read_timeout=settings.read_timeout_ms / 1_000,
             retries=self._retries if from_door else None,
@@ -86,7 +110,9 @@ class Site:
         )
         if from_door:
             self._awaited[name] = peer
-        return remote(contract, peer)
+            left = partial(getattr, self._retries, "left")
+            self.telemetry.watch(signals.RETRY_BUDGET, left)
+        return peer
 
     def app(self, title: str, *, internal: bool = False) -> FastAPI:
         """An empty app."""
@@ -102,7 +128,7 @@ class Site:
         app = self.app(f"Borough, {part}", internal=True)
         for contract in contracts:
             mount(app, contract, self.services[contract.name])
-        return self.telemetry.middleware(app, capability=part, trusted=True)
+        return self.watched(app, part)
 
     async def unready(self, is_current: Callable[[str | None, str], bool]) -> str | None:
         """Why this part cannot work yet: its schemas; for a door its direct peers, once each."""
@@ -121,6 +147,6 @@ class Site:
         """Close what was opened, the network first."""
         for addresses, _ in self._peers.values():
             await addresses.close()
-        await self._http.close()
+        await self.wire.close()
         for database in self._databases.values():
             await database.close()

@@ -21,9 +21,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from borough.contracts.errors import DeadlineExceeded, Unavailable
-from borough.kit import deadline
+from borough.contracts.errors import Unavailable
 from borough.kit.config import WrongSettings
+from borough.kit.turns import Turns
 
 REVISIONS = "alembic_version"
 """The table in which a database keeps its revision."""
@@ -46,9 +46,13 @@ class Database:
         self.capability = capability
         self._reader = reader
         self._writer = writer
-        self._may_read = asyncio.Semaphore(_connections(reader))
+        self.begun = {"read": 0, "write": 0}
+        """How many transactions of each kind."""
         shared = reader.pool is writer.pool
-        self._may_write = self._may_read if shared else asyncio.Semaphore(_connections(writer))
+        reading = Turns(capability, "shared" if shared else "reader", _connections(reader))
+        writing = reading if shared else Turns(capability, "writer", _connections(writer))
+        self._may_read, self._may_write = reading, writing
+        self.pools = (reading,) if shared else (reading, writing)
 
     @classmethod
     def open(
@@ -78,10 +82,11 @@ class Database:
         """
         with self._reachable():
             async with (
-                self._turn(self._may_read),
+                self._may_read,
                 _connected(self._reader) as connection,
                 connection.begin(),
             ):
+                self.begun["read"] += 1
                 yield connection
 
     @asynccontextmanager
@@ -92,10 +97,11 @@ class Database:
         """
         with self._reachable():
             async with (
-                self._turn(self._may_write),
+                self._may_write,
                 _connected(self._writer) as connection,
                 connection.begin(),
             ):
+                self.begun["write"] += 1
                 yield connection
 
     async def revision(self) -> str | None:
@@ -110,21 +116,6 @@ class Database:
         """Give every connection back."""
         await self._reader.dispose()
         await self._writer.dispose()
-
-    @asynccontextmanager
-    async def _turn(self, turns: asyncio.Semaphore) -> AsyncIterator[None]:
-        """The right to one of the connections. Only the wait for it is bounded by the deadline."""
-        try:
-            async with asyncio.timeout(deadline.remaining()):
-                await turns.acquire()
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"the deadline was spent before the store of {self.capability} was free"
-            ) from None
-        try:
-            yield
-        finally:
-            turns.release()
 
     @contextmanager
     def _reachable(self) -> Iterator[None]:
@@ -144,7 +135,7 @@ class Database:
 
 
 def _connections(engine: AsyncEngine) -> int:
-    """How many there can be. Who waits for one waits at a semaphore: there, giving up is simple."""
+    """How many there can be."""
     return cast(QueuePool, engine.pool).size()
 
 
@@ -196,9 +187,9 @@ def _sqlite(address: URL, synchronous: str, pool_size: int) -> tuple[AsyncEngine
 
 
 def _sqlite_engine(address: URL, size: int, *pragmas: str) -> AsyncEngine:
-    import aiosqlite  # noqa: PLC0415  # a driver is loaded only where it is used
+    from borough.kit.sqlite import Connection  # noqa: PLC0415  # a driver is loaded only where used
 
-    async def connect() -> aiosqlite.Connection:
+    async def connect() -> Connection:
         """Open the file here: aiosqlite would leave a thread behind for one it cannot open."""
         opened = sqlite3.connect(
             address.database or "",
@@ -206,9 +197,9 @@ def _sqlite_engine(address: URL, size: int, *pragmas: str) -> AsyncEngine:
             isolation_level=None,
             check_same_thread=False,
         )
-        connection = aiosqlite.Connection(lambda: opened, iter_chunk_size=64)
-        connection._thread.daemon = True  # noqa: SLF001  # as SQLAlchemy does: it must not outlive us
-        return await connection
+        connection = Connection(opened)
+        await connection
+        return connection
 
     engine = create_async_engine(
         address.set(drivername="sqlite+aiosqlite"),

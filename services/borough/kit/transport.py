@@ -5,19 +5,23 @@ to a `Transport`. Business code may never know which it got: both raise the same
 """
 
 import inspect
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any, Protocol, TypeVar, cast
 
 from fastapi import FastAPI, Path, Query, Request
 from fastapi.routing import APIRoute
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
+from starlette.types import Scope
 
 from borough.contracts.capability import Capability, Endpoint, Message
 from borough.contracts.errors import BoroughError, DeadlineExceeded, Internal, Malformed
 from borough.kit import deadline
 from borough.kit.codec import JSON, PROBLEM_CONTENT, decode_body, decode_strings, dump
-from borough.kit.telemetry import Telemetry
+from borough.kit.telemetry import HANDLER, Telemetry
+from borough.kit.web import header_of
 
 C = TypeVar("C", bound=Capability)
 Call = Callable[[Message], Awaitable[Message]]
@@ -108,34 +112,43 @@ class ContractRoute(APIRoute):
         )
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint, method = self.contract, self._method
-
         async def handle(request: Request) -> Response:
-            with deadline.within(_granted(request, endpoint)):
-                if endpoint.verb == "POST":
-                    message = decode_body(endpoint, await request.body())
-                else:
-                    message = decode_strings(
-                        endpoint, {**request.query_params, **request.path_params}
-                    )
-                answer = await method(message)
-            return Response(dump(answer), media_type=JSON)
+            body = await request.body() if self.contract.verb == "POST" else b""
+            return Response(await self.respond(request.scope, body), media_type=JSON)
 
         return handle
 
+    async def respond(self, scope: Scope, body: bytes) -> bytes:
+        """The answer of the service, as JSON; leaves in the scope how long the service took."""
+        endpoint = self.contract
+        with deadline.within(_granted(scope, endpoint)):
+            if endpoint.verb == "POST":
+                message = decode_body(endpoint, body)
+            else:
+                query = QueryParams(scope["query_string"])
+                message = decode_strings(endpoint, {**query, **scope.get("path_params", {})})
+            start = time.perf_counter()
+            try:
+                answer = await self._method(message)
+            finally:
+                scope[HANDLER] = time.perf_counter() - start
+        return dump(answer)
 
+
+_HEADER = deadline.HEADER.encode()
 UNBOUNDED_S = 60.0
 """What a caller gets who names no deadline, say curl: long, but an end."""
 
 
-def _granted(request: Request, endpoint: Endpoint) -> float:
+def _granted(scope: Scope, endpoint: Endpoint) -> float:
     """Seconds the caller still waits. Raises DeadlineExceeded, before any work, when none."""
-    header = request.headers.get(deadline.HEADER)
+    header = header_of(scope, _HEADER)
     if header is None:
         return UNBOUNDED_S
-    if not header.isdecimal():
-        raise Malformed(f"{deadline.HEADER}: {header!r} is not a count of milliseconds")
-    if header.strip("0") == "":
+    if not header.isdigit():
+        told = header.decode("latin-1")
+        raise Malformed(f"{deadline.HEADER}: {told!r} is not a count of milliseconds")
+    if not header.strip(b"0"):
         raise DeadlineExceeded(f"the deadline was spent before {endpoint.name} began")
     return int(header[:12]) / 1_000
 

@@ -3,10 +3,13 @@
 A door and a part's internal app are the same ordinary FastAPI; they differ in what an unknown path
 means. FastAPI's own `max_body_size` answers a declared oversize body in plain text, past every
 handler, so the limit is kept here.
+
+Routes that read and write bytes themselves (`Direct`) are served past middleware and routing, which
+cost more than all the rest of a hop; the answers are the same, byte for byte.
 """
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol, cast, runtime_checkable
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -35,6 +38,9 @@ from borough.kit.codec import PROBLEM_CONTENT, SCHEMA_REF, error_of_validation
 from borough.kit.telemetry import Telemetry
 
 
+GONE = "the connection closed before the body had arrived"
+
+
 def make_app(
     title: str,
     *,
@@ -47,6 +53,8 @@ def make_app(
     `internal`: a path without a route means a capability that is not hosted here.
     """
     app = _App(
+        telemetry=telemetry,
+        max_body_bytes=max_body_bytes,
         title=title,
         redoc_url=None,
         redirect_slashes=False,
@@ -64,7 +72,7 @@ def make_app(
         return await known(request, error_of_validation(found))
 
     async def gone(request: Request, _: ClientDisconnect) -> Response:
-        return await known(request, Malformed("the connection closed before the body had arrived"))
+        return await known(request, Malformed(GONE))
 
     async def plain(request: Request, error: HTTPException) -> Response:
         response = await known(request, _of_http(request, error, internal=internal))
@@ -116,6 +124,14 @@ def require_json(headers: Headers) -> None:
         raise WrongMediaType(f"Content-Type is {media_type or 'missing'}: send application/json")
 
 
+def header_of(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of this name, in lower case; a mapping of all of them costs ten times more."""
+    for known, value in scope["headers"]:
+        if known == name:
+            return cast(bytes, value)
+    return None
+
+
 def trace_id(telemetry: Telemetry) -> str | None:
     """The id of the trace being written, for the caller to quote."""
     traceparent = telemetry.traceparent()
@@ -154,8 +170,58 @@ def _within(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return location[1:] or location
 
 
+@runtime_checkable
+class Direct(Protocol):
+    """A route at a path without parameters that turns bytes into bytes by itself."""
+
+    path: str
+    methods: set[str]
+
+    async def respond(self, scope: Scope, body: bytes) -> bytes:
+        """The answer, as JSON. Raises BoroughError."""
+        ...
+
+
 class _App(FastAPI):
-    """FastAPI whose document knows the problem documents that `problems` refers to."""
+    """FastAPI whose document knows the problem documents that `problems` refers to, and which takes
+    the short way to a `Direct` route.
+    """
+
+    def __init__(self, *, telemetry: Telemetry, max_body_bytes: int, **more: Any) -> None:
+        super().__init__(**more)
+        self._telemetry_of_part = telemetry
+        self._limit = max_body_bytes
+        self._direct: dict[tuple[str, str], Direct] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._direct is None:
+            self._direct = {
+                (method, route.path): route
+                for route in self.routes
+                if isinstance(route, Direct) and "{" not in route.path
+                for method in route.methods
+            }
+        route = self._direct.get((scope["method"], scope["path"])) if "method" in scope else None
+        if route is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await self._serve(route, scope, receive, send)
+
+    async def _serve(self, route: Direct, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = route
+        telemetry = self._telemetry_of_part
+        try:
+            body = await _body(scope, receive, self._limit)
+            content = await route.respond(scope, body)
+        except BoroughError as error:
+            await problem_response(error, trace_id(telemetry))(scope, receive, send)
+        except Exception:  # what nobody expected
+            await _defect(telemetry, scope)(scope, receive, send)
+        else:
+            size = b"%d" % len(content)
+            headers = [(b"content-length", size), (b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": content})
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
@@ -184,9 +250,34 @@ class _Defects:
         except Exception:
             if started or scope["type"] != "http":
                 raise
-            self._telemetry.log.exception("defect", path=scope["path"])
-            error = Internal("this is a defect of ours; the trace id finds it in our log")
-            await problem_response(error, trace_id(self._telemetry))(scope, receive, send)
+            await _defect(self._telemetry, scope)(scope, receive, send)
+
+
+def _defect(telemetry: Telemetry, scope: Scope) -> Response:
+    """What is said of the exception being handled."""
+    telemetry.log.exception("defect", path=scope["path"])
+    error = Internal("this is a defect of ours; the trace id finds it in our log")
+    return problem_response(error, trace_id(telemetry))
+
+
+def _too_large(limit: int) -> str:
+    return f"the body is larger than the {limit} bytes we take"
+
+
+async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """All of it. Raises TooLarge, and Malformed when the caller hangs up."""
+    if int(header_of(scope, b"content-length") or 0) > limit:
+        raise TooLarge(_too_large(limit))
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Malformed(GONE)
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise TooLarge(_too_large(limit))
+        more = message.get("more_body", False)
+    return body
 
 
 class _BodyLimit:
@@ -196,7 +287,7 @@ class _BodyLimit:
         self._app = app
         self._telemetry = telemetry
         self._limit = limit
-        self._sentence = f"the body is larger than the {limit} bytes we take"
+        self._sentence = _too_large(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

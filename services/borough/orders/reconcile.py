@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from borough.contracts.orders import Order
+from borough.kit import signals
 from borough.kit.clock import Clock
 from borough.orders.domain import OrderRecord, OrderStore
 from borough.orders.service import OrdersService
@@ -49,6 +50,7 @@ class Reconcile:
                         "order not settled", order_id=str(record.order.order_id), exc_info=answer
                     )
             tried, last = tried + len(batch), batch[-1].order.order_id
+        self.service.telemetry.metrics[signals.RECONCILE_QUEUE].set(tried)
         return tried
 
     async def _settle(self, record: OrderRecord) -> Order:

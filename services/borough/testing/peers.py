@@ -9,10 +9,11 @@ from typing import Protocol
 from borough.contracts.capability import Capability, Message, post, read
 from borough.contracts.errors import BoroughError
 from borough.kit.addresses import Addresses
-from borough.kit.client import Http, session
+from borough.kit.client import Http
 from borough.kit.resilience import RetryBudget
 from borough.kit.telemetry import Telemetry
 from borough.kit.transport import remote
+from borough.kit.wire import Pool
 
 Wire = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -79,13 +80,13 @@ async def asking(
     *urls: str, retries: RetryBudget | None = None, call_timeout: float = 5
 ) -> AsyncIterator[Peer]:
     """A caller of the peer at these addresses."""
-    async with session() as http:
+    async with Pool() as wire:
         addresses = Addresses("peer", urls, interval=60)
         telemetry = Telemetry("caller", log_level="error")
         yield remote(
             Peer,
             Http(
-                "peer", addresses, http, telemetry,
+                "peer", addresses, wire, telemetry,
                 call_timeout=call_timeout, read_timeout=0.2, retries=retries,
             ),
         )  # fmt: skip  # one call
@@ -95,9 +96,17 @@ async def asking(
 @asynccontextmanager
 async def raw(wire: Wire) -> AsyncIterator[str]:
     """A server of bare bytes, for what no proper server does."""
-    server = await asyncio.start_server(wire, "127.0.0.1", 0)
+    handlers: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handler = asyncio.create_task(wire(reader, writer))
+        handlers.add(handler)
+        await handler
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    await asyncio.gather(*handlers)  # they end with their connections
 
 
 class Dropping:

@@ -196,11 +196,11 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def fetch(port: int, path: str, verb: str = "GET") -> Reply:
+def fetch(port: int, path: str, verb: str = "GET", accept: str = "*/*") -> Reply:
     """Ask over a connection of its own. Blocks."""
     connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
     try:
-        connection.request(verb, path)
+        connection.request(verb, path, headers={"Accept": accept})
         answer = connection.getresponse()
         headers = {name.lower(): value for name, value in answer.getheaders()}
         return Reply(answer.status, headers, answer.read())

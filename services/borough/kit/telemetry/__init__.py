@@ -1,10 +1,26 @@
-"""What a part tells of itself, and the only place that knows opentelemetry and prometheus_client.
+"""What a part tells of itself, and the only place that knows opentelemetry.
 
 Nothing here is global: each part owns a `Telemetry`, so that several can live in one process and in
-one test.
+one test. `instrument` gives one to an app that is no part of ours.
 """
 
-from borough.kit.telemetry.metrics import METRICS_CONTENT_TYPE
+from borough.kit.telemetry.client import ClientCall
+from borough.kit.telemetry.exposition import Format
+from borough.kit.telemetry.foreign import instrument
+from borough.kit.telemetry.pages import Page, PageServer, json_page, metrics_page
 from borough.kit.telemetry.part import Export, Telemetry, otlp
+from borough.kit.telemetry.server import HANDLER
 
-__all__ = ["METRICS_CONTENT_TYPE", "Export", "Telemetry", "otlp"]
+__all__ = [
+    "HANDLER",
+    "ClientCall",
+    "Export",
+    "Format",
+    "Page",
+    "PageServer",
+    "Telemetry",
+    "instrument",
+    "json_page",
+    "metrics_page",
+    "otlp",
+]

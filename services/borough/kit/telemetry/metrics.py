@@ -1,47 +1,144 @@
-"""Counters, gauges and histograms by signal, each part with a registry of its own."""
+"""Counters, gauges and histograms by signal, each part with series of its own.
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+Ours and not prometheus_client's, which is thorough where it hurts: 0.8 us for an observation and
+2.1 with an exemplar, where 0.2 do; 10 ms to write 1,000 series down, where 0.4 do. What comes out
+is compared with that library's.
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
-from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+There are no locks. A series is written by one thread at a time, the event loop's or the exporter's,
+and a reader on the ops port's threads may see a histogram whose sum is one observation behind.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from borough.kit import signals
+from borough.kit.clock import unix_ns
 from borough.kit.signals import Signal
+from borough.kit.telemetry.exposition import Format, labelled, pieces
 
-METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
-_KINDS: dict[str, Any] = {"counter": Counter, "gauge": Gauge, "histogram": Histogram, "info": Info}
+Exemplar = tuple[int, int]
+"""The trace and the span that an observation was made in."""
+
+
+class Number:
+    """One series of a counter or a gauge. Where there is a `read`, it is asked for the value when
+    the series is told, on the thread that tells.
+    """
+
+    __slots__ = ("line", "read", "value")
+
+    def __init__(self, signal: Signal, labels: str) -> None:
+        self.line = labelled(signal.series, labels)
+        self.value: float = 0.0
+        self.read: Callable[[], float] | None = None
+
+    def inc(self, amount: float = 1.0) -> None:
+        """Add to it."""
+        self.value += amount
+
+    def dec(self, amount: float = 1.0) -> None:
+        """Take from it, where it is a gauge."""
+        self.value -= amount
+
+    def set(self, value: float) -> None:
+        """What a gauge shows from now on."""
+        self.value = value
+
+
+class Histogram:
+    """One series of a histogram: observations by bucket, the last exemplar of each."""
+
+    __slots__ = ("bounds", "counts", "exemplars", "lines", "total")
+
+    def __init__(self, signal: Signal, labels: str) -> None:
+        self.bounds = signal.buckets
+        self.counts = [0] * (len(self.bounds) + 1)
+        self.exemplars: list[tuple[Exemplar, float, int] | None] = [None] * len(self.counts)
+        """Beside each exemplar its value and its time, in nanoseconds of Unix time."""
+        self.total = 0.0
+        edges = (*(repr(float(bound)) for bound in self.bounds), "+Inf")
+        apart = "," if labels else ""
+        self.lines = (
+            *(labelled(f"{signal.name}_bucket", f'{labels}{apart}le="{e}"') for e in edges),
+            labelled(f"{signal.name}_count", labels),
+            labelled(f"{signal.name}_sum", labels),
+        )
+
+    def observe(self, value: float, exemplar: Exemplar | None = None) -> None:
+        """Count a value; `exemplar` only where that trace is recorded, so that it can be found."""
+        place = bisect_left(self.bounds, value)
+        self.counts[place] += 1
+        self.total += value
+        if exemplar is not None:
+            self.exemplars[place] = (exemplar, value, unix_ns())
+
+
+class Family:
+    """Every series of one signal, by the values of its labels in the order of the signal."""
+
+    def __init__(self, signal: Signal) -> None:
+        self.signal = signal
+        self.series: dict[tuple[str, ...], Any] = {}
+        self._kind = Histogram if signal.kind == "histogram" else Number
+
+    def labels(self, *values: str) -> Any:
+        """The series with these labels: a Histogram or a Number, always the same one. Raises
+        ValueError where they are too many or too few.
+        """
+        found = self.series.get(values)
+        if found is not None:
+            return found
+        if len(values) != len(self.signal.labels):
+            raise ValueError(f"{self.signal.name} has the labels {self.signal.labels}: {values}")
+        pairs = zip(self.signal.labels, values, strict=True)
+        text = ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs)
+        return self.series.setdefault(values, self._kind(self.signal, text))
+
+    def named(self, labels: Mapping[str, str]) -> Any:
+        """The same, by the names of the labels."""
+        if labels.keys() != set(self.signal.labels):
+            raise ValueError(f"{self.signal.name} has the labels {self.signal.labels}: {labels}")
+        return self.labels(*(labels[name] for name in self.signal.labels))
 
 
 class Metrics:
-    """Every signal of one part."""
+    """Every signal of one part. A counter without labels is told from the start, so that its first
+    increase is one; all else once it is known.
+    """
 
     def __init__(self, build: Mapping[str, str]) -> None:
-        self.registry = CollectorRegistry()
-        self._metrics = {signal: self._metric(signal) for signal in signals.ALL}
-        self._metrics[signals.BUILD_INFO].info(dict(build))
+        self._families = {signal: Family(signal) for signal in signals.ALL}
+        for family in self._families.values():
+            if family.signal.kind == "counter" and not family.signal.labels:
+                family.labels()
+        self._families[signals.BUILD_INFO].named(build).set(1)
 
     def __getitem__(self, signal: Signal) -> Any:
-        """The library's metric, for whoever observes it once a request."""
-        return self._metrics[signal]
+        """The family of a signal; where it has no labels, its only series. For whoever counts once
+        a request: keep what `labels` answered.
+        """
+        family = self._families[signal]
+        return family if signal.labels else family.labels()
 
     def count(self, signal: Signal, **labels: str) -> None:
         """Add one to a counter."""
-        metric = self._metrics[signal]
-        (metric.labels(**labels) if labels else metric).inc()
+        self._families[signal].named(labels).inc()
 
     def watch(self, signal: Signal, read: Callable[[], float], **labels: str) -> None:
-        """A gauge that is read when it is scraped, on the thread that scrapes."""
-        metric = self._metrics[signal]
-        (metric.labels(**labels) if labels else metric).set_function(read)
+        """A counter or gauge that is read when it is told, on the thread that tells: `read` must
+        neither wait nor fail.
+        """
+        self._families[signal].named(labels).read = read
+
+    def pieces(self, form: Format) -> Iterator[bytes]:
+        """Every series as text, in pieces that are written one at a time."""
+        return pieces(self._families.values(), form)
 
     def exposition(self) -> bytes:
         """Every series in the OpenMetrics text format."""
-        return cast(bytes, generate_latest(self.registry))
+        return b"".join(self.pieces(Format.OPENMETRICS))
 
-    def _metric(self, signal: Signal) -> Any:
-        more: dict[str, Any] = {}
-        if signal.kind == "histogram":
-            more["buckets"] = signals.SECONDS_BUCKETS
-        labels = () if signal.kind == "info" else signal.labels
-        return _KINDS[signal.kind](signal.name, signal.help, labels, registry=self.registry, **more)
+
+def _escaped(value: str) -> str:
+    return str(value).replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

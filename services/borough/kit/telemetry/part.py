@@ -1,36 +1,39 @@
 """The telemetry of one part: one span and one observation a request, and counters by name."""
 
-import logging
-import time
-from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from contextvars import Token
+from types import TracebackType
+from uuid import uuid4
 
-import structlog
-from opentelemetry import context as otel_context
-from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from opentelemetry.sdk.trace.export import SpanExporter
+from starlette.types import ASGIApp
 
 from borough.contracts.capability import Endpoint
 from borough.kit import signals
 from borough.kit.signals import Signal
+from borough.kit.telemetry.client import ClientCall, Traffic, WatchedCall
+from borough.kit.telemetry.export import Exporting, Otlp, Sdk
+from borough.kit.telemetry.logs import logger
 from borough.kit.telemetry.metrics import Metrics
+from borough.kit.telemetry.process import watch_process
+from borough.kit.telemetry.routes import Templates
+from borough.kit.telemetry.server import Middleware
+from borough.kit.telemetry.spans import Blueprint, Span, cause_of, current
 
-_propagator = TraceContextTextMapPropagator()
-Export = SpanExporter
-"""Whatever receives finished spans."""
+Export = SpanExporter | Otlp
+"""Whatever receives finished spans: a collector, or any exporter of the OpenTelemetry SDK."""
 
 
 class Telemetry:
-    """The signals of one part. `export` receives its finished spans; without it none are kept."""
+    """The signals of one part. `export` receives its finished spans; without it none are kept.
 
-    def __init__(
+    `ratio` is the share of the traces begun here that are recorded; it may change at any time.
+    `access_log` is the share of requests answered below 500 that leave a line in the log.
+    """
+
+    def __init__(  # noqa: PLR0913  # one for each thing that is told
         self,
         part: str,
         *,
@@ -38,19 +41,38 @@ class Telemetry:
         ratio: float = 1.0,
         export: Export | None = None,
         log_level: str = "info",
+        access_log: float = 0.0,
     ) -> None:
         info = {"version": "", "part": part, "shape": "", "capabilities": ""} | (build or {})
+        self.ratio = ratio
+        self.access_log = access_log
+        self.active = 0
+        """Requests being handled."""
         self.metrics = Metrics(info)
-        self._provider = TracerProvider(
-            sampler=ParentBased(TraceIdRatioBased(ratio)),
-            resource=Resource.create({"service.name": part, "service.version": info["version"]}),
-            span_limits=SpanLimits(),
-            shutdown_on_exit=False,
+        watch_process(self.metrics)
+        self.log = logger(part, log_level)
+        self._exporting = self._start(export, part, info["version"])
+        self._traffic: dict[Endpoint, Traffic] = {}
+        self._blueprints: dict[tuple[str, str, str], Blueprint] = {}
+        self.watch(signals.ACTIVE_REQUESTS, lambda: self.active)
+
+    def _start(self, export: Export | None, part: str, version: str) -> Exporting | None:
+        if export is None:
+            return None
+        exported = self.metrics[signals.SPANS_EXPORTED]
+        dropped = self.metrics[signals.SPANS_DROPPED]
+        return Exporting(
+            export if isinstance(export, Otlp) else Sdk(export),
+            Resource.create(
+                {
+                    "service.name": part,
+                    "service.version": version,
+                    "service.instance.id": str(uuid4()),
+                }
+            ),
+            exported=exported.inc,
+            dropped=lambda count, reason: dropped.labels(reason).inc(count),
         )
-        if export is not None:
-            self._provider.add_span_processor(BatchSpanProcessor(export))
-        self._tracer = self._provider.get_tracer("borough")
-        self.log = _logger(part, log_level)
 
     # -- metrics
 
@@ -59,7 +81,7 @@ class Telemetry:
         self.metrics.count(signal, **labels)
 
     def watch(self, signal: Signal, read: Callable[[], float], **labels: str) -> None:
-        """A gauge that is read when it is scraped, on the thread that scrapes."""
+        """A counter or gauge that is read when it is scraped, on the thread that scrapes."""
         self.metrics.watch(signal, read, **labels)
 
     def exposition(self) -> bytes:
@@ -70,175 +92,98 @@ class Telemetry:
 
     def traceparent(self) -> str | None:
         """The current span as a W3C traceparent; None when there is none."""
-        carrier: dict[str, str] = {}
-        _propagator.inject(carrier)
-        return carrier.get("traceparent")
+        span = current.get()
+        return None if span is None else span.traceparent
 
     def sampled(self) -> bool:
         """Whether the request being handled is traced."""
-        return trace.get_current_span().is_recording()
+        span = current.get()
+        return span is not None and span.sampled
 
-    @contextmanager
-    def local_call(self, endpoint: Endpoint) -> Iterator[None]:
+    def local_call(self, endpoint: Endpoint) -> AbstractContextManager[None]:
         """The internal span of a call to a capability in this process."""
-        with self._span(endpoint.name, SpanKind.INTERNAL, _of(endpoint)):
-            yield
+        return _Step(self, self.begin(), self._internal(endpoint.capability, endpoint.method, ""))
 
-    @contextmanager
-    def background(self, name: str, capability: str, link: str | None) -> Iterator[None]:
+    def background(
+        self, name: str, capability: str, link: str | None
+    ) -> AbstractContextManager[None]:
         """A trace of its own for work nobody waits for; `link` is the traceparent of its cause."""
-        with self._span(
-            name, SpanKind.INTERNAL, {signals.CAPABILITY: capability}, **_new_trace(link)
-        ):
-            yield
+        span = Span.root(self.ratio, link=cause_of(link))
+        return _Step(self, span, self._internal(capability, "", name))
 
-    @contextmanager
-    def client_call(self, endpoint: Endpoint) -> Iterator["ClientCall"]:
+    def client_call(self, endpoint: Endpoint) -> AbstractContextManager[ClientCall]:
         """The client span and the observation of one try of a call to a peer."""
-        start = time.perf_counter()
-        call = ClientCall()
-        attributes = {"http.request.method": endpoint.verb, "borough.peer": endpoint.capability}
-        try:
-            with self._span(endpoint.name, SpanKind.CLIENT, attributes) as span:
-                _propagator.inject(call.headers)
-                try:
-                    yield call
-                finally:
-                    span.set_attribute("http.response.status_code", call.status)
-        finally:
-            self.metrics[signals.CLIENT_DURATION].labels(
-                endpoint.capability, endpoint.method, str(call.status)
-            ).observe(time.perf_counter() - start)
+        traffic = self._traffic.get(endpoint)
+        if traffic is None:
+            traffic = self._traffic[endpoint] = Traffic(endpoint, self.metrics)
+        return WatchedCall(self, traffic)
 
     def middleware(self, app: ASGIApp, *, capability: str, trusted: bool) -> ASGIApp:
         """Wrap an app: one server span and one observation a request. `capability` is whose work a
         request is where its route does not say. Callers who are not `trusted` neither decide
         whether a request is traced nor in which trace: theirs is linked.
         """
-        return _Middleware(app, self, capability, trusted=trusted)
+        return Middleware(app, self, capability, trusted=trusted, templates=Templates(app))
 
-    @contextmanager
-    def _span(
-        self, name: str, kind: SpanKind, attributes: dict[str, str], **more: Any
-    ) -> Iterator[Span]:
-        with self._tracer.start_as_current_span(
-            name, kind=kind, attributes=attributes, record_exception=False,
-            set_status_on_exception=False, **more,
-        ) as span:  # fmt: skip  # reads as one call
-            try:
-                yield span
-            except BaseException as error:
-                span.set_status(Status(StatusCode.ERROR, str(error)))
-                span.set_attribute("error.type", type(error).__name__)
-                raise
+    def begin(self) -> Span:
+        """A step of what is under way; the first of a trace where nothing is."""
+        above = current.get()
+        return Span.root(self.ratio) if above is None else above.child()
+
+    def keep(self, span: Span) -> None:
+        """Export a finished span, some time."""
+        if self._exporting is not None:
+            self._exporting.put(span)
+
+    def flush(self) -> None:
+        """Export what is finished. Blocks: never call it on the event loop."""
+        if self._exporting is not None:
+            self._exporting.flush()
 
     def close(self) -> None:
         """Export what is left. Blocks: never call it on the event loop."""
-        self._provider.shutdown()
+        if self._exporting is not None:
+            self._exporting.close()
+
+    def _internal(self, capability: str, method: str, name: str) -> Blueprint:
+        known = self._blueprints.get((capability, method, name))
+        if known is None:
+            attributes = {signals.CAPABILITY: capability}
+            if method:
+                attributes[signals.METHOD] = method
+            known = Blueprint(name or f"{capability}.{method}", "internal", attributes)
+            self._blueprints[capability, method, name] = known
+        return known
 
 
-class ClientCall:
-    """One try of a call: the headers it must bear, the status that came back (0: none)."""
+class _Step:
+    """A span around work in this process."""
 
-    __slots__ = ("headers", "status")
+    __slots__ = ("_blueprint", "_span", "_telemetry", "_token")
 
-    def __init__(self) -> None:
-        self.headers: dict[str, str] = {}
-        self.status = 0
+    _token: Token[Span | None]
 
-
-class _Middleware:
-    def __init__(
-        self, app: ASGIApp, telemetry: Telemetry, capability: str, *, trusted: bool
-    ) -> None:
-        self._app = app
+    def __init__(self, telemetry: Telemetry, span: Span, blueprint: Blueprint) -> None:
         self._telemetry = telemetry
-        self._capability = capability
-        self._trusted = trusted
-        self._duration = telemetry.metrics[signals.SERVER_DURATION]
-        self._active = telemetry.metrics[signals.ACTIVE_REQUESTS]
+        self._span = span
+        self._blueprint = blueprint
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
+    def __enter__(self) -> None:
+        self._token = current.set(self._span)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        current.reset(self._token)
+        if not self._span.sampled:
             return
-        start, status = time.perf_counter(), 500
-        method = scope["method"]
-
-        async def watch(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        place = (
-            {"context": _propagator.extract(headers)}
-            if self._trusted
-            else _new_trace(headers.get("traceparent"))
-        )
-        attributes = {signals.CAPABILITY: self._capability, "http.request.method": method}
-        with (
-            self._active.track_inprogress(),
-            self._telemetry._span(  # noqa: SLF001  # its twin
-                method, SpanKind.SERVER, attributes, **place
-            ) as span,
-        ):
-            try:
-                await self._app(scope, receive, watch)
-            finally:
-                route = scope.get("route")
-                template = getattr(route, "path", signals.UNMATCHED)
-                span.update_name(f"{method} {template}")
-                span.set_attributes({"http.route": template, "http.response.status_code": status})
-                if (contract := getattr(route, "contract", None)) is not None:
-                    span.set_attributes(_of(contract))
-                self._duration.labels(method, template, str(status)).observe(
-                    time.perf_counter() - start
-                )
+        if kind is None:
+            self._span.finish(self._blueprint)
+        else:
+            self._span.finish(self._blueprint.failing(kind.__name__), message=str(error))
+        self._telemetry.keep(self._span)
 
 
 def otlp(endpoint: str) -> Export:
     """Sends spans to a collector by OTLP/HTTP; `endpoint` is http://HOST:PORT."""
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415  # costs a part that exports nothing 100 ms
-        OTLPSpanExporter,
-    )
-
-    return OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
-
-
-def _of(endpoint: Endpoint) -> dict[str, str]:
-    return {signals.CAPABILITY: endpoint.capability, signals.METHOD: endpoint.method}
-
-
-def _new_trace(cause: str | None) -> dict[str, Any]:
-    """Where the first span of a trace stands: below nothing; linked to its cause, a traceparent."""
-    carrier = {"traceparent": cause or ""}
-    caller = trace.get_current_span(_propagator.extract(carrier)).get_span_context()
-    links = [Link(caller)] if caller.is_valid else []
-    return {"context": otel_context.Context(), "links": links}
-
-
-def _logger(part: str, level: str) -> Any:
-    return structlog.wrap_logger(
-        structlog.PrintLogger(),
-        processors=[
-            _trace_ids,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        part=part,
-    )
-
-
-def _trace_ids(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    context = trace.get_current_span().get_span_context()
-    if context.is_valid:
-        event["trace_id"] = f"{context.trace_id:032x}"
-        event["span_id"] = f"{context.span_id:016x}"
-    return event
+    return Otlp(endpoint)

@@ -68,3 +68,8 @@ class MemoryOutbox(Rows):
     @atomic
     def unsent(self) -> int:
         return sum(row.sent_at is None for row in self._rows.values())
+
+    @atomic
+    def oldest(self) -> OrderPlaced | None:
+        left = (row.event for row in self._rows.values() if row.sent_at is None)
+        return min(left, key=lambda event: event.event_id, default=None)

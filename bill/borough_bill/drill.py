@@ -1,6 +1,6 @@
-"""The demonstration on the screen: the same shop in four shapes, with a death in each.
+"""The drill on the screen: the same shop in four shapes, with a death in each.
 
-It says nothing about speed or size: a machine under a demonstration is no place to measure either.
+It says nothing about speed or size: that is the bill's business, and nobody dies there.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from borough_bill.customers import Outcome
 from borough_bill.scene import CUSTOMERS, ORDERS, Finding, play
 from borough_bill.shapes import shape_named
-from borough_bill.workload import Outcome
 
 SHAPES = ("monolith", "apis", "extract-payments", "microservices")
 WHAT_NEXT = """
@@ -24,7 +24,7 @@ it answers, and stops it on Ctrl-C. Any other shape will do: at the door you can
 """
 
 
-def demo(seed: int, console: Console, python: str) -> bool:
+def drill(seed: int, console: Console, python: str) -> bool:
     """Show every shape; answers whether all came out clean. `python` is how a user would say it."""
     console.print(
         f"\n[bold]Borough[/]: one code base, {len(SHAPES)} shapes. In each, {CUSTOMERS} customers "

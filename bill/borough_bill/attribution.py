@@ -1,0 +1,125 @@
+"""What a process used, read from outside: CPU, memory, and the counters it exposes.
+
+CPU is the process's own clock, which counts threads that have ended too; summing over its threads
+would lose those. Counters are read at a window's edges, since a scrape between them would be paid
+by the part that is measured.
+"""
+
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from borough_bill.results import Hop
+
+CPUCLOCK_SCHED = 2
+"""The clock of a whole process that a clock id asks for; linux/posix-timers.h."""
+KIB_PER_MIB = 1024
+
+CALLS = "http_client_request_duration_seconds_count"
+TOTAL = "http_client_request_duration_seconds_sum"
+SERVER = "borough_hop_server_seconds_total"
+HANDLER = "borough_hop_handler_seconds_total"
+TRANSACTIONS = "borough_store_transactions_total"
+
+_SAMPLE = re.compile(r"^(\w+)(?:\{(.*?)\})? ([0-9.eE+-]+)(?: |$)", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+class ProcessGone(Exception):
+    """A process that was to be measured is not there; the message names it."""
+
+
+class NotExposed(Exception):
+    """Parts do not expose a counter the bill is computed from; the message names it."""
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU a process used so far, all its threads together. Raises ProcessGone."""
+    try:
+        return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
+    except OSError as error:
+        raise ProcessGone(f"process {pid} has no CPU clock: {error.strerror}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a process holds, in MiB: resident, and resident with shared pages divided by sharers."""
+
+    rss_mib: float
+    pss_mib: float
+
+
+def memory(pid: int) -> Memory:
+    """What a process holds now. Raises ProcessGone."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+    except OSError as error:
+        raise ProcessGone(f"process {pid} has no memory map: {error.strerror}") from None
+    found = dict(re.findall(r"^(Rss|Pss): +(\d+) kB", text, re.MULTILINE))
+    return Memory(int(found["Rss"]) / KIB_PER_MIB, int(found["Pss"]) / KIB_PER_MIB)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The counters of all parts of a shape at one moment: sums by (metric, labels that matter)."""
+
+    sums: Mapping[tuple[str, str], float]
+
+    @classmethod
+    def read(cls, expositions: Iterable[str]) -> Self:
+        """From what the parts answer at /metrics, in either Prometheus text format."""
+        sums = defaultdict[tuple[str, str], float](float)
+        for text in expositions:
+            for name, labels, value in _samples(text):
+                if name == TRANSACTIONS:
+                    if labels.get("kind") == "write":
+                        sums[name, labels["capability"]] += value
+                else:
+                    sums[name, f"{labels['peer']}.{labels['method']}"] += value
+        return cls(sums)
+
+    def since(self, before: "Counters") -> "Counters":
+        """What was added since an earlier moment."""
+        return Counters({key: value - before.sums.get(key, 0) for key, value in self.sums.items()})
+
+    def hops(self, share: float = 1) -> dict[str, Hop]:
+        """Calls between parts by `peer.method`: `share` of them, at the mean times of all.
+
+        Raises NotExposed where parts call each other and do not say what the callee told them.
+        """
+        calls = self._of(CALLS)
+        total, server, handler = self._of(TOTAL), self._of(SERVER), self._of(HANDLER)
+        if any(calls.values()) and not (any(server.values()) and any(handler.values())):
+            raise NotExposed(f"parts call each other, but none exposes {SERVER} and {HANDLER}")
+        hops = {}
+        for edge, number in calls.items():
+            if counted := round(number * share):
+                part = counted / number
+                hops[edge] = Hop(
+                    calls=counted,
+                    total_s=total[edge] * part,
+                    server_s=server.get(edge, 0.0) * part,
+                    handler_s=handler.get(edge, 0.0) * part,
+                )
+        return hops
+
+    def transactions(self, share: float = 1) -> dict[str, float]:
+        """Writing transactions by capability, times `share`."""
+        return {name: count * share for name, count in self._of(TRANSACTIONS).items() if count}
+
+    def _of(self, metric: str) -> dict[str, float]:
+        return {label: value for (name, label), value in self.sums.items() if name == metric}
+
+
+def _samples(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
+    """The samples that matter. A full parser costs a hundred times this, at every window."""
+    wanted = (CALLS, TOTAL, SERVER, HANDLER, TRANSACTIONS)
+    for line in text.splitlines():
+        if line.startswith(wanted) and (sample := _SAMPLE.match(line)):
+            name, labels, value = sample.groups()
+            if name in wanted:
+                yield name, dict(_LABEL.findall(labels or "")), float(value)

@@ -1,0 +1,176 @@
+"""Blocks of windows: in each block every subject once, in an order drawn from the seed.
+
+Machines drift by tens of per cent within minutes. What stands in one block was measured within one
+of them, under the same arrivals, so that only the differences inside blocks are compared.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from borough_bill.attribution import Counters, memory
+from borough_bill.experiments.folder import Folder, Intent
+from borough_bill.generator import Generator, Job
+from borough_bill.recording import Recording
+from borough_bill.results import Class, Rung, Summary, Window
+
+SEEDS = 10_000
+"""Two runs share no schedule unless they share their seed."""
+NO_ANSWER = 0
+"""The status of a request that was never answered."""
+
+
+class Place(Protocol):
+    """Where a subject answers, and what can be seen of it from outside.
+
+    `doors` are base URLs by path prefix, `customers` API keys by name, `pids` by process name.
+    """
+
+    @property
+    def doors(self) -> Mapping[str, tuple[str, ...]]: ...
+
+    @property
+    def customers(self) -> Mapping[str, str]: ...
+
+    @property
+    def pids(self) -> Mapping[str, int]: ...
+
+    async def arm(self, rung: Rung | None) -> None:
+        """Stand on this rung; None where it has none."""
+        ...
+
+    async def settle(self) -> Mapping[str, float]:
+        """Let the processes do what a window left to do, such as exporting its spans; answers the
+        CPU seconds of that by process name.
+        """
+        ...
+
+    async def counters(self) -> Counters:
+        """What its parts have counted so far."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a window is measured of: a deployment, or a rung that its processes can stand on."""
+
+    name: str
+    place: Place
+    rung: Rung | None = None
+
+    @property
+    def label(self) -> str:
+        """What tells it from the other subjects of a block."""
+        return self.rung or self.name
+
+
+class Session:
+    """Windows measured with one generator. `served` counts all requests that were answered well, by
+    subject, those of the warm-up too.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        self.served = Counter[str]()
+        self._generator = generator
+
+    async def blocks(
+        self,
+        folder: Folder,
+        intent: Intent,
+        subjects: Sequence[Subject],
+        tell: Callable[[str, float], object],
+    ) -> None:
+        """Measure every window that is not there yet; `tell` hears of each before it begins, with
+        the seconds it is meant to take.
+
+        Raises JobFailed, BrokenRecording, NotExposed, ProcessGone and whatever a place raises.
+        """
+        plan = intent.plan
+        for block in range(plan.blocks):
+            chance = random.Random(f"{intent.seed}/{block}")  # noqa: S311  # to be repeated
+            for subject in chance.sample(subjects, len(subjects)):
+                if not folder.has(block, subject.label):
+                    what = f"block {block + 1} of {plan.blocks}, {subject.label}"
+                    tell(what, plan.warm_up_s + plan.seconds)
+                    job = Job(
+                        doors=dict(subject.place.doors),
+                        workload=plan.workload,
+                        out=folder.recording(block, subject.label),
+                        seconds=plan.seconds,
+                        rate=plan.rate,
+                        arrivals=plan.arrivals,
+                        warm_up_s=plan.warm_up_s,
+                        seed=SEEDS * intent.seed + block,
+                        customers=dict(subject.place.customers),
+                        pids=dict(subject.place.pids),
+                        set_up=False,
+                    )
+                    folder.keep(await self.measure(subject, job, block))
+
+    async def measure(self, subject: Subject, job: Job, block: int = 0) -> Window:
+        """One window, from its warm-up to the last answer."""
+        await subject.place.arm(subject.rung)
+        before = await subject.place.counters()
+        recording = await self._generator.run(job)
+        left = await subject.place.settle()
+        self.served[subject.name] += int(np.count_nonzero(recording.requests["ok"]))
+        added = (await subject.place.counters()).since(before)
+        return window_of(recording, block, subject, added, left)
+
+
+def window_of(
+    recording: Recording,
+    block: int,
+    subject: Subject,
+    added: Counters,
+    left: Mapping[str, float],
+) -> Window:
+    """A window from the requests of a recording, the counters that grew meanwhile, and the CPU of
+    what was left to do.
+
+    The last two are of the warm-up too, and are shared out by served requests.
+    """
+    header, measured = recording.header, recording.measured
+    everything = int(np.count_nonzero(recording.requests["ok"]))
+    share = recording.served / everything if everything else 0.0
+    unanswered = int(np.count_nonzero(measured["status"] == NO_ANSWER))
+    held = {name: memory(pid) for name, pid in subject.place.pids.items()}
+    served = recording.served > 0
+    return Window(
+        block=block,
+        experiment="shapes" if subject.rung is None else "ladder",
+        subject=subject.name,
+        rung=subject.rung,
+        seconds=header.window_s,
+        offered=len(measured),
+        served=recording.served,
+        failed=unanswered,
+        wrong=recording.failed - unanswered,
+        latency=Summary.of(recording.latencies(), sketch=True) if served else None,
+        from_sent=Summary.of(recording.from_sent()) if served else None,
+        slip=Summary.of(recording.slips(), sketch=True) if len(measured) else None,
+        classes=_classes(recording) if len(header.classes) > 1 else {},
+        cpu_s={name: used + share * left.get(name, 0.0) for name, used in header.cpu.items()},
+        rss_mib={name: there.rss_mib for name, there in held.items()},
+        pss_mib={name: there.pss_mib for name, there in held.items()},
+        generator_cpu_s=header.generator_cpu_s,
+        hops=added.hops(share),
+        transactions=added.transactions(share),
+        recording=recording.path.name,
+    )
+
+
+def _classes(recording: Recording) -> dict[str, Class]:
+    classes = {}
+    for number, name in enumerate(recording.header.classes):
+        latencies = recording.latencies(name)
+        classes[name] = Class(
+            offered=int(np.count_nonzero(recording.measured["klass"] == number)),
+            served=latencies.size,
+            latency=Summary.of(latencies) if latencies.size else None,
+        )
+    return classes

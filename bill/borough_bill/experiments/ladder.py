@@ -1,0 +1,78 @@
+"""E1: what each thing that a boundary does costs, for one hop alone and for an order.
+
+A hop alone is `borough.testing.rungs hop`, a command of its own that pins and times both ends; an
+order's rungs are windows like any other, in the same blocks as the shapes.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from borough_bill.experiments.blocks import Subject
+from borough_bill.experiments.towns import Towns
+from borough_bill.processes import outside
+from borough_bill.results import RUNGS, HopRung
+from borough_bill.shapes import CommandFailed
+
+
+class HopLadder(BaseModel):
+    """What one hop costs, by block and rung."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rungs: tuple[HopRung, ...]
+
+
+def subjects(towns: Towns) -> tuple[Subject, ...]:
+    """The rungs of an order."""
+    found = []
+    for rung in RUNGS:
+        name, town = towns.for_rung(rung)
+        found.append(Subject(name, town, rung))
+    return tuple(found)
+
+
+async def one_hop(  # noqa: PLR0913  # what may differ from one run to the next
+    *,
+    blocks: int,
+    calls: int,
+    seed: int,
+    otlp: str,
+    caller_cpu: int | None,
+    callee_cpu: int | None,
+) -> HopLadder:
+    """One call at a time on every rung, in blocks. Raises CommandFailed."""
+    cpus = {"--caller-cpu": caller_cpu, "--callee-cpu": callee_cpu}
+    pinned = [word for name, cpu in cpus.items() if cpu is not None for word in (name, str(cpu))]
+    said = await _run(
+        "hop", "--blocks", str(blocks), "--rungs", ",".join(RUNGS), "--calls", str(calls),
+        "--in-flight", "1", "--seed", str(seed), "--otlp", otlp, *pinned,
+    )  # fmt: skip  # the command on one line, as one would type it
+    try:
+        return HopLadder(rungs=tuple(HopRung.model_validate_json(line) for line in said))
+    except ValidationError as error:
+        raise CommandFailed(f"borough.testing.rungs hop says what is no rung: {error}") from None
+
+
+async def _run(*words: str) -> Sequence[bytes]:
+    command = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "borough.testing.rungs", *words,
+        env=outside(),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip  # the command on one line, as one would type it
+    try:
+        out, err = await command.communicate()
+    except asyncio.CancelledError:
+        command.terminate()
+        await command.wait()
+        raise
+    if command.returncode != 0:
+        raise CommandFailed(
+            f"borough.testing.rungs {words[0]} ended with {command.returncode}:\n"
+            f"{err.decode(errors='replace').strip()}"
+        )
+    return out.splitlines()

@@ -1,0 +1,104 @@
+"""E2: the shapes under load, and what they are at rest: idle CPU, and books that hold every order.
+
+Below the knee: where a queue builds up, a small difference in speed looks like a large one in
+latency, so the rate is chosen by what an order costs the shape of most parts.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from borough_bill.attribution import cpu_seconds
+from borough_bill.experiments.blocks import Session, Subject
+from borough_bill.experiments.towns import AGAIN, BASELINE, REFERENCE, Towns
+from borough_bill.generator import Job
+from borough_bill.results import Window
+from borough_bill.shapes import CommandFailed
+
+WORKLOAD = "orders"
+UTILISATION = 0.4
+"""Of the one core all parts of a shape share, at most."""
+RATE = 30.0
+"""Orders a second, where the machine is fast enough for it."""
+PROBE_RATE, PROBE_S = 20.0, 0.7
+AUDITS_AT_ONCE = 2
+
+
+def subjects(towns: Towns) -> tuple[Subject, ...]:
+    """The shapes, the reference twice for A/A, and the order as one transaction."""
+    return tuple(Subject(name, towns[name]) for name in (REFERENCE, AGAIN, *towns.shapes, BASELINE))
+
+
+async def introduce(towns: Towns, session: Session, folder: Path) -> float:
+    """Customers and first orders everywhere, so that nothing is new to any process afterwards.
+
+    Answers the CPU seconds of an order in the last of the shapes, which has most parts. Raises
+    CommandFailed where an order goes wrong already now.
+    """
+    price = 0.0
+    for name in towns:
+        town = towns[name]
+        job = Job(
+            doors=town.doors,
+            workload=WORKLOAD,
+            out=folder / f"first-orders-{name}",
+            seconds=PROBE_S,
+            rate=PROBE_RATE,
+            arrivals="constant",
+            customers=dict(town.customers),
+            pids=town.pids,
+        )
+        window = await session.measure(Subject(name, town), job)
+        if window.served < window.offered:
+            raise CommandFailed(
+                f"of the first {window.offered} orders of {name} only {window.served} were placed; "
+                f"it says:\n{town.local.processes[0].words()}"
+            )
+        if name == towns.shapes[-1]:
+            price = sum(window.cpu_s.values()) / window.served
+    return price
+
+
+def affordable_rate(order_cpu_s: float) -> float:
+    """Orders a second, at most RATE, that leave the core UTILISATION free of queues."""
+    return min(RATE, round(UTILISATION / order_cpu_s, 1))
+
+
+async def idle(towns: Towns, seconds: float) -> tuple[Window, ...]:
+    """What all shapes use while nobody asks anything, measured at the same time."""
+    shapes = {name: towns[name].pids for name in (REFERENCE, AGAIN, *towns.shapes)}
+    before = {name: _clocks(pids) for name, pids in shapes.items()}
+    await asyncio.sleep(seconds)
+    return tuple(
+        Window(
+            block=0,
+            experiment="idle",
+            subject=name,
+            seconds=seconds,
+            cpu_s={process: now - before[name][process] for process, now in _clocks(pids).items()},
+        )
+        for name, pids in shapes.items()
+    )
+
+
+def _clocks(pids: Mapping[str, int]) -> dict[str, float]:
+    return {name: cpu_seconds(pid) for name, pid in pids.items()}
+
+
+async def audits(towns: Towns, served: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    """What the auditor complains of in each shape; and customers, where the books hold fewer orders
+    than they were told of.
+    """
+    turn = asyncio.Semaphore(AUDITS_AT_ONCE)
+
+    async def ask(name: str) -> tuple[str, ...]:
+        async with turn:
+            audit = await towns[name].local.audit()
+        placed = audit.orders.get("placed", 0)
+        if placed < served[name]:
+            lost = f"customers were told of {served[name]} orders, the books hold {placed}"
+            return (*audit.violations, lost)
+        return audit.violations
+
+    names = tuple(towns.audited)
+    return dict(zip(names, await asyncio.gather(*map(ask, names)), strict=True))

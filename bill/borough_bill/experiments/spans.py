@@ -1,0 +1,55 @@
+"""The spans of the ladder's top rung: who takes them, and the critical path they tell of.
+
+It cross-checks the ladder from another side: not what an order costs without a hop, but how much of
+what a customer waited for lay in hops.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from borough_bill.collector import read_spans
+from borough_bill.paths import NoTrace, summarise
+from borough_bill.processes import die_with_parent, pin
+from borough_bill.results import CriticalPath
+from borough_bill.shapes import CommandFailed
+
+ORDER = "POST /v1/orders"
+"""The root span of an order's trace."""
+
+
+@asynccontextmanager
+async def collecting(keep: Path, cpu: int | None) -> AsyncIterator[str]:
+    """A collector process that appends what it receives to `keep`; gives its address.
+
+    Raises CommandFailed where it does not start.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "borough_bill.collector", "--port", "0", "--keep", str(keep),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        preexec_fn=die_with_parent,
+    )  # fmt: skip  # the command on one line, as one would type it
+    try:
+        assert process.stdout is not None  # noqa: S101  # it was asked for
+        line = await process.stdout.readline()
+        if not line:
+            raise CommandFailed(f"the collector ended with {await process.wait()}")
+        if cpu is not None:
+            pin(process.pid, cpu)
+        yield f"http://127.0.0.1:{json.loads(line)['port']}"
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+def critical_path(kept: Path) -> CriticalPath | None:
+    """What the orders' traces in this file say; None where none is whole. Raises BrokenSpans."""
+    try:
+        return summarise(read_spans(kept), ORDER)
+    except NoTrace:
+        return None

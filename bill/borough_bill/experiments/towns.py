@@ -1,0 +1,198 @@
+"""Every deployment of a run, up at the same time: the shapes, the order as one transaction, and the
+ladder's parts, all on stores and settings of the same kind.
+
+All stand ready while one is measured: what is idle costs the same few timers in each window, and no
+window begins with a start.
+"""
+
+import asyncio
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import cached_property
+from operator import le
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+from borough_bill.attribution import Counters, cpu_seconds
+from borough_bill.customers import crowd
+from borough_bill.processes import BOROUGH, PartDied
+from borough_bill.results import RUNGS, Rung
+from borough_bill.shapes import LocalShape, Shape, shape_named
+
+REFERENCE, AGAIN, BASELINE = "monolith", "monolith-again", "baseline"
+LOW, HIGH = "ladder-low", "ladder-high"
+"""The ladder's parts: the reference below the network, the last of the shapes from there on."""
+NETWORK: Rung = "T3"
+"""The first rung that takes more than one process."""
+
+SETTINGS = {"SQLITE_SYNCHRONOUS": "NORMAL", "PBKDF2_ITERATIONS": "0", "TRACE_RATIO": "0"}
+"""The same for all. A disk's flush and a slow hash on purpose would hide what a boundary costs."""
+CUSTOMERS = 50
+TRACED: tuple[Rung, ...] = ("T7a", "T7b")
+"""The rungs that export spans."""
+EXPORTED_WITHIN = 0.2
+SWITCH_WITHIN = 15.0
+LOOK_EVERY = 0.02
+"""Seconds."""
+
+
+class Town:
+    """A running deployment as a place where windows are measured."""
+
+    def __init__(self, local: LocalShape, customers: Mapping[str, str]) -> None:
+        self.local = local
+        self.customers = customers
+        self._rung: Rung | None = None
+
+    @cached_property
+    def doors(self) -> dict[str, tuple[str, ...]]:
+        """Base URLs by the path prefixes that have a door of their own; "" for every other path."""
+        claimed = (prefix for prefixes in self.local.shape.doors.values() for prefix in prefixes)
+        return {prefix: self.local.addresses(prefix) for prefix in ("", *claimed)}
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids by process name. Raises PartDied."""
+        return self.local.pids
+
+    async def arm(self, rung: Rung | None) -> None:
+        """Let every process stand on this rung. Raises PartDied where one does not say so in time.
+
+        A process says so once it has exported every span of the rung before.
+        """
+        if rung not in (None, self._rung):
+            before = await self._switches()
+            self._signal(rung)
+            await self._switched(rung, before)
+            self._rung = rung
+
+    async def settle(self) -> dict[str, float]:
+        """Where spans are exported: let it be done now, and answer its CPU seconds by process.
+
+        Exports are seconds apart, so that a short window would hold all of one or none.
+        """
+        if self._rung not in TRACED:
+            return {}
+        before, clocks = await self._switches(), self._clocks()
+        self._signal(self._rung)
+        await asyncio.sleep(EXPORTED_WITHIN)  # asking every process would be CPU of its own
+        used = {name: now - clocks[name] for name, now in self._clocks().items()}
+        await self._switched(self._rung, before)
+        return used
+
+    def _clocks(self) -> dict[str, float]:
+        return {name: cpu_seconds(pid) for name, pid in self.pids.items()}
+
+    def _signal(self, rung: Rung) -> None:
+        for process in self.local.processes:
+            process.signal(signal.SIGRTMIN + RUNGS.index(rung))
+
+    async def _switches(self) -> list[int]:
+        return [facts["switches"] for facts in await self.local.facts()]
+
+    async def _switched(self, rung: Rung, before: list[int]) -> None:
+        until = time.monotonic() + SWITCH_WITHIN
+        while any(map(le, await self._switches(), before)):
+            if time.monotonic() < until:
+                await asyncio.sleep(LOOK_EVERY)
+                continue
+            raise PartDied(
+                f"not every part of {self.local.shape.name} stands on rung {rung} after "
+                f"{SWITCH_WITHIN} s"
+            )
+
+    async def counters(self) -> Counters:
+        """What all its processes have counted so far."""
+        return Counters.read(await self.local.expositions())
+
+
+class Towns:
+    """The deployments by name, running while the `async with` lasts.
+
+    `shapes` stand beside the reference, and the ladder leads to the last of them. `folder`, which
+    is not there yet, takes stores and logs; `cpu` is the core that all share; `otlp` is where the
+    ladder's spans go.
+    """
+
+    def __init__(self, shapes: Sequence[str], folder: Path, *, cpu: int | None, otlp: str) -> None:
+        self.shapes = tuple(shapes)
+        self._folder = folder
+        self._cpu = cpu
+        self._customers = {customer.name: customer.key for customer in crowd(CUSTOMERS)}
+        one, many = shape_named(REFERENCE), shape_named(shapes[-1])
+        alone = Shape(BASELINE, {"shop": ()}, {})
+        spans = {"OTLP_ENDPOINT": otlp}
+        rungs = ("borough.testing.rungs", "serve", "--rung")
+        baseline = ("borough.testing.baseline", "serve")
+        self._towns = {
+            REFERENCE: self._town(REFERENCE, one),
+            AGAIN: self._town(AGAIN, one),
+            **{name: self._town(name, shape_named(name)) for name in shapes},
+            BASELINE: self._town(BASELINE, alone, baseline, {"SHAPE": ""}),
+            LOW: self._town(LOW, one, (*rungs, RUNGS[0]), spans),
+            HIGH: self._town(HIGH, many, (*rungs, NETWORK), spans),
+        }
+        self._stack = AsyncExitStack()
+
+    def _town(
+        self,
+        name: str,
+        shape: Shape,
+        module: Sequence[str] = BOROUGH,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> Town:
+        home = self._folder / name
+        home.mkdir(parents=True)
+        local = LocalShape(
+            shape,
+            home,
+            keys=self._customers,
+            settings={**SETTINGS, **settings},
+            module=module,
+            cpu=self._cpu,
+        )
+        return Town(local, self._customers)
+
+    def __getitem__(self, name: str) -> Town:
+        return self._towns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._towns)
+
+    def for_rung(self, rung: Rung) -> tuple[str, Town]:
+        """The deployment that can stand on this rung, and its name."""
+        name = LOW if RUNGS.index(rung) < RUNGS.index(NETWORK) else HIGH
+        return name, self[name]
+
+    @property
+    def audited(self) -> dict[str, Town]:
+        """Those that keep the books the auditor reads: all but the baseline."""
+        return {name: town for name, town in self._towns.items() if name != BASELINE}
+
+    async def __aenter__(self) -> Self:
+        first, *others = self.audited
+        await self[first].local.prepare()
+        for name in others:
+            shutil.copytree(self._folder / first / "data", self._folder / name / "data")
+        async with AsyncExitStack() as stack:
+            began = await asyncio.gather(
+                *(stack.enter_async_context(town.local) for town in self._towns.values()),
+                return_exceptions=True,  # so that none is still on its way when others are stopped
+            )
+            for outcome in began:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()

@@ -1,0 +1,168 @@
+"""The ladder: one thing more on every rung, so that differences of neighbours add up to the price.
+
+Means only, since quantiles do not add. The rungs T0 to T6 must come to what the shapes cost when
+they are measured on their own; what is left between the two is the residual.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from borough_bill.lines.cpu import CLOCK
+from borough_bill.lines.latency import SOURCE
+from borough_bill.lines.line import Line, Topic, line, visible_from
+from borough_bill.lines.runs import Reading, Runs, cpu, mean_latency, series
+from borough_bill.lines.words import amount, article, share, span
+from borough_bill.results import RUNGS, HopRung, Rung
+from borough_bill.statistics import Interval, Series, difference, mean_of
+
+NAMES: dict[Rung, str] = {
+    "T0": "a direct call",
+    "T1": "encode and decode",
+    "T3": "process and TCP",
+    "T5": "deadline, retry, breaker, balancing",
+    "T6": "metrics",
+    "T7a": "traces, 1 %",
+    "T7b": "traces, 100 %, exported",
+}
+SHIPPED: Rung = "T6"
+"""The rung where a shape stands as it is measured on its own: tracing off."""
+RESIDUAL = 0.15
+"""Of the end-to-end difference: a ladder that leaves more than this explains nothing."""
+
+
+class Step(BaseModel):
+    """A rung: its value, and what it added to the rung below; None at the foot."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rung: Rung
+    name: str
+    value: Interval
+    added: Interval | None
+
+
+class Ladder(BaseModel):
+    """Steps that add up to `climbed` (T6 - T0), beside the same difference `measured` apart."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    unit: str
+    steps: tuple[Step, ...]
+    climbed: Interval
+    measured: Interval | None = None
+    residual: Interval | None = None
+
+    @property
+    def residual_share(self) -> float:
+        """Residual over the measured difference; infinite where nothing was measured apart."""
+        if self.measured is None or self.residual is None or self.measured.mean == 0:
+            return np.inf
+        return abs(self.residual.mean / self.measured.mean)
+
+    @property
+    def closes(self) -> bool:
+        """Whether the rungs explain the price."""
+        return self.residual_share <= RESIDUAL
+
+
+def order_ladder(runs: Runs, title: str, unit: str, reading: Reading) -> Ladder | None:
+    """A ladder under load, with its residual; None where a rung is missing."""
+    rungs = {rung: series(runs.rung(rung), reading) for rung in RUNGS}
+    reference, top = (
+        series(runs.windows(subject), reading)
+        for subject in (runs.plan.reference, runs.plan.top or "")
+    )
+    common = set.intersection(*map(set, rungs.values()), set(reference), set(top))
+    if not common:
+        return None
+    rungs = {rung: {block: found[block] for block in common} for rung, found in rungs.items()}
+    climbed = {block: rungs[SHIPPED][block] - rungs["T0"][block] for block in common}
+    measured = {block: top[block] - reference[block] for block in common}
+    return Ladder(
+        title=title,
+        unit=unit,
+        steps=_steps(rungs),
+        climbed=mean_of(climbed),
+        measured=mean_of(measured),
+        residual=difference(measured, climbed),
+    )
+
+
+def latency_ladder(runs: Runs) -> Ladder | None:
+    """Mean latency of a request, rung by rung."""
+    return order_ladder(runs, f"latency of {article(runs.plan.noun)}", "ms", mean_latency)
+
+
+def cpu_ladder(runs: Runs) -> Ladder | None:
+    """CPU of a request, rung by rung."""
+    return order_ladder(runs, f"CPU of {article(runs.plan.noun)}", "us", cpu)
+
+
+def hop_ladders(measured: tuple[HopRung, ...]) -> Iterator[Ladder]:
+    """One hop alone: its time and its CPU, for each number of calls in flight."""
+    kinds: dict[str, Callable[[HopRung], float]] = {
+        "time": lambda hop: hop.mean_us,
+        "CPU of both ends": lambda hop: hop.cpu_caller_us + hop.cpu_callee_us,
+    }
+    for in_flight in sorted({hop.in_flight for hop in measured}):
+        for name, reading in kinds.items():
+            rungs: dict[Rung, Series] = {
+                rung: {
+                    hop.block: reading(hop)
+                    for hop in measured
+                    if (hop.rung, hop.in_flight) == (rung, in_flight)
+                }
+                for rung in RUNGS
+            }
+            if all(rungs.values()):
+                yield Ladder(
+                    title=f"one hop, {in_flight} in flight: {name}",
+                    unit="us",
+                    steps=_steps(rungs),
+                    climbed=difference(rungs[SHIPPED], rungs["T0"]),
+                )
+
+
+def _steps(rungs: dict[Rung, Series]) -> tuple[Step, ...]:
+    below: dict[Rung, Rung] = dict(zip(RUNGS[1:], RUNGS, strict=False))
+    return tuple(
+        Step(
+            rung=rung,
+            name=NAMES[rung],
+            value=mean_of(found),
+            added=difference(found, rungs[below[rung]]) if rung in below else None,
+        )
+        for rung, found in rungs.items()
+    )
+
+
+def telemetry(runs: Runs) -> Iterator[Line | None]:
+    """D10: what watching costs: the rungs of metrics and traces against the rung without."""
+    noun = article(runs.plan.noun)
+    for title, unit, source, lead, reading in (
+        ("latency, mean", "ms", SOURCE, f"On average {noun} takes", mean_latency),
+        (f"CPU of {noun}", "us", CLOCK, f"{noun.capitalize()} costs", cpu),
+    ):
+        found = {rung: series(runs.rung(rung), reading) for rung in RUNGS[RUNGS.index("T5") :]}
+        bare = found.pop("T5")
+        plan = runs.plan
+        again, base = (series(runs.windows(s), reading) for s in (plan.again, plan.reference))
+        smallest = visible_from(again, base)
+        named = {f"{NAMES[rung]} ({rung})": values for rung, values in found.items()}
+        topic = Topic("D10", title, unit, f"ladder; {source}", lead, where="with")
+        yield line("telemetry", topic, ("no telemetry between parts (T5)", bare), named, smallest)
+
+
+def closure(ladder: Ladder, reference: str, top: str) -> str:
+    """In plain English: do the rungs come to the price?"""
+    if ladder.measured is None or ladder.residual is None:
+        raise ValueError("a ladder of one hop stands alone")
+    return (
+        f"The rungs add {amount(ladder.climbed.mean, ladder.unit)}; {top} minus {reference}, "
+        f"measured apart, is {amount(ladder.measured.mean, ladder.unit)}; between the two are "
+        f"{amount(ladder.residual.mean, ladder.unit)} ({span(ladder.residual, ladder.unit)}), "
+        f"{share(ladder.residual_share, 1)} of the difference."
+    )

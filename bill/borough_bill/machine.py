@@ -1,0 +1,66 @@
+"""Where and with what a figure was measured: without it, a figure says nothing to anybody else."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+from borough_bill.results import Machine
+
+PACKAGES = (
+    "aiohttp", "aiosqlite", "borough", "fastapi", "httptools", "opentelemetry-sdk",
+    "prometheus-client", "pydantic", "sqlalchemy", "starlette", "uvicorn", "uvloop",
+)  # fmt: skip  # a list to be read, not a column
+"""What lies on the path of a request; other packages do not change a figure."""
+UNKNOWN = "unknown"
+GIB = 2**30
+
+
+def machine() -> Machine:
+    """This machine, its kernel, its Python, and the packages on the path of a request."""
+    return Machine(
+        cpu=_cpu_model(),
+        cores=os.cpu_count() or 1,
+        memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1),
+        kernel=f"{platform.system()} {platform.release()}",
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        packages={name: _version(name) for name in PACKAGES},
+    )
+
+
+def commit() -> str:
+    """The commit of this code, `-dirty` where the tree differs from it, or `unknown`."""
+    name = _git("rev-parse", "--short=12", "HEAD")
+    if name is None:
+        return UNKNOWN
+    return f"{name}-dirty" if _git("status", "--porcelain") else name
+
+
+def _git(*words: str) -> str | None:
+    here = Path(__file__).parent
+    try:
+        done = subprocess.run(  # noqa: S603  # our own words
+            ["git", *words],  # noqa: S607  # whichever git the user has
+            cwd=here, capture_output=True, text=True, check=False,
+        )  # fmt: skip  # the command on one line, as one would type it
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return UNKNOWN
+
+
+def _cpu_model() -> str:
+    """As Linux names it; the architecture where it does not."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -1,0 +1,50 @@
+"""The bill as Markdown, for a document that is generated from a committed result."""
+
+from collections.abc import Iterator
+
+from borough_bill.bill import Bill
+from borough_bill.report.sections import sections, title
+from borough_bill.report.tables import Table, Word
+
+
+def markdown(bill: Bill) -> str:
+    """The whole report without its figures; tables as GitHub reads them."""
+    return "\n".join(_lines(bill))
+
+
+def _lines(bill: Bill) -> Iterator[str]:
+    yield f"# {title(bill)}"
+    for section in sections(bill):
+        yield f"\n## {section.title}\n"
+        for sentence in section.sentences:
+            yield f"- {_escaped(sentence)}"
+        for table in section.tables:
+            yield ""
+            yield from _table(table)
+        if section.details:
+            yield ""
+            yield from (f"- {_escaped(sentence)}" for sentence in section.details)
+    yield ""
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield _row(table.head)
+    yield _row(["---" if column < table.texts else "--:" for column in range(len(table.head))])
+    for row in table.rows:
+        yield _row([_cell(word) for word in row])
+
+
+def _row(cells: tuple[str, ...] | list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(word: Word) -> str:
+    note = f"<br><sub>{_escaped(word.note)}</sub>" if word.note else ""
+    return f"{_escaped(word.text)}{note}"
+
+
+def _escaped(text: str) -> str:
+    """What Markdown would take for its own."""
+    for character in "\\|*<_":
+        text = text.replace(character, f"\\{character}")
+    return text

@@ -1,0 +1,206 @@
+"""The bill as tables of words, before it is known where they will be printed."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from borough_bill.bill import PERCENTILES, Bill
+from borough_bill.lines.ladder import Ladder
+from borough_bill.lines.line import Cell, Line
+from borough_bill.lines.words import number, share, signed, span
+from borough_bill.statistics import Interval
+
+SHOWN = (50, 75, 90, 95, 99)
+"""Percentiles of a curve that a table shows."""
+Mood = Literal["", "good", "bad", "quiet"]
+
+
+class Word(NamedTuple):
+    """What stands in a cell: a text, a smaller note below it, and how it is meant."""
+
+    text: str
+    note: str = ""
+    mood: Mood = ""
+
+
+class Table(NamedTuple):
+    """Headings and rows. The first `texts` columns hold words, the others numbers."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[Word, ...], ...]
+    texts: int = 1
+
+
+def checks(bill: Bill) -> Table:
+    """Every check: its question, what was found, what was allowed, and the answer."""
+    return Table(
+        ("", "check", "found", "allowed", "question and answer"),
+        tuple(
+            (
+                Word("✓", mood="good") if check.passed else Word("✗", mood="bad"),
+                Word(check.name),
+                Word(check.value, mood="" if check.passed else "bad"),
+                Word(check.limit),
+                Word(check.question, check.sentence),
+            )
+            for check in bill.checks
+        ),
+        texts=5,
+    )
+
+
+def lines(bill: Bill, about: str) -> Table | None:
+    """Lines that share their subjects; None where there are none."""
+    chosen = [line for line in bill.lines if line.about == about]
+    if not chosen:
+        return None
+    subjects = list(dict.fromkeys(cell.subject for line in chosen for cell in line.cells))
+    return Table(
+        ("line", chosen[0].reference, *subjects, "visible from"),
+        tuple(_row(line, subjects) for line in chosen),
+    )
+
+
+def _row(line: Line, subjects: Sequence[str]) -> tuple[Word, ...]:
+    cells = {cell.subject: cell for cell in line.cells}
+    smallest = "-" if line.smallest is None else number(line.smallest, line.unit)
+    return (
+        Word(_name(line), line.source),
+        Word(number(line.value.mean, line.unit), _ends(line.value, line.unit)),
+        *(
+            _cell(cells[subject], line.unit) if subject in cells else Word("-")
+            for subject in subjects
+        ),
+        Word(smallest, mood="quiet"),
+    )
+
+
+def _name(line: Line) -> str:
+    """The line with its unit, once."""
+    named = line.unit in line.title
+    return f"{line.id} {line.title}" if named else f"{line.id} {line.title}, {_unit(line.unit)}"
+
+
+def _cell(cell: Cell, unit: str) -> Word:
+    if cell.visible is False:
+        limit = number(cell.smallest or 0, unit)
+        return Word("no difference", f"visible from {limit}" if cell.smallest else "", "quiet")
+    star = "*" if cell.holds else ""
+    times = "" if cell.ratio is None else f" x{cell.ratio.mean:.2f}"
+    return Word(f"{signed(cell.change.mean, unit)}{star}{times}", span(cell.change, unit))
+
+
+def _ends(value: Interval, unit: str) -> str:
+    """The interval of a value, where it has two ends that differ."""
+    if value.low is None or value.high is None:
+        return ""
+    return "" if number(value.low, unit) == number(value.high, unit) else span(value, unit)
+
+
+def _unit(unit: str) -> str:
+    return unit.replace("us", "µs")
+
+
+def ladder(found: Ladder, reference: str, top: str | None) -> Table:
+    """Rungs, what each adds, and what they come to."""
+    unit = found.unit
+    rows = [
+        (
+            Word(step.rung),
+            Word(step.name if step.added is None else f"+ {step.name}"),
+            *_added(step.added, unit),
+            Word(number(step.value.mean, unit)),
+        )
+        for step in found.steps
+    ]
+    sums = [("T6 - T0", "what the rungs add", found.climbed)]
+    if found.measured is not None and found.residual is not None:
+        sums += [
+            ("", f"{top} - {reference}, measured apart", found.measured),
+            ("", f"residual: {share(found.residual_share, 1)} of it", found.residual),
+        ]
+    rows += [(Word(rung), Word(name), *_added(added, unit), Word("")) for rung, name, added in sums]
+    head = ("rung", "with", f"adds, {_unit(unit)}", "95 % interval", f"comes to, {_unit(unit)}")
+    return Table(head, tuple(rows), texts=2)
+
+
+def _added(added: Interval | None, unit: str) -> tuple[Word, Word]:
+    if added is None:
+        return Word(""), Word("")
+    doubt = "" if added.excludes_zero else ", not told from 0"
+    return Word(signed(added.mean, unit)), Word(f"{span(added, unit)}{doubt}", mood="quiet")
+
+
+def edges(bill: Bill) -> Table:
+    """Every edge: its calls, and where the time of a call goes."""
+    noun = bill.plan.noun
+    head = ("shape", "edge", f"calls an {noun}", "call", "handler", "tax", "stack", "rest")
+    return Table(
+        tuple(
+            f"{word}, µs" if word in ("call", "handler", "tax", "stack", "rest") else word
+            for word in head
+        ),
+        tuple(
+            (
+                Word(edge.subject),
+                Word(edge.edge),
+                Word(number(edge.calls.mean, "hops")),
+                *(
+                    Word(number(value.mean, "us"), _ends(value, "us"))
+                    for value in (edge.total, edge.handler, edge.tax, edge.server, edge.rest)
+                ),
+            )
+            for edge in bill.edges
+        ),
+        texts=2,
+    )
+
+
+def parts(bill: Bill) -> Table:
+    """CPU of every part."""
+    return Table(
+        ("shape", "part", f"CPU of one {bill.plan.noun}, µs"),
+        tuple(
+            (
+                Word(cost.subject),
+                Word(cost.part),
+                Word(number(cost.cpu.mean, "us"), _ends(cost.cpu, "us")),
+            )
+            for cost in bill.parts
+        ),
+        texts=2,
+    )
+
+
+def curves(bill: Bill) -> Table:
+    """Some percentiles of every subject, all blocks together."""
+    return Table(
+        ("ms", *(f"{percent} %" for percent in SHOWN)),
+        tuple(
+            (
+                Word(curve.subject),
+                *(Word(number(curve.ms[PERCENTILES.index(p)], "ms")) for p in SHOWN),
+            )
+            for curve in bill.curves
+        ),
+    )
+
+
+def facts(bill: Bill) -> Table:
+    """What the numbers were measured with and on."""
+    plan, machine = bill.plan, bill.machine
+    settings = ", ".join(f"{name}={value}" for name, value in plan.settings.items())
+    found = {
+        "machine": f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:g} GiB",
+        "system": f"{machine.kernel}, {machine.python}",
+        "packages": ", ".join(f"{name} {version}" for name, version in machine.packages.items()),
+        "measured": f"{bill.created:%Y-%m-%d %H:%M} UTC, commit {bill.commit}, seed {bill.seed}",
+        "plan": f"{plan.blocks} blocks; windows of {plan.seconds:g} s after {plan.warm_up_s:g} s "
+        f"of warm-up; workload {plan.workload}, {plan.rate:g} {plan.noun}s a second, "
+        f"{plan.arrivals} arrivals, the same for everybody in a block",
+        "settings of all": settings,
+        "placement": plan.placement,
+        **plan.labels,
+    }
+    rows = [(Word(name), Word(value)) for name, value in found.items() if value]
+    rows += [(Word("note"), Word(note)) for note in bill.notes]
+    return Table(("", ""), tuple(rows), texts=2)

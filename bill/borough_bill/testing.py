@@ -1,0 +1,106 @@
+"""Twins of what a run measures with: a generator that sends nothing, places where nothing answers.
+
+With them a whole run takes milliseconds, so that the runner's own laws can be tested one by one.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import cast
+
+import numpy as np
+
+from borough_bill.attribution import Counters
+from borough_bill.experiments.blocks import Subject
+from borough_bill.experiments.folder import Intent
+from borough_bill.generator import Generator, Job
+from borough_bill.recording import REQUEST, Header, Recording
+from borough_bill.results import Plan, Rung
+
+WARM, MEASURED = 2, 8
+"""Requests of every window."""
+NAMES = ("monolith", "monolith-again", "apis", "microservices")
+
+
+@dataclass
+class Scripted:
+    """Records the jobs it gets; instead of job `interrupted_at` somebody presses Ctrl-C."""
+
+    interrupted_at: int | None = None
+    jobs: list[Job] = field(default_factory=list)
+
+    async def run(self, job: Job) -> Recording:
+        """Every request is answered well after 5 ms, and each process used 80 ms."""
+        if len(self.jobs) == self.interrupted_at:
+            raise asyncio.CancelledError
+        self.jobs.append(job)
+        requests = np.zeros(WARM + MEASURED, REQUEST)
+        requests["intended"] = requests["sent"] = np.arange(WARM + MEASURED) / job.rate
+        requests["done"] = requests["first_byte"] = requests["sent"] + 0.005
+        requests["status"], requests["ok"] = 201, True
+        requests["warm"][:WARM] = True
+        header = Header(
+            job={},
+            run="",
+            classes=("order",),
+            window_begin_s=0,
+            window_s=job.seconds,
+            cpu=dict.fromkeys(job.pids, 0.08),
+            generator_cpu_s=0.01,
+            connections=1,
+            held_back=0,
+            reasons={},
+        )
+        return Recording(job.out, header, requests)
+
+    @property
+    def generator(self) -> Generator:
+        """As whoever measures with it sees it."""
+        return cast(Generator, self)
+
+
+@dataclass
+class Nowhere:
+    """A place that counts how often it was told its rung, and what it is asked."""
+
+    left: Mapping[str, float] = field(default_factory=dict)
+    rungs: list[Rung | None] = field(default_factory=list)
+    doors: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: {"": ("http://127.0.0.1:9",)}
+    )
+    customers: Mapping[str, str] = field(default_factory=dict)
+    pids: Mapping[str, int] = field(default_factory=dict)
+
+    async def arm(self, rung: Rung | None) -> None:
+        """Remember it."""
+        self.rungs.append(rung)
+
+    async def settle(self) -> Mapping[str, float]:
+        """What it was made with."""
+        return self.left
+
+    async def counters(self) -> Counters:
+        """Nothing is counted here."""
+        return Counters({})
+
+
+def subjects() -> tuple[Subject, ...]:
+    """Those of NAMES, nowhere."""
+    return tuple(Subject(name, Nowhere()) for name in NAMES)
+
+
+def intent(blocks: int = 3, seed: int = 7) -> Intent:
+    """A small plan for NAMES."""
+    plan = Plan(
+        blocks=blocks,
+        seconds=1,
+        warm_up_s=0.2,
+        rate=20,
+        workload="orders",
+        reference=NAMES[0],
+        again=NAMES[1],
+        shapes=NAMES[2:],
+    )
+    created = datetime(2026, 1, 1, tzinfo=UTC)
+    return Intent(kind="preliminary", created=created, seed=seed, commit="abc", plan=plan)

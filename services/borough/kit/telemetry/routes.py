@@ -1,0 +1,69 @@
+"""The template of the route that served a request, in constant time.
+
+`scope["route"]` tells which route it was, not under which prefix its router was included nor where
+its app was mounted. FastAPI's public `iter_route_contexts` knows, but walks every route; so it is
+walked once, and again only when a route turns up that was not there before.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute, Mount, compile_path
+from starlette.types import ASGIApp, Scope
+
+from borough.kit import signals
+
+
+class _Served(NamedTuple):
+    """A route and its templates: several where its router was included more than once.
+
+    It is known by its identity, since routes have no hash; and kept, since an identity may be given
+    to another object once its own is gone.
+    """
+
+    by: object
+    templates: list[str]
+
+
+class Templates:
+    """Of one app, whatever it is made of; an app without routes has none."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._known: dict[int, _Served] = {}
+
+    def of(self, scope: Scope) -> str:
+        """The template, prefixes included; `unmatched` where there was no route."""
+        by = scope.get("route") or scope.get("endpoint")
+        if by is None:
+            return signals.UNMATCHED
+        served = self._known.get(id(by)) or self._find(by)
+        if len(served.templates) == 1:
+            return served.templates[0]
+        for template in served.templates:
+            if compile_path(template)[0].match(scope["path"]):
+                return template
+        return signals.UNMATCHED
+
+    def _find(self, by: object) -> _Served:
+        """Learn all there is now. What is no route of this app stays unmatched for good."""
+        self._known = {}
+        for route, template in _walk(getattr(self._app, "routes", ()), ""):
+            templates = self._known.setdefault(id(route), _Served(route, [])).templates
+            if template not in templates:
+                templates.append(template)
+        return self._known.setdefault(id(by), _Served(by, [signals.UNMATCHED]))
+
+
+def _walk(routes: Sequence[BaseRoute], prefix: str) -> Iterator[tuple[object, str]]:
+    for context in iter_route_contexts(routes):
+        if context.path is None:  # a Host: its app is known by its name, not by a path
+            continue
+        template = prefix + context.path
+        route = context.original_route
+        if isinstance(route, Mount):
+            yield route.app, f"{template}/{{path}}"  # what serves whatever comes, as static files
+            yield from _walk(route.routes, template)
+        else:
+            yield route, template

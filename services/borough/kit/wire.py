@@ -1,0 +1,223 @@
+"""HTTP/1.1 from part to part: one question, one answer, over connections that are kept.
+
+It speaks what our parts speak and no more: bodies whose length is known or that come in chunks. A
+general client spends three times as much on a hop, on cookies, redirects, proxies and sessions that
+no part has. It repeats nothing by itself: whether a question may be asked again, only its asker
+knows. So a failure says how far it had come.
+"""
+
+import asyncio
+import time
+from typing import NamedTuple, Self, cast
+from urllib.parse import urlsplit
+
+import httptools
+
+KEEP_ALIVE_S = 15.0
+"""Shorter than the server's, so that it is we who close an idle connection."""
+CONNECT_S = 0.5
+"""A replica that does not even take the connection is no replica; there may be another."""
+_FINAL = 200
+"""Below are answers that announce an answer."""
+
+
+class NoAnswer(Exception):
+    """The connection failed before a byte of an answer came."""
+
+
+class BrokenAnswer(Exception):
+    """The connection failed within an answer, or what came was no HTTP."""
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    body: bytes
+    server_timing: bytes
+
+
+class Pool:
+    """Connections to all addresses a part asks. One for a part; needs a running loop."""
+
+    def __init__(self) -> None:
+        self._idle: dict[str, list[_Connection]] = {}
+        self._open: set[_Connection] = set()
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def ask(  # noqa: PLR0913, PLR0917  # a request has so many parts
+        self, verb: str, url: str, target: str, headers: str, body: bytes, until: float
+    ) -> Answer:
+        """Send a request and await its answer. `url` is http://HOST:PORT; `headers` are whole lines
+        and end as such; `until` is a moment of the monotonic clock.
+
+        Raises NoAnswer, BrokenAnswer, and TimeoutError.
+        """
+        connection = self._take(url) or await self._connect(url, until)
+        head = (
+            f"{verb} {target} HTTP/1.1\r\nhost: {url[7:]}\r\n{headers}"
+            f"content-length: {len(body)}\r\n\r\n"
+        )
+        answer = connection.ask(head.encode("latin-1") + body)
+        timer = answer.get_loop().call_later(until - time.monotonic(), _expire, answer)
+        try:
+            return await answer
+        except BaseException:
+            connection.transport.abort()  # an answer that comes now is nobody's
+            raise
+        finally:
+            timer.cancel()
+
+    async def close(self) -> None:
+        """Hang up everywhere."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for connection in self._open:
+            connection.transport.close()
+        await asyncio.sleep(0)  # the loop tells the connections
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _take(self, url: str) -> "_Connection | None":
+        """The connection used last: the others grow old and go."""
+        idle = self._idle.get(url)
+        while idle:
+            connection = idle.pop()
+            if not connection.transport.is_closing():
+                return connection
+        return None
+
+    async def _connect(self, url: str, until: float) -> "_Connection":
+        loop, where = asyncio.get_running_loop(), urlsplit(url)
+        left = until - time.monotonic()
+        try:
+            async with asyncio.timeout(min(left, CONNECT_S)):
+                _, connection = await loop.create_connection(
+                    lambda: _Connection(self, url), where.hostname, where.port
+                )
+        except TimeoutError:
+            if left <= CONNECT_S:
+                raise
+            raise NoAnswer("the connection is not taken") from None
+        except OSError as failure:
+            raise NoAnswer(str(failure)) from failure
+        return connection
+
+    # -- what connections tell
+
+    def opened(self, connection: "_Connection") -> None:
+        """It can be asked."""
+        self._open.add(connection)
+
+    def released(self, connection: "_Connection") -> None:
+        """It has answered and stays open."""
+        connection.idle_since = time.monotonic()
+        self._idle.setdefault(connection.url, []).append(connection)
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(KEEP_ALIVE_S, self._close_the_old)
+
+    def lost(self, connection: "_Connection") -> None:
+        """It is gone."""
+        self._open.discard(connection)
+        idle = self._idle.get(connection.url, [])
+        if connection in idle:
+            idle.remove(connection)
+
+    def _close_the_old(self) -> None:
+        """Nobody is asked over a connection that the other end is about to close."""
+        now, oldest = time.monotonic(), None
+        for url, idle in list(self._idle.items()):
+            old = [each for each in idle if now - each.idle_since >= KEEP_ALIVE_S]
+            for connection in old:
+                connection.transport.close()
+            del idle[: len(old)]  # the last in is the first out, so the old ones lie below
+            if idle:
+                oldest = min(idle[0].idle_since, oldest or now)
+            else:
+                del self._idle[url]
+        self._sweep = oldest and asyncio.get_running_loop().call_later(
+            max(oldest + KEEP_ALIVE_S - now, 0.001), self._close_the_old
+        )
+
+
+class _Connection(asyncio.Protocol):
+    """One at a time: a question, and then its answer."""
+
+    transport: asyncio.Transport
+    idle_since: float
+
+    def __init__(self, pool: Pool, url: str) -> None:
+        self.url = url
+        self._pool = pool
+        self._parser = httptools.HttpResponseParser(self)
+        self._answer: asyncio.Future[Answer] | None = None
+        self._heard = False
+        self._body = b""
+        self._server_timing = b""
+
+    def ask(self, request: bytes) -> "asyncio.Future[Answer]":
+        """Send it; the future has the answer, or says why there is none."""
+        self._answer = asyncio.get_running_loop().create_future()
+        self._heard = False
+        self._body = self._server_timing = b""
+        self.transport.write(request)
+        return self._answer
+
+    # -- the transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._pool.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        if self._answer is None:
+            self.transport.abort()  # nobody asked
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._fail(BrokenAnswer(f"no HTTP: {error}"))
+            self.transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._pool.lost(self)
+        why = str(error or "the connection ended")
+        self._fail(BrokenAnswer(why) if self._heard else NoAnswer(why))
+
+    def _fail(self, error: Exception) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
+
+    # -- the parser's side
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Of all headers one is of use to us; those of framing are the parser's."""
+        if name.lower() == b"server-timing":
+            self._server_timing = value
+
+    def on_body(self, body: bytes) -> None:
+        self._body = self._body + body if self._body else body
+
+    def on_message_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < _FINAL:
+            return
+        answer, self._answer = self._answer, None
+        if answer is None or answer.done():
+            self.transport.abort()
+            return
+        answer.set_result(Answer(status, self._body, self._server_timing))
+        if self._parser.should_keep_alive():
+            self._pool.released(self)
+        else:
+            self.transport.close()
+
+
+def _expire(answer: "asyncio.Future[Answer]") -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())

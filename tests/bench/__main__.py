@@ -1,0 +1,116 @@
+"""`PYTHONPATH=tests python -m bench`: measure ours beside its peers, and write build/bench.json.
+
+A goal that is missed is printed as missed and never fails the command: a bench reports.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench import generator, hop, local, orders, parts, price, scrape
+from bench.harness import ROOT, Bench, BenchFailed
+from bench.render import terminal
+from bench.rows import Row, run_file, write
+from borough_bill.generator import JobFailed
+from borough_bill.machine import commit, machine
+from borough_bill.processes import PartDied
+from borough_bill.shapes import CommandFailed
+
+SUBJECTS: Mapping[str, Callable[[Bench], Coroutine[None, None, list[Row]]]] = {
+    "local": local.measure,
+    "hop": hop.measure,
+    "price": price.measure,
+    "scrape": scrape.measure,
+    "orders": orders.measure,
+    "parts": parts.measure,
+    "generator": generator.measure,
+}
+ROUNDS, QUICK_ROUNDS = 5, 1
+QUICK_SCALE = 0.05
+WIDTH = 160
+"""Columns where there is no terminal to ask."""
+PEERS = (
+    "httpx",
+    "opentelemetry-instrumentation-aiohttp-client",
+    "opentelemetry-instrumentation-fastapi",
+    "opentelemetry-instrumentation-httpx",
+    "prometheus-fastapi-instrumentator",
+)
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.command()
+def bench(
+    only: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(SUBJECTS)}.")] = None,
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="See it run; believe no figure.")] = False,
+    long: Annotated[bool, typer.Option("--long", help="The generator for ten minutes.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Repeat a run; random if unset.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the rows go.")] = ROOT / "build" / "bench.json",
+) -> None:
+    """Measure, print the rows, write them, and beside them all samples they stand on."""
+    subjects = only or list(SUBJECTS)
+    if unknown := sorted(set(subjects) - set(SUBJECTS)):
+        known = ", ".join(SUBJECTS)
+        raise typer.BadParameter(f"there is no subject {', '.join(unknown)}; there are {known}")
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="borough-bench-") as folder, console.status("") as line:
+        run = Bench(
+            rounds=QUICK_ROUNDS if quick else ROUNDS,
+            scale=QUICK_SCALE if quick else 1.0,
+            long=long,
+            seed=random.SystemRandom().randrange(10_000) if seed is None else seed,
+            folder=Path(folder),
+            step=lambda what: line.update(f"{time.perf_counter() - began:4.0f} s  {what}"),
+        )
+        rows = list[Row]()
+        for name in subjects:
+            rows += asyncio.run(SUBJECTS[name](run))
+            console.print(f"{time.perf_counter() - began:4.0f} s  {name} is measured")
+    facts = _facts(run, time.perf_counter() - began)
+    write(rows, out)
+    beside = run_file(out)
+    beside.write_text(
+        json.dumps({"facts": facts, "samples": run.samples}, indent=2) + "\n", encoding="utf-8"
+    )
+    console.print(terminal(rows))
+    console.print("\n".join(f"{name}: {value}" for name, value in facts.items()), highlight=False)
+    console.print(f"The rows are in {out}, the samples they stand on in {beside}.")
+
+
+def _facts(run: Bench, seconds: float) -> dict[str, str]:
+    """What a reader must know to judge the rows."""
+    here = machine()
+    packages = {**here.packages, **{name: version(name) for name in PEERS}}
+    return {
+        "Machine": f"{here.cpu}, {here.cores} cores, {here.memory_gib} GiB",
+        "System": f"{here.kernel}, {here.python}",
+        "Versions": ", ".join(f"{name} {found}" for name, found in sorted(packages.items())),
+        "Commit": commit(),
+        "Run": f"seed {run.seed}, {run.rounds} blocks, {seconds:.0f} s",
+    }
+
+
+def main() -> None:
+    """Run, and turn what went wrong into a message and exit status 2."""
+    try:
+        app()
+    except (BenchFailed, CommandFailed, JobFailed, PartDied) as failure:
+        typer.echo(f"\nbench: {failure}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

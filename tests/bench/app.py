@@ -1,0 +1,91 @@
+"""One FastAPI app with one JSON route, under our telemetry, the standard stack's, or none.
+
+    python -m bench.app --stack standard --ratio 0.01 --otlp http://127.0.0.1:4318
+
+The route and the server are the same for all, and each stack is put on as its own documents say.
+Uvicorn's access log is off unless `--logs` asks for it: it would be a handicap to the peers.
+"""
+
+import argparse
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from prometheus_fastapi_instrumentator import Instrumentator
+
+from bench.messages import ANSWER, PATH
+from bench.talk import answer_forever, say
+from bench.tracing import standard_tracing
+from borough.contracts.inventory import Reservation, Reserve
+from borough.kit.telemetry import Telemetry, otlp
+
+Flush = Callable[[], object]
+"""Exports what is pending; its CPU belongs to the requests that made it."""
+
+
+def make_app() -> FastAPI:
+    """The app before any telemetry."""
+    app = FastAPI()
+
+    @app.post(PATH)
+    async def reserve(request: Reserve) -> Reservation:
+        """Answers from memory."""
+        return ANSWER
+
+    return app
+
+
+def bare(app: FastAPI, options: argparse.Namespace) -> Flush:
+    """Nothing at all."""
+    return lambda: None
+
+
+def ours(app: FastAPI, options: argparse.Namespace) -> Flush:
+    """Our kit in a foreign app, as docs/telemetry.md says."""
+    telemetry = Telemetry(
+        "callee",
+        ratio=options.ratio or 0.0,
+        export=otlp(options.otlp) if options.otlp else None,
+        access_log=1.0 if options.logs else 0.0,
+    )
+    app.add_middleware(telemetry.middleware, capability="", trusted=False)
+    return telemetry.flush
+
+
+def standard(app: FastAPI, options: argparse.Namespace) -> Flush:
+    """The standard stack: prometheus-fastapi-instrumentator and OpenTelemetry's FastAPI
+    instrumentor with a batch processor and OTLP/HTTP, as their documents say.
+    """
+    Instrumentator().instrument(app).expose(app)
+    if options.ratio is None:
+        return lambda: None
+    provider = standard_tracing("callee", options.otlp, options.ratio)
+    FastAPIInstrumentor.instrument_app(app)
+    return provider.force_flush
+
+
+STACKS = {"bare": bare, "ours": ours, "standard": standard}
+
+
+def main() -> None:
+    """Serve on a free port, say which, and answer `flush` until stdin ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--stack", choices=STACKS, required=True)
+    parser.add_argument("--ratio", type=float, help="Share of requests traced; none: metrics only.")
+    parser.add_argument("--otlp", default="")
+    parser.add_argument("--logs", action="store_true", help="An access log line a request.")
+    options = parser.parse_args()
+    app = make_app()
+    flush = STACKS[options.stack](app, options)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    say(port=listener.getsockname()[1])
+    answer_forever(flush)
+    access_log = options.logs and options.stack == "standard"
+    config = uvicorn.Config(app, access_log=access_log, log_level="info" if access_log else "error")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The caller of one hop, written the way its client's documents say: httpx, aiohttp, or bare bytes.
+
+    python -m bench.caller httpx http://127.0.0.1:8000 --otlp http://127.0.0.1:4318
+
+Told `CALLS IN_FLIGHT`, it makes so many calls, so many at a time, exports its spans, and says what
+CPU that took. Messages are encoded and answers decoded by pydantic's own JSON, the fastest way a
+FastAPI user has. `bytes` is no peer: it keeps a server busy at the least price to the other core.
+"""
+
+import argparse
+import asyncio
+import gc
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import httpx
+import uvloop
+from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+
+from bench.messages import ANSWER, JSON, PATH, QUESTION
+from bench.talk import say
+from bench.tracing import standard_tracing
+from bench.wire import Connections
+from borough.contracts.inventory import Reservation
+
+Call = Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def by_httpx(url: str) -> AsyncIterator[Call]:
+    """A shared AsyncClient under HTTPXClientInstrumentor."""
+    HTTPXClientInstrumentor().instrument()
+    async with httpx.AsyncClient(base_url=url) as client:
+
+        async def call() -> None:
+            body = QUESTION.model_dump_json()
+            response = await client.post(PATH, content=body, headers={"content-type": JSON})
+            response.raise_for_status()
+            _check(Reservation.model_validate_json(response.content))
+
+        yield call
+
+
+@asynccontextmanager
+async def by_aiohttp(url: str) -> AsyncIterator[Call]:
+    """A shared ClientSession under AioHttpClientInstrumentor."""
+    AioHttpClientInstrumentor().instrument()
+    async with aiohttp.ClientSession(url) as session:
+
+        async def call() -> None:
+            body = QUESTION.model_dump_json()
+            headers = {"content-type": JSON}
+            async with session.post(PATH, data=body, headers=headers) as response:
+                response.raise_for_status()
+                _check(Reservation.model_validate_json(await response.read()))
+
+        yield call
+
+
+@asynccontextmanager
+async def by_bytes(url: str) -> AsyncIterator[Call]:
+    """Ready-made bytes over kept connections; only the status of an answer is looked at."""
+    connections = Connections(url, PATH, QUESTION.model_dump_json().encode())
+    yield connections.call
+    connections.close()
+
+
+CLIENTS = {"httpx": by_httpx, "aiohttp": by_aiohttp, "bytes": by_bytes}
+
+
+def _check(answer: Reservation) -> None:
+    if answer != ANSWER:
+        raise ValueError(f"the callee answered {answer}")
+
+
+async def make(calls: int, in_flight: int, call: Call) -> None:
+    """So many calls, so many at a time. The first error ends them all."""
+    left = iter(range(calls))
+
+    async def one_after_another() -> None:
+        for _ in left:
+            await call()
+
+    async with asyncio.TaskGroup() as workers:
+        for _ in range(in_flight):
+            workers.create_task(one_after_another())
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Do what each line asks, until stdin ends."""
+    provider = standard_tracing("caller", options.otlp, 1.0) if options.otlp else None
+    async with CLIENTS[options.client](options.url) as call:
+        say(ready=1)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            calls, in_flight = map(int, line.split())
+            gc.collect()  # the garbage of one run is not the price of the next
+            cpu, start = time.process_time(), time.perf_counter()
+            await make(calls, in_flight, call)
+            seconds = time.perf_counter() - start
+            if provider is not None:
+                provider.force_flush()
+            say(cpu_s=time.process_time() - cpu, seconds=seconds)
+
+
+def main() -> None:
+    """Read the command line and serve it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("client", choices=CLIENTS)
+    parser.add_argument("url")
+    parser.add_argument("--otlp", default="", help="Trace every call, and export there.")
+    uvloop.run(serve(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""One hop's CPU, caller and callee together, with everything on and the export of spans counted.
+
+Ours has deadline, retry, breaker and balancing besides; the peers have what their documents give
+them. Both ends are pinned; the collector that takes the spans is a third process and not counted.
+"""
+
+import statistics
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from bench.harness import Bench, Child, child, collector, cores, ratio
+from bench.rows import Goal, Row
+
+IN_FLIGHT = (16, 1)
+CALLS = {"ours": 3_000, "httpx": 800, "aiohttp": 1_200}
+"""About a second each."""
+WARM_UP = 300
+PEERS = {
+    "httpx": ("httpx -> FastAPI, official instrumentors", Goal("ratio", "<=", 0.1)),
+    "aiohttp": ("aiohttp -> FastAPI, official instrumentors", Goal("ratio", "<=", 0.333)),
+}
+
+Calls = Callable[[int], Awaitable[float]]
+"""Makes so many calls at a time, and answers what one took: microseconds of CPU."""
+
+
+async def measure(bench: Bench) -> list[Row]:
+    """A row for each number of calls in flight and each peer."""
+    rows = []
+    async with AsyncExitStack() as stack:
+        otlp = await stack.enter_async_context(collector(bench))
+        hops: dict[str, Calls] = {"ours": partial(_ours, bench, otlp)}
+        hops |= await stack.enter_async_context(peers(bench, otlp))
+        for in_flight in IN_FLIGHT:
+            values = await bench.blocks(
+                f"hop, {in_flight} in flight",
+                {name: partial(hop, in_flight) for name, hop in hops.items()},
+            )
+            rows += [_row(in_flight, name, values) for name in PEERS]
+    return rows
+
+
+def _row(in_flight: int, peer: str, values: Mapping[str, list[float]]) -> Row:
+    name, goal = PEERS[peer]
+    return Row.judged(
+        f"One hop, {in_flight} in flight, all traced and exported, beside {peer}", "us CPU/call",
+        statistics.median(values["ours"]),
+        peer=statistics.median(values[peer]), peer_name=name,
+        ratio=ratio(values["ours"], values[peer]), goal=goal,
+    )  # fmt: skip  # a row reads as one
+
+
+async def _ours(bench: Bench, otlp: str, in_flight: int) -> float:
+    """One hop as shipped, every request traced."""
+    callee, caller = cores()
+    pins = () if callee is None else ("--caller-cpu", str(caller), "--callee-cpu", str(callee))
+    async with child(
+        bench, "borough.testing.rungs", "hop", "--rung", "T7b", "--otlp", otlp, *pins,
+        "--calls", str(bench.calls(CALLS["ours"])), "--in-flight", str(in_flight),
+    ) as process:  # fmt: skip  # one command
+        hop = await process.hear()
+    return hop["cpu_caller_us"] + hop["cpu_callee_us"]
+
+
+@asynccontextmanager
+async def peers(bench: Bench, otlp: str) -> AsyncIterator[dict[str, Calls]]:
+    """Both peers, warm, each caller with the same callee."""
+    callee_cpu, caller_cpu = cores()
+    async with AsyncExitStack() as stack:
+        app = ("bench.app", "--stack", "standard", "--ratio", "1", "--otlp", otlp)
+        callee = await stack.enter_async_context(child(bench, *app, cpu=callee_cpu))
+        url = f"http://127.0.0.1:{(await callee.hear())['port']:.0f}"
+        hops: dict[str, Calls] = {}
+        for name in PEERS:
+            words = ("bench.caller", name, url, "--otlp", otlp)
+            caller = await stack.enter_async_context(child(bench, *words, cpu=caller_cpu))
+            await caller.hear()
+            await caller.ask(f"{bench.calls(WARM_UP)} {IN_FLIGHT[0]}")
+            hops[name] = partial(_standard, caller, callee, bench.calls(CALLS[name]))
+        yield hops
+
+
+async def _standard(caller: Child, callee: Child, calls: int, in_flight: int) -> float:
+    before = await callee.ask("cpu")
+    run = await caller.ask(f"{calls} {in_flight}")
+    after = await callee.ask("cpu")
+    return (run["cpu_s"] + after["cpu_s"] - before["cpu_s"]) / calls * 1e6

@@ -1,0 +1,100 @@
+"""An order's latency in microservices and in the monolith, below the knee, on the same core.
+
+Both are real processes with stores of their own, and the same seeded arrivals; latency counts from
+the intended moment. Once with what the bill measures with, once as shipped.
+"""
+
+import statistics
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from types import MappingProxyType
+
+import numpy as np
+
+from bench.harness import Bench, BenchFailed, cores, ratio
+from bench.rows import Goal, Row
+from borough_bill.customers import crowd
+from borough_bill.generator import Generator, Job
+from borough_bill.shapes import LocalShape, shape_named
+
+MONOLITH, MICROSERVICES = "monolith", "microservices"
+SEQUENTIAL_HOPS = 4
+"""Of a placed order, one after another: the door asks orders; orders asks profiles and inventory at
+the same time, then payments, then inventory. The relay's delivery comes after the answer."""
+RATE = 25.0
+WINDOW_S, WARM_UP_S = 2.5, 0.5
+SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "no PBKDF2, synchronous=NORMAL": {
+            "PBKDF2_ITERATIONS": "0", "SQLITE_SYNCHRONOUS": "NORMAL", "TRACE_RATIO": "0"
+        },
+        "as shipped": {},
+    }
+)  # fmt: skip  # a plan a line
+
+
+async def measure(bench: Bench) -> list[Row]:
+    """For each set of settings the ratio of medians, and what a sequential hop adds."""
+    return [row for name in SETTINGS for row in await _with(bench, name)]
+
+
+async def _with(bench: Bench, name: str) -> list[Row]:
+    server_cpu, generator_cpu = cores()
+    keys = {customer.name: customer.key for customer in crowd(50)}
+    async with AsyncExitStack() as stack:
+        towns = {}
+        for shape in (MONOLITH, MICROSERVICES):
+            bench.step(f"orders, {name}: starting {shape}")
+            folder = bench.folder / f"{shape}, {name}"
+            folder.mkdir()
+            town = LocalShape(
+                shape_named(shape), folder, keys=keys, settings=SETTINGS[name], cpu=server_cpu
+            )
+            await town.prepare()
+            towns[shape] = await stack.enter_async_context(town)
+        generator = await stack.enter_async_context(Generator(generator_cpu))
+        values = await bench.blocks(
+            f"orders, {name}",
+            {
+                shape: partial(_median_ms, bench, generator, town, keys)
+                for shape, town in towns.items()
+            },
+        )
+    return _rows(name, values[MICROSERVICES], values[MONOLITH])
+
+
+async def _median_ms(
+    bench: Bench, generator: Generator, town: LocalShape, keys: Mapping[str, str]
+) -> float:
+    """The median of one window. Raises BenchFailed when orders fail: errors are cheap."""
+    recording = await generator.run(
+        Job(
+            doors={"": town.addresses("/v1/orders")},
+            workload="orders",
+            rate=RATE,
+            seconds=max(0.5, WINDOW_S * bench.scale),
+            warm_up_s=WARM_UP_S,
+            seed=bench.seed,
+            customers=dict(keys),
+            out=bench.folder / "orders.npz",
+        )
+    )
+    if recording.failed:
+        raise BenchFailed(f"{town.shape.name}: {recording.failed} orders failed")
+    return float(np.median(recording.latencies())) * 1_000
+
+
+def _rows(name: str, split: list[float], whole: list[float]) -> list[Row]:
+    added = [(one - other) / SEQUENTIAL_HOPS for one, other in zip(split, whole, strict=True)]
+    return [
+        Row.judged(
+            f"An order's median in microservices, {name}", "ms", statistics.median(split),
+            peer=statistics.median(whole), peer_name="our monolith",
+            ratio=ratio(split, whole), goal=Goal("ratio", "<=", 2),
+        ),
+        Row.judged(
+            f"A sequential hop adds to that median, {name}", "ms", statistics.median(added),
+            goal=Goal("ours", "<=", 0.5),
+        ),
+    ]  # fmt: skip  # a row reads as one

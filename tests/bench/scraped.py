@@ -1,0 +1,26 @@
+"""A part of ours that exposes a thousand series, served by our launcher with its ops port.
+
+python -m bench.scraped
+"""
+
+from borough.kit import signals
+from borough.kit.config import Settings
+from borough.kit.lifecycle import Part
+from borough.kit.server import run
+from borough.kit.telemetry import Telemetry
+from borough.testing.serving import hello, small_part
+
+SERIES = 1_000
+
+
+async def build() -> Part:
+    """Its door answers any path from memory, under the whole telemetry pass."""
+    telemetry = Telemetry("scraped", log_level="critical")
+    for number in range(SERIES):
+        telemetry.count(signals.ORDERS, outcome=f"outcome-{number}", reason="")
+    door = telemetry.middleware(hello, capability="gateway", trusted=False)
+    return small_part(door, telemetry=telemetry)
+
+
+if __name__ == "__main__":
+    run(build, Settings(public_port=0, ops_port=0))

@@ -1,0 +1,72 @@
+"""Does a row say what was measured, and judge it as its goal says?"""
+
+from pathlib import Path
+
+import pytest
+
+from bench.render import markdown
+from bench.rows import Goal, Row, read, write
+
+HOP = Row.judged(
+    "One hop", "us CPU/call", 230.0,
+    peer=1_234.5, peer_name="aiohttp", ratio=0.186, goal=Goal("ratio", "<=", 0.333),
+)  # fmt: skip  # a row reads as one
+
+
+@pytest.mark.parametrize(
+    ("goal", "met"),
+    [
+        (Goal("ours", "<=", 2), True),
+        (Goal("ours", "<=", 1.9), False),
+        (Goal("ours", ">=", 2), True),
+        (Goal("ratio", ">=", 0.5), True),
+        (Goal("ratio", "<=", 0.4), False),
+    ],
+)
+def test_a_goal_is_met_up_to_its_very_limit(goal: Goal, met: bool) -> None:  # noqa: FBT001  # the case's verdict
+    """And judges the value it names, ours or the ratio."""
+    assert Row.judged("a row", "us", 2.0, ratio=0.5, goal=goal).met is met
+
+
+def test_a_row_without_a_goal_is_neither_met_nor_missed() -> None:
+    """Nobody judged it."""
+    row = Row.judged("a row", "us", 2.0)
+
+    assert (row.goal, row.met) == (None, None)
+
+
+def test_a_goal_about_a_ratio_that_was_not_measured_is_refused() -> None:
+    """It would be met by silence."""
+    with pytest.raises(ValueError, match="a row: the goal is ratio <= 2, and there is no ratio"):
+        Row.judged("a row", "us", 2.0, goal=Goal("ratio", "<=", 2))
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    """The file is a plain list of plain rows."""
+    file = tmp_path / "deep" / "bench.json"
+
+    write([HOP], file)
+
+    assert read(file) == (HOP,)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"name": "x"}]'])
+def test_a_file_that_is_no_list_of_rows_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    """Documents are made from it."""
+    file = tmp_path / "bench.json"
+    file.write_text(text)
+
+    with pytest.raises(ValueError, match=r"bench\.json is no list of bench rows"):
+        read(file)
+
+
+def test_the_page_shows_the_facts_of_its_run_and_each_verdict() -> None:
+    """A figure without its machine and its goal says nothing."""
+    page = markdown([HOP, Row.judged("Memory", "MiB", 120.0)], {"Commit": "abc"})
+
+    assert "- Commit: abc\n" in page
+    assert "1 of 1 goals are met." in page
+    assert (
+        "| One hop | us CPU/call | 230 | 1,234 (aiohttp) | 0.186 | ratio <= 0.333 | yes |" in page
+    )
+    assert "| Memory | MiB | 120 |  |  |  |  |" in page

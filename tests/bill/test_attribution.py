@@ -1,0 +1,128 @@
+"""Is every microsecond, every page and every hop put down to the process that used it?"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from borough.kit import signals
+from borough_bill import attribution
+from borough_bill.attribution import Counters, NotExposed, ProcessGone, cpu_seconds, memory
+
+BURNER = """
+import sys, threading, time
+
+def burn():
+    while time.thread_time() < 0.1:
+        pass
+
+thread = threading.Thread(target=burn)
+thread.start()
+thread.join()
+print("ended", flush=True)
+sys.stdin.read()
+"""
+
+GATEWAY = """\
+# TYPE http_client_request_duration_seconds histogram
+http_client_request_duration_seconds_bucket{peer="orders",method="place",status="201",le="0.1"} 4
+http_client_request_duration_seconds_count{peer="orders",method="place",status="201"} 3
+http_client_request_duration_seconds_sum{peer="orders",method="place",status="201"} 0.03
+http_client_request_duration_seconds_count{peer="orders",method="place",status="503"} 1
+http_client_request_duration_seconds_sum{peer="orders",method="place",status="503"} 0.01
+borough_hop_server_seconds_total{peer="orders",method="place"} 0.02 # {trace_id="a b"} 0.01
+borough_hop_handler_seconds_total{peer="orders",method="place"} 0.016
+# EOF
+"""
+ORDERS = """\
+borough_store_transactions_total{capability="orders",kind="write"} 12.0
+borough_store_transactions_total{capability="orders",kind="read"} 99.0
+borough_store_transactions_total{capability="stock",kind="write"} 5.0 1700000000.123
+"""
+
+
+@pytest.fixture
+def burner() -> Iterator[int]:
+    """A process that used 0.1 s of CPU in a thread that has ended."""
+    with subprocess.Popen(  # noqa: S603  # our own interpreter, our own words
+        [sys.executable, "-c", BURNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.kill()
+
+
+def test_cpu_of_threads_that_have_ended_is_counted(burner: int) -> None:
+    """The clock of the whole process is read: what a thread used does not end with it."""
+    assert cpu_seconds(burner) >= 0.1
+
+
+def test_a_process_that_is_not_there_is_named() -> None:
+    """Nobody takes a process that ended for one that uses nothing."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    for look in (cpu_seconds, memory):
+        with pytest.raises(ProcessGone, match=f"process {gone.pid} "):
+            look(gone.pid)
+
+
+def test_memory_is_what_is_touched() -> None:
+    """Resident pages grow by what is written to; shared pages are divided by their sharers."""
+    before = memory(os.getpid())
+    held = bytearray(os.urandom(1)) * (64 << 20)
+    after = memory(os.getpid())
+    assert 60 < after.rss_mib - before.rss_mib < 70
+    assert 0 < after.pss_mib <= after.rss_mib
+    del held
+
+
+def test_hops_are_summed_over_answers_and_parts() -> None:
+    """An edge is who is called and how: the status makes no other edge, another part adds to it."""
+    hops = Counters.read([GATEWAY, GATEWAY, ORDERS]).hops()
+    assert hops.keys() == {"orders.place"}
+    hop = hops["orders.place"]
+    assert hop.calls == 8
+    assert (hop.total_s, hop.server_s, hop.handler_s) == pytest.approx((0.08, 0.04, 0.032))
+
+
+def test_only_what_was_added_in_a_window_counts_and_only_its_share() -> None:
+    """The warm-up is taken off by share, and the mean times of a call stay what they were."""
+    added = Counters.read([GATEWAY, GATEWAY, ORDERS]).since(Counters.read([GATEWAY]))
+    hop = added.hops(share=0.5)["orders.place"]
+    assert (hop.calls, hop.total_s) == pytest.approx((2, 0.02))
+    assert added.hops(share=0) == {}
+
+
+def test_only_writing_transactions_count() -> None:
+    """A commit is what a disk pays for; a read pays nothing."""
+    counters = Counters.read([ORDERS, ORDERS])
+    assert counters.transactions() == {"orders": 24.0, "stock": 10.0}
+    assert counters.since(counters).transactions() == {}
+
+
+def test_hops_without_the_callees_word_are_refused() -> None:
+    """A hop of which nobody knows the callee's own time would be billed as nothing but tax."""
+    silent = "".join(line for line in GATEWAY.splitlines(keepends=True) if "_hop_" not in line)
+    with pytest.raises(NotExposed, match="borough_hop_server_seconds_total"):
+        Counters.read([silent]).hops()
+
+
+def test_the_counters_that_are_read_are_those_that_parts_declare() -> None:
+    """Two sides that share no code call the same things by the same names."""
+    edge = {"peer", "method"}
+    duration, handler = signals.CLIENT_DURATION, signals.HOP_HANDLER
+    server, store = signals.HOP_SERVER, signals.STORE_TRANSACTIONS
+    assert (f"{duration.name}_count", f"{duration.name}_sum") == (
+        attribution.CALLS,
+        attribution.TOTAL,
+    )
+    assert (f"{handler.name}_total", f"{server.name}_total") == (
+        attribution.HANDLER,
+        attribution.SERVER,
+    )
+    assert f"{store.name}_total" == attribution.TRANSACTIONS
+    assert all(edge <= set(signal.labels) for signal in (duration, handler, server))
+    assert {"capability", "kind"} <= set(store.labels)

@@ -1,0 +1,84 @@
+"""Is every subject measured beside every other, under the same load, and charged what it used?"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from borough_bill.experiments.blocks import Session, Subject
+from borough_bill.experiments.folder import Folder, Intent
+from borough_bill.experiments.shapes import RATE, affordable_rate
+from borough_bill.generator import Job
+from borough_bill.placement import Placement
+from borough_bill.testing import MEASURED, NAMES, WARM, Nowhere, Scripted, intent, subjects
+
+
+async def measured(folder: Folder, wanted: Intent) -> list[Job]:
+    """The jobs of a run."""
+    folder.clear()
+    folder.begin(wanted)
+    script = Scripted()
+    await Session(script.generator).blocks(folder, wanted, subjects(), lambda *_: None)
+    return script.jobs
+
+
+async def test_in_each_block_every_subject_stands_once_in_an_order_of_its_own(
+    tmp_path: Path,
+) -> None:
+    """Who is measured first gains nothing by it, and a seed repeats the whole order."""
+    jobs = await measured(Folder(tmp_path / "run"), intent())
+    names = [job.out.stem.partition("-")[2] for job in jobs]
+    blocks = [names[at : at + len(NAMES)] for at in range(0, len(names), len(NAMES))]
+    assert [sorted(block) for block in blocks] == [sorted(NAMES)] * 3
+    assert len({tuple(block) for block in blocks}) > 1
+
+    again = await measured(Folder(tmp_path / "again"), intent())
+    assert [job.out.name for job in again] == [job.out.name for job in jobs]
+    other = await measured(Folder(tmp_path / "other"), intent(seed=8))
+    assert [job.out.name for job in other] != [job.out.name for job in jobs]
+
+
+async def test_a_block_has_one_schedule_and_no_two_blocks_share_it(tmp_path: Path) -> None:
+    """Differences inside a block are no differences between loads."""
+    jobs = await measured(Folder(tmp_path / "run"), intent())
+    seeds = [job.seed for job in jobs]
+    assert [len(set(seeds[at : at + 4])) for at in (0, 4, 8)] == [1, 1, 1]
+    assert len(set(seeds)) == 3
+    assert {(job.rate, job.seconds, job.warm_up_s) for job in jobs} == {(20, 1, 0.2)}
+
+
+async def test_what_a_window_left_to_do_is_charged_to_it(tmp_path: Path) -> None:
+    """Spans that are exported after the last answer are its orders' price, but the warm-up's are
+    not.
+    """
+    place = Nowhere(left={"gateway-0": 0.05}, pids={"gateway-0": os.getpid()})
+    script, subject = Scripted(), Subject("ladder", place, "T7b")
+    job = Job(
+        doors=dict(place.doors), workload="orders", out=tmp_path / "x", seconds=1, rate=20,
+        pids=dict(place.pids),
+    )  # fmt: skip  # a job at a glance
+    session = Session(script.generator)
+    window = await session.measure(subject, job)
+    share = MEASURED / (WARM + MEASURED)
+    assert window.cpu_s == {"gateway-0": pytest.approx(0.08 + 0.05 * share)}
+    assert (window.experiment, window.rung, window.served) == ("ladder", "T7b", MEASURED)
+    assert session.served == {"ladder": WARM + MEASURED}
+    assert place.rungs == ["T7b"]
+
+
+def test_the_rate_leaves_the_core_room() -> None:
+    """No shape is measured beyond its knee; a fast machine gets no more load than planned."""
+    assert affordable_rate(0.001) == RATE
+    assert affordable_rate(0.025) == pytest.approx(0.4 / 0.025)
+
+
+def test_where_there_is_one_core_nothing_is_pinned_and_the_report_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A generator that shares its core with what it measures is told of, not hidden."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
+    alone = Placement.here()
+    assert (alone.subjects, alone.generator) == (None, None)
+    assert "nothing was pinned" in alone.sentence
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 3})
+    assert Placement.here() == Placement(subjects=3, generator=5)

@@ -1,0 +1,278 @@
+"""Is everything sent when it should be, and every answer recorded as what it was?"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from borough_bill.doors import set_up
+from borough_bill.firing import Run
+from borough_bill.generator import Job, JobFailed
+from borough_bill.recording import Recording
+from borough_bill.workload import Workload
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Answer = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+CLOSING = OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+PLAIN = Workload.parse("classes.look.path = '/look'", "plain")
+
+
+async def ok(request: str, writer: asyncio.StreamWriter) -> None:
+    """The right answer to anything."""
+    writer.write(OK)
+
+
+@asynccontextmanager
+async def answering(answer: Answer) -> AsyncIterator[str]:
+    """The URL of a server in this process; `answer` is told the head of each request."""
+    writers = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                await answer(head.decode(), writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    listening = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        for writer in writers:
+            writer.transport.abort()
+
+
+async def send(
+    url: str | dict[str, tuple[str, ...]],
+    folder: Path,
+    number: int,
+    load: Workload = PLAIN,
+    **facts: Any,
+) -> Recording:
+    """So many requests, a hundredth of a second in all; in this process, which is cheaper."""
+    doors = {"": (url,)} if isinstance(url, str) else url
+    job = Job(
+        doors=doors,
+        workload="",
+        out=folder / "run.npz",
+        **{"rate": number * 100.0, "seconds": 0.01, "arrivals": "constant", **facts},
+    )
+    return await Run(job, load, lambda _: None).go()
+
+
+async def test_no_request_waits_for_the_answer_to_another(tmp_path: Path) -> None:
+    """Nobody is answered until everybody has asked: a closed loop would wait for ever."""
+    everybody = asyncio.Barrier(20)
+
+    async def together(request: str, writer: asyncio.StreamWriter) -> None:
+        await everybody.wait()
+        await ok(request, writer)
+
+    async with answering(together) as url:
+        run = await send(url, tmp_path, 20)
+    assert (run.served, run.header.connections, run.header.held_back) == (20, 20, 0)
+
+
+async def test_a_connection_that_is_idle_is_used_again(tmp_path: Path) -> None:
+    """Customers of one deployment keep their connections, as in front of a real one."""
+    async with answering(ok) as url:
+        run = await send(url, tmp_path, 20, arrivals=str(_file(tmp_path, range(20))), seconds=30)
+    assert run.served == 20
+    assert run.header.connections < 20
+
+
+def _file(folder: Path, times: range) -> Path:
+    """Times a hundredth of a second apart, in a file."""
+    path = folder / "times.txt"
+    path.write_text("\n".join(str(time / 100) for time in times))
+    return path
+
+
+async def test_a_bound_on_connections_is_kept_and_the_wait_is_latency(tmp_path: Path) -> None:
+    """Who finds none waits, in turn; that is counted, and no slip of the generator."""
+    seen = []
+
+    async def one_by_one(request: str, writer: asyncio.StreamWriter) -> None:
+        seen.append(writer)
+        await asyncio.sleep(0.005)
+        await ok(request, writer)
+
+    async with answering(one_by_one) as url:
+        run = await send(url, tmp_path, 10, connections=2)
+    assert run.served == 10
+    assert len(set(map(id, seen))) == run.header.connections == 2
+    assert run.header.held_back == 8
+    assert np.all(np.diff(run.requests["sent"]) >= 0)
+    assert run.latencies()[-2:].min() > 3 * 0.005
+
+
+async def test_a_connection_that_closes_makes_room_for_another(tmp_path: Path) -> None:
+    """Who waits at the bound is not forgotten when nobody gives a connection back."""
+
+    async def once(request: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(CLOSING)
+        writer.close()
+
+    async with answering(once) as url:
+        run = await send(url, tmp_path, 10, connections=1, timeout_s=5)
+    assert (run.served, run.header.connections) == (10, 10)
+
+
+async def test_only_what_was_expected_counts_as_served(tmp_path: Path) -> None:
+    """Wrong, broken, late and absent answers are all recorded, each with its reason."""
+    answers = {
+        "right": OK,
+        "chunked": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        "interim": OK,
+        "closing": CLOSING,
+        "failing": OK.replace(b"200 OK", b"503 Service Unavailable"),
+        "garbage": b"220 smtp.example.com ESMTP\r\n",
+        "short": OK[:-1],
+        "late": b"",
+    }
+
+    async def answer(request: str, writer: asyncio.StreamWriter) -> None:
+        word = request.split()[1].strip("/")
+        if word == "interim":
+            writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            await asyncio.sleep(0)  # so that it is read by itself, in the loop's next round
+            await asyncio.sleep(0)
+        writer.write(answers[word])
+        if word in {"short", "closing"}:
+            writer.close()
+
+    load = Workload.parse("\n".join(f"classes.{word}.path = '/{word}'" for word in answers), "all")
+    async with answering(answer) as url:
+        run = await send(url, tmp_path, 200, load, timeout_s=0.2)
+
+    right = {"right", "chunked", "interim", "closing"}
+    statuses = dict.fromkeys(right, 200) | {"failing": 503}
+    for number, word in enumerate(answers):
+        these = run.requests[run.requests["klass"] == number]
+        assert len(these) > 5
+        assert set(these["ok"]) == {word in right}, word
+        assert set(these["status"]) == {statuses.get(word, 0)}, word
+    assert run.served + run.failed == 200
+    assert set(run.header.reasons) == {
+        "failing: answered 503",
+        "garbage: answered what is no HTTP",
+        "short: the connection broke before the answer was whole",
+        "late: no answer within 0.2 s",
+    }
+
+
+async def test_a_dead_server_is_no_reason_to_stop(tmp_path: Path) -> None:
+    """Every request is tried, and fails for itself."""
+    async with answering(ok) as url:
+        pass
+    run = await send(url, tmp_path, 10)
+
+    assert run.failed == 10
+    assert list(run.header.reasons.values()) == [10]
+    assert "look: no connection: " in next(iter(run.header.reasons))
+
+
+async def test_replicas_are_asked_in_turn_and_paths_at_their_doors(tmp_path: Path) -> None:
+    """Each replica gets its share of a path; the longest prefix decides whose the path is."""
+    asked: dict[str, list[str]] = {"one": [], "two": [], "orders": []}
+
+    def noting(name: str) -> Answer:
+        async def note(request: str, writer: asyncio.StreamWriter) -> None:
+            asked[name].append(request)
+            await ok(request, writer)
+
+        return note
+
+    load = Workload.parse("classes.a.path = '/v1/orders'\nclasses.b.path = '/v1/menu'", "both")
+    async with (
+        answering(noting("one")) as one,
+        answering(noting("two")) as two,
+        answering(noting("orders")) as orders,
+    ):
+        doors = {"/v1": (one, f"{two}/base"), "/v1/orders": (orders,)}
+        run = await send(doors, tmp_path, 41, load)
+
+    shares = np.bincount(run.requests["klass"])
+    assert run.served == 41
+    assert len(asked["orders"]) == shares[0]
+    assert abs(len(asked["one"]) - len(asked["two"])) <= 1
+    assert {request.split()[1] for request in asked["two"]} == {"/base/v1/menu"}
+    assert f"host: {two.removeprefix('http://')}\r\n" in asked["two"][0]
+
+
+async def test_no_two_requests_ever_have_the_same_key(tmp_path: Path) -> None:
+    """Not even of two runs of one seed: the second would be answered from the books."""
+    asked: list[str] = []
+
+    async def note(request: str, writer: asyncio.StreamWriter) -> None:
+        asked.append(request)
+        await ok(request, writer)
+
+    load = Workload.parse(
+        "data.n = [1, 2, 3, 4, 5]\n"
+        "classes.a = { path = '/{{n}}', headers = { idempotency-key = '{{key}}' } }",
+        "keys",
+    )
+    async with answering(note) as url:
+        times = str(_file(tmp_path, range(10)))
+        for _ in range(2):
+            await send(url, tmp_path, 10, load, arrivals=times, seconds=30)
+
+    assert len({request.split("idempotency-key: ")[1] for request in asked}) == 20
+    paths = [request.split()[1] for request in asked]
+    assert paths[:10] == paths[10:]
+    assert len(set(paths)) > 1
+
+
+async def test_the_warm_up_is_over_before_the_window_begins(tmp_path: Path) -> None:
+    """It is recorded and marked, and its last answer is in before anything is measured."""
+    async with answering(ok) as url:
+        run = await send(url, tmp_path, 40, warm_up_s=0.02)
+    warm = run.requests["warm"]
+
+    assert (int(np.count_nonzero(warm)), len(run.measured)) == (80, 40)
+    assert run.requests["done"][warm].max() <= run.header.window_begin_s
+    assert run.requests["sent"][~warm].min() >= run.header.window_begin_s
+    begun = run.measured["intended"] - run.header.window_begin_s
+    assert np.allclose(begun, np.arange(40) / 4_000, atol=1e-6)
+
+
+async def test_a_job_that_sends_nothing_is_refused(tmp_path: Path) -> None:
+    """A window without a request says nothing."""
+    with pytest.raises(JobFailed, match="no request falls into the window"):
+        await send("http://127.0.0.1:1", tmp_path, 1, rate=0.1, arrivals="poisson")
+
+
+async def test_a_path_without_a_door_is_refused(tmp_path: Path) -> None:
+    """Before anything is sent anywhere."""
+    with pytest.raises(JobFailed, match="no door takes /look; there are doors for /v1"):
+        await send({"/v1": ("http://127.0.0.1:1",)}, tmp_path, 1)
+
+
+async def test_a_failed_set_up_stops_the_job(tmp_path: Path) -> None:
+    """With the request, and what was answered: measuring an empty shop measures refusals."""
+    load = Workload.parse(
+        "setup = [{ path = '/a' }, { path = '/b', expect.status = 204 }, { path = '/c' }]\n"
+        "classes.look.path = '/look'",
+        "wrong",
+    )
+    asked = []
+
+    async def note(request: str, writer: asyncio.StreamWriter) -> None:
+        asked.append(request.split()[1])
+        await ok(request, writer)
+
+    async with answering(note) as url:
+        job = Job(doors={"": (url,)}, workload="", out=tmp_path / "run.npz", seconds=1)
+
+        with pytest.raises(JobFailed, match="set-up: GET /b: answered 200: ok"):
+            await set_up(job, load)
+    assert asked == ["/a", "/b"]

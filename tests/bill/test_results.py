@@ -1,0 +1,119 @@
+"""Is a result what was measured, or nothing at all?"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from borough_bill.results import SKETCH, BrokenResult, Result, Summary, Window, read, write
+
+
+def test_a_result_that_was_written_is_read_as_it_was(measured: Result, tmp_path: Path) -> None:
+    """No number is lost on the way through a file, and nothing else lies about."""
+    path = tmp_path / "result.json"
+    write(measured, path)
+
+    assert read(path) == measured
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_result_that_cannot_be_written_leaves_the_old_one(
+    measured: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads meanwhile finds a whole file, the one from before."""
+    path = tmp_path / "result.json"
+    path.write_text("the old one")
+
+    def full(descriptor: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        write(measured, path)
+
+    assert path.read_text() == "the old one"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"version": 1, "kind": "full", "win', "cannot be read as JSON"),
+        ("[1, 2]", "is not a result of borough-bill"),
+        ('{"version": 1, "shape": "monolith"}', "is not a result of borough-bill"),
+        ('{"version": 2, "kind": "full", "windows": []}', "has version 2, .* reads 1"),
+        ('{"version": 1, "kind": "full", "windows": []}', "created: Field required"),
+    ],
+)
+def test_a_broken_file_is_refused_with_its_name(text: str, why: str, tmp_path: Path) -> None:
+    """Cut off, foreign, too new or incomplete: the message says which file and why."""
+    path = tmp_path / "result.json"
+    path.write_text(text)
+
+    with pytest.raises(BrokenResult, match=rf"result\.json: .*{why}"):
+        read(path)
+
+
+def test_a_file_that_is_not_there_is_refused_with_its_name(tmp_path: Path) -> None:
+    """Nothing is made up in its place."""
+    with pytest.raises(BrokenResult, match=r"nowhere\.json: cannot be read"):
+        read(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"served": 5}, "block 0, shapes, monolith: served, failed and wrong do not add up"),
+        ({"seconds": 0}, r"windows\.0\.seconds"),
+        ({"rung": "T3"}, "a window of the ladder has a rung, and no other has"),
+        ({"subject": "stranger"}, "block 0, shapes, stranger: the plan has no such subject"),
+        ({"cpu_s": {"town-0": -1}}, r"windows\.0\.cpu_s\.town-0"),
+        ({"latency": None}, "requests were served, but it has no times"),
+        ({"mood": "good"}, r"windows\.0\.mood"),
+    ],
+)
+def test_a_window_that_cannot_be_true_is_refused(
+    change: dict[str, Any], why: str, measured: Result, tmp_path: Path
+) -> None:
+    """A number that was edited, or written by something else, is named."""
+    found = json.loads(measured.model_dump_json())
+    found["windows"][0] |= change
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(found))
+
+    with pytest.raises(BrokenResult, match=why):
+        read(path)
+
+
+def test_no_window_is_there_twice(measured: Result, tmp_path: Path) -> None:
+    """Else one run would count for two."""
+    path = tmp_path / "result.json"
+    write(measured.model_copy(update={"windows": (*measured.windows, measured.windows[3])}), path)
+
+    with pytest.raises(BrokenResult, match="two windows of block 0, shapes, extract-payments"):
+        read(path)
+
+
+def test_times_are_summarised_in_milliseconds() -> None:
+    """Of 0, 1, ... 1000 ms everybody knows the quantiles."""
+    found = Summary.of(np.arange(1001) / 1000, sketch=True)
+
+    assert (found.mean, found.p50, found.p90, found.p99, found.max) == (500, 500, 900, 990, 1000)
+    assert len(found.sketch) == SKETCH
+    assert found.sketch[0] == pytest.approx(2.5)
+    with pytest.raises(ValueError, match="no times"):
+        Summary.of(np.array([]))
+
+
+def test_a_sketch_is_whole_or_left_out() -> None:
+    """A pool of sketches gives each of their points the same weight."""
+    whole = Summary.of(np.ones(3), sketch=True).model_dump()
+    with pytest.raises(ValidationError, match="a sketch has 200 quantiles, this one 3"):
+        Summary.model_validate(whole | {"sketch": (1.0, 2.0, 3.0)})
+
+
+def test_an_idle_window_needs_no_times() -> None:
+    """Nothing was sent, so nothing was late."""
+    assert Window(block=0, experiment="idle", subject="monolith", seconds=1).offered == 0

@@ -1,0 +1,85 @@
+"""Does an interrupted run go on where it stopped, and refuse what is not its own?"""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from borough_bill.experiments.blocks import Session
+from borough_bill.experiments.folder import PLAN, Folder, WrongFolder
+from borough_bill.results import BrokenResult
+from borough_bill.run import DEMO, FULL, Run
+from borough_bill.testing import NAMES, Scripted, intent, subjects
+
+CUT_AT = len(NAMES) + 2
+"""In the middle of the second block."""
+
+
+async def cut_through(folder: Folder) -> None:
+    """A run that was interrupted."""
+    folder.clear()
+    folder.begin(intent())
+    with pytest.raises(asyncio.CancelledError):
+        await measure(folder, Scripted(interrupted_at=CUT_AT))
+
+
+async def measure(folder: Folder, script: Scripted) -> None:
+    """Measure what is missing."""
+    await Session(script.generator).blocks(folder, intent(), subjects(), lambda *_: None)
+
+
+async def test_only_what_is_missing_is_measured_and_a_block_is_never_patched(
+    tmp_path: Path,
+) -> None:
+    """What is compared was measured together: of a block that was cut through nothing is kept."""
+    folder = Folder(tmp_path / "run")
+    await cut_through(folder)
+    assert folder.unfinished
+    assert len(folder.windows()) == CUT_AT
+
+    assert folder.keep_whole_blocks(NAMES) == 1
+    script = Scripted()
+    await measure(folder, script)
+    assert [job.out.name[:3] for job in script.jobs] == ["001"] * 4 + ["002"] * 4
+    assert len(folder.windows()) == 3 * len(NAMES)
+
+
+async def test_a_broken_window_is_refused_by_its_name(tmp_path: Path) -> None:
+    """Nobody computes a bill from what a full disk left."""
+    folder = Folder(tmp_path / "run")
+    await cut_through(folder)
+    path = tmp_path / "run" / "windows" / "000-apis.json"
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(BrokenResult, match=r"windows/000-apis\.json: is no window"):
+        folder.windows()
+
+
+async def test_a_run_with_other_options_is_not_gone_on_with(tmp_path: Path) -> None:
+    """The sentence names what differs; nothing that was measured is lost by asking."""
+    folder = Folder(tmp_path / "run")
+    await cut_through(folder)
+    with pytest.raises(WrongFolder, match="unfinished run with kind preliminary, not full"):
+        Run(folder, FULL, lambda *_: None)
+    with pytest.raises(WrongFolder, match="unfinished run with blocks 3, not 10"):
+        Run(folder, DEMO, lambda *_: None)
+    assert len(folder.windows()) == CUT_AT
+
+
+async def test_a_broken_plan_is_refused_by_its_name(tmp_path: Path) -> None:
+    """A plan that cannot be read is not silently replaced."""
+    folder = Folder(tmp_path / "run")
+    await cut_through(folder)
+    plan = json.loads((tmp_path / "run" / PLAN).read_text())
+    del plan["seed"]
+    (tmp_path / "run" / PLAN).write_text(json.dumps(plan))
+    with pytest.raises(BrokenResult, match=r"plan\.json: is no intent: Field required"):
+        Run(folder, DEMO, lambda *_: None)
+
+
+def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
+    """What no run made is not removed to make room."""
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(WrongFolder, match="is not empty and holds no run"):
+        Run(Folder(tmp_path), DEMO, lambda *_: None)
+    assert (tmp_path / "thesis.tex").exists()

@@ -1,0 +1,199 @@
+"""How does a question travel from part to part, and what is known of it when it does not arrive?"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from borough.kit import wire
+from borough.kit.wire import Answer, BrokenAnswer, NoAnswer, Pool
+from borough.testing.peers import raw
+from borough.testing.serving import until
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+class Scripted:
+    """Answers each request with the next of these pieces, each piece a write; counts connections.
+    `None` hangs up.
+    """
+
+    def __init__(self, *answers: list[bytes | None]) -> None:
+        self.answers = list(answers)
+        self.connections = self.ended = 0
+        self.heads: list[bytes] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while self.answers:
+                self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+                for piece in self.answers.pop(0):
+                    if piece is None:
+                        return
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0.001)  # so that the pieces do arrive as such
+            await reader.read()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self.ended += 1
+            writer.close()
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[Pool]:
+    """Connections that are closed in the end."""
+    async with Pool() as pool:
+        yield pool
+
+
+async def ask(pool: Pool, url: str, seconds: float = 5.0) -> Answer:
+    return await pool.ask("POST", url, "/x", "", b"{}", time.monotonic() + seconds)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [OK],
+        [OK[:9], OK[9:30], OK[30:-1], OK[-1:]],
+        [
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\no\r\n",
+            b"1\r\nk\r\n0\r\n\r\n",
+        ],
+        [b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n", OK],
+    ],
+    ids=["whole", "in pieces", "in chunks", "after a hint"],
+)
+async def test_an_answer_is_the_same_however_it_comes(
+    pool: Pool, pieces: list[bytes | None]
+) -> None:
+    """Pieces, chunks and hints before it are the wire's affair; and the connection is kept."""
+    peer = Scripted(pieces, [OK])
+    async with raw(peer) as url:
+        assert await ask(pool, url) == Answer(200, b"ok", b"")
+        assert (await ask(pool, url)).body == b"ok"
+        await pool.close()
+    assert peer.connections == 1
+
+
+async def test_a_request_says_where_it_goes_and_how_long_it_is(pool: Pool) -> None:
+    """What HTTP/1.1 demands, and the lines that were given, whole."""
+    peer = Scripted([OK])
+    async with raw(peer) as url:
+        await pool.ask("POST", url, "/a?b=c", "x-one: 1\r\n", b"four", time.monotonic() + 5)
+        await pool.close()
+    assert peer.heads[0].split(b"\r\n") == [
+        b"POST /a?b=c HTTP/1.1",
+        b"host: " + url.removeprefix("http://").encode(),
+        b"x-one: 1",
+        b"content-length: 4",
+        b"",
+        b"",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "failure"),
+    [
+        ([None], NoAnswer),
+        ([OK[:20], None], BrokenAnswer),
+        ([OK[:-1], None], BrokenAnswer),
+        ([b"SSH-2.0-OpenSSH\r\n"], BrokenAnswer),
+        ([b"HTTP/1.1 200 OK\r\ncontent-length: two\r\n\r\nok"], BrokenAnswer),
+    ],
+    ids=["not a byte", "half a head", "a body cut short", "another protocol", "no length"],
+)
+async def test_a_failure_says_how_far_it_had_come(
+    pool: Pool, pieces: list[bytes | None], failure: type[Exception]
+) -> None:
+    """Only where not a byte came back may the asker think that nothing was done; the next question
+    has a connection of its own.
+    """
+    peer = Scripted(pieces, [OK])
+    async with raw(peer) as url:
+        with pytest.raises(failure):
+            await ask(pool, url)
+        assert (await ask(pool, url)).body == b"ok"
+        await pool.close()
+    assert peer.connections == 2
+    assert len(peer.heads) == 2  # nothing was sent twice behind anybody's back
+
+
+async def test_nobody_listening_is_no_answer(pool: Pool) -> None:
+    """And no error of the socket library."""
+    with pytest.raises(NoAnswer):
+        await ask(pool, "http://127.0.0.1:1")
+
+
+async def test_a_late_answer_goes_to_nobody(pool: Pool) -> None:
+    """A connection whose answer was not awaited is not used again: it might bring that answer."""
+    peer = Scripted([b""], [b""])
+    async with raw(peer) as url:
+        with pytest.raises(TimeoutError):
+            await ask(pool, url, seconds=0.02)
+        waiting = asyncio.create_task(ask(pool, url))
+        await until(lambda: len(peer.heads) == 2)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await until(lambda: peer.ended == 2)
+    assert peer.connections == 2
+
+
+async def test_a_connection_that_says_close_is_closed(pool: Pool) -> None:
+    """A part that leaves, or wants to be balanced anew, is asked over a new one."""
+    closing = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
+    peer = Scripted([closing], [OK])
+    async with raw(peer) as url:
+        await ask(pool, url)
+        await ask(pool, url)
+        await pool.close()
+    assert peer.connections == 2
+
+
+async def test_a_connection_the_peer_ended_is_not_asked_again(pool: Pool) -> None:
+    """Once its end is known; what ends in the same moment as it is asked is no answer."""
+    peer = Scripted([OK, None], [OK])
+    async with raw(peer) as url:
+        await ask(pool, url)
+        await until(lambda: peer.ended == 1)
+        await asyncio.sleep(0.01)  # the end travels
+        assert (await ask(pool, url)).body == b"ok"
+        await pool.close()
+
+
+async def test_an_answer_nobody_asked_for_ends_its_connection(pool: Pool) -> None:
+    """Else it would be taken for the answer to the next question."""
+    peer = Scripted([OK, b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"], [OK])
+    async with raw(peer) as url:
+        await ask(pool, url)
+        await until(lambda: peer.ended == 1)
+        assert (await ask(pool, url)).status == 200
+        await pool.close()
+
+
+async def test_an_idle_connection_is_closed_before_the_peer_would(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """We hang up first, so that no question meets a connection that is going."""
+    monkeypatch.setattr(wire, "KEEP_ALIVE_S", 0.01)
+    peer = Scripted([OK], [OK])
+    async with raw(peer) as url:
+        await ask(pool, url)
+        await until(lambda: peer.ended == 1)
+        await ask(pool, url)
+        await until(lambda: peer.ended == 2)
+    assert peer.connections == 2
+
+
+async def test_as_many_connections_as_questions_at_once(pool: Pool) -> None:
+    """One question at a time has a connection; those that are free are used again."""
+    peer = Scripted(*([OK] for _ in range(6)))
+    async with raw(peer) as url:
+        await asyncio.gather(*(ask(pool, url) for _ in range(3)))
+        await asyncio.gather(*(ask(pool, url) for _ in range(3)))
+        await pool.close()
+    assert peer.connections == 3

@@ -1,0 +1,135 @@
+"""Can anybody make a part keep series without end?
+
+Whoever scrapes pays for every series, for ever. So strangers send what comes to their mind: paths,
+hosts, methods, queries, keys, ids, trace contexts. The requests go over real sockets, since what a
+route is called depends on the server as well.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from pydantic import SecretStr
+
+from borough import shapes, wiring
+from borough.kit import signals
+from borough.kit.config import Settings
+from borough.kit.telemetry import Telemetry
+from borough.testing.parts import RunningShape, running_shape
+
+REQUESTS = 1_000
+AT_A_TIME = 50
+METHODS = (
+    *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"),
+    *("PROPFIND", "M-SEARCH", "LINK", "PURGE", "REPORT", "MKCOL", "SUBSCRIBE", "UNLOCK"),
+)
+"""The standard ones, and others that the server lets pass."""
+EXEMPLAR = 128
+"""Characters an exemplar may have, by the standard."""
+
+
+@pytest.fixture
+async def town(sqlite_url: str) -> AsyncIterator[RunningShape]:
+    """A part with a door and one that only others call, neither of them short of patience."""
+    settings = Settings(
+        store=SecretStr(sqlite_url),
+        api_keys={"ada": SecretStr("key-of-ada")},
+        rate_limit_per_s=1e6,
+        rate_limit_burst=1_000_000,
+        log_level="error",
+    )
+    shape = shapes.load(wiring.CALLS)["extract-payments"]
+    async with running_shape(shape, settings) as town:
+        yield town
+
+
+class Stranger:
+    """Sends what comes to mind, and remembers it."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = random.Random(seed)
+        self.words: set[str] = set()
+
+    def word(self) -> str:
+        """Something that was never there before."""
+        word = f"{self._chance.getrandbits(60):x}"
+        self.words.add(word)
+        return word
+
+    def _path(self) -> str:
+        order = str(UUID(int=self._chance.getrandbits(128), version=4))
+        self.words.add(order)
+        return self._chance.choice(
+            (
+                f"/{self.word()}",
+                f"/v1/{self.word()}?{self.word()}={self.word()}",
+                f"/v1/orders/{order}",
+                f"/v1/orders/{self.word()}",
+                f"/v1/orders?before={order}",
+                f"/payments/{self.word()}",
+                f"//{self.word()}/../v1/menu",
+            )
+        )
+
+    def requests(self) -> Iterator[bytes]:
+        """Each method as often as any other, so that only the rest is left to chance."""
+        for number in range(REQUESTS):
+            lines = (
+                f"{METHODS[number % len(METHODS)]} {self._path()} HTTP/1.1",
+                f"host: {self.word()}.example",
+                f"user-agent: {self.word()}",
+                f"x-api-key: {self._chance.choice(('key-of-ada', self.word()))}",
+                f"idempotency-key: {self.word()}",
+                f"traceparent: 00-{self._chance.getrandbits(128):032x}-{number + 1:016x}-01",
+                "connection: close" if number % AT_A_TIME == AT_A_TIME - 1 else "accept: */*",
+            )
+            yield ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+async def visit(url: str, stranger: Stranger) -> None:
+    """Send every request to this address, some dozens on each connection."""
+    place = urlsplit(url)
+    wanted = list(stranger.requests())
+    for start in range(0, REQUESTS, AT_A_TIME):
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        writer.writelines(wanted[start : start + AT_A_TIME])
+        answers = await reader.read(-1)
+        assert answers.count(b"HTTP/1.1 ") == AT_A_TIME
+        writer.close()
+        await writer.wait_closed()
+
+
+def series(telemetry: Telemetry) -> int:
+    """How many a scraper would find."""
+    return sum(not line.startswith(b"#") for line in telemetry.exposition().splitlines())
+
+
+@pytest.mark.parametrize("part", ["town", "payments"])
+async def test_a_thousand_strangers_leave_no_series_behind(town: RunningShape, part: str) -> None:
+    """The first thousand may show every method, route and status once; a second thousand, with
+    nothing in common with the first, adds none. No word of theirs is a label, and what exemplars
+    hold is theirs only in its length.
+    """
+    telemetry = town.parts[part].telemetry
+    url = town.doors[part] if part in town.doors else town.inner[part]
+    first, second = Stranger(1), Stranger(2)
+    await visit(url, first)
+    before = series(telemetry)
+    await visit(url, second)
+
+    assert series(telemetry) == before
+    told = telemetry.exposition().decode()
+    assert not [word for word in first.words | second.words if word in told]
+    samples = [s for family in text_string_to_metric_families(told) for s in family.samples]
+    of_requests = [s for s in samples if s.name == f"{signals.SERVER_DURATION.name}_count"]
+    assert sum(s.value for s in of_requests) == 2 * REQUESTS
+    methods = {s.labels["http_request_method"] for s in of_requests}
+    assert methods == {*METHODS[:8], "_OTHER"}
+    assert signals.UNMATCHED in {s.labels["http_route"] for s in of_requests}
+    exemplars = [s.exemplar.labels for s in samples if s.exemplar]
+    assert exemplars
+    assert all(sum(map(len, (*e, *e.values()))) <= EXEMPLAR for e in exemplars)

@@ -1,0 +1,178 @@
+"""Is the order in one transaction the same order, and is it one transaction?"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import func, select, text
+
+from borough import commands, wiring
+from borough.kit.config import Fault, Settings, WrongSettings
+from borough.kit.lifecycle import Part
+from borough.kit.site import open_store
+from borough.notifications.store import notifications
+from borough.testing.baseline.part import NAME, build
+from borough.testing.door import Answer, Visitor, visiting
+
+EVERYTHING = list(wiring.CALLS)
+OWN = frozenset({"order_id", "created_at", "settled_at", "trace_id", "next_cursor"})
+"""Fields that are another's in every order."""
+WRITES = 'borough_store_transactions_total{capability="baseline",kind="write"}'
+
+
+def settings_for(folder: Path) -> Settings:
+    return Settings(
+        store=SecretStr(f"sqlite:///{folder}"),
+        sqlite_synchronous="NORMAL",
+        pbkdf2_iterations=0,
+        api_keys={"ada": SecretStr("key-of-ada")},
+        rate_limit_burst=10_000,
+        deadline_ms=60_000,
+        shape="monolith",
+        log_level="error",
+    )
+
+
+@asynccontextmanager
+async def served(part: Part) -> AsyncIterator[Visitor]:
+    try:
+        async with visiting(part.public) as ada:
+            yield ada
+    finally:
+        await part.close()
+
+
+@asynccontextmanager
+async def baseline(folder: Path, stock: int = 10) -> AsyncIterator[tuple[Visitor, Part]]:
+    part = await build(settings_for(folder), stock)
+    async with served(part) as ada:
+        yield ada, part
+
+
+async def journey(ada: Visitor) -> list[Answer]:
+    """Everything a customer may do, and be refused, at the doors."""
+    answers = [await ada.ask("GET", "/v1/profile"), await ada.order("k0", espresso=1)]
+    await ada.introduce("tok_declined_1")
+    answers += [await ada.order("k1", espresso=1), await ada.order("k2", espresso=11)]
+    await ada.introduce()
+    answers += [
+        await ada.ask("GET", "/v1/profile"),
+        await ada.ask("GET", "/v1/menu"),
+        await ada.order("k3", espresso=2, cappuccino=1),
+        await ada.order("k3", espresso=2, cappuccino=1),
+        await ada.order("k3", espresso=1),
+        await ada.order("k1", espresso=1),
+        await ada.order("k4", nonesuch=1),
+        await ada.order("k5", espresso=9),
+        await ada.order("k5", espresso=9),
+        await ada.order("k6", espresso=8),
+        await ada.order("k7", espresso=0),
+        await ada.ask("GET", "/v1/menu"),
+        await ada.ask("GET", "/v1/orders"),
+        await ada.ask("GET", "/v1/orders/01890a5d-ac96-774b-bcce-b302099a8057"),
+    ]
+    placed = next(answer for answer in answers if answer.status == 201)
+    return [*answers, await ada.ask("GET", placed.headers["Location"])]
+
+
+def comparable(answer: Answer) -> tuple[int, Any]:
+    return answer.status, _without_own(answer.body)
+
+
+def _without_own(body: Any) -> Any:
+    match body:
+        case dict():
+            return {
+                name: name if name in OWN and value else _without_own(value)
+                for name, value in body.items()
+            }
+        case list():
+            return [_without_own(item) for item in body]
+    return body
+
+
+async def test_a_customer_cannot_tell_it_from_the_monolith(sqlite_url: str, tmp_path: Path) -> None:
+    """Every answer is the same, field by field, but for ids and times."""
+    shop = settings_for(tmp_path).model_copy(update={"store": SecretStr(sqlite_url)})
+    await commands.seed(shop, 10, "")
+    async with served(await wiring.build(shop, EVERYTHING)) as ada:
+        theirs = [comparable(answer) for answer in await journey(ada)]
+    async with baseline(tmp_path / "baseline") as (ada, _):
+        ours = [comparable(answer) for answer in await journey(ada)]
+    assert ours == theirs
+    assert {status for status, _ in ours} == {200, 201, 402, 404, 409, 422}
+
+
+async def test_of_sixty_orders_for_the_last_fifty_pieces_exactly_fifty_are_placed(
+    tmp_path: Path,
+) -> None:
+    """All at once; and each that was placed was told to its customer."""
+    async with baseline(tmp_path, stock=50) as (ada, _):
+        await ada.introduce()
+        answers = await asyncio.gather(*(ada.order(f"k{n}", espresso=1) for n in range(60)))
+        assert sorted(answer.status for answer in answers) == [201] * 50 + [409] * 10
+    database = open_store(settings_for(tmp_path), NAME)
+    async with database.read() as connection:
+        assert (
+            await connection.scalar(text("SELECT stock FROM articles WHERE sku = 'espresso'")) == 0
+        )
+        assert await connection.scalar(select(func.count()).select_from(notifications)) == 50
+        assert await connection.scalar(text("SELECT count(*) FROM verdicts")) == 50
+    await database.close()
+
+
+async def test_the_same_order_sent_ten_times_at_once_is_placed_once(tmp_path: Path) -> None:
+    """Nine are told what became of it."""
+    async with baseline(tmp_path) as (ada, _):
+        await ada.introduce()
+        answers = await asyncio.gather(*(ada.order("k", espresso=1) for _ in range(10)))
+        assert sorted(answer.status for answer in answers) == [200] * 9 + [201]
+        assert len({answer.body["order_id"] for answer in answers}) == 1
+
+
+@pytest.mark.parametrize("pieces", [1, 11, 0])
+async def test_an_order_is_one_transaction_whatever_becomes_of_it(
+    pieces: int, tmp_path: Path
+) -> None:
+    """Placed, out of stock, or without a profile."""
+    async with baseline(tmp_path) as (ada, part):
+        if pieces:
+            await ada.introduce()
+        before = _value(part, WRITES)
+        await ada.order("k", espresso=pieces or 1)
+        assert _value(part, WRITES) == before + 1
+        assert _value(part, WRITES.replace("write", "read")) == 0
+
+
+def _value(part: Part, series: str) -> float:
+    lines = part.telemetry.exposition().decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(series))
+
+
+async def test_a_second_start_finds_what_the_first_left(tmp_path: Path) -> None:
+    """The tables, the menu and what was sold of it."""
+    async with baseline(tmp_path, stock=1) as (ada, _):
+        await ada.introduce()
+        assert (await ada.order("k", espresso=1)).status == 201
+    async with baseline(tmp_path, stock=1) as (ada, _):
+        assert (await ada.order("k", espresso=1)).status == 200
+        assert (await ada.order("other", espresso=1)).problem.code == "out-of-stock"
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"store": SecretStr("postgresql://a@b/c")}, "BOROUGH_STORE: .* sqlite:///FOLDER"),
+        ({"faults": {"payments": Fault(delay_ms=1)}}, "BOROUGH_FAULTS: nothing"),
+    ],
+)
+async def test_settings_that_the_baseline_cannot_follow_are_refused(
+    changed: dict[str, Any], sentence: str, tmp_path: Path
+) -> None:
+    """Not ignored: it would be measured with something else than was asked for."""
+    with pytest.raises(WrongSettings, match=sentence):
+        await build(settings_for(tmp_path).model_copy(update=changed), 1)

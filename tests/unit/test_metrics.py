@@ -1,0 +1,147 @@
+"""Do our metrics come out as prometheus_client would write them, and keep nobody waiting?"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.exposition import generate_latest as as_text
+from prometheus_client.openmetrics.exposition import generate_latest as as_openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as text
+
+from borough.kit import signals
+from borough.kit.signals import Signal
+from borough.kit.telemetry import Format
+from borough.kit.telemetry.exposition import LINES
+from borough.kit.telemetry.metrics import Metrics
+
+BUILD = {"version": "1", "part": "orders", "shape": "apis", "capabilities": "orders,payments"}
+TRACE, SPAN = 0xADA, 0xB0B
+TRACE_ID = f"{TRACE:032x}"
+KINDS: dict[str, Any] = {"counter": Counter, "gauge": Gauge, "histogram": Histogram, "info": Info}
+ODD = 'C:\\new "quoted"\nand a second line'
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Of a part to which nothing has happened yet."""
+    return Metrics(BUILD)
+
+
+class Theirs:
+    """The same signals in the library."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+    def make(self, signal: Signal) -> Any:
+        """A metric; without labels it is its only series."""
+        more = {"buckets": signal.buckets} if signal.buckets else {}
+        labels = () if signal.kind == "info" else signal.labels
+        return KINDS[signal.kind](signal.name, signal.help, labels, registry=self.registry, **more)
+
+
+def facts(families: Iterable[Any]) -> list[Any]:
+    """What a scraper takes from an exposition; of exemplars all but the time."""
+    return sorted(
+        (
+            family.name,
+            family.documentation,
+            family.type,
+            sorted(
+                (
+                    sample.name,
+                    sorted(sample.labels.items()),
+                    sample.value,
+                    sample.exemplar and (sample.exemplar.labels, sample.exemplar.value),
+                )
+                for sample in family.samples
+                if not sample.name.endswith("_created")
+            ),
+        )
+        for family in families
+        if family.samples and not family.name.endswith("_created")
+    )
+
+
+def test_every_kind_comes_out_as_the_library_would_write_it(metrics: Metrics) -> None:
+    """In both formats: names, help, types, labels, buckets, values and exemplars."""
+    theirs = Theirs()
+    library = {signal: theirs.make(signal) for signal in signals.ALL}
+    library[signals.BUILD_INFO].info(BUILD)
+    for route, seconds in (("/v1/orders", 0.005), ("/v1/orders", 0.3), (ODD, 1e-7), (ODD, 11.0)):
+        labels = ("GET", route, "200")
+        metrics[signals.SERVER_DURATION].labels(*labels).observe(seconds, (TRACE, SPAN))
+        library[signals.SERVER_DURATION].labels(*labels).observe(
+            seconds, {"trace_id": TRACE_ID, "span_id": f"{SPAN:016x}"}
+        )
+    for side in (metrics, library):
+        side[signals.LOOP_LAG].observe(0.2)
+        side[signals.HOP_SERVER].labels("orders", "place").inc(0.25)
+        side[signals.ACTIVE_REQUESTS].inc()
+    for signal in signals.ALL:
+        if signal.kind == "gauge" and not signal.labels:
+            metrics[signal].inc(0)  # the library tells these before anybody set them
+
+    ours = b"".join(metrics.pieces(Format.OPENMETRICS)).decode()
+    their = as_openmetrics(theirs.registry).decode()
+    assert facts(openmetrics(ours)) == facts(openmetrics(their))
+    ours = b"".join(metrics.pieces(Format.TEXT)).decode()
+    assert facts(text(ours)) == facts(text(as_text(theirs.registry).decode()))
+
+
+def test_the_older_format_has_no_exemplars(metrics: Metrics) -> None:
+    """Its readers would choke on them."""
+    metrics[signals.SERVER_DURATION].labels("GET", "/", "200").observe(1, (TRACE, SPAN))
+    assert TRACE_ID in b"".join(metrics.pieces(Format.OPENMETRICS)).decode()
+    assert TRACE_ID not in b"".join(metrics.pieces(Format.TEXT)).decode()
+
+
+def test_a_piece_is_never_long(metrics: Metrics) -> None:
+    """However many series there are, the lock is held for a bounded number of lines at a time."""
+    for number in range(100):
+        metrics[signals.SERVER_DURATION].labels("GET", f"/{number}", "200").observe(1)
+    pieces = list(metrics.pieces(Format.OPENMETRICS))
+    lines = [piece.count(b"\n") for piece in pieces]
+    assert max(lines) == LINES
+    assert sum(lines) > 1_700
+    assert b"".join(pieces) == metrics.exposition()
+
+
+def test_a_series_may_come_while_the_rest_is_told(metrics: Metrics) -> None:
+    """The part goes on working between two pieces; what comes then may be told the next time."""
+    durations = metrics[signals.SERVER_DURATION]
+    for number in range(20):
+        durations.labels("GET", f"/{number}", "200").observe(1)
+    for number, _ in enumerate(metrics.pieces(Format.TEXT)):
+        durations.labels("GET", f"/late/{number}", "200").observe(1)
+    assert "/late/0" in metrics.exposition().decode()
+
+
+def test_a_gauge_is_not_told_before_it_is_known(metrics: Metrics) -> None:
+    """0 would be a statement; a counter makes it from the start, so that its first step is seen."""
+    told = metrics.exposition().decode()
+    assert signals.OUTBOX_AGE.series not in told
+    assert f"{signals.STOCK_OUTS.series} 0.0\n" in told
+
+
+def test_a_watched_value_is_read_when_it_is_told(metrics: Metrics) -> None:
+    """A counter as well as a gauge."""
+    values = iter((1, 2))
+    metrics.watch(signals.STORE_WAIT, lambda: next(values), capability="orders", pool="writer")
+    line = f'{signals.STORE_WAIT.series}{{capability="orders",pool="writer"}}'
+    assert f"{line} 1.0\n" in metrics.exposition().decode()
+    assert f"{line} 2.0\n" in metrics.exposition().decode()
+
+
+@pytest.mark.parametrize("labels", [{}, {"peer": "orders"}, {"peer": "a", "cause": "b", "x": "c"}])
+def test_wrong_labels_are_refused(metrics: Metrics, labels: dict[str, str]) -> None:
+    """The sentence names the signal and what it has; nothing is counted under a wrong name."""
+    with pytest.raises(
+        ValueError, match=r"borough_client_retries has the labels \('peer', 'cause'"
+    ):
+        metrics.count(signals.RETRIES, **labels)
+    if labels:
+        with pytest.raises(ValueError, match="borough_client_retries"):
+            metrics[signals.RETRIES].labels("only one")

@@ -1,0 +1,99 @@
+"""Does Prometheus' own tool find nothing to complain about in what a working part tells?"""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+from pydantic import SecretStr
+
+from borough.inventory.store import SqlStock, menu
+from borough.kit import signals
+from borough.kit.config import Settings
+from borough.kit.sql import Database
+from borough.kit.telemetry import Format
+from borough.testing.serving import HOST, fetch, launched, on_uvloop
+from borough.wiring import CALLS, build
+
+ABSENT = "promtool is not installed: apt-get install prometheus"
+ORDER = {"lines": [{"sku": "espresso", "quantity": 1}]}
+PROFILE = {"name": "Ada", "email": "ada@example.org", "card_token": "tok_visa_1"}
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """The binary. CI does not go without."""
+    found = shutil.which("promtool")
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(ABSENT)
+        pytest.skip(ABSENT)
+    return Path(found)
+
+
+def lint(promtool: Path, text: bytes) -> tuple[int, str]:
+    """What `promtool check metrics` answers and says."""
+    done = subprocess.run(  # noqa: S603  # our own words
+        [promtool, "check", "metrics"],
+        input=text,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode()
+
+
+async def seed(url: str) -> None:
+    database = Database.open(url, "inventory")
+    await SqlStock(database).receive(tuple(menu(100)))
+    await database.close()
+
+
+def test_the_exposition_of_a_working_part_is_in_order(promtool: Path, sqlite_url: str) -> None:
+    """A whole shop, after orders, refusals and errors, in the format promtool reads; Prometheus
+    itself is given OpenMetrics, with exemplars.
+    """
+    told: dict[Format, bytes] = {}
+
+    @on_uvloop
+    async def work() -> None:
+        await seed(sqlite_url)
+        settings = Settings(
+            store=SecretStr(sqlite_url),
+            api_keys={"ada": SecretStr("key-of-ada")},
+            pbkdf2_iterations=0,
+            log_level="error",
+        )
+        part = await build(settings, tuple(CALLS))
+        async with launched(part) as running:
+            door = f"http://{HOST}:{running.ports['public']}"
+            async with ClientSession(door, headers={"X-API-Key": "key-of-ada"}) as ada:
+                await (await ada.put("/v1/profile", json=PROFILE)).read()
+                for key in ("one", "two", "one"):
+                    headers = {"Idempotency-Key": key}
+                    async with ada.post("/v1/orders", json=ORDER, headers=headers) as answer:
+                        assert answer.status in {200, 201}, await answer.text()
+                await (await ada.get("/nowhere")).read()
+            for form in Format:
+                told[form] = (
+                    await asyncio.to_thread(
+                        fetch, running.ports["ops"], "/metrics", accept=form.value
+                    )
+                ).body
+
+    work()
+    assert lint(promtool, told[Format.TEXT]) == (0, "")
+    text = told[Format.TEXT].decode()
+    for signal in (signals.ORDERS, signals.STORE_TRANSACTIONS, signals.PROCESS_CPU):
+        assert f"\n{signal.series}" in text
+    assert b"# {trace_id=" in told[Format.OPENMETRICS]
+
+
+def test_the_tool_finds_what_is_wrong(promtool: Path) -> None:
+    """The check above can fail."""
+    code, words = lint(promtool, b"# TYPE requests counter\nrequests 1\n")
+    assert code != 0
+    assert "counter metrics should have" in words

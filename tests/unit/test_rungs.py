@@ -1,0 +1,284 @@
+"""Does every rung of the ladder do what its name says, and nothing more?"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from starlette.types import Receive, Scope, Send
+
+from borough.contracts.errors import NotFound
+from borough.contracts.inventory import Inventory
+from borough.contracts.orders import GetOrder, ListOrders, Orders, PlaceOrder
+from borough.contracts.values import Basket
+from borough.kit import deadline, signals
+from borough.kit.config import Settings, WrongSettings
+from borough.kit.telemetry import Telemetry
+from borough.kit.transport import remote
+from borough.testing.peers import Peer, Ping, Replica
+from borough.testing.rungs.boundaries import Coded
+from borough.testing.rungs.callee import (
+    ANSWER,
+    QUESTION,
+    Callee,
+    CalleeSite,
+    FromMemory,
+    HopFailed,
+)
+from borough.testing.rungs.hop import Plan, carry_out, lost_spans, summary
+from borough.testing.rungs.ladder import RUNGS, Standing, Switch, signal_for
+from borough.testing.rungs.part import RungSite, build
+from borough.testing.samples import a_profile, an_id
+from borough.testing.servers import listen, running
+from borough.testing.serving import until
+from borough.testing.shop import memory_shop
+from borough_bill.collector import Collector
+
+CLIENT = 'http_client_request_duration_seconds_count{peer="inventory"'
+SERVER = "http_server_request_duration_seconds_count{"
+HOP = (sys.executable, "-m", "borough.testing.rungs", "hop")
+
+
+@dataclass(slots=True)
+class Hop:
+    """A call over a socket, and what is to be seen of it at both ends."""
+
+    site: RungSite
+    switches: tuple[Switch, Switch]
+    callee: Telemetry
+    spans: InMemorySpanExporter
+    heard: list[dict[str, str]] = field(default_factory=list)
+
+    def step(self, rung: str) -> None:
+        for switch in self.switches:
+            switch.step(rung)
+
+    def told(self) -> tuple[bool, bool, bool, int]:
+        """Whether the call bore a deadline, whether the caller counted it, and the callee; and how
+        many spans there are.
+        """
+        self.site.telemetry.flush()
+        self.callee.flush()
+        spans = len(self.spans.get_finished_spans())
+        return (
+            deadline.HEADER in self.heard[-1],
+            CLIENT in self.site.telemetry.exposition().decode(),
+            SERVER in self.callee.exposition().decode(),
+            spans,
+        )
+
+
+@asynccontextmanager
+async def hop() -> AsyncIterator[Hop]:
+    """Both ends in this process, with a socket between them."""
+    spans = InMemorySpanExporter()
+    here, there = Standing("T3"), Standing("T3")
+    far = Telemetry("callee", export=spans)
+    callee_site = CalleeSite(Settings(), far, standing=there)
+    callee_site.host("inventory", lambda _: None)
+    heard: list[dict[str, str]] = []
+    app = callee_site.inner("callee", [Inventory])
+
+    async def overhear(scope: Scope, receive: Receive, send: Send) -> None:
+        heard.append({name.decode(): value.decode() for name, value in scope["headers"]})
+        await app(scope, receive, send)
+
+    async with running(overhear) as url:
+        near = Telemetry("caller", export=spans)
+        site = RungSite(Settings(peers={"inventory": (url,)}), near, standing=here)
+        try:
+            yield Hop(site, (Switch(here, near), Switch(there, far)), far, spans, heard)
+        finally:
+            await site.close()
+            await callee_site.close()
+            near.close()
+            far.close()
+
+
+@pytest.mark.parametrize(
+    ("rung", "told"),
+    [
+        ("T3", (False, False, False, 0)),
+        ("T5", (True, False, False, 0)),
+        ("T6", (True, True, True, 0)),
+        ("T7b", (True, True, True, 2)),
+    ],
+)
+async def test_each_rung_does_one_thing_more(rung: str, told: tuple[bool, bool, bool, int]) -> None:
+    """Bare HTTP; then a deadline that travels; then metrics; then a span at either end."""
+    async with hop() as call:
+        call.step(rung)
+        assert await call.site.ask(Inventory).reserve(QUESTION) == ANSWER
+        assert await asyncio.to_thread(call.told) == told
+
+
+async def test_one_percent_of_the_traces_is_recorded_at_both_ends_or_at_neither() -> None:
+    """On T7a the caller decides, and the callee follows."""
+    async with hop() as call:
+        call.step("T7a")
+        ask = call.site.ask(Inventory)
+        for _ in range(20):
+            await ask.reserve(QUESTION)
+        flags = [heard["traceparent"][-2:] for heard in call.heard]
+        *_, spans = await asyncio.to_thread(call.told)
+        assert spans == 2 * flags.count("01")
+        assert flags.count("00") > 10
+
+
+async def test_encoding_changes_no_answer_and_no_error() -> None:
+    """T1 asks the real services in bytes: paths, queries and errors come through as they were."""
+    shop = memory_shop()
+    await shop.profiles.upsert(a_profile())
+    coded = remote(Orders, Coded(Orders, shop.orders))
+    question = PlaceOrder(customer_id="ada", key="a/b?c=d", basket=Basket.of(espresso=2))
+    placed = (await coded.place(question)).order
+    known = GetOrder(order_id=placed.order_id, customer_id="ada")
+    assert await coded.get(known) == placed == await shop.orders.get(known)
+    page = ListOrders(customer_id="ada", before=an_id(1), limit=3)
+    assert await coded.list(page) == await shop.orders.list(page)
+    gone = NotFound("it went", retry_after=3)
+    with pytest.raises(NotFound) as error:
+        await remote(Peer, Coded(Peer, Replica(fails=[gone]))).look(Ping())
+    assert error.value is not gone
+    assert error.value.problem() == gone.problem()
+
+
+async def test_a_neighbour_is_asked_in_bytes_on_t1_only() -> None:
+    """On every other rung the object that comes back is the very one that was answered."""
+    telemetry = Telemetry("part", log_level="critical")
+    standing = Standing("T0")
+    switch = Switch(standing, telemetry)
+    site = RungSite(Settings(), telemetry, standing=standing)
+    near = site.near(Inventory, FromMemory())
+    same = []
+    for rung in RUNGS:
+        switch.step(rung)
+        answer = await near.reserve(QUESTION)
+        assert answer == ANSWER
+        same += [rung] if answer is ANSWER else []
+    assert same == [rung for rung in RUNGS if rung != "T1"]
+    await site.close()
+
+
+async def test_a_signal_moves_a_part_and_readyz_says_when_it_stands_there() -> None:
+    """A part that talks to others stays where it is when told to leave the network."""
+    part = await build(Settings(), ["inventory"], "T6", site_of=CalleeSite)
+    try:
+        assert part.facts.items() >= {"rung": "T6", "switches": 0, "faults": {}}.items()
+        for rung in ("T3", "T1", "T7b"):
+            os.kill(os.getpid(), signal_for(rung))
+        await until(lambda: part.facts["switches"] == 2)
+        assert part.facts["rung"] == "T7b"
+        assert part.telemetry.ratio == 1
+    finally:
+        await part.close()
+
+
+@pytest.mark.parametrize(
+    ("rung", "sentence"),
+    [("T2", "there is no rung T2; there are T0, T1, T3"), ("T1", "T1 knows no network")],
+)
+async def test_a_rung_a_part_cannot_stand_on_is_refused_by_name(rung: str, sentence: str) -> None:
+    """At the start, before anything is served."""
+    with pytest.raises(WrongSettings, match=sentence):
+        await build(Settings(), ["inventory"], rung, site_of=CalleeSite)
+
+
+async def test_a_hop_is_measured_on_every_rung_in_every_block() -> None:
+    """A line for each, with the CPU of both ends; whoever reads it knows that all spans of both are
+    out, so that their price is in it.
+    """
+    measured: list[dict[str, Any]] = []
+    async with Collector() as collector:
+        rungs = ("T0", "T3", "T7b")
+        plan = Plan(rungs=rungs, blocks=2, calls=20, in_flight=2, otlp=collector.url)
+
+        def tell(line: str) -> None:
+            measured.append(json.loads(line) | {"spans": len(collector.spans)})
+
+        await carry_out(plan, tell)
+    assert sorted((m["block"], m["rung"]) for m in measured) == [
+        (block, rung) for block in range(2) for rung in rungs
+    ]
+    for one in measured:
+        assert 0 < one["p50_us"] <= one["p99_us"]
+        assert one["cpu_caller_us"] > 0
+        assert (one["cpu_callee_us"] > 0) == (one["rung"] != "T0")
+    calls = 20 + 4  # with those that warm up
+    assert [m["spans"] for m in measured if m["rung"] == "T7b"] == [2 * calls, 4 * calls]
+
+
+async def test_a_callee_that_died_is_named_and_quoted(tmp_path: Path) -> None:
+    """Whoever measures learns who failed, and what it said last."""
+    (log := tmp_path / "callee.log").write_text("no memory left\n")
+    with listen() as closed:
+        port = closed.getsockname()[1]
+    process = cast(asyncio.subprocess.Process, None)
+    far = Callee(url="", pid=0, ops_port=port, process=process, log=log)
+    with pytest.raises(HopFailed, match=r"the callee does not answer on its ops port .*\n.*memory"):
+        await far.switch("T3")
+
+
+def test_spans_that_nobody_took_are_noticed() -> None:
+    """To drop them is cheaper than to export them, so it would be no measurement."""
+    telemetry = Telemetry("caller")
+    assert lost_spans(telemetry.exposition()) == []
+    telemetry.count(signals.SPANS_DROPPED, reason="queue_full")
+    (line,) = lost_spans(telemetry.exposition())
+    assert line.startswith('borough_spans_dropped_total{reason="queue_full"} 1')
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+async def test_a_callee_never_outlives_whoever_measures() -> None:
+    """Not even one that is killed."""
+    measuring = subprocess.Popen([*HOP, "--rung", "T3"])  # noqa: ASYNC220, S603  # our own words; it returns at once
+    try:
+        await until(lambda: _callees(measuring.pid) != [])
+        (far,) = _callees(measuring.pid)
+    finally:
+        measuring.kill()
+    assert measuring.wait() == -signal.SIGKILL
+    await until(lambda: not _is_callee(far))
+
+
+def _callees(pid: int) -> list[Path]:
+    """The children of a process that have become callees."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    processes = [Path("/proc", child) for child in children]
+    return [each for each in processes if _is_callee(each)]
+
+
+def _is_callee(process: Path) -> bool:
+    """Nothing that has ended is; what has ended may still stand in /proc, without a name."""
+    try:
+        return b"callee" in (process / "cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("plan", "sentence"),
+    [
+        (Plan(rungs=("T7b",)), "T7b exports spans: name a collector with --otlp"),
+        (Plan(rungs=("T0",), callee_cpu=4_096), "--callee-cpu 4096: the CPUs to be had are"),
+    ],
+)
+def test_a_plan_that_cannot_be_carried_out_is_refused(plan: Plan, sentence: str) -> None:
+    """The sentence says what is missing."""
+    with pytest.raises(HopFailed, match=sentence):
+        plan.check()
+
+
+def test_quantiles_are_times_that_were_measured() -> None:
+    """Nearest rank: of a hundred times the 50th and the 99th."""
+    times = [float(number) for number in range(1, 101)]
+    assert summary(times) == {"mean_us": 50.5, "p50_us": 50, "p99_us": 99}

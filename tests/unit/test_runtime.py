@@ -1,0 +1,182 @@
+"""What does a part tell of its process, its event loop, its stores and its queues?"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
+
+from borough.contracts.errors import DeadlineExceeded, Unavailable
+from borough.contracts.profiles import GetProfile, Profiles
+from borough.kit import deadline, runtime, signals
+from borough.kit.config import Settings
+from borough.kit.resilience import FAILURES
+from borough.kit.signals import Signal
+from borough.kit.site import Site
+from borough.kit.sql import Database
+from borough.kit.telemetry import Format, Telemetry
+from borough.testing.clock import ManualClock
+from borough.testing.servers import listen, url_of
+from borough.testing.serving import launched, on_uvloop, small_part, until
+
+
+def told(telemetry: Telemetry, signal: Signal, **labels: str) -> float | None:
+    """The value of one series; None where there is none."""
+    text = b"".join(telemetry.metrics.pieces(Format.TEXT)).decode()
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == signal.series and sample.labels == labels:
+                return float(sample.value)
+    return None
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    """That nobody has told anything yet."""
+    return Telemetry("t", log_level="critical")
+
+
+@pytest.fixture
+async def database(sqlite_url: str, telemetry: Telemetry) -> AsyncIterator[Database]:
+    """The store of orders, watched: two readers, one writer."""
+    database = Database.open(sqlite_url, "orders", pool_size=2)
+    runtime.watch_store(telemetry, database)
+    yield database
+    await database.close()
+
+
+def test_a_process_tells_its_cpu_time_and_its_memory(telemetry: Telemetry) -> None:
+    """Both as the system knows them at the moment of the scrape."""
+    before = time.process_time()
+    cpu = told(telemetry, signals.PROCESS_CPU)
+    assert cpu is not None
+    assert before <= cpu <= time.process_time()
+    status = Path("/proc/self/status").read_text()  # another way than ours
+    kilobytes = int(status.partition("VmRSS:")[2].split()[0])
+    assert told(telemetry, signals.PROCESS_MEMORY) == pytest.approx(kilobytes * 1_024, rel=0.2)
+
+
+async def test_a_loop_that_was_kept_busy_was_late(telemetry: Telemetry) -> None:
+    """The lag is how long after its time the timer came."""
+    clock = ManualClock()
+    watching = asyncio.create_task(runtime.watch_loop(telemetry, clock))
+    lag = telemetry.metrics[signals.LOOP_LAG]
+
+    async def come(late: float) -> None:
+        seen = sum(lag.counts)
+        await until(lambda: clock.sleeping == 1)
+        clock.advance(runtime.LOOK_S + late)
+        await until(lambda: sum(lag.counts) > seen)
+
+    await come(late=0)
+    assert lag.total == pytest.approx(0)
+    await come(late=0.3)
+    assert lag.total == pytest.approx(0.3)
+    watching.cancel()
+
+
+async def test_a_store_tells_its_transactions_by_kind(
+    telemetry: Telemetry, database: Database
+) -> None:
+    """Each once, whether it is committed or rolled back."""
+    async with database.read():
+        pass
+    for _ in range(2):
+        with suppress(ZeroDivisionError):
+            async with database.write():
+                raise ZeroDivisionError
+    told_of = {
+        kind: told(telemetry, signals.STORE_TRANSACTIONS, capability="orders", kind=kind)
+        for kind in ("read", "write")
+    }
+    assert told_of == {"read": 1, "write": 2}
+
+
+async def test_a_store_tells_who_is_inside_and_who_had_to_wait(
+    telemetry: Telemetry, database: Database
+) -> None:
+    """Connections in use beside their limit, the time that was waited, and who gave up."""
+    place = {"capability": "orders", "pool": "writer"}
+
+    def writer(signal: Signal) -> float | None:
+        return told(telemetry, signal, **place)
+
+    async with database.write():
+        assert writer(signals.STORE_CONNECTIONS) == writer(signals.STORE_LIMIT) == 1
+        assert writer(signals.STORE_WAIT) == 0
+        with deadline.within(0.01), pytest.raises(DeadlineExceeded):
+            async with database.write():
+                pass
+    assert writer(signals.STORE_CONNECTIONS) == 0
+    assert (writer(signals.STORE_WAIT) or 0) > 0
+    missed = told(telemetry, signals.DEADLINE_EXCEEDED, where="store", capability="orders")
+    assert missed == 1
+    assert told(telemetry, signals.STORE_LIMIT, capability="orders", pool="reader") == 2
+
+
+async def test_one_pool_of_two_kinds_is_told_once(
+    postgresql_url: str, telemetry: Telemetry
+) -> None:
+    """PostgreSQL's readers and writers share their connections: the limit is not twice that."""
+    database = Database.open(postgresql_url, "orders", pool_size=3)
+    runtime.watch_store(telemetry, database)
+    async with database.read(), database.write():
+        place = {"capability": "orders", "pool": "shared"}
+        assert told(telemetry, signals.STORE_CONNECTIONS, **place) == 2
+        assert told(telemetry, signals.STORE_LIMIT, **place) == 3
+    await database.close()
+
+
+@on_uvloop
+async def test_a_running_part_measures_its_loop() -> None:
+    """Whatever it hosts, and from the start."""
+    part = small_part()
+    async with launched(part):
+        lag = part.telemetry.metrics[signals.LOOP_LAG]
+        await until(lambda: sum(lag.counts) > 0)
+    assert f"{signals.LOOP_LAG.name}_count" in part.telemetry.exposition().decode()
+
+
+@asynccontextmanager
+async def site_asking(telemetry: Telemetry, url: str) -> AsyncIterator[Profiles]:
+    """The door's way to profiles, which are far away."""
+    site = Site(Settings(peers={"profiles": (url,)}, call_timeout_ms=50), telemetry)
+    try:
+        yield site.ask(Profiles, from_door=True)
+    finally:
+        await site.close()
+
+
+async def test_a_breaker_tells_whether_it_is_open(telemetry: Telemetry) -> None:
+    """From the start, and once it opened."""
+    async with site_asking(telemetry, "http://127.0.0.1:1") as profiles:
+        assert told(telemetry, signals.BREAKER_OPEN, peer="profiles") == 0
+        assert told(telemetry, signals.RETRY_BUDGET) == 0
+        for _ in range(FAILURES):
+            with pytest.raises(Unavailable):
+                await profiles.get(GetProfile(customer_id="ada"))
+        assert told(telemetry, signals.BREAKER_OPEN, peer="profiles") == 1
+        assert told(telemetry, signals.BREAKER_OPENED, peer="profiles") == 1
+
+
+async def test_a_call_that_missed_its_deadline_is_counted(telemetry: Telemetry) -> None:
+    """By whom was called: here one who takes the connection and never answers."""
+    with listen() as silent:
+        silent.listen()
+        async with site_asking(telemetry, url_of(silent)) as profiles:
+            with pytest.raises(DeadlineExceeded):
+                await profiles.get(GetProfile(customer_id="ada"))
+    assert told(telemetry, signals.DEADLINE_EXCEEDED, where="call", capability="profiles") == 1
+
+
+async def test_a_hosted_store_is_told(telemetry: Telemetry, sqlite_url: str) -> None:
+    """Whoever hosts a capability need not think of it."""
+    site = Site(Settings(store=SecretStr(sqlite_url)), telemetry)
+    site.host("profiles", lambda _, database: database)
+    place = {"capability": "profiles", "pool": "writer"}
+    assert told(telemetry, signals.STORE_LIMIT, **place) == 1
+    await site.close()

@@ -1,0 +1,173 @@
+"""What does a caller tell of a hop, and can the hop be told from the work?"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from borough.contracts.errors import Conflict, Unavailable
+from borough.kit.addresses import Addresses
+from borough.kit.client import Http
+from borough.kit.telemetry import Telemetry
+from borough.kit.transport import local, mount, remote
+from borough.kit.web import make_app
+from borough.kit.wire import Pool
+from borough.testing.peers import Dropping, Peer, Ping, Replica, raw
+from borough.testing.servers import running
+
+NAMES = '{peer="peer",method="safe"}'
+
+
+class Town:
+    """A caller with telemetry of its own, and the replica it asks."""
+
+    def __init__(self) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.caller = Telemetry("caller", export=self.exporter, log_level="critical")
+        self.replica = Replica()
+
+    async def ask(self, url: str, times: int = 1) -> None:
+        async with Pool() as pool:
+            addresses = Addresses("peer", (url,), interval=60)
+            peer = remote(Peer, Http("peer", addresses, pool, self.caller, call_timeout=5))
+            for _ in range(times):
+                await peer.safe(Ping())
+            await addresses.close()
+
+    def served(self) -> object:
+        """As a part serves it, telemetry included."""
+        callee = Telemetry("callee", export=self.exporter, log_level="critical")
+        app = make_app("callee", telemetry=callee, max_body_bytes=1_024, internal=True)
+        mount(app, Peer, self.replica)
+        self.callee = callee
+        return callee.middleware(app, capability="peer", trusted=True)
+
+    async def spans(self) -> list[ReadableSpan]:
+        for telemetry in (self.caller, getattr(self, "callee", self.caller)):
+            await asyncio.to_thread(telemetry.flush)
+        return list(self.exporter.get_finished_spans())
+
+    def told(self, name: str) -> dict[str, float]:
+        lines = self.caller.exposition().decode().splitlines()
+        found = (line.partition(" # ")[0] for line in lines if line.startswith(name))
+        pairs = (line.rsplit(" ", 1) for line in found)
+        return {labels.removeprefix(name): float(value) for labels, value in pairs}
+
+
+@pytest.fixture
+async def town() -> AsyncIterator[Town]:
+    """Fresh."""
+    town = Town()
+    yield town
+    for telemetry in (town.caller, getattr(town, "callee", town.caller)):
+        await asyncio.to_thread(telemetry.close)
+
+
+async def test_the_tax_of_a_hop_needs_no_second_clock(town: Town) -> None:
+    """By the caller's clock the call took at least what the callee says its server took, and that
+    at least what its business took.
+    """
+    async with running(town.served()) as url:
+        await town.ask(url, times=5)
+    (whole,) = town.told("http_client_request_duration_seconds_sum").values()
+    server = town.told("borough_hop_server_seconds_total")
+    handler = town.told("borough_hop_handler_seconds_total")
+    assert set(server) == set(handler) == {NAMES}
+    assert whole > server[NAMES] > handler[NAMES] > 0
+
+
+async def test_a_callee_that_tells_nothing_adds_nothing(town: Town) -> None:
+    """A proxy or a part of another make answers without the header, or with words of its own."""
+    async with raw(Dropping(0)) as url:
+        await town.ask(url)
+    assert town.told("borough_hop_server_seconds_total") == {NAMES: 0}
+
+
+@pytest.mark.parametrize("told", [b"cache;desc=hit", b"server;dur=soon", b""])
+async def test_words_of_others_are_not_understood(town: Town, told: bytes) -> None:
+    """A header that is not ours is no number."""
+    with town.caller.client_call(Peer.endpoints["safe"]) as call:
+        call.status, call.server_timing = 200, told
+    assert town.told("borough_hop_server_seconds_total") == {NAMES: 0}
+
+
+async def test_a_hop_is_one_span_on_each_side(town: Town) -> None:
+    """The client's is the parent of the server's, and both bear the stable names of HTTP."""
+    async with running(town.served()) as url:
+        await town.ask(url)
+    by_kind = {span.kind: span for span in await town.spans()}
+    client, server = by_kind[SpanKind.CLIENT], by_kind[SpanKind.SERVER]
+    assert client.context is not None
+    assert server.parent is not None
+    assert server.parent.span_id == client.context.span_id
+    assert server.parent.is_remote
+    assert (server.name, client.name) == ("POST /peer/safe", "peer.safe")
+    assert dict(client.attributes or {}) == {
+        "http.request.method": "POST",
+        "http.response.status_code": 200,
+        "borough.peer": "peer",
+        "borough.method": "safe",
+        "url.full": f"{url}/peer/safe",
+    }
+
+
+async def test_an_error_of_the_peer_is_told_by_its_status(town: Town) -> None:
+    """409 is an answer: the span says so, with its sentence; the metric counts it apart."""
+    town.replica.fails = [Conflict("taken")]
+    async with running(town.served()) as url:
+        with pytest.raises(Conflict):
+            await town.ask(url)
+    (client,) = [span for span in await town.spans() if span.kind is SpanKind.CLIENT]
+    assert client.status.status_code is StatusCode.ERROR
+    assert client.status.description == "taken"
+    assert (client.attributes or {})["error.type"] == "409"
+    counts = town.told("http_client_request_duration_seconds_count")
+    assert [labels for labels in counts if 'status_code="409"' in labels]
+
+
+async def test_a_call_that_nobody_answered_has_status_nought(town: Town) -> None:
+    """Each of the two tries is told, and neither has a status."""
+    with pytest.raises(Unavailable):
+        await town.ask("http://127.0.0.1:1")
+    counts = town.told("http_client_request_duration_seconds_count")
+    assert {'status_code="0"' in labels: count for labels, count in counts.items()} == {True: 2}
+    for span in await town.spans():
+        assert "http.response.status_code" not in (span.attributes or {})
+        assert (span.attributes or {})["error.type"] == "NoAnswer"
+
+
+async def test_what_is_not_recorded_is_passed_on_all_the_same(town: Town) -> None:
+    """The next part must know that it is not to record, and in which trace its log lines are."""
+    heads: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{"who":"raw"}')
+        await reader.read()
+        writer.close()
+
+    town.caller.ratio = 0
+    async with raw(listen) as url:
+        with town.caller.background("work", "peer", link=None):
+            above = town.caller.traceparent()
+            await town.ask(url)
+    assert above is not None
+    assert above.endswith("-00")
+    assert f"traceparent: {above}\r\n".encode() in heads[0]
+    assert await town.spans() == []
+
+
+async def test_a_local_call_is_a_step_only_where_the_request_is_recorded(town: Town) -> None:
+    """One internal span below what is under way; none otherwise, and the same answer."""
+    peer = local(Peer, town.replica, town.caller)
+    assert (await peer.safe(Ping())).who == "one"
+    with town.caller.background("work", "caller", link=None):
+        assert (await peer.safe(Ping())).who == "one"
+    step, work = await town.spans()
+    assert (step.name, step.kind) == ("peer.safe", SpanKind.INTERNAL)
+    assert step.parent is not None
+    assert work.context is not None
+    assert step.parent.span_id == work.context.span_id

@@ -1,0 +1,214 @@
+"""Does `instrument(app)` do for an app that is no part of ours what its page in docs/ says?"""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import uvicorn
+from aiohttp import ClientSession
+from borough_bill.collector import Collector
+from fastapi import BackgroundTasks, FastAPI, WebSocket
+from opentelemetry import trace
+
+from borough.kit.telemetry import instrument
+from borough.kit.telemetry.spans import current
+from borough.testing.serving import Wire, fetch
+
+PAGE = Path(__file__).parents[2] / "docs" / "telemetry.md"
+
+
+def example(name: str) -> ModuleType:
+    """The app of the page, as a reader would have typed it."""
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    module = ModuleType(name)
+    exec(compile(code, str(PAGE), "exec"), module.__dict__)  # noqa: S102  # it is our own page
+    return module
+
+
+@asynccontextmanager
+async def plain_uvicorn(app: Any) -> AsyncIterator[int]:
+    """Served as by `uvicorn app:app`, on a free port: no setting of ours, and a lifespan."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, http="httptools"))
+        serving = asyncio.create_task(server.serve([listening]))
+        while not server.started:
+            await asyncio.sleep(0.001)
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await serving
+
+
+async def test_the_example_of_the_page_works_as_it_stands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Metrics, traces and a log line, over a socket; what is left is exported as the app ends."""
+    async with Collector() as collector:
+        monkeypatch.setenv("COLLECTOR", collector.url)
+        app = example("example").app
+        async with plain_uvicorn(app) as port, ClientSession() as http:
+            async with http.get(f"http://127.0.0.1:{port}/v1/books/7") as answer:
+                assert answer.status == 200
+                assert "server;dur=" in answer.headers["Server-Timing"]
+            async with http.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                told = await answer.text()
+                assert answer.content_type == "text/plain"
+    assert 'http_route="/v1/books/{number}"' in told
+    assert '"route": "/v1/books/{number}"' in capsys.readouterr().out
+    spans = {span.name: span for span in collector.spans}
+    assert spans["GET /v1/books/{number}"].resource["service.name"] == "library"
+
+
+async def test_metrics_may_have_a_port_of_their_own() -> None:
+    """The app's own port then knows nothing of them, and the port is free when the app is gone."""
+    app = FastAPI()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        own = free.getsockname()[1]
+    instrument(app, metrics=own)
+    async with plain_uvicorn(app) as port:
+        assert (await asyncio.to_thread(fetch, port, "/metrics")).status == 404
+        page = await asyncio.to_thread(fetch, own, "/metrics")
+    assert page.status == 200
+    assert b"http_server_request_duration_seconds_count" in page.body
+    with socket.create_server(("127.0.0.1", own)):
+        pass
+
+
+async def test_the_lifespan_of_the_app_goes_on() -> None:
+    """What its owner opens and closes is opened and closed as before."""
+    seen: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, str]]:
+        seen.append("opened")
+        yield {"library": "open"}
+        seen.append("closed")
+
+    app = FastAPI(lifespan=lifespan)
+    instrument(app)
+    async with plain_uvicorn(app):
+        assert seen == ["opened"]
+    assert seen == ["opened", "closed"]
+
+
+async def test_a_websocket_is_left_alone() -> None:
+    """It is no request with an answer: it passes, unmeasured."""
+    app = FastAPI()
+
+    @app.websocket("/talk")
+    async def talk(ws: WebSocket) -> None:
+        await ws.accept()
+        await ws.send_text("hello")
+        await ws.close()
+
+    telemetry = instrument(app)
+    sent: list[dict[str, Any]] = []
+    inbox = [{"type": "websocket.connect"}]
+
+    async def receive() -> Any:
+        return inbox.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "websocket",
+        "path": "/talk",
+        "headers": [],
+        "query_string": b"",
+        "root_path": "",
+    }
+    await app(scope, receive, send)
+    assert [message.get("text") for message in sent] == [None, "hello", None]
+    assert "http_server_request_duration_seconds_count" not in telemetry.exposition().decode()
+
+
+async def test_a_failure_is_told_though_the_answer_to_it_is_the_servers() -> None:
+    """Starlette answers 500 outside of every middleware: the span has the error itself."""
+    app = FastAPI()
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise ZeroDivisionError("by nought")
+
+    async with Collector() as collector:
+        instrument(app, otlp_endpoint=collector.url, trusted=True)
+        async with plain_uvicorn(app) as port:
+            assert (await asyncio.to_thread(fetch, port, "/fails")).status == 500
+        (span,) = collector.spans
+    assert (span.status, span.attributes["error.type"]) == ("error", "ZeroDivisionError")
+
+
+async def test_spans_of_the_opentelemetry_api_become_children(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Code of the app that traces by the standard API finds our span above it, in threads too."""
+    app, found = FastAPI(), []
+
+    @app.get("/async")
+    async def in_the_loop() -> None:
+        found.append(trace.get_current_span().get_span_context())
+
+    @app.get("/thread")
+    def in_a_thread() -> None:
+        found.append(trace.get_current_span().get_span_context())
+
+    async with Collector() as collector:
+        instrument(app, otlp_endpoint=collector.url)
+        async with plain_uvicorn(app) as port:
+            for path in ("/async", "/thread"):
+                await asyncio.to_thread(fetch, port, path)
+        spans = collector.spans
+    assert [f"{c.trace_id:032x}-{c.span_id:016x}" for c in found] == [
+        f"{s.trace_id}-{s.span_id}" for s in spans
+    ]
+    assert all(context.trace_flags.sampled for context in found)
+    assert not trace.get_current_span().get_span_context().is_valid
+
+
+async def test_pipelined_requests_do_not_share_a_trace() -> None:
+    """Plain uvicorn begins each in the context of the one before; a trace is never taken from it,
+    not even by work that goes on in the background.
+    """
+    app, found = FastAPI(), []
+
+    async def look(tasks_of: str) -> None:
+        span = current.get()
+        assert span is not None
+        found.append((tasks_of, span.trace_id, trace.get_current_span().get_span_context()))
+
+    @app.get("/{name}")
+    async def named(name: str, tasks: BackgroundTasks) -> str:
+        tasks.add_task(look, name)
+        await look(name)
+        await asyncio.sleep(0)
+        return name
+
+    async with Collector() as collector:
+        instrument(app, otlp_endpoint=collector.url)
+        async with plain_uvicorn(app) as port:
+            with Wire(port) as wire:
+                wire.send("/ada", "/grace", "/alan")
+                for _ in range(3):
+                    assert (await wire.reply()).status == 200
+        by_path = {span.attributes["url.path"]: span for span in collector.spans}
+    assert len({span.trace_id for span in by_path.values()}) == 3
+    assert all(not span.parent_id and not span.links for span in by_path.values())
+    assert len(found) == 6
+    for name, ours, theirs in found:
+        assert ours == f"{theirs.trace_id:032x}" == by_path[f"/{name}"].trace_id
+
+
+def test_an_app_that_has_started_is_refused() -> None:
+    """It is too late to stand before its routes."""
+    app = FastAPI()
+    app.middleware_stack = app.build_middleware_stack()
+    with pytest.raises(RuntimeError, match="started"):
+        instrument(app)

@@ -1,0 +1,107 @@
+"""Is what we write by hand what the stock encoder would have written?"""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.resources import Resource
+
+from borough.kit.telemetry import protobuf
+from borough.kit.telemetry.readable import readable
+from borough.kit.telemetry.spans import Blueprint, Cause, Span
+
+RESOURCE = Resource({"service.name": "orders", "replicas": (1, 2), "share": 0.5, "spot": True})
+
+texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
+values = texts | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
+
+
+recipes = st.tuples(
+    st.sampled_from(["root", "linked", "continued", "child"]),
+    st.sampled_from(["internal", "server", "client"]),
+    texts,
+    st.dictionaries(texts.filter(bool), values, max_size=8),
+    texts,
+    st.none() | st.tuples(texts, texts),
+)
+"""Where a span stands, its kind, name, attributes and detail, and how it failed, if it did."""
+
+
+def made(place: str, kind: Any, name: str, attributes: Any, detail: str, failure: Any) -> Span:
+    """A finished span."""
+    caused = Cause(f"{7:032x}", f"{8:016x}", sampled=True)
+    span = {
+        "root": lambda: Span.root(1),
+        "linked": lambda: Span.root(1, link=caused),
+        "continued": lambda: Span.continued(caused),
+        "child": lambda: Span.root(1).child(),
+    }[place]()
+    blueprint = Blueprint(name, kind, attributes, detail="url.path")
+    if failure is None:
+        span.finish(blueprint, detail)
+    else:
+        span.finish(blueprint.failing(failure[0]), detail, failure[1])
+    return span
+
+
+def decoded(body: bytes) -> ExportTraceServiceRequest:
+    return ExportTraceServiceRequest.FromString(body)
+
+
+@given(st.lists(recipes, min_size=1, max_size=4))
+def test_every_field_is_as_the_stock_encoder_writes_it(recipes: list[Any]) -> None:
+    """Decoded, both requests are equal: ids, times, kinds, attributes, links, status and flags."""
+    spans = [made(*recipe) for recipe in recipes]
+    ours = decoded(protobuf.request(protobuf.resource_of(RESOURCE.attributes), spans))
+    stock = encode_spans([readable(span, RESOURCE) for span in spans])
+    assert ours == stock
+
+
+def test_what_repeats_is_encoded_once() -> None:
+    """The second span of a blueprint costs its ids and its times."""
+    blueprint = Blueprint("GET /menu", "server", {"http.route": "/menu"})
+    first, second = Span.root(1), Span.root(1)
+    for span in (first, second):
+        span.finish(blueprint)
+    protobuf.encoded(first)
+    kept = blueprint.encoded
+    protobuf.encoded(second)
+    assert kept
+    assert blueprint.encoded is kept
+
+
+def test_a_value_that_otlp_does_not_know_is_named() -> None:
+    """What cannot be told is not told as something else."""
+    with pytest.raises(TypeError, match="no value of an attribute"):
+        protobuf.resource_of({"when": object()})
+
+
+def test_half_a_character_does_not_stop_a_batch() -> None:
+    """A path may hold what no UTF-8 can; the other spans must still arrive."""
+    span = Span.root(1)
+    span.finish(Blueprint("GET", "server", {}, detail="url.path"), "/\ud800")
+    (group,) = decoded(protobuf.request(b"", [span])).resource_spans
+    assert group.scope_spans[0].spans[0].attributes[0].value.string_value == "/?"
+
+
+def test_ids_are_never_all_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The standard has no such id; chance has one in 2**64 for a span."""
+    monkeypatch.setattr("borough.kit.telemetry.spans.getrandbits", lambda bits: 0)
+    span = Span.root(1)
+    assert int(span.trace_id, 16) > 0
+    assert int(span.span_id, 16) > 0
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.25, 1.0])
+def test_the_ratio_is_the_share_of_traces_that_are_recorded(
+    ratio: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 4,000 traces so many, give or take chance; of none none, of all all."""
+    seeded = random.Random(7)
+    monkeypatch.setattr("borough.kit.telemetry.spans.getrandbits", seeded.getrandbits)
+    share = sum(Span.root(ratio).sampled for _ in range(4_000)) / 4_000
+    assert share == pytest.approx(ratio, abs=0.0 if ratio in (0, 1) else 0.02)

@@ -1,0 +1,205 @@
+"""What is told of a request, and does it end with its answer?"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import ClientSession
+from fastapi import APIRouter, BackgroundTasks, FastAPI
+from fastapi.responses import StreamingResponse
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from borough.kit.telemetry import Telemetry
+from borough.testing.servers import running
+
+DURATION = "http_server_request_duration_seconds"
+
+
+class Watched:
+    """A small app, what it tells, and where its spans go."""
+
+    def __init__(self) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.telemetry = Telemetry("test", export=self.exporter, log_level="critical")
+        self.app = FastAPI()
+        self.after = asyncio.Event()
+
+    async def ask(self, *requests: str) -> list[str]:
+        """What each of these requests, `GET /path`, was told in Server-Timing."""
+        found = []
+        app = self.telemetry.middleware(self.app, capability="test", trusted=True)
+        async with running(app) as url, ClientSession() as http:
+            for request in requests:
+                method, _, path = request.partition(" ")
+                async with http.request(method, url + path) as answer:
+                    await answer.read()
+                    found.append(answer.headers.get("Server-Timing", ""))
+            self.after.set()
+        return found
+
+    async def spans(self) -> tuple[ReadableSpan, ...]:
+        await asyncio.to_thread(self.telemetry.close)
+        return self.exporter.get_finished_spans()
+
+    def series(self, name: str) -> dict[str, float]:
+        """By labels, or the whole line's name where there are none."""
+        told = self.telemetry.exposition().decode().splitlines()
+        lines = [line.partition(" # ")[0] for line in told if line.startswith(name)]
+        return {
+            line.rsplit(" ", 1)[0].removeprefix(name): float(line.rsplit(" ", 1)[1])
+            for line in lines
+        }
+
+
+@pytest.fixture
+async def watched() -> AsyncIterator[Watched]:
+    """Fresh."""
+    watched = Watched()
+    yield watched
+    await asyncio.to_thread(watched.telemetry.close)
+
+
+def labels(method: str, route: str, status: int) -> str:
+    return (
+        f'{{http_request_method="{method}",http_route="{route}",'
+        f'http_response_status_code="{status}"}}'
+    )
+
+
+async def test_work_in_the_background_is_nobodys_waiting(watched: Watched) -> None:
+    """Duration, span and gauge end with the last byte, though the app has not returned."""
+
+    @watched.app.get("/order")
+    async def order(tasks: BackgroundTasks) -> str:
+        tasks.add_task(watched.after.wait)
+        return "placed"
+
+    await watched.ask("GET /order")
+    # the task ended only after the answer had been read: had it counted, the request would have
+    # been in flight, and untold, when the answer came
+    assert watched.series("http_server_active_requests") == {"": 0}
+    assert watched.series(f"{DURATION}_count") == {labels("GET", "/order", 200): 1}
+
+
+async def test_an_answer_that_is_under_way_is_not_over(watched: Watched) -> None:
+    """A stream ends with its last piece, not with its head."""
+    seen: list[tuple[dict[str, float], dict[str, float]]] = []
+
+    @watched.app.get("/stream")
+    async def stream() -> StreamingResponse:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"one"
+            counts = watched.series(f"{DURATION}_count")
+            seen.append((counts, watched.series("http_server_active_requests")))
+            yield b"two"
+
+        return StreamingResponse(pieces())
+
+    await watched.ask("GET /stream")
+    assert seen == [({}, {"": 1})]
+    assert watched.series(f"{DURATION}_count") == {labels("GET", "/stream", 200): 1}
+
+
+async def test_a_route_is_told_by_its_template_and_all_its_prefixes(watched: Watched) -> None:
+    """Included, included twice, mounted, and a route added later; what is none is `unmatched`."""
+    inner, outer, mounted = APIRouter(prefix="/inner"), APIRouter(), FastAPI()
+
+    @inner.get("/{number}")
+    async def nested(number: int) -> int:
+        return number
+
+    @mounted.get("/deep/{name}")
+    async def deep(name: str) -> str:
+        return name
+
+    outer.include_router(inner, prefix="/outer")
+    watched.app.include_router(outer, prefix="/v1")
+    watched.app.include_router(outer, prefix="/v2")
+    watched.app.mount("/tenants/{tenant}", mounted)
+    await watched.ask(
+        "GET /v1/outer/inner/7",
+        "GET /v2/outer/inner/7",
+        "GET /v2/outer/inner/seven",
+        "POST /v1/outer/inner/7",
+        "GET /tenants/ada/deep/blue",
+        "GET /tenants/ada/nothing",
+        "PROPFIND /coffee",
+    )
+    watched.app.get("/later")(lambda: "here")
+    await watched.ask("GET /later")
+    assert set(watched.series(f"{DURATION}_count")) == {
+        labels("GET", "/v1/outer/inner/{number}", 200),
+        labels("GET", "/v2/outer/inner/{number}", 200),
+        labels("GET", "/v2/outer/inner/{number}", 422),
+        labels("POST", "/v1/outer/inner/{number}", 405),
+        labels("GET", "/tenants/{tenant}/deep/{name}", 200),
+        labels("GET", "/tenants/{tenant}/{path}", 404),
+        labels("_OTHER", "unmatched", 404),
+        labels("GET", "/later", 200),
+    }
+
+
+async def test_a_span_tells_what_the_standard_wants(watched: Watched) -> None:
+    """Stable names of HTTP; the path is told in the span and in no label."""
+
+    @watched.app.get("/orders/{number}")
+    async def order(number: int) -> int:
+        return number
+
+    await watched.ask("GET /orders/7", "GET /nowhere")
+    found, lost = await watched.spans()
+    assert (found.name, found.kind) == ("GET /orders/{number}", SpanKind.SERVER)
+    assert dict(found.attributes or {}) == {
+        "http.request.method": "GET",
+        "http.route": "/orders/{number}",
+        "http.response.status_code": 200,
+        "url.scheme": "http",
+        "url.path": "/orders/7",
+        "borough.capability": "test",
+    }
+    assert lost.name == "GET"
+    assert "http.route" not in (lost.attributes or {})
+
+
+async def test_a_failure_is_told_in_every_way(watched: Watched) -> None:
+    """500 in the metric, an error in the span with its type, and nothing left in flight."""
+
+    @watched.app.get("/fails")
+    async def fails() -> None:
+        raise ZeroDivisionError("by nought")
+
+    await watched.ask("GET /fails")
+    (span,) = await watched.spans()
+    assert span.status.status_code is StatusCode.ERROR
+    assert (span.attributes or {})["error.type"] == "500"
+    assert watched.series(f"{DURATION}_count") == {labels("GET", "/fails", 500): 1}
+    assert watched.series("http_server_active_requests") == {"": 0}
+
+
+async def test_an_exemplar_leads_to_its_trace_and_only_a_recorded_one(watched: Watched) -> None:
+    """An id that finds nothing is worse than none."""
+
+    @watched.app.get("/menu")
+    async def menu() -> str:
+        return "coffee"
+
+    await watched.ask("GET /menu")
+    watched.telemetry.ratio = 0
+    await watched.ask(*["GET /menu"] * 3)
+    (span,) = await watched.spans()
+    assert span.context is not None
+    ids = f'trace_id="{span.context.trace_id:032x}",span_id="{span.context.span_id:016x}"'
+    told = watched.telemetry.exposition().decode()
+    assert told.count("trace_id=") == 1
+    assert ids in told
+
+
+async def test_the_server_tells_its_own_time(watched: Watched) -> None:
+    """In every answer, in milliseconds with three decimals."""
+    (told,) = await watched.ask("GET /nowhere")
+    name, _, value = told.partition(";dur=")
+    assert name == "server"
+    assert float(value) > 0
+    assert len(value.partition(".")[2]) == 3
