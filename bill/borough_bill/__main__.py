@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from borough_bill.attribution import ProcessGone
+from borough_bill.attribution import NotExposed, ProcessGone
 from borough_bill.bill import Bill
 from borough_bill.checks import NOTHING_LOST
+from borough_bill.collector import BrokenSpans
 from borough_bill.compare import compare
 from borough_bill.drill import drill as show
 from borough_bill.experiments.folder import RESULT, Folder, WrongFolder
@@ -47,6 +48,9 @@ Rate = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Repeat a run; random if unset.")]
 Strict = Annotated[bool, typer.Option("--strict", help="A void bill is exit status 3.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Begin anew, whatever an interrupted run left.")
+]
 Where = Annotated[Path, typer.Option("--folder", help="Where everything is written.")]
 
 
@@ -60,11 +64,12 @@ def demo(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
     quick: Annotated[
         bool, typer.Option("--quick", help="Too little to be believed, in half a minute.")
     ] = False,
+    fresh: Fresh = False,
     strict: Strict = False,
 ) -> None:
     """Measure what the shapes cost, in about five minutes, and print a preliminary bill."""
     scale = _scale(QUICK if quick else DEMO, blocks, window, rate, seed)
-    raise typer.Exit(_measured(Folder(folder), scale, strict=strict))
+    raise typer.Exit(_measured(Folder(folder), scale, fresh=fresh, strict=strict))
 
 
 @app.command()
@@ -74,11 +79,12 @@ def run(  # noqa: PLR0913, PLR0917  # as above
     rate: Rate = None,
     seed: Seed = None,
     folder: Where = Path("build/bill/full"),
+    fresh: Fresh = False,
     strict: Strict = False,
 ) -> None:
     """Measure what the shapes cost, at length, and print the bill."""
     scale = _scale(FULL, blocks, window, rate, seed)
-    raise typer.Exit(_measured(Folder(folder), scale, strict=strict))
+    raise typer.Exit(_measured(Folder(folder), scale, fresh=fresh, strict=strict))
 
 
 @app.command()
@@ -126,12 +132,12 @@ def _scale(
     )
 
 
-def _measured(folder: Folder, scale: Scale, *, strict: bool) -> int:
+def _measured(folder: Folder, scale: Scale, *, fresh: bool, strict: bool) -> int:
     """Run, print, and answer the exit status."""
     console = _console()
     try:
         with Screen(console, scale.estimate_s) as screen:
-            result = asyncio.run(Run(folder, scale, screen.tell).measure())
+            result = asyncio.run(Run(folder, scale, screen.tell, fresh=fresh).measure())
     except KeyboardInterrupt:
         typer.echo(f"\nborough-bill: interrupted. {_what_next(folder)}", err=True)
         return INTERRUPTED
@@ -158,8 +164,8 @@ def main() -> None:
     try:
         app()
     except (
-        BrokenRecording, BrokenResult, CannotCompare, CommandFailed, JobFailed, PartDied,
-        ProcessGone, WrongFolder,
+        BrokenRecording, BrokenResult, BrokenSpans, CannotCompare, CommandFailed, JobFailed,
+        NotExposed, PartDied, ProcessGone, WrongFolder,
     ) as failure:  # fmt: skip  # a list of names
         typer.echo(f"\nborough-bill: {failure}", err=True)
         sys.exit(FAILED)

@@ -82,7 +82,7 @@ class Scale:
         return 0.3 + self.hop_calls * 0.005
 
 
-DEMO = Scale(kind="preliminary", blocks=10, seconds=1.6, warm_up_s=0.4, hop_calls=200, idle_s=5)
+DEMO = Scale(kind="preliminary", blocks=10, seconds=1.5, warm_up_s=0.3, hop_calls=200, idle_s=5)
 QUICK = Scale(
     kind="preliminary",
     shapes=("extract-payments",),
@@ -98,23 +98,24 @@ FULL = Scale(kind="full", blocks=20, seconds=5, warm_up_s=1, hop_calls=1_000, id
 
 
 class Run:
-    """A run in a folder: the one that was begun there and interrupted, or else a new one.
+    """A run in a folder: the one that was begun there and interrupted, or a new one, `fresh` or
+    where there is none.
 
     Raises WrongFolder where the folder holds something else.
     """
 
-    def __init__(self, folder: Folder, scale: Scale, tell: Tell) -> None:
+    def __init__(self, folder: Folder, scale: Scale, tell: Tell, *, fresh: bool = False) -> None:
         self._folder = folder
         self._scale = scale
         self._tell = tell
         self._place = Placement.here()
-        self._begun = folder.intent() if folder.unfinished else None
+        self._begun = folder.intent() if folder.unfinished and not fresh else None
         if self._begun is None:
             folder.clear()
         elif (difference := _difference(self._begun, scale)) is not None:
             raise WrongFolder(
                 f"{folder.path} holds an unfinished run with {difference}: repeat the command it "
-                "was begun with, or remove the folder"
+                "was begun with, or begin anew with --fresh"
             )
 
     async def measure(self) -> Result:
@@ -133,7 +134,8 @@ class Run:
             ):
                 session = Session(generator)
                 self._tell("the first orders everywhere", INTRODUCE_S)
-                intent = self._begun or self._intent(await shapes.introduce(towns, session, home))
+                price = await shapes.introduce(towns, session, home)
+                intent = self._begun or self._intent(price)
                 folder.begin(intent)
                 frozen = await self._freeze(generator)
                 hops = await self._hops(intent, otlp)

@@ -1,37 +1,37 @@
 """A long run on the screen: what is being done, and how much time is left."""
 
+import time
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-TIMES_A_SECOND = 2
-"""How often it is drawn: seldom, for whatever runs beside a measurement disturbs it."""
-
 
 class Screen:
     """Drawn while the context lasts. `seconds` is what the whole run should take.
 
-    Where there is no terminal each thing that begins is a line of its own, windows apart: they come
-    by the hundred.
+    It is drawn when something begins and never meanwhile, since what runs beside a measurement
+    disturbs it. Where there is no terminal each thing that begins is a line of its own; of windows,
+    which come by the hundred, only their block.
     """
 
     def __init__(self, console: Console, seconds: float) -> None:
         self._console = console
-        self._left = seconds
-        self._under_way = 0.0
+        self._seconds = seconds
+        self._began = time.monotonic()
+        self._done = self._under_way = 0.0
+        self._stage = ""
         self._progress = Progress(
             BarColumn(bar_width=30),
-            TextColumn("{task.fields[left]:>12}"),
+            TextColumn("{task.fields[left]:>11}"),
             TextColumn("{task.description}"),
             console=console,
-            refresh_per_second=TIMES_A_SECOND,
+            auto_refresh=False,
             transient=True,
             disable=not console.is_terminal,
         )
         self._task = self._progress.add_task("", total=seconds, left="")
-        self._stage = ""
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -47,15 +47,22 @@ class Screen:
 
     def tell(self, what: str, seconds: float) -> None:
         """Something begins that should take so long; whatever was under way is over."""
-        self._left = max(self._left - self._under_way, seconds)
+        self._done += self._under_way
+        self._under_way = seconds
+        minutes, rest = divmod(round(self._left()), 60)
         self._progress.update(
             self._task,
             description=what,
-            advance=self._under_way,
-            left=f"{self._left // 60:.0f}:{self._left % 60:02.0f} left",
+            completed=min(self._done, self._seconds),
+            left=f"{minutes}:{rest:02} left",
         )
-        self._under_way = seconds
+        self._progress.refresh()
         stage = what.partition(",")[0]
         if not self._console.is_terminal and stage != self._stage:
             self._console.print(f"{stage} ...", highlight=False)
         self._stage = stage
+
+    def _left(self) -> float:
+        """Seconds: what was planned for the rest, at the pace of what is done."""
+        pace = (time.monotonic() - self._began) / self._done if self._done else 1.0
+        return max(self._seconds - self._done, self._under_way) * max(pace, 1.0)

@@ -152,7 +152,10 @@ def signals_table(*, markdown: bool) -> str:
     """Every metric and every attribute of a span: name, kind, labels, meaning."""
     metrics = [
         ("Metric", "Kind", "Labels", "Meaning"),
-        *((s.series, s.kind, ", ".join(s.labels), s.help) for s in signals.ALL),
+        *(
+            (told.series, told.kind, ", ".join(told.labels), told.help)
+            for told in (*signals.ALL, *signals.PROCESS)
+        ),
     ]
     attributes = [("Span attribute", "Meaning"), *signals.ATTRIBUTES.items()]
     return "\n\n".join(_table(rows, markdown=markdown) for rows in (metrics, attributes))

@@ -19,8 +19,11 @@ from bench.messages import ANSWER, PATH
 from bench.talk import answer_forever, say
 from bench.tracing import standard_tracing
 from borough.contracts.inventory import Reservation, Reserve
-from borough.kit.telemetry import Telemetry, otlp
+from borough.kit.telemetry import instrument
 
+KEEP_ALIVE_S = 600
+"""Connections outlast the time between blocks: by default they would end just as httpx's pool uses
+them again, and a call would fail."""
 Flush = Callable[[], object]
 """Exports what is pending; its CPU belongs to the requests that made it."""
 
@@ -44,14 +47,16 @@ def bare(app: FastAPI, options: argparse.Namespace) -> Flush:
 
 def ours(app: FastAPI, options: argparse.Namespace) -> Flush:
     """Our kit in a foreign app, as docs/telemetry.md says."""
-    telemetry = Telemetry(
-        "callee",
-        ratio=options.ratio or 0.0,
-        export=otlp(options.otlp) if options.otlp else None,
-        access_log=1.0 if options.logs else 0.0,
-    )
-    app.add_middleware(telemetry.middleware, capability="", trusted=False)
-    return telemetry.flush
+    if options.ratio is None:
+        return instrument(app, service="callee", ratio=0).flush
+    access_log = 1.0 if options.logs else 0.0
+    return instrument(
+        app,
+        service="callee",
+        otlp_endpoint=options.otlp,
+        ratio=options.ratio,
+        access_log=access_log,
+    ).flush
 
 
 def standard(app: FastAPI, options: argparse.Namespace) -> Flush:
@@ -83,7 +88,12 @@ def main() -> None:
     say(port=listener.getsockname()[1])
     answer_forever(flush)
     access_log = options.logs and options.stack == "standard"
-    config = uvicorn.Config(app, access_log=access_log, log_level="info" if access_log else "error")
+    config = uvicorn.Config(
+        app,
+        access_log=access_log,
+        log_level="info" if access_log else "error",
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -29,7 +29,6 @@ PATIENCE_S = 120.0
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl
 
-
 Candidates = Mapping[str, Callable[[], Awaitable[float]]]
 """What is compared, by name: each measures itself once and answers one number."""
 
@@ -94,11 +93,6 @@ class Child:
         self._name = name
         self._process = process
         self._log = log
-
-    @property
-    def pid(self) -> int:
-        """For its clocks."""
-        return self._process.pid
 
     async def ask(self, words: str) -> dict[str, float]:
         """Tell it a line and wait for the answer. Raises BenchFailed."""

@@ -18,7 +18,7 @@ CALLS = {"ours": 3_000, "httpx": 800, "aiohttp": 1_200}
 WARM_UP = 300
 PEERS = {
     "httpx": ("httpx -> FastAPI, official instrumentors", Goal("ratio", "<=", 0.1)),
-    "aiohttp": ("aiohttp -> FastAPI, official instrumentors", Goal("ratio", "<=", 0.333)),
+    "aiohttp": ("aiohttp -> FastAPI, official instrumentors", Goal("ratio", "<=", 1 / 3)),
 }
 
 Calls = Callable[[int], Awaitable[float]]

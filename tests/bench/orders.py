@@ -54,34 +54,37 @@ async def _with(bench: Bench, name: str) -> list[Row]:
             await town.prepare()
             towns[shape] = await stack.enter_async_context(town)
         generator = await stack.enter_async_context(Generator(generator_cpu))
+        windows = {shape: _window(bench, town, keys) for shape, town in towns.items()}
+        for shape, window in windows.items():
+            bench.step(f"orders, {name}: warming {shape} up")
+            await _median_ms(generator, window.model_copy(update={"set_up": True}))
         values = await bench.blocks(
-            f"orders, {name}",
-            {
-                shape: partial(_median_ms, bench, generator, town, keys)
-                for shape, town in towns.items()
-            },
+            f"orders, {name}, median in ms",
+            {shape: partial(_median_ms, generator, window) for shape, window in windows.items()},
         )
     return _rows(name, values[MICROSERVICES], values[MONOLITH])
 
 
-async def _median_ms(
-    bench: Bench, generator: Generator, town: LocalShape, keys: Mapping[str, str]
-) -> float:
-    """The median of one window. Raises BenchFailed when orders fail: errors are cheap."""
-    recording = await generator.run(
-        Job(
-            doors={"": town.addresses("/v1/orders")},
-            workload="orders",
-            rate=RATE,
-            seconds=max(0.5, WINDOW_S * bench.scale),
-            warm_up_s=WARM_UP_S,
-            seed=bench.seed,
-            customers=dict(keys),
-            out=bench.folder / "orders.npz",
-        )
+def _window(bench: Bench, town: LocalShape, keys: Mapping[str, str]) -> Job:
+    """The same arrivals and the same baskets for every shape."""
+    return Job(
+        doors={"": town.addresses("/v1/orders")},
+        workload="orders",
+        rate=RATE,
+        seconds=max(0.5, WINDOW_S * bench.scale),
+        warm_up_s=WARM_UP_S,
+        seed=bench.seed,
+        customers=dict(keys),
+        out=bench.folder / f"{town.shape.name}.npz",
+        set_up=False,
     )
+
+
+async def _median_ms(generator: Generator, window: Job) -> float:
+    """Raises BenchFailed when orders fail: errors are cheap."""
+    recording = await generator.run(window)
     if recording.failed:
-        raise BenchFailed(f"{town.shape.name}: {recording.failed} orders failed")
+        raise BenchFailed(f"{recording.failed} orders failed: {recording.header.reasons}")
     return float(np.median(recording.latencies())) * 1_000
 
 

@@ -21,7 +21,7 @@ class Goal(NamedTuple):
     value: float
 
     def __str__(self) -> str:
-        return f"{self.of} {self.limit} {self.value:g}"
+        return f"{self.of} {self.limit} {self.value:.3g}"
 
 
 @dataclass(frozen=True, slots=True)

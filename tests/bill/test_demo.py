@@ -1,62 +1,58 @@
-"""Does a real run come to a bill, and does an interrupted one go on?"""
+"""Does a real run, that was begun and interrupted, come to a bill?"""
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
+from datetime import UTC, datetime
 from pathlib import Path
 
-from borough_bill.experiments.folder import PLAN, Folder
-from borough_bill.results import RUNGS, read
+from borough_bill.experiments.folder import Folder, Intent
+from borough_bill.experiments.towns import AGAIN, BASELINE, REFERENCE
+from borough_bill.machine import commit
+from borough_bill.results import RUNGS, Plan, read
+from borough_bill.run import QUICK
 
-INTERRUPTED = 130
-STARTED_WITHIN = 120
-
-
-def demo(folder: Path, *options: str) -> subprocess.Popen[str]:
-    """`borough-bill demo` as a user starts it, in little."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("BOROUGH_")}
-    return subprocess.Popen(  # noqa: S603  # our own interpreter, our own words
-        [sys.executable, "-m", "borough_bill", "demo", "--quick", "--folder", folder, *options],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+SHAPES = QUICK.shapes
 
 
-def test_a_demonstration_that_was_interrupted_goes_on_to_its_bill(tmp_path: Path) -> None:
-    """Ctrl-C says how to go on; the same command then measures every shape and rung there is, asks
-    the auditor, prints the checks first, and writes the page.
+def test_a_run_that_was_begun_goes_on_to_its_bill(tmp_path: Path) -> None:
+    """It measures every shape and rung there is under the plan it finds, asks the auditor, prints
+    the checks first, and writes the page.
     """
-    where = tmp_path / "demo"
-    first = demo(where, "--seed", "5")
-    until = time.monotonic() + STARTED_WITHIN
-    while not (where / PLAN).exists():
-        assert first.poll() is None, first.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    first.send_signal(signal.SIGINT)
-    _, said = first.communicate()
-    assert first.returncode == INTERRUPTED, said
-    assert "the same command goes on" in said
-    assert Folder(where).unfinished
+    folder = Folder(tmp_path / "demo")
+    plan = Plan(
+        blocks=QUICK.blocks, seconds=QUICK.seconds, warm_up_s=QUICK.warm_up_s, rate=20,
+        workload="orders", reference=REFERENCE, again=AGAIN, shapes=SHAPES, baseline=BASELINE,
+        top=SHAPES[-1],
+    )  # fmt: skip  # a plan at a glance
+    folder.clear()
+    folder.begin(
+        Intent(kind="preliminary", created=datetime.now(UTC), seed=5, commit=commit(), plan=plan)
+    )
+    done = subprocess.run(  # noqa: S603  # our own interpreter, our own words
+        [sys.executable, "-m", "borough_bill", "demo", "--quick", "--folder", folder.path],
+        env={name: value for name, value in os.environ.items() if not name.startswith("BOROUGH_")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    page = (folder.path / "report.html").as_uri()
+    assert 0 < done.stdout.index("nothing lost") < done.stdout.index(page)
 
-    second = demo(where)
-    printed, said = second.communicate()
-    assert second.returncode == 0, said
-    assert "closure, CPU" in printed
-    assert printed.index("nothing lost") < printed.index((where / "report.html").as_uri())
-    result = read(where / "result.json")
-    assert (result.seed, result.audits.keys() >= {"monolith", "extract-payments"}) == (5, True)
+    result = read(folder.path / "result.json")
+    assert (result.seed, result.plan) == (5, plan)
+    assert result.audits.keys() >= {REFERENCE, AGAIN, *SHAPES}
     assert set(result.audits.values()) == {()}
-    measured = {(w.block, w.rung or w.subject) for w in result.windows if w.experiment != "idle"}
-    assert measured == {
-        (block, label) for block in range(2) for label in (*result.plan.subjects, *RUNGS)
+    under_load = [window for window in result.windows if window.experiment != "idle"]
+    assert {(window.block, window.rung or window.subject) for window in under_load} == {
+        (block, label) for block in range(plan.blocks) for label in (*plan.subjects, *RUNGS)
     }
+    assert all(window.served == window.offered > 0 for window in under_load)
     assert {hop.rung for hop in result.hop_ladder} == set(RUNGS)
-    assert all(window.served == window.offered for window in result.windows)
-    bill = json.loads((where / "bill.json").read_text())
-    assert {check["name"] for check in bill["checks"] if check["passed"]} >= {"ladder", "served"}
+    assert result.critical_path is not None
+    hops = {edge for window in under_load for edge in window.hops if window.rung is None}
+    assert hops == {"payments.charge"}
+    checks = json.loads((folder.path / "bill.json").read_text())["checks"]
+    assert {check["name"] for check in checks if check["passed"]} >= {"ladder", "served"}

@@ -73,13 +73,11 @@ def walked(path: Sequence[Piece]) -> list[tuple[str, float, float]]:
     return [(p.span.span_id[1:], p.begin_ns / MS, p.end_ns / MS) for p in path]
 
 
+# 1  ----------   0..10
+# 2   ---         1..4
+# 3       --      5..7
 def test_what_runs_one_after_the_other_is_all_on_the_path() -> None:
-    """Between its children a span's time is its own.
-
-    1  ----------   0..10
-    2   ---         1..4
-    3       --      5..7
-    """
+    """Between its children a span's time is its own."""
     trace = [span(1, 0, 10), span(2, 1, 4, below=1), span(3, 5, 7, below=1)]
 
     assert walked(critical_path(trace)) == [
@@ -87,15 +85,13 @@ def test_what_runs_one_after_the_other_is_all_on_the_path() -> None:
     ]  # fmt: skip  # a line of time
 
 
+# 1  ----------   0..10
+# 2   ---         1..4    hidden by 3, although it began first
+# 3    -----      2..7
+# 4           -   8..9
+# 5  -            0..1    over before 3 began
 def test_of_children_beside_each_other_only_the_last_finisher_counts() -> None:
-    """What was over before the slowest one was cost the customer nothing.
-
-    1  ----------   0..10
-    2   ---         1..4    hidden by 3, although it began first
-    3    -----      2..7
-    4           -   8..9
-    5  -            0..1    over before 3 began
-    """
+    """What was over before the slowest one was cost the customer nothing."""
     trace = [
         span(1, 0, 10), span(2, 1, 4, below=1), span(3, 2, 7, below=1),
         span(4, 8, 9, below=1), span(5, 0, 1, below=1),
@@ -106,15 +102,13 @@ def test_of_children_beside_each_other_only_the_last_finisher_counts() -> None:
     ]  # fmt: skip  # a line of time
 
 
+# 1     ------      3..9
+# 2  -----          0..5   begins 3..5
+# 3         ----    7..11  counts 7..9
+# 4            ---  10..13 is dropped, with what is below it
+# 5            --   10..12
 def test_a_child_that_overflows_is_clipped_and_one_outside_is_dropped() -> None:
-    """Work that went on after the answer was not waited for.
-
-    1     ------      3..9
-    2  -----          0..5   begins 3..5
-    3         ----    7..11  counts 7..9
-    4            ---  10..13 is dropped, with what is below it
-    5            --   10..12
-    """
+    """Work that went on after the answer was not waited for."""
     trace = [
         span(1, 3, 9), span(2, 0, 5, below=1), span(3, 7, 11, below=1),
         span(4, 10, 13, below=1), span(5, 10, 12, below=4),

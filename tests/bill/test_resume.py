@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,14 +57,18 @@ async def test_a_broken_window_is_refused_by_its_name(tmp_path: Path) -> None:
 
 
 async def test_a_run_with_other_options_is_not_gone_on_with(tmp_path: Path) -> None:
-    """The sentence names what differs; nothing that was measured is lost by asking."""
+    """The sentence names what differs; nothing that was measured is lost but on demand."""
     folder = Folder(tmp_path / "run")
     await cut_through(folder)
     with pytest.raises(WrongFolder, match="unfinished run with kind preliminary, not full"):
         Run(folder, FULL, lambda *_: None)
     with pytest.raises(WrongFolder, match="unfinished run with blocks 3, not 10"):
-        Run(folder, DEMO, lambda *_: None)
+        Run(folder, replace(DEMO, shapes=NAMES[2:]), lambda *_: None)
     assert len(folder.windows()) == CUT_AT
+
+    Run(folder, DEMO, lambda *_: None, fresh=True)
+    assert not folder.unfinished
+    assert folder.windows() == ()
 
 
 async def test_a_broken_plan_is_refused_by_its_name(tmp_path: Path) -> None:

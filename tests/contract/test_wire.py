@@ -191,7 +191,7 @@ async def test_an_idle_connection_is_closed_before_the_peer_would(
 
 async def test_as_many_connections_as_questions_at_once(pool: Pool) -> None:
     """One question at a time has a connection; those that are free are used again."""
-    peer = Scripted(*([OK] for _ in range(6)))
+    peer = Scripted([OK], [OK], [OK], [OK], [OK], [OK])
     async with raw(peer) as url:
         await asyncio.gather(*(ask(pool, url) for _ in range(3)))
         await asyncio.gather(*(ask(pool, url) for _ in range(3)))

@@ -88,6 +88,14 @@ async def test_an_order_hops_exactly_where_caller_and_callee_are_apart(shop: Ope
     assert hops == Counter(call for caller, call in STORY if apart(shop.town.shape, caller, call))
 
 
+async def test_every_process_tells_of_itself_once(shop: Open) -> None:
+    """Whatever it hosts: whoever adds up CPU time over all of them has the CPU time of the shop."""
+    for text in await shop.town.expositions():
+        lines = text.splitlines()
+        for name in ("process_cpu_seconds_total ", "process_resident_memory_bytes "):
+            assert sum(line.startswith(name) for line in lines) == 1
+
+
 async def test_no_internal_route_answers_at_the_door(shop: Open) -> None:
     """What parts say to each other is answered on the internal ports, and 404 at the door."""
     async with aiohttp.ClientSession() as http:

@@ -31,9 +31,10 @@ ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 DELAY_MS, TIMER_MS = 2.0, 1.1
 """What is planted, and how much later than asked the event loop's timer may ring."""
 EDGE = "payments.charge"
-BLOCKS = 8
+FEWEST = 8
+"""Blocks an interval is worth looking at from."""
 PLAN = Plan(
-    blocks=BLOCKS, seconds=1, warm_up_s=0.3, rate=15, workload="orders", noun="order",
+    blocks=ROUNDS, seconds=1, warm_up_s=0.3, rate=15, workload="orders", noun="order",
     reference="as-shipped", again="as-shipped-again", shapes=("delayed",),
 )  # fmt: skip  # a plan at a glance
 
@@ -57,7 +58,7 @@ def finds_it(found: Interval) -> bool:
     return 0 < found.low <= DELAY_MS + TIMER_MS and found.high >= DELAY_MS
 
 
-@pytest.mark.skipif(ROUNDS < BLOCKS, reason="an interval needs the rounds of make soak")
+@pytest.mark.skipif(ROUNDS < FEWEST, reason="an interval needs the rounds of make soak")
 async def test_two_milliseconds_in_payments_are_found_where_they_are(
     sqlite_url: str, tmp_path: Path
 ) -> None:

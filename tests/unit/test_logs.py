@@ -72,8 +72,15 @@ async def test_below_its_level_nothing_is_written(capsys: pytest.CaptureFixture[
     assert lines(capsys) == []
 
 
+@pytest.fixture
+def profiles(sqlite_url: str) -> Path:
+    """The file of a store."""
+    (file,) = Path(sqlite_url.removeprefix("sqlite:///")).glob("profiles*")
+    return file
+
+
 async def test_no_card_and_no_key_is_ever_in_a_log(
-    sqlite_url: str, capsys: pytest.CaptureFixture[str]
+    sqlite_url: str, profiles: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not when all goes well, not when a body is refused, not when a store fails."""
     settings = Settings(
@@ -83,7 +90,6 @@ async def test_no_card_and_no_key_is_ever_in_a_log(
         log_level="debug",
         pbkdf2_iterations=0,
     )
-    (profiles,) = Path(sqlite_url.removeprefix("sqlite:///")).glob("profiles*")
     part = await wiring.build(settings, set(wiring.CALLS))
     good = {"name": "Ada", "email": "ada@example.org", "card_token": CARD}
     try:

@@ -68,6 +68,7 @@ def test_the_exposition_of_a_working_part_is_in_order(promtool: Path, sqlite_url
             log_level="error",
         )
         part = await build(settings, tuple(CALLS))
+        part.telemetry.watch_process()
         async with launched(part) as running:
             door = f"http://{HOST}:{running.ports['public']}"
             async with ClientSession(door, headers={"X-API-Key": "key-of-ada"}) as ada:
@@ -87,7 +88,7 @@ def test_the_exposition_of_a_working_part_is_in_order(promtool: Path, sqlite_url
     work()
     assert lint(promtool, told[Format.TEXT]) == (0, "")
     text = told[Format.TEXT].decode()
-    for signal in (signals.ORDERS, signals.STORE_TRANSACTIONS, signals.PROCESS_CPU):
+    for signal in (signals.ORDERS, signals.STORE_TRANSACTIONS, *signals.PROCESS):
         assert f"\n{signal.series}" in text
     assert b"# {trace_id=" in told[Format.OPENMETRICS]
 

@@ -1,10 +1,8 @@
 """What does a part tell of its process, its event loop, its stores and its queues?"""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -26,7 +24,7 @@ from borough.testing.serving import launched, on_uvloop, small_part, until
 
 def told(telemetry: Telemetry, signal: Signal, **labels: str) -> float | None:
     """The value of one series; None where there is none."""
-    text = b"".join(telemetry.metrics.pieces(Format.TEXT)).decode()
+    text = b"".join(telemetry.pieces(Format.TEXT)).decode()
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == signal.series and sample.labels == labels:
@@ -47,17 +45,6 @@ async def database(sqlite_url: str, telemetry: Telemetry) -> AsyncIterator[Datab
     runtime.watch_store(telemetry, database)
     yield database
     await database.close()
-
-
-def test_a_process_tells_its_cpu_time_and_its_memory(telemetry: Telemetry) -> None:
-    """Both as the system knows them at the moment of the scrape."""
-    before = time.process_time()
-    cpu = told(telemetry, signals.PROCESS_CPU)
-    assert cpu is not None
-    assert before <= cpu <= time.process_time()
-    status = Path("/proc/self/status").read_text()  # another way than ours
-    kilobytes = int(status.partition("VmRSS:")[2].split()[0])
-    assert told(telemetry, signals.PROCESS_MEMORY) == pytest.approx(kilobytes * 1_024, rel=0.2)
 
 
 async def test_a_loop_that_was_kept_busy_was_late(telemetry: Telemetry) -> None:

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from borough_bill.collector import Collector
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from borough.kit.telemetry import Telemetry, export, otlp
 from borough.kit.telemetry.spans import Blueprint, Span
+from borough_bill.collector import Collector
 
 BLUEPRINT = Blueprint("GET /menu", "server", {})
 DEAD = "http://127.0.0.1:1"
@@ -105,8 +105,8 @@ async def test_a_collector_that_hangs_holds_up_no_end(collector: Collector) -> N
 
 async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long nobody takes them, so many spans are in memory and no more."""
-    monkeypatch.setattr(export.Exporting, "_start", lambda self: None)  # nobody takes them
     telemetry = Telemetry("orders", export=otlp(DEAD))
+    monkeypatch.setattr(telemetry._exporting, "_start", lambda: None)  # noqa: SLF001  # nobody takes them
     for _ in range(export.BOUND + 7):
         telemetry.keep(a_span())
     queue = telemetry._exporting  # noqa: SLF001  # its size is the law

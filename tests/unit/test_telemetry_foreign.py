@@ -3,7 +3,8 @@
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -12,13 +13,16 @@ from typing import Any
 import pytest
 import uvicorn
 from aiohttp import ClientSession
-from borough_bill.collector import Collector
 from fastapi import BackgroundTasks, FastAPI, WebSocket
 from opentelemetry import trace
+from prometheus_client import REGISTRY, CollectorRegistry, Counter
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from borough.kit.telemetry import instrument
+from borough.kit import signals
+from borough.kit.telemetry import Format, instrument
 from borough.kit.telemetry.spans import current
 from borough.testing.serving import Wire, fetch
+from borough_bill.collector import Collector
 
 PAGE = Path(__file__).parents[2] / "docs" / "telemetry.md"
 
@@ -79,6 +83,53 @@ async def test_metrics_may_have_a_port_of_their_own() -> None:
     assert b"http_server_request_duration_seconds_count" in page.body
     with socket.create_server(("127.0.0.1", own)):
         pass
+
+
+@pytest.mark.parametrize("form", list(Format))
+async def test_the_apps_own_metrics_are_told_beside_ours(
+    form: Format, request: pytest.FixtureRequest
+) -> None:
+    """What it keeps in prometheus_client's default registry, also if it came later; and what that
+    registry knows of the process, once.
+    """
+    app = FastAPI()
+    instrument(app)
+    lent = Counter("library_lent", "Books lent.", ["shelf"])
+    request.addfinalizer(lambda: REGISTRY.unregister(lent))
+
+    @app.get("/lend")
+    async def lend() -> None:
+        lent.labels("poetry").inc()
+
+    async with plain_uvicorn(app) as port:
+        await asyncio.to_thread(fetch, port, "/lend")
+        page = await asyncio.to_thread(fetch, port, "/metrics", accept=form.value)
+    lines = page.body.decode().splitlines()
+    assert page.headers["content-type"] == form.value
+    assert 'library_lent_total{shelf="poetry"} 1.0' in lines
+    assert [line for line in lines if line.startswith(f"{signals.SERVER_DURATION.name}_count")]
+    for name in ("process_cpu_seconds_total ", "python_info{"):
+        assert sum(line.startswith(name) for line in lines) == 1
+    assert lines.count("# EOF") == (form is Format.OPENMETRICS)
+
+
+async def test_an_app_may_have_a_registry_of_its_own() -> None:
+    """Then that is told and not the default one; on a thread, since a collector may wait."""
+    asked_on = []
+
+    class Shelves:
+        def collect(self) -> Iterable[Metric]:
+            asked_on.append(threading.current_thread())
+            yield GaugeMetricFamily("shelves", "Shelves.", value=3)
+
+    app, own = FastAPI(), CollectorRegistry()
+    own.register(Shelves())
+    instrument(app, registry=own)
+    async with plain_uvicorn(app) as port:
+        told = (await asyncio.to_thread(fetch, port, "/metrics")).body
+    assert b"\nshelves 3.0\n" in told
+    assert b"python_info" not in told
+    assert threading.main_thread() not in asked_on
 
 
 async def test_the_lifespan_of_the_app_goes_on() -> None:

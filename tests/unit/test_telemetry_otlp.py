@@ -16,7 +16,7 @@ from borough.kit.telemetry.spans import Blueprint, Cause, Span
 
 RESOURCE = Resource({"service.name": "orders", "replicas": (1, 2), "share": 0.5, "spot": True})
 
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 values = texts | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
 
 
@@ -31,8 +31,9 @@ recipes = st.tuples(
 """Where a span stands, its kind, name, attributes and detail, and how it failed, if it did."""
 
 
-def made(place: str, kind: Any, name: str, attributes: Any, detail: str, failure: Any) -> Span:
+def made(recipe: Any) -> Span:
     """A finished span."""
+    place, kind, name, attributes, detail, failure = recipe
     caused = Cause(f"{7:032x}", f"{8:016x}", sampled=True)
     span = {
         "root": lambda: Span.root(1),
@@ -48,15 +49,20 @@ def made(place: str, kind: Any, name: str, attributes: Any, detail: str, failure
     return span
 
 
+def request(resource: bytes, spans: list[Span]) -> bytes:
+    return protobuf.request(resource, b"".join(map(protobuf.encoded, spans)))
+
+
 def decoded(body: bytes) -> ExportTraceServiceRequest:
-    return ExportTraceServiceRequest.FromString(body)
+    request: ExportTraceServiceRequest = ExportTraceServiceRequest.FromString(body)
+    return request
 
 
 @given(st.lists(recipes, min_size=1, max_size=4))
 def test_every_field_is_as_the_stock_encoder_writes_it(recipes: list[Any]) -> None:
     """Decoded, both requests are equal: ids, times, kinds, attributes, links, status and flags."""
-    spans = [made(*recipe) for recipe in recipes]
-    ours = decoded(protobuf.request(protobuf.resource_of(RESOURCE.attributes), spans))
+    spans = [made(recipe) for recipe in recipes]
+    ours = decoded(request(protobuf.resource_of(RESOURCE.attributes), spans))
     stock = encode_spans([readable(span, RESOURCE) for span in spans])
     assert ours == stock
 
@@ -84,13 +90,13 @@ def test_half_a_character_does_not_stop_a_batch() -> None:
     """A path may hold what no UTF-8 can; the other spans must still arrive."""
     span = Span.root(1)
     span.finish(Blueprint("GET", "server", {}, detail="url.path"), "/\ud800")
-    (group,) = decoded(protobuf.request(b"", [span])).resource_spans
+    (group,) = decoded(request(b"", [span])).resource_spans
     assert group.scope_spans[0].spans[0].attributes[0].value.string_value == "/?"
 
 
 def test_ids_are_never_all_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
     """The standard has no such id; chance has one in 2**64 for a span."""
-    monkeypatch.setattr("borough.kit.telemetry.spans.getrandbits", lambda bits: 0)
+    monkeypatch.setattr("borough.kit.telemetry.spans.getrandbits", lambda _: 0)
     span = Span.root(1)
     assert int(span.trace_id, 16) > 0
     assert int(span.span_id, 16) > 0

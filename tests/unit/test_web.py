@@ -16,8 +16,9 @@ from borough.contracts.errors import (
     RateLimited,
     Unavailable,
 )
+from borough.kit.problems import problem_response, problems
 from borough.kit.telemetry import Telemetry
-from borough.kit.web import make_app, problem_response, problems
+from borough.kit.web import make_app
 from borough.testing.door import Visitor, visiting
 
 

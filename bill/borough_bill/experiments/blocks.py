@@ -44,8 +44,8 @@ class Place(Protocol):
         ...
 
     async def settle(self) -> Mapping[str, float]:
-        """Let the processes do what a window left to do, such as exporting its spans; answers the
-        CPU seconds of that by process name.
+        """Let the processes do what a window left to do; answers the CPU seconds, by process name,
+        of what belongs to the window all the same, such as the export of its spans.
         """
         ...
 

@@ -34,6 +34,7 @@ SETTINGS = {"SQLITE_SYNCHRONOUS": "NORMAL", "PBKDF2_ITERATIONS": "0", "TRACE_RAT
 CUSTOMERS = 50
 TRACED: tuple[Rung, ...] = ("T7a", "T7b")
 """The rungs that export spans."""
+DELIVERED_WITHIN = 1.0
 EXPORTED_WITHIN = 0.2
 SWITCH_WITHIN = 15.0
 LOOK_EVERY = 0.02
@@ -71,10 +72,11 @@ class Town:
             self._rung = rung
 
     async def settle(self) -> dict[str, float]:
-        """Where spans are exported: let it be done now, and answer its CPU seconds by process.
-
-        Exports are seconds apart, so that a short window would hold all of one or none.
+        """Wait until the last order is delivered too. Where spans are exported, let it be done now,
+        and answer its CPU seconds by process: exports are seconds apart, so that a short window
+        would hold all of one or none.
         """
+        await self._delivered()
         if self._rung not in TRACED:
             return {}
         before, clocks = await self._switches(), self._clocks()
@@ -83,6 +85,13 @@ class Town:
         used = {name: now - clocks[name] for name, now in self._clocks().items()}
         await self._switched(self._rung, before)
         return used
+
+    async def _delivered(self) -> None:
+        until = time.monotonic() + DELIVERED_WITHIN
+        before, now = None, await self.counters()
+        while now != before and time.monotonic() < until:
+            await asyncio.sleep(LOOK_EVERY)
+            before, now = now, await self.counters()
 
     def _clocks(self) -> dict[str, float]:
         return {name: cpu_seconds(pid) for name, pid in self.pids.items()}

@@ -36,7 +36,7 @@ from borough.gateway.schemas import (
     ProfileOut,
 )
 from borough.kit import deadline
-from borough.kit.web import problems
+from borough.kit.problems import problems
 
 ANY = (
     errors.Malformed, errors.Unauthenticated, errors.Invalid, errors.RateLimited, errors.Internal,

@@ -48,7 +48,7 @@ class Addresses:
         return choose(list(self._known.values()), now, _two, avoid)
 
     async def pick(self, avoid: Address | None = None) -> Address:
-        """The same, and wait for the first look. Raises Unavailable where the peer has no address."""
+        """The same, after the first look. Raises Unavailable where the peer has no address."""
         found = self.at_hand(avoid)
         if found is None and self._looking is not None:
             await asyncio.shield(self._looking)

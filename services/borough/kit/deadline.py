@@ -23,7 +23,7 @@ def remaining() -> float | None:
 
 
 def moment(at_most: float) -> float:
-    """When the deadline is, as `time.monotonic` counts; so many seconds away where nobody set one."""
+    """When the deadline is, as `time.monotonic` counts; so far away where nobody set one."""
     found = _deadline.get()
     return time.monotonic() + at_most if found is None else found
 

@@ -35,7 +35,7 @@ class OpsPort:
 
     def metrics(self, accept: str) -> Page:
         """The exposition in the format that is asked for."""
-        return metrics_page(self._telemetry.metrics, accept)
+        return metrics_page(self._telemetry.pieces, accept)
 
     def __enter__(self) -> Self:
         self._server.__enter__()

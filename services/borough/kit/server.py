@@ -68,10 +68,12 @@ def run(build: Callable[[], Awaitable[Part]], settings: Settings) -> None:
 
 
 async def serve(part: Part, settings: Settings) -> None:
-    """Serve the part until SIGTERM or SIGINT, drain it, and close it, whatever happens.
+    """Serve the part until SIGTERM or SIGINT, drain it, and close it, whatever happens. The process
+    is its own: the part tells of both.
 
     Raises WrongSettings when a port cannot be had.
     """
+    part.telemetry.watch_process()
     stop = Stop()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)

@@ -148,16 +148,47 @@ LOOP_LAG = Signal(
     (),
     LAG_BUCKETS,
 )
-PROCESS_CPU = Signal(
-    "process_cpu_seconds", "CPU time of the process, of all threads it ever had.", "counter"
-)
-PROCESS_MEMORY = Signal("process_resident_memory_bytes", "Resident memory of the process.", "gauge")
 SPANS_EXPORTED = Signal("borough_spans_exported", "Spans a collector has taken.", "counter")
 SPANS_DROPPED = Signal(
     "borough_spans_dropped", "Spans that were lost, by reason.", "counter", ("reason",)
 )
 
 ALL: tuple[Signal, ...] = tuple(value for value in vars().values() if isinstance(value, Signal))
+
+PROCESS = (
+    Signal("process_cpu_seconds", "Total user and system CPU time spent in seconds.", "counter"),
+    Signal("process_resident_memory_bytes", "Resident memory size in bytes.", "gauge"),
+    Signal("process_virtual_memory_bytes", "Virtual memory size in bytes.", "gauge"),
+    Signal(
+        "process_start_time_seconds",
+        "Start time of the process since unix epoch in seconds.",
+        "gauge",
+    ),
+    Signal("process_open_fds", "Number of open file descriptors.", "gauge"),
+    Signal("process_max_fds", "Maximum number of open file descriptors.", "gauge"),
+    Signal(
+        "python_gc_collections",
+        "Number of times this generation was collected",
+        "counter",
+        ("generation",),
+    ),
+    Signal(
+        "python_gc_objects_collected", "Objects collected during gc", "counter", ("generation",)
+    ),
+    Signal(
+        "python_gc_objects_uncollectable",
+        "Uncollectable objects found during GC",
+        "counter",
+        ("generation",),
+    ),
+    Signal(
+        "python_info",
+        "Python platform information",
+        "gauge",
+        ("implementation", "major", "minor", "patchlevel", "version"),
+    ),
+)
+"""What prometheus_client tells of any process, in its own words."""
 
 UNMATCHED = "unmatched"
 """The route label of a request that no route matched."""

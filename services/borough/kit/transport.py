@@ -20,8 +20,8 @@ from borough.contracts.capability import Capability, Endpoint, Message
 from borough.contracts.errors import BoroughError, DeadlineExceeded, Internal, Malformed
 from borough.kit import deadline
 from borough.kit.codec import JSON, PROBLEM_CONTENT, decode_body, decode_strings, dump
+from borough.kit.direct import header_of
 from borough.kit.telemetry import HANDLER, Telemetry
-from borough.kit.web import header_of
 
 C = TypeVar("C", bound=Capability)
 Call = Callable[[Message], Awaitable[Message]]

@@ -3,13 +3,10 @@
 A door and a part's internal app are the same ordinary FastAPI; they differ in what an unknown path
 means. FastAPI's own `max_body_size` answers a declared oversize body in plain text, past every
 handler, so the limit is kept here.
-
-Routes that read and write bytes themselves (`Direct`) are served past middleware and routing, which
-cost more than all the rest of a hop; the answers are the same, byte for byte.
 """
 
 from http import HTTPStatus
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -23,9 +20,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from borough.contracts.errors import (
-    PROBLEM_MEDIA_TYPE,
     BoroughError,
-    Internal,
     Malformed,
     NotFound,
     NotHosted,
@@ -34,11 +29,10 @@ from borough.contracts.errors import (
     WrongMediaType,
     WrongMethod,
 )
-from borough.kit.codec import PROBLEM_CONTENT, SCHEMA_REF, error_of_validation
+from borough.kit.codec import SCHEMA_REF, error_of_validation
+from borough.kit.direct import GONE, ShortWay, too_large
+from borough.kit.problems import defect_response, problem_response, trace_id
 from borough.kit.telemetry import Telemetry
-
-
-GONE = "the connection closed before the body had arrived"
 
 
 def make_app(
@@ -91,51 +85,11 @@ def make_app(
     return app
 
 
-def problem_response(error: BoroughError, trace_id: str | None = None) -> Response:
-    """The error as it travels over HTTP."""
-    headers = {}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
-    if error.status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = 'Bearer realm="borough"'
-    return Response(
-        error.problem(trace_id=trace_id).model_dump_json(exclude_defaults=True),
-        status_code=error.status,
-        headers=headers,
-        media_type=PROBLEM_MEDIA_TYPE,
-    )
-
-
-def problems(*errors: type[BoroughError]) -> dict[int | str, dict[str, Any]]:
-    """FastAPI's `responses` for a route that may answer with these errors."""
-    responses: dict[int | str, dict[str, Any]] = {}
-    for error in dict.fromkeys(errors):  # each once
-        described = responses.setdefault(
-            error.status, {"description": "", "content": PROBLEM_CONTENT}
-        )
-        described["description"] += f"{error.title} (`{error.code}`). "
-    return responses
-
-
 def require_json(headers: Headers) -> None:
     """Raise WrongMediaType unless the body says that it is JSON."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise WrongMediaType(f"Content-Type is {media_type or 'missing'}: send application/json")
-
-
-def header_of(scope: Scope, name: bytes) -> bytes | None:
-    """The first header of this name, in lower case; a mapping of all of them costs ten times more."""
-    for known, value in scope["headers"]:
-        if known == name:
-            return cast(bytes, value)
-    return None
-
-
-def trace_id(telemetry: Telemetry) -> str | None:
-    """The id of the trace being written, for the caller to quote."""
-    traceparent = telemetry.traceparent()
-    return traceparent.split("-")[1] if traceparent else None
 
 
 def _of_http(request: Request, error: HTTPException, *, internal: bool) -> BoroughError:
@@ -170,18 +124,6 @@ def _within(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return location[1:] or location
 
 
-@runtime_checkable
-class Direct(Protocol):
-    """A route at a path without parameters that turns bytes into bytes by itself."""
-
-    path: str
-    methods: set[str]
-
-    async def respond(self, scope: Scope, body: bytes) -> bytes:
-        """The answer, as JSON. Raises BoroughError."""
-        ...
-
-
 class _App(FastAPI):
     """FastAPI whose document knows the problem documents that `problems` refers to, and which takes
     the short way to a `Direct` route.
@@ -189,39 +131,14 @@ class _App(FastAPI):
 
     def __init__(self, *, telemetry: Telemetry, max_body_bytes: int, **more: Any) -> None:
         super().__init__(**more)
-        self._telemetry_of_part = telemetry
-        self._limit = max_body_bytes
-        self._direct: dict[tuple[str, str], Direct] | None = None
+        self._short_way = ShortWay(self, telemetry, max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._direct is None:
-            self._direct = {
-                (method, route.path): route
-                for route in self.routes
-                if isinstance(route, Direct) and "{" not in route.path
-                for method in route.methods
-            }
-        route = self._direct.get((scope["method"], scope["path"])) if "method" in scope else None
+        route = self._short_way.route(scope)
         if route is None:
             await super().__call__(scope, receive, send)
         else:
-            await self._serve(route, scope, receive, send)
-
-    async def _serve(self, route: Direct, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["route"] = route
-        telemetry = self._telemetry_of_part
-        try:
-            body = await _body(scope, receive, self._limit)
-            content = await route.respond(scope, body)
-        except BoroughError as error:
-            await problem_response(error, trace_id(telemetry))(scope, receive, send)
-        except Exception:  # what nobody expected
-            await _defect(telemetry, scope)(scope, receive, send)
-        else:
-            size = b"%d" % len(content)
-            headers = [(b"content-length", size), (b"content-type", b"application/json")]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": content})
+            await self._short_way.serve(route, scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
@@ -250,34 +167,7 @@ class _Defects:
         except Exception:
             if started or scope["type"] != "http":
                 raise
-            await _defect(self._telemetry, scope)(scope, receive, send)
-
-
-def _defect(telemetry: Telemetry, scope: Scope) -> Response:
-    """What is said of the exception being handled."""
-    telemetry.log.exception("defect", path=scope["path"])
-    error = Internal("this is a defect of ours; the trace id finds it in our log")
-    return problem_response(error, trace_id(telemetry))
-
-
-def _too_large(limit: int) -> str:
-    return f"the body is larger than the {limit} bytes we take"
-
-
-async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """All of it. Raises TooLarge, and Malformed when the caller hangs up."""
-    if int(header_of(scope, b"content-length") or 0) > limit:
-        raise TooLarge(_too_large(limit))
-    body, more = b"", True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Malformed(GONE)
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise TooLarge(_too_large(limit))
-        more = message.get("more_body", False)
-    return body
+            await defect_response(self._telemetry, scope["path"])(scope, receive, send)
 
 
 class _BodyLimit:
@@ -287,7 +177,7 @@ class _BodyLimit:
         self._app = app
         self._telemetry = telemetry
         self._limit = limit
-        self._sentence = _too_large(limit)
+        self._sentence = too_large(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -93,11 +93,12 @@ class Pool:
 
     async def _connect(self, url: str, until: float) -> "_Connection":
         loop, where = asyncio.get_running_loop(), urlsplit(url)
+        host, port = where.hostname or "", where.port or 80
         left = until - time.monotonic()
         try:
             async with asyncio.timeout(min(left, CONNECT_S)):
                 _, connection = await loop.create_connection(
-                    lambda: _Connection(self, url), where.hostname, where.port
+                    lambda: _Connection(self, url), host, port
                 )
         except TimeoutError:
             if left <= CONNECT_S:
@@ -139,9 +140,11 @@ class Pool:
                 oldest = min(idle[0].idle_since, oldest or now)
             else:
                 del self._idle[url]
-        self._sweep = oldest and asyncio.get_running_loop().call_later(
-            max(oldest + KEEP_ALIVE_S - now, 0.001), self._close_the_old
-        )
+        self._sweep = None
+        if oldest is not None:
+            self._sweep = asyncio.get_running_loop().call_later(
+                max(oldest + KEEP_ALIVE_S - now, 0.001), self._close_the_old
+            )
 
 
 class _Connection(asyncio.Protocol):

@@ -96,10 +96,10 @@ async def asking(
 @asynccontextmanager
 async def raw(wire: Wire) -> AsyncIterator[str]:
     """A server of bare bytes, for what no proper server does."""
-    handlers: set[asyncio.Task[None]] = set()
+    handlers: set[asyncio.Future[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handler = asyncio.create_task(wire(reader, writer))
+        handler = asyncio.ensure_future(wire(reader, writer))
         handlers.add(handler)
         await handler
 

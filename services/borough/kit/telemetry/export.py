@@ -7,6 +7,7 @@ finds no room, and what no collector took in a few tries, is dropped and counted
 import http.client
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -25,6 +26,10 @@ BOUND = 4_096
 BATCH = 512
 EVERY_S = 5.0
 """A span waits no longer than this for others to travel with."""
+SLICE = 64
+"""Spans encoded at a stretch: about 0.15 ms."""
+REST_S = 0.0002
+"""Between two slices; to offer the lock without sleeping is to take it back before anybody woke."""
 POST_S = 5.0
 """A collector gets so long to take a batch."""
 PAUSES_S = (0.0, 1.0, 4.0)
@@ -74,7 +79,7 @@ class Otlp:
 
     def send(self, spans: Sequence[Span], resource: Resource) -> None:
         self._resource = self._resource or protobuf.resource_of(resource.attributes)
-        body = protobuf.request(self._resource, spans)
+        body = protobuf.request(self._resource, _encoded_without_haste(spans))
         try:
             self._connection.request("POST", self._path, body, self._headers)
             answer = self._connection.getresponse()
@@ -87,6 +92,16 @@ class Otlp:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _encoded_without_haste(spans: Sequence[Span]) -> bytes:
+    """Encoding holds the interpreter's lock, and whoever waits for it is a request."""
+    found = bytearray()
+    for at in range(0, len(spans), SLICE):
+        if at:
+            time.sleep(REST_S)
+        found += b"".join(map(protobuf.encoded, spans[at : at + SLICE]))
+    return bytes(found)
 
 
 class Sdk:
@@ -138,7 +153,7 @@ class Exporting:
             return
         self._queue.append(span)
         if waiting == 0 and self._thread is None:
-            self._start()  # with the first span, so that whoever forks before has a thread of its own
+            self._start()  # not before: whoever forks then has a thread of its own
         elif waiting == BATCH:
             self._wanted.set()
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LINES = 200
 """Of a piece at most: about 70 us."""
+END = b"# EOF\n"
+"""Of an exposition in OpenMetrics, so that a reader knows it has it all."""
 
 
 class Format(Enum):
@@ -36,7 +38,7 @@ def labelled(name: str, labels: str) -> str:
 
 
 def pieces(families: Iterable["Family"], form: Format) -> Iterator[bytes]:
-    """The exposition, at most LINES lines at a time."""
+    """Every series of the families, at most LINES lines at a time; END is not among them."""
     piece: list[str] = []
     for line in _lines(families, form):
         piece.append(line)
@@ -62,8 +64,6 @@ def _lines(families: Iterable["Family"], form: Format) -> Iterator[str]:
                 yield from _histogram(series, form)
             else:
                 yield _number(series)
-    if form is Format.OPENMETRICS:
-        yield "# EOF\n"
 
 
 def _number(series: Any) -> str:

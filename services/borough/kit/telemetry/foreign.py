@@ -10,10 +10,10 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from opentelemetry import context as otel_context
 from opentelemetry import trace
+from prometheus_client import REGISTRY, CollectorRegistry
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from borough.kit.telemetry.exposition import Format
 from borough.kit.telemetry.pages import PageServer, metrics_page
 from borough.kit.telemetry.part import Telemetry, otlp
 from borough.kit.telemetry.routes import Templates
@@ -30,6 +30,7 @@ def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise
     trusted: bool = False,
     metrics: str | int = "/metrics",
     access_log: float = 0.0,
+    registry: CollectorRegistry = REGISTRY,
 ) -> Telemetry:
     """Measure, trace and log every HTTP request of an app. Call it last, before the app starts.
 
@@ -37,9 +38,10 @@ def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise
     `otlp_endpoint`, http://HOST:PORT. `trusted` says that callers may decide that, and be parents;
     else they are linked. `metrics` is a path of the app, or a port of its own on all interfaces,
     which threads serve. `access_log` is the share of requests below 500 that leave a line.
+    `registry` is where the app keeps metrics of its own: they are told beside ours.
 
-    The app closes it as it shuts down. Raises OSError where the port is taken, and RuntimeError
-    where the app has started.
+    The app closes it as it shuts down. Raises OSError where the port is taken, RuntimeError where
+    the app has started, and ValueError where a metric of its own has a name of ours.
     """
     name = service or app.title
     telemetry = Telemetry(
@@ -48,6 +50,7 @@ def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise
         ratio=ratio,
         export=otlp(otlp_endpoint) if otlp_endpoint else None,
         access_log=access_log,
+        registry=registry,
     )
     app.add_middleware(_Announced)
     app.add_middleware(
@@ -61,7 +64,7 @@ def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise
     if isinstance(metrics, int):
         listening = socket.create_server(("", metrics))
         pages = PageServer(
-            listening, {"/metrics": partial(metrics_page, telemetry.metrics)}, telemetry.log
+            listening, {"/metrics": partial(metrics_page, telemetry.pieces)}, telemetry.log
         )
     else:
         app.router.routes.insert(0, Route(metrics, _metrics_route(telemetry)))
@@ -82,12 +85,10 @@ def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise
 
 def _metrics_route(telemetry: Telemetry) -> Any:
     async def metrics(request: Request) -> Response:
-        form = Format.wanted(request.headers.get("accept", ""))
-        body = bytearray()
-        for piece in telemetry.metrics.pieces(form):
-            body += piece
-            await asyncio.sleep(0)  # others have their turn
-        return Response(bytes(body), media_type=form.value)
+        accept = request.headers.get("accept", "")
+        # in a thread, since the app's own collectors may wait for something
+        page = await asyncio.to_thread(metrics_page, telemetry.pieces, accept)
+        return Response(page.body, page.status, media_type=page.content_type)
 
     return metrics
 

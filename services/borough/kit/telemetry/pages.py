@@ -4,12 +4,11 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 
 from borough.kit.telemetry.exposition import Format
-from borough.kit.telemetry.metrics import Metrics
 
 REQUEST_S = 5
 """Whoever takes longer to send a request is not waited for."""
@@ -28,11 +27,11 @@ class Page(NamedTuple):
     body: bytes
 
 
-def metrics_page(metrics: Metrics, accept: str) -> Page:
-    """The exposition in the format that is asked for, written without haste."""
+def metrics_page(pieces: Callable[[Format], Iterator[bytes]], accept: str) -> Page:
+    """An exposition in the format that is asked for, written without haste."""
     form = Format.wanted(accept)
     body = bytearray()
-    for piece in metrics.pieces(form):
+    for piece in pieces(form):
         if body:
             time.sleep(REST_S)
         body += piece

@@ -1,6 +1,6 @@
 """The telemetry of one part: one span and one observation a request, and counters by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from contextvars import Token
 from types import TracebackType
@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExporter
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from borough.contracts.capability import Endpoint
@@ -15,9 +16,10 @@ from borough.kit import signals
 from borough.kit.signals import Signal
 from borough.kit.telemetry.client import ClientCall, Traffic, WatchedCall
 from borough.kit.telemetry.export import Exporting, Otlp, Sdk
+from borough.kit.telemetry.exposition import END, Format
 from borough.kit.telemetry.logs import logger
 from borough.kit.telemetry.metrics import Metrics
-from borough.kit.telemetry.process import watch_process
+from borough.kit.telemetry.registry import Registry, pieces, watch_process, without_ours
 from borough.kit.telemetry.routes import Templates
 from borough.kit.telemetry.server import Middleware
 from borough.kit.telemetry.spans import Blueprint, Span, cause_of, current
@@ -31,6 +33,8 @@ class Telemetry:
 
     `ratio` is the share of the traces begun here that are recorded; it may change at any time.
     `access_log` is the share of requests answered below 500 that leave a line in the log.
+    `registry` holds what others want told beside our signals: where none is given, one that is new.
+    Raises ValueError where it has a name of ours.
     """
 
     def __init__(  # noqa: PLR0913  # one for each thing that is told
@@ -42,6 +46,7 @@ class Telemetry:
         export: Export | None = None,
         log_level: str = "info",
         access_log: float = 0.0,
+        registry: CollectorRegistry | None = None,
     ) -> None:
         info = {"version": "", "part": part, "shape": "", "capabilities": ""} | (build or {})
         self.ratio = ratio
@@ -49,7 +54,7 @@ class Telemetry:
         self.active = 0
         """Requests being handled."""
         self.metrics = Metrics(info)
-        watch_process(self.metrics)
+        self.registry = Registry() if registry is None else without_ours(registry)
         self.log = logger(part, log_level)
         self._exporting = self._start(export, part, info["version"])
         self._traffic: dict[Endpoint, Traffic] = {}
@@ -84,9 +89,22 @@ class Telemetry:
         """A counter or gauge that is read when it is scraped, on the thread that scrapes."""
         self.metrics.watch(signal, read, **labels)
 
+    def watch_process(self) -> None:
+        """Tell of the process as well, as all Prometheus clients do. It may hold other parts: only
+        whoever started it knows which of them should.
+        """
+        watch_process(self.registry)
+
+    def pieces(self, form: Format) -> Iterator[bytes]:
+        """Our signals and what the registry holds, in pieces that are written one at a time."""
+        yield from self.metrics.pieces(form)
+        yield from pieces(self.registry, form, self.log)
+        if form is Format.OPENMETRICS:
+            yield END
+
     def exposition(self) -> bytes:
-        """Every series in the OpenMetrics text format."""
-        return self.metrics.exposition()
+        """All of it in the OpenMetrics text format."""
+        return b"".join(self.pieces(Format.OPENMETRICS))
 
     # -- traces
 

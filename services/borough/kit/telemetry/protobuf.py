@@ -6,7 +6,7 @@ it field by field with the stock encoder's.
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from borough.kit.telemetry.spans import Blueprint, Cause, Span
 
@@ -19,10 +19,10 @@ _TIMES = struct.Struct("<BQBQHL").pack
 _FLAGS_KEY = 0x0185
 
 
-def request(resource: bytes, spans: Iterable[Span]) -> bytes:
-    """An ExportTraceServiceRequest; `resource` comes from `resource_of`."""
+def request(resource: bytes, spans: bytes) -> bytes:
+    """An ExportTraceServiceRequest; its pieces come from `resource_of` and `encoded`."""
     scope = _block(0x0A, _block(0x0A, SCOPE.encode()))
-    return _block(0x0A, resource + _block(0x12, scope + b"".join(map(encoded, spans))))
+    return _block(0x0A, resource + _block(0x12, scope + spans))
 
 
 def resource_of(attributes: Mapping[str, object]) -> bytes:

@@ -65,8 +65,18 @@ class Span:
     """
 
     __slots__ = (
-        "blueprint", "detail", "end_ns", "link", "message", "parent_id", "remote", "sampled",
-        "span_id", "start_ns", "trace_id", "_started",
+        "_started",
+        "blueprint",
+        "detail",
+        "end_ns",
+        "link",
+        "message",
+        "parent_id",
+        "remote",
+        "sampled",
+        "span_id",
+        "start_ns",
+        "trace_id",
     )  # fmt: skip  # one glance
 
     blueprint: Blueprint

@@ -1,0 +1,109 @@
+"""Metrics of others, told beside our signals: a user's own, a library's, the process's.
+
+Whoever has something to count that is no signal of ours does it with prometheus_client, as
+everywhere else. It writes that down too, a family at a time, so that requests have their turns in
+between.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from typing import Any
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import generate_latest as as_text
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.exposition import generate_latest as as_openmetrics
+from prometheus_client.registry import Collector, DuplicateTimeseries
+
+from borough.kit import signals
+from borough.kit.telemetry.exposition import END, Format
+
+_WRITERS: Mapping[Format, Callable[[Any], bytes]] = {
+    Format.OPENMETRICS: as_openmetrics,
+    Format.TEXT: as_text,
+}
+_SUFFIXES = ("", "_total", "_created", "_info", "_bucket", "_count", "_sum")
+OURS = frozenset(signal.name + suffix for signal in signals.ALL for suffix in _SUFFIXES)
+"""Names that nobody else may have."""
+
+
+class _Reserved(Collector):
+    """Takes our names in a registry, and tells nothing."""
+
+    def describe(self) -> Iterable[Metric]:
+        return [Metric(name, "A signal of ours.", "unknown") for name in OURS]
+
+    def collect(self) -> Iterable[Metric]:
+        return ()
+
+
+class Registry(CollectorRegistry):
+    """A registry as the library's default one, with our names taken."""
+
+    def __init__(self) -> None:
+        super().__init__(auto_describe=True)
+        super().register(_Reserved())
+
+    def register(self, collector: Collector) -> None:
+        """Raises ValueError where a name is taken; the sentence says so if it is by us."""
+        try:
+            super().register(collector)
+        except DuplicateTimeseries as error:
+            if error.duplicates & OURS:
+                raise _refusal(error) from None
+            raise
+
+
+def without_ours(registry: CollectorRegistry) -> CollectorRegistry:
+    """A registry of others, as it was. Raises ValueError where it has a name of ours."""
+    reserved = _Reserved()
+    try:
+        registry.register(reserved)
+    except DuplicateTimeseries as error:
+        raise _refusal(error) from None
+    registry.unregister(reserved)
+    return registry
+
+
+def _refusal(error: DuplicateTimeseries) -> ValueError:
+    name = min(error.duplicates & OURS)
+    return ValueError(f"{name} is a signal of Borough's telemetry: your metric needs another name")
+
+
+def watch_process(registry: CollectorRegistry) -> None:
+    """Tell of this process: its CPU time, memory and files (on Linux), its garbage, its Python.
+    Raises ValueError where the registry does already.
+    """
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    PlatformCollector(registry=registry)
+
+
+def pieces(registry: CollectorRegistry, form: Format, log: Any) -> Iterator[bytes]:
+    """What a registry holds, a family at a time. When each series began is left out: nobody asks
+    for it, and it would be every second line.
+
+    A family with a name of ours is left out, and so is whatever comes after a collector that fails;
+    the log says it. Neither costs anybody the rest.
+    """
+    write = _WRITERS[form]
+    try:
+        for family in registry.collect():
+            if family.name in OURS:
+                log.warning("metric left out: its name is a signal's", metric=family.name)
+            else:
+                yield write(_Only(family)).removesuffix(END)
+    except Exception:  # a collector of others may fail in any way
+        log.warning("metrics left out: a collector failed", exc_info=True)
+
+
+class _Only:
+    """A registry of one family, for the library's writers."""
+
+    def __init__(self, family: Metric) -> None:
+        began = f"{family.name}_created"
+        self._family = copy(family)  # a collector may tell the same object each time
+        self._family.samples = [sample for sample in family.samples if sample.name != began]
+
+    def collect(self) -> Iterable[Metric]:
+        return (self._family,)

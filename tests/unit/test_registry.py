@@ -1,0 +1,147 @@
+"""Is whatever prometheus_client knows told beside our signals, and never in their stead?"""
+
+import json
+from collections.abc import Iterable
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as older
+from prometheus_client.registry import Collector, DuplicateTimeseries
+
+from borough.kit import signals
+from borough.kit.signals import Signal
+from borough.kit.telemetry import Format, Telemetry
+
+PARSERS = {Format.OPENMETRICS: openmetrics, Format.TEXT: older}
+each_form = pytest.mark.parametrize("form", list(Format))
+
+
+class Fickle(Collector):
+    """Tells gauges of these names, and then fails."""
+
+    names: tuple[str, ...] = ()
+
+    def collect(self) -> Iterable[Metric]:
+        for name in self.names:
+            yield GaugeMetricFamily(name, "Of somebody.", value=7)
+        if self.names:
+            raise ZeroDivisionError
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    """That nobody has told anything yet."""
+    return Telemetry("t", log_level="warning")
+
+
+def families(telemetry: Telemetry, form: Format) -> dict[str, Metric]:
+    """What a scraper reads, by name; each is there once."""
+    text = b"".join(telemetry.pieces(form)).decode()
+    assert text.count("# EOF\n") == (form is Format.OPENMETRICS)
+    read = list(PARSERS[form](text))
+    named = {family.name: family for family in read}
+    assert len(named) == len(read)
+    return named
+
+
+@each_form
+def test_a_metric_of_somebodys_own_is_told_beside_the_signals(
+    telemetry: Telemetry, form: Format
+) -> None:
+    """In both formats, and with exemplars in the one that has them; without the series that say
+    when each began.
+    """
+    visits = Counter("visits", "Visits.", ["of"], registry=telemetry.registry)
+    visits.labels('a "guest"').inc(3, exemplar={"trace_id": "ada"})
+    Histogram("stays", "Stays.", buckets=(1,), registry=telemetry.registry).observe(2)
+    telemetry.count(signals.STOCK_OUTS)
+
+    told = families(telemetry, form)
+    assert {signals.STOCK_OUTS.name, "visits", "stays"} <= told.keys()
+    assert not [name for name in told if name.endswith("_created")]
+    (sample,) = told["visits"].samples
+    assert (sample.name, sample.labels, sample.value) == ("visits_total", {"of": 'a "guest"'}, 3)
+    exemplar = sample.exemplar and sample.exemplar.labels
+    assert exemplar == ({"trace_id": "ada"} if form is Format.OPENMETRICS else None)
+    assert [s.value for s in told["stays"].samples] == [0, 1, 1, 2]
+
+
+def test_each_family_is_a_piece(telemetry: Telemetry) -> None:
+    """So that a request has its turn after each, however many they are."""
+    alone = len(list(telemetry.pieces(Format.OPENMETRICS)))
+    for number in range(10):
+        Gauge(f"room_{number}", "A room.", registry=telemetry.registry)
+    pieces = list(telemetry.pieces(Format.OPENMETRICS))
+    assert len(pieces) == alone + 10
+    assert max(piece.count(b"# TYPE room") for piece in pieces) == 1
+
+
+@pytest.mark.parametrize(
+    ("taken", "name"),
+    [
+        (signals.ORDERS, "borough_orders"),
+        (signals.ORDERS, "borough_orders_total"),
+        (signals.SERVER_DURATION, "http_server_request_duration_seconds_bucket"),
+        (signals.BUILD_INFO, "borough_build_info"),
+    ],
+)
+def test_the_name_of_a_signal_is_refused(telemetry: Telemetry, taken: Signal, name: str) -> None:
+    """Whether the part has it already or not; so is a registry that has one, and it stays as it
+    was.
+    """
+    sentence = f"{taken.name}.* is a signal of Borough's telemetry: your metric needs another name"
+    with pytest.raises(ValueError, match=sentence):
+        Gauge(name, "Mine.", registry=telemetry.registry)
+
+    theirs = CollectorRegistry()
+    gauge = Gauge(name, "Mine.", registry=theirs)
+    with pytest.raises(ValueError, match=sentence):
+        Telemetry("t", registry=theirs)
+    theirs.unregister(gauge)
+    assert Telemetry("t", registry=theirs).registry is theirs
+    Gauge(name, "Mine.", registry=theirs)
+
+
+def test_a_name_that_somebody_else_took_is_refused_as_ever(telemetry: Telemetry) -> None:
+    """By the library, in its words."""
+    Gauge("room", "Mine.", registry=telemetry.registry)
+    with pytest.raises(DuplicateTimeseries, match="room"):
+        Gauge("room", "Mine too.", registry=telemetry.registry)
+
+
+@each_form
+def test_what_cannot_be_told_costs_nobody_the_rest(
+    telemetry: Telemetry, form: Format, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name of a signal's that nobody announced is left out, and so is what a collector does not
+    come to tell; the log says of each.
+    """
+    fickle = Fickle()
+    telemetry.registry.register(fickle)
+    fickle.names = ("before", signals.STOCK_OUTS.name, "after")
+
+    told = families(telemetry, form)
+    assert {"before", "after"} <= told.keys()
+    assert [sample.value for sample in told[signals.STOCK_OUTS.name].samples] == [0]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0]["metric"] == signals.STOCK_OUTS.name
+    assert "ZeroDivisionError" in lines[1]["exception"]
+
+
+def test_a_process_is_told_as_by_any_client(telemetry: Telemetry) -> None:
+    """Its families are those our tables list, with their words, kinds and labels; and by no part
+    that was not asked for them.
+    """
+    assert not [n for n in families(telemetry, Format.TEXT) if n.startswith(("process", "python"))]
+    telemetry.watch_process()
+    told = families(telemetry, Format.OPENMETRICS)
+    listed = {signal.name: signal for signal in signals.PROCESS}
+    found = {name for name in told if name.startswith(("process_", "python_"))}
+    assert found == set(listed)
+    for name, signal in listed.items():
+        family = told[name]
+        assert (family.documentation, family.type) == (signal.help, signal.kind)
+        assert {sample.name for sample in family.samples} == {signal.series}
+        assert {tuple(sample.labels) for sample in family.samples} == {signal.labels}
