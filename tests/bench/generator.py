@@ -17,7 +17,7 @@ from borough_bill.attribution import memory
 from borough_bill.generator import Generator, Job
 from borough_bill.recording import Recording, slip_check
 
-TOO_MUCH, BURST_S = 40_000.0, 1.0
+TOO_MUCH, BURST_S = 200_000.0, 0.5
 """More than it can send: what it then sends is what it can."""
 RATE, STEADY_S, LONG_S = 5_000.0, 60.0, 600.0
 CONNECTIONS = 16

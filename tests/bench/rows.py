@@ -21,7 +21,7 @@ class Goal(NamedTuple):
     value: float
 
     def __str__(self) -> str:
-        return f"{self.of} {self.limit} {self.value:.3g}"
+        return f"{self.of} {self.limit} {round(self.value, 3):g}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,8 +165,11 @@ async def test_a_connection_the_peer_ended_is_not_asked_again(pool: Pool) -> Non
         await pool.close()
 
 
-async def test_an_answer_nobody_asked_for_ends_its_connection(pool: Pool) -> None:
+async def test_an_answer_nobody_asked_for_ends_its_connection(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else it would be taken for the answer to the next question."""
+    monkeypatch.setattr(wire, "KEEP_ALIVE_S", 1_000)  # it is not age that ends it
     peer = Scripted([OK, b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"], [OK])
     async with raw(peer) as url:
         await ask(pool, url)
