@@ -10,11 +10,15 @@ UV := build/tools/bin/uv
 BIN := $(VENV)/bin
 TOOLS := build/tools/.uv-$(UV_VERSION)
 READY := $(VENV)/.synced
-GENERATED := docs/openapi.json docs/settings.md docs/signals.md docs/bill-result.md docs/bench.md README.md
+GENERATED := docs/openapi.json docs/settings.md docs/signals.md docs/bill-result.md docs/bill.svg \
+  docs/bench.md README.md
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
+
+# Options of demo, bill, bench and drill: make demo ARGS=--fresh
+ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -24,16 +28,16 @@ help: ## show these verbs
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 demo: $(READY) ## what four shapes cost: a preliminary bill in about five minutes
-	@$(BIN)/python -m borough_bill demo
+	@$(BIN)/python -m borough_bill demo $(ARGS)
 
 bill: $(READY) ## the same at length; an interrupted run goes on where it stopped
-	@$(BIN)/python -m borough_bill run
+	@$(BIN)/python -m borough_bill run $(ARGS)
 
 bench: $(READY) ## ours beside the peers: telemetry, hops, orders, generator; six minutes
-	@PYTHONPATH=tests $(BIN)/python -m bench
+	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 drill: $(READY) ## place orders through four shapes, kill a process, ask the auditor
-	@$(BIN)/python -m borough_bill drill
+	@$(BIN)/python -m borough_bill drill $(ARGS)
 
 test: $(READY) ## every test that needs no cluster (soak: two rounds)
 	@$(BIN)/pytest
@@ -65,6 +69,7 @@ regenerated: $(READY)
 	@$(BIN)/python -m borough signals --markdown > build/generated/docs/signals.md
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json > build/generated/docs/bill-result.md
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json README.md > build/generated/README.md
+	@$(BIN)/python -m borough_bill.documents docs/results/bill.json --picture > build/generated/docs/bill.svg
 	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json > build/generated/docs/bench.md
 
 $(READY): uv.lock pyproject.toml services/pyproject.toml bill/pyproject.toml $(TOOLS)

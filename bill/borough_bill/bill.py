@@ -6,6 +6,7 @@ A void bill has no lines at all, so that nobody can print or quote them.
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -27,12 +28,16 @@ PERCENTILES = tuple(range(100))
 
 
 class Curve(BaseModel):
-    """All latencies of one subject, all blocks together: ms at each of PERCENTILES."""
+    """All latencies of one subject, all blocks together: ms at each of PERCENTILES, and the mean;
+    and the mean from the actual sending on, which is shorter by how late the generator was.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     subject: str
     ms: tuple[float, ...]
+    mean: float
+    from_sent: float
 
 
 class Bill(BaseModel):
@@ -128,4 +133,17 @@ def _curves(runs: Runs) -> Iterator[Curve]:
         pool = pooled(runs.windows(subject), "latency")
         if pool is not None and subject != runs.plan.again:
             at = (np.array(PERCENTILES) / 100).tolist()
-            yield Curve(subject=subject, ms=tuple(pool.quantile(p) for p in at))
+            yield Curve(
+                subject=subject,
+                ms=tuple(pool.quantile(p) for p in at),
+                mean=_mean(runs, subject, "latency"),
+                from_sent=_mean(runs, subject, "from_sent"),
+            )
+
+
+def _mean(runs: Runs, subject: str, kind: Literal["latency", "from_sent"]) -> float:
+    """Over all served requests, in ms."""
+    windows = [window for window in runs.windows(subject) if getattr(window, kind) is not None]
+    times = [getattr(window, kind).mean for window in windows]
+    weights = [window.served for window in windows]
+    return float(np.average(times, weights=weights))

@@ -4,6 +4,7 @@ All that is asked of them is a URL; a workload file says what is sent and what a
 """
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -17,11 +18,9 @@ from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.foreign import (
     AGAIN,
     FIRST_S,
-    FREEZE,
     A,
     B,
     Deployment,
-    Tell,
     intend,
     introduce,
     measure,
@@ -30,14 +29,14 @@ from borough_bill.generator import Generator
 from borough_bill.placement import Placement
 from borough_bill.publish import publish
 from borough_bill.results import Freeze, Plan, Result
+from borough_bill.run import FREEZE, FREEZE_S, Tell
 from borough_bill.screen import Screen
 from borough_bill.wire import BadAddress
 from borough_bill.workload import BadWorkload
 from borough_bill.workload import workload as workload_of
 
 WARM_UP_S = 1.0
-FREEZE_S = 11
-"""What the freeze test takes, with its start."""
+"""Before each window; no longer than the window itself."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
@@ -60,28 +59,14 @@ def compare(  # noqa: PLR0913  # the options of a command
     ),
 ) -> None:
     """Measure two deployments under the same load; print what differs, and what cannot be told."""
-    try:
-        workload_of(workload)
-    except BadWorkload as error:
-        raise typer.BadParameter(str(error), param_hint="--workload") from None
     deployments = {A: _deployment(A, a, pids_a), B: _deployment(B, b, pids_b)}
     placement = Placement.here()
-    core = "any core" if placement.generator is None else f"core {placement.generator}"
-    plan = Plan(
-        blocks=blocks,
-        seconds=seconds,
-        warm_up_s=WARM_UP_S,
-        rate=rate,
-        workload=workload,
-        reference=A,
-        again=AGAIN,
-        shapes=(B,),
-        placement=f"the generator on {core}; the deployments wherever they were started",
-        labels={A: a, AGAIN: f"{a}, a second time", B: b},
+    plan = planned(
+        deployments, placement, workload=workload, rate=rate, seconds=seconds, blocks=blocks
     )
     console, place = Console(), Folder(folder)
     intent = intend(place, plan, seed)
-    estimate = 2 * FIRST_S + FREEZE_S + blocks * 3 * (WARM_UP_S + seconds)
+    estimate = 2 * FIRST_S + FREEZE_S + blocks * 3 * (plan.warm_up_s + seconds)
     try:
         with Screen(console, estimate) as screen:
             result = asyncio.run(_run(place, intent, deployments, placement, screen.tell))
@@ -92,6 +77,45 @@ def compare(  # noqa: PLR0913  # the options of a command
         )
         raise typer.Exit(INTERRUPTED) from None
     publish(result, folder, console)
+
+
+def planned(  # noqa: PLR0913  # the options of a command
+    deployments: Mapping[str, Deployment],
+    placement: Placement,
+    *,
+    workload: str,
+    rate: float,
+    seconds: float,
+    blocks: int,
+) -> Plan:
+    """What the command measures. It names the processes, and the workload by what stands in it: an
+    interrupted run goes on with the same only.
+
+    Raises BadParameter for a workload that is none.
+    """
+    try:
+        text = workload_of(workload).model_dump_json()
+    except BadWorkload as error:
+        raise typer.BadParameter(str(error), param_hint="--workload") from None
+    core = "any core" if placement.generator is None else f"core {placement.generator}"
+    a, b = (", ".join((deployments[name].url, *deployments[name].pids)) for name in (A, B))
+    return Plan(
+        blocks=blocks,
+        seconds=seconds,
+        warm_up_s=min(WARM_UP_S, seconds),
+        rate=rate,
+        workload=workload,
+        reference=A,
+        again=AGAIN,
+        shapes=(B,),
+        placement=f"the generator on {core}; the deployments wherever they were started",
+        labels={
+            A: a,
+            AGAIN: f"{a}, a second time",
+            B: b,
+            "workload": f"SHA-256 {hashlib.sha256(text.encode()).hexdigest()[:16]}",
+        },
+    )
 
 
 def _deployment(name: str, url: str, pids: str) -> Deployment:

@@ -1,11 +1,12 @@
 """Figures in documents: written from a committed result between two markers, never by hand.
 
-`python -m borough_bill.documents RESULT` prints the whole bill of a result as a page, and
-`... RESULT PAGE` that page with the figures in place. `make generate` writes both; `make verify`
-fails where a figure is not what the result says.
+`python -m borough_bill.documents RESULT` prints the whole bill of a result as a page, `... RESULT
+PAGE` that page with the figures in place, and `... RESULT --picture` the picture in it. `make
+generate` writes all three; `make verify` fails where a figure is not what the result says.
 """
 
 import argparse
+import html
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,14 +15,25 @@ from pathlib import Path
 from borough_bill.bill import Bill, bill
 from borough_bill.lines.ladder import SHIPPED, Ladder
 from borough_bill.lines.line import Cell, Line
-from borough_bill.lines.words import amount, article, number, signed, span
+from borough_bill.lines.words import amount, article, listed, number, signed, span
 from borough_bill.report.markdown import markdown
+from borough_bill.report.plots import figure
 from borough_bill.report.sections import verdict
 from borough_bill.results import RUNGS, BrokenResult, Plan, Rung, read
 from borough_bill.statistics import Interval
 
 BEGIN, END = "<!-- bill -->", "<!-- /bill -->"
 UNITS = {"us": "µs"}
+SPENT = {"ms": "", "us": " of CPU"}
+PICTURE = "docs/bill.svg"
+"""Where `make generate` puts the picture, seen from the README."""
+COLOURS = """
+:root { --font: sans-serif; --ink: #1b1f24; --quiet: #5d6673; --grid: #e3e6ea; --paper: #fff; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e9ee; --quiet: #9aa4b2; --grid: #2e353f; --paper: #14181d; }
+}
+"""
+"""A picture of its own has no page to take them from."""
 PLACE = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
 
 
@@ -38,8 +50,24 @@ def filled(page: Path, figures: str) -> str:
 
 
 def figures(found: Bill) -> str:
-    """The headlines of a bill, its ladder, and what they were measured on, as Markdown."""
-    return "\n".join((*_costs(found), "", *_saga(found), _measured(found)))
+    """The verdict of a bill, its headlines, its ladder with a picture, and what they were measured
+    on, as Markdown.
+    """
+    return "\n".join((verdict(found), "", *_costs(found), *_saga(found), _measured(found)))
+
+
+def picture(found: Bill) -> str:
+    """The ladder of CPU as a file of its own; of a bill without one, the verdict."""
+    ladder = next((ladder for ladder in found.ladders if ladder.unit == "us"), None)
+    drawn = (
+        f'<svg role="img" viewBox="0 0 547 24"><text y="16" fill="var(--ink)">'
+        f"{html.escape(verdict(found))}</text></svg>"
+        if ladder is None
+        else figure(found, f"ladder-{ladder.unit}")
+    )
+    begin, rest = drawn.split(">", 1)
+    space = 'xmlns="http://www.w3.org/2000/svg"'
+    return f"{begin} {space}>\n<style>{COLOURS}</style>{rest.rstrip()}\n"
 
 
 def whole(found: Bill, source: Path) -> str:
@@ -49,7 +77,6 @@ def whole(found: Bill, source: Path) -> str:
 
 def _costs(found: Bill) -> Iterator[str]:
     if not found.valid:
-        yield verdict(found)
         return
     plan = found.plan
     headlines = [line for line in found.lines if line.headline]
@@ -59,6 +86,9 @@ def _costs(found: Bill) -> Iterator[str]:
         yield ""
         head = (f"From {plan.reference} to {plan.top}", *(_of(one) for one in found.ladders))
         yield from _table(head, _rungs(found.ladders, plan))
+        yield ""
+        yield f"![What each rung adds to the CPU of {article(plan.noun)}]({PICTURE})"
+    yield ""
 
 
 def _headline(line: Line, shapes: Sequence[str]) -> list[str]:
@@ -110,13 +140,20 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def _saga(found: Bill) -> Iterator[str]:
-    """What is no boundary: the same order without the saga, where that was measured."""
-    cost = {line.unit: line.value.mean for line in found.lines if line.about == "saga"}
-    if {"ms", "us"} <= cost.keys():
+    """What is no boundary: the same order without the saga, where that was seen."""
+    plan = found.plan
+    told = [
+        f"{signed(cell.change.mean, line.unit)} ({span(cell.change, line.unit)}) on "
+        f"{amount(line.value.mean, line.unit)}{SPENT[line.unit]}"
+        for line in found.lines
+        if line.about == "saga" and line.unit in SPENT
+        for cell in line.cells
+        if cell.subject == plan.reference and cell.visible
+    ]
+    if told:
         yield (
-            f"The same {found.plan.noun} as one transaction on one database takes "
-            f"{amount(cost['ms'], 'ms')} and {amount(cost['us'], 'us')} of CPU; what "
-            f"{found.plan.reference} costs more is its saga, which is no boundary's."
+            f"What {plan.reference} costs more than the same {plan.noun} as one transaction on one "
+            f"database is its saga and its separate stores, and no boundary's: {listed(told)}.\n"
         )
 
 
@@ -124,22 +161,29 @@ def _measured(found: Bill) -> str:
     """Where, when and with what, in a sentence."""
     machine, plan = found.machine, found.plan
     what = f"Differences to {plan.reference} with 95 % intervals" if found.valid else "A try"
+    where = f"; {plan.placement}" if plan.placement else ""
     return (
         f"{what} over {plan.blocks} blocks, {plan.rate:g} {plan.noun}s a second, measured "
-        f"{found.created:%Y-%m-%d} on one core of {machine.cpu} ({machine.cores} cores, "
-        f"{machine.kernel}, {machine.python}), commit {found.commit}, seed {found.seed}."
+        f"{found.created:%Y-%m-%d} on {machine.cpu} ({machine.cores} cores, {machine.kernel}, "
+        f"{machine.python}{where}), commit {found.commit}, seed {found.seed}."
     )
 
 
 def main() -> None:
-    """Print one of the two pages."""
+    """Print one of the three."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("result", type=Path)
     parser.add_argument("page", type=Path, nargs="?")
+    parser.add_argument("--picture", action="store_true")
     asked = parser.parse_args()
     try:
         found = bill(read(asked.result))
-        text = filled(asked.page, figures(found)) if asked.page else whole(found, asked.result)
+        if asked.picture:
+            text = picture(found)
+        elif asked.page:
+            text = filled(asked.page, figures(found))
+        else:
+            text = whole(found, asked.result)
     except (BrokenResult, NoPlace) as error:
         sys.exit(str(error))
     sys.stdout.write(text)

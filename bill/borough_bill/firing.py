@@ -33,7 +33,7 @@ TELL_EVERY = 0.5
 _KEY = KEY.encode()
 
 
-class Run:
+class Firing:
     """A job under way. Every request is planned when this is made; `go` sends them.
 
     The warm-up is sent and answered before the window begins, so that the CPU between the edges is

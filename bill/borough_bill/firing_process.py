@@ -12,7 +12,7 @@ import sys
 import uvloop
 
 from borough_bill.doors import set_up
-from borough_bill.firing import Run
+from borough_bill.firing import Firing
 from borough_bill.generator import Job, JobFailed, Progress, Word
 from borough_bill.schedule import BadSchedule
 from borough_bill.wire import BadAddress
@@ -37,7 +37,7 @@ async def work(line: bytes) -> None:
     try:
         job = Job.model_validate_json(line)
         load = workload(job.workload)
-        run = Run(job, load, progress)
+        run = Firing(job, load, progress)
         if job.set_up:
             await set_up(job, load)
         recording = await run.go()

@@ -1,5 +1,6 @@
 """Where and with what a figure was measured: without it, a figure says nothing to anybody else."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -13,7 +14,10 @@ PACKAGES = (
     "prometheus-client", "pydantic", "sqlalchemy", "starlette", "uvicorn", "uvloop",
 )  # fmt: skip  # a list to be read, not a column
 """What lies on the path of a request; other packages do not change a figure."""
-UNKNOWN = "unknown"
+HERE = Path(__file__).parent
+CODE = (":/services", ":/bill", ":/tests/bench", ":/uv.lock")
+"""What a figure is a figure of: neither a document nor the folder of a run changes it."""
+UNKNOWN, DIRTY = "unknown", "-dirty"
 GIB = 2**30
 
 
@@ -30,19 +34,27 @@ def machine() -> Machine:
 
 
 def commit() -> str:
-    """The commit of this code, `-dirty` where the tree differs from it, or `unknown`."""
+    """The commit of this code, or `unknown`; where the code differs from it, `-dirty-` and a digest
+    of the difference follow: two different trees never have one name.
+    """
     name = _git("rev-parse", "--short=12", "HEAD")
     if name is None:
         return UNKNOWN
-    return f"{name}-dirty" if _git("status", "--porcelain") else name
+    changes = _git("diff", "HEAD", "--", *CODE) or ""
+    new = (_git("ls-files", "--others", "--exclude-standard", "--", *CODE) or "").splitlines()
+    if not changes and not new:
+        return name
+    digest = hashlib.sha256(changes.encode())
+    for path in new:
+        digest.update(path.encode() + (HERE / path).read_bytes())
+    return f"{name}{DIRTY}-{digest.hexdigest()[:8]}"
 
 
 def _git(*words: str) -> str | None:
-    here = Path(__file__).parent
     try:
         done = subprocess.run(  # noqa: S603  # our own words
             ["git", *words],  # noqa: S607  # whichever git the user has
-            cwd=here, capture_output=True, text=True, check=False,
+            cwd=HERE, capture_output=True, text=True, check=False,
         )  # fmt: skip  # the command on one line, as one would type it
     except OSError:
         return None

@@ -7,6 +7,7 @@ since its peers were told those addresses when they started.
 import asyncio
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -21,6 +22,8 @@ import aiohttp
 HOST = "127.0.0.1"
 BOROUGH = ("borough", "serve")
 """The module that is a part, and its verb; the capabilities follow."""
+ANSWERS_WITHIN = aiohttp.ClientTimeout(total=15)
+"""Of a part that is asked for its facts or counters."""
 LAST_WORDS = 15
 """Lines of its log that a part which died is quoted with."""
 
@@ -145,21 +148,28 @@ class Process:
             return False
 
     async def facts(self, http: aiohttp.ClientSession) -> dict[str, Any]:
-        """What it says of itself at /readyz."""
-        async with http.get(f"http://{HOST}:{self.ports.ops}/readyz") as answer:
-            facts: dict[str, Any] = (await answer.json())["facts"]
-            return facts
+        """What it says of itself at /readyz. Raises PartDied where nobody answers."""
+        facts: dict[str, Any] = json.loads(await self._ask(http, "/readyz"))["facts"]
+        return facts
 
     def signal(self, number: int) -> None:
         """Send it a signal that does not end it. Raises PartDied where no process runs."""
         os.kill(self.pid, number)
 
     async def metrics(self, http: aiohttp.ClientSession) -> str:
-        """Its exposition, in the OpenMetrics text format."""
-        wanted = {"Accept": "application/openmetrics-text"}
-        async with http.get(f"http://{HOST}:{self.ports.ops}/metrics", headers=wanted) as answer:
-            answer.raise_for_status()
-            return await answer.text()
+        """Its exposition, in the OpenMetrics text format. Raises PartDied where nobody answers."""
+        return await self._ask(http, "/metrics", Accept="application/openmetrics-text")
+
+    async def _ask(self, http: aiohttp.ClientSession, path: str, **headers: str) -> str:
+        url = f"http://{HOST}:{self.ports.ops}{path}"
+        try:
+            async with http.get(url, headers=headers, timeout=ANSWERS_WITHIN) as answer:
+                answer.raise_for_status()
+                return await answer.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise PartDied(
+                f"part {self.name} does not answer {path} ({error!r}):\n{self.words()}"
+            ) from error
 
     async def kill(self) -> None:
         """SIGKILL: it gets no chance to say or save anything."""

@@ -104,10 +104,10 @@ class Class(_Fact):
 class Window(_Fact):
     """One subject under load, or idle, for some seconds: the smallest thing that is measured.
 
-    `latency` is from the intended send time, `from_sent` from the actual one, `slip` between the
-    two, all of served requests only, and None where nothing was served. `wrong` answers came but
-    were not as expected. CPU seconds, memory (MiB) are by process, `hops` by "peer.method", and
-    `transactions` are writes by capability.
+    `latency` is from the intended send time, `from_sent` from the actual one, of served requests
+    only, and None where nothing was served; `slip` is between the two times, of all requests.
+    `wrong` answers came but were not as expected. CPU seconds, memory (MiB) are by process, `hops`
+    by "peer.method", and `transactions` are writes by capability.
     """
 
     block: Count
@@ -137,7 +137,7 @@ class Window(_Fact):
             raise ValueError(f"{self.name}: served, failed and wrong do not add up to offered")
         if (self.experiment == "ladder") != (self.rung is not None):
             raise ValueError(f"{self.name}: a window of the ladder has a rung, and no other has")
-        if self.served and (self.latency is None or self.slip is None):
+        if self.served and None in (self.latency, self.from_sent, self.slip):
             raise ValueError(f"{self.name}: requests were served, but it has no times")
         return self
 
@@ -188,7 +188,9 @@ class Plan(_Fact):
 
     `reference` is what all else is compared with, `again` the same a second time (A/A), `shapes`
     are compared, `baseline` is the order as one transaction, `top` the shape the ladder leads to.
-    `noun` is what one request is called. `labels` say more about a subject than its name.
+    `together` are subjects and rungs that stand side by side in every block, with windows `longer`
+    times as long: those that must come to the same. `noun` is what one request is called. `labels`
+    say more about a subject than its name.
     """
 
     blocks: Annotated[int, Field(ge=1)]
@@ -206,6 +208,13 @@ class Plan(_Fact):
     settings: Mapping[str, str] = {}
     placement: str = ""
     labels: Mapping[str, str] = {}
+    together: tuple[tuple[str, ...], ...] = ()
+    longer: Annotated[float, Field(ge=1)] = 1
+
+    def seconds_of(self, label: str) -> float:
+        """How long the windows of a subject or rung are."""
+        precise = any(label in group for group in self.together)
+        return self.seconds * self.longer if precise else self.seconds
 
     @property
     def subjects(self) -> tuple[str, ...]:

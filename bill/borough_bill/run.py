@@ -5,12 +5,13 @@ together from the folder and from nothing else.
 """
 
 import random
-import tempfile
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from borough_bill.experiments import ladder, shapes, spans, validity
 from borough_bill.experiments.blocks import Session
@@ -25,15 +26,17 @@ from borough_bill.experiments.towns import (
     Towns,
 )
 from borough_bill.generator import Generator
+from borough_bill.lines.ladder import SHIPPED
 from borough_bill.machine import commit, machine
 from borough_bill.placement import Placement
 from borough_bill.results import RUNGS, Freeze, Plan, Result, write
+from borough_bill.schedule import CONSTANT, POISSON
 
 SHAPES = ("apis", "extract-payments", "microservices")
 """Beside the monolith; the ladder leads to the last."""
-FREEZE, HOPS = "freeze", "hops"
+FREEZE, HOPS, SERVED = "freeze", "hops", "served"
 """The names of the steps that are no windows."""
-START_S, INTRODUCE_S, FREEZE_S, AUDIT_S = 14, 12, 11, 8
+START_S, INTRODUCE_S, FREEZE_S, AUDIT_S = 14, 12, 11, 13
 OVERHEAD_S = 0.15
 """What steps take by experience; only the time left that is shown depends on it."""
 SEED_BELOW = 100_000
@@ -44,8 +47,20 @@ LABELS = {
 
 NOTES = (
     "PSS is read with all deployments up: what they share of Python is divided among all of them.",
-    "CPU of T7a and T7b contains the export of every span, whenever it happened.",
+    (
+        "CPU of T7a and T7b contains the export of every span; where the exporter's timer fell "
+        "into the window, of the warm-up's too."
+    ),
 )
+
+
+class Tally(BaseModel):
+    """Orders that customers were told of, by deployment, over all sessions of a run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    served: Mapping[str, int]
+
 
 Tell = Callable[[str, float], object]
 """Hears what begins, and the seconds it should take."""
@@ -54,7 +69,8 @@ Tell = Callable[[str, float], object]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     """How much is measured. Without `rate`, orders a second are chosen by what an order costs here;
-    without `seed`, chance is new. `hop_calls` are calls of one hop a rung and block.
+    without `seed`, chance is new. `hop_calls` are calls of one hop a rung and block. What the
+    closure needs is measured side by side, in windows `longer` times as long.
     """
 
     kind: Literal["preliminary", "full"]
@@ -67,22 +83,42 @@ class Scale:
     freeze: bool = True
     rate: float | None = None
     seed: int | None = None
+    arrivals: str = POISSON
+    longer: float = 1
+
+    @property
+    def together(self) -> tuple[tuple[str, ...], ...]:
+        """The ladder's ends, and the shapes they must come to."""
+        return ((REFERENCE, AGAIN, RUNGS[0]), (self.shapes[-1], SHIPPED))
 
     @property
     def estimate_s(self) -> float:
         """Seconds a run takes, about."""
-        windows = len(self.shapes) + 3 + len(RUNGS)
-        block = windows * (self.warm_up_s + self.seconds + OVERHEAD_S) + self.hop_s
+        windows, precise = len(self.shapes) + 3 + len(RUNGS), sum(map(len, self.together))
+        measuring = self.seconds * (windows + precise * (self.longer - 1))
+        block = windows * (self.warm_up_s + OVERHEAD_S) + measuring + self.hop_s
         freeze = FREEZE_S if self.freeze else 0
         return START_S + INTRODUCE_S + freeze + AUDIT_S + self.idle_s + self.blocks * block
 
     @property
     def hop_s(self) -> float:
         """Seconds a block of one hop takes, about."""
-        return 0.3 + self.hop_calls * 0.005
+        return 0.3 + self.hop_calls * 0.003
 
 
-DEMO = Scale(kind="preliminary", blocks=10, seconds=1.5, warm_up_s=0.3, hop_calls=200, idle_s=5)
+DEMO = Scale(
+    kind="preliminary",
+    blocks=10,
+    seconds=0.8,
+    warm_up_s=0.25,
+    hop_calls=300,
+    idle_s=5,
+    arrivals=CONSTANT,
+    longer=3,
+)
+"""Five minutes hold thirty orders a window: by chance some would queue and others not, and that
+would be most of what is measured. So they come evenly spaced.
+"""
 QUICK = Scale(
     kind="preliminary",
     shapes=("extract-payments",),
@@ -92,6 +128,7 @@ QUICK = Scale(
     hop_calls=20,
     idle_s=0.5,
     freeze=False,
+    arrivals=CONSTANT,
 )
 """Too little to be believed; it shows in half a minute that everything runs."""
 FULL = Scale(kind="full", blocks=20, seconds=5, warm_up_s=1, hop_calls=1_000, idle_s=30)
@@ -117,6 +154,11 @@ class Run:
                 f"{folder.path} holds an unfinished run with {difference}: repeat the command it "
                 "was begun with, or begin anew with --fresh"
             )
+        elif folder.windows() and not folder.towns.is_dir():
+            raise WrongFolder(
+                f"{folder.path} holds windows, but the stores of their orders are gone, so nobody "
+                "could audit them: begin anew with --fresh"
+            )
 
     async def measure(self) -> Result:
         """Measure what is not there yet, and put the result together.
@@ -124,37 +166,46 @@ class Run:
         Raises BrokenResult where a file of the folder is broken, and what the experiments raise.
         """
         folder, place = self._folder, self._place
-        with tempfile.TemporaryDirectory(prefix="borough-bill-") as scratch:
-            home = Path(scratch)
-            self._tell("starting every shape", START_S)
-            async with (
-                Generator(place.generator) as generator,
-                spans.collecting(home / "spans", place.generator) as otlp,
-                Towns(self._scale.shapes, home / "towns", cpu=place.subjects, otlp=otlp) as towns,
-            ):
-                session = Session(generator)
-                self._tell("the first orders everywhere", INTRODUCE_S)
-                price = await shapes.introduce(towns, session, home)
-                intent = self._begun or self._intent(price)
-                folder.begin(intent)
-                frozen = await self._freeze(generator)
-                hops = await self._hops(intent, otlp)
-                with place.aside():
-                    await self._windows(intent, towns, session)
-                self._tell("asking the auditor", AUDIT_S)
-                audits = await shapes.audits(towns, session.served)
-                await towns[HIGH].settle()
-            result = Result(
-                **intent.model_dump(),
-                machine=machine(),
-                windows=folder.windows(),
-                hop_ladder=hops.rungs,
-                freeze=frozen,
-                critical_path=spans.critical_path(home / "spans"),
-                audits=audits,
-                notes=NOTES,
+        there, told = folder.towns.is_dir(), folder.find(SERVED, Tally)
+        folder.towns.mkdir(exist_ok=True)
+        kept = folder.towns / "spans"
+        self._tell("starting every shape", START_S)
+        async with (
+            Generator(place.generator) as generator,
+            spans.collecting(kept, place.generator) as otlp,
+            Towns(
+                self._scale.shapes, folder.towns, cpu=place.subjects, otlp=otlp, stores_there=there
+            ) as towns,
+        ):
+            session = Session(
+                generator,
+                served=told.served if told else {},
+                keep=lambda served: folder.put(SERVED, Tally(served=served)),
             )
+            self._tell("the first orders everywhere", INTRODUCE_S)
+            price = await shapes.introduce(towns, session, folder.towns)
+            intent = self._begun or self._intent(price)
+            folder.begin(intent)
+            frozen = await self._freeze(generator)
+            hops = await self._hops(intent, otlp)
+            with place.aside():
+                await self._windows(intent, towns, session)
+            self._tell("asking the auditor", AUDIT_S)
+            audits = await shapes.audits(towns, session.served)
+            await towns[HIGH].settle()
+        result = Result(
+            **intent.model_dump(),
+            machine=machine(),
+            windows=folder.windows(),
+            hop_ladder=hops.rungs,
+            freeze=frozen,
+            critical_path=spans.critical_path(kept),
+            audits=audits,
+            notes=NOTES,
+        )
         write(result, folder.path / RESULT)
+        if not any(audits.values()):
+            shutil.rmtree(folder.towns)
         return result
 
     def _intent(self, order_cpu_s: float) -> Intent:
@@ -164,6 +215,9 @@ class Run:
             seconds=scale.seconds,
             warm_up_s=scale.warm_up_s,
             rate=scale.rate or shapes.affordable_rate(order_cpu_s),
+            arrivals=scale.arrivals,
+            together=scale.together,
+            longer=scale.longer,
             workload=shapes.WORKLOAD,
             noun="order",
             reference=REFERENCE,
@@ -213,7 +267,7 @@ class Run:
         self._folder.keep_whole_blocks([subject.label for subject in subjects])
         await session.blocks(self._folder, intent, subjects, self._tell)
         self._tell("nobody asks anything", self._scale.idle_s)
-        for window in await shapes.idle(towns, self._scale.idle_s):
+        async for window in shapes.idle(towns, self._scale.idle_s):
             self._folder.keep(window)
 
 

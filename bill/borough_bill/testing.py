@@ -1,6 +1,8 @@
 """Twins of what a run measures with: a generator that sends nothing, places where nothing answers.
 
 With them a whole run takes milliseconds, so that the runner's own laws can be tested one by one.
+They are shipped, as `borough.testing` is, and typed against the seams they stand in for, the
+generator and `Place`: a seam that changes takes its twin along.
 """
 
 import asyncio

@@ -4,7 +4,6 @@ A goal that is missed is printed as missed and never fails the command: a bench 
 """
 
 import asyncio
-import json
 import random
 import sys
 import tempfile
@@ -59,7 +58,9 @@ def bench(
     seed: Annotated[int | None, typer.Option(help="Repeat a run; random if unset.")] = None,
     out: Annotated[Path, typer.Option(help="Where the rows go.")] = ROOT / "build" / "bench.json",
 ) -> None:
-    """Measure, print the rows, write them, and beside them all samples they stand on."""
+    """Measure, print the rows, and write them after each subject, lest a failure lose what was
+    measured before; beside them all samples they stand on.
+    """
     subjects = only or list(SUBJECTS)
     if unknown := sorted(set(subjects) - set(SUBJECTS)):
         known = ", ".join(SUBJECTS)
@@ -75,19 +76,15 @@ def bench(
             folder=Path(folder),
             step=lambda what: line.update(f"{time.perf_counter() - began:4.0f} s  {what}"),
         )
-        rows = list[Row]()
+        rows, facts = list[Row](), dict[str, str]()
         for name in subjects:
             rows += asyncio.run(SUBJECTS[name](run))
+            facts = _facts(run, time.perf_counter() - began)
+            write(rows, {"facts": facts, "samples": run.samples}, out)
             console.print(f"{time.perf_counter() - began:4.0f} s  {name} is measured")
-    facts = _facts(run, time.perf_counter() - began)
-    write(rows, out)
-    beside = run_file(out)
-    beside.write_text(
-        json.dumps({"facts": facts, "samples": run.samples}, indent=2) + "\n", encoding="utf-8"
-    )
     console.print(terminal(rows))
     console.print("\n".join(f"{name}: {value}" for name, value in facts.items()), highlight=False)
-    console.print(f"The rows are in {out}, the samples they stand on in {beside}.")
+    console.print(f"The rows are in {out}, the samples they stand on in {run_file(out)}.")
 
 
 def _facts(run: Bench, seconds: float) -> dict[str, str]:

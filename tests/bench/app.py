@@ -17,15 +17,16 @@ from prometheus_fastapi_instrumentator import Instrumentator
 
 from bench.messages import ANSWER, PATH
 from bench.talk import answer_forever, say
-from bench.tracing import standard_tracing
+from bench.tracing import SpansLost, standard_tracing
 from borough.contracts.inventory import Reservation, Reserve
 from borough.kit.telemetry import instrument
+from borough.testing.rungs.hop import lost_spans
 
 KEEP_ALIVE_S = 600
 """Connections outlast the time between blocks: by default they would end just as httpx's pool uses
 them again, and a call would fail."""
 Flush = Callable[[], object]
-"""Exports what is pending; its CPU belongs to the requests that made it."""
+"""Exports what is pending, whose CPU belongs to the requests that made it. Raises SpansLost."""
 
 
 def make_app() -> FastAPI:
@@ -50,13 +51,20 @@ def ours(app: FastAPI, options: argparse.Namespace) -> Flush:
     if options.ratio is None:
         return instrument(app, service="callee", ratio=0).flush
     access_log = 1.0 if options.logs else 0.0
-    return instrument(
+    telemetry = instrument(
         app,
         service="callee",
         otlp_endpoint=options.otlp,
         ratio=options.ratio,
         access_log=access_log,
-    ).flush
+    )
+
+    def flush() -> None:
+        telemetry.flush()
+        if lost := lost_spans(telemetry.exposition()):
+            raise SpansLost(", ".join(lost))
+
+    return flush
 
 
 def standard(app: FastAPI, options: argparse.Namespace) -> Flush:
@@ -66,9 +74,9 @@ def standard(app: FastAPI, options: argparse.Namespace) -> Flush:
     Instrumentator().instrument(app).expose(app)
     if options.ratio is None:
         return lambda: None
-    provider = standard_tracing("callee", options.otlp, options.ratio)
+    flush = standard_tracing("callee", options.otlp, options.ratio)
     FastAPIInstrumentor.instrument_app(app)
-    return provider.force_flush
+    return flush
 
 
 STACKS = {"bare": bare, "ours": ours, "standard": standard}

@@ -92,7 +92,7 @@ async def make(calls: int, in_flight: int, call: Call) -> None:
 
 async def serve(options: argparse.Namespace) -> None:
     """Do what each line asks, until stdin ends."""
-    provider = standard_tracing("caller", options.otlp, 1.0) if options.otlp else None
+    flush = standard_tracing("caller", options.otlp, 1.0) if options.otlp else None
     async with CLIENTS[options.client](options.url) as call:
         say(ready=1)
         while line := await asyncio.to_thread(sys.stdin.readline):
@@ -101,8 +101,8 @@ async def serve(options: argparse.Namespace) -> None:
             cpu, start = time.process_time(), time.perf_counter()
             await make(calls, in_flight, call)
             seconds = time.perf_counter() - start
-            if provider is not None:
-                provider.force_flush()
+            if flush is not None:
+                flush()
             say(cpu_s=time.process_time() - cpu, seconds=seconds)
 
 

@@ -8,13 +8,15 @@ import asyncio
 import re
 import shutil
 import statistics
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from functools import partial
 
-from bench.harness import Bench, BenchFailed, Candidates, child, cores, ratio, settle_in
+from bench.harness import Bench, BenchFailed, Candidates, ratios, settle_in
 from bench.rows import Goal, Row
 from borough_bill.attribution import memory
+from borough_bill.frozen import server
 from borough_bill.generator import Generator, Job
+from borough_bill.placement import Placement
 from borough_bill.recording import Recording, slip_check
 
 TOO_MUCH, BURST_S = 200_000.0, 0.5
@@ -29,11 +31,8 @@ FLAT_MIB = 4.0
 
 async def measure(bench: Bench) -> list[Row]:
     """Throughput flat out; CPU, memory and punctuality at a steady 5,000 requests a second."""
-    server_cpu, generator_cpu = cores()
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(child(bench, "bench.constant", cpu=server_cpu))
-        url = f"http://127.0.0.1:{(await server.hear())['port']:.0f}"
-        generator = await stack.enter_async_context(Generator(generator_cpu))
+    here = Placement.here()
+    async with server(cpu=here.subjects) as (url, _), Generator(here.generator) as generator:
         candidates: Candidates = {"ours": partial(_flat_out, bench, generator, url)}
         if wrk := shutil.which("wrk"):
             candidates = {**candidates, "wrk": partial(_wrk, bench, wrk, url)}
@@ -47,7 +46,7 @@ def _throughput(burst: dict[str, list[float]]) -> Row:
         "Generator flat out on one core", "requests/s", statistics.median(burst["ours"]),
         peer=statistics.median(wrk) if wrk else None,
         peer_name="wrk, closed loop, nothing checked or recorded" if wrk else None,
-        ratio=ratio(burst["ours"], wrk) if wrk else None,
+        ratios=ratios(burst["ours"], wrk) if wrk else (),
         goal=Goal("ours", ">=", RATE),
     )  # fmt: skip  # a row reads as one
 
@@ -110,7 +109,7 @@ async def _wrk(bench: Bench, wrk: str, url: str) -> float:
     """What wrk says it sent a second."""
     process = await asyncio.create_subprocess_exec(
         wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(BURST_S * bench.scale))}s", f"{url}/",
-        preexec_fn=partial(settle_in, cores()[1]), stdout=asyncio.subprocess.PIPE,
+        preexec_fn=partial(settle_in, Placement.here().generator), stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip  # the command on one line, as one would type it
     out, _ = await process.communicate()
     said = re.search(rb"Requests/sec:\s*([0-9.]+)", out)

@@ -6,13 +6,10 @@ them. CPU is read from process clocks, which count ended threads too.
 """
 
 import asyncio
-import ctypes
 import json
 import os
 import random
 import re
-import signal
-import statistics
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -20,14 +17,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from borough_bill.processes import die_with_parent
+
 LAST_WORDS = 2_000
 """Characters of its log that a process which failed is quoted with."""
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0
 """Far above what anything here takes."""
-
-_PR_SET_PDEATHSIG = 1
-_prctl = ctypes.CDLL(None).prctl
 
 Candidates = Mapping[str, Callable[[], Awaitable[float]]]
 """What is compared, by name: each measures itself once and answers one number."""
@@ -58,13 +54,14 @@ class Bench:
         return max(20, round(number * self.scale))
 
     async def blocks(
-        self, what: str, candidates: Candidates, *, at_most: int | None = None
+        self, what: str, candidates: Candidates, *, share: float = 1.0
     ) -> dict[str, list[float]]:
         """Measure every candidate once a block; the values of each, in the order of the blocks.
 
-        `at_most` so many blocks are enough for what is no ratio.
+        There are `share` times as many blocks as usual: a tail needs more, and fewer are enough for
+        what hardly differs from one to the next.
         """
-        rounds = min(self.rounds, at_most or self.rounds)
+        rounds = max(1, round(self.rounds * share))
         chance = random.Random(f"{self.seed} {what}")
         values: dict[str, list[float]] = {name: [] for name in candidates}
         for number in range(1, rounds + 1):
@@ -75,15 +72,9 @@ class Bench:
         return values
 
 
-def ratio(of: Sequence[float], to: Sequence[float]) -> float:
-    """The median over blocks of the ratio within each."""
-    return statistics.median(one / other for one, other in zip(of, to, strict=True))
-
-
-def cores() -> tuple[int | None, int | None]:
-    """Where the measured part runs, and where its caller does; anywhere, on a machine with one."""
-    here = sorted(os.sched_getaffinity(0))
-    return (here[0], here[1]) if len(here) > 1 else (None, None)
+def ratios(of: Sequence[float], to: Sequence[float]) -> list[float]:
+    """The ratio within each block."""
+    return [one / other for one, other in zip(of, to, strict=True)]
 
 
 class Child:
@@ -149,6 +140,6 @@ def _environment() -> dict[str, str]:
 
 def settle_in(cpu: int | None) -> None:
     """Between fork and exec: the core to run on, and the wish to end when the bench does."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})

@@ -5,14 +5,13 @@
 prints the page of a run's rows, and of the facts in bench-run.json beside them.
 """
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.table import Table
 
-from bench.rows import Row, read, run_file
+from bench.rows import Row, read
 
 COLUMNS = ("Row", "Unit", "Ours", "Peer", "Ratio", "Goal", "Met")
 RIGHT = {"Ours", "Ratio"}
@@ -39,7 +38,8 @@ def markdown(rows: Sequence[Row], facts: Mapping[str, str]) -> str:
         "",
         "Generated from `docs/results/bench.json` by `make generate`; `make bench` writes its like",
         "to `build/`. Every row is ours beside its peer in one run on one machine, in blocks, in",
-        "random order; a ratio is the median over blocks of the ratios within them.",
+        "random order; a ratio is the median over blocks of the ratios within them, of which the",
+        "lowest and the highest are beside it.",
         "",
         *(f"- {name}: {value}" for name, value in facts.items()),
         "",
@@ -55,6 +55,8 @@ def markdown(rows: Sequence[Row], facts: Mapping[str, str]) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     peer = "" if row.peer is None else f"{_figures(row.peer)} ({row.peer_name})"
     ratio = "" if row.ratio is None else f"{row.ratio:.3f}"
+    if row.ratios:
+        ratio += f" ({min(row.ratios):.3f} to {max(row.ratios):.3f})"
     return (row.name, row.unit, _figures(row.ours), peer, ratio, row.goal or "", MET[row.met])
 
 
@@ -64,6 +66,5 @@ def _figures(value: float) -> str:
 
 
 if __name__ == "__main__":
-    path = Path(sys.argv[1])
-    run = json.loads(run_file(path).read_text(encoding="utf-8"))
-    sys.stdout.write(markdown(read(path), run["facts"]))
+    rows, run = read(Path(sys.argv[1]))
+    sys.stdout.write(markdown(rows, run["facts"]))

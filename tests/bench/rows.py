@@ -2,10 +2,11 @@
 
 import json
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,7 +28,7 @@ class Goal(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of `bench.json`. `ratio` is ours over the peer's, as the subject says: a median of
-    ratios where there were blocks. `met` is None where nobody set a goal.
+    `ratios`, of which there is one a block. `met` is None where nobody set a goal.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Row:
     ratio: float | None
     goal: str | None
     met: bool | None
+    ratios: tuple[float, ...] = ()
+    """In the file of the run, and not of the rows."""
 
     @classmethod
     def judged(  # noqa: PLR0913  # a row has so many columns
@@ -49,34 +52,44 @@ class Row:
         peer: float | None = None,
         peer_name: str | None = None,
         ratio: float | None = None,
+        ratios: Sequence[float] = (),
         goal: Goal | None = None,
     ) -> Self:
-        """The row with its verdict. Raises ValueError for a goal about a ratio there is none of."""
+        """The row with its verdict; `ratio` is the median of `ratios` unless it is given.
+
+        Raises ValueError for a goal about a ratio there is none of.
+        """
+        if ratio is None and ratios:
+            ratio = statistics.median(ratios)
         met = None
         if goal is not None:
             value = ours if goal.of == "ours" else ratio
             if value is None:
                 raise ValueError(f"{name}: the goal is {goal}, and there is no ratio")
             met = _HOLDS[goal.limit](value, goal.value)
-        return cls(
-            name, unit, ours, peer, peer_name, ratio, None if goal is None else str(goal), met
-        )
+        said = None if goal is None else str(goal)
+        return cls(name, unit, ours, peer, peer_name, ratio, said, met, tuple(ratios))
 
 
 def run_file(rows: Path) -> Path:
-    """Where the facts and the samples of a run stand: beside its rows."""
+    """Where the facts, the samples and the ratios of a run stand: beside its rows."""
     return rows.with_name(f"{rows.stem}-run.json")
 
 
-def write(rows: Sequence[Row], path: Path) -> None:
-    """The list as JSON."""
+def write(rows: Sequence[Row], run: Mapping[str, Any], path: Path) -> None:
+    """The list as JSON, and beside it the facts of its `run`, with each row's ratios by block."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+    plain = [asdict(row) for row in rows]
+    ratios = {row["name"]: row.pop("ratios") for row in plain}
+    for file, content in ((path, plain), (run_file(path), {**run, "ratios": ratios})):
+        file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def read(path: Path) -> tuple[Row, ...]:
-    """The list of such a file. Raises ValueError naming it when it is none."""
+def read(path: Path) -> tuple[tuple[Row, ...], dict[str, Any]]:
+    """The rows of such a file, and its run. Raises ValueError naming it when it is none."""
     try:
-        return TypeAdapter(tuple[Row, ...]).validate_json(path.read_bytes())
+        rows = TypeAdapter(tuple[Row, ...]).validate_json(path.read_bytes())
     except ValidationError as error:
         raise ValueError(f"{path} is no list of bench rows: {error}") from None
+    run: dict[str, Any] = json.loads(run_file(path).read_text(encoding="utf-8"))
+    return tuple(replace(row, ratios=tuple(run["ratios"][row.name])) for row in rows), run

@@ -1,7 +1,8 @@
 """Whether reading /metrics stalls requests: their tail with a scraper at work, and without one.
 
 The part exposes a thousand series and is scraped five times a second, far more often than any
-Prometheus would; the same arrivals come with and without.
+Prometheus would; the same arrivals come with and without, others in each block. What is
+compared is the median block of each: a machine that stalls once has a tail of its own.
 """
 
 import asyncio
@@ -9,15 +10,19 @@ import statistics
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from itertools import count
 
 import numpy as np
 
-from bench.harness import Bench, BenchFailed, child, cores, ratio
+from bench.harness import Bench, BenchFailed, child, ratios
 from bench.rows import Goal, Row
 from bench.scraped import SERIES
 from borough_bill.generator import Generator, Job
+from borough_bill.placement import Placement
 
-RATE, WINDOW_S, WARM_UP_S = 500.0, 3.0, 0.3
+RATE, WINDOW_S, WARM_UP_S = 1_000.0, 1.5, 0.3
+BLOCKS = 2.0
+"""Times the usual number: few requests make a tail."""
 SCRAPE_EVERY_S = 0.2
 SCRAPE = b"GET /metrics HTTP/1.0\r\naccept: application/openmetrics-text\r\n\r\n"
 GOAL = Goal("ratio", "<=", 1.25)
@@ -26,54 +31,74 @@ GOAL = Goal("ratio", "<=", 1.25)
 
 async def measure(bench: Bench) -> list[Row]:
     """One row: the 99th percentile of latency, scraped over unscraped."""
-    part_cpu, generator_cpu = cores()
+    here = Placement.here()
     async with AsyncExitStack() as stack:
-        part = await stack.enter_async_context(child(bench, "bench.scraped", cpu=part_cpu))
+        part = await stack.enter_async_context(child(bench, "bench.scraped", cpu=here.subjects))
         ports = await part.hear()
-        generator = await stack.enter_async_context(Generator(generator_cpu))
+        generator = await stack.enter_async_context(Generator(here.generator))
         job = Job(
             doors={"": (f"http://127.0.0.1:{ports['public_port']}",)},
             workload="probe",
             rate=RATE,
             seconds=max(0.5, WINDOW_S * bench.scale),
             warm_up_s=WARM_UP_S,
-            seed=bench.seed,
             out=bench.folder / "scrape.npz",
         )
-        quiet = partial(_p99_ms, generator, job)
+
+        def measured() -> Callable[[], Awaitable[float]]:
+            """The arrivals of a block are the same for all: each has its own count of blocks."""
+            return partial(_p99_ms, generator, job, count(bench.seed))
+
         values = await bench.blocks(
             "p99 in ms, scraped or not",
-            {"quiet": quiet, "scraped": partial(_while_scraped, int(ports["ops_port"]), quiet)},
+            {
+                "quiet": measured(),
+                "scraped": partial(while_scraped, int(ports["ops_port"]), job.seconds, measured()),
+            },
+            share=BLOCKS,
         )
+    scraped, quiet = (statistics.median(values[name]) for name in ("scraped", "quiet"))
     return [
         Row.judged(
             f"Requests' p99 while /metrics ({SERIES:,} series) is read 5 times a second", "ms",
-            statistics.median(values["scraped"]),
-            peer=statistics.median(values["quiet"]), peer_name="ours, not scraped",
-            ratio=ratio(values["scraped"], values["quiet"]), goal=GOAL,
+            scraped, peer=quiet, peer_name="ours, not scraped", ratio=scraped / quiet,
+            ratios=ratios(values["scraped"], values["quiet"]), goal=GOAL,
         )
     ]  # fmt: skip  # a row reads as one
 
 
-async def _p99_ms(generator: Generator, job: Job) -> float:
-    recording = await generator.run(job)
+async def _p99_ms(generator: Generator, job: Job, seeds: "count[int]") -> float:
+    recording = await generator.run(job.model_copy(update={"seed": next(seeds)}))
     if recording.failed:
         raise BenchFailed(f"{recording.failed} requests failed: {recording.header.reasons}")
     return float(np.quantile(recording.latencies(), 0.99)) * 1_000
 
 
-async def _while_scraped(port: int, measured: Callable[[], Awaitable[float]]) -> float:
-    scraper = asyncio.create_task(_scrape(port))
+async def while_scraped(
+    port: int, seconds: float, measured: Callable[[], Awaitable[float]]
+) -> float:
+    """What is measured, with a scraper at work at that port.
+
+    Raises BenchFailed where fewer than half of the scrapes happened in so many seconds.
+    """
+    scrapes = list[int]()
+    scraper = asyncio.create_task(_scrape(port, scrapes))
     try:
-        return await measured()
+        value = await measured()
     finally:
         scraper.cancel()
         with suppress(asyncio.CancelledError):
             await scraper
+    if len(scrapes) < seconds / SCRAPE_EVERY_S / 2:
+        raise BenchFailed(f"/metrics was read {len(scrapes)} times in {seconds} s")
+    return value
 
 
-async def _scrape(port: int) -> None:
-    """Raises BenchFailed when the answer has fewer series than promised: it would be too cheap."""
+async def _scrape(port: int, scrapes: list[int]) -> None:
+    """Keep the number of lines of each answer.
+
+    Raises BenchFailed when there are fewer series than promised: it would be too cheap.
+    """
     while True:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(SCRAPE)
@@ -81,4 +106,5 @@ async def _scrape(port: int) -> None:
         writer.close()
         if (lines := text.count(b"\n")) < SERIES:
             raise BenchFailed(f"/metrics has {lines} lines, not {SERIES}:\n{text[:200]!r}")
+        scrapes.append(lines)
         await asyncio.sleep(SCRAPE_EVERY_S)

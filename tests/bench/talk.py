@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from threading import Thread
 
@@ -23,12 +24,17 @@ def say(**facts: float) -> None:
 
 def answer_forever(flush: Callable[[], object]) -> None:
     """On a thread of its own: whatever is asked, export what is pending and tell the CPU seconds
-    this process has used.
+    this process has used. If `flush` raises, the process ends, and its last words say why.
     """
 
     def answer() -> None:
-        for _ in sys.stdin:
-            flush()
-            say(cpu_s=time.process_time())
+        try:
+            for _ in sys.stdin:
+                flush()
+                say(cpu_s=time.process_time())
+        except Exception:  # noqa: BLE001  # the thread's end would be heard by nobody
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
 
     Thread(target=answer, daemon=True).start()

@@ -1,16 +1,24 @@
 """Does the bench run from its one command, and is what it compares real?"""
 
+import asyncio
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from bench.__main__ import app
-from bench.harness import ROOT, Bench
+from bench.harness import ROOT, Bench, BenchFailed
 from bench.hop import peers
+from bench.rows import Row, read
+from bench.scrape import while_scraped
 from borough_bill.collector import Collector
+
+
+def a_bench(folder: Path) -> Bench:
+    return Bench(rounds=1, scale=0.01, long=False, seed=1, folder=folder, step=lambda _: None)
 
 
 def test_one_command_measures_and_writes_the_rows(tmp_path: Path) -> None:
@@ -29,6 +37,41 @@ def test_one_command_measures_and_writes_the_rows(tmp_path: Path) -> None:
     assert beside["samples"]["local call"].keys() == {"local", "plain"}
 
 
+def test_a_failure_loses_nothing_that_was_measured_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A run takes minutes, and its last subject may fail."""
+
+    async def well(_: Bench) -> list[Row]:
+        return [Row.judged("a row", "us", 2.0)]
+
+    async def fails(_: Bench) -> list[Row]:
+        raise BenchFailed("a part is not ready")
+
+    monkeypatch.setattr("bench.__main__.SUBJECTS", {"well": well, "fails": fails})
+    out = tmp_path / "bench.json"
+
+    result = CliRunner().invoke(app, ["--out", str(out)])
+
+    assert isinstance(result.exception, BenchFailed)
+    assert [row.name for row in read(out)[0]] == ["a row"]
+
+
+async def test_a_scraper_that_waits_for_ever_fails_the_row() -> None:
+    """A tail without scrapes would meet the goal."""
+
+    async def answers_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+
+    async def measured() -> float:
+        return 1.0
+
+    async with await asyncio.start_server(answers_nothing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(BenchFailed, match=r"/metrics was read 0 times in 3\.0 s"):
+            await while_scraped(port, 3.0, measured)
+
+
 def test_a_subject_that_is_not_there_is_named() -> None:
     """With those that are."""
     result = CliRunner().invoke(app, ["--only", "lcoal"])
@@ -38,13 +81,17 @@ def test_a_subject_that_is_not_there_is_named() -> None:
 
 
 async def test_the_peers_trace_every_call_on_both_sides_and_export_it(tmp_path: Path) -> None:
-    """A peer that exported nothing would be a cheap one."""
-    bench = Bench(rounds=1, scale=0.01, long=False, seed=1, folder=tmp_path, step=lambda _: None)
+    """A peer that exported nothing would be a cheap one; so a span that is lost ends the bench."""
+    bench = a_bench(tmp_path)
     async with Collector() as collector, peers(bench, collector.url) as hops:
         for call in hops.values():
             assert await call(2) > 0
 
-    kinds = [(span.resource["service.name"], span.kind) for span in collector.spans]
+        kinds = [(span.resource["service.name"], span.kind) for span in collector.spans]
+        collector.status = 400
+        with pytest.raises(BenchFailed, match="SpansLost"):
+            await hops["aiohttp"](2)
+
     warm_up_and_calls = 2 * 2 * bench.calls(1)
     assert kinds.count(("caller", "client")) == warm_up_and_calls
     assert kinds.count(("callee", "server")) == warm_up_and_calls

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.harness import Bench, BenchFailed, child, ratio
+from bench.harness import Bench, BenchFailed, child, ratios
 
 
 def a_bench(folder: Path, rounds: int = 4) -> Bench:
@@ -47,7 +47,7 @@ async def test_samples_are_kept_block_by_block(tmp_path: Path) -> None:
 
 def test_a_ratio_is_taken_within_blocks() -> None:
     """A machine that was slow in one block was slow for both."""
-    assert ratio([1, 20, 3], [2, 40, 6]) == 0.5
+    assert ratios([1, 20, 3], [2, 40, 6]) == [0.5, 0.5, 0.5]
 
 
 async def test_a_process_that_fails_is_quoted(tmp_path: Path) -> None:

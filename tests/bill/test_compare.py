@@ -1,10 +1,12 @@
 """Can two deployments be compared of which nothing is known but their URLs?"""
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +16,10 @@ from typer.testing import CliRunner
 from borough_bill.__main__ import app
 from borough_bill.attribution import ProcessGone
 from borough_bill.bill import bill
+from borough_bill.compare import planned
+from borough_bill.experiments import foreign
 from borough_bill.experiments.folder import Folder, WrongFolder
 from borough_bill.experiments.foreign import (
-    AGAIN,
     A,
     B,
     CannotCompare,
@@ -28,7 +31,10 @@ from borough_bill.experiments.foreign import (
 from borough_bill.generator import Generator
 from borough_bill.lines.latency import latency
 from borough_bill.lines.runs import Runs, mean_latency, series
-from borough_bill.results import Plan, Window, read
+from borough_bill.placement import Placement
+from borough_bill.report.sections import verdict
+from borough_bill.results import Freeze, Plan, Result, Window, read, write
+from borough_bill.run import FREEZE
 from borough_bill.statistics import difference
 from borough_bill.wire import BadAddress
 
@@ -81,21 +87,25 @@ def shops() -> Iterator[tuple[Shop, Shop]]:
             process.communicate()
 
 
-def plan_of(workload: Path, **changed: object) -> Plan:
+PLAIN = {A: Deployment.at("http://a"), B: Deployment.at("http://b")}
+
+
+def plan_of(
+    workload: Path,
+    deployments: Mapping[str, Deployment] = PLAIN,
+    rate: float = 100,
+) -> Plan:
     """Three short blocks."""
-    return Plan.model_validate(
-        {
-            "blocks": 3, "seconds": 0.4, "warm_up_s": 0.05, "rate": 100, "workload": str(workload),
-            "reference": A, "again": AGAIN, "shapes": (B,),
-        } | changed
-    )  # fmt: skip  # one glance
+    return planned(
+        deployments, Placement.here(), workload=str(workload), rate=rate, seconds=0.4, blocks=3
+    )
 
 
 @pytest.fixture
-def workload(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """A workload file for the bookshop; with something replaced, where the test says what."""
+def workload(tmp_path: Path) -> Path:
+    """A workload file for the bookshop."""
     path = tmp_path / "bookshop.toml"
-    path.write_text(WORKLOAD.replace(*getattr(request, "param", ("", ""))))
+    path.write_text(WORKLOAD)
     return path
 
 
@@ -103,16 +113,18 @@ class Interrupted(Exception):
     """What Ctrl-C stands for here."""
 
 
-async def test_a_planted_delay_is_found_though_the_run_was_interrupted(
+def test_a_planted_delay_is_found_though_the_run_was_interrupted(
     shops: tuple[Shop, Shop], workload: Path, tmp_path: Path
 ) -> None:
-    """Latency, CPU and memory of two strangers; blocks that were whole are not measured again."""
+    """Latency, CPU and memory of two strangers, by the command itself to its last line; blocks that
+    were whole are not measured again.
+    """
     plain, slow = shops
     deployments = {
         A: Deployment.at(plain.url, [plain.pid]),
         B: Deployment.at(slow.url, [slow.pid]),
     }
-    folder, plan = Folder(tmp_path / "run"), plan_of(workload)
+    folder, plan = Folder(tmp_path / "run"), plan_of(workload, deployments)
     heard: list[str] = []
 
     def tell(what: str, _: float) -> None:
@@ -120,16 +132,28 @@ async def test_a_planted_delay_is_found_though_the_run_was_interrupted(
         if len(heard) == 3 + 2:  # the first block, and into the second
             raise Interrupted
 
-    async with Generator() as generator:
-        with pytest.raises(Interrupted):
+    async def begin() -> None:
+        async with Generator() as generator:
             await measure(folder, intend(folder, plan, None), deployments, generator, tell)
-        before = folder.windows()
-        result = await measure(folder, intend(folder, plan, None), deployments, generator, tell)
 
-    assert sum("block 1 of 3" in what for what in heard) == 3
+    with pytest.raises(Interrupted):
+        asyncio.run(begin())
+    before = folder.windows()
+    folder.put(FREEZE, Freeze(p95_s=0.5, p99_s=0.9))  # test_freeze takes the ten seconds
+    ended = CliRunner().invoke(
+        app,
+        [
+            *("compare", "--a", plain.url, "--b", slow.url, "--workload", str(workload)),
+            *("--pids-a", str(plain.pid), "--pids-b", str(slow.pid), "--rate", "100"),
+            *("--seconds", "0.4", "--blocks", "3", "--folder", str(folder.path)),
+        ],
+    )
+
+    assert ended.exit_code == 0, ended.output
+    assert "block 1 of 3" not in ended.stdout
+    result = read(folder.path / "result.json")
     assert result.windows[:3] == before[:3]
     assert len(result.windows) == 9
-    assert read(folder.path / "result.json") == result
     runs = Runs(result)
     line = next(latency(runs))
     assert line is not None
@@ -140,7 +164,41 @@ async def test_a_planted_delay_is_found_though_the_run_was_interrupted(
     assert interval.low is not None
     assert interval.low <= slow.waited_ms <= (interval.high or 0)
     assert all(w.cpu_s and w.rss_mib and w.served == w.offered for w in result.windows)
-    assert {check.name for check in bill(result).checks} >= {"slip", "A/A latency", "A/A CPU"}
+    found = bill(result)
+    assert {check.name for check in found.checks} >= {"freeze", "slip", "A/A latency", "A/A CPU"}
+    assert verdict(found) in " ".join(ended.stdout.split())
+    assert (folder.path / "report.html").as_uri() in ended.stdout
+    assert "SHA-256" in (folder.path / "bill.md").read_text()
+
+
+def test_the_bill_of_a_comparison_can_be_printed_again(measured: Result, tmp_path: Path) -> None:
+    """All of what is told of two strangers, without what only our own code can tell."""
+    plan = measured.plan.model_copy(update={"baseline": None, "top": None})
+    subjects = {plan.reference, plan.again, *plan.shapes}
+    strangers = measured.model_copy(
+        update={
+            "kind": "compare",
+            "plan": plan,
+            "windows": tuple(
+                window.model_copy(update={"hops": {}, "transactions": {}})
+                for window in measured.windows
+                if window.experiment == "shapes" and window.subject in subjects
+            ),
+            "hop_ladder": (),
+            "critical_path": None,
+            "audits": {},
+        }
+    )
+    write(strangers, tmp_path / "result.json")
+
+    again = CliRunner().invoke(app, ["report", str(tmp_path)])
+
+    assert again.exit_code == 0, again.output
+    text = again.stdout
+    assert 0 < text.index("Valid: all") < text.index("Per order") < text.index("How it was")
+    assert (tmp_path / "report.html").read_text().count("<svg") == 2
+    assert json.loads((tmp_path / "bill.json").read_text())["kind"] == "compare"
+    assert "The ladder" not in text
 
 
 @pytest.mark.parametrize("url", ["localhost:8080", "ftp://localhost", "http://", "nonsense"])
@@ -159,60 +217,60 @@ def test_a_process_that_is_not_there_is_named() -> None:
         Deployment.at("http://localhost", [os.getpid(), gone.pid])
 
 
-@pytest.mark.parametrize(
-    ("workload", "words"),
-    [
-        (("secret", "wrong"), "b, http.*failed.*x order: answered 401"),
-        (("classes.order", "classes"), "b, http.*workload .*classes"),
-    ],
-    indirect=["workload"],
-)
-async def test_answers_that_are_not_as_expected_are_told_before_the_first_block(
-    shops: tuple[Shop, Shop], workload: Path, tmp_path: Path, words: str
+async def asked(folder: Path, workload: Path, deployments: Mapping[str, Deployment]) -> None:
+    """The first requests, before the first block."""
+    run = Folder(folder)
+    intent = intend(run, plan_of(workload), 7)
+    async with Generator() as generator:
+        await introduce(run, intent, deployments, generator, lambda *_: None)
+
+
+def test_answers_that_are_not_as_expected_are_told_before_the_first_block(
+    shops: tuple[Shop, Shop], workload: Path, tmp_path: Path
 ) -> None:
     """Errors are cheap, and would win every comparison."""
-    folder, deployments = Folder(tmp_path / "run"), {B: Deployment.at(shops[0].url)}
+    workload.write_text(WORKLOAD.replace("secret", "wrong"))
+    deployments = {B: Deployment.at(shops[0].url)}
 
-    async with Generator() as generator:
-        with pytest.raises(CannotCompare, match=words):
-            await introduce(
-                folder,
-                intend(folder, plan_of(workload), 7),
-                deployments,
-                generator,
-                lambda *_: None,
-            )
+    with pytest.raises(CannotCompare, match=r"b, http.*failed.*x order: answered 401"):
+        asyncio.run(asked(tmp_path / "run", workload, deployments))
 
 
 async def test_a_deployment_that_is_not_there_is_named(workload: Path, tmp_path: Path) -> None:
     """With its letter, its URL and what the network said."""
-    folder = Folder(tmp_path / "run")
-    intent = intend(folder, plan_of(workload), 7)
+    deployments = {A: Deployment.at("http://127.0.0.1:9")}
 
-    async with Generator() as generator:
-        with pytest.raises(CannotCompare, match=r"^a, http://127\.0\.0\.1:9: .*no connection"):
-            await introduce(
-                folder,
-                intent,
-                {A: Deployment.at("http://127.0.0.1:9")},
-                generator,
-                lambda *_: None,
-            )
+    with pytest.raises(CannotCompare, match=r"^a, http://127\.0\.0\.1:9: .*no connection"):
+        await asked(tmp_path / "run", workload, deployments)
 
 
 def test_an_interrupted_run_goes_on_with_its_own_options_only(
-    workload: Path, tmp_path: Path
+    workload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Blocks of two plans are not one measurement; where there are none yet, anything goes."""
+    """Blocks of two plans, two codes or two workloads of one name are not one measurement; where
+    there are none yet, anything goes.
+    """
     folder = Folder(tmp_path / "run")
     intend(folder, plan_of(workload, rate=50), 8)
-    first = intend(folder, plan_of(workload), 7)
+    plan = plan_of(workload)
+    first = intend(folder, plan, 7)
     folder.keep(Window(block=0, experiment="idle", subject=A, seconds=1))
+    seen = {**PLAIN, A: Deployment.at("http://a", [os.getpid()])}
 
-    assert intend(folder, plan_of(workload), None) == first
-    for plan, seed in ((plan_of(workload, rate=50), 7), (plan_of(workload), 8)):
-        with pytest.raises(WrongFolder, match=r"run holds an unfinished run with other options"):
-            intend(folder, plan, seed)
+    assert intend(folder, plan, None) == first
+    workload.write_text(WORKLOAD.replace("Ulysses", "Dubliners"))
+    refused = r"run holds an unfinished run with other options"
+    for other, seed in (
+        (plan_of(workload), 7),
+        (plan.model_copy(update={"rate": 50}), 7),
+        (plan.model_copy(update={"labels": plan_of(workload, seen).labels}), 7),
+        (plan, 8),
+    ):
+        with pytest.raises(WrongFolder, match=refused):
+            intend(folder, other, seed)
+    monkeypatch.setattr(foreign, "commit", lambda: "0123abc")
+    with pytest.raises(WrongFolder, match=refused):
+        intend(folder, plan, 7)
 
 
 @pytest.mark.parametrize(

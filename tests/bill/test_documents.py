@@ -1,19 +1,36 @@
 """Do the figures in a document come from a measurement, and from nothing else?"""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from borough_bill.bill import bill
 from borough_bill.checks import FREEZE, GENERATOR, NULL_LEVEL, SLIP_MS, UNSERVED
-from borough_bill.documents import NoPlace, figures, filled, whole
+from borough_bill.documents import PICTURE, NoPlace, figures, filled, picture, whole
 from borough_bill.lines.ladder import RESIDUAL
 from borough_bill.lines.words import share
-from borough_bill.results import Result
+from borough_bill.machine import DIRTY, UNKNOWN
+from borough_bill.report.sections import verdict
+from borough_bill.results import Result, read, write
 
-PAGE = Path(__file__).parents[2] / "docs" / "bill.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "bill.md"
+COMMITTED = DOCS / "results"
+BLOCKS = 10
+"""Fewest of a bill whose figures are quoted."""
+BENCH_BLOCKS = 5
+ROWS = (
+    "Local unsampled", "One hop, 1 in flight", "One hop, 16 in flight", "beside httpx",
+    "beside aiohttp", "Throughput with metrics only", "Throughput with metrics, 1 %",
+    "Throughput with metrics, every request traced", "a log line a request",
+    "CPU that telemetry adds", "Requests' p99 while /metrics", "An order's median in microservices",
+    "sequential hop", "Memory at rest (RSS)", "Time from process start to ready",
+    "Generator flat out", "Generator's CPU", "Generator's memory", "Generator late",
+)  # fmt: skip  # words of every answer `make bench` gives
 ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
 
@@ -28,16 +45,40 @@ def test_figures_are_the_headlines_and_a_ladder_that_adds_up(measured: Result) -
     assert all(f"+{cell.change.mean:,.0f} (" in text for cell in line.cells)
     assert all(f"{s.added.mean:+.2f} (" in text for s in ladder.steps if s.added is not None)
     assert f"| **together** | +{ladder.climbed.mean:.2f} (" in text
-    assert "as one transaction on one database takes 2." in text
+    assert re.search(r"no boundary's: \+3\.\d\d \(.* to .*\) on 2\.\d\d ms and \+2,", text)
+    assert text.startswith("Valid: all")
+    assert f"]({PICTURE})" in text
     assert all(word in text for word in ("a made-up CPU", "commit 0123abc", f"seed {found.seed}"))
 
 
 def test_a_void_bill_has_no_figures(planted: Callable[..., Result]) -> None:
     """What was measured by a generator that was late is in no document."""
-    text = figures(bill(planted(slip_ms=30.0)))
+    found = bill(planted(slip_ms=30.0))
+    text = figures(found)
 
     assert text.startswith("VOID: ")
     assert "|" not in text
+    assert PICTURE not in text
+    assert "VOID: " in picture(found)
+
+
+def test_the_picture_stands_alone(measured: Result) -> None:
+    """It is well-formed, and every variable of the page it has no page for is given."""
+    drawn = picture(bill(measured))
+
+    texts = {text.text for text in ET.fromstring(drawn).findall(".//{*}text")}  # noqa: S314  # our own
+    assert {"= microservices as shipped", "µs"} <= texts
+    for variable in set(re.findall(r"var\((--\w+)\)", drawn)):
+        assert f"{variable}: " in drawn
+
+
+def test_a_saga_that_was_not_seen_is_not_told(planted: Callable[..., Result]) -> None:
+    """A baseline that costs what the monolith costs says nothing about sagas."""
+    same = {"monolith-again": 6.0, "apis": 6.8, "extract-payments": 6.9, "microservices": 9.5}
+    text = figures(bill(planted(latency_ms={"monolith": 6.0, "baseline": 6.0, **same})))
+
+    assert not re.search(r"no boundary's: .* ms", text)
+    assert re.search(r"no boundary's: .* of CPU\.", text)
 
 
 def test_only_what_is_between_the_markers_is_replaced(tmp_path: Path) -> None:
@@ -86,3 +127,51 @@ def test_the_page_on_the_bill_knows_every_check_and_its_limit(measured: Result) 
         "closure": share(RESIDUAL),
     }.items():
         assert limit in rows[name], name
+
+
+def quotable(result: Path) -> list[str]:
+    """Why the figures of a committed result must not stand in a document."""
+    found = bill(read(result))
+    return [
+        why
+        for why, holds in {
+            verdict(found): not found.valid,
+            f"{found.plan.blocks} blocks are fewer than {BLOCKS}": found.plan.blocks < BLOCKS,
+            f"commit {found.commit} is nobody's": DIRTY in found.commit or found.commit == UNKNOWN,
+        }.items()
+        if holds
+    ]
+
+
+def missing(rows: Path) -> list[str]:
+    """What a bench should have measured and has no row for."""
+    names = [row["name"] for row in json.loads(rows.read_text())]
+    return [row for row in ROWS if not any(row in name for name in names)]
+
+
+def test_what_documents_quote_was_measured_in_earnest() -> None:
+    """Valid, long enough, of a commit that anybody can check out, and nothing left out."""
+    assert quotable(COMMITTED / "bill.json") == []
+    assert missing(COMMITTED / "bench.json") == []
+    facts = json.loads((COMMITTED / "bench-run.json").read_text())["facts"]
+    assert DIRTY not in facts["Commit"]
+    assert int(facts["Run"].partition(" blocks")[0].rsplit(" ", 1)[1]) >= BENCH_BLOCKS
+
+
+def test_a_result_that_must_not_be_quoted_is_found(
+    planted: Callable[..., Result], measured: Result, tmp_path: Path
+) -> None:
+    """A short one, a late one, one of nobody's code; and a bench that left something out."""
+    path = tmp_path / "bill.json"
+    for result, why in (
+        (planted(slip_ms=30.0), "VOID"),
+        (planted(blocks=4), "4 blocks"),
+        (measured.model_copy(update={"commit": f"0123abc{DIRTY}-12345678"}), "commit"),
+    ):
+        write(result, path)
+        assert any(text.startswith(why) for text in quotable(path)), why
+    write(measured, path)
+    assert quotable(path) == []
+
+    path.write_text(json.dumps([{"name": name} for name in ROWS if "aiohttp" not in name]))
+    assert missing(path) == ["beside aiohttp"]

@@ -47,6 +47,23 @@ async def test_a_block_has_one_schedule_and_no_two_blocks_share_it(tmp_path: Pat
     assert {(job.rate, job.seconds, job.warm_up_s) for job in jobs} == {(20, 1, 0.2)}
 
 
+async def test_what_must_come_to_the_same_stands_side_by_side_in_longer_windows(
+    tmp_path: Path,
+) -> None:
+    """The less time between two windows, the less of the machine's weather between them."""
+    wanted = intent()
+    pair = {"monolith", "microservices"}
+    plan = wanted.plan.model_copy(update={"together": (tuple(pair),), "longer": 2})
+    jobs = await measured(Folder(tmp_path / "run"), wanted.model_copy(update={"plan": plan}))
+    names = [job.out.stem.partition("-")[2] for job in jobs]
+    for at in (0, 4, 8):
+        first = min(names.index(name, at) for name in pair)
+        assert set(names[first : first + 2]) == pair
+    assert {name: job.seconds for name, job in zip(names, jobs, strict=True)} == {
+        name: 2 if name in pair else 1 for name in NAMES
+    }
+
+
 async def test_what_a_window_left_to_do_is_charged_to_it(tmp_path: Path) -> None:
     """Spans that are exported after the last answer are its orders' price, but the warm-up's are
     not.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from borough_bill.doors import set_up
-from borough_bill.firing import Run
+from borough_bill.firing import Firing
 from borough_bill.generator import Job, JobFailed
 from borough_bill.recording import Recording
 from borough_bill.workload import Workload
@@ -65,7 +65,7 @@ async def send(
         out=folder / "run.npz",
         **{"rate": number * 100.0, "seconds": 0.01, "arrivals": "constant", **facts},
     )
-    return await Run(job, load, lambda _: None).go()
+    return await Firing(job, load, lambda _: None).go()
 
 
 async def test_no_request_waits_for_the_answer_to_another(tmp_path: Path) -> None:

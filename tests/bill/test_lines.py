@@ -7,6 +7,7 @@ import pytest
 from borough_bill.bill import Bill, bill
 from borough_bill.lines.line import Cell, Line
 from borough_bill.lines.runs import cpu
+from borough_bill.report.sections import climb
 from borough_bill.results import Class, Result
 from borough_bill.statistics import Interval
 
@@ -165,6 +166,9 @@ def test_quantiles_need_answers_beyond_them(found: Bill) -> None:
     assert pooled.change.low is None
     assert pooled.visible is None
     assert pooled.change.mean > 3.5
+    told = line(found, "latency, p99 of all blocks together").sentence
+    assert told.endswith("one reading each, so no difference is claimed.")
+    assert "longer" not in told
 
 
 def test_the_price_is_split_into_saga_and_boundary(found: Bill) -> None:
@@ -174,7 +178,7 @@ def test_the_price_is_split_into_saga_and_boundary(found: Bill) -> None:
     assert saga.reference == "baseline"
     assert holds(cell(saga, "monolith").change, 3.5)
     assert holds(cell(saga, "microservices").change, 7.0)
-    assert "are the saga, paid in monolith too, and" in saga.sentence
+    assert "are the saga and its separate stores, paid in monolith too, and" in saga.sentence
     assert cell(line(found, "commits of an order", "saga"), "monolith").change.mean == 3
 
 
@@ -196,6 +200,15 @@ def test_the_ladder_adds_up(found: Bill) -> None:
         assert ladder.climbed.mean + ladder.residual.mean == pytest.approx(ladder.measured.mean)
     assert [ladder.unit for ladder in found.ladders] == ["ms", "us"]
     assert len(found.hop_ladders) == 2
+
+
+def test_an_order_ladder_is_held_against_hops_alone(found: Bill) -> None:
+    """One hop of 0.8 x 552 us, once an order, is a sixth of the 2,600 us that the rungs add."""
+    latency, cpu_ladder = (" ".join(climb(found, ladder)) for ladder in found.ladders)
+
+    assert "1.00 hops, each as dear as one hop alone on the same rungs (44" in cpu_ladder
+    assert "6 processes take turns" in cpu_ladder
+    assert "3.30 ms of the 10.20 ms on the critical path are hops (32 %)" in latency
 
 
 def test_parts_add_up_to_their_shape(found: Bill) -> None:

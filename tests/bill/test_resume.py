@@ -9,9 +9,10 @@ import pytest
 
 from borough_bill.experiments.blocks import Session
 from borough_bill.experiments.folder import PLAN, Folder, WrongFolder
+from borough_bill.machine import commit
 from borough_bill.results import BrokenResult
 from borough_bill.run import DEMO, FULL, Run
-from borough_bill.testing import NAMES, Scripted, intent, subjects
+from borough_bill.testing import MEASURED, NAMES, WARM, Scripted, intent, subjects
 
 CUT_AT = len(NAMES) + 2
 """In the middle of the second block."""
@@ -80,6 +81,51 @@ async def test_a_broken_plan_is_refused_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "run" / PLAN).write_text(json.dumps(plan))
     with pytest.raises(BrokenResult, match=r"plan\.json: is no intent: Field required"):
         Run(folder, DEMO, lambda *_: None)
+
+
+async def test_a_run_whose_stores_are_gone_is_not_gone_on_with(tmp_path: Path) -> None:
+    """Nobody could audit the orders of the windows that are there."""
+    folder = Folder(tmp_path / "run")
+    await cut_through(folder)
+    scale = replace(DEMO, shapes=NAMES[2:], blocks=3, seconds=1, warm_up_s=0.2)
+    here = intent().model_copy(update={"commit": commit()})
+    folder.begin(here)
+    with pytest.raises(WrongFolder, match="the stores of their orders are gone"):
+        Run(folder, scale, lambda *_: None)
+
+    folder.towns.mkdir()
+    Run(folder, scale, lambda *_: None)
+
+
+async def test_orders_of_earlier_sessions_are_counted_too(tmp_path: Path) -> None:
+    """The auditor's books must hold what customers were told before somebody pressed Ctrl-C."""
+    folder, heard, script = Folder(tmp_path / "run"), dict[str, int](), Scripted()
+    folder.clear()
+    folder.begin(intent())
+    session = Session(script.generator, served={"apis": 7}, keep=heard.update)
+    await session.blocks(folder, intent(), subjects(), lambda *_: None)
+    assert heard["apis"] == 7 + 3 * (WARM + MEASURED)
+
+
+def test_a_new_run_removes_what_a_run_made_and_nothing_else(tmp_path: Path) -> None:
+    """Somebody's notes beside an earlier run stay."""
+    folder = Folder(tmp_path / "run")
+    folder.clear()
+    folder.begin(intent())
+    notes = folder.path / "notes.txt"
+    notes.write_text("what I saw")
+    folder.clear()
+    assert notes.read_text() == "what I saw"
+    assert not folder.unfinished
+
+
+def test_a_folder_of_windows_is_not_yet_a_run(tmp_path: Path) -> None:
+    """Others have folders of that name, too."""
+    (tmp_path / "windows").mkdir()
+    (tmp_path / "windows" / "house.ifc").touch()
+    with pytest.raises(WrongFolder, match="is not empty and holds no run"):
+        Folder(tmp_path).clear()
+    assert (tmp_path / "windows" / "house.ifc").exists()
 
 
 def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:

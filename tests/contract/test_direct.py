@@ -74,6 +74,7 @@ QUESTIONS: dict[str, tuple[str, str, list[bytes | None], dict[str, str]]] = {
     "too long, as declared": ("POST", "/peer/safe", [b""], {"content-length": str(LIMIT + 1)}),
     "too long, as it came": ("POST", "/peer/safe", [b" " * LIMIT, b" "], {}),
     "a read with a body": ("GET", "/peer/look", [b""], {"content-length": str(LIMIT + 1)}),
+    "a read with a long body": ("GET", "/peer/look", [b" " * LIMIT, b" "], {}),
     "a caller who is gone": ("POST", "/peer/safe", [b"{", None], {}),
     "another method": ("PUT", "/peer/safe", [b"{}"], {}),
     "another path": ("POST", "/peer/safest", [b"{}"], {}),

@@ -200,3 +200,55 @@ async def test_as_many_connections_as_questions_at_once(pool: Pool) -> None:
         await asyncio.gather(*(ask(pool, url) for _ in range(3)))
         await pool.close()
     assert peer.connections == 3
+
+
+async def test_a_caller_who_gives_up_leaves_the_next_ones_connection_alone(pool: Pool) -> None:
+    """Its answer had come in that very tick, and the connection was somebody else's already."""
+    peer = Scripted([OK], [OK])
+    async with raw(peer) as url:
+        released = pool.released
+        second: list[asyncio.Future[Answer]] = []
+
+        def taken_at_once(connection: wire._Connection) -> None:
+            released(connection)
+            pool.released = released  # type: ignore[method-assign]  # as it was
+            assert pool._take(url) is connection  # noqa: SLF001  # as another task would
+            second.append(connection.ask(b"GET /x HTTP/1.1\r\n\r\n"))
+            first.cancel()
+
+        pool.released = taken_at_once  # type: ignore[method-assign]  # to be there in that tick
+        first = asyncio.create_task(ask(pool, url))
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert (await second[0]).body == b"ok"
+        await pool.close()
+    assert peer.connections == 1
+
+
+async def test_what_comes_behind_an_answer_is_nobodys_answer(pool: Pool) -> None:
+    """The beginning of another one, in the same piece: that connection is not asked again."""
+    more = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nev"
+    async with raw(Scripted([OK + more, b"il"], [None])) as url:
+        assert (await ask(pool, url)).body == b"ok"
+        with pytest.raises(NoAnswer):  # a connection of its own, on which nothing is said
+            await ask(pool, url)
+
+
+async def test_an_answer_without_end_is_given_up(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not kept in memory until the deadline."""
+    monkeypatch.setattr(wire, "LARGEST", 1)
+    async with raw(Scripted([OK])) as url:
+        with pytest.raises(BrokenAnswer, match="larger than 1 bytes"):
+            await ask(pool, url)
+
+
+async def test_the_callees_own_time_is_found_beside_a_proxys(pool: Pool) -> None:
+    """Each may put a header of that name."""
+    timed = OK.replace(
+        b"\r\n", b"\r\nserver-timing: server;dur=7\r\nserver-timing: mesh;dur=1\r\n", 1
+    )
+    async with raw(Scripted([timed])) as url:
+        assert (await ask(pool, url)).server_timing == b"server;dur=7, mesh;dur=1"
+        await pool.close()

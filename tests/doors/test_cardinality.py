@@ -20,6 +20,7 @@ from borough.kit import signals
 from borough.kit.config import Settings
 from borough.kit.telemetry import Telemetry
 from borough.testing.parts import RunningShape, running_shape
+from borough_bill.collector import Collector
 
 REQUESTS = 1_000
 AT_A_TIME = 50
@@ -43,8 +44,10 @@ async def town(sqlite_url: str) -> AsyncIterator[RunningShape]:
         log_level="error",
     )
     shape = shapes.load(wiring.CALLS)["extract-payments"]
-    async with running_shape(shape, settings) as town:
-        yield town
+    async with Collector() as collector:
+        settings = settings.model_copy(update={"otlp_endpoint": collector.url})
+        async with running_shape(shape, settings) as town:
+            yield town
 
 
 class Stranger:

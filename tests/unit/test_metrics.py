@@ -45,7 +45,7 @@ class Theirs:
 def told(metrics: Metrics, form: Format) -> str:
     """The whole exposition."""
     end = END if form is Format.OPENMETRICS else b""
-    return (b"".join(metrics.pieces(form)) + end).decode()
+    return (b"".join(metrics.pieces(form, None)) + end).decode()
 
 
 def facts(families: Iterable[Any]) -> list[Any]:
@@ -108,7 +108,7 @@ def test_a_piece_is_never_long(metrics: Metrics) -> None:
     """However many series there are, the lock is held for a bounded number of lines at a time."""
     for number in range(100):
         metrics[signals.SERVER_DURATION].labels("GET", f"/{number}", "200").observe(1)
-    pieces = list(metrics.pieces(Format.OPENMETRICS))
+    pieces = list(metrics.pieces(Format.OPENMETRICS, None))
     lines = [piece.count(b"\n") for piece in pieces]
     assert max(lines) == LINES
     assert sum(lines) > 1_700
@@ -119,7 +119,7 @@ def test_a_series_may_come_while_the_rest_is_told(metrics: Metrics) -> None:
     durations = metrics[signals.SERVER_DURATION]
     for number in range(20):
         durations.labels("GET", f"/{number}", "200").observe(1)
-    for number, _ in enumerate(metrics.pieces(Format.TEXT)):
+    for number, _ in enumerate(metrics.pieces(Format.TEXT, None)):
         durations.labels("GET", f"/late/{number}", "200").observe(1)
     assert "/late/0" in told(metrics, Format.TEXT)
 

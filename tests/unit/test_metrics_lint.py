@@ -66,6 +66,7 @@ def test_the_exposition_of_a_working_part_is_in_order(promtool: Path, sqlite_url
             api_keys={"ada": SecretStr("key-of-ada")},
             pbkdf2_iterations=0,
             log_level="error",
+            otlp_endpoint="http://127.0.0.1:1",  # exemplars are of exported traces only
         )
         part = await build(settings, tuple(CALLS))
         part.telemetry.watch_process()

@@ -6,6 +6,7 @@ be in a part that went astray.
 
 import asyncio
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ import pytest
 from borough.kit.health import Health, State
 from borough.kit.listener import bind
 from borough.kit.ops import OpsPort
-from borough.kit.telemetry import Format, Telemetry
+from borough.kit.telemetry import Format, Telemetry, pages
 from borough.testing.clock import ManualClock
 from borough.testing.serving import HOST, Reply, fetch
 
@@ -125,3 +126,18 @@ def test_head_is_get_without_the_body(ops: Ops) -> None:
     full, head = ops.get("/livez"), ops.get("/livez", "HEAD")
     assert (head.status, head.body) == (200, b"")
     assert head.headers["content-length"] == full.headers["content-length"]
+
+
+async def test_a_caller_who_trickles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound is on the whole request: a byte now and then does not lengthen it."""
+    monkeypatch.setattr(pages, "REQUEST_S", 0.1)
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(b"GET")
+        hasty = pages._Hasty(near)  # noqa: SLF001  # the reader, without its server
+        assert hasty.read(3) == b"GET"
+        with pytest.raises(TimeoutError):
+            hasty.read(1)
+        far.sendall(b" ")
+        with pytest.raises(TimeoutError):
+            hasty.read(1)

@@ -167,3 +167,13 @@ async def test_a_hosted_store_is_told(telemetry: Telemetry, sqlite_url: str) -> 
     place = {"capability": "profiles", "pool": "writer"}
     assert told(telemetry, signals.STORE_LIMIT, **place) == 1
     await site.close()
+
+
+def test_a_reading_that_fails_costs_nobody_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its series is left out, and the log names it."""
+    telemetry = Telemetry("t")
+    telemetry.watch(signals.RETRY_BUDGET, lambda: 1 / 0)
+    text = b"".join(telemetry.pieces(Format.TEXT)).decode()
+    assert "\nborough_retry_budget " not in text
+    assert "\nhttp_server_active_requests 0" in text
+    assert "borough_retry_budget" in capsys.readouterr().out

@@ -61,7 +61,7 @@ def test_a_series_is_told_by_the_name_queries_know(signal: Signal) -> None:
     metrics = Metrics(BUILD)
     series = metrics[signal].labels(*signal.labels) if signal.labels else metrics[signal]
     series.observe(1) if signal.kind == "histogram" else series.inc()
-    told = b"".join(metrics.pieces(Format.TEXT)).decode()
+    told = b"".join(metrics.pieces(Format.TEXT, None)).decode()
     samples = {s.name for family in text_string_to_metric_families(told) for s in family.samples}
     expected = f"{signal.series}_bucket" if signal.kind == "histogram" else signal.series
     assert expected in samples

@@ -5,10 +5,14 @@ import asyncio
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from starlette.types import Receive, Scope, Send
 
 from borough.kit.telemetry import Telemetry
+from borough.kit.telemetry.routes import Templates
+from borough.kit.telemetry.server import Middleware
 from borough.kit.web import make_app
 from borough.testing.door import visiting
+from borough.testing.serving import hello as plain
 
 TRACE, SPAN = "a" * 32, "b" * 16
 WANTED, UNWANTED = f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00"
@@ -54,3 +58,36 @@ async def test_a_part_of_ours_decides_for_those_it_calls() -> None:
     assert await spans_of(UNWANTED, ratio=1, trusted=True) == ()
     (span,) = await spans_of(WANTED, ratio=0, trusted=True)
     assert f"{span.context.trace_id:032x}" == TRACE
+
+
+async def test_two_contexts_are_none() -> None:
+    """Which of them is meant nobody knows."""
+    exporter = InMemorySpanExporter()
+    telemetry = Telemetry("test", export=exporter)
+    middleware = Middleware(plain, telemetry, "test", trusted=True, templates=Templates(plain))
+    head = (b"traceparent", WANTED.encode())
+    assert middleware.span_of([head]).trace_id == TRACE
+    assert middleware.span_of([head, head]).trace_id != TRACE
+    await asyncio.to_thread(telemetry.close)
+
+
+async def test_who_exports_nothing_records_nothing_and_passes_on_what_came() -> None:
+    """No exemplar leads to a trace that nobody has; the next part still learns the caller's will,
+    and its spans hang below the caller's.
+    """
+    heard: list[str | None] = []
+    telemetry = Telemetry("test", ratio=1.0)
+
+    async def listening(scope: Scope, receive: Receive, send: Send) -> None:
+        heard.append(telemetry.traceparent())
+        await ours(scope, receive, send)
+
+    ours = make_app("test", telemetry=telemetry, max_body_bytes=1_024)
+    app = telemetry.middleware(listening, capability="test", trusted=True)
+    async with visiting(app) as visitor:
+        await visitor.ask("GET", "/", headers={"traceparent": WANTED})
+        await visitor.ask("GET", "/", headers={"traceparent": UNWANTED})
+        await visitor.ask("GET", "/")
+    assert heard[0] == WANTED
+    assert all(told is not None and told.endswith("-00") for told in heard[1:])
+    assert b"trace_id=" not in telemetry.exposition()

@@ -86,7 +86,16 @@ async def test_a_callee_that_tells_nothing_adds_nothing(town: Town) -> None:
     assert town.told("borough_hop_server_seconds_total") == {NAMES: 0}
 
 
-@pytest.mark.parametrize("told", [b"cache;desc=hit", b"server;dur=soon", b""])
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"cache;desc=hit",
+        b"server;dur=soon",
+        b"",
+        b"upstream-server;dur=7",
+        b"server;dur=" + b"9" * 310,
+    ],
+)
 async def test_words_of_others_are_not_understood(town: Town, told: bytes) -> None:
     """A header that is not ours is no number."""
     with town.caller.client_call(Peer.endpoints["safe"]) as call:

@@ -1,14 +1,22 @@
 """What does a collector that is dead, slow or ill cost the part that exports to it?"""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
+from threading import Thread
+from typing import Any, cast
 
 import pytest
+from aiohttp import ClientSession
+from fastapi import FastAPI
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from prometheus_client import CollectorRegistry
 
-from borough.kit.telemetry import Telemetry, export, otlp
+from borough.kit.telemetry import Telemetry, export, instrument, otlp
 from borough.kit.telemetry.spans import Blueprint, Span
+from borough.testing.servers import running
 from borough_bill.collector import Collector
 
 BLUEPRINT = Blueprint("GET /menu", "server", {})
@@ -103,16 +111,125 @@ async def test_a_collector_that_hangs_holds_up_no_end(collector: Collector) -> N
     assert told(telemetry)[dropped("unreachable")] == 2
 
 
-async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long nobody takes them, so many spans are in memory and no more."""
-    telemetry = Telemetry("orders", export=otlp(DEAD))
-    monkeypatch.setattr(telemetry._exporting, "_start", lambda: None)  # noqa: SLF001  # nobody takes them
-    for _ in range(export.BOUND + 7):
+@pytest.mark.parametrize("collector_is", ["dead", "ill", "hanging"])
+async def test_no_request_waits_for_a_collector(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, collector_is: str
+) -> None:
+    """Every one is answered, traced as all are; no more spans than allowed are in memory, those in
+    the sender's hands included; the app ends within its bound, and each lost span is counted.
+    """
+    requests = 300
+    monkeypatch.setattr(export, "BOUND", 64)
+    monkeypatch.setattr(export, "BATCH", 16)
+    monkeypatch.setattr(export, "POST_S", 600)
+    monkeypatch.setattr(export, "CLOSE_S", 0.1)
+    collector.status, collector.delay = 503, None if collector_is == "hanging" else 0.0
+    app = FastAPI()
+    app.get("/")(lambda: "here")
+    endpoint = DEAD if collector_is == "dead" else collector.url
+    telemetry = instrument(app, otlp_endpoint=endpoint, registry=CollectorRegistry())
+    queue = telemetry._exporting._life.queue  # type: ignore[union-attr]  # noqa: SLF001  # its size is the law
+    async with running(app) as url, ClientSession(url) as http, asyncio.timeout(60):
+        for _ in range(requests):
+            async with http.get("/") as answer:
+                assert answer.status == 200
+            assert len(queue) <= export.BOUND
+        if collector_is == "hanging":
+            assert len(queue) == export.BOUND
+            assert told(telemetry) == {
+                "borough_spans_exported_total": 0,
+                dropped("queue_full"): requests - export.BOUND,
+            }
+        await asyncio.to_thread(telemetry.close)
+    assert not queue
+    spans = told(telemetry)
+    assert spans.pop("borough_spans_exported_total") == 0
+    assert sum(spans.values()) == requests
+    assert spans[dropped("unreachable")] > 0
+
+
+async def test_a_flush_ends_though_others_go_on(collector: Collector) -> None:
+    """It sends what was there when it began."""
+    telemetry = Telemetry("orders", export=otlp(collector.url))
+    sink = telemetry._exporting._sink  # type: ignore[union-attr]  # noqa: SLF001  # to be there while it sends
+    send = sink.send
+
+    def busy(*batch: Any) -> int:
         telemetry.keep(a_span())
-    queue = telemetry._exporting  # noqa: SLF001  # its size is the law
-    assert queue is not None
-    assert len(queue._queue) == export.BOUND  # noqa: SLF001  # as above
-    assert told(telemetry)[dropped("queue_full")] == 7
+        return send(*batch)
+
+    sink.send = busy  # type: ignore[method-assign]  # as above
+    telemetry.keep(a_span())
+    async with asyncio.timeout(10):
+        await asyncio.to_thread(telemetry.flush)
+    assert len(collector.spans) == 1
+    sink.send = send  # type: ignore[method-assign]  # as it was
+    await asyncio.to_thread(telemetry.close)
+
+
+async def test_headers_that_are_none_lose_spans_and_no_thread(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What nobody foresaw is counted; the log says so once, without the key in it."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret%0Akey")
+    telemetry = Telemetry("orders", export=otlp(collector.url))
+    for _ in range(3):
+        telemetry.keep(a_span())
+        await asyncio.to_thread(telemetry.flush)
+    await asyncio.to_thread(telemetry.close)
+    assert told(telemetry)[dropped("refused")] == 3
+    said = capsys.readouterr().out
+    assert said.count("spans are lost") == 1
+    assert "ValueError" in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://collector", "http://", "http://a:0"])
+def test_an_endpoint_that_is_none_is_refused_by_name(endpoint: str) -> None:
+    """Whoever instruments an app learns it at once, and not from a counter."""
+    with pytest.raises(ValueError, match=re.escape(endpoint)):
+        instrument(FastAPI(), otlp_endpoint=endpoint)
+
+
+async def test_what_a_collector_took_in_part_is_counted_in_part() -> None:
+    """200 with `partial_success`: the standard's way to say that spans were refused."""
+    answer = ExportTraceServiceResponse()
+    answer.partial_success.rejected_spans = 2
+    body = answer.SerializeToString()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        telemetry = Telemetry("orders", export=otlp(f"http://{host}:{port}"))
+        await sent(telemetry, 5)
+    assert told(telemetry) == {"borough_spans_exported_total": 3, dropped("refused"): 2}
+
+
+async def test_after_a_close_it_begins_anew(collector: Collector) -> None:
+    """An app whose lifespan runs twice exports twice."""
+    telemetry = Telemetry("orders", export=otlp(collector.url))
+    for times in (1, 2):
+        await sent(telemetry)
+        assert len(collector.spans) == times
+
+
+async def test_a_child_that_was_forked_exports_by_itself(collector: Collector) -> None:
+    """Its parent's thread is not there, and what waits is its parent's to send."""
+    telemetry = Telemetry("orders", export=otlp(collector.url))
+    telemetry.keep(a_span())
+    assert telemetry._exporting is not None  # noqa: SLF001  # its hook is called as a fork would
+    parents = telemetry._exporting._life  # noqa: SLF001  # as above
+    telemetry._exporting.forked()  # noqa: SLF001  # as above
+    await sent(telemetry)
+    assert len(collector.spans) == 1
+    assert len(parents.queue) == 1
+    parents.closing.set()
+    parents.wanted.set()
+    await asyncio.to_thread(cast(Thread, parents.thread).join)
 
 
 async def test_a_batch_does_not_wait_for_its_time(collector: Collector) -> None:

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.sdk.resources import Resource
 
 from borough.kit.telemetry import protobuf
@@ -111,3 +114,13 @@ def test_the_ratio_is_the_share_of_traces_that_are_recorded(
     monkeypatch.setattr("borough.kit.telemetry.spans.getrandbits", seeded.getrandbits)
     share = sum(Span.root(ratio).sampled for _ in range(4_000)) / 4_000
     assert share == pytest.approx(ratio, abs=0.0 if ratio in (0, 1) else 0.02)
+
+
+def test_what_a_collector_refused_is_read_from_its_answer() -> None:
+    """The number of spans, however many bytes it takes; of all other answers none."""
+    answer = ExportTraceServiceResponse()
+    answer.partial_success.rejected_spans = 300
+    answer.partial_success.error_message = "too much"
+    assert protobuf.rejected(answer.SerializeToString()) == 300
+    others = (b"", b"{}", b"\x0a", b"\x0a\x00", b"\x0a\x02\x12\x00", b"\x0a\x02\x08\x80")
+    assert [protobuf.rejected(other) for other in others] == [0] * len(others)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
@@ -10,8 +11,10 @@ from fastapi.responses import StreamingResponse
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from starlette.types import Receive, Scope, Send
 
-from borough.kit.telemetry import Telemetry
+from borough.kit import signals
+from borough.kit.telemetry import Telemetry, routes
 from borough.testing.servers import running
 
 DURATION = "http_server_request_duration_seconds"
@@ -26,10 +29,10 @@ class Watched:
         self.app = FastAPI()
         self.after = asyncio.Event()
 
-    async def ask(self, *requests: str) -> list[str]:
+    async def ask(self, *requests: str, trusted: bool = True) -> list[str]:
         """What each of these requests, `GET /path`, was told in Server-Timing."""
         found = []
-        app = self.telemetry.middleware(self.app, capability="test", trusted=True)
+        app = self.telemetry.middleware(self.app, capability="test", trusted=trusted)
         async with running(app) as url, ClientSession() as http:
             for request in requests:
                 method, _, path = request.partition(" ")
@@ -197,9 +200,35 @@ async def test_an_exemplar_leads_to_its_trace_and_only_a_recorded_one(watched: W
 
 
 async def test_the_server_tells_its_own_time(watched: Watched) -> None:
-    """In every answer, in milliseconds with three decimals."""
+    """In every answer to one of ours, in milliseconds with three decimals; to strangers never."""
+    assert await watched.ask("GET /nowhere", trusted=False) == [""]
     (told,) = await watched.ask("GET /nowhere")
     name, _, value = told.partition(";dur=")
     assert name == "server"
     assert float(value) > 0
     assert len(value.partition(".")[2]) == 3
+
+
+async def test_apps_that_cannot_be_walked_cost_one_walk_a_route(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Routes behind a middleware within a mount are unmatched; they do not forget each other."""
+    inner, walks = FastAPI(), []
+    inner.get("/a")(lambda: "a")
+    inner.get("/b")(lambda: "b")
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        await inner(scope, receive, send)
+
+    walk = routes._walk  # noqa: SLF001  # its calls are counted
+
+    def counted(*what: Any) -> Any:
+        walks.append(what)
+        return walk(*what)
+
+    monkeypatch.setattr(routes, "_walk", counted)
+    watched.app.mount("/x", wrapped)
+    await watched.ask(*["GET /x/a", "GET /x/b"] * 5)
+    found = watched.series(f"{DURATION}_count")
+    assert found == {labels("GET", signals.UNMATCHED, 200): 10}
+    assert len(walks) <= 4  # each of two walks goes on into the mount

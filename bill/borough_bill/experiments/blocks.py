@@ -6,8 +6,9 @@ of them, under the same arrivals, so that only the differences inside blocks are
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -70,12 +71,18 @@ class Subject:
 
 class Session:
     """Windows measured with one generator. `served` counts all requests that were answered well, by
-    subject, those of the warm-up too.
+    subject, those of the warm-up and of earlier sessions too; `keep` hears of it after each window.
     """
 
-    def __init__(self, generator: Generator) -> None:
-        self.served = Counter[str]()
+    def __init__(
+        self,
+        generator: Generator,
+        served: Mapping[str, int] = MappingProxyType({}),
+        keep: Callable[[Mapping[str, int]], object] = lambda _: None,
+    ) -> None:
+        self.served = Counter(served)
         self._generator = generator
+        self._keep = keep
 
     async def blocks(
         self,
@@ -92,15 +99,16 @@ class Session:
         plan = intent.plan
         for block in range(plan.blocks):
             chance = random.Random(f"{intent.seed}/{block}")  # noqa: S311  # to be repeated
-            for subject in chance.sample(subjects, len(subjects)):
+            for subject in _drawn(subjects, plan.together, chance):
                 if not folder.has(block, subject.label):
                     what = f"block {block + 1} of {plan.blocks}, {subject.label}"
-                    tell(what, plan.warm_up_s + plan.seconds)
+                    seconds = plan.seconds_of(subject.label)
+                    tell(what, plan.warm_up_s + seconds)
                     job = Job(
                         doors=dict(subject.place.doors),
                         workload=plan.workload,
                         out=folder.recording(block, subject.label),
-                        seconds=plan.seconds,
+                        seconds=seconds,
                         rate=plan.rate,
                         arrivals=plan.arrivals,
                         warm_up_s=plan.warm_up_s,
@@ -118,8 +126,23 @@ class Session:
         recording = await self._generator.run(job)
         left = await subject.place.settle()
         self.served[subject.name] += int(np.count_nonzero(recording.requests["ok"]))
+        self._keep(self.served)
         added = (await subject.place.counters()).since(before)
         return window_of(recording, block, subject, added, left)
+
+
+def _drawn(
+    subjects: Sequence[Subject], together: Sequence[Collection[str]], chance: random.Random
+) -> Iterator[Subject]:
+    """All subjects in an order of chance, but those `together` one after the other: a machine that
+    grows faster or slower within a block does so less between neighbours.
+    """
+    place = {label: number for number, labels in enumerate(together) for label in labels}
+    groups: dict[int | str, list[Subject]] = {}
+    for subject in subjects:
+        groups.setdefault(place.get(subject.label, subject.label), []).append(subject)
+    for group in chance.sample(list(groups.values()), len(groups)):
+        yield from chance.sample(group, len(group))
 
 
 def window_of(

@@ -16,6 +16,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from borough_bill.results import BrokenResult, Plan, Window, write
 
 PLAN, RESULT, RECORDINGS = "plan.json", "result.json", "recordings"
+TOWNS = "towns"
+"""Stores and logs of the deployments, until the result is there: whoever goes on, goes on with the
+same books, so that the auditor sees every order of the run.
+"""
+MADE = (
+    PLAN, RESULT, "freeze.json", "hops.json", "served.json", "bill.json", "bill.md", "report.html",
+)  # fmt: skip  # a list to be read, not a column
+"""Files that a new run must not find."""
+MARK = ".borough-bill"
+"""The file by which a folder of ours is told from anybody else's."""
 F = TypeVar("F", bound=BaseModel)
 
 
@@ -47,15 +57,20 @@ class Folder:
         return (self.path / PLAN).exists() and not (self.path / RESULT).exists()
 
     def clear(self) -> None:
-        """Make room for a new run; what an earlier one left is removed.
+        """Make room for a new run; what an earlier one measured is removed, and nothing else.
 
         Raises WrongFolder where something lies here that no run made.
         """
-        if self.path.exists() and any(self.path.iterdir()) and not self._windows.is_dir():
+        marked = (self.path / MARK).exists()
+        if not marked and self.path.exists() and any(self.path.iterdir()):
             raise WrongFolder(f"{self.path} is not empty and holds no run: name another folder")
-        shutil.rmtree(self.path, ignore_errors=True)
+        for folder in (self._windows, self.path / RECORDINGS, self.towns):
+            shutil.rmtree(folder, ignore_errors=True)
+        for name in MADE:
+            (self.path / name).unlink(missing_ok=True)
         for folder in (self._windows, self.path / RECORDINGS):
             folder.mkdir(parents=True)
+        (self.path / MARK).touch()
 
     def begin(self, intent: Intent) -> None:
         """Write down what is going to be measured: from here on the run can be gone on with."""
@@ -101,6 +116,11 @@ class Folder:
         """Keep what a step of the run found."""
         write(found, self.path / f"{name}.json")
         return found
+
+    @property
+    def towns(self) -> Path:
+        """Where the deployments keep stores and logs while the run lasts."""
+        return self.path / TOWNS
 
     @property
     def _windows(self) -> Path:

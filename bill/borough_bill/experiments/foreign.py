@@ -5,7 +5,7 @@ ladder, the hops, the auditor. Process ids, where the deployments run here, add 
 """
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,18 +18,13 @@ from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
 from borough_bill.generator import Generator, Job, JobFailed
 from borough_bill.machine import commit, machine
 from borough_bill.results import Freeze, Plan, Result, Rung, write
+from borough_bill.run import FREEZE, SEED_BELOW, Tell
 from borough_bill.wire import Address
 
 A, AGAIN, B = "a", "a-again", "b"
 FIRST_S = 0.5
 """Seconds of requests that are sent before the first block, to see whether they are answered."""
-FREEZE = "freeze"
-"""The step that is no window: what the generator says of a server that stands still."""
-SEED_BELOW = 100_000
 NOBODY: Mapping[str, str] = MappingProxyType({})
-
-Tell = Callable[[str, float], object]
-"""Hears what begins, and the seconds it should take."""
 
 
 class CannotCompare(Exception):
@@ -96,10 +91,11 @@ def intend(folder: Folder, plan: Plan, seed: int | None) -> Intent:
         folder.begin(intent)
         return intent
     found = folder.intent()
-    if (found.kind, found.plan) != ("compare", plan) or seed not in (None, found.seed):
+    begun, asked = (found.kind, found.commit, found.plan), ("compare", commit(), plan)
+    if begun != asked or seed not in (None, found.seed):
         raise WrongFolder(
-            f"{folder.path} holds an unfinished run with other options: repeat those, or name "
-            "another folder"
+            f"{folder.path} holds an unfinished run with other options, another workload or of "
+            f"another commit ({found.commit}): repeat that, or name another folder"
         )
     return found
 

@@ -5,7 +5,7 @@ latency, so the rate is chosen by what an order costs the shape of most parts.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from borough_bill.attribution import cpu_seconds
@@ -22,6 +22,8 @@ RATE = 30.0
 """Orders a second, where the machine is fast enough for it."""
 PROBE_RATE, PROBE_S = 20.0, 0.7
 AUDITS_AT_ONCE = 2
+IDLE = 5
+"""Windows at rest."""
 
 
 def subjects(towns: Towns) -> tuple[Subject, ...]:
@@ -64,21 +66,23 @@ def affordable_rate(order_cpu_s: float) -> float:
     return min(RATE, round(UTILISATION / order_cpu_s, 1))
 
 
-async def idle(towns: Towns, seconds: float) -> tuple[Window, ...]:
-    """What all shapes use while nobody asks anything, measured at the same time."""
+async def idle(towns: Towns, seconds: float) -> AsyncIterator[Window]:
+    """What all shapes use while nobody asks anything, measured at the same time: IDLE windows of
+    `seconds` in all, since one says nothing of chance.
+    """
     shapes = {name: towns[name].pids for name in (REFERENCE, AGAIN, *towns.shapes)}
-    before = {name: _clocks(pids) for name, pids in shapes.items()}
-    await asyncio.sleep(seconds)
-    return tuple(
-        Window(
-            block=0,
-            experiment="idle",
-            subject=name,
-            seconds=seconds,
-            cpu_s={process: now - before[name][process] for process, now in _clocks(pids).items()},
-        )
-        for name, pids in shapes.items()
-    )
+    for block in range(IDLE):
+        before = {name: _clocks(pids) for name, pids in shapes.items()}
+        await asyncio.sleep(seconds / IDLE)
+        after = {name: _clocks(pids) for name, pids in shapes.items()}
+        for name in shapes:
+            yield Window(
+                block=block,
+                experiment="idle",
+                subject=name,
+                seconds=seconds / IDLE,
+                cpu_s={part: now - before[name][part] for part, now in after[name].items()},
+            )
 
 
 def _clocks(pids: Mapping[str, int]) -> dict[str, float]:

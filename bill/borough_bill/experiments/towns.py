@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import cached_property
-from operator import le
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -35,7 +34,6 @@ CUSTOMERS = 50
 TRACED: tuple[Rung, ...] = ("T7a", "T7b")
 """The rungs that export spans."""
 DELIVERED_WITHIN = 1.0
-EXPORTED_WITHIN = 0.2
 SWITCH_WITHIN = 15.0
 LOOK_EVERY = 0.02
 """Seconds."""
@@ -74,17 +72,24 @@ class Town:
     async def settle(self) -> dict[str, float]:
         """Wait until the last order is delivered too. Where spans are exported, let it be done now,
         and answer its CPU seconds by process: exports are seconds apart, so that a short window
-        would hold all of one or none.
+        would hold all of one or none. What the signal, the waiting and our looking cost is found by
+        doing it all again with nothing left to export, and taken off: no other rung pays it.
         """
         await self._delivered()
         if self._rung not in TRACED:
             return {}
+        export, looks = await self._export(self._rung)
+        nothing, _ = await self._export(self._rung, looks)
+        return {name: used - nothing[name] for name, used in export.items()}
+
+    async def _export(self, rung: Rung, looks: int = 1) -> tuple[dict[str, float], int]:
+        """CPU seconds by process of exporting what there is, and how often we looked whether it was
+        done: at least `looks` times.
+        """
         before, clocks = await self._switches(), self._clocks()
-        self._signal(self._rung)
-        await asyncio.sleep(EXPORTED_WITHIN)  # asking every process would be CPU of its own
-        used = {name: now - clocks[name] for name, now in self._clocks().items()}
-        await self._switched(self._rung, before)
-        return used
+        self._signal(rung)
+        looked = await self._switched(rung, before, looks)
+        return {name: now - clocks[name] for name, now in self._clocks().items()}, looked
 
     async def _delivered(self) -> None:
         until = time.monotonic() + DELIVERED_WITHIN
@@ -103,16 +108,24 @@ class Town:
     async def _switches(self) -> list[int]:
         return [facts["switches"] for facts in await self.local.facts()]
 
-    async def _switched(self, rung: Rung, before: list[int]) -> None:
-        until = time.monotonic() + SWITCH_WITHIN
-        while any(map(le, await self._switches(), before)):
-            if time.monotonic() < until:
-                await asyncio.sleep(LOOK_EVERY)
-                continue
-            raise PartDied(
-                f"not every part of {self.local.shape.name} stands on rung {rung} after "
-                f"{SWITCH_WITHIN} s"
+    async def _switched(self, rung: Rung, before: list[int], looks: int = 1) -> int:
+        """Wait until every part stands on this rung anew; how often we looked, `looks` at least."""
+        until, looked = time.monotonic() + SWITCH_WITHIN, 0
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            looked += 1
+            there = await self.local.facts()
+            done = all(
+                facts["rung"] == rung and facts["switches"] > last
+                for facts, last in zip(there, before, strict=True)
             )
+            if done and looked >= looks:
+                return looked
+            if not done and time.monotonic() > until:
+                raise PartDied(
+                    f"not every part of {self.local.shape.name} stands on rung {rung} after "
+                    f"{SWITCH_WITHIN} s"
+                )
 
     async def counters(self) -> Counters:
         """What all its processes have counted so far."""
@@ -122,13 +135,22 @@ class Town:
 class Towns:
     """The deployments by name, running while the `async with` lasts.
 
-    `shapes` stand beside the reference, and the ladder leads to the last of them. `folder`, which
-    is not there yet, takes stores and logs; `cpu` is the core that all share; `otlp` is where the
-    ladder's spans go.
+    `shapes` stand beside the reference, and the ladder leads to the last of them. `folder` takes
+    stores and logs; with `stores_there` it holds the stores already. `cpu` is the core that all
+    share; `otlp` is where the ladder's spans go.
     """
 
-    def __init__(self, shapes: Sequence[str], folder: Path, *, cpu: int | None, otlp: str) -> None:
+    def __init__(
+        self,
+        shapes: Sequence[str],
+        folder: Path,
+        *,
+        cpu: int | None,
+        otlp: str,
+        stores_there: bool = False,
+    ) -> None:
         self.shapes = tuple(shapes)
+        self._stores_there = stores_there
         self._folder = folder
         self._cpu = cpu
         self._customers = {customer.name: customer.key for customer in crowd(CUSTOMERS)}
@@ -155,7 +177,7 @@ class Towns:
         settings: Mapping[str, str] = MappingProxyType({}),
     ) -> Town:
         home = self._folder / name
-        home.mkdir(parents=True)
+        home.mkdir(parents=True, exist_ok=True)
         local = LocalShape(
             shape,
             home,
@@ -183,10 +205,11 @@ class Towns:
         return {name: town for name, town in self._towns.items() if name != BASELINE}
 
     async def __aenter__(self) -> Self:
-        first, *others = self.audited
-        await self[first].local.prepare()
-        for name in others:
-            shutil.copytree(self._folder / first / "data", self._folder / name / "data")
+        if not self._stores_there:
+            first, *others = self.audited
+            await self[first].local.prepare()
+            for name in others:
+                shutil.copytree(self._folder / first / "data", self._folder / name / "data")
         async with AsyncExitStack() as stack:
             began = await asyncio.gather(
                 *(stack.enter_async_context(town.local) for town in self._towns.values()),

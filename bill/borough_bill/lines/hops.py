@@ -2,7 +2,8 @@
 
 The caller's clock gives all of a call (c1 - c0). The callee tells its handler's time (h1 - h0) and
 its whole stack's (s1 - s0). The tax is all but the handler; the stack is the tax paid within the
-callee; the rest is the client, the kernel and the wire, both ways.
+callee's application; the rest is the client, the kernel, the callee's HTTP server, and waiting for
+the core, both ways.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,7 +1,8 @@
 """The ladder: one thing more on every rung, so that differences of neighbours add up to the price.
 
 Means only, since quantiles do not add. The rungs T0 to T6 must come to what the shapes cost when
-they are measured on their own; what is left between the two is the residual.
+they are measured on their own; what is left between the two is the residual. It sees the ladder's
+ends and not the rungs between: of these a cross-check tells, one hop alone on the same rungs.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,8 +14,8 @@ from borough_bill.lines.cpu import CLOCK
 from borough_bill.lines.latency import SOURCE
 from borough_bill.lines.line import Line, Topic, line, visible_from
 from borough_bill.lines.runs import Reading, Runs, cpu, mean_latency, series
-from borough_bill.lines.words import amount, article, share, span
-from borough_bill.results import RUNGS, HopRung, Rung
+from borough_bill.lines.words import amount, article, number, share, span
+from borough_bill.results import RUNGS, CriticalPath, HopRung, Rung
 from borough_bill.statistics import Interval, Series, difference, mean_of
 
 NAMES: dict[Rung, str] = {
@@ -64,7 +65,7 @@ class Ladder(BaseModel):
 
     @property
     def closes(self) -> bool:
-        """Whether the rungs explain the price."""
+        """Whether the ladder's ends stand as far apart as the shapes they stand for."""
         return self.residual_share <= RESIDUAL
 
 
@@ -164,5 +165,28 @@ def closure(ladder: Ladder, reference: str, top: str) -> str:
         f"The rungs add {amount(ladder.climbed.mean, ladder.unit)}; {top} minus {reference}, "
         f"measured apart, is {amount(ladder.measured.mean, ladder.unit)}; between the two are "
         f"{amount(ladder.residual.mean, ladder.unit)} ({span(ladder.residual, ladder.unit)}), "
-        f"{share(ladder.residual_share, 1)} of the difference."
+        f"{share(ladder.residual_share, 1)} of the difference, give or take "
+        f"{share(ladder.residual.half_width / abs(ladder.measured.mean or np.inf))}."
+    )
+
+
+def alone(ladder: Ladder, one_hop: Ladder, hops: Interval, processes: int) -> str:
+    """The cross-check of an order's CPU: as many hops as it makes, each as dear as one alone."""
+    unit, sum_of_hops = ladder.unit, hops.mean * one_hop.climbed.mean
+    return (
+        f"A cross-check: {number(hops.mean, 'hops')} hops, each as dear as one hop alone on the "
+        f"same rungs ({amount(one_hop.climbed.mean, unit)}), come to {amount(sum_of_hops, unit)}, "
+        f"and the rungs add {amount(ladder.climbed.mean, unit)}. What is left is no hop alone: "
+        f"{processes} processes take turns, and their caches are cold at every switch."
+    )
+
+
+def on_the_path(ladder: Ladder, path: CriticalPath) -> str:
+    """The cross-check of an order's latency: what its traces say of hops."""
+    return (
+        f"A cross-check from {path.traces} traces on T7b: {amount(path.hop_ms, 'ms')} of the "
+        f"{amount(path.path_ms, 'ms')} on the critical path are hops "
+        f"({share(path.hop_ms / path.path_ms)}), {path.hops:.1f} of them in a row, and the rungs "
+        f"add {amount(ladder.climbed.mean, ladder.unit)}. What is left is within the parts, whose "
+        "own work is slower where they take turns."
     )

@@ -1,7 +1,8 @@
 """One line of a bill: a quantity of every subject, and how each differs from the reference.
 
 A difference is claimed only when its interval excludes zero and it is larger than what two
-instances of the same thing differed by; else the line says that nothing could be seen.
+instances of the same thing differed by; else the line says that nothing could be seen. Where there
+is but one reading nothing is known of chance, and only the values are told.
 """
 
 from collections.abc import Callable, Mapping
@@ -144,12 +145,16 @@ def _cell(subject: str, found: Series, base: Series, smallest: float | None) -> 
 def _sentence(topic: Topic, name: str, value: Interval, cells: tuple[Cell, ...]) -> str:
     """In plain English: what was seen, then what was not."""
     unit = topic.unit
+    if all(cell.visible is None for cell in cells):
+        values = [(name, value), *((cell.subject, cell.value) for cell in cells)]
+        shown = [f"{amount(found.mean, unit)} {topic.where} {who}" for who, found in values]
+        return f"{topic.lead} {listed(shown)}; one reading each, so no difference is claimed."
     told = [
         f"{_told(topic, cell.change.mean)} {topic.where} {cell.subject} ({span(cell.change, unit)})"
         for cell in cells
-        if cell.visible is not False
+        if cell.visible
     ]
-    hidden = {cell.subject: cell.smallest or 0 for cell in cells if cell.visible is False}
+    hidden = {cell.subject: cell.smallest or 0 for cell in cells if not cell.visible}
     base = f"than {topic.where} {name} ({amount(value.mean, unit)})"
     told_of = f"{topic.lead} {listed(told)} {base}" if told else ""
     if not hidden:

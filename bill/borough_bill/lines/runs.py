@@ -4,7 +4,7 @@ Every line asks for its numbers here, so that all of them pair the same windows.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -67,17 +67,20 @@ class Pool(NamedTuple):
         return float(self.times[min(int(reached), self.times.size - 1)])
 
 
-def pooled(windows: tuple[Window, ...], kind: str) -> Pool | None:
-    """Every `latency`, or every `slip`, of these windows; None where nothing was kept."""
+def pooled(windows: tuple[Window, ...], kind: Literal["latency", "slip"]) -> Pool | None:
+    """Every `latency` of a served request, or every `slip` of any, of these windows; None where
+    nothing was kept.
+    """
+    counted = "offered" if kind == "slip" else "served"
     kept = [
-        (summary.sketch, window.served)
+        (summary.sketch, getattr(window, counted))
         for window in windows
         if (summary := getattr(window, kind)) is not None and summary.sketch
     ]
     if not kept:
         return None
     times = np.concatenate([np.array(sketch, float) for sketch, _ in kept])
-    weights = np.repeat(np.array([served for _, served in kept], float), SKETCH)
+    weights = np.repeat(np.array([count for _, count in kept], float), SKETCH)
     order = np.argsort(times)
     return Pool(times[order], weights[order] / weights.sum())
 

@@ -1,8 +1,8 @@
 """D18: how much of a price is the boundary, and how much the saga that makes it safe.
 
 The baseline is the same order as one transaction on one database. What the reference costs more
-than that is the saga, paid without any boundary; what a shape costs more than the reference is the
-boundary.
+than that is the saga and a store for each capability, paid without any boundary; what a shape costs
+more than the reference is the boundary.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from borough_bill.lines.cpu import CLOCK
 from borough_bill.lines.latency import SOURCE
 from borough_bill.lines.line import Line, Topic, line, per_served, visible_from
 from borough_bill.lines.runs import Reading, Runs, cpu, mean_latency, series
-from borough_bill.lines.words import amount, article, share
+from borough_bill.lines.words import amount, article, share, span
 
 
 def saga(runs: Runs) -> Iterator[Line | None]:
@@ -61,11 +61,12 @@ def _split(made: Line, reference: str, top: str | None) -> str:
     saga_only, all_of_it = cells.get(reference), cells.get(top or "")
     if saga_only is None or all_of_it is None or not (saga_only.visible and all_of_it.visible):
         return ""
-    saga, whole = saga_only.change.mean, all_of_it.change.mean
+    saga, whole, unit = saga_only.change.mean, all_of_it.change.mean, made.unit
     if not 0 < saga < whole:
         return ""
     return (
-        f"Of the {amount(whole, made.unit)} between {made.reference} and {top}, "
-        f"{amount(saga, made.unit)} ({share(saga / whole)}) are the saga, paid in {reference} "
-        f"too, and {amount(whole - saga, made.unit)} ({share(1 - saga / whole)}) the boundaries."
+        f"Of the {amount(whole, unit)} between {made.reference} and {top}, {amount(saga, unit)} "
+        f"({share(saga / whole)}; {span(saga_only.change, unit)}) are the saga and its separate "
+        f"stores, paid in {reference} too, and {amount(whole - saga, unit)} "
+        f"({share(1 - saga / whole)}) the boundaries."
     )

@@ -101,7 +101,7 @@ def _waterfall(ladder: Ladder, reference: str, top: str) -> Figure:
     """Every rung begins where the one below ended, so that the eye can add them up."""
     rows = list(_bars(ladder, reference, top))
     drawn, axes = _empty(0.42 * len(rows) + 0.6)
-    far = max(max(row.start, row.start + row.width) for row in rows)
+    far = max(row.start + max(0, row.width, *_ends(row.added)) for row in rows)
     for place, row in enumerate(rows):
         end = row.start + row.width
         text, edge = number(row.width, ladder.unit), max(row.start, end)
@@ -120,6 +120,11 @@ def _waterfall(ladder: Ladder, reference: str, top: str) -> Figure:
     axes.set_xlim(0, far * 1.4)
     _ruled(axes, ladder.unit.replace("us", "µs"))
     return drawn
+
+
+def _ends(added: Interval | None) -> tuple[float, ...]:
+    """Of an interval that has two."""
+    return () if added is None or added.high is None else (added.high,)
 
 
 def _bars(ladder: Ladder, reference: str, top: str) -> Iterator[_Bar]:

@@ -3,11 +3,19 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from borough_bill.bill import Bill
-from borough_bill.lines.ladder import closure
+from borough_bill.bill import PERCENTILES, Bill
+from borough_bill.lines.ladder import Ladder, alone, closure, on_the_path
 from borough_bill.lines.words import amount, article, listed, share
 from borough_bill.report import tables
 from borough_bill.report.tables import Table
+from borough_bill.schedule import CONSTANT
+
+RARELY = 0.01
+"""Of the orders: so few may be still on their way when the next comes, for `nobody queues`."""
+TAX = (
+    "The tax of a hop is all of its time but the handler's: the callee's stack, and the rest: "
+    "the client, the kernel, the callee's HTTP server, and waiting for a core, both ways."
+)
 
 
 class Section(NamedTuple):
@@ -58,14 +66,14 @@ def _costs(bill: Bill) -> Iterator[Section]:
     if bill.curves:
         yield Section(
             f"How long {article(noun)} takes",
-            (f"So many {noun}s of a hundred were answered within this time; all blocks together.",),
+            (f"Times within which so many {noun}s were answered, all blocks.", *_spacing(bill)),
             (tables.curves(bill),),
             figure="curves",
         )
     for ladder in bill.ladders:
         yield Section(
             f"The ladder: {ladder.title}",
-            (closure(ladder, plan.reference, plan.top or ""),),
+            tuple(climb(bill, ladder)),
             (tables.ladder(ladder, plan.reference, plan.top),),
             figure=f"ladder-{ladder.unit}",
         )
@@ -85,7 +93,7 @@ def _explained(bill: Bill) -> Iterator[Section]:
         if (found := tables.lines(bill, about)) is not None:
             yield Section(heading, _of(bill, about), (found,))
     if bill.edges:
-        yield Section("Every hop", (*_hops(bill),), (tables.edges(bill),))
+        yield Section("Every hop", (TAX,), (tables.edges(bill),))
     for ladder in bill.hop_ladders:
         yield Section(
             f"The ladder of {ladder.title}",
@@ -111,20 +119,40 @@ def key(bill: Bill) -> str:
         else ""
     )
     return (
-        f"Differences are to {bill.plan.reference}, paired by block, with their 95 % interval and "
-        f"ratio. A difference is visible from what two instances of {bill.plan.reference} may "
-        f"differ by (95 %).{stars}"
+        f"Differences are to {bill.plan.reference}, paired by block, with ratio and 95 % interval, "
+        "which is of these processes: others of the same code may differ. A difference is "
+        f"visible from what two instances of {bill.plan.reference} may differ by (95 %).{stars}"
     )
 
 
-def _hops(bill: Bill) -> Iterator[str]:
+def climb(bill: Bill, ladder: Ladder) -> Iterator[str]:
+    """What the rungs come to, and what else in this measurement speaks of it."""
+    top = bill.plan.top or ""
+    yield closure(ladder, bill.plan.reference, top)
+    if ladder.unit == "ms" and bill.critical_path is not None:
+        yield on_the_path(ladder, bill.critical_path)
+    one_hop = [one for one in bill.hop_ladders if one.title.endswith("CPU of both ends")]
+    hops = [
+        cell.value
+        for line in bill.lines
+        if line.id == "D3"
+        for cell in line.cells
+        if cell.subject == top
+    ]
+    if ladder.unit == "us" and one_hop and hops:
+        processes = len([cost for cost in bill.parts if cost.subject == top])
+        yield alone(ladder, one_hop[0], hops[0], processes)
+
+
+def _spacing(bill: Bill) -> Iterator[str]:
+    """Of evenly spaced orders: whether anybody queued, which their times tell."""
+    plan = bill.plan
+    if plan.arrivals != CONSTANT:
+        return
+    gap = 1000 / plan.rate
+    waited = max(sum(ms > gap for ms in curve.ms) for curve in bill.curves) / len(PERCENTILES)
+    queue = "nobody queues" if waited <= RARELY else f"up to {share(waited)} wait for another"
     yield (
-        "The tax of a hop is all of its time but the handler's: the callee's stack, and the rest, "
-        "which is the client, the kernel and the wire, both ways."
+        f"{plan.noun.capitalize()}s come evenly spaced, one every {gap:.0f} ms, and {queue}; what "
+        "queueing adds is for the full run."
     )
-    if (path := bill.critical_path) is not None:
-        yield (
-            f"A cross-check from {path.traces} traces: {amount(path.hop_ms, 'ms')} of the "
-            f"{amount(path.path_ms, 'ms')} on the critical path are hops "
-            f"({share(path.hop_ms / path.path_ms)}), {path.hops:.1f} of them in a row."
-        )

@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 from borough_bill.bill import PERCENTILES, Bill
 from borough_bill.lines.ladder import Ladder
 from borough_bill.lines.line import Cell, Line
-from borough_bill.lines.words import number, share, signed, span
+from borough_bill.lines.words import listed, number, share, signed, span
+from borough_bill.results import Plan
 from borough_bill.statistics import Interval
 
 SHOWN = (50, 75, 90, 95, 99)
@@ -81,7 +82,9 @@ def _name(line: Line) -> str:
 
 
 def _cell(cell: Cell, unit: str) -> Word:
-    if cell.visible is False:
+    if cell.visible is None:
+        return Word(number(cell.value.mean, unit), "one reading", "quiet")
+    if not cell.visible:
         limit = number(cell.smallest or 0, unit)
         return Word("no difference", f"visible from {limit}" if cell.smallest else "", "quiet")
     star = "*" if cell.holds else ""
@@ -172,17 +175,29 @@ def parts(bill: Bill) -> Table:
 
 
 def curves(bill: Bill) -> Table:
-    """Some percentiles of every subject, all blocks together."""
+    """Some percentiles of every subject, all blocks together, and means: from the time an order was
+    meant to be sent, as everywhere, and from the time it was.
+    """
     return Table(
-        ("ms", *(f"{percent} %" for percent in SHOWN)),
+        ("ms", *(f"{percent} %" for percent in SHOWN), "mean", "mean from sending"),
         tuple(
             (
                 Word(curve.subject),
                 *(Word(number(curve.ms[PERCENTILES.index(p)], "ms")) for p in SHOWN),
+                Word(number(curve.mean, "ms")),
+                Word(number(curve.from_sent, "ms")),
             )
             for curve in bill.curves
         ),
     )
+
+
+def _longer(plan: Plan) -> str:
+    """Whose windows are longer, if any are."""
+    if plan.longer == 1:
+        return ""
+    groups = " and ".join(listed(group) for group in plan.together)
+    return f" ({plan.seconds * plan.longer:g} s of {groups}, side by side in each block)"
 
 
 def facts(bill: Bill) -> Table:
@@ -194,9 +209,10 @@ def facts(bill: Bill) -> Table:
         "system": f"{machine.kernel}, {machine.python}",
         "packages": ", ".join(f"{name} {version}" for name, version in machine.packages.items()),
         "measured": f"{bill.created:%Y-%m-%d %H:%M} UTC, commit {bill.commit}, seed {bill.seed}",
-        "plan": f"{plan.blocks} blocks; windows of {plan.seconds:g} s after {plan.warm_up_s:g} s "
-        f"of warm-up; workload {plan.workload}, {plan.rate:g} {plan.noun}s a second, "
-        f"{plan.arrivals} arrivals, the same for everybody in a block",
+        "plan": f"{plan.blocks} blocks; windows of {plan.seconds:g} s{_longer(plan)} after "
+        f"{plan.warm_up_s:g} s of warm-up; workload {plan.workload}, "
+        f"{plan.rate:g} {plan.noun}s a second, {plan.arrivals} arrivals, the same for everybody in "
+        "a block",
         "settings of all": settings,
         "placement": plan.placement,
         **plan.labels,

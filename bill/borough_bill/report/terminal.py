@@ -7,9 +7,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from borough_bill.bill import Bill
-from borough_bill.lines.ladder import closure
 from borough_bill.report import tables
-from borough_bill.report.sections import gist, key, title, verdict
+from borough_bill.report.sections import climb, gist, key, title, verdict
 from borough_bill.report.tables import Table, Word
 
 STYLES = {"": "", "good": "green", "bad": "bold red", "quiet": "dim"}
@@ -39,7 +38,8 @@ def _costs(bill: Bill, console: Console) -> None:
     for ladder in bill.ladders:
         _title(f"The ladder: {ladder.title}", console)
         console.print(_grid(tables.ladder(ladder, bill.plan.reference, bill.plan.top)))
-        _say(closure(ladder, bill.plan.reference, bill.plan.top or ""), console)
+        for sentence in climb(bill, ladder):
+            _say(sentence, console)
     saga = tables.lines(bill, "saga")
     if saga is not None:
         _title("Saga or boundary?", console)

@@ -83,9 +83,13 @@ def too_large(limit: int) -> str:
 
 
 async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """All of it. Raises TooLarge, and Malformed when the caller hangs up."""
+    """All of it; that of a read is left where it is. Raises TooLarge, and Malformed when the caller
+    hangs up.
+    """
     if int(header_of(scope, b"content-length") or 0) > limit:
         raise TooLarge(too_large(limit))
+    if scope["method"] != "POST":
+        return b""
     body, more = b"", True
     while more:
         message = await receive()

@@ -17,6 +17,8 @@ KEEP_ALIVE_S = 15.0
 """Shorter than the server's, so that it is we who close an idle connection."""
 CONNECT_S = 0.5
 """A replica that does not even take the connection is no replica; there may be another."""
+LARGEST = 64 << 20
+"""Bytes of an answer; what is larger has no end in sight."""
 _FINAL = 200
 """Below are answers that announce an answer."""
 
@@ -63,7 +65,7 @@ class Pool:
         try:
             return await answer
         except BaseException:
-            connection.transport.abort()  # an answer that comes now is nobody's
+            connection.give_up(answer)
             raise
         finally:
             timer.cancel()
@@ -159,16 +161,22 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._answer: asyncio.Future[Answer] | None = None
         self._heard = False
-        self._body = b""
+        self._body: list[bytes] = []
+        self._size = 0
         self._server_timing = b""
 
     def ask(self, request: bytes) -> "asyncio.Future[Answer]":
         """Send it; the future has the answer, or says why there is none."""
         self._answer = asyncio.get_running_loop().create_future()
         self._heard = False
-        self._body = self._server_timing = b""
+        self._body, self._size, self._server_timing = [], 0, b""
         self.transport.write(request)
         return self._answer
+
+    def give_up(self, answer: "asyncio.Future[Answer]") -> None:
+        """Nobody waits for this answer any more; where it has come, the connection is another's."""
+        if self._answer is answer:
+            self.transport.abort()
 
     # -- the transport's side
 
@@ -201,10 +209,20 @@ class _Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Of all headers one is of use to us; those of framing are the parser's."""
         if name.lower() == b"server-timing":
-            self._server_timing = value
+            before = self._server_timing
+            self._server_timing = before + b", " + value if before else value
+
+    def on_message_begin(self) -> None:
+        """Behind a whole answer another one begins: the next asker must not get it."""
+        if self._answer is None:
+            self.transport.abort()
 
     def on_body(self, body: bytes) -> None:
-        self._body = self._body + body if self._body else body
+        self._body.append(body)
+        self._size += len(body)
+        if self._size > LARGEST:
+            self._fail(BrokenAnswer(f"the answer is larger than {LARGEST} bytes"))
+            self.transport.abort()
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -214,7 +232,7 @@ class _Connection(asyncio.Protocol):
         if answer is None or answer.done():
             self.transport.abort()
             return
-        answer.set_result(Answer(status, self._body, self._server_timing))
+        answer.set_result(Answer(status, b"".join(self._body), self._server_timing))
         if self._parser.should_keep_alive():
             self._pool.released(self)
         else:

@@ -13,7 +13,8 @@ from borough.kit.telemetry.spans import Blueprint, Span, current
 if TYPE_CHECKING:
     from borough.kit.telemetry.part import Telemetry
 
-_SERVER_TIMING = re.compile(rb"(?:handler;dur=(\d+(?:\.\d+)?), )?server;dur=(\d+(?:\.\d+)?)")
+_MS = rb"(\d{1,9}(?:\.\d{1,9})?)(?![\d.])"
+_SERVER_TIMING = re.compile(rb"(?:^|,\s*)(?:handler;dur=" + _MS + rb", )?server;dur=" + _MS)
 _ERRORS = 400
 
 

@@ -37,10 +37,12 @@ def labelled(name: str, labels: str) -> str:
     return f"{name}{{{labels}}} " if labels else f"{name} "
 
 
-def pieces(families: Iterable["Family"], form: Format) -> Iterator[bytes]:
-    """Every series of the families, at most LINES lines at a time; END is not among them."""
+def pieces(families: Iterable["Family"], form: Format, log: Any) -> Iterator[bytes]:
+    """Every series of the families, at most LINES lines at a time; END is not among them.
+    A series that fails to be read is left out; the log says it.
+    """
     piece: list[str] = []
-    for line in _lines(families, form):
+    for line in _lines(families, form, log):
         piece.append(line)
         if len(piece) == LINES:
             yield "".join(piece).encode()
@@ -48,7 +50,7 @@ def pieces(families: Iterable["Family"], form: Format) -> Iterator[bytes]:
     yield "".join(piece).encode()
 
 
-def _lines(families: Iterable["Family"], form: Format) -> Iterator[str]:
+def _lines(families: Iterable["Family"], form: Format, log: Any) -> Iterator[str]:
     for family in families:
         signal = family.signal
         if not family.series:
@@ -63,12 +65,16 @@ def _lines(families: Iterable["Family"], form: Format) -> Iterator[str]:
             if signal.kind == "histogram":
                 yield from _histogram(series, form)
             else:
-                yield _number(series)
+                yield _number(series, log)
 
 
-def _number(series: Any) -> str:
-    value = series.value if series.read is None else series.read()
-    return f"{series.line}{float(value)!r}\n"
+def _number(series: Any, log: Any) -> str:
+    try:
+        value = float(series.value if series.read is None else series.read())
+    except Exception:  # whatever a part's own code may raise
+        log.warning("metric left out: it cannot be read", metric=series.line.strip(), exc_info=True)
+        return ""
+    return f"{series.line}{value!r}\n"
 
 
 def _histogram(series: Any, form: Format) -> Iterator[str]:

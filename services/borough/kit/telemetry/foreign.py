@@ -7,18 +7,18 @@ from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from prometheus_client import REGISTRY, CollectorRegistry
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
 
 from borough.kit.telemetry.pages import PageServer, metrics_page
 from borough.kit.telemetry.part import Telemetry, otlp
 from borough.kit.telemetry.routes import Templates
 from borough.kit.telemetry.server import Middleware
-from borough.kit.telemetry.spans import current
+from borough.kit.telemetry.spans import Span
 
 
 def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise
@@ -36,12 +36,14 @@ def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise
 
     `service` names it, its title if empty. Spans of a share `ratio` of the requests go to
     `otlp_endpoint`, http://HOST:PORT. `trusted` says that callers may decide that, and be parents;
-    else they are linked. `metrics` is a path of the app, or a port of its own on all interfaces,
-    which threads serve. `access_log` is the share of requests below 500 that leave a line.
+    else they are linked. `metrics` is a path, or a port of its own on all interfaces, which threads
+    serve: the start of the app fails with OSError where it is taken. `access_log` is the share of
+    requests below 500 that leave a line.
     `registry` is where the app keeps metrics of its own: they are told beside ours.
 
-    The app closes it as it shuts down. Raises OSError where the port is taken, RuntimeError where
-    the app has started, and ValueError where a metric of its own has a name of ours.
+    The app closes it as it shuts down; it may start again. Raises RuntimeError where the app has
+    started, and ValueError where the endpoint is no address or a metric of its own has a name of
+    ours.
     """
     name = service or app.title
     telemetry = Telemetry(
@@ -52,26 +54,22 @@ def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise
         access_log=access_log,
         registry=registry,
     )
-    app.add_middleware(_Announced)
     app.add_middleware(
-        Middleware,
+        _Foreign,
         telemetry=telemetry,
         capability=name,
         trusted=trusted,
         templates=Templates(app),
+        metrics=metrics if isinstance(metrics, str) else None,
     )
-    pages: Any = nullcontext()
-    if isinstance(metrics, int):
-        listening = socket.create_server(("", metrics))
-        pages = PageServer(
-            listening, {"/metrics": partial(metrics_page, telemetry.pieces)}, telemetry.log
-        )
-    else:
-        app.router.routes.insert(0, Route(metrics, _metrics_route(telemetry)))
     inner = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[Any]:
+        pages: Any = nullcontext()
+        if isinstance(metrics, int):
+            routes = {"/metrics": partial(metrics_page, telemetry.pieces)}
+            pages = PageServer(socket.create_server(("", metrics)), routes, telemetry.log)
         try:
             with pages:
                 async with inner(app) as state:
@@ -83,40 +81,60 @@ def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise
     return telemetry
 
 
-def _metrics_route(telemetry: Telemetry) -> Any:
-    async def metrics(request: Request) -> Response:
-        accept = request.headers.get("accept", "")
-        # in a thread, since the app's own collectors may wait for something
-        page = await asyncio.to_thread(metrics_page, telemetry.pieces, accept)
-        return Response(page.body, page.status, media_type=page.content_type)
-
-    return metrics
-
-
-class _Announced:
+class _Foreign(Middleware):
     """Tells the OpenTelemetry API which span is under way, for code that begins spans of its own:
-    they become children of ours. The parts do without: nothing in them knows that API, and telling
-    it costs more than all the rest of an unsampled request.
+    they become children of ours. The parts do without: nothing in them knows that API.
+
+    `metrics` is answered here, since a route of its own would be tried for every other request.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, *args: Any, metrics: str | None, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        span = current.get()
-        if scope["type"] != "http" or span is None:
-            await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
             return
-        context = trace.SpanContext(
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path == self._metrics and scope["method"] in {"GET", "HEAD"}:
+            await self._tell(scope, receive, send)
+            return
+        before = otel_context.get_current()
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            otel_context.attach(before)
+
+    def span_of(self, headers: list[tuple[bytes, bytes]]) -> Span:
+        span = super().span_of(headers)
+        # a context of its own: nothing of whoever was here before
+        otel_context.attach(otel_context.Context({_KEY: _Ours(span)}))
+        return span
+
+    async def _tell(self, scope: Scope, receive: Receive, send: Send) -> None:
+        accept = Request(scope).headers.get("accept", "")
+        # in a thread, since the app's own collectors may wait for something
+        page = await asyncio.to_thread(metrics_page, self.telemetry.pieces, accept)
+        await Response(page.body, page.status, media_type=page.content_type)(scope, receive, send)
+
+
+(_KEY,) = trace.set_span_in_context(trace.INVALID_SPAN, otel_context.Context())
+"""Where that API keeps the span. To set it by its own function costs as much as all the rest."""
+
+
+class _Ours(trace.NonRecordingSpan):
+    """A span of ours as that API knows it; few ask, so it is put into their words when they do."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def get_span_context(self) -> trace.SpanContext:
+        """Its ids and its flag."""
+        span = self._span
+        return trace.SpanContext(
             int(span.trace_id, 16),
             int(span.span_id, 16),
             is_remote=False,
-            trace_flags=trace.TraceFlags(span.sampled),
+            trace_flags=trace.TraceFlags(int(span.flag, 16)),
         )
-        ours = trace.NonRecordingSpan(context)
-        empty = otel_context.Context()  # nothing of whoever was here before
-        token = otel_context.attach(trace.set_span_in_context(ours, empty))
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            otel_context.detach(token)

@@ -128,13 +128,13 @@ class Metrics:
 
     def watch(self, signal: Signal, read: Callable[[], float], **labels: str) -> None:
         """A counter or gauge that is read when it is told, on the thread that tells: `read` must
-        neither wait nor fail.
+        not wait. Where it fails, the series is left out.
         """
         self._families[signal].named(labels).read = read
 
-    def pieces(self, form: Format) -> Iterator[bytes]:
+    def pieces(self, form: Format, log: Any) -> Iterator[bytes]:
         """Every series as text, without an END, in pieces that are written one at a time."""
-        return pieces(self._families.values(), form)
+        return pieces(self._families.values(), form, log)
 
 
 def _escaped(value: str) -> str:

@@ -1,5 +1,6 @@
 """Pages that threads of their own serve: what a scrape or a probe asks, beside the event loop."""
 
+import io
 import json
 import socket
 import threading
@@ -57,9 +58,9 @@ class PageServer(ThreadingHTTPServer):
         self.routes = routes
         self._log = log
         self._leaving = False
-        self._thread = threading.Thread(target=self.serve, name="pages", daemon=True)
 
     def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self.serve, name="pages", daemon=True)
         self._thread.start()
         return self
 
@@ -82,10 +83,33 @@ class PageServer(ThreadingHTTPServer):
         self._log.warning("page failed", client=str(client_address), exc_info=True)
 
 
+class _Hasty(io.RawIOBase):
+    """Reads a socket until REQUEST_S are over, however often a byte comes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._until = time.monotonic() + REQUEST_S
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Raises TimeoutError."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: PageServer
     server_version, sys_version = "borough", ""
     timeout = REQUEST_S
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = io.BufferedReader(_Hasty(self.connection))
 
     def do_GET(self) -> None:
         route = self.server.routes.get(self.path.partition("?")[0])

@@ -22,14 +22,15 @@ from borough.kit.telemetry.metrics import Metrics
 from borough.kit.telemetry.registry import Registry, pieces, watch_process, without_ours
 from borough.kit.telemetry.routes import Templates
 from borough.kit.telemetry.server import Middleware
-from borough.kit.telemetry.spans import Blueprint, Span, cause_of, current
+from borough.kit.telemetry.spans import Blueprint, Cause, Span, cause_of, current
 
 Export = SpanExporter | Otlp
 """Whatever receives finished spans: a collector, or any exporter of the OpenTelemetry SDK."""
 
 
 class Telemetry:
-    """The signals of one part. `export` receives its finished spans; without it none are kept.
+    """The signals of one part. `export` receives its finished spans; without it nothing is
+    recorded, and callers' flags are passed on.
 
     `ratio` is the share of the traces begun here that are recorded; it may change at any time.
     `access_log` is the share of requests answered below 500 that leave a line in the log.
@@ -57,6 +58,8 @@ class Telemetry:
         self.registry = Registry() if registry is None else without_ours(registry)
         self.log = logger(part, log_level)
         self._exporting = self._start(export, part, info["version"])
+        self.records = export is not None
+        """Whether spans are exported; a trace id that finds nothing is worse than none."""
         self._traffic: dict[Endpoint, Traffic] = {}
         self._blueprints: dict[tuple[str, str, str], Blueprint] = {}
         self.watch(signals.ACTIVE_REQUESTS, lambda: self.active)
@@ -77,6 +80,7 @@ class Telemetry:
             ),
             exported=exported.inc,
             dropped=lambda count, reason: dropped.labels(reason).inc(count),
+            log=self.log,
         )
 
     # -- metrics
@@ -97,7 +101,7 @@ class Telemetry:
 
     def pieces(self, form: Format) -> Iterator[bytes]:
         """Our signals and what the registry holds, in pieces that are written one at a time."""
-        yield from self.metrics.pieces(form)
+        yield from self.metrics.pieces(form, self.log)
         yield from pieces(self.registry, form, self.log)
         if form is Format.OPENMETRICS:
             yield END
@@ -126,7 +130,7 @@ class Telemetry:
         self, name: str, capability: str, link: str | None
     ) -> AbstractContextManager[None]:
         """A trace of its own for work nobody waits for; `link` is the traceparent of its cause."""
-        span = Span.root(self.ratio, link=cause_of(link))
+        span = self.root(cause_of(link))
         return _Step(self, span, self._internal(capability, "", name))
 
     def client_call(self, endpoint: Endpoint) -> AbstractContextManager[ClientCall]:
@@ -146,7 +150,11 @@ class Telemetry:
     def begin(self) -> Span:
         """A step of what is under way; the first of a trace where nothing is."""
         above = current.get()
-        return Span.root(self.ratio) if above is None else above.child()
+        return self.root() if above is None else above.child()
+
+    def root(self, link: Cause | None = None) -> Span:
+        """The first span of a trace."""
+        return Span.root(self.ratio if self.records else 0.0, link)
 
     def keep(self, span: Span) -> None:
         """Export a finished span, some time."""

@@ -52,6 +52,29 @@ def encoded(span: Span) -> bytes:
     return _block(0x12, b"".join(pieces))
 
 
+def rejected(answer: bytes) -> int:
+    """How many spans an ExportTraceServiceResponse says were not taken: the first field of its
+    first. 0 where it says nothing of the kind.
+    """
+    try:
+        if answer[0] != 0x0A:  # noqa: PLR2004  # a key, as everywhere here
+            return 0
+        _, at = _number(answer, 1)
+        return _number(answer, at + 1)[0] if answer[at] == 0x08 else 0  # noqa: PLR2004  # as above
+    except IndexError:
+        return 0
+
+
+def _number(data: bytes, at: int) -> tuple[int, int]:
+    """The varint that begins there, and where it ends. Raises IndexError where it does not."""
+    number = shift = 0
+    while True:
+        number |= (data[at] & 0x7F) << shift
+        shift, at = shift + 7, at + 1
+        if data[at - 1] < 0x80:  # noqa: PLR2004  # the last byte
+            return number, at
+
+
 def _encode(blueprint: Blueprint) -> bytes:
     kind = bytes((0x30, _KINDS[blueprint.kind]))
     attributes = b"".join(_attribute(0x4A, *item) for item in blueprint.attributes.items())

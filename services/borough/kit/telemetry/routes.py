@@ -14,6 +14,9 @@ from starlette.types import ASGIApp, Scope
 
 from borough.kit import signals
 
+FOREIGN = 1_000
+"""Routes of apps that cannot be walked, remembered as such."""
+
 
 class _Served(NamedTuple):
     """A route and its templates: several where its router was included more than once.
@@ -32,13 +35,14 @@ class Templates:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._known: dict[int, _Served] = {}
+        self._foreign: dict[int, _Served] = {}
 
     def of(self, scope: Scope) -> str:
         """The template, prefixes included; `unmatched` where there was no route."""
         by = scope.get("route") or scope.get("endpoint")
         if by is None:
             return signals.UNMATCHED
-        served = self._known.get(id(by)) or self._find(by)
+        served = self._known.get(id(by)) or self._foreign.get(id(by)) or self._find(by)
         if len(served.templates) == 1:
             return served.templates[0]
         for template in served.templates:
@@ -47,13 +51,17 @@ class Templates:
         return signals.UNMATCHED
 
     def _find(self, by: object) -> _Served:
-        """Learn all there is now. What is no route of this app stays unmatched for good."""
+        """Learn all there is now. What is no route of this app stays unmatched."""
         self._known = {}
         for route, template in _walk(getattr(self._app, "routes", ()), ""):
             templates = self._known.setdefault(id(route), _Served(route, [])).templates
             if template not in templates:
                 templates.append(template)
-        return self._known.setdefault(id(by), _Served(by, [signals.UNMATCHED]))
+        if id(by) in self._known:
+            return self._known[id(by)]
+        if len(self._foreign) == FOREIGN:
+            self._foreign.clear()
+        return self._foreign.setdefault(id(by), _Served(by, [signals.UNMATCHED]))
 
 
 def _walk(routes: Sequence[BaseRoute], prefix: str) -> Iterator[tuple[object, str]]:

@@ -1,11 +1,13 @@
 """The server's side of a request, in one pass: its span, its duration, its log line.
 
 It ends with the last byte of the answer: work that goes on in the background is nobody's waiting.
-The answer's head bears `Server-Timing`, so that a caller can tell the hop from the work.
+The head of an answer to a trusted caller bears `Server-Timing`, so that it can tell the hop from
+the work; to a stranger, our time to the microsecond would tell what our secrets cost.
 """
 
 import random
 import time
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,7 +53,7 @@ class Middleware:
         self.telemetry = telemetry
         self._app = app
         self._capability = capability
-        self._trusted = trusted
+        self.trusted = trusted
         self._templates = templates
         self._known: dict[tuple[str, str, int, bool], Common] = {}
 
@@ -59,25 +61,26 @@ class Middleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(self, scope, send, self._span_of(scope["headers"]))
-        token = current.set(exchange.span)
+        span = self.span_of(scope["headers"])
+        exchange = _Exchange(self, scope, send, span)
+        token = current.set(span)
         try:
             await self._app(scope, receive, exchange.send)
         except BaseException as error:
             exchange.end(error)
             raise
         finally:
-            exchange.end()
+            if not exchange.ended:
+                exchange.end()
             current.reset(token)
 
-    def _span_of(self, headers: list[tuple[bytes, bytes]]) -> Span:
-        cause = None
-        for name, value in headers:
-            if name == b"traceparent":
-                cause = cause_of(value.decode("latin-1"))
-        if cause is not None and self._trusted:
-            return Span.continued(cause)
-        return Span.root(self.telemetry.ratio, link=cause)
+    def span_of(self, headers: list[tuple[bytes, bytes]]) -> Span:
+        """The span of a request that has just come. Two contexts are none, as the standard says."""
+        told = [value for name, value in headers if name == b"traceparent"]
+        cause = cause_of(told[0].decode("latin-1")) if len(told) == 1 else None
+        if cause is not None and self.trusted:
+            return Span.continued(cause, records=self.telemetry.records)
+        return self.telemetry.root(cause)
 
     def common(self, scope: Scope, status: int) -> Common:
         """Bounded, since methods, routes and statuses are."""
@@ -119,7 +122,7 @@ class Middleware:
 class _Exchange:
     """One request and its answer."""
 
-    __slots__ = ("_ended", "_middleware", "_scope", "_send", "_started", "_status", "span")
+    __slots__ = ("_middleware", "_scope", "_send", "_started", "_status", "ended", "span")
 
     def __init__(self, middleware: Middleware, scope: Scope, send: Send, span: Span) -> None:
         self.span = span
@@ -127,21 +130,25 @@ class _Exchange:
         self._scope = scope
         self._send = send
         self._status = 500  # what a server answers where the app does not
-        self._ended = False
+        self.ended = False
         self._started = time.perf_counter()
         middleware.telemetry.active += 1
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """What the app sends, on its way out."""
         kind = message["type"]
         if kind == "http.response.start":
             self._status = message["status"]
-            told = (b"server-timing", self._timing())
-            await self._send({**message, "headers": [*message.get("headers", ()), told]})
-            return
+            if self._middleware.trusted:
+                told = (b"server-timing", self._timing())
+                message = {**message, "headers": [*message.get("headers", ()), told]}
+        elif kind == "http.response.body" and not message.get("more_body", False):
+            return self._send_last(message)
+        return self._send(message)
+
+    async def _send_last(self, message: Message) -> None:
         await self._send(message)
-        if kind == "http.response.body" and not message.get("more_body", False):
-            self.end()
+        self.end()
 
     def _timing(self) -> bytes:
         server = (time.perf_counter() - self._started) * 1_000
@@ -151,10 +158,10 @@ class _Exchange:
         return b"handler;dur=%.3f, server;dur=%.3f" % (handler * 1_000, server)
 
     def end(self, error: BaseException | None = None) -> None:
-        """Once is enough: with the last byte, or else when the app returns or fails."""
-        if self._ended:
+        """Once: with the last byte, or else when the app returns or fails."""
+        if self.ended:
             return
-        self._ended = True
+        self.ended = True
         duration = time.perf_counter() - self._started
         telemetry, span = self._middleware.telemetry, self.span
         telemetry.active -= 1

@@ -61,6 +61,7 @@ class Cause(NamedTuple):
 class Span:
     """One step of one request, under way or finished. Ids are hexadecimal, moments Unix time in ns.
 
+    `sampled` says whether it is recorded here, `flag` what the next hop is told.
     Made by `root`, `child` or `continued`; whoever made it calls `finish` where it is sampled.
     """
 
@@ -69,6 +70,7 @@ class Span:
         "blueprint",
         "detail",
         "end_ns",
+        "flag",
         "link",
         "message",
         "parent_id",
@@ -87,6 +89,7 @@ class Span:
         self.span_id = f"{getrandbits(64) or 1:016x}"
         self.parent_id = parent_id
         self.sampled = sampled
+        self.flag = "01" if sampled else "00"
         self.remote = remote
         self.link: Cause | None = None
         if sampled:
@@ -98,24 +101,32 @@ class Span:
     def root(cls, ratio: float, link: Cause | None = None) -> "Span":
         """The first of a trace, which is recorded in so large a share of cases."""
         number = getrandbits(128) or 1
-        sampled = number % _ALL_TRACES < ratio * _ALL_TRACES
+        sampled = ratio > 0 and number % _ALL_TRACES < ratio * _ALL_TRACES
         span = cls(f"{number:032x}", "", sampled=sampled, remote=False)
         span.link = link
         return span
 
     @classmethod
-    def continued(cls, cause: Cause) -> "Span":
-        """What another process asked for: in its trace, recorded if it says so."""
-        return cls(cause.trace_id, cause.span_id, sampled=cause.sampled, remote=True)
+    def continued(cls, cause: Cause, *, records: bool = True) -> "Span":
+        """What another process asked for: in its trace, recorded if it says so. Who records nothing
+        passes on what came, so that the trace has no hole.
+        """
+        sampled = cause.sampled and records
+        span = cls(cause.trace_id, cause.span_id, sampled=sampled, remote=True)
+        if cause.sampled and not records:
+            span.span_id, span.flag = cause.span_id, "01"
+        return span
 
     def child(self) -> "Span":
         """A step of this one."""
-        return Span(self.trace_id, self.span_id, sampled=self.sampled, remote=False)
+        span = Span(self.trace_id, self.span_id, sampled=self.sampled, remote=False)
+        span.flag = self.flag
+        return span
 
     @property
     def traceparent(self) -> str:
         """As it travels."""
-        return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
+        return f"00-{self.trace_id}-{self.span_id}-{self.flag}"
 
     @property
     def exemplar(self) -> tuple[int, int]:

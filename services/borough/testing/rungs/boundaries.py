@@ -53,7 +53,9 @@ class Coded:
         path, _, query = target.partition("?")
         found = self._paths[endpoint.method].match(path)
         fields = found.groupdict() if found else {}
-        return dict(parse_qsl(query)) | {name: unquote(value) for name, value in fields.items()}
+        return dict(parse_qsl(query, keep_blank_values=True)) | {
+            name: unquote(value) for name, value in fields.items()
+        }
 
 
 class Plain:

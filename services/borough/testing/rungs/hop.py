@@ -2,7 +2,8 @@
 
 The rungs are measured in turn, in blocks, each block in an order of its own: a machine that grows
 slower or faster meanwhile does so for all of them. CPU is that of whole processes, so the threads
-that export spans are counted, up to the last span.
+that export spans are counted, up to the last span. What is done so that they do end is done on
+every rung with a network, traced or not: in a difference of two rungs it is no longer there.
 """
 
 import asyncio
@@ -35,12 +36,16 @@ DROPPED = f"{signals.SPANS_DROPPED.name}_total{{"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Which rungs, how often, and where. CPUs None: wherever the system likes."""
+    """Which rungs, how often, and where. CPUs None: wherever the system likes.
+
+    `pause`, in seconds, comes after every call: who is asked now and then finds its caches cold.
+    """
 
     rungs: tuple[str, ...] = RUNGS
     blocks: int = 1
     calls: int = 3_000
     in_flight: int = 1
+    pause: float = 0.0
     seed: int = 1
     otlp: str = ""
     caller_cpu: int | None = None
@@ -81,7 +86,7 @@ async def carry_out(plan: Plan, tell: Callable[[str], object]) -> None:
         for block in range(plan.blocks):
             for rung in order.sample(plan.rungs, len(plan.rungs)):
                 try:
-                    measured = await caller.measure(rung, plan.calls, plan.in_flight)
+                    measured = await caller.measure(rung, plan.calls, plan.in_flight, plan.pause)
                 except BoroughError as error:
                     what = f"fails a call on rung {rung} ({error})"
                     raise far.failed(what) if far else HopFailed(f"the service {what}") from error
@@ -105,7 +110,9 @@ class Caller:
         self._near = self._sites[0].near(Inventory, FromMemory())
         self._far = self._sites[1].ask(Inventory, from_door=True) if far else self._near
 
-    async def measure(self, rung: str, calls: int, in_flight: int) -> dict[str, str | float]:
+    async def measure(
+        self, rung: str, calls: int, in_flight: int, pause: float = 0.0
+    ) -> dict[str, str | float]:
         """What so many calls cost, a call. Raises a BoroughError where one fails, and HopFailed."""
         over_network = index_of(rung) >= NETWORK
         far = self._callee if over_network else None
@@ -121,17 +128,19 @@ class Caller:
                 start = now()
                 await ask(QUESTION)
                 times.append(now() - start)
+                if pause:
+                    await asyncio.sleep(pause)
 
         async def all_at_once(count: int) -> None:
             shares = [len(range(n, count, in_flight)) for n in range(in_flight)]
             await asyncio.gather(*map(one_by_one, shares))
 
         await all_at_once(max(ceil(calls * WARM_UP_SHARE), 2 * in_flight))
-        await self._export(rung)
+        await self._export(rung, far)
         times.clear()
         before, far_before = time.process_time(), far.cpu_s() if far else 0.0
         await all_at_once(calls)
-        await self._export(rung)
+        await self._export(rung, far)
         cpu, far_cpu = time.process_time() - before, far.cpu_s() - far_before if far else 0.0
         if rung in RATIOS:
             await self._see_that_all_spans_were_taken()
@@ -144,12 +153,11 @@ class Caller:
             "cpu_callee_us": round(far_cpu / calls * 1e6, 3),
         }
 
-    async def _export(self, rung: str) -> None:
+    async def _export(self, rung: str, far: Callee | None) -> None:
         """Every span goes out now, at both ends, where there are any."""
-        if rung in RATIOS:
-            await asyncio.to_thread(self._telemetry.flush)
-        if rung in RATIOS and self._callee is not None:
-            await self._callee.switch(rung)
+        await asyncio.to_thread(self._telemetry.flush)
+        if far is not None:
+            await far.switch(rung)
 
     async def _see_that_all_spans_were_taken(self) -> None:
         """A span that is dropped costs less than one that is exported."""
