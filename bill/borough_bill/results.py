@@ -148,11 +148,15 @@ class Window(_Fact):
 
 
 class HopRung(_Fact):
-    """One hop alone at one rung: means and quantiles of a call, CPU of a call, microseconds."""
+    """One hop alone at one rung: means and quantiles of a call, CPU of a call, microseconds.
+
+    `pause_ms` is how long the caller rested after every call.
+    """
 
     block: Count
     rung: Rung
     in_flight: int
+    pause_ms: float = 0.0
     calls: Annotated[int, Field(gt=0)]
     mean_us: Amount
     p50_us: Amount

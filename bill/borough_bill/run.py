@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -62,6 +63,9 @@ class Tally(BaseModel):
     served: Mapping[str, int]
 
 
+PAUSE_MS, PACED_BLOCKS = 20.0, 3
+"""A hop that is asked now and then, as one of an order is: by then its caches are cold."""
+
 Tell = Callable[[str, float], object]
 """Hears what begins, and the seconds it should take."""
 
@@ -69,8 +73,9 @@ Tell = Callable[[str, float], object]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     """How much is measured. Without `rate`, orders a second are chosen by what an order costs here;
-    without `seed`, chance is new. `hop_calls` are calls of one hop a rung and block. What the
-    closure needs is measured side by side, in windows `longer` times as long.
+    without `seed`, chance is new. `hop_calls` are calls of one hop a rung and block,
+    `paced_calls` those with a pause. What the closure needs is measured side by side, in windows
+    `longer` times as long.
     """
 
     kind: Literal["preliminary", "full"]
@@ -79,6 +84,7 @@ class Scale:
     seconds: float
     warm_up_s: float
     hop_calls: int
+    paced_calls: int
     idle_s: float
     freeze: bool = True
     rate: float | None = None
@@ -98,12 +104,25 @@ class Scale:
         measuring = self.seconds * (windows + precise * (self.longer - 1))
         block = windows * (self.warm_up_s + OVERHEAD_S) + measuring + self.hop_s
         freeze = FREEZE_S if self.freeze else 0
-        return START_S + INTRODUCE_S + freeze + AUDIT_S + self.idle_s + self.blocks * block
+        return (
+            START_S
+            + INTRODUCE_S
+            + freeze
+            + self.paced_s
+            + AUDIT_S
+            + self.idle_s
+            + self.blocks * block
+        )
 
     @property
     def hop_s(self) -> float:
         """Seconds a block of one hop takes, about."""
         return 0.3 + self.hop_calls * 0.003
+
+    @property
+    def paced_s(self) -> float:
+        """Seconds that all hops with a pause take, about."""
+        return PACED_BLOCKS * len(RUNGS) * (self.paced_calls + 3) * (PAUSE_MS + 2) / 1_000
 
 
 DEMO = Scale(
@@ -112,6 +131,7 @@ DEMO = Scale(
     seconds=0.8,
     warm_up_s=0.25,
     hop_calls=300,
+    paced_calls=25,
     idle_s=5,
     arrivals=CONSTANT,
     longer=3,
@@ -126,12 +146,15 @@ QUICK = Scale(
     seconds=0.4,
     warm_up_s=0.1,
     hop_calls=20,
+    paced_calls=2,
     idle_s=0.5,
     freeze=False,
     arrivals=CONSTANT,
 )
 """Too little to be believed; it shows in half a minute that everything runs."""
-FULL = Scale(kind="full", blocks=20, seconds=5, warm_up_s=1, hop_calls=1_000, idle_s=30)
+FULL = Scale(
+    kind="full", blocks=20, seconds=5, warm_up_s=1, hop_calls=1_000, paced_calls=100, idle_s=30
+)
 
 
 class Run:
@@ -250,15 +273,19 @@ class Run:
         found = self._folder.find(HOPS, HopLadder)
         if found is None:
             blocks, calls, place = intent.plan.blocks, self._scale.hop_calls, self._place
-            self._tell("one hop on every rung", blocks * self._scale.hop_s)
-            found = await ladder.one_hop(
-                blocks=blocks,
-                calls=calls,
+            self._tell("one hop on every rung", blocks * self._scale.hop_s + self._scale.paced_s)
+            alone = partial(
+                ladder.one_hop,
                 seed=intent.seed,
                 otlp=otlp,
                 caller_cpu=place.generator,
                 callee_cpu=place.subjects,
             )
+            busy = await alone(blocks=blocks, calls=calls)
+            paced = await alone(
+                blocks=PACED_BLOCKS, calls=self._scale.paced_calls, pause_ms=PAUSE_MS
+            )
+            found = HopLadder(rungs=(*busy.rungs, *paced.rungs))
             self._folder.put(HOPS, found)
         return found
 

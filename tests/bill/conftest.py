@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import product
 
 import numpy as np
 import pytest
@@ -183,13 +184,14 @@ class Town:
 
     def _hops(self, chance: np.random.Generator) -> Iterator[HopRung]:
         rungs: dict[Rung, float] = dict(zip(RUNGS, (8, 60, 420, 520, 560, 565, 640), strict=True))
-        for block in range(5):
+        for block, pause in product(range(5), (0, 20)):
             for rung, us in rungs.items():
-                mean = us * chance.normal(1, self.noise)
+                mean = us * chance.normal(1, self.noise) * (3 if pause else 1)
                 yield HopRung(
                     block=block,
                     rung=rung,
                     in_flight=1,
+                    pause_ms=pause,
                     calls=1000,
                     mean_us=mean,
                     p50_us=mean * 0.95,

@@ -38,17 +38,19 @@ async def one_hop(  # noqa: PLR0913  # what may differ from one run to the next
     *,
     blocks: int,
     calls: int,
+    pause_ms: float = 0.0,
     seed: int,
     otlp: str,
     caller_cpu: int | None,
     callee_cpu: int | None,
 ) -> HopLadder:
-    """One call at a time on every rung, in blocks. Raises CommandFailed."""
+    """One call at a time on every rung, in blocks; a rest after each. Raises CommandFailed."""
     cpus = {"--caller-cpu": caller_cpu, "--callee-cpu": callee_cpu}
     pinned = [word for name, cpu in cpus.items() if cpu is not None for word in (name, str(cpu))]
     said = await _run(
         "hop", "--blocks", str(blocks), "--rungs", ",".join(RUNGS), "--calls", str(calls),
-        "--in-flight", "1", "--seed", str(seed), "--otlp", otlp, *pinned,
+        "--in-flight", "1", "--pause-ms", str(pause_ms), "--seed", str(seed), "--otlp", otlp,
+        *pinned,
     )  # fmt: skip  # the command on one line, as one would type it
     try:
         return HopLadder(rungs=tuple(HopRung.model_validate_json(line) for line in said))

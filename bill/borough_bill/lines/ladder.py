@@ -5,7 +5,7 @@ they are measured on their own; what is left between the two is the residual. It
 ends and not the rungs between: of these a cross-check tells, one hop alone on the same rungs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -103,24 +103,26 @@ def cpu_ladder(runs: Runs) -> Ladder | None:
 
 
 def hop_ladders(measured: tuple[HopRung, ...]) -> Iterator[Ladder]:
-    """One hop alone: its time and its CPU, for each number of calls in flight."""
+    """One hop alone: its time and its CPU, for each number of calls in flight and each pause."""
     kinds: dict[str, Callable[[HopRung], float]] = {
         "time": lambda hop: hop.mean_us,
         "CPU of both ends": lambda hop: hop.cpu_caller_us + hop.cpu_callee_us,
     }
-    for in_flight in sorted({hop.in_flight for hop in measured}):
+    for pace in sorted({(hop.pause_ms, hop.in_flight) for hop in measured}):
+        pause, in_flight = pace
+        asked = f"asked every {pause:g} ms" if pause else f"{in_flight} in flight"
         for name, reading in kinds.items():
             rungs: dict[Rung, Series] = {
                 rung: {
                     hop.block: reading(hop)
                     for hop in measured
-                    if (hop.rung, hop.in_flight) == (rung, in_flight)
+                    if (hop.rung, hop.pause_ms, hop.in_flight) == (rung, *pace)
                 }
                 for rung in RUNGS
             }
             if all(rungs.values()):
                 yield Ladder(
-                    title=f"one hop, {in_flight} in flight: {name}",
+                    title=f"one hop, {asked}: {name}",
                     unit="us",
                     steps=_steps(rungs),
                     climbed=difference(rungs[SHIPPED], rungs["T0"]),
@@ -170,14 +172,19 @@ def closure(ladder: Ladder, reference: str, top: str) -> str:
     )
 
 
-def alone(ladder: Ladder, one_hop: Ladder, hops: Interval, processes: int) -> str:
+def alone(ladder: Ladder, one_hop: Sequence[Ladder], hops: Interval) -> str:
     """The cross-check of an order's CPU: as many hops as it makes, each as dear as one alone."""
-    unit, sum_of_hops = ladder.unit, hops.mean * one_hop.climbed.mean
+    sums = " and ".join(
+        f"{amount(hops.mean * alone.climbed.mean, ladder.unit)} "
+        f"({alone.title.split(':')[0].removeprefix('one hop, ')}: "
+        f"{amount(alone.climbed.mean, ladder.unit)} each)"
+        for alone in one_hop
+    )
     return (
         f"A cross-check: {number(hops.mean, 'hops')} hops, each as dear as one hop alone on the "
-        f"same rungs ({amount(one_hop.climbed.mean, unit)}), come to {amount(sum_of_hops, unit)}, "
-        f"and the rungs add {amount(ladder.climbed.mean, unit)}. What is left is no hop alone: "
-        f"{processes} processes take turns, and their caches are cold at every switch."
+        f"same rungs, come to {sums}; the rungs add {amount(ladder.climbed.mean, ladder.unit)}. "
+        "Whoever is asked now and then finds his caches cold; in an order every part is, in its "
+        "own work as well."
     )
 
 

@@ -140,8 +140,7 @@ def climb(bill: Bill, ladder: Ladder) -> Iterator[str]:
         if cell.subject == top
     ]
     if ladder.unit == "us" and one_hop and hops:
-        processes = len([cost for cost in bill.parts if cost.subject == top])
-        yield alone(ladder, one_hop[0], hops[0], processes)
+        yield alone(ladder, one_hop, hops[0])
 
 
 def _spacing(bill: Bill) -> Iterator[str]:

@@ -147,6 +147,7 @@ class Caller:
         return {
             "rung": rung,
             "in_flight": in_flight,
+            "pause_ms": pause * 1_000,
             "calls": calls,
             **{name: round(seconds * 1e6, 3) for name, seconds in summary(times).items()},
             "cpu_caller_us": round(cpu / calls * 1e6, 3),
