@@ -16,7 +16,7 @@ from borough_bill.placement import Placement
 
 STANDARD = "official instrumentor + prometheus-fastapi-instrumentator"
 IN_FLIGHT = 16
-CALLS = 2_000
+CALLS = 6_000
 WARM_UP = 500
 VARIANTS: dict[str, tuple[str, ...]] = {
     "bare": ("--stack", "bare"),
