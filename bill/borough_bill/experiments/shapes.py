@@ -16,7 +16,7 @@ from borough_bill.results import Window
 from borough_bill.shapes import CommandFailed
 
 WORKLOAD = "orders"
-UTILISATION = 0.4
+UTILISATION = 0.3
 """Of the one core all parts of a shape share, at most."""
 RATE = 30.0
 """Orders a second, where the machine is fast enough for it."""
