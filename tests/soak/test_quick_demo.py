@@ -7,6 +7,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.towns import AGAIN, BASELINE, REFERENCE
 from borough_bill.machine import commit
@@ -14,8 +16,10 @@ from borough_bill.results import RUNGS, Plan, read
 from borough_bill.run import QUICK
 
 SHAPES = QUICK.shapes
+ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 
 
+@pytest.mark.skipif(ROUNDS < 8, reason="make soak measures in earnest, and so does make demo")
 def test_a_run_that_was_begun_goes_on_to_its_bill(tmp_path: Path) -> None:
     """It measures every shape and rung there is under the plan it finds, asks the auditor, prints
     the checks first, and writes the page.
