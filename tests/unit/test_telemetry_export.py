@@ -77,6 +77,15 @@ async def test_spans_arrive_with_whose_they_are(
     assert told(telemetry)["borough_spans_exported_total"] == 3
 
 
+async def test_who_deploys_a_part_may_say_which_instance_it_is(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a cluster that is the pod, which people can find; an id of chance stands for no name."""
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=orders-0")
+    await sent(Telemetry("orders", export=otlp(collector.url)))
+    assert collector.spans[0].resource["service.instance.id"] == "orders-0"
+
+
 async def test_a_collector_that_is_away_costs_spans_and_says_so() -> None:
     """Nothing is raised and nothing kept; the loss is counted."""
     telemetry = Telemetry("orders", export=otlp(DEAD))

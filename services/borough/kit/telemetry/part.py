@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from contextvars import Token
 from types import TracebackType
-from uuid import uuid4
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExporter
@@ -71,13 +70,7 @@ class Telemetry:
         dropped = self.metrics[signals.SPANS_DROPPED]
         return Exporting(
             export if isinstance(export, Otlp) else Sdk(export),
-            Resource.create(
-                {
-                    "service.name": part,
-                    "service.version": version,
-                    "service.instance.id": str(uuid4()),
-                }
-            ),
+            Resource.create({"service.name": part, "service.version": version}),
             exported=exported.inc,
             dropped=lambda count, reason: dropped.labels(reason).inc(count),
             log=self.log,
