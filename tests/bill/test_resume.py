@@ -11,7 +11,8 @@ from borough_bill.experiments.blocks import Session
 from borough_bill.experiments.folder import PLAN, Folder, WrongFolder
 from borough_bill.machine import commit
 from borough_bill.results import BrokenResult
-from borough_bill.run import DEMO, FULL, Run
+from borough_bill.run import Run
+from borough_bill.scale import DEMO, FULL
 from borough_bill.testing import MEASURED, NAMES, WARM, Scripted, intent, subjects
 
 CUT_AT = len(NAMES) + 2

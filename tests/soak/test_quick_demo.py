@@ -13,7 +13,7 @@ from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.towns import AGAIN, BASELINE, REFERENCE
 from borough_bill.machine import commit
 from borough_bill.results import RUNGS, Plan, read
-from borough_bill.run import QUICK
+from borough_bill.scale import QUICK
 
 SHAPES = QUICK.shapes
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
