@@ -16,7 +16,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def rooms() -> tuple[Path, ...]:
-    """The rooms that stand already; the operator, its charts and dashboards come later."""
+    """The rooms that stand already; the operator comes later."""
     return tuple(room for name in ROOMS if (room := ROOT / name).is_dir())
 
 

@@ -1,0 +1,99 @@
+"""A Prometheus of our own that scrapes local shapes, with the labels a cluster's would add."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from borough_bill.processes import HOST, Ports, die_with_parent
+from borough_bill.shapes import LocalShape
+
+ABSENT = "{} is not installed: apt-get install prometheus"
+SCRAPE = "500ms"
+READY_WITHIN = 30.0
+
+
+def program(name: str) -> str:
+    """Where a program of the package is. CI does not go without."""
+    found = shutil.which(name)
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(ABSENT.format(name))
+        pytest.skip(ABSENT.format(name))
+    return found
+
+
+class Prometheus:
+    """A running one, asked by its HTTP API."""
+
+    def __init__(self, port: int) -> None:
+        self._address = f"http://{HOST}:{port}"
+
+    async def ask(self, target: str) -> Any:
+        """What it answers to a path and query string."""
+        return await asyncio.to_thread(self._ask, target)
+
+    def _ask(self, target: str) -> Any:
+        with urllib.request.urlopen(self._address + target, timeout=10) as answer:  # noqa: S310  # our own
+            return json.load(answer)
+
+    async def scrapes(self, processes: int) -> None:
+        """Wait until it has heard so many. It looks for its targets only 5 s after its start."""
+        async with asyncio.timeout(READY_WITHIN):
+            while await self._heard() < processes:
+                await asyncio.sleep(0.1)
+
+    async def _heard(self) -> int:
+        try:
+            return len((await self.ask("/api/v1/query?query=up==1"))["data"]["result"])
+        except OSError:
+            return 0
+
+
+@contextlib.asynccontextmanager
+async def prometheus(towns: Mapping[str, LocalShape], folder: Path) -> AsyncIterator[Prometheus]:
+    """One that scrapes every process of the shapes, by namespace, while the context lasts. The
+    shapes need not run yet.
+    """
+    targets = [
+        {
+            "targets": [f"{HOST}:{process.ports.ops}"],
+            "labels": {"namespace": name, "workload": f"borough-{part}", "part": part},
+        }
+        for name, town in towns.items()
+        for part, processes in town.parts.items()
+        for process in processes
+    ]
+    every = {"scrape_interval": SCRAPE, "scrape_timeout": SCRAPE}
+    configuration = folder / "prometheus.json"  # JSON is YAML
+    configuration.write_text(
+        json.dumps({"scrape_configs": [{"job_name": "parts", "static_configs": targets, **every}]})
+    )
+    ports = Ports()
+    with (folder / "prometheus.log").open("wb") as log:
+        server = subprocess.Popen(  # noqa: ASYNC220, S603  # starting takes no time; our own words
+            [
+                program("prometheus"),
+                f"--config.file={configuration}",
+                f"--storage.tsdb.path={folder / 'prometheus'}",
+                f"--web.listen-address={HOST}:{ports.public}",
+                "--enable-feature=exemplar-storage",
+            ],
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # as the parts are started
+        )
+        try:
+            yield Prometheus(ports.public)
+        finally:
+            server.terminate()
+            await asyncio.to_thread(server.wait, READY_WITHIN)
+            ports.release()

@@ -1,0 +1,134 @@
+"""Is the image made of what it should be, by what it should be, and for nobody in particular?"""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import uvloop
+
+
+@pytest.fixture(scope="module")
+def lines(root: Path) -> list[str]:
+    """The instructions of the Dockerfile, each on one line."""
+    text = (root / "services" / "Dockerfile").read_text().replace("\\\n", " ")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+@pytest.fixture(scope="module")
+def admitted(root: Path) -> list[str]:
+    """What .dockerignore lets into a build."""
+    return re.findall(r"^!(.+)$", (root / ".dockerignore").read_text(), re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def slim(root: Path) -> ModuleType:
+    """services/slim.py, which is a script and no module of anything."""
+    spec = importlib.util.spec_from_file_location("slim", root / "services" / "slim.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def arguments(lines: list[str], instruction: str) -> list[str]:
+    """What follows that instruction, wherever it stands."""
+    return [line.split(maxsplit=1)[1] for line in lines if line.startswith(f"{instruction} ")]
+
+
+def test_what_runs_stands_on_what_it_was_built_on(lines: list[str]) -> None:
+    """A virtual environment only links to its interpreter: another base may have it elsewhere."""
+    bases = [base.split()[0] for base in arguments(lines, "FROM")]
+
+    assert len(bases) == 2
+    assert set(bases) == {"${PYTHON_IMAGE}"}
+
+
+def test_the_image_is_built_by_the_uv_that_locked_it(root: Path, lines: list[str]) -> None:
+    """One version in two places, and one of borough."""
+    (uv,) = re.findall(r"^UV_VERSION := (.+)$", (root / "Makefile").read_text(), re.MULTILINE)
+    borough = tomllib.loads((root / "services" / "pyproject.toml").read_text())["project"]
+
+    assert f"UV_VERSION={uv}" in arguments(lines, "ARG")
+    assert f"VERSION={borough['version']}" in arguments(lines, "ARG")
+
+
+def test_what_runs_is_nobody_and_no_shell(lines: list[str]) -> None:
+    """A user by number, which a cluster can see is not root; a program, started by itself."""
+    (user,) = arguments(lines, "USER")
+    (entrypoint,) = arguments(lines, "ENTRYPOINT")
+
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
+    assert entrypoint == '["python", "-m", "borough"]'
+    assert lines.index(f"USER {user}") > max(
+        number for number, line in enumerate(lines) if line.startswith(("COPY", "RUN"))
+    )
+
+
+def test_a_build_sees_what_it_names_and_nothing_else(
+    root: Path, lines: list[str], admitted: list[str]
+) -> None:
+    """An allow-list: neither history nor keys nor results lie about get into a layer."""
+    copied = {
+        source
+        for copy in arguments(lines, "COPY")
+        if not copy.startswith("--from")
+        for source in copy.split()[:-1]
+    }
+    run = re.findall(r"\bpython (\S+\.py)\b", " ".join(lines))
+    readmes = ("services/README.md", "bill/README.md")  # a package cannot be built without
+
+    assert (root / ".dockerignore").read_text().splitlines()[1] == "*"
+    assert {path for path in (*copied, *run, *readmes) if not sees(path, admitted)} == set()
+    assert [path for path in admitted if not (root / path).exists()] == []
+    assert [path for path in admitted if not sees(path, sorted(copied))] == []
+
+
+def sees(path: str, among: list[str]) -> bool:
+    """Whether these let a path in: it is one of them, below one, or a folder that holds one."""
+    return any(
+        f"{one}/".startswith(f"{path}/") or f"{path}/".startswith(f"{one}/") for one in among
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has modules that can be cut")
+def test_a_module_that_was_cut_short_still_loads(slim: ModuleType, tmp_path: Path) -> None:
+    """What no segment covers is for debuggers: the file shrinks, and every promise of it holds."""
+    (loop,) = Path(uvloop.__file__).parent.glob("loop.*.so")
+    package = shutil.copytree(loop.parent, tmp_path / "uvloop")
+    module = package / loop.name
+    slim.cut(module)
+    cut = module.read_bytes()
+    slim.cut(module)
+
+    assert len(cut) < loop.stat().st_size
+    assert module.read_bytes() == cut
+    program = "import asyncio, uvloop; uvloop.run(asyncio.sleep(0)); print(uvloop.__file__)"
+    done = subprocess.run(  # noqa: S603  # our own interpreter, our own words
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert Path(done.stdout.strip()).parent == package
+
+
+def test_only_what_nobody_reads_is_taken_out(slim: ModuleType, tmp_path: Path) -> None:
+    """Tests and stubs go; a module, its data and a library that is no ELF file stay."""
+    stay = {"numpy/core.py", "numpy/py.typed", "numpy/testing/it.py", "borough/testing/it.py"}
+    go = {"numpy/core.pyi", "numpy/core/tests/test_it.py", "numpy/f2py/it.py", "numpy/api.h"}
+    for name in (*stay, *go, "numpy/odd.so"):
+        (path := tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    slim.slim(tmp_path)
+
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == stay | {"numpy/odd.so"}
+    assert (tmp_path / "numpy/odd.so").read_text() == "numpy/odd.so"
