@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,18 +15,23 @@ from rich.console import Console
 from borough_bill.attribution import NotExposed, ProcessGone
 from borough_bill.bill import Bill
 from borough_bill.checks import NOTHING_LOST
+from borough_bill.clients import NotServed
+from borough_bill.closed_loop import customers
+from borough_bill.cluster import Unreachable
 from borough_bill.collector import BrokenSpans
 from borough_bill.compare import compare
 from borough_bill.drill import drill as show
 from borough_bill.experiments.folder import RESULT, Folder, WrongFolder
 from borough_bill.experiments.foreign import CannotCompare
+from borough_bill.extras import MissingExtra, need_report
 from borough_bill.generator import JobFailed
 from borough_bill.load import load
 from borough_bill.processes import PartDied
 from borough_bill.publish import publish
 from borough_bill.recording import BrokenRecording
 from borough_bill.results import BrokenResult, read
-from borough_bill.run import DEMO, FULL, QUICK, Run, Scale
+from borough_bill.run import Run
+from borough_bill.scale import DEMO, FULL, QUICK, Scale
 from borough_bill.screen import Screen
 from borough_bill.shapes import CommandFailed
 from borough_bill.up import up as start
@@ -40,6 +46,7 @@ app = typer.Typer(
 )
 app.command()(compare)
 app.command()(load)
+app.command()(customers)
 
 Blocks = Annotated[int | None, typer.Option(min=1, help="Blocks; every subject stands in each.")]
 Window = Annotated[float | None, typer.Option(min=0.1, help="Seconds of each window.")]
@@ -93,6 +100,7 @@ def report(
     strict: Strict = False,
 ) -> None:
     """Print the bill of a stored result again, and write its page anew."""
+    need_report()
     path = result / RESULT if result.is_dir() else result
     raise typer.Exit(_status(publish(read(path), path.parent, _console()), strict=strict))
 
@@ -134,6 +142,7 @@ def _scale(
 
 def _measured(folder: Folder, scale: Scale, *, fresh: bool, strict: bool) -> int:
     """Run, print, and answer the exit status."""
+    need_report()
     console = _console()
     try:
         with Screen(console, scale.estimate_s) as screen:
@@ -160,12 +169,16 @@ def _status(bill: Bill, *, strict: bool) -> int:
 
 
 def main() -> None:
-    """Run, and turn what went wrong into a message and exit status 2."""
+    """Run, and turn what went wrong into a message and exit status 2.
+
+    SIGTERM ends it as Ctrl-C does: the first process of a container would ignore it otherwise.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except (
         BrokenRecording, BrokenResult, BrokenSpans, CannotCompare, CommandFailed, JobFailed,
-        NotExposed, PartDied, ProcessGone, WrongFolder,
+        MissingExtra, NotExposed, NotServed, PartDied, ProcessGone, Unreachable, WrongFolder,
     ) as failure:  # fmt: skip  # a list of names
         typer.echo(f"\nborough-bill: {failure}", err=True)
         sys.exit(FAILED)

@@ -1,8 +1,8 @@
 """What a process used, read from outside: CPU, memory, and the counters it exposes.
 
 CPU is the process's own clock, which counts threads that have ended too; summing over its threads
-would lose those. Counters are read at a window's edges, since a scrape between them would be paid
-by the part that is measured.
+would lose those. A process elsewhere tells of itself, in steps of a clock's tick. Counters are read
+at a window's edges, since a scrape between them would be paid by the part that is measured.
 """
 
 import re
@@ -18,12 +18,18 @@ from borough_bill.results import Hop
 CPUCLOCK_SCHED = 2
 """The clock of a whole process that a clock id asks for; linux/posix-timers.h."""
 KIB_PER_MIB = 1024
+TICK_S = 0.01
+"""The steps in which Linux tells a process the CPU time it used: USER_HZ is 100."""
 
 CALLS = "http_client_request_duration_seconds_count"
 TOTAL = "http_client_request_duration_seconds_sum"
 SERVER = "borough_hop_server_seconds_total"
 HANDLER = "borough_hop_handler_seconds_total"
 TRANSACTIONS = "borough_store_transactions_total"
+COUNTED = (CALLS, TOTAL, SERVER, HANDLER, TRANSACTIONS)
+CPU = "process_cpu_seconds_total"
+RESIDENT = "process_resident_memory_bytes"
+STARTED = "process_start_time_seconds"
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*?)\})? ([0-9.eE+-]+)(?: |$)", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -47,10 +53,12 @@ def cpu_seconds(pid: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a process holds, in MiB: resident, and resident with shared pages divided by sharers."""
+    """What a process holds, in MiB: resident, and resident with shared pages divided by sharers,
+    where that is known.
+    """
 
     rss_mib: float
-    pss_mib: float
+    pss_mib: float | None = None
 
 
 def memory(pid: int) -> Memory:
@@ -61,6 +69,32 @@ def memory(pid: int) -> Memory:
         raise ProcessGone(f"process {pid} has no memory map: {error.strerror}") from None
     found = dict(re.findall(r"^(Rss|Pss): +(\d+) kB", text, re.MULTILINE))
     return Memory(int(found["Rss"]) / KIB_PER_MIB, int(found["Pss"]) / KIB_PER_MIB)
+
+
+def memory_of(pids: Mapping[str, int]) -> dict[str, Memory]:
+    """What processes hold now, by their names. Raises ProcessGone."""
+    return {name: memory(pid) for name, pid in pids.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a process tells of itself: CPU seconds used so far, memory, and when it started, in
+    seconds since 1970.
+    """
+
+    cpu_s: float
+    rss_mib: float
+    started: float
+
+    @classmethod
+    def read(cls, exposition: str) -> Self:
+        """From what it answers at /metrics. Raises NotExposed, naming what is missing."""
+        wanted = (CPU, RESIDENT, STARTED)
+        told = {name: value for name, _, value in _samples(exposition, wanted)}
+        if missing := [name for name in wanted if name not in told]:
+            raise NotExposed(f"a part exposes no {missing[0]}")
+        mib = told[RESIDENT] / KIB_PER_MIB / KIB_PER_MIB
+        return cls(told[CPU], mib, told[STARTED])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +108,7 @@ class Counters:
         """From what the parts answer at /metrics, in either Prometheus text format."""
         sums = defaultdict[tuple[str, str], float](float)
         for text in expositions:
-            for name, labels, value in _samples(text):
+            for name, labels, value in _samples(text, COUNTED):
                 if name == TRANSACTIONS:
                     if labels.get("kind") == "write":
                         sums[name, labels["capability"]] += value
@@ -115,9 +149,8 @@ class Counters:
         return {label: value for (name, label), value in self.sums.items() if name == metric}
 
 
-def _samples(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
+def _samples(text: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str], float]]:
     """The samples that matter. A full parser costs a hundred times this, at every window."""
-    wanted = (CALLS, TOTAL, SERVER, HANDLER, TRANSACTIONS)
     for line in text.splitlines():
         if line.startswith(wanted) and (sample := _SAMPLE.match(line)):
             name, labels, value = sample.groups()

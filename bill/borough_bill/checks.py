@@ -64,8 +64,9 @@ def _checks(runs: Runs) -> Iterator[Check]:
     yield _null(runs, "latency", "ms", mean_latency)
     if ours or any(window.cpu_s for window in runs.windows(runs.plan.reference)):
         yield _null(runs, "CPU", "us", cpu)
-    if ours:
+    if ours or runs.result.audits:
         yield _audited(runs)
+    if ours:
         yield _rungs(runs)
         yield _closed(runs, latency_ladder(runs), "latency")
         yield _closed(runs, cpu_ladder(runs), "CPU")
@@ -243,9 +244,9 @@ def _null(runs: Runs, what: str, unit: str, reading: Reading) -> Check:
 
 
 def _audited(runs: Runs) -> Check:
-    plan = runs.plan
-    shapes = (plan.reference, plan.again, *plan.shapes)
-    audits = runs.result.audits
+    plan, audits = runs.plan, runs.result.audits
+    strangers = runs.result.kind == "compare"  # who can be asked was, and A again is A
+    shapes = tuple(audits) if strangers else (plan.reference, plan.again, *plan.shapes)
     unasked = [shape for shape in shapes if shape not in audits]
     complaints = [f"{shape}: {text}" for shape, texts in audits.items() for text in texts]
     sentence = "The auditor found no order lost, charged twice or oversold."

@@ -1,24 +1,15 @@
-"""Customers at the REST door: real orders, each repeated under its own key until it is settled.
+"""Customers: who they are, what they want, and what became of it.
 
-A customer sees what any client sees. Whatever leaves the outcome open - no connection, a 202, a
-503, a 504 - makes them send the same order again under the same Idempotency-Key, which is safe.
+How they order, repeating each under its key until it is settled, stands in `borough_bill.clients`.
 """
 
-import asyncio
 import random
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count, takewhile
-from types import TracebackType
-from typing import Any, Self
 from uuid import UUID
 
-import aiohttp
-
 from borough_bill.audit import Audit
-from borough_bill.shapes import LocalShape
 
 PLACED, ABANDONED = "placed", "abandoned"
 ENDINGS = frozenset(
@@ -27,14 +18,6 @@ ENDINGS = frozenset(
 """How an order may end: placed, or rejected with the code of one of these problems."""
 LOST = "lost"
 """The word for an order whose end could not be learnt. There must be none."""
-
-OK = (200, 201)
-NO_ANSWER = 0
-OPEN = (NO_ANSWER, 202, 429, 502, 503, 504)
-"""What leaves open how the order ends, unless the problem's code is an ending."""
-
-PAUSE = 0.05
-LONGEST_PAUSE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,145 +98,3 @@ def disagreements(outcomes: Iterable[Outcome], audit: Audit) -> tuple[str, ...]:
         for status in sorted({*told, *held})
         if told[status] != held[status]
     )
-
-
-class Clients:
-    """The customers of a running shape. In seconds, `patience` bounds an errand, `wait` one try."""
-
-    def __init__(self, shape: LocalShape, *, patience: float = 90, wait: float = 15) -> None:
-        self._shape = shape
-        self._patience = patience
-        self._wait = wait
-        self._turn = count()
-        self._http: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=self._wait),
-        )
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        if self._http is not None:
-            await self._http.close()
-
-    async def ask(
-        self, verb: str, path: str, customer: Customer, **request: Any
-    ) -> tuple[int, dict[str, Any]]:
-        """One try at the next replica of the door; (0, {}) when no whole answer came."""
-        if self._http is None:
-            raise ValueError("the clients are not there yet")
-        addresses = self._shape.addresses(path)
-        url = addresses[next(self._turn) % len(addresses)] + path
-        headers = {"authorization": f"Bearer {customer.key}", **request.pop("headers", {})}
-        try:
-            async with self._http.request(verb, url, headers=headers, **request) as answer:
-                return answer.status, await answer.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError):
-            return NO_ANSWER, {}
-
-    async def menu(self, customer: Customer) -> tuple[str, ...]:
-        """The SKUs there are, sorted."""
-        status, menu = await self.ask("GET", "/v1/menu", customer)
-        if status not in OK:
-            raise ValueError(f"the menu answers {status}: {menu}")
-        return tuple(item["sku"] for item in menu["items"])
-
-    async def introduce(self, customers: Iterable[Customer]) -> None:
-        """Write each customer's profile."""
-        for customer in customers:
-            profile = {
-                "name": customer.name,
-                "email": f"{customer.name}@example.com",
-                "card_token": customer.card_token,
-            }
-            status, answer = await self.ask("PUT", "/v1/profile", customer, json=profile)
-            if status not in OK:
-                raise ValueError(f"the profile of {customer.name} answers {status}: {answer}")
-
-    async def run(self, errand: Errand) -> Outcome:
-        """Place an order, repeating it under its key until it is settled or patience ends."""
-        order = {"lines": [{"sku": sku, "quantity": quantity} for sku, quantity in errand.lines]}
-        until = time.monotonic() + self._patience
-        statuses: list[int] = []
-        while time.monotonic() < until:
-            status, answer = await self.ask(
-                "POST",
-                "/v1/orders",
-                errand.customer,
-                json=order,
-                headers={"idempotency-key": errand.key},
-            )
-            statuses.append(status)
-            if (word := _word(status, answer)) is not None:
-                return Outcome(errand, word, tuple(statuses))
-            await asyncio.sleep(min(PAUSE * 2 ** len(statuses), LONGEST_PAUSE))
-        return Outcome(errand, LOST, tuple(statuses))
-
-
-class Shopping:
-    """Customers who run errands, `at_once` at the same time, while the `async with` lasts.
-
-    At its end nobody starts another errand, and those under way come to their ends.
-    """
-
-    def __init__(
-        self,
-        clients: Clients,
-        errands: Iterable[Errand],
-        *,
-        at_once: int,
-        tell: Callable[[Outcome], None] = lambda _: None,
-    ) -> None:
-        self.outcomes: list[Outcome] = []
-        self._clients = clients
-        self._open = True
-        self._errands = takewhile(lambda _: self._open, errands)
-        self._at_once = at_once
-        self._tell = tell
-        self._news = asyncio.Condition()
-        self._group = asyncio.TaskGroup()
-
-    async def __aenter__(self) -> Self:
-        await self._group.__aenter__()
-        for _ in range(self._at_once):
-            self._group.create_task(self._shop())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._open = False
-        await self._group.__aexit__(kind, error, at)
-
-    async def _shop(self) -> None:
-        for errand in self._errands:
-            outcome = await self._clients.run(errand)
-            self._tell(outcome)
-            async with self._news:
-                self.outcomes.append(outcome)
-                self._news.notify_all()
-            if outcome.word == ABANDONED:  # who was told "not now" does not come back at once
-                await asyncio.sleep(LONGEST_PAUSE)
-
-    async def reaches(self, number: int) -> None:
-        """Wait until so many errands have come to an end."""
-        async with self._news:
-            await self._news.wait_for(lambda: len(self.outcomes) >= number)
-
-
-def _word(status: int, answer: dict[str, Any]) -> str | None:
-    """What became of the order, None while that is open."""
-    if status in OK:
-        return PLACED
-    code = str(answer.get("code", status))
-    return None if status in OPEN and code not in ENDINGS else code

@@ -20,7 +20,7 @@ from borough_bill.alarm import Alarm
 from borough_bill.attribution import ProcessGone, cpu_seconds
 from borough_bill.doors import LOOK_EVERY, Doors
 from borough_bill.generator import Job, JobFailed, Progress
-from borough_bill.recording import REQUEST, Header, Recording
+from borough_bill.recording import REQUEST, Failure, Header, Recording
 from borough_bill.schedule import arrivals
 from borough_bill.workload import KEY, VARIANTS, Workload
 
@@ -29,6 +29,8 @@ BURST = 64
 LEAD = 0.01
 """Seconds from planning to the start, so that the first request can be in time."""
 TELL_EVERY = 0.5
+FAILURES_KEPT = 20
+"""Of a run, one by one: the first tell why, all others are counted."""
 
 _KEY = KEY.encode()
 
@@ -78,6 +80,7 @@ class Firing:
         self._at, self._shot = self._times.data, shots.astype(np.uint32).data
 
         self._reasons = Counter[str]()
+        self._first_failures: list[tuple[int, str]] = []
         self._next = self._last = self._open = self._served = self._failed = 0
         self._ends = 0.0
 
@@ -119,6 +122,7 @@ class Firing:
             connections=sum(pool.opened for pool in self._doors.pools.values()),
             held_back=sum(pool.held_back for pool in self._doors.pools.values()),
             reasons=dict(self._reasons),
+            first_failures=tuple(self._failure(*failure) for failure in self._first_failures),
         )
         recording = Recording(self._job.out, header, self._records)
         recording.write()
@@ -169,23 +173,34 @@ class Firing:
         self._first[number] = first
         self._done[number] = done
         self._status[number] = status
-        klass = self._shot[number] // VARIANTS
-        fault = self._faults[klass](status, body)
+        fault = self._faults[self._shot[number] // VARIANTS](status, body)
         if fault is None:
             self._ok[number] = True
             self._served += 1
-        self._ended(klass, fault)
+        self._ended(number, fault)
 
     def _lost(self, number: int, reason: str) -> None:
-        self._ended(self._shot[number] // VARIANTS, reason)
+        self._ended(number, reason)
 
-    def _ended(self, klass: int, fault: str | None) -> None:
+    def _ended(self, number: int, fault: str | None) -> None:
         if fault is not None:
             self._failed += 1
-            self._reasons[f"{self._classes[klass]}: {fault}"] += 1
+            self._reasons[f"{self._classes[self._shot[number] // VARIANTS]}: {fault}"] += 1
+            if len(self._first_failures) < FAILURES_KEPT:
+                self._first_failures.append((number, fault))
         self._open -= 1
         if not self._open and self._next == self._last and not self._drained.done():
             self._drained.set_result(None)
+
+    def _failure(self, number: int, reason: str) -> Failure:
+        """A request that was not served, once its times count from the start."""
+        record = self._records[number]
+        return Failure(
+            at_s=float(record["intended"]),
+            request_class=self._classes[int(record["klass"])],
+            status=int(record["status"]),
+            reason=reason,
+        )
 
     def _clocks(self) -> dict[str, float]:
         """CPU seconds of every process so far. Raises JobFailed, naming one that ended."""

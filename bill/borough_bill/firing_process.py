@@ -36,7 +36,7 @@ async def work(line: bytes) -> None:
     """Run the job of a line and say how it ended."""
     try:
         job = Job.model_validate_json(line)
-        load = workload(job.workload)
+        load = workload(job.workload).with_shares(job.shares)
         run = Firing(job, load, progress)
         if job.set_up:
             await set_up(job, load)

@@ -35,13 +35,15 @@ class Job(BaseModel):
     follow `warm_up_s`, whose requests are recorded and marked. `customers` are API keys by name.
     The CPU clocks of `pids`, by any name, are read at the window's edges. `connections` bounds the
     connections to one address, `timeout_s` the wait for an answer. `set_up` says whether the
-    workload's set-up requests are sent before.
+    workload's set-up requests are sent before. `shares` are those of classes as in
+    `Workload.with_shares`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     doors: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]
     workload: str
+    shares: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
     out: Path
     seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     rate: NonNegativeFloat = 0.0

@@ -45,12 +45,26 @@ class BrokenRecording(Exception):
     """A file that is no whole recording; the message names it."""
 
 
+class Failure(BaseModel):
+    """A request that was not served: when it was meant to be sent, in seconds from the start, and
+    what came instead. The status is 0 where no whole answer came.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at_s: float
+    request_class: str
+    status: int
+    reason: str
+
+
 class Header(BaseModel):
     """The facts of a run. `cpu` and `generator_cpu_s` are CPU seconds between the window's edges.
 
     The window begins `window_begin_s` after the start, when the last answer to the warm-up is in,
     and ends `window_s` later, when the last answer of all is in. `reasons` counts what was wrong
-    with answers, `held_back` the requests that found every permitted connection busy.
+    with answers, `first_failures` are the first few of them, and `held_back` counts the requests
+    that found every permitted connection busy.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +80,7 @@ class Header(BaseModel):
     connections: int
     held_back: int
     reasons: dict[str, int]
+    first_failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -194,7 +194,8 @@ class Plan(_Fact):
     are compared, `baseline` is the order as one transaction, `top` the shape the ladder leads to.
     `together` are subjects and rungs that stand side by side in every block, with windows `longer`
     times as long: those that must come to the same. `noun` is what one request is called. `labels`
-    say more about a subject than its name.
+    say more about a subject than its name. `sources` say where "CPU" and "memory" were read, where
+    that was not on this machine.
     """
 
     blocks: Annotated[int, Field(ge=1)]
@@ -212,6 +213,7 @@ class Plan(_Fact):
     settings: Mapping[str, str] = {}
     placement: str = ""
     labels: Mapping[str, str] = {}
+    sources: Mapping[str, str] = {}
     together: tuple[tuple[str, ...], ...] = ()
     longer: Annotated[float, Field(ge=1)] = 1
 

@@ -11,13 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from borough_bill.clients import Clients, Shopping
 from borough_bill.customers import (
     ENDINGS,
     PLACED,
-    Clients,
     Errand,
     Outcome,
-    Shopping,
     by_word,
     crowd,
     disagreements,

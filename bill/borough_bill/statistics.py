@@ -10,7 +10,6 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
-from scipy.special import stdtr, stdtrit  # type: ignore[import-untyped]  # scipy has no types
 
 LEVEL = 0.95
 """Of the intervals that are printed."""
@@ -49,6 +48,8 @@ class Interval(BaseModel):
 
 def interval(values: Values, level: float = LEVEL) -> Interval:
     """Student's interval of the mean: m +- t(1/2 + level/2, n - 1) s / sqrt(n) (Student, 1908)."""
+    from scipy.special import stdtrit  # type: ignore[import-untyped]  # noqa: PLC0415  # scipy has no types, and is extra
+
     n, mean = values.size, float(values.mean())
     if n == 1:
         return Interval(mean=mean, low=None, high=None, n=1)
@@ -79,6 +80,8 @@ def ratio(subject: Series, reference: Series) -> Interval | None:
 
 def p_value(subject: Series, reference: Series) -> float:
     """Two-sided, of the paired t test: how often chance alone would show at least as much."""
+    from scipy.special import stdtr  # noqa: PLC0415  # extra, as above
+
     one, other = _pairs(subject, reference)
     values = one - other
     if values.size == 1:

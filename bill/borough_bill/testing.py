@@ -2,18 +2,20 @@
 
 With them a whole run takes milliseconds, so that the runner's own laws can be tested one by one.
 They are shipped, as `borough.testing` is, and typed against the seams they stand in for, the
-generator and `Place`: a seam that changes takes its twin along.
+generator, `Place` and `Cluster`: a seam that changes takes its twin along.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
-from borough_bill.attribution import Counters
+from borough_bill.attribution import Counters, Memory, memory_of
+from borough_bill.cluster import Unreachable
 from borough_bill.experiments.blocks import Subject
 from borough_bill.experiments.folder import Intent
 from borough_bill.generator import Generator, Job
@@ -85,6 +87,39 @@ class Nowhere:
     async def counters(self) -> Counters:
         """Nothing is counted here."""
         return Counters({})
+
+    async def memory(self) -> Mapping[str, Memory]:
+        """What its processes really hold, if it was given any."""
+        return memory_of(self.pids)
+
+
+@dataclass
+class Listed:
+    """A cluster that holds what it was given: objects by their path in the API, a base URL for each
+    target that is forwarded to, and what every command prints.
+    """
+
+    objects: dict[str, Any]
+    urls: dict[str, str] = field(default_factory=dict)
+    words: str = ""
+
+    async def get(self, path: str) -> dict[str, Any]:
+        """Refuses a path that it does not have."""
+        if path not in self.objects:
+            raise Unreachable(f"nothing is at {path}")
+        found: dict[str, Any] = self.objects[path]
+        return found
+
+    @asynccontextmanager
+    async def forwarded(self, namespace: str, target: str, port: int) -> AsyncIterator[str]:
+        """The URL that stands for the target."""
+        yield self.urls[target]
+
+    async def executed(
+        self, namespace: str, pod: str, container: str, command: Sequence[str]
+    ) -> str:
+        """The same words for everybody."""
+        return self.words
 
 
 def subjects() -> tuple[Subject, ...]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from borough_bill.customers import Clients, crowd
+from borough_bill.clients import Clients
+from borough_bill.customers import crowd
 from borough_bill.shapes import LocalShape, shape_named
 
 

@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
+from math import fsum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
@@ -210,6 +211,33 @@ class Workload(BaseModel):
                 raise BadWorkload(
                     f"workload {self._file}, {place}: it is sent by customers, and there are none"
                 )
+
+    def with_shares(self, shares: Mapping[str, float]) -> Self:
+        """The same, of whose requests each class named here gets that share; the other classes
+        keep their proportions. One whose share is 0 is left out.
+
+        Raises BadWorkload for a class there is not, and for shares that cannot be.
+        """
+        if not shares:
+            return self
+        if unknown := shares.keys() - self.classes.keys():
+            there = ", ".join(self.classes)
+            raise BadWorkload(f"workload {self._file}: no class {min(unknown)} among {there}")
+        given = round(fsum(shares.values()), 9)  # 0.1 + 0.2 is a little more than 0.3
+        others = {name: r.weight for name, r in self.classes.items() if name not in shares}
+        if given > 1 or (given < 1 and not others):
+            raise BadWorkload(
+                f"workload {self._file}: the shares of {', '.join(shares)} add up to {given:g}, "
+                f"{'and no class is left for the rest' if given < 1 else 'which is more than all'}"
+            )
+        rest = (1 - given) / fsum(others.values()) if others else 0
+        weights = {name: weight * rest for name, weight in others.items()} | dict(shares)
+        classes = {
+            name: request.model_copy(update={"weight": weights[name]})
+            for name, request in self.classes.items()
+            if weights[name]
+        }
+        return self.model_copy(update={"classes": classes})
 
     @property
     def shares(self) -> list[float]:

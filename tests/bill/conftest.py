@@ -1,12 +1,15 @@
 """A made-up measurement: costs that were planted, and chance that is seeded."""
 
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import product
 
 import numpy as np
 import pytest
+from aiohttp import web
 
 from borough_bill.results import (
     RUNGS,
@@ -21,6 +24,8 @@ from borough_bill.results import (
     Summary,
     Window,
 )
+
+Serve = Callable[[Callable[[web.Request], Awaitable[web.Response]]], Awaitable[str]]
 
 CAPABILITIES = ("orders", "payments", "profiles", "inventory", "notifications")
 PARTS = {
@@ -224,3 +229,34 @@ def planted(town: Town) -> Planting:
         return replace(town, **differences).result()  # type: ignore[arg-type]  # by name, checked at run time
 
     return plant
+
+
+BARE = """
+import sys
+sys.modules.update(dict.fromkeys(["jinja2", "matplotlib", "scipy"]))  # not to be imported
+from borough_bill.__main__ import main
+main()
+"""
+
+
+@pytest.fixture
+def bare() -> tuple[str, ...]:
+    """How `borough-bill` starts where its extra is not installed."""
+    return sys.executable, "-c", BARE
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Serves a handler for every path on a free port; answers the base URL."""
+    async with AsyncExitStack() as stack:
+
+        async def serve(handler: Callable[[web.Request], Awaitable[web.Response]]) -> str:
+            app = web.Application()
+            app.router.add_get("/{path:.*}", handler)
+            runner = web.AppRunner(app, access_log=None)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+        yield serve

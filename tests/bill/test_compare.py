@@ -282,6 +282,10 @@ def test_an_interrupted_run_goes_on_with_its_own_options_only(
         ({"--pids-b": "4194305"}, "--pids-b: process 4194305"),  # above the kernel's largest
         ({"--workload": "gone.toml"}, "--workload: workload gone.toml cannot be read"),
         ({"--rate": "0"}, "--rate"),
+        ({"--keys": "gone.json"}, "--keys: gone.json does not hold API keys"),
+        ({"--a": "k8s://shops"}, "--a: k8s://shops is no release like k8s://NAMESPACE/RELEASE"),
+        ({"--a": "k8s://s/b", "--pids-a": "1"}, "--pids-a: the pods of k8s://s/b tell of themsel"),
+        ({"--b": "k8s://s/b"}, "--a, --b: a release is compared with a release"),
     ],
 )
 def test_the_command_names_the_option_that_is_wrong(options: dict[str, str], words: str) -> None:

@@ -83,6 +83,17 @@ async def test_what_a_window_left_to_do_is_charged_to_it(tmp_path: Path) -> None
     assert place.rungs == ["T7b"]
 
 
+async def test_what_a_place_tells_of_processes_elsewhere_is_charged_to_its_requests(
+    tmp_path: Path,
+) -> None:
+    """Where no clock can be read from here the warm-up is in what is told, and is taken off."""
+    place = Nowhere(left={"payments-0": 0.1})
+    job = Job(doors=dict(place.doors), workload="orders", out=tmp_path / "x", seconds=1, rate=20)
+    window = await Session(Scripted().generator).measure(Subject("a", place), job)
+    assert window.cpu_s == {"payments-0": pytest.approx(0.1 * MEASURED / (WARM + MEASURED))}
+    assert window.rss_mib == window.pss_mib == {}
+
+
 def test_the_rate_leaves_the_core_room() -> None:
     """No shape is measured beyond its knee; a fast machine gets no more load than planned."""
     assert affordable_rate(0.001) == RATE

@@ -180,6 +180,22 @@ async def test_a_dead_server_is_no_reason_to_stop(tmp_path: Path) -> None:
     assert "look: no connection: " in next(iter(run.header.reasons))
 
 
+async def test_of_many_failures_the_first_are_kept_one_by_one(tmp_path: Path) -> None:
+    """When each was meant, of what class, and why it failed; the others are counted."""
+
+    async def answer(request: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK.replace(b"200 OK", b"503 Service Unavailable"))
+
+    async with answering(answer) as url:
+        run = await send(url, tmp_path, 40, warm_up_s=0.01)
+    first = run.header.first_failures
+
+    assert run.header.reasons == {"look: answered 503": 80}
+    assert len(first) == 20
+    assert {(f.request_class, f.status, f.reason) for f in first} == {("look", 503, "answered 503")}
+    assert {failure.at_s for failure in first} <= set(run.requests["intended"].tolist())
+
+
 async def test_replicas_are_asked_in_turn_and_paths_at_their_doors(tmp_path: Path) -> None:
     """Each replica gets its share of a path; the longest prefix decides whose the path is."""
     asked: dict[str, list[str]] = {"one": [], "two": [], "orders": []}

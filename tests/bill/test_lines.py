@@ -285,6 +285,16 @@ def test_unknown_deployments_have_the_lines_they_can_have(measured: Result) -> N
     assert not found.ladders
 
 
+def test_a_line_says_where_it_was_read(measured: Result) -> None:
+    """Pods tell of themselves, and what they share nobody tells: there is no line for it."""
+    plan = measured.plan.model_copy(update={"sources": {"CPU": "the pods", "memory": "their word"}})
+    windows = tuple(one.model_copy(update={"pss_mib": {}}) for one in measured.windows)
+    found = bill(measured.model_copy(update={"plan": plan, "windows": windows}))
+
+    assert line(found, "CPU of an order").source == "the pods; waiting for work (D8) is in it"
+    assert [one.source for one in found.lines if one.id == "D6"] == ["their word"]
+
+
 def test_headlines_are_tested_together(found: Bill) -> None:
     """Three shapes by latency, CPU and memory are nine chances to be wrong."""
     assert found.headlines == 9

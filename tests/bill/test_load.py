@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from borough_bill.__main__ import app
 from borough_bill.frozen import server
 from borough_bill.generator import JobFailed
 from borough_bill.load import sentences
+from borough_bill.load_result import LoadResult
 from borough_bill.recording import REQUEST, Header, Recording
 
 
@@ -59,11 +61,78 @@ def test_a_late_generator_and_wrong_answers_are_told() -> None:
     [
         ("--workload probe --seconds inf", "seconds: Input should be a finite number"),
         ("--workload probe --keys absent.json", "absent.json does not hold API keys by name"),
+        ("--workload shop --share order", "--share order: it is CLASS=SHARE, like order=0.6"),
+        ("--workload shop --share order=many", "--share order=many: it is CLASS=SHARE"),
+        ("--workload shop --share order=1.5", "shares.order: Input should be less than or"),
+        ("--workload shop --share order=nan", "shares.order: Input should be "),
+        ("--workload shop --share order=0.2 --share order=0.3", "order has a share already"),
+        ("--workload shop --share oder=0.2 --keys KEYS", "no class oder among browse, order, "),
     ],
 )
-def test_what_cannot_be_sent_is_refused(options: str, complaint: str) -> None:
+def test_what_cannot_be_sent_is_refused(options: str, complaint: str, tmp_path: Path) -> None:
     """With a sentence that names it."""
-    done = CliRunner().invoke(app, f"load http://127.0.0.1:1 --out run.npz {options}")
+    keys = tmp_path / "keys.json"
+    keys.write_text('{"ada": "secret-of-ada"}')
+    words = options.replace("KEYS", str(keys))
+    done = CliRunner().invoke(app, f"load http://127.0.0.1:1 {words}")
 
     assert isinstance(done.exception, JobFailed)
     assert complaint in str(done.exception)
+
+
+async def test_a_program_reads_what_was_found(bare: tuple[str, ...]) -> None:
+    """One line of JSON tells what the table tells, and of each failure why and when.
+
+    It needs neither the extra that bills need nor a place to write that is not temporary.
+    """
+    async with server() as (url, _):
+        options = ("--workload", "probe", "--rate", "100", "--seconds", "0.3", "--warm-up", "0.1")
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [*bare, "load", url, *options, "--json"],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+    (line,) = done.stdout.splitlines()
+    found = LoadResult.model_validate_json(line)
+
+    assert found.requests == found.served == found.classes["probe"].served > 10
+    assert found.statuses == {200: found.requests}
+    assert found.warm_up.requests > 0
+    assert 0.2 < found.seconds < 10
+    assert found.latency_ms.p50 is not None
+    assert found.from_sent_ms.mean is not None
+    assert found.slip_ms.mean is not None
+    assert (found.reasons, found.first_failures) == ({}, ())
+
+
+def test_a_program_reads_why_requests_failed() -> None:
+    """With the class, the status, the reason and the second; the run's status is 1."""
+    words = "--workload probe --rate 100 --seconds 0.2 --warm-up 0 --arrivals constant --json"
+    done = CliRunner().invoke(app, f"load http://127.0.0.1:1 {words}")
+    found = LoadResult.model_validate_json(done.stdout)
+
+    assert done.exit_code == 1
+    assert (found.served, found.failed, found.statuses) == (0, 20, {0: 20})
+    assert found.latency_ms.mean is None
+    (why,) = found.reasons
+    assert why == f"probe: {found.first_failures[0].reason}"
+    assert "no connection" in why
+    assert [failure.at_s for failure in found.first_failures] == pytest.approx(
+        [0.01 * number for number in range(20)], abs=0.02
+    )
+
+
+def test_a_bill_without_its_extra_is_refused_at_once(bare: tuple[str, ...], tmp_path: Path) -> None:
+    """By name, and before anything is measured."""
+    done = subprocess.run(  # noqa: S603  # our own interpreter, our own words
+        [*bare, "demo", "--folder", str(tmp_path / "demo")],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "a bill needs jinja2, matplotlib, scipy" in done.stderr
+    assert "borough-bill[report]" in done.stderr
+    assert not (tmp_path / "demo").exists()

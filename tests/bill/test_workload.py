@@ -109,6 +109,45 @@ def test_the_shop_is_mostly_looked_at() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("asked", "shares"),
+    [
+        ({}, {"browse": 0.6, "order": 0.25, "reorder": 0.1, "profile": 0.05}),
+        ({"order": 0.4}, {"browse": 0.48, "order": 0.4, "reorder": 0.08, "profile": 0.04}),
+        ({"order": 0, "browse": 0.7}, {"browse": 0.7, "reorder": 0.2, "profile": 0.1}),
+        ({"order": 0}, {"browse": 0.8, "reorder": 0.4 / 3, "profile": 0.2 / 3}),
+        ({"order": 1}, {"order": 1.0}),
+        (
+            {"order": 0.1, "browse": 0.2, "reorder": 0.7},
+            {"order": 0.1, "browse": 0.2, "reorder": 0.7},
+        ),
+    ],
+)
+def test_a_class_can_be_given_its_share(asked: dict[str, float], shares: dict[str, float]) -> None:
+    """It gets this share of all requests, others keep their proportions; who has none is gone."""
+    load = shipped("shop").with_shares(asked)
+
+    assert dict(zip(load.classes, load.shares, strict=True)) == pytest.approx(shares)
+    assert len(rendered(load)) == len(shares)
+
+
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        ({"oder": 0.5}, "workload shop: no class oder among browse, order, reorder, profile"),
+        ({"order": 0.7, "browse": 0.4}, "of order, browse add up to 1.1, which is more than all"),
+        (
+            {"browse": 0.1, "order": 0.2, "reorder": 0.3, "profile": 0.3},
+            "add up to 0.9, and no class is left for the rest",
+        ),
+    ],
+)
+def test_a_share_that_cannot_be_is_refused(asked: dict[str, float], complaint: str) -> None:
+    """Nothing else than what was asked for is sent in its place."""
+    with pytest.raises(BadWorkload, match=complaint):
+        shipped("shop").with_shares(asked)
+
+
 def test_every_customer_is_introduced_once() -> None:
     """A set-up request that is somebody's is sent for everybody, any other one once."""
     load = parse("""

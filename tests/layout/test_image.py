@@ -123,7 +123,7 @@ def test_a_module_that_was_cut_short_still_loads(slim: ModuleType, tmp_path: Pat
 def test_only_what_nobody_reads_is_taken_out(slim: ModuleType, tmp_path: Path) -> None:
     """Tests and stubs go; a module, its data and a library that is no ELF file stay."""
     stay = {"numpy/core.py", "numpy/py.typed", "numpy/testing/it.py", "borough/testing/it.py"}
-    go = {"numpy/core.pyi", "numpy/core/tests/test_it.py", "numpy/f2py/it.py", "numpy/api.h"}
+    go = {"numpy/core.pyi", "numpy/core/tests/test_it.py", "numpy/f2py/it.py", "bin/activate"}
     for name in (*stay, *go, "numpy/odd.so"):
         (path := tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)

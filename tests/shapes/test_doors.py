@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from borough import commands, wiring
 from borough.contracts.capability import Endpoint
 from borough.kit.config import Settings
-from borough_bill.customers import Clients, Customer, Errand, crowd
+from borough_bill.clients import Clients
+from borough_bill.customers import Customer, Errand, crowd
 from borough_bill.processes import HOST
 from borough_bill.scene import hops_of
 from borough_bill.shapes import LocalShape, Shape, read_shapes

@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.kit.config import Settings
-from borough_bill.customers import PLACED, Clients, Errand, by_word, crowd
+from borough_bill.clients import Clients
+from borough_bill.customers import PLACED, Errand, by_word, crowd
 from borough_bill.shapes import LocalShape, read_shapes
 
 PIECES, ORDERS, CUSTOMERS = 50, 200, 20

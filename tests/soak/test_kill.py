@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.kit.config import Settings
-from borough_bill.customers import Clients, Outcome, Shopping, crowd, disagreements, errands
+from borough_bill.clients import Clients, Shopping
+from borough_bill.customers import Outcome, crowd, disagreements, errands
 from borough_bill.shapes import LocalShape, shape_named
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.kit.config import Settings
-from borough_bill.customers import PLACED, Clients, Shopping, crowd, disagreements, errands
+from borough_bill.clients import Clients, Shopping
+from borough_bill.customers import PLACED, crowd, disagreements, errands
 from borough_bill.processes import Process
 from borough_bill.shapes import LocalShape, shape_named
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from borough_bill.attribution import Counters, memory
+from borough_bill.attribution import Counters, Memory
 from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.generator import Generator, Job
 from borough_bill.recording import Recording
@@ -46,12 +46,17 @@ class Place(Protocol):
 
     async def settle(self) -> Mapping[str, float]:
         """Let the processes do what a window left to do; answers the CPU seconds, by process name,
-        of what belongs to the window all the same, such as the export of its spans.
+        that the generator could not see: what belongs to the window all the same, such as the
+        export of its spans, or all since `arm` where it can read no clock.
         """
         ...
 
     async def counters(self) -> Counters:
         """What its parts have counted so far."""
+        ...
+
+    async def memory(self) -> Mapping[str, Memory]:
+        """What its processes hold now, by name."""
         ...
 
 
@@ -128,7 +133,8 @@ class Session:
         self.served[subject.name] += int(np.count_nonzero(recording.requests["ok"]))
         self._keep(self.served)
         added = (await subject.place.counters()).since(before)
-        return window_of(recording, block, subject, added, left)
+        held = await subject.place.memory()
+        return window_of(recording, block, subject, added, left, held)
 
 
 def _drawn(
@@ -145,23 +151,23 @@ def _drawn(
         yield from chance.sample(group, len(group))
 
 
-def window_of(
+def window_of(  # noqa: PLR0913, PLR0917  # all that is known of a window
     recording: Recording,
     block: int,
     subject: Subject,
     added: Counters,
     left: Mapping[str, float],
+    held: Mapping[str, Memory],
 ) -> Window:
-    """A window from the requests of a recording, the counters that grew meanwhile, and the CPU of
-    what was left to do.
+    """A window from the requests of a recording, the counters that grew meanwhile, the CPU of what
+    was left to do, and the memory that is held after it.
 
-    The last two are of the warm-up too, and are shared out by served requests.
+    Counters and what was left are of the warm-up too, and are shared out by served requests.
     """
     header, measured = recording.header, recording.measured
     everything = int(np.count_nonzero(recording.requests["ok"]))
     share = recording.served / everything if everything else 0.0
     unanswered = int(np.count_nonzero(measured["status"] == NO_ANSWER))
-    held = {name: memory(pid) for name, pid in subject.place.pids.items()}
     served = recording.served > 0
     return Window(
         block=block,
@@ -177,9 +183,12 @@ def window_of(
         from_sent=Summary.of(recording.from_sent()) if served else None,
         slip=Summary.of(recording.slips(), sketch=True) if len(measured) else None,
         classes=_classes(recording) if len(header.classes) > 1 else {},
-        cpu_s={name: used + share * left.get(name, 0.0) for name, used in header.cpu.items()},
+        cpu_s={
+            name: header.cpu.get(name, 0.0) + share * left.get(name, 0.0)
+            for name in {**header.cpu, **left}
+        },
         rss_mib={name: there.rss_mib for name, there in held.items()},
-        pss_mib={name: there.pss_mib for name, there in held.items()},
+        pss_mib={name: m.pss_mib for name, m in held.items() if m.pss_mib is not None},
         generator_cpu_s=header.generator_cpu_s,
         hops=added.hops(share),
         transactions=added.transactions(share),

@@ -21,7 +21,8 @@ TOWNS = "towns"
 same books, so that the auditor sees every order of the run.
 """
 MADE = (
-    PLAN, RESULT, "freeze.json", "hops.json", "served.json", "bill.json", "bill.md", "report.html",
+    PLAN, RESULT, "freeze.json", "hops.json", "served.json", "books.json", "bill.json", "bill.md",
+    "report.html",
 )  # fmt: skip  # a list to be read, not a column
 """Files that a new run must not find."""
 MARK = ".borough-bill"

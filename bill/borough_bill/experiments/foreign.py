@@ -1,48 +1,80 @@
 """E2 for strangers: two deployments of which nothing is known but where they answer.
 
 Blocks, A/A, checks and statistics are those of the bill. What needs our own code is left out: the
-ladder, the hops, the auditor. Process ids, where the deployments run here, add CPU and memory.
+ladder, the hops, the auditor. Process ids, where the deployments run here, add CPU and memory. Of a
+release of our own chart all is known but the ladder.
 """
 
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self
+from typing import Protocol, Self
 
-from borough_bill.attribution import Counters, cpu_seconds, memory
-from borough_bill.experiments.blocks import SEEDS, Session, Subject
+from borough_bill.attribution import Counters, Memory, cpu_seconds, memory, memory_of
+from borough_bill.audit import Audit
+from borough_bill.experiments import books
+from borough_bill.experiments.blocks import SEEDS, Place, Session, Subject
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
 from borough_bill.generator import Generator, Job, JobFailed
 from borough_bill.machine import commit, machine
 from borough_bill.results import Freeze, Plan, Result, Rung, write
 from borough_bill.run import FREEZE, SEED_BELOW, Tell
+from borough_bill.scale import AUDIT_S
 from borough_bill.wire import Address
 
 A, AGAIN, B = "a", "a-again", "b"
+OF = {A: A, AGAIN: A, B: B}
+"""Which deployment a subject is."""
 FIRST_S = 0.5
 """Seconds of requests that are sent before the first block, to see whether they are answered."""
-NOBODY: Mapping[str, str] = MappingProxyType({})
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class CannotCompare(Exception):
     """A deployment that cannot be measured; the message names it and says why."""
 
 
+class Target(Place, Protocol):
+    """A place as it was given on the command line: `url`, and the `names` of its processes."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    async def audit(self) -> Audit | None:
+        """What the auditor says of its books; None where nobody knows how to read them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is to be told of where deployments run; as in `Plan` and `Result`."""
+
+    placement: str = "the deployments wherever they were started"
+    sources: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Somebody's deployment as a place where windows are measured: a base URL, and perhaps pids."""
+    """Somebody's deployment as a place where windows are measured: a base URL, perhaps pids of its
+    processes, and the API keys of its customers by name, where the workload needs any.
+    """
 
     url: str
     pids: Mapping[str, int]
+    customers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def at(cls, url: str, pids: Iterable[int] = ()) -> Self:
+    def at(cls, url: str, pids: Iterable[int] = (), customers: Mapping[str, str] = NOTHING) -> Self:
         """Raises BadAddress for what is no URL, ProcessGone for a pid that cannot be looked at."""
         Address.parse(url)
-        return cls(url, {_name(pid): pid for pid in pids})
+        return cls(url, {_name(pid): pid for pid in pids}, customers)
 
     @property
     def doors(self) -> Mapping[str, tuple[str, ...]]:
@@ -50,9 +82,9 @@ class Deployment:
         return {"": (self.url,)}
 
     @property
-    def customers(self) -> Mapping[str, str]:
-        """Nobody: whatever a foreign deployment asks of its callers stands in the workload."""
-        return NOBODY
+    def names(self) -> tuple[str, ...]:
+        """Of its processes."""
+        return tuple(self.pids)
 
     async def arm(self, rung: Rung | None) -> None:
         """It has no rungs."""
@@ -64,6 +96,14 @@ class Deployment:
     async def counters(self) -> Counters:
         """What it counts, if anything, is not ours to understand."""
         return Counters({})
+
+    async def memory(self) -> Mapping[str, Memory]:
+        """What its processes hold. Raises ProcessGone."""
+        return memory_of(self.pids)
+
+    async def audit(self) -> Audit | None:
+        """Its books, if it has any, are not ours to read."""
+        return None
 
 
 def _name(pid: int) -> str:
@@ -103,7 +143,7 @@ def intend(folder: Folder, plan: Plan, seed: int | None) -> Intent:
 async def introduce(
     folder: Folder,
     intent: Intent,
-    deployments: Mapping[str, Deployment],
+    deployments: Mapping[str, Target],
     generator: Generator,
     tell: Tell,
 ) -> None:
@@ -122,6 +162,7 @@ async def introduce(
             rate=plan.rate,
             arrivals=plan.arrivals,
             seed=SEEDS * intent.seed,
+            customers=dict(deployment.customers),
         )
         try:
             recording = await generator.run(job)
@@ -135,25 +176,30 @@ async def introduce(
             )
 
 
-async def measure(
+async def measure(  # noqa: PLR0913, PLR0917  # what, where and how
     folder: Folder,
     intent: Intent,
-    deployments: Mapping[str, Deployment],
+    deployments: Mapping[str, Target],
     generator: Generator,
     tell: Tell,
+    notes: tuple[str, ...] = (),
 ) -> Result:
     """Measure what the folder does not hold yet of A, A again and B, and write the result there.
 
-    Raises JobFailed, BrokenRecording, BrokenResult, ProcessGone.
+    Raises JobFailed, BrokenRecording, BrokenResult, ProcessGone, and what a place raises.
     """
-    subjects = [Subject(name, deployments[of]) for name, of in ((A, A), (AGAIN, A), (B, B))]
+    subjects = [Subject(name, deployments[of]) for name, of in OF.items()]
     folder.keep_whole_blocks([subject.label for subject in subjects])
+    await books.begin(folder, deployments)
     await Session(generator).blocks(folder, intent, subjects, tell)
+    tell("closing the books", AUDIT_S)
     result = Result(
         **intent.model_dump(),
         machine=machine(),
         windows=folder.windows(),
         freeze=folder.find(FREEZE, Freeze),
+        audits=await books.complaints(folder, intent.plan.workload, deployments, OF),
+        notes=notes,
     )
     write(result, folder.path / RESULT)
     return result

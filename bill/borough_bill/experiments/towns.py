@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from borough_bill.attribution import Counters, cpu_seconds
+from borough_bill.attribution import Counters, Memory, cpu_seconds, memory_of
 from borough_bill.customers import crowd
 from borough_bill.processes import BOROUGH, PartDied
 from borough_bill.results import RUNGS, Rung
@@ -130,6 +130,10 @@ class Town:
     async def counters(self) -> Counters:
         """What all its processes have counted so far."""
         return Counters.read(await self.local.expositions())
+
+    async def memory(self) -> Mapping[str, Memory]:
+        """What they hold now."""
+        return memory_of(self.pids)
 
 
 class Towns:

@@ -27,7 +27,7 @@ def cpu_lines(runs: Runs) -> Iterator[Line | None]:
     """CPU of a request over all processes, and of idling."""
     title = f"CPU of {article(runs.plan.noun)}"
     lead = f"{article(runs.plan.noun).capitalize()} costs"
-    source = f"{CLOCK}; waiting for work (D8) is in it"
+    source = f"{runs.plan.sources.get('CPU', CLOCK)}; waiting for work (D8) is in it"
     topic = Topic("D4", title, "us", source, lead, "more CPU", "less CPU", headline=True)
     yield compared(runs, topic, cpu)
     idle = Topic("D8", "CPU at no load", "% of a core", CLOCK, "Waiting for work costs")

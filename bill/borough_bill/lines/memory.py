@@ -11,7 +11,8 @@ LEAD = "The processes hold"
 
 def memory(runs: Runs) -> Iterator[Line | None]:
     """RSS, what as many containers would hold; PSS, what they hold together on one machine."""
-    resident = Topic("D6", "memory, RSS of all processes", "MiB", SOURCE, LEAD, headline=True)
+    source = runs.plan.sources.get("memory", SOURCE)
+    resident = Topic("D6", "memory, RSS of all processes", "MiB", source, LEAD, headline=True)
     yield compared(runs, resident, lambda window: _sum(window.rss_mib))
     shared = Topic("D6", "memory, PSS (shared pages split)", "MiB", SOURCE, LEAD)
     yield compared(runs, shared, lambda window: _sum(window.pss_mib))

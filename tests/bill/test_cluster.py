@@ -1,0 +1,48 @@
+"""Is a cluster reached by the kubectl that its user has?"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from borough_bill.cluster import Kubectl, Unreachable
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl here")
+async def test_what_a_cluster_answers_is_told_and_what_it_refuses_too(
+    serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the real kubectl, logged in at a server that has one thing and nothing else."""
+
+    async def api(request: web.Request) -> web.Response:
+        if request.path == "/api/v1/nodes":
+            return web.json_response({"items": []})
+        gone = {"kind": "Status", "apiVersion": "v1", "code": 404, "message": "no such pod"}
+        return web.json_response({**gone, "status": "Failure", "reason": "NotFound"}, status=404)
+
+    cluster = {"name": "c", "cluster": {"server": await serve(api)}}
+    context = {"name": "x", "context": {"cluster": "c", "user": ""}}
+    config = {"apiVersion": "v1", "kind": "Config", "current-context": "x"}
+    (tmp_path / "config").write_text(
+        json.dumps({**config, "clusters": [cluster], "contexts": [context]})
+    )
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+
+    assert await Kubectl().get("/api/v1/nodes") == {"items": []}
+    with pytest.raises(Unreachable, match=r"kubectl get --raw /x: .*NotFound"):
+        await Kubectl().get("/x")
+    with pytest.raises(Unreachable, match=r"kubectl port-forward .* pod/gone :9090: .*NotFound"):
+        async with Kubectl().forwarded("shops", "pod/gone", 9090):
+            pass
+    with pytest.raises(Unreachable, match=r"kubectl exec .* -- python: (?s:.*)NotFound"):
+        await Kubectl().executed("shops", "gone", "part", ["python"])
+
+
+async def test_without_kubectl_a_cluster_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has none is told what is missing."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(Unreachable, match="kubectl is not on PATH"):
+        await Kubectl().get("/api/v1/nodes")

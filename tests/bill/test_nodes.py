@@ -1,0 +1,76 @@
+"""Does the report say where deployments ran, and who shared whose cores?"""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from borough_bill import nodes
+from borough_bill.compare import planned
+from borough_bill.experiments.foreign import A, B, Deployment, Site
+from borough_bill.nodes import nodes_of, placement
+from borough_bill.placement import Placement
+from borough_bill.pods import Pod
+
+PLAIN = {A: Deployment.at("http://a"), B: Deployment.at("http://b")}
+
+
+def node(name: str, boot: str) -> dict[str, Any]:
+    """A machine of the cluster, as the API server lists it."""
+    addresses = [{"type": "Hostname", "address": name}, {"type": "InternalIP", "address": "::2"}]
+    return {
+        "metadata": {"name": name},
+        "status": {
+            "capacity": {"cpu": "2"},
+            "addresses": addresses,
+            "nodeInfo": {"bootID": boot},
+        },
+    }
+
+
+def pod(node: str) -> Pod:
+    """A pod that runs there."""
+    return Pod("p", "p-0", node, ready=True, container="p", port=9090, env={})
+
+
+def told(pods: Mapping[str, tuple[Pod, ...]], *items: dict[str, Any]) -> str:
+    return placement(pods, nodes_of({"items": items}))
+
+
+def test_a_single_node_is_told_and_that_it_is_the_one_that_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever measures from elsewhere takes no core away; the boot of a kernel has one name."""
+    boot = tmp_path / "boot_id"
+    boot.write_text("this-boot\n")
+    monkeypatch.setattr(nodes, "BOOT_ID", boot)
+    pods = {A: (pod("n1"),), B: (pod("n1"),)}
+    assert told(pods, node("n1", "another")) == (
+        "a single node, n1: all pods, the cluster's own programs share its 2 cores"
+    )
+    assert told(pods, node("n1", "this-boot")) == (
+        "a single node, this machine: all pods, the cluster's own programs and the generator "
+        "share its 2 cores"
+    )
+
+
+def test_of_several_nodes_it_is_told_who_ran_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A on a better machine than B would be B's price."""
+    monkeypatch.setattr(nodes, "BOOT_ID", Path("/gone"))  # a system that does not name its boot
+    pods = {A: (pod("n2"), pod("n1"), pod("n2")), B: (pod("n3"),)}
+    several = [node(name, "x") for name in ("n1", "n2", "n3")]
+    assert told(pods, *several) == "a on n1 and n2, b on n3, the generator elsewhere"
+    assert nodes_of({"items": several})[0].addresses == ("::2",)
+
+
+def test_what_is_known_of_the_place_stands_in_the_plan() -> None:
+    """Where it runs, where its figures were read; and requests of one class bear its name."""
+    site = Site("a single node", {"CPU": "the pods"})
+    make = partial(planned, PLAIN, Placement(0, 1), rate=5, seconds=10, blocks=3)
+    plan = make(site, workload="orders")
+    assert plan.placement == "the generator on core 1; a single node"
+    assert plan.sources == {"CPU": "the pods"}
+    assert (plan.noun, plan.warm_up_s) == ("order", 1)
+    assert make(workload="shop").noun == "request"
