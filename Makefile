@@ -11,7 +11,11 @@ BIN := $(VENV)/bin
 TOOLS := build/tools/.uv-$(UV_VERSION)
 READY := $(VENV)/.synced
 GENERATED := docs/openapi.json docs/settings.md docs/signals.md docs/bill-result.md docs/bill.svg \
-  docs/bench.md README.md
+  docs/bench.md README.md charts/borough/README.md charts/borough/files/shapes.yaml \
+  charts/observability/README.md charts/observability/files/parts.yaml
+BOARDS := is-the-shop-open.json which-part-is-slow.json
+GOLDEN := $(wildcard tests/charts/golden/*.yaml) # rendered by Helm, and left alone where there is none
+GENERATED += $(GOLDEN) $(BOARDS:%=dashboards/%) $(BOARDS:%=charts/observability/files/dashboards/%)
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
@@ -22,10 +26,11 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bill bench drill test check soak generate verify regenerated
+.PHONY: help demo bill bench drill test check soak images up load down footprint e2e e2e-long \
+  generate verify regenerated
 
 help: ## show these verbs
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 demo: $(READY) ## what four shapes cost: a preliminary bill in about five minutes
 	@$(BIN)/python -m borough_bill demo $(ARGS)
@@ -53,6 +58,29 @@ check: $(READY) ## format, lint, types, imports, layout, generated files
 soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20), and fresh random histories
 	@BOROUGH_SOAK_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/soak tests/properties/test_histories.py
 
+# On a cluster: kind's own, or with CLUSTER=current the one kubectl points at (docs/kubernetes.md).
+
+images: ## build the image, and hand it to the cluster where there is one
+	@charts/cluster.sh images
+
+up: ## the whole platform on a cluster; SHAPE=monolith for another shape, CLUSTER=current for yours
+	@charts/cluster.sh up
+
+load: ## requests from inside the cluster: RATE=10 a second FOR=60 seconds; SKEW=payments for orders
+	@charts/cluster.sh load
+
+down: ## take it away again
+	@charts/cluster.sh down
+
+footprint: $(READY) ## what every pod of the platform holds
+	@$(BIN)/python charts/footprint.py $(ARGS)
+
+e2e: $(READY) ## what must hold on a cluster: the current one, which has the image
+	@$(BIN)/pytest tests/e2e -m "not long"
+
+e2e-long: $(READY) ## the whole matrix
+	@$(BIN)/pytest tests/e2e
+
 generate: regenerated ## write what is derived from code, and figures from docs/results
 	@for file in $(GENERATED); do cp build/generated/$$file $$file; done
 
@@ -63,7 +91,7 @@ verify: regenerated ## fail, naming the file, where a generated file is not what
 	done; exit $$stale
 
 regenerated: $(READY)
-	@mkdir -p build/generated/docs
+	@mkdir -p $(sort $(dir $(GENERATED:%=build/generated/%)))
 	@$(BIN)/python -m borough openapi > build/generated/docs/openapi.json
 	@$(BIN)/python -m borough config --markdown > build/generated/docs/settings.md
 	@$(BIN)/python -m borough signals --markdown > build/generated/docs/signals.md
@@ -71,6 +99,16 @@ regenerated: $(READY)
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json README.md > build/generated/README.md
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json --picture > build/generated/docs/bill.svg
 	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json > build/generated/docs/bench.md
+
+	@$(BIN)/python -m borough shapes --chart > build/generated/charts/borough/files/shapes.yaml
+	@$(BIN)/python -m borough shapes --parts > build/generated/charts/observability/files/parts.yaml
+	@for chart in borough observability; do \
+	  $(BIN)/python charts/values_table.py charts/$$chart > build/generated/charts/$$chart/README.md || exit; \
+	done
+	@PYTHONPATH=dashboards $(BIN)/python -m boards build/generated/dashboards
+	@cp build/generated/dashboards/*.json build/generated/charts/observability/files/dashboards
+	@cp $(GOLDEN) build/generated/tests/charts/golden
+	@PYTHONPATH=tests $(BIN)/python -m charts.golden build/generated/tests/charts/golden
 
 $(READY): uv.lock pyproject.toml services/pyproject.toml bill/pyproject.toml $(TOOLS)
 	@echo "Setting up $(VENV) with what uv.lock names; this happens once." >&2

@@ -2,7 +2,7 @@
 
 Nothing is asked of it that its pods do not tell anybody: CPU, memory and counters are in what each
 exposes at /metrics. That is read before the warm-up and after the last answer, never between, since
-a part that is asked works, and would be billed for it.
+a part that is asked works. What one reading costs it is found beforehand, and taken off.
 """
 
 import asyncio
@@ -27,6 +27,8 @@ CHART = "borough"
 STORE = "BOROUGH_STORE"
 AUDITOR = ("python", "-m", "borough", "audit", "--json")
 ANSWERS_WITHIN = aiohttp.ClientTimeout(total=15)
+WEIGHED = 50
+"""Readings whose price is taken: enough for clocks that tick 10 ms."""
 SETTLED_WITHIN, LOOK_EVERY = 1.0, 0.1
 """Seconds, for what an order leaves to do after its answer."""
 
@@ -95,6 +97,8 @@ class Release:
         self.doors = {"": (door,)}
         self._cluster = cluster
         self._pages = pages
+        self.prices = dict.fromkeys(pages, 0.0)
+        """CPU seconds that a reading costs each process, once that was weighed."""
         self._own: Mapping[str, Own] = {}
         self._counters = Counters({})
 
@@ -102,6 +106,14 @@ class Release:
     def pids(self) -> Mapping[str, int]:
         """No process of this machine: `settle` tells what its pods used."""
         return {}
+
+    async def weigh(self) -> None:
+        """Find what a reading costs, by many in a row. Raises as `arm`."""
+        await self._read()
+        before = self._own
+        for _ in range(WEIGHED):
+            await self._read()
+        self.prices = {name: used / WEIGHED for name, used in self._since(before).items()}
 
     async def arm(self, rung: Rung | None) -> None:
         """It has no rungs. From here on CPU counts. Raises NotExposed, ProcessGone, Unreachable."""
@@ -112,7 +124,7 @@ class Release:
         """CPU seconds of every pod since `arm`; and wait until the last order is delivered too."""
         before = self._own
         await self._read()
-        used = {process: own.cpu_s - before[process].cpu_s for process, own in self._own.items()}
+        used = {name: max(s - self.prices[name], 0.0) for name, s in self._since(before).items()}
         until, last = time.monotonic() + SETTLED_WITHIN, Counters({})
         while self._counters != last and time.monotonic() < until:
             await asyncio.sleep(LOOK_EVERY)
@@ -136,6 +148,10 @@ class Release:
                 place = (self.name.namespace, pod.name, pod.container)
                 return Audit.read(await self._cluster.executed(*place, AUDITOR))
         raise Unreachable(f"{self.url}: no pod is given {STORE}, so nobody can audit it")
+
+    def _since(self, before: Mapping[str, Own]) -> dict[str, float]:
+        """CPU seconds used between two readings, by process."""
+        return {name: own.cpu_s - before[name].cpu_s for name, own in self._own.items()}
 
     async def _same(self) -> None:
         """Raises ProcessGone where it has other pods by now."""

@@ -75,7 +75,9 @@ async def _found(
     }
     if keys is None:
         keys = await customers(cluster, name.namespace, there)
-    return Release(cluster, name, there, pages=pages, door=door, customers=keys)
+    release = Release(cluster, name, there, pages=pages, door=door, customers=keys)
+    await release.weigh()
+    return release
 
 
 async def _way(
@@ -135,6 +137,11 @@ def _notes(found: Mapping[str, Release], way: str, requests: float) -> Iterator[
         f"A pod tells its CPU time in steps of {1_000 * TICK_S:.0f} ms. Of {requests:.0f} requests "
         f"in {most} pods one reading is off by {1e6 * _blur(most) / requests:,.0f} µs a request "
         "(one standard deviation), by chance, so that the intervals hold it."
+    )
+    prices = [price for release in found.values() for price in release.prices.values()]
+    yield (
+        f"To be asked for its figures costs a pod {1_000 * min(prices):.1f} to "
+        f"{1_000 * max(prices):.1f} ms of CPU. That is taken off, once a window."
     )
     if way == FORWARD:
         yield "A port-forward leads to one pod, however many host the gateway."

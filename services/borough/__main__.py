@@ -76,8 +76,15 @@ def list_signals(
 
 
 @app.command(name="shapes")
-def list_shapes(as_json: AsJson = False) -> None:
+def list_shapes(
+    as_json: AsJson = False,
+    chart: Annotated[bool, typer.Option("--chart", help="What a chart must know of them.")] = False,
+    parts: Annotated[bool, typer.Option("--parts", help="Just the names of all parts.")] = False,
+) -> None:
     """The shapes, and which capabilities live in which part."""
+    if chart or parts:
+        typer.echo((commands.chart_facts if chart else commands.part_names)(load()))
+        return
     known = wiring.load_shapes(load())
     if as_json:
         table = {
@@ -86,8 +93,8 @@ def list_shapes(as_json: AsJson = False) -> None:
         typer.echo(json.dumps(table))
         return
     for name, shape in known.items():
-        parts = "; ".join(f"{part}: {' '.join(hosted)}" for part, hosted in shape.parts.items())
-        typer.echo(f"{name:18} {parts}")
+        line = "; ".join(f"{part}: {' '.join(hosted)}" for part, hosted in shape.parts.items())
+        typer.echo(f"{name:18} {line}")
 
 
 @app.command()

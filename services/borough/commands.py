@@ -1,7 +1,8 @@
 """What the commands of `python -m borough` do, apart from how they are called."""
 
+import json
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -67,6 +68,53 @@ async def opened(settings: Settings, capability: str) -> AsyncIterator[Database]
         yield database
     finally:
         await database.close()
+
+
+def chart_facts(settings: Settings) -> str:
+    """What charts/borough is told of the shop, as YAML: who calls whom, every shape with what each
+    of its parts hosts, serves to other parts and calls of them, and the names of all settings.
+    """
+    known = shapes.every(wiring.load_shapes(settings), wiring.CALLS)
+    facts = {
+        "calls": {caller: sorted(callees) for caller, callees in wiring.CALLS.items()},
+        "shapes": {
+            name: {
+                "parts": {
+                    part: {
+                        "hosts": hosted,
+                        "serves": sorted(shape.served_to_others(part, wiring.CALLS)),
+                        "calls": sorted(shapes.needed(hosted, wiring.CALLS)),
+                    }
+                    for part, hosted in shape.parts.items()
+                },
+                "routes": shape.routes(),
+            }
+            for name, shape in known.items()
+        },
+        "settings": sorted(Settings.model_fields),
+    }
+    return _yaml(facts)
+
+
+def part_names(settings: Settings) -> str:
+    """The name of every part of any shape, as YAML: what charts/observability may find to ask."""
+    known = shapes.every(wiring.load_shapes(settings), wiring.CALLS)
+    return _yaml({"parts": sorted({part for shape in known.values() for part in shape.parts})})
+
+
+def _yaml(facts: Mapping[str, Any]) -> str:
+    head = "# Written by `make generate` from shapes.toml, wiring.CALLS and the settings."
+    return "\n".join([head, *_yaml_lines(facts, "")])
+
+
+def _yaml_lines(facts: Mapping[str, Any], indent: str) -> Iterator[str]:
+    """Maps in blocks, the rest as JSON, which YAML contains: any name stays a name."""
+    for key, value in facts.items():
+        if isinstance(value, Mapping):
+            yield f"{indent}{json.dumps(key)}:"
+            yield from _yaml_lines(value, indent + "  ")
+        else:
+            yield f"{indent}{json.dumps(key)}: {json.dumps(value)}"
 
 
 TYPE_NAMES = {

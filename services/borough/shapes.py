@@ -44,6 +44,13 @@ class Shape:
             if any(capability in calls[caller] for caller in hosted)
         )
 
+    def routes(self) -> dict[str, tuple[str, ...]]:
+        """Public path prefixes by part that hosts the gateway; what nobody claims is the last's."""
+        *others, last = (part for part, hosted in self.parts.items() if "gateway" in hosted)
+        return {part: self.doors.get(part, ()) for part in others} | {
+            last: (*self.doors.get(last, ()), "/")
+        }
+
 
 def needed(capabilities: Collection[str], calls: Calls) -> frozenset[str]:
     """The capabilities a part calls and does not host: it needs an address for each."""
@@ -82,6 +89,11 @@ def named(name: str, shapes: Mapping[str, Shape], calls: Calls) -> Shape:
         check_hosted([alone], calls)
         return Shape(name, {"town": tuple(c for c in calls if c != alone), alone: (alone,)})
     raise WrongShape(f"there is no shape {name}; there are {', '.join(shapes)} and {EXTRACT}NAME")
+
+
+def every(shapes: Mapping[str, Shape], calls: Calls) -> dict[str, Shape]:
+    """These shapes, and each that `extract:CAPABILITY` describes."""
+    return dict(shapes) | {name: named(name, shapes, calls) for name in map(EXTRACT.__add__, calls)}
 
 
 def _shape(name: str, table: object, calls: Calls) -> Shape:

@@ -1,4 +1,4 @@
-"""Is a cluster reached by the kubectl that its user has?"""
+"""Is a release in a cluster reached by what its user types, and the kubectl they have?"""
 
 import json
 import shutil
@@ -9,6 +9,24 @@ import pytest
 from aiohttp import web
 
 from borough_bill.cluster import Kubectl, Unreachable
+from borough_bill.release import ReleaseName
+from borough_bill.wire import BadAddress
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["k8s://shops", "k8s:///borough", "k8s://shops/borough/x", "k8s://Shops/b", "k8s://s/b?x=1"],
+)
+def test_what_is_no_release_is_named(url: str) -> None:
+    """Before anybody asks a cluster for it."""
+    with pytest.raises(BadAddress, match="is no release like k8s://NAMESPACE/RELEASE"):
+        ReleaseName.parse(url)
+
+
+def test_the_door_is_where_the_chart_puts_it() -> None:
+    """A release whose name says what it is needs no second word."""
+    assert ReleaseName.parse("k8s://shops/borough").door == "borough"
+    assert ReleaseName.parse("k8s://shops/town").door == "town-borough"
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl here")

@@ -290,7 +290,6 @@ def test_a_line_says_where_it_was_read(measured: Result) -> None:
     plan = measured.plan.model_copy(update={"sources": {"CPU": "the pods", "memory": "their word"}})
     windows = tuple(one.model_copy(update={"pss_mib": {}}) for one in measured.windows)
     found = bill(measured.model_copy(update={"plan": plan, "windows": windows}))
-
     assert line(found, "CPU of an order").source == "the pods; waiting for work (D8) is in it"
     assert [one.source for one in found.lines if one.id == "D6"] == ["their word"]
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from borough_bill import release as release_module
 from borough_bill.attribution import NotExposed, ProcessGone
 from borough_bill.cluster import Unreachable
 from borough_bill.release import Release, ReleaseName
 from borough_bill.releases import opened
 from borough_bill.testing import Listed
-from borough_bill.wire import BadAddress
 
 NAME = ReleaseName("shops", "borough")
 PARTS = ("gateway", "orders", "payments", "payments")
@@ -34,12 +34,14 @@ class Told:
     mib: float = 80.0
     started: float = 1.7e9
     calls: int = 0
+    price: float = 0.0
     asked: int = 0
     silent: bool = False
 
     async def metrics(self, _: web.Request) -> web.Response:
         """In the text format of Prometheus."""
         self.asked += 1
+        self.cpu_s += self.price
         if self.silent:
             raise web.HTTPServiceUnavailable
         edge = 'peer="orders",method="place"'
@@ -62,6 +64,12 @@ async def door(_: web.Request) -> web.Response:
 async def stranger(_: web.Request) -> web.Response:
     """Somebody else who happens to listen there."""
     return web.json_response([])
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is exact here needs no fifty readings to be weighed."""
+    monkeypatch.setattr(release_module, "WEIGHED", 2)
 
 
 def pod(name: str, part: str, **changes: Any) -> dict[str, Any]:
@@ -136,27 +144,17 @@ async def world(serve: Any) -> World:
     return World(Listed(objects, urls, json.dumps(BOOK)), told, pods)
 
 
+async def must_refuse(world: World, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        async with opened(world.cluster, {"a": NAME}, None, 100):
+            pass
+
+
 @pytest.fixture
 async def release(world: World) -> AsyncIterator[Release]:
     """That release, open."""
     async with opened(world.cluster, {"a": NAME}, None, 100) as (found, _):
         yield found["a"]
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["k8s://shops", "k8s:///borough", "k8s://shops/borough/x", "k8s://Shops/b", "k8s://s/b?x=1"],
-)
-def test_what_is_no_release_is_named(url: str) -> None:
-    """Before anybody asks a cluster for it."""
-    with pytest.raises(BadAddress, match="is no release like k8s://NAMESPACE/RELEASE"):
-        ReleaseName.parse(url)
-
-
-def test_the_door_is_where_the_chart_puts_it() -> None:
-    """A release whose name says what it is needs no second word."""
-    assert ReleaseName.parse("k8s://shops/borough").door == "borough"
-    assert ReleaseName.parse("k8s://shops/town").door == "town-borough"
 
 
 async def test_a_window_costs_what_its_pods_used_meanwhile(world: World, release: Release) -> None:
@@ -181,6 +179,18 @@ async def test_a_window_costs_what_its_pods_used_meanwhile(world: World, release
     assert {memory.pss_mib for memory in held.values()} == {None}
     hop = (await release.counters()).since(before).hops()["orders.place"]
     assert (hop.calls, hop.total_s, hop.handler_s) == pytest.approx((8, 0.08, 0.048))
+
+
+async def test_what_a_reading_costs_a_pod_is_taken_off(world: World) -> None:
+    """Else a shape would be the dearer the more pods it has to be asked."""
+    for told in world.told.values():
+        told.price = 0.003
+    async with opened(world.cluster, {"a": NAME}, KEYS, 100) as (found, site):
+        await found["a"].arm(None)
+        world.told["borough-orders-1"].cpu_s += 0.1
+        used = await found["a"].settle()
+    assert used == pytest.approx(dict.fromkeys(used, 0.0) | {"orders-0": 0.1})
+    assert "costs a pod 3.0 to 3.0 ms" in site.notes[2]
 
 
 async def test_a_pod_that_started_again_is_named(world: World, release: Release) -> None:
@@ -218,9 +228,7 @@ async def test_customers_are_those_of_the_release_unless_others_are_named(world:
         assert found["a"].customers == {"bob": "x"}
     for item in world.pods:
         item["spec"]["containers"][1]["env"].pop(0)
-    with pytest.raises(Unreachable, match="no Secret gives the pods in shops their BOROUGH_API"):
-        async with opened(world.cluster, {"a": NAME}, None, 100):
-            pass
+    await must_refuse(world, Unreachable, "no Secret gives the pods in shops their BOROUGH_API")
 
 
 async def test_the_auditor_is_asked_where_a_store_is(world: World, release: Release) -> None:
@@ -237,13 +245,9 @@ async def test_the_auditor_is_asked_where_a_store_is(world: World, release: Rele
 async def test_a_release_that_does_not_stand_yet_is_named(world: World) -> None:
     """Who measures while pods start measures their start."""
     world.pods[2]["status"] = {"conditions": [{"type": "Ready", "status": "False"}]}
-    with pytest.raises(Unreachable, match="shops/borough: pod borough-payments-2 is not ready"):
-        async with opened(world.cluster, {"a": NAME}, None, 100):
-            pass
+    await must_refuse(world, Unreachable, "shops/borough: pod borough-payments-2 is not ready")
     world.pods.clear()
-    with pytest.raises(Unreachable, match="shops/borough: there is no pod"):
-        async with opened(world.cluster, {"a": NAME}, None, 100):
-            pass
+    await must_refuse(world, Unreachable, "shops/borough: there is no pod")
 
 
 async def test_a_part_that_tells_nothing_of_its_process_is_refused(
@@ -251,9 +255,7 @@ async def test_a_part_that_tells_nothing_of_its_process_is_refused(
 ) -> None:
     """CPU of nobody would be billed as nothing."""
     world.cluster.urls["pod/borough-orders-1"] = await serve(stranger)
-    async with opened(world.cluster, {"a": NAME}, None, 100) as (found, _):
-        with pytest.raises(NotExposed, match="process_cpu_seconds_total"):
-            await found["a"].arm(None)
+    await must_refuse(world, NotExposed, "process_cpu_seconds_total")
 
 
 async def test_all_doors_are_reached_by_the_most_direct_way_that_leads_to_each(
@@ -284,7 +286,7 @@ async def test_all_doors_are_reached_by_the_most_direct_way_that_leads_to_each(
 async def test_the_report_says_what_is_not_counted_and_how_exact_a_clock_is(world: World) -> None:
     """Four cut-off ends of a uniform error a pod: sqrt(4 / 12) of 10 ms, times the root of pods."""
     async with opened(world.cluster, {"a": NAME}, KEYS, 100) as (_, site):
-        counted, exact = site.notes
+        counted, exact, _ = site.notes
     assert site.placement.startswith("a single node, borough-1: all pods")
     assert "What databases, kubelet, kube-proxy" in counted
     assert "steps of 10 ms" in exact

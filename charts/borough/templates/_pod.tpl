@@ -1,0 +1,125 @@
+{{/*
+What all pods of this chart have in common: Pod Security `restricted`, no token, and no service links
+(ORDERS_PORT=tcp://... is nothing a process should find in its environment).
+*/}}
+
+{{/* Of (dict "root" $ "own" MAP): the beginning of a pod's spec; MAP says where it may run. */}}
+{{- define "borough.pod" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  seccompProfile: {type: RuntimeDefault}
+  {{- if eq .root.Values.store.kind "sqlite" }}
+  {{- with .root.Values.store.sqlite.fsGroup }}
+  fsGroup: {{ int64 . }}
+  fsGroupChangePolicy: OnRootMismatch
+  {{- end }}
+  {{- end }}
+{{- include "borough.placement" . }}
+{{- end -}}
+
+{{/* Of the same: where it runs, and how it gets its image; nothing by default. */}}
+{{- define "borough.placement" -}}
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+{{- with get $.own $key }}
+{{ $key }}: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Where Jobs, tests and the database may run: as the parts do, but for how parts keep apart. */}}
+{{- define "borough.anywhere" -}}
+{{- omit .Values.defaults "affinity" | toJson -}}
+{{- end -}}
+
+{{- define "borough.container" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{/* Of requests and limits: the same without what is null, which is how one takes a default away. */}}
+{{- define "borough.resources" -}}
+{{- $left := dict -}}
+{{- range $kind, $amounts := . -}}
+{{- range $resource, $amount := $amounts -}}
+{{- if not (kindIs "invalid" $amount) -}}
+{{- $_ := set $left $kind (merge (dict $resource $amount) (get $left $kind | default dict)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $left -}}
+{{- end -}}
+
+{{- define "borough.tmp" -}}
+- name: tmp
+  emptyDir: {sizeLimit: 32Mi}
+{{- end -}}
+
+{{/* Entries of `env`: how a process reaches the stores; each capability is a role of its own. */}}
+{{- define "borough.store" -}}
+{{- $name := include "borough.fullname" . -}}
+{{- if eq .Values.store.kind "postgres" -}}
+- name: POSTGRES_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ include "borough.postgresSecret" . }}, key: password}}
+- name: BOROUGH_STORE
+  value: postgresql://{capability}:$(POSTGRES_PASSWORD)@{{ $name }}-postgres/borough
+{{- else if eq .Values.store.kind "external" -}}
+- name: BOROUGH_STORE
+  valueFrom: {secretKeyRef: {name: {{ .Values.store.existingSecret }}, key: url}}
+{{- else -}}
+- name: BOROUGH_STORE
+  value: sqlite:////data
+{{- end -}}
+{{- end -}}
+
+{{/* SQLite's files, as a volume and as a mount; nothing for the others. */}}
+{{- define "borough.storeVolume" -}}
+{{- if eq .Values.store.kind "sqlite" -}}
+- name: data
+  persistentVolumeClaim: {claimName: {{ include "borough.fullname" . }}-data}
+{{- end -}}
+{{- end -}}
+
+{{- define "borough.storeMount" -}}
+{{- if eq .Values.store.kind "sqlite" -}}
+- {name: data, mountPath: /data}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Of (dict "root" $ "image" IMAGE "keeps" CAPABILITIES): containers that bring the schemas to the
+version of the image and put the menu in, in this order, as a JSON list. Both may be repeated.
+*/}}
+{{- define "borough.preparation" -}}
+{{- $steps := list (dict "name" "migrate" "args" (prepend (sortAlpha .keeps) "migrate")) -}}
+{{- if has "inventory" .keeps -}}
+{{- $stock := .root.Values.stock | int64 | toString -}}
+{{- $steps = append $steps (dict "name" "seed" "args" (list "seed" "--stock" $stock)) -}}
+{{- end -}}
+{{- $containers := list -}}
+{{- range $step := $steps -}}
+{{- $containers = append $containers (merge $step (include "borough.command" $ | fromYaml)) -}}
+{{- end -}}
+{{- toJson $containers -}}
+{{- end -}}
+
+{{/* Of (dict "root" $ "image" IMAGE): a container that runs a command of ours on the stores. */}}
+{{- define "borough.command" -}}
+image: {{ .image }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+env: {{- include "borough.store" .root | nindent 2 }}
+resources:
+  requests: {cpu: 20m, memory: 96Mi}
+  limits: {memory: 256Mi}
+securityContext: {{- include "borough.container" . | nindent 2 }}
+volumeMounts:
+  - {name: tmp, mountPath: /tmp}
+  {{- with include "borough.storeMount" .root }}
+  {{- nindent 2 . }}
+  {{- end }}
+{{- end -}}

@@ -1,0 +1,32 @@
+"""Helm, and what it renders of each case."""
+
+import pytest
+
+from charts.cases import CASES, TRIED, Case
+from charts.helm import Helm, Objects, find
+
+ABSENT = "helm is not installed: https://helm.sh/docs/intro/install"
+
+
+@pytest.fixture(scope="session")
+def helm() -> Helm:
+    """Whatever Helm the user has, 3 or 4."""
+    return Helm(find("helm", ABSENT))
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    """Each example, and every shape, in turn."""
+    return CASES[request.param]
+
+
+@pytest.fixture(params=TRIED)
+def example(request: pytest.FixtureRequest) -> Case:
+    """The defaults and each example, in turn."""
+    return CASES[request.param]
+
+
+@pytest.fixture
+def objects(helm: Helm, case: Case) -> Objects:
+    """What Helm makes of the case. All tests share it: nobody changes it."""
+    return helm.objects(case.chart, case.values)

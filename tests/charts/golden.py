@@ -1,0 +1,101 @@
+"""Rendered objects as files, so that a change of a template shows what it changes on the cluster.
+
+    PYTHONPATH=tests python -m charts.golden OUTDIR
+
+Few, and of each only what the others do not show: a reviewer reads them. Where there is no Helm
+they are left as they are.
+"""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from charts.cases import CASES
+from charts.helm import Helm, Object
+from charts.objects import COMPONENT
+
+GOLDEN = Path(__file__).with_name("golden")
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What to show of a case: objects of these kinds, or of these components."""
+
+    case: str
+    kinds: frozenset[str] = frozenset()
+    components: frozenset[str] = frozenset()
+
+    def text(self, helm: Helm) -> str:
+        """The objects in the order in which Helm applies them."""
+        case = CASES[self.case]
+        shown = [found for found in helm.objects(case.chart, case.values) if self._shows(found)]
+        text: str = yaml.dump_all(
+            shown, Dumper=Plain, sort_keys=False, default_flow_style=None, width=100
+        )
+        return text
+
+    def _shows(self, found: Object) -> bool:
+        component = found["metadata"].get("labels", {}).get(COMPONENT)
+        return found["kind"] in self.kinds or component in self.components
+
+
+class Plain(yaml.SafeDumper):
+    """As people write it: without anchors, and with the lines of a text as lines."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _text(dumper: Plain, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+Plain.add_representer(str, _text)
+
+GOLDENS: Mapping[str, Golden] = {
+    "one-part-on-sqlite": Golden(
+        "borough/monolith-on-sqlite",
+        kinds=frozenset({"PersistentVolumeClaim", "Service"}),
+        components=frozenset({"town", "test", "audit"}),
+    ),
+    "parts-and-their-database": Golden(
+        "borough/microservices-under-load",
+        components=frozenset({"gateway", "payments", "postgres", "migrate", "load"}),
+    ),
+    "policies": Golden("borough", kinds=frozenset({"NetworkPolicy"})),
+    "doors-while-leaving": Golden("borough/leaving-the-monolith", kinds=frozenset({"Service"})),
+    "routes": Golden(
+        "borough/roles-behind-routes", kinds=frozenset({"HTTPRoute", "Ingress", "Service"})
+    ),
+    "observability": Golden(
+        "observability", components=frozenset({"collector", "prometheus", "jaeger"})
+    ),
+}
+"""By the name of the file."""
+
+
+def write(helm: Helm, folder: Path) -> None:
+    """Write the files."""
+    for name, golden in GOLDENS.items():
+        (folder / f"{name}.yaml").write_text(golden.text(helm), encoding="utf-8")
+
+
+def main() -> None:
+    """Write them into the folder that is named, or copy there those that we have."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    program = shutil.which("helm")
+    if program is not None:
+        write(Helm(program), folder)
+        return
+    print("helm is not installed: tests/charts/golden stays as it is", file=sys.stderr)  # noqa: T201  # the answer
+    shutil.copytree(GOLDEN, folder, dirs_exist_ok=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Charts as Helm renders them: the text, kept for the session, and the objects in it.
+
+A rendering takes a tenth of a second and up, so what was rendered once is not rendered again.
+Values go in as JSON, exactly as a test spells them.
+"""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Object = dict[str, Any]
+Objects = tuple[Object, ...]
+Values = Mapping[str, Any]
+
+CHARTS = Path(__file__).parents[2] / "charts"
+BOROUGH = CHARTS / "borough"
+OBSERVABILITY = CHARTS / "observability"
+
+RELEASE = {BOROUGH: "borough", OBSERVABILITY: "observability"}
+"""What a release is called when a test does not care; its namespace bears the same name."""
+
+
+class Refused(Exception):
+    """Helm would not render; the message is what it says to the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helm:
+    """One Helm program."""
+
+    program: str
+
+    def render(self, chart: Path, values: Values | None = None, *, release: str = "") -> str:
+        """The text of a release. Raises Refused."""
+        return _kept(self.program, _template(chart, release), json.dumps(values or {}))
+
+    def render_anew(self, chart: Path, values: Values | None = None) -> str:
+        """The same, but not from memory. Raises Refused."""
+        return _said(self.program, _template(chart), json.dumps(values or {}))
+
+    def objects(self, chart: Path, values: Values | None = None, *, release: str = "") -> Objects:
+        """The objects of a release. All tests share them: nobody changes them. Raises Refused."""
+        return parse(self.render(chart, values, release=release))
+
+    def lint(self, chart: Path, values: Values) -> str:
+        """What `helm lint --strict` says of a chart with these values. Raises Refused."""
+        words = ("lint", "--strict", str(chart), "--values", "-")
+        return _said(self.program, words, json.dumps(values))
+
+
+def find(name: str, absent: str) -> str:
+    """A program. Its tests are left out where it is absent, but not by CI."""
+    found = shutil.which(name)
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(absent)
+        pytest.skip(absent)
+    return found
+
+
+def read(path: Path) -> Object:
+    """The only document of a YAML file; an empty file holds no values."""
+    return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
+
+
+@functools.cache
+def parse(text: str) -> Objects:
+    """The objects of a rendered text."""
+    return tuple(found for found in yaml.load_all(text, yaml.CSafeLoader) if found)
+
+
+def _template(chart: Path, release: str = "") -> tuple[str, ...]:
+    name = release or RELEASE[chart]
+    return ("template", name, str(chart), "--namespace", name, "--values", "-")
+
+
+def _said(program: str, words: tuple[str, ...], values: str) -> str:
+    done = subprocess.run(  # noqa: S603  # our own words
+        [program, *words], input=values, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise Refused((done.stderr + done.stdout).strip())
+    return done.stdout
+
+
+_kept = functools.cache(_said)

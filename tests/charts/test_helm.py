@@ -1,0 +1,38 @@
+"""Do Helm 3 and Helm 4 take the charts, and make the same of them?"""
+
+from pathlib import Path
+
+import pytest
+
+from charts.cases import Case
+from charts.helm import BOROUGH, RELEASE, Helm, Refused, find
+
+ABSENT = "helm4 is not installed: Helm 4 under this name, beside Helm 3"
+
+
+@pytest.fixture(scope="session")
+def helm4() -> Helm:
+    """The other one."""
+    return Helm(find("helm4", ABSENT))
+
+
+def test_helm_finds_nothing_to_complain_about(helm: Helm, example: Case) -> None:
+    """Strictly: a warning fails."""
+    assert "0 chart(s) failed" in helm.lint(example.chart, example.values)
+
+
+def test_what_helm_complains_about_is_found(helm: Helm) -> None:
+    """It renders the chart as well."""
+    with pytest.raises(Refused, match="shpae"):
+        helm.lint(BOROUGH, {"shpae": "monolith"})
+
+
+def test_both_versions_render_the_same_text(helm: Helm, helm4: Helm, example: Case) -> None:
+    """To the letter; and as each makes it anew, nothing in it is left to chance."""
+    assert helm4.render(example.chart, example.values) == helm.render(example.chart, example.values)
+
+
+@pytest.mark.parametrize("chart", RELEASE, ids=lambda chart: chart.name)
+def test_rendering_twice_is_the_same(helm: Helm, chart: Path) -> None:
+    """Whoever compares the cluster with the chart must find no difference that is none."""
+    assert helm.render_anew(chart) == helm.render(chart)

@@ -1,0 +1,127 @@
+"""Does what is not a part run the commands we have, when it should?"""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+import borough.__main__
+import borough_bill.__main__
+from charts.cases import Case
+from charts.helm import BOROUGH, Helm, Object, Objects
+from charts.objects import name_of, of_kind, pods
+
+TAG = "2.0.0"
+NEWER_PAYMENTS = {"parts": {"payments": {"image": {"tag": TAG}}}}
+
+
+def understood(container: Object) -> dict[str, Any]:
+    """The arguments of a container of our image as its command reads them; exits as that does."""
+    module = container.get("command", ["python", "-m", "borough"])
+    apps = {"borough": borough.__main__.app, "borough_bill": borough_bill.__main__.app}
+    group = typer.main.get_command(apps[module[2]])
+    assert isinstance(group, TyperGroup)
+    name, *arguments = container["args"]
+    return group.commands[name].make_context(name, list(arguments)).params
+
+
+def test_every_command_that_a_pod_runs_is_one_we_have(objects: Objects) -> None:
+    """With arguments that it takes: a pod that is refused its own command line never starts."""
+    for pod in pods(objects):
+        for container in pod.containers:
+            if "borough" in container["image"]:
+                assert understood(container) is not None, pod.owner
+
+
+def migrations(objects: Objects) -> dict[str, dict[str, list[str]]]:
+    """By Job, what each image is told to migrate."""
+    return {
+        pod.owner: {
+            container["image"]: container["args"][1:]
+            for container in pod.containers
+            if container["args"][0] == "migrate"
+        }
+        for pod in pods(of_kind(objects, "Job"))
+        if pod.component == "migrate"
+    }
+
+
+def test_each_image_migrates_what_its_parts_keep(helm: Helm) -> None:
+    """One Job for each image: a version knows its own schemas."""
+    jobs = migrations(helm.objects(BOROUGH, NEWER_PAYMENTS))
+
+    assert sorted(jobs.values(), key=str) == [
+        {"borough:0.1.0": ["inventory", "notifications", "orders", "profiles"]},
+        {f"borough:{TAG}": ["payments"]},
+    ]
+
+
+def test_a_job_that_does_something_else_has_another_name(helm: Helm) -> None:
+    """A Job cannot be changed, so an upgrade makes a new one; without a change it finds it done."""
+    first = migrations(helm.objects(BOROUGH))
+    second = migrations(helm.objects(BOROUGH, NEWER_PAYMENTS))
+    settled = migrations(helm.objects(BOROUGH, {"settings": {"log_level": "debug"}}))
+
+    assert set(first).isdisjoint(second)
+    assert first == settled
+
+
+def test_the_menu_is_there_when_the_shop_opens(helm: Helm) -> None:
+    """Seeded after its schema is there, by whoever migrates inventory."""
+    for values in ({}, {"shape": "monolith", "store": {"kind": "sqlite"}}):
+        (pod,) = (
+            pod
+            for pod in pods(helm.objects(BOROUGH, {**values, "stock": 7}))
+            if any(c["args"][0] == "seed" for c in pod.containers if "args" in c)
+        )
+        verbs = [container["args"][0] for container in pod.containers]
+        seeding = pod.containers[verbs.index("seed")]
+        assert verbs.index("migrate") < verbs.index("seed")
+        assert seeding["args"] == ["seed", "--stock", "7"]
+
+
+def test_tests_go_when_they_passed(helm: Helm, example: Case) -> None:
+    """A failed one stays to be looked at, until the next; every test has its own fixed name."""
+    for pod in of_kind(helm.objects(example.chart, example.values), "Pod"):
+        notes = pod["metadata"]["annotations"]
+        assert notes["helm.sh/hook"] == "test"
+        assert notes["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+
+
+def test_load_is_no_part_of_a_release(helm: Helm) -> None:
+    """It is rendered when it is asked for, with the share that is asked for, and runs once."""
+    assert "load" not in {pod.component for pod in pods(helm.objects(BOROUGH))}
+
+    load = {"enabled": True, "name": "skew", "rate": 5, "seconds": 9, "shares": ["order=0.6"]}
+    objects = helm.objects(BOROUGH, {"load": load})
+    (job,) = (j for j in of_kind(objects, "Job") if name_of(j) == "borough-skew")
+    (pod,) = pods([job])
+    told = understood(pod.main)
+
+    assert (told["url"], told["rate"], told["seconds"]) == ("http://borough", 5, 9)
+    assert (told["share"], told["as_json"]) == (["order=0.6"], True)
+    assert job["spec"]["backoffLimit"] == 0
+
+
+def test_what_was_ordered_outlives_the_release(helm: Helm) -> None:
+    """Helm leaves the volumes: those of a StatefulSet are not its own, the other one says so."""
+    sqlite = helm.objects(BOROUGH, {"shape": "monolith", "store": {"kind": "sqlite"}})
+    (claim,) = of_kind(sqlite, "PersistentVolumeClaim")
+    (deployment,) = of_kind(sqlite, "Deployment")
+    (database,) = of_kind(helm.objects(BOROUGH), "StatefulSet")
+
+    assert claim["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+    retention = database["spec"].get("persistentVolumeClaimRetentionPolicy", {})
+    assert set(retention.values()) <= {"Retain"}
+
+
+def test_secrets_of_ones_own_take_the_place_of_ours(helm: Helm) -> None:
+    """None is made that nobody reads."""
+    own = {"customers": {"existingSecret": "mine"}, "postgres": {"existingSecret": "mine-too"}}
+    objects = helm.objects(BOROUGH, own)
+
+    assert of_kind(objects, "Secret") == []
+    (gateway,) = (pod for pod in pods(objects) if pod.component == "gateway")
+    (keys,) = (v for v in gateway.main["env"] if v["name"] == "BOROUGH_API_KEYS")
+    assert keys["valueFrom"]["secretKeyRef"] == {"name": "mine", "key": "api-keys"}

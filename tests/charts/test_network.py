@@ -1,0 +1,261 @@
+"""Does the network let through what the call graph says, and nothing else?
+
+Asked of the rendered policies as the cluster would decide: every pod of both charts and some
+strangers, each to each, on every port that anybody has and on one that nobody has.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from borough import wiring
+from borough.shapes import Shape, needed
+from charts.cases import CASES, SHAPES
+from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Helm, Object, Values
+from charts.network import Direction, Edge, Place, Policies, Town
+from charts.objects import Pod, of_kind, pods
+
+HERE, THERE = RELEASE[BOROUGH], RELEASE[OBSERVABILITY]
+PUBLIC, INTERNAL, OPS, DATABASE, OTLP, NAMES = 8080, 8081, 9090, 5432, 4318, 53
+COLLECTOR = f"http://observability-collector.{THERE}:{OTLP}"
+NOBODYS = 22
+"""A policy that forgets to name ports would let this one through."""
+
+DNS = Place("dns", "kube-system", {"k8s-app": "kube-dns"})
+NEIGHBOUR = Place("neighbour", HERE, {"app.kubernetes.io/name": "another"})
+STRANGER = Place("stranger", "elsewhere", {"app.kubernetes.io/name": "borough"})
+WORLD = Place("world", address="203.0.113.7")
+OTHERS = (DNS, NEIGHBOUR, STRANGER, WORLD)
+
+
+def town(helm: Helm, values: Values) -> Town:
+    """The shop with these values beside observability, and the others."""
+    values = {"telemetry": {"endpoint": COLLECTOR}, **values}
+    releases = {HERE: helm.objects(BOROUGH, values), THERE: helm.objects(OBSERVABILITY)}
+    return Town(releases, OTHERS)
+
+
+def ports(place: Town) -> set[int]:
+    """Those that anybody listens on, and one more."""
+    known = {
+        p
+        for objects in place.releases.values()
+        for pod in pods(objects)
+        for p in pod.ports.values()
+    }
+    return known | {NAMES, NOBODYS}
+
+
+def between(found: Iterable[Edge], port: int) -> set[tuple[str, str]]:
+    """The two ends of those on a port."""
+    return {(edge.source, edge.target) for edge in found if edge.port == port}
+
+
+def calls(shape: Shape) -> set[tuple[str, str]]:
+    """Which part calls which."""
+    return {
+        (caller, callee)
+        for caller, hosted in shape.parts.items()
+        for callee in shape.parts
+        if caller != callee
+        if needed(hosted, wiring.CALLS) & shape.served_to_others(callee, wiring.CALLS)
+    }
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def shape(request: pytest.FixtureRequest) -> Shape:
+    """Every shape in turn."""
+    return SHAPES[request.param]
+
+
+@pytest.fixture(scope="module")
+def edges(helm: Helm, shape: Shape) -> set[Edge]:
+    """Of the shop in that shape, with the load Job, which is applied beside the release."""
+    place = town(helm, {"shape": shape.name, "load": {"enabled": True}})
+    return place.edges(HERE, ports(place))
+
+
+def test_parts_reach_each_other_where_one_calls_the_other(shape: Shape, edges: set[Edge]) -> None:
+    """The edges of the internal ports are those of the shape."""
+    assert between(edges, INTERNAL) == calls(shape)
+
+
+def test_a_part_a_capability_has_the_very_edges_of_the_call_graph(helm: Helm) -> None:
+    """What `wiring.CALLS` says, read back from the policies."""
+    found = town(helm, {"shape": "microservices"}).edges(HERE, [INTERNAL])
+
+    assert between(found, INTERNAL) == {
+        (caller, callee) for caller, callees in wiring.CALLS.items() for callee in callees
+    }
+
+
+@pytest.mark.parametrize("direction", ["egress", "ingress"])
+def test_either_end_alone_would_say_the_same(helm: Helm, direction: Direction) -> None:
+    """A mistake at one end opens nothing."""
+    shape = SHAPES["microservices"]
+    place = town(helm, {"load": {"enabled": True}}).only(direction)
+    ours = set(place.places(HERE))
+    found = {e for e in place.edges(HERE, [INTERNAL, DATABASE]) if {e.source, e.target} <= ours}
+
+    keepers = {*shape.parts, "migrate", "audit"} - {"gateway"}
+    assert between(found, INTERNAL) == calls(shape)
+    assert between(found, DATABASE) - {("postgres", "postgres")} == {
+        (keeper, "postgres") for keeper in keepers
+    }
+
+
+def test_only_who_keeps_something_reaches_the_database(shape: Shape, edges: set[Edge]) -> None:
+    """And who migrates or audits it."""
+    keepers = {part for part, hosted in shape.parts.items() if set(hosted) - {"gateway"}}
+
+    assert between(edges, DATABASE) == {
+        (source, "postgres") for source in keepers | {"migrate", "audit"}
+    }
+
+
+def test_the_door_is_open_to_everybody_and_no_other_port_is(shape: Shape, edges: set[Edge]) -> None:
+    """But from inside the release only to who plays the customer."""
+    doors = {part for part, hosted in shape.parts.items() if "gateway" in hosted}
+    guests = {"load", "test", "dns", "neighbour", "stranger"}
+
+    found = between(edges, PUBLIC)
+    assert found - {("world", door) for door in doors} == {(g, d) for g in guests for d in doors}
+
+
+def test_prometheus_alone_scrapes(shape: Shape, edges: set[Edge]) -> None:
+    """Every part, and nothing else of the shop."""
+    assert between(edges, OPS) == {("prometheus", part) for part in shape.parts}
+
+
+def test_nobody_reaches_anything_else(shape: Shape, edges: set[Edge]) -> None:
+    """Names are resolved and spans are sent; for the shop the rest of the world is not there."""
+    others = {e for e in edges if e.port not in {PUBLIC, INTERNAL, OPS, DATABASE}}
+    look_up = {source for source, target in between(others, NAMES)}
+
+    assert between(others, OTLP) == {(part, "collector") for part in shape.parts}
+    assert {*shape.parts, "migrate", "audit", "test", "load"} <= look_up
+    assert {(e.target, e.port) for e in others} == {("dns", NAMES), ("collector", OTLP)}
+
+
+def test_names_are_resolved_over_both_protocols(helm: Helm) -> None:
+    """A long answer comes over TCP."""
+    place = town(helm, {})
+    for namespace, objects in place.releases.items():
+        let = Policies(namespace, tuple(of_kind(objects, "NetworkPolicy")))
+        for pod in place.places(namespace).values():
+            over = {p for p in ("UDP", "TCP") if let.passing(pod, DNS, [NAMES], p)}
+            assert over in (set(), {"UDP", "TCP"}), pod.name
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_pod_is_denied_first_and_then_allowed(helm: Helm, name: str) -> None:
+    """The default deny selects it for both directions, and others say what it may."""
+    case = CASES[name]
+    objects = helm.objects(case.chart, case.values)
+    release = RELEASE[case.chart]
+    let = Policies(release, tuple(of_kind(objects, "NetworkPolicy")))
+    if not let.policies:
+        assert case.values["networkPolicy"]["enabled"] is False
+        return
+    for pod in Town({release: objects}).places(release).values():
+        found = [p["metadata"]["name"] for p in let.of(pod)]
+        assert f"{release}-default-deny" in found, pod.name
+        assert len(found) >= 2, pod.name
+    (deny,) = (p["spec"] for p in let.policies if p["metadata"]["name"].endswith("-default-deny"))
+    assert sorted(deny["policyTypes"]) == ["Egress", "Ingress"]
+    assert not deny.get("ingress")
+    assert not deny.get("egress")
+
+
+def test_while_the_shape_changes_both_can_work(helm: Helm) -> None:
+    """Whoever hosts a caller reaches, in either shape, whoever serves what it calls."""
+    old, new = SHAPES["apis"], SHAPES["microservices"]
+    found = town(helm, {"shape": new.name, "retiring": old.name}).edges(HERE, [INTERNAL])
+
+    parts = [(shape, part) for shape in (old, new) for part in shape.parts]
+    assert between(found, INTERNAL) == {
+        (caller, callee)
+        for one, caller in parts
+        for other, callee in parts
+        if caller != callee
+        for hosted in one.parts[caller]
+        if wiring.CALLS[hosted] & other.served_to_others(callee, wiring.CALLS)
+    }
+
+
+def test_a_part_on_its_way_out_keeps_its_leave(helm: Helm) -> None:
+    """Helm takes away what is no longer rendered while the last pods of the old shape still settle
+    orders: the policies that let them must be there afterwards too.
+    """
+    old, new = SHAPES["microservices"], SHAPES["monolith"]
+    before = helm.objects(BOROUGH, {"shape": new.name, "retiring": old.name})
+    after = helm.objects(BOROUGH, {"shape": new.name})
+    leaving = [pod for pod in pods(before) if pod.component in old.parts]
+    place = Town({HERE: (*after, *as_objects(leaving))})
+
+    assert len(leaving) == len(old.parts)
+    assert between(place.edges(HERE, [INTERNAL]), INTERNAL) >= calls(old)
+    keepers = set(old.parts) - {"gateway"}
+    assert between(place.edges(HERE, [DATABASE]), DATABASE) >= {(p, "postgres") for p in keepers}
+
+
+def as_objects(those: Iterable[Pod]) -> Iterator[Object]:
+    """Pods that are still there when what made them is gone."""
+    for pod in those:
+        metadata = {"name": pod.component, "labels": pod.labels}
+        yield {"kind": "Pod", "metadata": metadata, "spec": pod.spec}
+
+
+def test_a_database_of_ones_own_is_reached_where_it_is(helm: Helm) -> None:
+    """By its keepers, at its address and port, and nothing beside it."""
+    inside, beside = (Place(a, address=a) for a in ("10.20.3.4", "10.21.3.4"))
+    values = {
+        "store": {"kind": "external", "existingSecret": "shop"},
+        "networkPolicy": {"externalStore": {"cidr": "10.20.0.0/16", "port": 6432}},
+    }
+    objects = helm.objects(BOROUGH, values)
+    found = Town({HERE: objects}, (inside, beside)).edges(HERE, [6432, DATABASE])
+
+    outward = {e for e in found if e.target in {inside.name, beside.name}}
+    keepers = {"orders", "payments", "profiles", "inventory", "notifications", "migrate", "audit"}
+    assert outward == {Edge(keeper, inside.name, 6432) for keeper in keepers}
+
+
+def test_the_door_may_be_kept_for_some(helm: Helm) -> None:
+    """And for our own customers, who come from inside."""
+    only = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "elsewhere"}}}
+    place = town(helm, {"networkPolicy": {"door": {"from": [only]}}, "load": {"enabled": True}})
+
+    assert between(place.edges(HERE, [PUBLIC]), PUBLIC) == {
+        (guest, "gateway") for guest in ("stranger", "load", "test")
+    }
+
+
+def test_what_observes_reaches_what_it_asks_and_no_more(helm: Helm) -> None:
+    """Its pages are open to the cluster; its doors for spans to the shop alone."""
+    place = town(helm, {"shape": "monolith"})
+    found = place.edges(THERE, ports(place))
+    pages = {("prometheus", 9090), ("jaeger", 16686), ("grafana", 3000)}
+    visitors = {"dns", "neighbour", "stranger"}
+
+    assert {e for e in found if e.target != "dns"} == {
+        Edge("town", "collector", OTLP),
+        *(Edge("neighbour", "collector", port) for port in (OTLP, 4317)),
+        Edge("collector", "jaeger", OTLP),
+        Edge("prometheus", "town", OPS),
+        *(Edge("prometheus", to, 8888) for to in ("collector", "jaeger")),
+        Edge("prometheus", "grafana", 3000),
+        Edge("grafana", "prometheus", 9090),
+        Edge("grafana", "jaeger", 16686),
+        *(Edge(visitor, page, port) for visitor in visitors for page, port in pages),
+    }
+    assert {(e.source, e.port) for e in found if e.target == "dns"} == {
+        (source, NAMES) for source in ("collector", "prometheus", "grafana")
+    }
+
+
+def test_without_policies_everything_is_open(helm: Helm) -> None:
+    """Whoever switches them off is told nothing else."""
+    place = town(helm, {"networkPolicy": {"enabled": False}})
+
+    assert Edge("payments", "postgres", NOBODYS) in place.edges(HERE, [NOBODYS])

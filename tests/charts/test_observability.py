@@ -1,0 +1,163 @@
+"""Does what observes know everything that there is to observe?"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charts.cases import SHAPES, Case
+from charts.helm import BOROUGH, OBSERVABILITY, Helm, Object, Objects, parse
+from charts.objects import COMPONENT, behind, environment, named, of_kind, pods
+
+PINS = Path(__file__).parents[3] / "shared" / "cluster" / "images.txt"
+"""The images of the one-node cluster that CI brings up, where it stands beside this checkout."""
+
+
+def configuration(objects: Objects, component: str, file: str) -> Any:
+    """A file that a program of the chart reads."""
+    (name,) = (n for n in named(objects, "ConfigMap") if n.endswith(f"-{component}"))
+    (content,) = parse(named(objects, "ConfigMap")[name]["data"][file])
+    return content
+
+
+def shop_job(objects: Objects) -> Object:
+    """How Prometheus finds the parts."""
+    prometheus = configuration(objects, "prometheus", "prometheus.yml")
+    (job,) = (j for j in prometheus["scrape_configs"] if j["job_name"] == "borough")
+    found: Object = job
+    return found
+
+
+def labelled(job: Object, name: str) -> dict[str, str]:
+    """The labels that relabelling gives to what was found under a DNS name; a rule whose expression
+    does not match changes nothing.
+    """
+    labels: dict[str, str] = {}
+    for rule in job["relabel_configs"]:
+        assert rule["source_labels"] == ["__meta_dns_name"]
+        if match := re.fullmatch(rule["regex"], name):
+            template = re.sub(r"\$(\d)", r"\\\1", rule.get("replacement", "$1"))
+            labels[rule["target_label"]] = match.expand(template)
+    return labels
+
+
+RELEASES = [("borough", tuple(SHAPES)), ("blue", ("microservices",))]
+"""One whose name says what it is, and one whose name does not; the shapes to try it with."""
+
+
+@pytest.mark.parametrize(("release", "shapes"), RELEASES)
+def test_every_part_of_every_shape_is_scraped_and_told_apart(
+    helm: Helm, release: str, shapes: tuple[str, ...]
+) -> None:
+    """By the ops Services that the shop really has; a change of shape needs no change here."""
+    scrape = [{"release": "other", "namespace": "a"}, {"release": release, "namespace": "b"}]
+    job = shop_job(helm.objects(OBSERVABILITY, {"scrape": scrape}))
+    (discovery,) = job["dns_sd_configs"]
+    assert (discovery["type"], discovery["port"]) == ("A", 9090)
+
+    for shape in shapes:
+        services = ops_services(helm.objects(BOROUGH, {"shape": shape}, release=release))
+        assert set(services) == set(SHAPES[shape].parts)
+        for part, service in services.items():
+            name = f"{service}.b.svc.cluster.local."
+            assert name in discovery["names"], shape
+            workload = service.removesuffix("-ops")
+            assert labelled(job, name) == {"namespace": "b", "workload": workload, "part": part}
+
+
+def ops_services(objects: Objects) -> dict[str, str]:
+    """The names of the Services one scrapes by, by part."""
+    return {
+        service["spec"]["selector"][COMPONENT]: service["metadata"]["name"]
+        for service in of_kind(objects, "Service")
+        if service["metadata"]["name"].endswith("-ops")
+    }
+
+
+def test_prometheus_keeps_exemplars(helm: Helm) -> None:
+    """They lead from a slow minute to a trace of it."""
+    objects = helm.objects(OBSERVABILITY)
+    (prometheus,) = (pod for pod in pods(objects) if pod.component == "prometheus")
+
+    assert "--enable-feature=exemplar-storage" in prometheus.main["args"]
+    assert configuration(objects, "prometheus", "prometheus.yml")["storage"]["exemplars"]
+
+
+def test_an_exemplar_leads_to_its_trace(helm: Helm) -> None:
+    """Grafana's data sources have the uids that dashboards link to."""
+    sources = configuration(helm.objects(OBSERVABILITY), "grafana", "datasources.yaml")
+    by_uid = {s["uid"]: s for s in sources["datasources"]}
+
+    assert set(by_uid) == {"prometheus", "jaeger"}
+    assert by_uid["prometheus"]["jsonData"]["exemplarTraceIdDestinations"] == [
+        {"name": "trace_id", "datasourceUid": "jaeger"}
+    ]
+
+
+def test_the_dashboards_are_those_of_the_house(helm: Helm) -> None:
+    """A chart cannot read outside its folder, so it has copies."""
+    house = {
+        p.name: p.read_text() for p in (OBSERVABILITY.parents[1] / "dashboards").glob("*.json")
+    }
+    shipped = named(helm.objects(OBSERVABILITY), "ConfigMap")["observability-dashboards"]["data"]
+
+    assert house
+    assert shipped == house
+
+
+def test_grafana_opens_with_a_dashboard_that_is_there(helm: Helm) -> None:
+    """Else its first page is an error."""
+    objects = helm.objects(OBSERVABILITY)
+    (grafana,) = (pod for pod in pods(objects) if pod.component == "grafana")
+    (mount,) = (m for m in grafana.main["volumeMounts"] if m["name"] == "dashboards")
+    home = Path(environment(grafana, objects)["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+
+    assert str(home.parent) == mount["mountPath"]
+    assert home.name in named(objects, "ConfigMap")["observability-dashboards"]["data"]
+
+
+def test_no_service_leads_nowhere(helm: Helm, example: Case) -> None:
+    """And every program has one."""
+    if example.chart != OBSERVABILITY:
+        pytest.skip("see test_services.py")
+    objects = helm.objects(OBSERVABILITY, example.values)
+    services = of_kind(objects, "Service")
+
+    assert {s["metadata"]["name"] for s in services} == {
+        d["metadata"]["name"] for d in of_kind(objects, "Deployment")
+    }
+    for service in services:
+        (pod,) = behind(service, pods(objects))
+        for port in service["spec"]["ports"]:
+            assert port.get("targetPort", port["port"]) in {*pod.ports, *pod.ports.values()}
+
+
+@pytest.mark.parametrize("component", ["collector", "prometheus", "jaeger", "grafana"])
+def test_each_program_may_be_left_out(helm: Helm, component: str) -> None:
+    """With all that is its own; who is alone needs nobody."""
+    values: dict[str, dict[str, Any]] = {
+        other: {"enabled": other == component}
+        for other in ("collector", "prometheus", "jaeger", "grafana")
+    }
+    values["collector"] |= {"exportTo": "http://tempo.tracing:4318"}
+    objects = helm.objects(OBSERVABILITY, values)
+
+    assert {pod.component for pod in pods(objects)} == {component}
+    assert {s["metadata"]["name"] for s in of_kind(objects, "Service")} == {
+        f"observability-{component}"
+    }
+
+
+@pytest.mark.skipif(not PINS.exists(), reason="the one-node cluster's images are not listed here")
+def test_images_of_others_are_those_that_ci_can_run(helm: Helm) -> None:
+    """All but Grafana's, of which CI has none."""
+    pinned = {line.split()[0] for line in PINS.read_text().splitlines() if not line.startswith("#")}
+    used = {
+        container["image"]
+        for chart in (BOROUGH, OBSERVABILITY)
+        for pod in pods(helm.objects(chart))
+        for container in pod.containers
+    }
+
+    assert {i for i in used if not i.startswith(("borough:", "grafana/"))} <= pinned

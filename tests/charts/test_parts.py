@@ -1,0 +1,174 @@
+"""Are the rendered parts those of the shape, each told what it hosts and whom it may ask?"""
+
+import json
+import os
+
+import pytest
+
+from borough import wiring
+from borough.kit.config import PREFIX, Settings, load
+from borough.shapes import Shape, needed
+from charts.cases import SHAPES, Case
+from charts.helm import BOROUGH, Helm, Objects
+from charts.objects import CAPABILITY, SHAPE_OF_DOOR, Pod, environment, named, pods
+
+
+@pytest.fixture(params=SHAPES)
+def shape(request: pytest.FixtureRequest) -> Shape:
+    """Every shape in turn."""
+    return SHAPES[request.param]
+
+
+@pytest.fixture
+def objects(helm: Helm, shape: Shape) -> Objects:
+    """What Helm makes of it."""
+    return helm.objects(BOROUGH, {"shape": shape.name})
+
+
+def parts(objects: Objects) -> dict[str, Pod]:
+    """The pods of parts by the name of their Deployment."""
+    return {p.owner.removeprefix("Deployment/"): p for p in pods(objects) if is_part(p)}
+
+
+def is_part(pod: Pod) -> bool:
+    """Only parts are Deployments in this chart."""
+    return pod.owner.startswith("Deployment/")
+
+
+def hosted(pod: Pod) -> list[str]:
+    """The capabilities it is told to serve."""
+    arguments: list[str] = pod.main["args"]
+    assert arguments[0] == "serve"
+    return arguments[1:]
+
+
+def settings_of(pod: Pod, objects: Objects, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings as the part will read them. Raises WrongSettings."""
+    for name in [n for n in os.environ if n.upper().startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    for name, value in environment(pod, objects).items():
+        monkeypatch.setenv(name, value)
+    return load()
+
+
+def test_there_is_a_deployment_for_each_part_and_none_besides(
+    shape: Shape, objects: Objects
+) -> None:
+    """With the capabilities that the shape gives it."""
+    assert {name: sorted(hosted(pod)) for name, pod in parts(objects).items()} == {
+        f"borough-{part}": sorted(capabilities) for part, capabilities in shape.parts.items()
+    }
+    assert {name: pod.component for name, pod in parts(objects).items()} == {
+        f"borough-{part}": part for part in shape.parts
+    }
+
+
+def test_a_part_is_told_its_shape_and_whom_it_needs(
+    shape: Shape, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every variable is a setting that exists, with a value it can have."""
+    for part, pod in ((pod.component, pod) for pod in parts(objects).values()):
+        settings = settings_of(pod, objects, monkeypatch)
+        assert (settings.part, settings.shape) == (part, shape.name)
+        assert settings.peers == {
+            capability: (f"http://borough-{capability}:8081",)
+            for capability in needed(shape.parts[part], wiring.CALLS)
+        }
+
+
+async def test_wiring_accepts_every_part(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can be put together from what the pod is told, and opens the ports that the pod names."""
+    for pod in parts(objects).values():
+        settings = settings_of(pod, objects, monkeypatch)
+        built = await wiring.build(settings, hosted(pod))
+        try:
+            named_ports = {"ops": settings.ops_port}
+            if built.public is not None:
+                named_ports["public"] = settings.public_port
+            if built.internal is not None:
+                named_ports["internal"] = settings.internal_port
+            assert pod.ports == named_ports, pod.owner
+            assert settings.host == "0.0.0.0"  # noqa: S104  # of the pod
+        finally:
+            await built.close()
+
+
+def test_a_part_bears_the_capabilities_that_other_parts_call(
+    shape: Shape, objects: Objects
+) -> None:
+    """What its internal port serves and nothing else: callers find it by these labels."""
+    for pod in parts(objects).values():
+        borne = {key.removeprefix(CAPABILITY) for key in pod.labels if key.startswith(CAPABILITY)}
+        assert borne == shape.served_to_others(pod.component, wiring.CALLS), pod.owner
+
+
+def test_a_part_with_a_door_says_of_which_shape(shape: Shape, objects: Objects) -> None:
+    """The door is moved from one shape to the next by this label."""
+    for pod in parts(objects).values():
+        door = shape.name.replace(":", ".") if "gateway" in shape.parts[pod.component] else None
+        assert pod.labels.get(SHAPE_OF_DOOR) == door, pod.owner
+
+
+def test_a_part_is_asked_what_it_answers(objects: Objects) -> None:
+    """It lives while its loop turns; it is ready when it has all that it needs."""
+    for pod in parts(objects).values():
+        asked = {probe: pod.main[f"{probe}Probe"]["httpGet"] for probe in PROBES}
+        assert asked == {probe: {"path": path, "port": "ops"} for probe, path in PROBES.items()}
+
+
+PROBES = {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
+
+
+def test_every_part_may_be_drained_one_pod_at_a_time(objects: Objects) -> None:
+    """Its budget selects its pods and never keeps a node from being drained."""
+    budgets = named(objects, "PodDisruptionBudget")
+    deployments = named(objects, "Deployment")
+
+    assert set(budgets) == set(deployments)
+    for name, budget in budgets.items():
+        assert budget["spec"]["selector"] == deployments[name]["spec"]["selector"]
+        assert budget["spec"]["maxUnavailable"] == 1
+        assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+def test_a_part_has_the_time_to_leave(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kubelet waits for the pause before SIGTERM, the drain, the longest answer under way."""
+    for pod in parts(objects).values():
+        settings = settings_of(pod, objects, monkeypatch)
+        pause = pod.main["lifecycle"]["preStop"]["sleep"]["seconds"]
+        longest = (settings.deadline_ms + settings.settle_budget_ms) / 1_000
+        assert pause >= settings.resolve_interval_s, "peers go on to ask an address that is gone"
+        assert pod.spec["terminationGracePeriodSeconds"] > pause + settings.drain_s + longest
+
+
+def test_a_roll_out_never_has_fewer_pods_than_before(objects: Objects) -> None:
+    """One more comes before one goes."""
+    for deployment in named(objects, "Deployment").values():
+        assert deployment["spec"]["strategy"] == {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+        }
+
+
+async def test_wiring_accepts_the_parts_of_every_example(
+    helm: Helm, example: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the values name settings, stores and images of their own."""
+    if example.chart != BOROUGH:
+        pytest.skip("it has no parts")
+    objects = helm.objects(BOROUGH, example.values)
+
+    assert parts(objects)
+    for pod in parts(objects).values():
+        built = await wiring.build(settings_of(pod, objects, monkeypatch), hosted(pod))
+        await built.close()
+
+
+def test_the_customers_of_a_bare_installation_are_known(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part with a door reads the keys; one without does not."""
+    for pod in parts(objects).values():
+        told = environment(pod, objects).get("BOROUGH_API_KEYS")
+        assert (told is not None) == ("gateway" in hosted(pod)), pod.owner
+        assert told is None or all(json.loads(told).values())

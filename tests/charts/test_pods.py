@@ -1,0 +1,110 @@
+"""Is every pod we make modest: without rights, without rooting, with its needs stated?"""
+
+import re
+
+from charts import pod_security
+from charts.helm import Objects
+from charts.objects import SELECTOR, Pod, identity, of_kind, pods, selects
+
+STAYING = ("Deployment", "StatefulSet")
+PARTS = "Deployment/"
+
+
+def test_every_pod_keeps_the_restricted_standard(objects: Objects) -> None:
+    """Also those that migrate, test and load: the namespace enforces it for all."""
+    assert [found for pod in pods(objects) for found in pod_security.violations(pod)] == []
+
+
+def test_no_container_writes_to_its_image(objects: Objects) -> None:
+    """What it must write has a volume."""
+    assert [
+        (pod.owner, container["name"])
+        for pod in pods(objects)
+        for container in pod.containers
+        if container["securityContext"].get("readOnlyRootFilesystem") is not True
+    ] == []
+
+
+def test_no_pod_is_given_a_token_or_the_addresses_of_others(objects: Objects) -> None:
+    """Nobody here asks the API server, and service links would look like settings of ours."""
+    assert [
+        pod.owner
+        for pod in pods(objects)
+        if pod.spec.get("automountServiceAccountToken") is not False
+        or pod.spec.get("enableServiceLinks") is not False
+    ] == []
+
+
+def test_every_container_asks_for_what_it_needs(objects: Objects) -> None:
+    """CPU and memory are requested; memory is limited and CPU is not, lest a part stands still
+    while the node idles.
+    """
+    for pod in pods(objects):
+        for container in pod.containers:
+            resources = container["resources"]
+            assert set(resources["requests"]) == {"cpu", "memory"}, (pod.owner, container["name"])
+            assert set(resources["limits"]) == {"memory"}, (pod.owner, container["name"])
+
+
+def test_what_stays_is_asked_whether_it_lives_and_whether_it_is_ready(objects: Objects) -> None:
+    """Two questions: an unready pod is left alone, a dead one is replaced."""
+    for found in (f for kind in STAYING for f in of_kind(objects, kind)):
+        (pod,) = pods([found])
+        alive, ready = pod.main["livenessProbe"], pod.main["readinessProbe"]
+        assert alive != ready, pod.owner
+
+
+def test_a_selector_is_the_three_labels_that_never_change(objects: Objects) -> None:
+    """It cannot be changed later, so nothing that changes with a version may be in it."""
+    for found in (f for kind in STAYING for f in of_kind(objects, kind)):
+        (pod,) = pods([found])
+        selector = found["spec"]["selector"]
+        assert set(selector) == {"matchLabels"}, pod.owner
+        assert frozenset(selector["matchLabels"]) == SELECTOR, pod.owner
+        assert selects(selector, pod.labels), pod.owner
+
+
+def test_every_pod_tells_whose_it_is_and_what_it_is(objects: Objects) -> None:
+    """Policies, discovery and people find it by these labels; no two Deployments share them."""
+    assert [pod.owner for pod in pods(objects) if not set(pod.labels) >= SELECTOR] == []
+    staying = [pod for pod in pods(objects) if pod.owner.startswith(STAYING)]
+    assert len({pod.component for pod in staying}) == len(staying)
+
+
+def test_every_image_is_of_a_version(objects: Objects) -> None:
+    """`latest` is another image tomorrow."""
+    for pod in pods(objects):
+        for container in pod.containers:
+            image = container["image"]
+            assert re.fullmatch(r"[^:@]+(:[\w.-]+|@sha256:[0-9a-f]{64})", image), (pod.owner, image)
+            assert not image.endswith(":latest"), pod.owner
+
+
+def test_what_a_pod_reads_is_there(objects: Objects) -> None:
+    """A ConfigMap, an account or a claim that nobody makes keeps a pod from starting forever."""
+    here = {identity(found) for found in objects}
+    assert [
+        (pod.owner, wanted)
+        for pod in pods(objects)
+        for wanted in references(pod)
+        if wanted not in here
+    ] == []
+
+
+def references(pod: Pod) -> list[str]:
+    """What it names but for Secrets, which the user may bring."""
+    maps = [
+        source["configMapRef"]["name"]
+        for container in pod.containers
+        for source in container.get("envFrom", [])
+        if "configMapRef" in source
+    ]
+    volumes = pod.spec.get("volumes", [])
+    maps += [v["configMap"]["name"] for v in volumes if "configMap" in v]
+    claims = [v["persistentVolumeClaim"] for v in volumes if "persistentVolumeClaim" in v]
+    accounts = [pod.spec["serviceAccountName"]] if "serviceAccountName" in pod.spec else []
+    return [
+        *(f"ConfigMap/{name}" for name in maps),
+        *(f"PersistentVolumeClaim/{claim['claimName']}" for claim in claims),
+        *(f"ServiceAccount/{name}" for name in accounts),
+    ]

@@ -1,0 +1,111 @@
+"""Is a wrong value refused, and does the sentence name it?
+
+Helm's own schema check or the chart's templates say it; the user sees one message either way.
+"""
+
+import pytest
+
+from charts.helm import BOROUGH, OBSERVABILITY, Helm, Refused, Values
+
+WRONG: dict[str, tuple[Values, tuple[str, ...]]] = {
+    "a typo at the root": ({"shpae": "monolith"}, ("shpae",)),
+    "a typo in the defaults": ({"defaults": {"replica": 2}}, ("defaults", "replica")),
+    "a typo in a part": ({"parts": {"payments": {"imgae": {}}}}, ("parts", "payments", "imgae")),
+    "a typo in an image": (
+        {"parts": {"payments": {"image": {"tags": "1"}}}},
+        ("parts", "payments", "image", "tags"),
+    ),
+    "a typo in the store": ({"store": {"knid": "sqlite"}}, ("store", "knid")),
+    "a typo in the network": ({"networkPolicy": {"enable": False}}, ("networkPolicy", "enable")),
+    "no such shape": ({"shape": "microservice"}, ("microservice", "monolith", "extract:")),
+    "nothing to extract": ({"shape": "extract:gatway"}, ("gatway", "gateway")),
+    "no such shape to retire": ({"retiring": "monolit"}, ("monolit", "monolith")),
+    "a part of another shape": (
+        {"shape": "monolith", "parts": {"payments": {"replicas": 2}}},
+        ("payments", "monolith", "town"),
+    ),
+    "a part that changes what it hosts": (
+        {"shape": "extract:payments", "retiring": "monolith"},
+        ("town", "extract:payments", "monolith"),
+    ),
+    "no such setting": ({"settings": {"pbkdf2_iteration": 0}}, ("pbkdf2_iteration",)),
+    "no such setting of a part": (
+        {"parts": {"payments": {"settings": {"pbkdf2": 0}}}},
+        ("payments", "pbkdf2"),
+    ),
+    "a setting by its variable": (
+        {"settings": {"BOROUGH_PBKDF2_ITERATIONS": 0}},
+        ("BOROUGH_PBKDF2_ITERATIONS",),
+    ),
+    "replicas in words": (
+        {"parts": {"payments": {"replicas": "two"}}},
+        ("payments", "replicas", "integer"),
+    ),
+    "fewer than no replicas": ({"defaults": {"replicas": -1}}, ("defaults", "replicas")),
+    "a digest that is none": ({"image": {"digest": "sha256:abc"}}, ("image", "digest")),
+    "no such store": ({"store": {"kind": "mysql"}}, ("store", "kind", "sqlite")),
+    "one file for many parts": ({"store": {"kind": "sqlite"}}, ("store", "sqlite", "payments")),
+    "one file for many pods": (
+        {"shape": "monolith", "store": {"kind": "sqlite"}, "parts": {"town": {"replicas": 2}}},
+        ("store", "sqlite", "town", "replica"),
+    ),
+    "a store of one's own without its address": (
+        {"store": {"kind": "external"}},
+        ("store", "existingSecret"),
+    ),
+    "a settings map that is a list": ({"settings": ["pbkdf2_iterations=0"]}, ("settings",)),
+    "a share of no class": ({"load": {"enabled": True, "shares": "order"}}, ("load", "shares")),
+}
+"""Values of charts/borough, and what the refusal must name."""
+
+OWNED = (
+    "api_keys", "host", "internal_port", "ops_port", "otlp_endpoint", "part", "peers",
+    "public_port", "shape", "shapes_file", "store",
+)  # fmt: skip  # one glance
+"""Settings that follow from what the chart renders: another value would contradict it."""
+
+WRONG_OBSERVABILITY: dict[str, tuple[Values, tuple[str, ...]]] = {
+    "a typo at the root": ({"promtheus": {}}, ("promtheus",)),
+    "a typo below": ({"grafana": {"enable": False}}, ("grafana", "enable")),
+    "a word for a truth": ({"jaeger": {"enabled": "no"}}, ("jaeger", "enabled")),
+    "a release without its namespace": ({"scrape": [{"release": "a"}]}, ("scrape", "namespace")),
+    "nowhere to send spans to": (
+        {"jaeger": {"enabled": False}},
+        ("collector.exportTo", "jaeger"),
+    ),
+    "a Grafana for nobody": (
+        {"grafana": {"anonymous": False}},
+        ("grafana.anonymous", "grafana.admin.existingSecret"),
+    ),
+    "an interval without a unit": ({"prometheus": {"interval": "5"}}, ("prometheus", "interval")),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_value_of_the_shop_is_refused_by_name(helm: Helm, what: str) -> None:
+    """And where a name is wrong, the message has those there are."""
+    values, words = WRONG[what]
+    with pytest.raises(Refused) as refusal:
+        helm.render(BOROUGH, values)
+    assert [word for word in words if word not in str(refusal.value)] == [], str(refusal.value)
+
+
+@pytest.mark.parametrize("what", WRONG_OBSERVABILITY)
+def test_a_wrong_value_of_observability_is_refused_by_name(helm: Helm, what: str) -> None:
+    """The same of the other chart."""
+    values, words = WRONG_OBSERVABILITY[what]
+    with pytest.raises(Refused) as refusal:
+        helm.render(OBSERVABILITY, values)
+    assert [word for word in words if word not in str(refusal.value)] == [], str(refusal.value)
+
+
+@pytest.mark.parametrize("name", OWNED)
+def test_a_setting_that_the_chart_makes_is_nobody_elses(helm: Helm, name: str) -> None:
+    """The refusal names it, and where it stands."""
+    where, values = (
+        ("parts.payments.settings", {"parts": {"payments": {"settings": {name: "1"}}}})
+        if name in {"peers", "store"}
+        else ("settings", {"settings": {name: "1"}})
+    )
+    with pytest.raises(Refused, match=rf"{where}.*\b{name}\b"):
+        helm.render(BOROUGH, values)

@@ -1,0 +1,145 @@
+"""What differs between two renderings, and only that?
+
+Pods restart when their template changes, so a template holds nothing but its own part's.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charts.cases import SHAPES, Case
+from charts.helm import BOROUGH, RELEASE, Helm, Object, Objects, Values
+from charts.objects import Pod, identity, named, of_kind, pods, selects
+
+
+def changed(before: Objects, after: Objects) -> set[str]:
+    """The objects that are new, gone or different."""
+    old, new = ({identity(found): found for found in objects} for objects in (before, after))
+    return {name for name in {*old, *new} if old.get(name) != new.get(name)}
+
+
+def test_every_name_is_of_its_release(helm: Helm, example: Case) -> None:
+    """A release that has the chart's name in its own repeats it no more."""
+    own = RELEASE[example.chart]
+    for release, full in ((own, own), ("alpha", f"alpha-{example.chart.name}")):
+        for found in helm.objects(example.chart, example.values, release=release):
+            name = found["metadata"]["name"]
+            assert name == full or name.startswith(f"{full}-"), identity(found)
+
+
+def test_two_releases_in_a_namespace_have_nothing_in_common(helm: Helm, example: Case) -> None:
+    """Neither overwrites an object of the other, or selects a pod of it."""
+    chart, values = example.chart, example.values
+    one, other = (helm.objects(chart, values, release=name) for name in ("alpha", "beta"))
+
+    assert {identity(found) for found in one}.isdisjoint(identity(found) for found in other)
+    assert [
+        (identity(found), pod.owner)
+        for found in one
+        if (selector := selector_of(found)) is not None
+        for pod in pods(other)
+        if selects(selector, pod.labels)
+    ] == []
+
+
+def selector_of(found: Object) -> Mapping[str, Any] | None:
+    """What it selects pods by, if it does."""
+    spec = found.get("spec", {})
+    match found["kind"]:
+        case "Service":
+            return {"matchLabels": spec["selector"]}
+        case "NetworkPolicy":
+            policy: Mapping[str, Any] = spec["podSelector"]
+            return policy
+        case "Deployment" | "StatefulSet" | "PodDisruptionBudget" | "PodMonitor":
+            selector: Mapping[str, Any] = spec["selector"]
+            return selector
+    return None
+
+
+@pytest.fixture
+def next_version(tmp_path: Path) -> Path:
+    """charts/borough as it may come next: another version of the chart, the same of the shop."""
+    copy = shutil.copytree(BOROUGH, tmp_path / "borough")
+    sheet = copy / "Chart.yaml"
+    lines = sheet.read_text(encoding="utf-8").splitlines()
+    lines = ["version: 99.0.0" if line.startswith("version:") else line for line in lines]
+    sheet.write_text("\n".join(lines), encoding="utf-8")
+    return copy
+
+
+def test_another_version_of_the_chart_restarts_nothing(helm: Helm, next_version: Path) -> None:
+    """Where the pods stay the same, their templates do."""
+    before = helm.objects(BOROUGH)
+    after = helm.objects(next_version, release="borough")
+
+    assert changed(before, after), "the version is nowhere to be seen"
+    assert templates(before) == templates(after)
+
+
+def templates(objects: Objects) -> list[Pod]:
+    """Of the pods that stay, and of Jobs; the pods of tests are made anew each time."""
+    return [pod for pod in pods(objects) if not pod.owner.startswith("Pod/")]
+
+
+ONE_PART: dict[str, tuple[Values, set[str]]] = {
+    "image": (
+        {"image": {"tag": "2.0.0"}},
+        {"Deployment/borough-payments"},
+    ),
+    "settings": (
+        {"settings": {"pbkdf2_iterations": 0}},
+        {"Deployment/borough-payments", "ConfigMap/borough-payments"},
+    ),
+    "replicas": ({"replicas": 7}, {"Deployment/borough-payments"}),
+}
+
+
+@pytest.mark.parametrize("what", ONE_PART)
+def test_what_is_changed_in_one_part_changes_that_part_alone(helm: Helm, what: str) -> None:
+    """Besides it only the Jobs that migrate, of which there is one for each image."""
+    own, theirs = ONE_PART[what]
+    before = helm.objects(BOROUGH)
+    after = helm.objects(BOROUGH, {"parts": {"payments": own}})
+
+    found = changed(before, after)
+    assert {name for name in found if not name.startswith("Job/borough-migrate-")} == theirs
+    assert (found != theirs) == (what == "image")
+
+
+def test_a_digest_wins_over_a_tag(helm: Helm) -> None:
+    """It names one image and no other, so nothing may be added."""
+    digest = "sha256:" + "0" * 64
+    objects = helm.objects(BOROUGH, {"image": {"digest": digest, "tag": "1.2.3"}})
+
+    images = {c["image"] for pod in pods(of_kind(objects, "Deployment")) for c in pod.containers}
+    assert images == {f"borough@{digest}"}
+
+
+def test_a_setting_reaches_every_part_and_an_own_one_wins(helm: Helm) -> None:
+    """As the kubelet hands it on: text."""
+    values = {
+        "settings": {"trace_ratio": 0.5, "log_level": "debug"},
+        "parts": {"payments": {"settings": {"log_level": "error"}}},
+    }
+    maps = named(helm.objects(BOROUGH, values), "ConfigMap")
+
+    for part in SHAPES["microservices"].parts:
+        told = maps[f"borough-{part}"]["data"]
+        assert told["BOROUGH_TRACE_RATIO"] == "0.5"
+        assert told["BOROUGH_LOG_LEVEL"] == ("error" if part == "payments" else "debug")
+
+
+def test_a_change_of_settings_restarts_whom_it_concerns(helm: Helm, example: Case) -> None:
+    """Environment is read at the start, so the template changes with its map."""
+    if example.chart != BOROUGH:
+        pytest.skip("it has no parts")
+    before = helm.objects(BOROUGH, example.values)
+    settings = {**example.values.get("settings", {}), "access_log_ratio": 0.123}
+    after = helm.objects(BOROUGH, {**example.values, "settings": settings})
+
+    deployments = {identity(found) for found in of_kind(before, "Deployment")}
+    assert {n for n in changed(before, after) if n.startswith("Deployment/")} == deployments

@@ -1,0 +1,168 @@
+"""Does every Service find the pods it is for, and only those?"""
+
+import pytest
+
+from borough import wiring
+from borough.shapes import Shape
+from charts.cases import SHAPES
+from charts.helm import BOROUGH, Helm, Object, Objects
+from charts.objects import Pod, behind, named, of_kind, pods
+
+
+def hosting(shape: Shape, capability: str) -> set[str]:
+    """The Deployments of the parts that serve it to others."""
+    return {
+        f"Deployment/borough-{part}"
+        for part in shape.parts
+        if capability in shape.served_to_others(part, wiring.CALLS)
+    }
+
+
+def with_door(shape: Shape) -> set[str]:
+    """The Deployments that host the gateway."""
+    return {f"Deployment/borough-{part}" for part in shape.parts if "gateway" in shape.parts[part]}
+
+
+def owners(service: Object, objects: Objects) -> set[str]:
+    """What makes the pods behind a Service."""
+    return {pod.owner for pod in behind(service, pods(objects))}
+
+
+@pytest.fixture(params=SHAPES)
+def shape(request: pytest.FixtureRequest) -> Shape:
+    """Every shape in turn."""
+    return SHAPES[request.param]
+
+
+@pytest.fixture
+def objects(helm: Helm, shape: Shape) -> Objects:
+    """What Helm makes of it."""
+    return helm.objects(BOROUGH, {"shape": shape.name})
+
+
+def test_each_capability_is_found_where_another_part_calls_it(
+    shape: Shape, objects: Objects
+) -> None:
+    """By a headless Service, so that the caller spreads its calls; callers know no shapes, so it is
+    there in every shape, also where nobody needs it.
+    """
+    services = named(objects, "Service")
+    for capability in wiring.CONTRACTS:
+        service = services[f"borough-{capability}"]
+        assert service["spec"]["clusterIP"] == "None"
+        assert ports(service) == {8081: "internal"}
+        assert owners(service, objects) == hosting(shape, capability)
+
+
+def test_the_door_leads_to_the_parts_with_a_gateway(shape: Shape, objects: Objects) -> None:
+    """All of them at one address, and each at its own."""
+    services = named(objects, "Service")
+    assert owners(services["borough"], objects) == with_door(shape)
+    assert ports(services["borough"]) == {80: "public"}
+    for part in shape.parts:
+        if f"Deployment/borough-{part}" in with_door(shape):
+            service = services[door_of(part)]
+            assert owners(service, objects) == {f"Deployment/borough-{part}"}
+            assert ports(service) == {80: "public"}
+            assert service["spec"].get("clusterIP") != "None"
+
+
+def door_of(part: str) -> str:
+    """The name of the Service of a part's own door."""
+    return f"borough-{part}"
+
+
+def test_every_part_can_be_scraped_pod_by_pod(shape: Shape, objects: Objects) -> None:
+    """Also while it is not ready: that is when one wants to know."""
+    services = named(objects, "Service")
+    for part in shape.parts:
+        service = services[f"borough-{part}-ops"]
+        assert service["spec"]["clusterIP"] == "None"
+        assert service["spec"]["publishNotReadyAddresses"] is True
+        assert ports(service) == {9090: "ops"}
+        assert owners(service, objects) == {f"Deployment/borough-{part}"}
+
+
+def ports(service: Object) -> dict[int, str | int]:
+    """The port of the pod behind each port of the Service."""
+    return {p["port"]: p.get("targetPort", p["port"]) for p in service["spec"]["ports"]}
+
+
+def test_no_service_leads_nowhere(shape: Shape, objects: Objects) -> None:
+    """But for capabilities that no other part calls, every Service has pods that have its port."""
+    for service in of_kind(objects, "Service"):
+        found = behind(service, pods(objects))
+        name = service["metadata"]["name"].removeprefix("borough-")
+        assert found or not hosting(shape, name), name
+        for pod in found:
+            assert set(ports(service).values()) <= reachable(pod), (name, pod.owner)
+
+
+def reachable(pod: Pod) -> set[str | int]:
+    """The ports of a pod, by name and by number."""
+    return {*pod.ports, *pod.ports.values()}
+
+
+STEPS = [
+    ("monolith", "microservices"),
+    ("microservices", "monolith"),
+    ("roles", "microservices"),
+    ("extract:gateway", "microservices"),  # the door is a part of both
+]
+
+
+@pytest.mark.parametrize(("old", "new"), STEPS)
+def test_a_change_of_shape_has_both_until_the_new_one_is_ready(
+    helm: Helm, old: str, new: str
+) -> None:
+    """First all parts of both with the door where it was, then the new alone: the door moves all at
+    once, to parts that are ready.
+    """
+    first = helm.objects(BOROUGH, {"shape": new, "retiring": old})
+    then = helm.objects(BOROUGH, {"shape": new})
+
+    both = {f"borough-{part}" for name in (old, new) for part in SHAPES[name].parts}
+    assert set(named(first, "Deployment")) == both
+    assert owners(named(first, "Service")["borough"], first) == with_door(SHAPES[old])
+    assert owners(named(then, "Service")["borough"], then) == with_door(SHAPES[new])
+
+
+def test_a_part_of_both_shapes_is_one_deployment(helm: Helm) -> None:
+    """Of the new shape, which knows what it serves to others."""
+    values = {"shape": "microservices", "retiring": "extract:payments"}
+    objects = helm.objects(BOROUGH, values)
+
+    assert set(named(objects, "Deployment")) == {
+        "borough-town", *(f"borough-{part}" for part in SHAPES["microservices"].parts)
+    }  # fmt: skip  # one glance
+    payments = named(objects, "ConfigMap")["borough-payments"]
+    assert payments["data"]["BOROUGH_SHAPE"] == "microservices"
+
+
+@pytest.mark.parametrize("name", ["monolith", "roles", "apis", "extract:gateway"])
+def test_who_routes_by_path_sends_each_to_its_part(helm: Helm, name: str) -> None:
+    """As the shape says; the rest goes to the last part with a door, or to the only one."""
+    shape = SHAPES[name]
+    values = {
+        "shape": name,
+        "httpRoute": {"enabled": True, "parentRefs": [{"name": "gate"}]},
+        "ingress": {"enabled": True},
+    }
+    objects = helm.objects(BOROUGH, values)
+    last = [part for part, hosted in shape.parts.items() if "gateway" in hosted][-1]
+    wanted = {path: f"borough-{part}" for part, paths in shape.doors.items() for path in paths}
+    wanted["/"] = f"borough-{last}"
+
+    (route,) = of_kind(objects, "HTTPRoute")
+    assert {
+        match["path"]["value"]: backend["name"]
+        for rule in route["spec"]["rules"]
+        for match in rule["matches"]
+        for backend in rule["backendRefs"]
+    } == wanted
+    (ingress,) = of_kind(objects, "Ingress")
+    (rule,) = ingress["spec"]["rules"]
+    assert {
+        path["path"]: path["backend"]["service"]["name"] for path in rule["http"]["paths"]
+    } == wanted
+    assert set(wanted.values()) <= set(named(objects, "Service"))

@@ -1,0 +1,32 @@
+"""Can a chart be part of somebody else's?"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Helm, read
+
+PARENT = """\
+apiVersion: v2
+name: parent
+version: 0.1.0
+dependencies: [{{name: {name}, version: {version}, condition: {name}.enabled}}]
+"""
+
+
+@pytest.mark.parametrize("chart", [BOROUGH, OBSERVABILITY], ids=lambda chart: chart.name)
+def test_a_parent_of_one_line_gets_the_same_objects(
+    helm: Helm, chart: Path, tmp_path: Path
+) -> None:
+    """Helm hands `global` down, and whoever switches subcharts on and off says `enabled`: a strict
+    schema must know both.
+    """
+    version = read(chart / "Chart.yaml")["version"]
+    sheet = PARENT.format(name=chart.name, version=version)
+    (tmp_path / "Chart.yaml").write_text(sheet, encoding="utf-8")
+    shutil.copytree(chart, tmp_path / "charts" / chart.name)
+    values = {"global": {"of": "the parent"}, chart.name: {"enabled": True}}
+
+    assert helm.objects(tmp_path, values, release=RELEASE[chart]) == helm.objects(chart)
+    assert helm.objects(tmp_path, {chart.name: {"enabled": False}}, release=RELEASE[chart]) == ()

@@ -1,0 +1,49 @@
+"""Does a chart's README name every value there is?"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = "before\n<!-- values -->\nold\n<!-- /values -->\nafter\n"
+
+
+def written(chart: Path, values: str, page: str = PAGE) -> subprocess.CompletedProcess[str]:
+    """What the generator answers for a chart of these values and this README."""
+    (chart / "values.yaml").write_text(values)
+    (chart / "README.md").write_text(page)
+    return subprocess.run(  # noqa: S603  # a program of ours
+        [sys.executable, ROOT / "charts" / "values_table.py", chart],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_value_stands_in_the_table_with_its_default_and_its_meaning(tmp_path: Path) -> None:
+    """A comment may go over several lines, and speaks for all that is below its key."""
+    answer = written(tmp_path, "a:\n  # -- First\n  # line | more.\n  b: {c: 1}\n# -- D.\nd: []\n")
+    assert answer.stdout == (
+        "before\n<!-- values -->\n"
+        "| Value | Default | Meaning |\n| --- | --- | --- |\n"
+        '| a.b | `{"c": 1}` | First line \\| more. |\n'
+        "| d | `[]` | D. |\n"
+        "<!-- /values -->\nafter\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "page", "named"),
+    [
+        ("a:\n  # -- B.\n  b: 1\n  c: 2\n", PAGE, "a.c"),
+        ("# Just a remark.\na: 1\n", PAGE, "what a is"),
+        ("# -- A.\na: 1\n", "no place", "README.md"),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path: Path, values: str, page: str, named: str) -> None:
+    """Neither a value without a word nor a README without a table passes."""
+    answer = written(tmp_path, values, page)
+    assert answer.returncode == 1
+    assert named in answer.stderr

@@ -1,0 +1,88 @@
+"""The cluster, and what is installed on it once for all tests that only look at it.
+
+Without a cluster these tests are left out, with the reason; CI leaves out nothing.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.cluster import CommandFailed, Forward, kubectl, namespace
+from e2e.installed import Journey, Platform, installed
+from e2e.journey import order_journey
+from e2e.visitor import FromPod, send_visitor
+
+VISITORS = "borough-e2e-visitors"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What only looks comes before what loads: Jaeger keeps the newest traces and no others."""
+    items.sort(key=lambda item: item.path.name.startswith("test_load_"))
+
+
+def why_not() -> str:
+    """Why there is no cluster to test on; empty where there is one."""
+    for program in ("kubectl", "helm", "curl"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    try:
+        kubectl("get", "--raw", "/readyz", "--request-timeout", "10s")
+    except CommandFailed as error:
+        return f"the current kube context names no cluster that answers: {error}"
+    return ""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kubernetes() -> None:
+    """The cluster of the current kube context."""
+    if absent := why_not():
+        if os.environ.get("CI") == "true":
+            pytest.fail(absent)
+        pytest.skip(absent)
+
+
+@pytest.fixture(scope="session")
+def platform(kubernetes: None) -> Iterator[Platform]:
+    """Everything there is. Tests use it and change nothing that another one could notice: who needs
+    another shape or version installs a release of their own.
+    """
+    with installed() as ready:
+        yield ready
+
+
+@pytest.fixture(scope="session")
+def visitor(kubernetes: None) -> Iterator[tuple[str, str]]:
+    """Namespace and name of a pod from which every door of the cluster can be asked."""
+    with namespace(VISITORS):
+        yield VISITORS, send_visitor(VISITORS)
+
+
+@pytest.fixture(scope="session")
+def door(platform: Platform, visitor: tuple[str, str]) -> FromPod:
+    """The platform's door, as a pod elsewhere in the cluster finds it."""
+    return FromPod(*visitor, platform.shop.door)
+
+
+@pytest.fixture(scope="session")
+def journey(platform: Platform, door: FromPod) -> Journey:
+    """Menu, profile, order: the first that ever happened there."""
+    began = time.time()
+    order_id = order_journey(door, platform.keys["ada"], platform.keys["grace"])
+    return Journey(order_id, began, time.time())
+
+
+@pytest.fixture(scope="session")
+def jaeger(platform: Platform) -> Iterator[Forward]:
+    """Its HTTP API."""
+    with Forward(platform.observability.namespace, "service/observability-jaeger", 16686) as way:
+        yield way
+
+
+@pytest.fixture(scope="session")
+def prometheus(platform: Platform) -> Iterator[Forward]:
+    """Its HTTP API."""
+    with Forward(platform.observability.namespace, "service/observability-prometheus", 9090) as way:
+        yield way

@@ -1,0 +1,51 @@
+"""Can the bill address a cluster, and put an order's price down to the parts that did the work?"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from borough_bill.results import read
+from e2e.installed import Platform
+
+PARTS = ("gateway", "inventory", "notifications", "orders", "payments", "profiles")
+HOPS = 6
+"""Of an order in microservices; test_paths and the committed bill say the same."""
+
+
+@pytest.mark.long
+def test_a_release_is_measured_by_its_pods_and_audited_by_its_books(
+    platform: Platform, tmp_path: Path
+) -> None:
+    """The platform against itself: whether this machine is quiet enough for a bill is another
+    question, so that the figures are looked at even where the checks void it.
+    """
+    release = f"k8s://{platform.shop.namespace}/{platform.shop.name}"
+    folder = tmp_path / "run"
+    done = subprocess.run(  # noqa: S603  # our own words
+        [
+            *(sys.executable, "-m", "borough_bill", "compare", "--workload", "orders"),
+            *("--a", release, "--b", release, "--rate", "4", "--seconds", "4", "--blocks", "2"),
+            *("--folder", str(folder)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = read(folder / "result.json")
+    assert result.audits == {"a": (), "b": ()}
+    assert len(result.windows) == 6
+    for window in result.windows:
+        assert window.served == window.offered > 0, window
+        assert {process.rpartition("-")[0] for process in window.cpu_s} == set(PARTS)
+        assert all(mib > 20 for mib in window.rss_mib.values()), window.rss_mib
+        assert sum(window.cpu_s.values()) / window.served > 0.005, "an order for less than 5 ms"
+        assert sum(hop.calls for hop in window.hops.values()) == HOPS * window.served
+    assert "all pods, the cluster's own programs" in result.plan.placement or "a on " in (
+        result.plan.placement
+    )
+    assert "steps of 10 ms" in done.stdout

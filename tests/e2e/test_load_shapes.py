@@ -1,0 +1,63 @@
+"""Does the shop sell in every shape, and go from one to another while it sells?"""
+
+import pytest
+
+from e2e.cluster import namespace
+from e2e.journey import order_journey
+from e2e.load import audit, failures, open_loop, served
+from e2e.release import CUSTOMERS, Release, Values, customers
+from e2e.visitor import FromPod
+
+TOWN, APART = "monolith", "microservices"
+BOOKKEEPER = {"monolith": "town", "roles": "checkout", "apis": "checkout",
+              "extract-payments": "town", "microservices": "orders"}  # fmt: skip  # one glance
+"""A part of each shape that has a store, from where the auditor looks."""
+
+
+def values(shape: str, **more: object) -> Values:
+    """Little work for a card: it is orders that are counted."""
+    settings = {"pbkdf2_iterations": 1_000}
+    return {
+        "shape": shape, "customers": {"existingSecret": CUSTOMERS}, "settings": settings, **more,
+    }  # fmt: skip  # one glance
+
+
+@pytest.mark.parametrize(
+    ("shape", "store"),
+    [
+        ("monolith", "sqlite"),
+        pytest.param("monolith", "postgres", marks=pytest.mark.long),
+        pytest.param("roles", "postgres", marks=pytest.mark.long),
+        ("apis", "postgres"),
+        pytest.param("extract-payments", "postgres", marks=pytest.mark.long),
+        pytest.param("microservices", "postgres", marks=pytest.mark.long),
+    ],
+)
+def test_the_shop_sells_in_every_shape(shape: str, store: str, visitor: tuple[str, str]) -> None:
+    """Installed, it takes an order through its door, and its books are in order."""
+    with namespace(f"borough-e2e-{shape}-{store}") as space:
+        keys = customers(space, "ada", "grace")
+        shop = Release("borough", space)
+        shop.install(values(shape, store={"kind": store}))
+        order_journey(FromPod(*visitor, shop.door), keys["ada"], keys["grace"])
+        found = audit(shop, BOOKKEEPER[shape])
+        assert (found["violations"], found["orders"]) == ([], {"placed": 1})
+
+
+@pytest.mark.long
+def test_a_change_of_shape_loses_no_order() -> None:
+    """Monolith to microservices and back on the same database, each in two upgrades, under load:
+    every order is placed, and every order told of is in the books.
+    """
+    with namespace("borough-e2e-change") as space:
+        customers(space, "ada", "grace")
+        shop = Release("borough", space)
+        shop.install(values(TOWN))
+        with open_loop(shop, values(TOWN), door="town", rate=4, seconds=180) as load:
+            shop.upgrade(values(APART, retiring=TOWN))
+            shop.upgrade(values(APART))
+            shop.upgrade(values(TOWN, retiring=APART))
+            shop.upgrade(values(TOWN))
+        assert failures(load.told) == {}, load.told
+        found = audit(shop, "town")
+        assert (found["violations"], found["orders"]) == ([], {"placed": served(load.told)})

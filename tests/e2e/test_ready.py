@@ -1,0 +1,74 @@
+"""How soon is the whole platform ready, and what does it weigh?"""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+
+from e2e.cluster import ROOT, helm, wait_until
+from e2e.installed import Journey, Platform
+
+Weighed = dict[str, Any]
+READY_S = 90
+HEAVIEST_MIB = 1.5 * 1024
+
+
+def test_from_nothing_everything_is_ready_soon(
+    platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Six parts, PostgreSQL, collector, Prometheus and Jaeger, with their images there already."""
+    with capsys.disabled():
+        print(f"\nfrom empty to all ready: {platform.ready_s:.1f} s")  # noqa: T201  # a figure
+    assert platform.ready_s <= READY_S
+
+
+def test_at_rest_the_whole_platform_is_light(
+    platform: Platform, journey: Journey, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the kubelets' word for each pod, after it has worked; Grafana, which is not there, counts
+    with what it requests.
+    """
+    grafana = f"grafana={grafanas_request()}"
+    release = (platform.shop.namespace, platform.observability.namespace)
+    weighed = wait_until(
+        "a figure for every pod", lambda: complete(footprint(*release, grafana)), within=60
+    )
+    with capsys.disabled():
+        print(f"\n{footprint_table(*release, grafana)}", end="")  # noqa: T201  # figures
+    assert {row["pod"].removeprefix("borough-").split("-")[0] for row in weighed["pods"]} >= {
+        "gateway", "orders", "payments", "profiles", "inventory", "notifications", "postgres",
+        "observability", "grafana",
+    }  # fmt: skip  # one glance
+    assert weighed["rss_mib"] <= HEAVIEST_MIB
+
+
+def grafanas_request() -> str:
+    """The memory it requests, as the chart renders it."""
+    chart = str(ROOT / "charts" / "observability")
+    for made in yaml.safe_load_all(helm("template", "observability", chart)):
+        if made and made["kind"] == "Deployment" and made["metadata"]["name"].endswith("-grafana"):
+            (container,) = made["spec"]["template"]["spec"]["containers"]
+            return str(container["resources"]["requests"]["memory"])
+    raise AssertionError("the chart renders no Grafana")
+
+
+def complete(weighed: Weighed) -> Weighed | None:
+    """The figures, once none of a pod that runs is missing."""
+    missing = [row for row in weighed["pods"] if row["assumed"] and row["pod"] != "grafana"]
+    return None if missing else weighed
+
+
+def footprint(*words: str) -> Weighed:
+    """What the verb says, for machines."""
+    found: Weighed = json.loads(footprint_table(*words, "--json"))
+    return found
+
+
+def footprint_table(shop: str, observability: str, absent: str, *more: str) -> str:
+    """What the verb says."""
+    program = ROOT / "charts" / "footprint.py"
+    words = [sys.executable, str(program), shop, observability, "--absent", absent, *more]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout  # noqa: S603  # our own words

@@ -1,0 +1,105 @@
+"""Is the later version of payments, to which a cluster is upgraded under load, a good successor?"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from borough.contracts.payments import Charge, VoidCharge
+from borough.contracts.values import Money
+from borough.kit.sql import Database
+from borough.migrations import is_current, migrate
+from borough.payments import domain
+from borough.payments.store import SqlVerdicts
+from e2e.next import version
+
+FIRST, SECOND = UUID(int=1), UUID(int=0xABCDEF)
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+EUR = Money(minor=440, currency="EUR")
+LATER = """
+import asyncio, sys
+from uuid import UUID
+from borough.contracts.payments import Charge
+from borough.contracts.values import Money
+from borough.kit.clock import SystemClock
+from borough.kit.sql import Database
+from borough.kit.telemetry import Telemetry
+from borough.migrations import migrate
+from borough.payments.service import PaymentsService
+from borough.payments.store import SqlVerdicts
+
+url, order = sys.argv[1], UUID(sys.argv[2])
+migrate(url, "payments")
+
+async def charge():
+    database = Database.open(url, "payments")
+    service = PaymentsService(
+        store=SqlVerdicts(database), clock=SystemClock(), telemetry=Telemetry("later"), iterations=0
+    )
+    amount = Money(minor=440, currency="EUR")
+    asked = Charge(order_id=order, amount=amount, card_token="tok_visa_0001")
+    decided, found = await service.charge(asked), await service.charge(asked)
+    assert decided == found
+    print(found.model_dump_json())
+    await database.close()
+
+asyncio.run(charge())
+"""
+
+
+def charge_of(order_id: UUID) -> Charge:
+    return Charge(order_id=order_id, amount=EUR, card_token="tok_visa_0001")
+
+
+@pytest.fixture
+def told(sqlite_url: str, tmp_path: Path) -> dict[str, object]:
+    """What the later version says of the charge of FIRST, after it migrated the store."""
+    later = tmp_path / "later"
+    shutil.copytree(
+        version.SERVICES / "borough", later / "borough", ignore=shutil.ignore_patterns("*.pyc")
+    )
+    version.change(later)
+    done = subprocess.run(  # noqa: S603  # our own words
+        [sys.executable, "-c", LATER, sqlite_url, str(FIRST)],
+        env={**os.environ, "PYTHONPATH": str(later)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip  # the command on one line, as one would type it
+    assert done.returncode == 0, done.stderr
+    verdict: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return verdict
+
+
+async def test_both_versions_of_payments_keep_one_book(
+    told: dict[str, object], sqlite_url: str
+) -> None:
+    """The later one migrates and tells a receipt; this one then works on the newer schema, and
+    reads what either wrote.
+    """
+    assert told["receipt"] == FIRST.hex[-12:]
+    assert await asyncio.to_thread(migrate, sqlite_url, "payments") == "payments_0002"
+    database = Database.open(sqlite_url, "payments")
+    try:
+        store = SqlVerdicts(database)
+        assert is_current(await database.revision(), "payments")
+        decided, ours = await store.decide(domain.decide(charge_of(SECOND)), "digest", NOW)
+        stands, _ = await store.decide(domain.void(VoidCharge(order_id=FIRST)), "", NOW)
+        assert ours
+        assert set(await store.ledger()) == {decided, stands}
+        assert stands == domain.decide(charge_of(FIRST))
+    finally:
+        await database.close()
+
+
+def test_a_diff_that_no_longer_applies_is_no_version(tmp_path: Path) -> None:
+    """It says which file has moved on, instead of building half of a version."""
+    for name in version.changed():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("moved on\n")
+    with pytest.raises(version.NotBuilt, match=version.changed()[0]):
+        version.change(tmp_path)
