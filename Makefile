@@ -107,7 +107,6 @@ regenerated: $(READY)
 	done
 	@PYTHONPATH=dashboards $(BIN)/python -m boards build/generated/dashboards
 	@cp build/generated/dashboards/*.json build/generated/charts/observability/files/dashboards
-	@cp $(GOLDEN) build/generated/tests/charts/golden
 	@PYTHONPATH=tests $(BIN)/python -m charts.golden build/generated/tests/charts/golden
 
 $(READY): uv.lock pyproject.toml services/pyproject.toml bill/pyproject.toml $(TOOLS)

@@ -134,7 +134,8 @@ def main() -> None:
     found = [*weights(told.namespaces), *absent(told.absent)]
     if told.json:
         pods = [asdict(one) for one in found]
-        said = json.dumps({"rss_mib": _sums(found)[0], "pods": pods})
+        rss, working_set, _ = _sums(found)
+        said = json.dumps({"rss_mib": rss, "working_set_mib": working_set, "pods": pods})
     else:
         said = table(found)
     sys.stdout.write(said + "\n")

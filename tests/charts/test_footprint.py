@@ -64,7 +64,7 @@ def test_a_pod_weighs_what_its_kubelet_says_or_else_what_it_requests(cluster: Pa
         "young": (512, True),
         "grafana": (256, True),
     }
-    assert told["rss_mib"] == 80 + 512 + 256
+    assert (told["rss_mib"], told["working_set_mib"]) == (80 + 512 + 256, 100 + 512 + 256)
 
 
 def test_the_table_has_a_line_a_pod_and_marks_what_is_assumed(cluster: Path) -> None:

@@ -185,3 +185,18 @@ spec:
 - name: GOMEMLIMIT
   value: {{ div (include "observability.mebibytes" . | int | mul 8) 10 }}MiB
 {{- end }}
+
+{{/* Collector and Jaeger are built of the same stuff, and tell of themselves in the same way. */}}
+{{- define "observability.metrics" -}}
+metrics:
+  readers:
+    - pull:
+        exporter:
+          prometheus:
+            host: 0.0.0.0
+            port: 8888
+            # Names as Prometheus has them: with units, and _total behind counters.
+            without_units: false
+            without_type_suffix: false
+            without_scope_info: true
+{{- end }}
