@@ -161,12 +161,6 @@ class Forward:
         return json.loads(self.get(path))
 
 
-def proxy_get(namespace: str, target: str, port: int, path: str) -> str:
-    """One page of a pod or a Service, as `Forward.get`."""
-    with Forward(namespace, target, port) as way:
-        return way.get(path)
-
-
 def exec_python(namespace: str, target: str, code: str, *args: str, within: float = 60) -> str:
     """What this program prints that runs inside "pod/NAME" or "deployment/NAME"; it finds `args`
     in sys.argv[1:]. Raises CommandFailed.
@@ -223,8 +217,3 @@ def finish_job(namespace: str, name: str, within: float) -> JobRun:
     logs = kubectl("logs", f"job/{name}", "--namespace", namespace, "--all-containers")
     kubectl("delete", "job", name, "--namespace", namespace, "--wait=false")
     return JobRun(word == "Complete", logs)
-
-
-def run_job(namespace: str, manifest: Mapping[str, Any], within: float = 120) -> JobRun:
-    """Start this Job and wait for its end. Raises NotInTime."""
-    return finish_job(namespace, start_job(namespace, manifest), within)

@@ -5,7 +5,6 @@ it does. Whatever fails to get ready is quoted with the state of its pods.
 """
 
 import json
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,11 +124,6 @@ class Release:
         waited_for = [w for w in self.workloads() if not is_rolled_out(w)]
         waited_for += [job for job in jobs if not job["status"].get("succeeded")]
         return [found["metadata"]["name"] for found in waited_for]
-
-    def secret(self, name: str, key: str) -> str:
-        """A value of a Secret of its namespace."""
-        words = ("get", "secret", name, "--namespace", self.namespace, "--output", "json")
-        return b64decode(json.loads(kubectl(*words))["data"][key]).decode()
 
     def explain(self) -> str:
         """Its pods, the last events, and the last words of whatever is not ready."""

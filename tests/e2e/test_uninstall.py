@@ -3,7 +3,7 @@
 import pytest
 
 from e2e.cluster import get, namespace
-from e2e.journey import order_journey
+from e2e.journey import knock, order_journey
 from e2e.release import CUSTOMERS, Release, customers
 from e2e.visitor import FromPod
 
@@ -30,6 +30,7 @@ def test_a_shop_that_is_uninstalled_leaves_its_orders(store: str, visitor: tuple
         assert KEPT[store] in {claim["metadata"]["name"] for claim in get("pvc", "", place)}
 
         shop.install(values)
+        knock(door)
         mine = {"X-API-Key": keys["ada"]}
         found = door.ask("GET", f"/v1/orders/{order_id}", headers=mine)
         assert (found.status, found.body["status"]) == (200, "placed")

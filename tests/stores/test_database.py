@@ -191,6 +191,29 @@ async def test_a_store_that_is_away_names_its_capability_only(
         assert caught.value.retry_after
 
 
+async def test_who_is_cancelled_while_connecting_has_gone_also_where_that_fails(
+    open_database: Open,
+) -> None:
+    """A loop that took the failure for an ordinary one would go on, and its part never end."""
+    asked, refuse = asyncio.Event(), asyncio.Event()
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await refuse.wait()
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        database = open_database(f"postgresql://ada@127.0.0.1:{port}/shop", "profiles")
+        reading = asyncio.create_task(database.revision())
+        await asked.wait()
+        reading.cancel()
+        refuse.set()
+        await asyncio.wait({reading})
+
+    assert reading.cancelled()
+
+
 async def test_a_lost_connection_is_unavailable_once(
     postgresql_url: str, open_database: Open
 ) -> None:

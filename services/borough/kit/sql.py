@@ -10,7 +10,7 @@ every change that depends on a state says so in its WHERE.
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -148,7 +148,8 @@ async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
         connection = await asyncio.shield(connecting)
     except asyncio.CancelledError:
-        await (await connecting).close()
+        with suppress(Exception):  # where connecting fails, they have still been told to go
+            await (await connecting).close()
         raise
     async with AsyncExitStack() as stack:
         stack.push_async_exit(connection)
