@@ -73,7 +73,7 @@ down: ## take it away again
 	@charts/cluster.sh down
 
 footprint: $(READY) ## what every pod of the platform holds
-	@$(BIN)/python charts/footprint.py $(ARGS)
+	@$(BIN)/python charts/footprint.py $(or $(ARGS),borough observability)
 
 e2e: $(READY) ## what must hold on a cluster: the current one, which has the image
 	@$(BIN)/pytest tests/e2e -m "not long"

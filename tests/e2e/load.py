@@ -23,7 +23,7 @@ OPS = 9090
 ANSWERED = f"{signals.SERVER_DURATION.series}_count"
 START_S, END_S = 60, 60
 """Bounds, for a Job to get under way, and from its last request to its end."""
-UNDER_WAY = 20
+UNDER_WAY = 10
 """So many requests at the door, some to prepare, mean that a load is under way."""
 AUDIT = """
 import subprocess, sys

@@ -66,7 +66,7 @@ def test_scaling_fails_no_request_and_spreads_the_load(shop: Release) -> None:
     these away, so chance alone does not fail this once in 10^9 runs.
     """
     with open_loop(
-        shop, VALUES, door="gateway", rate=60, seconds=100, workload="shop", shares=("browse=1",)
+        shop, VALUES, door="gateway", rate=60, seconds=75, workload="shop", shares=("browse=1",)
     ) as load:
         scale(shop, "inventory", 6)
         time.sleep(10)  # the law says when
@@ -93,7 +93,7 @@ def test_payments_alone_goes_to_a_later_version_and_back(
     door = FromPod(*visitor, shop.door)
     introduce(door, "key-of-ada")
     others = identities(shop)
-    with open_loop(shop, VALUES, door="gateway", rate=4, seconds=120) as load:
+    with open_loop(shop, VALUES, door="gateway", rate=4, seconds=60) as load:
         shop.upgrade({**VALUES, "parts": {"payments": {"image": {"tag": LATER}}}})
         later = order(door)
         wait_until("a receipt", lambda: verdict(shop, later).get("receipt"), within=20)

@@ -53,7 +53,7 @@ def test_a_change_of_shape_loses_no_order() -> None:
         customers(space, "ada", "grace")
         shop = Release("borough", space)
         shop.install(values(TOWN))
-        with open_loop(shop, values(TOWN), door="town", rate=4, seconds=180) as load:
+        with open_loop(shop, values(TOWN), door="town", rate=4, seconds=75) as load:
             shop.upgrade(values(APART, retiring=TOWN))
             shop.upgrade(values(APART))
             shop.upgrade(values(TOWN, retiring=APART))
