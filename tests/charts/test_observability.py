@@ -10,9 +10,6 @@ from charts.cases import SHAPES, Case
 from charts.helm import BOROUGH, OBSERVABILITY, Helm, Object, Objects, parse
 from charts.objects import COMPONENT, behind, environment, named, of_kind, pods
 
-PINS = Path(__file__).parents[3] / "shared" / "cluster" / "images.txt"
-"""The images of the one-node cluster that CI brings up, where it stands beside this checkout."""
-
 
 def configuration(objects: Objects, component: str, file: str) -> Any:
     """A file that a program of the chart reads."""
@@ -147,17 +144,3 @@ def test_each_program_may_be_left_out(helm: Helm, component: str) -> None:
     assert {s["metadata"]["name"] for s in of_kind(objects, "Service")} == {
         f"observability-{component}"
     }
-
-
-@pytest.mark.skipif(not PINS.exists(), reason="the one-node cluster's images are not listed here")
-def test_images_of_others_are_those_that_ci_can_run(helm: Helm) -> None:
-    """All but Grafana's, of which CI has none."""
-    pinned = {line.split()[0] for line in PINS.read_text().splitlines() if not line.startswith("#")}
-    used = {
-        container["image"]
-        for chart in (BOROUGH, OBSERVABILITY)
-        for pod in pods(helm.objects(chart))
-        for container in pod.containers
-    }
-
-    assert {i for i in used if not i.startswith(("borough:", "grafana/"))} <= pinned

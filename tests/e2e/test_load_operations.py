@@ -40,7 +40,7 @@ print(urllib.request.urlopen(request, timeout=5).read().decode())
 
 
 @pytest.fixture(scope="module")
-def shop(cluster: None) -> Iterator[Release]:
+def shop(kubernetes: None) -> Iterator[Release]:
     """Microservices with PostgreSQL, two pods of each part."""
     with namespace(SPACE):
         let_in(SPACE, "ada", "grace")
