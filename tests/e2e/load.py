@@ -116,7 +116,7 @@ def customers(release: Release, values: Values, *, door: str, seconds: float) ->
 
 
 def _manifest(release: Release, values: Values, load: Mapping[str, Any]) -> dict[str, Any]:
-    whole = {**values, "load": {"enabled": True, **load}}
+    whole = {**values, "load": {"enabled": True, "json": True, **load}}
     (job,) = filter(None, yaml.safe_load_all(release.template(whole, "load.yaml")))
     return dict(job)
 
