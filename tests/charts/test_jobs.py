@@ -93,6 +93,7 @@ def test_load_is_no_part_of_a_release(helm: Helm) -> None:
     assert "load" not in {pod.component for pod in pods(helm.objects(BOROUGH))}
 
     load = {"enabled": True, "name": "skew", "rate": 5, "seconds": 9, "shares": ["order=0.6"]}
+    load |= {"json": True}
     objects = helm.objects(BOROUGH, {"load": load})
     (job,) = (j for j in of_kind(objects, "Job") if name_of(j) == "borough-skew")
     (pod,) = pods([job])
