@@ -56,7 +56,8 @@ check: $(READY) ## format, lint, types, imports, layout, generated files
 	@$(MAKE) --no-print-directory verify
 
 soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20), and fresh random histories
-	@BOROUGH_SOAK_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/soak tests/properties/test_histories.py
+	@BOROUGH_SOAK_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/soak \
+	  tests/properties/test_histories.py tests/dashboards/test_answers.py
 
 # On a cluster: kind's own, or with CLUSTER=current the one kubectl points at (docs/kubernetes.md).
 

@@ -6,6 +6,7 @@ call each other. Each is a namespace.
 
 import asyncio
 import json
+import os
 import random
 import shutil
 import time
@@ -25,6 +26,9 @@ from borough_bill.customers import crowd, errands
 from borough_bill.shapes import LocalShape, shape_named
 from dashboards.prometheus import Prometheus, program, prometheus
 from e2e.queries import Question, has_data, questions
+
+ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
+pytestmark = pytest.mark.skipif(ROUNDS < 8, reason="make soak asks a Prometheus, as make e2e does")
 
 SHAPES = ("monolith", "apis")
 SETTINGS = {
