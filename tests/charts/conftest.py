@@ -2,7 +2,8 @@
 
 import pytest
 
-from charts.cases import CASES, TRIED, Case
+from borough.shapes import Shape
+from charts.cases import CASES, SHAPES, TRIED, Case
 from charts.helm import Helm, Objects, find
 
 ABSENT = "helm is not installed: https://helm.sh/docs/intro/install"
@@ -24,6 +25,12 @@ def case(request: pytest.FixtureRequest) -> Case:
 def example(request: pytest.FixtureRequest) -> Case:
     """The defaults and each example, in turn."""
     return CASES[request.param]
+
+
+@pytest.fixture(scope="session", params=SHAPES)
+def shape(request: pytest.FixtureRequest) -> Shape:
+    """Every shape in turn."""
+    return SHAPES[request.param]
 
 
 @pytest.fixture

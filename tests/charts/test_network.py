@@ -62,12 +62,6 @@ def calls(shape: Shape) -> set[tuple[str, str]]:
     }
 
 
-@pytest.fixture(scope="module", params=SHAPES)
-def shape(request: pytest.FixtureRequest) -> Shape:
-    """Every shape in turn."""
-    return SHAPES[request.param]
-
-
 @pytest.fixture(scope="module")
 def edges(helm: Helm, shape: Shape) -> set[Edge]:
     """Of the shop in that shape, with the load Job, which is applied beside the release."""

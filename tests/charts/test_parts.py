@@ -8,15 +8,9 @@ import pytest
 from borough import wiring
 from borough.kit.config import PREFIX, Settings, load
 from borough.shapes import Shape, needed
-from charts.cases import SHAPES, Case
+from charts.cases import Case
 from charts.helm import BOROUGH, Helm, Objects
 from charts.objects import CAPABILITY, SHAPE_OF_DOOR, Pod, environment, named, pods
-
-
-@pytest.fixture(params=SHAPES)
-def shape(request: pytest.FixtureRequest) -> Shape:
-    """Every shape in turn."""
-    return SHAPES[request.param]
 
 
 @pytest.fixture

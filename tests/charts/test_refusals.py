@@ -3,6 +3,8 @@
 Helm's own schema check or the chart's templates say it; the user sees one message either way.
 """
 
+from pathlib import Path
+
 import pytest
 
 from charts.helm import BOROUGH, OBSERVABILITY, Helm, Refused, Values
@@ -81,22 +83,23 @@ WRONG_OBSERVABILITY: dict[str, tuple[Values, tuple[str, ...]]] = {
 }
 
 
+def must_be_refused(helm: Helm, chart: Path, values: Values, words: tuple[str, ...]) -> None:
+    """In a message that has all these words."""
+    with pytest.raises(Refused) as refusal:
+        helm.render(chart, values)
+    assert [word for word in words if word not in str(refusal.value)] == [], str(refusal.value)
+
+
 @pytest.mark.parametrize("what", WRONG)
 def test_a_wrong_value_of_the_shop_is_refused_by_name(helm: Helm, what: str) -> None:
     """And where a name is wrong, the message has those there are."""
-    values, words = WRONG[what]
-    with pytest.raises(Refused) as refusal:
-        helm.render(BOROUGH, values)
-    assert [word for word in words if word not in str(refusal.value)] == [], str(refusal.value)
+    must_be_refused(helm, BOROUGH, *WRONG[what])
 
 
 @pytest.mark.parametrize("what", WRONG_OBSERVABILITY)
 def test_a_wrong_value_of_observability_is_refused_by_name(helm: Helm, what: str) -> None:
     """The same of the other chart."""
-    values, words = WRONG_OBSERVABILITY[what]
-    with pytest.raises(Refused) as refusal:
-        helm.render(OBSERVABILITY, values)
-    assert [word for word in words if word not in str(refusal.value)] == [], str(refusal.value)
+    must_be_refused(helm, OBSERVABILITY, *WRONG_OBSERVABILITY[what])
 
 
 @pytest.mark.parametrize("name", OWNED)

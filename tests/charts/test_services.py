@@ -28,12 +28,6 @@ def owners(service: Object, objects: Objects) -> set[str]:
     return {pod.owner for pod in behind(service, pods(objects))}
 
 
-@pytest.fixture(params=SHAPES)
-def shape(request: pytest.FixtureRequest) -> Shape:
-    """Every shape in turn."""
-    return SHAPES[request.param]
-
-
 @pytest.fixture
 def objects(helm: Helm, shape: Shape) -> Objects:
     """What Helm makes of it."""

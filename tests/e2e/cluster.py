@@ -74,6 +74,12 @@ def get(kind: str, selector: str = "", namespace: str = "default") -> list[dict[
     return items
 
 
+def met(found: Mapping[str, Any]) -> set[str]:
+    """The conditions of an object that hold."""
+    conditions = found.get("status", {}).get("conditions", [])
+    return {c["type"] for c in conditions if c["status"] == "True"}
+
+
 def apply(namespace: str, *manifests: Mapping[str, Any], dry_run: bool = False) -> None:
     """Make these objects, or bring them up to date; `dry_run` only asks whether one might."""
     listed = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
@@ -209,9 +215,7 @@ def finish_job(namespace: str, name: str, within: float) -> JobRun:
 
     def ended() -> str:
         job = json.loads(kubectl("get", "job", name, "--namespace", namespace, "--output", "json"))
-        conditions = job.get("status", {}).get("conditions", [])
-        met = {c["type"] for c in conditions if c["status"] == "True"}
-        return next((word for word in ("Complete", "Failed") if word in met), "")
+        return next((word for word in ("Complete", "Failed") if word in met(job)), "")
 
     word = wait_until(f"the end of job {name}", ended, within)
     logs = kubectl("logs", f"job/{name}", "--namespace", namespace, "--all-containers")

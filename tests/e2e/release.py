@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from e2e.cluster import IMAGE, ROOT, CommandFailed, apply, get, helm, kubectl
+from e2e.cluster import IMAGE, ROOT, CommandFailed, apply, get, helm, kubectl, met
 
 READY_S = 180
 """Within this, whatever is installed or upgraded is ready: a bound, and nobody's promise."""
@@ -153,9 +153,7 @@ def _told(*words: str) -> str:
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
     """Whether a pod is ready, and not on its way out."""
-    conditions = pod["status"].get("conditions", [])
-    met = {c["type"] for c in conditions if c["status"] == "True"}
-    return "Ready" in met and "deletionTimestamp" not in pod["metadata"]
+    return "Ready" in met(pod) and "deletionTimestamp" not in pod["metadata"]
 
 
 def is_rolled_out(workload: Mapping[str, Any]) -> bool:
