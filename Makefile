@@ -45,7 +45,7 @@ drill: $(READY) ## place orders through four shapes, kill a process, ask the aud
 	@$(BIN)/python -m borough_bill drill $(ARGS)
 
 test: $(READY) ## every test that needs no cluster (soak: two rounds)
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(READY) ## format, lint, types, imports, layout, generated files
 	$(BIN)/ruff format --check .

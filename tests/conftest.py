@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from borough.kit.config import PREFIX
 from borough.migrations import migrate
 
 CAPABILITIES = ("orders", "payments", "profiles", "inventory", "notifications")
@@ -78,6 +79,15 @@ class Cluster:
             words, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )
         assert done.returncode == 0, f"{program}: {done.stdout.decode()}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_the_caller() -> Iterator[None]:
+    """What the shell of whoever runs the tests happens to set reaches no part."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")

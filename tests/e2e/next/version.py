@@ -35,7 +35,7 @@ def changed() -> list[str]:
 
 def build(base: str, image: str) -> None:
     """Make `image` of docker's image `base`, and hand it to the cluster's nodes by the command that
-    BOROUGH_IMAGE_LOADER names, where one is needed. Raises NotBuilt.
+    IMAGE_LOADER names, where one is needed. Raises NotBuilt.
     """
     package = _run(["docker", "run", "--rm", "--entrypoint", "python", base, "-c", WHERE]).strip()
     with tempfile.TemporaryDirectory() as made:
@@ -49,7 +49,7 @@ def build(base: str, image: str) -> None:
              "--build-arg", f"BASE={base}", "--build-arg", f"PACKAGE={package}", made],
             env={**os.environ, "DOCKER_BUILDKIT": "0"},  # BuildKit is not everywhere
         )  # fmt: skip  # the command as one would type it
-    if loader := os.environ.get("BOROUGH_IMAGE_LOADER", "").split():
+    if loader := os.environ.get("IMAGE_LOADER", "").split():
         _run([*loader, image])
 
 
