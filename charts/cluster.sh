@@ -9,13 +9,17 @@ cd "$(dirname "$0")/.."
 CLUSTER=${CLUSTER:-kind}
 SHAPE=${SHAPE:-microservices}
 RETIRING=${RETIRING:-}
+SCALING=${SCALING:-} # parts to be scaled, with a comma between them
 IMAGE=${IMAGE:-borough}
+OPERATOR_IMAGE=${OPERATOR_IMAGE:-borough-operator}
 TAG=${TAG:-$(sed -n 's/^appVersion: *"\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' charts/borough/Chart.yaml)}
 PYTHON_IMAGE=${PYTHON_IMAGE:-python:3.13-slim}
 GRAFANA=${GRAFANA:-true}
 WAIT=${WAIT:-5m}
 NAMESPACE=borough
 OBSERVABILITY=observability
+OPERATOR=borough-operator
+BUILD_LOG=build/images.log
 KIND=borough
 DOOR_PORT=30080 # these two as in docs/kind.yaml
 GRAFANA_PORT=30030
@@ -46,23 +50,34 @@ choose_cluster() {
 }
 
 build() {
-	need docker "it builds the image"
-	docker build --network=host --build-arg "PYTHON_IMAGE=$PYTHON_IMAGE" \
-		--build-arg "REVISION=$(git rev-parse HEAD 2> /dev/null || echo unknown)" \
-		--file services/Dockerfile --tag "$IMAGE:$TAG" .
+	need docker "it builds the images"
+	mkdir -p "$(dirname "$BUILD_LOG")"
+	: > "$BUILD_LOG"
+	build_one services/Dockerfile "$IMAGE:$TAG"
+	build_one operator/Dockerfile "$OPERATOR_IMAGE:$TAG"
 }
 
-# A cluster of kind's is handed the image; another one by IMAGE_LOADER, a command that takes names of
+# build_one DOCKERFILE IMAGE: what docker says is shown where it could not.
+build_one() {
+	say "Building $2 ..."
+	docker build --network=host --build-arg "PYTHON_IMAGE=$PYTHON_IMAGE" \
+		--build-arg "REVISION=$(git rev-parse HEAD 2> /dev/null || echo unknown)" \
+		--file "$1" --tag "$2" . >> "$BUILD_LOG" 2>&1 \
+		|| { tail -n 40 "$BUILD_LOG" >&2; die "$2 could not be built: the whole of it is in $BUILD_LOG"; }
+}
+
+# A cluster of kind's is handed the images; another one by IMAGE_LOADER, a command that takes names of
 # images; without it the cluster pulls.
 deliver() {
 	local context
+	local -a images=("$IMAGE:$TAG" "$OPERATOR_IMAGE:$TAG")
 	context=$(kubectl config current-context)
 	if [ -n "${IMAGE_LOADER:-}" ]; then
-		$IMAGE_LOADER "$IMAGE:$TAG"
+		$IMAGE_LOADER "${images[@]}"
 	elif [[ $context == kind-* ]]; then
-		kind load docker-image "$IMAGE:$TAG" --name "${context#kind-}"
+		kind load docker-image "${images[@]}" --name "${context#kind-}"
 	else
-		say "The cluster has to find $IMAGE:$TAG by itself; IMAGE_LOADER=COMMAND would hand it over."
+		say "The cluster has to find ${images[*]} by itself; IMAGE_LOADER=COMMAND would hand them over."
 	fi
 }
 
@@ -95,11 +110,24 @@ install_observability() {
 	helm upgrade --install observability charts/observability --namespace "$OBSERVABILITY" \
 		--wait --timeout "$WAIT" \
 		--set "scrape[0].release=borough,scrape[0].namespace=$NAMESPACE" \
+		--set "operators[0].release=borough-operator,operators[0].namespace=$OPERATOR" \
 		--set "grafana.enabled=$GRAFANA" "${service[@]}" > /dev/null
 }
 
+# It serves the shop's namespace, and may ask the pods there: a scaler chooses what it is answered by.
+install_operator() {
+	helm upgrade --install borough-operator charts/borough-operator --namespace "$OPERATOR" \
+		--wait --timeout "$WAIT" \
+		--set "watch.namespaces={$NAMESPACE},pods.enabled=true" \
+		--set "image.repository=$OPERATOR_IMAGE,image.tag=$TAG" \
+		--set "prometheus.url=http://observability-prometheus.$OBSERVABILITY:9090" \
+		--set "telemetry.endpoint=http://observability-collector.$OBSERVABILITY:4318" \
+		--set "networkPolicy.observability.namespace=$OBSERVABILITY" > /dev/null
+}
+
 install_shop() {
-	local service=()
+	local part service=() scaling=()
+	for part in ${SCALING//,/ }; do scaling+=(--set "parts.$part.scaling.enabled=true"); done
 	[ "$CLUSTER" != kind ] || service=(--set "service.type=NodePort,service.nodePort=$DOOR_PORT")
 	secret borough-database password "$(random)"
 	secret borough-api-keys api-keys "$(customers)"
@@ -108,27 +136,38 @@ install_shop() {
 		--set "shape=$SHAPE,retiring=$RETIRING,image.repository=$IMAGE,image.tag=$TAG" \
 		--set "postgres.existingSecret=borough-database,customers.existingSecret=borough-api-keys" \
 		--set "telemetry.endpoint=http://observability-collector.$OBSERVABILITY:4318" \
-		--set "networkPolicy.observability.namespace=$OBSERVABILITY" "${service[@]}" > /dev/null
+		--set "networkPolicy.observability.namespace=$OBSERVABILITY" \
+		--set "networkPolicy.operator.namespace=$OPERATOR" \
+		"${scaling[@]}" "${service[@]}" > /dev/null
 }
 
 what_now() {
 	local key="kubectl --namespace $NAMESPACE get secret borough-api-keys --output jsonpath='{.data.api-keys}'"
-	[ "$CLUSTER" = kind ] || cat <<- END
-
-		Two doors to open first, each in a terminal of its own:
-
-		    kubectl --namespace $NAMESPACE port-forward service/borough 8080:80
-		    kubectl --namespace $OBSERVABILITY port-forward service/observability-grafana 3000:3000
-	END
+	local dashboards=""
+	[ "$GRAFANA" != true ] || dashboards=", its dashboards at http://localhost:3000"
+	if [ "$CLUSTER" != kind ]; then
+		printf '\nTo open first, each in a terminal of its own:\n\n'
+		printf '    kubectl --namespace %s port-forward service/borough 8080:80\n' "$NAMESPACE"
+		[ -z "$dashboards" ] || printf '    kubectl --namespace %s port-forward service/observability-grafana 3000:3000\n' "$OBSERVABILITY"
+	fi
 	cat <<- END
 
-		The shop, as $SHAPE, is at http://localhost:8080, its dashboards at http://localhost:3000.
+		The shop, as $SHAPE, is at http://localhost:8080$dashboards.
 
 		    KEY=\$($key | base64 --decode | sed 's/.*"ada": "\([^"]*\)".*/\1/')
 		    curl localhost:8080/v1/menu --header "X-API-Key: \$KEY"
 		    make load SKEW=payments     # the same total rate, four times the share of orders
-		    kubectl --namespace $NAMESPACE scale deployment/borough-payments --replicas=3
 	END
+	if [ -n "$SCALING" ]; then
+		cat <<- END
+			    kubectl --namespace $NAMESPACE get servicescalers --watch     # who scales, and why
+		END
+	else
+		cat <<- END
+			    kubectl --namespace $NAMESPACE scale deployment/borough-payments --replicas=3
+			    make up SCALING=payments    # or leave that to the operator
+		END
+	fi
 }
 
 up() {
@@ -137,10 +176,13 @@ up() {
 	deliver
 	namespace "$OBSERVABILITY"
 	namespace "$NAMESPACE"
+	namespace "$OPERATOR"
 	install_observability &
 	local observability=$!
+	install_operator
 	install_shop
 	wait "$observability"
+	helm test borough-operator --namespace "$OPERATOR" --timeout "$WAIT" > /dev/null
 	helm test borough --namespace "$NAMESPACE" --timeout "$WAIT" > /dev/null
 	what_now
 }
@@ -176,9 +218,11 @@ down() {
 	fi
 	choose_cluster
 	helm uninstall borough --namespace "$NAMESPACE" --ignore-not-found --wait
+	helm uninstall borough-operator --namespace "$OPERATOR" --ignore-not-found --wait
 	helm uninstall observability --namespace "$OBSERVABILITY" --ignore-not-found --wait
-	say "The orders are still there, in the claims of namespace $NAMESPACE. They go with it:"
-	say "    kubectl delete namespace $NAMESPACE $OBSERVABILITY"
+	say "The orders are still there, in the claims of namespace $NAMESPACE, and what a ServiceScaler is. They go with"
+	say "    kubectl delete namespace $NAMESPACE $OBSERVABILITY $OPERATOR"
+	say "    kubectl delete customresourcedefinition servicescalers.borough.dev"
 }
 
 images() {

@@ -78,6 +78,8 @@ def _cell(text: str) -> str:
 def readme(chart: Path) -> str:
     """The README of a chart with its table. Raises Undocumented."""
     page = chart / "README.md"
+    if not page.exists():
+        raise Undocumented(f"{page} is not there: it has the place for the values")
     made = table((chart / "values.yaml").read_text("utf-8"))
     text, places = PLACE.subn(lambda _: f"{BEGIN}\n{made}\n{END}", page.read_text("utf-8"))
     if places != 1:

@@ -72,6 +72,18 @@ GOLDENS: Mapping[str, Golden] = {
     "routes": Golden(
         "borough/roles-behind-routes", kinds=frozenset({"HTTPRoute", "Ingress", "Service"})
     ),
+    "operator": Golden(
+        "borough-operator/beside-a-company-prometheus",
+        kinds=frozenset(
+            {"Deployment", "NetworkPolicy", "PodMonitor", "Role", "RoleBinding", "ServiceAccount"}
+        ),
+        components=frozenset({"test"}),
+    ),
+    "a-part-that-is-scaled": Golden(
+        "borough/scaled-by-the-operator",
+        kinds=frozenset({"ServiceScaler"}),
+        components=frozenset({"payments"}),
+    ),
     "observability": Golden(
         "observability", components=frozenset({"collector", "prometheus", "jaeger"})
     ),

@@ -24,8 +24,9 @@ Values = Mapping[str, Any]
 CHARTS = Path(__file__).parents[2] / "charts"
 BOROUGH = CHARTS / "borough"
 OBSERVABILITY = CHARTS / "observability"
+OPERATOR = CHARTS / "borough-operator"
 
-RELEASE = {BOROUGH: "borough", OBSERVABILITY: "observability"}
+RELEASE = {BOROUGH: "borough", OBSERVABILITY: "observability", OPERATOR: "borough-operator"}
 """What a release is called when a test does not care; its namespace bears the same name."""
 
 

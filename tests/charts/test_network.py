@@ -11,44 +11,24 @@ import pytest
 from borough import wiring
 from borough.shapes import Shape, needed
 from charts.cases import CASES, SHAPES
-from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Helm, Object, Values
+from charts.helm import BOROUGH, RELEASE, Helm, Object
 from charts.network import Direction, Edge, Place, Policies, Town
 from charts.objects import Pod, of_kind, pods
-
-HERE, THERE = RELEASE[BOROUGH], RELEASE[OBSERVABILITY]
-PUBLIC, INTERNAL, OPS, DATABASE, OTLP, NAMES = 8080, 8081, 9090, 5432, 4318, 53
-COLLECTOR = f"http://observability-collector.{THERE}:{OTLP}"
-NOBODYS = 22
-"""A policy that forgets to name ports would let this one through."""
-
-DNS = Place("dns", "kube-system", {"k8s-app": "kube-dns"})
-NEIGHBOUR = Place("neighbour", HERE, {"app.kubernetes.io/name": "another"})
-STRANGER = Place("stranger", "elsewhere", {"app.kubernetes.io/name": "borough"})
-WORLD = Place("world", address="203.0.113.7")
-OTHERS = (DNS, NEIGHBOUR, STRANGER, WORLD)
-
-
-def town(helm: Helm, values: Values) -> Town:
-    """The shop with these values beside observability, and the others."""
-    values = {"telemetry": {"endpoint": COLLECTOR}, **values}
-    releases = {HERE: helm.objects(BOROUGH, values), THERE: helm.objects(OBSERVABILITY)}
-    return Town(releases, OTHERS)
-
-
-def ports(place: Town) -> set[int]:
-    """Those that anybody listens on, and one more."""
-    known = {
-        p
-        for objects in place.releases.values()
-        for pod in pods(objects)
-        for p in pod.ports.values()
-    }
-    return known | {NAMES, NOBODYS}
-
-
-def between(found: Iterable[Edge], port: int) -> set[tuple[str, str]]:
-    """The two ends of those on a port."""
-    return {(edge.source, edge.target) for edge in found if edge.port == port}
+from charts.towns import (
+    DATABASE,
+    DNS,
+    HERE,
+    INTERNAL,
+    NAMES,
+    NOBODYS,
+    OPS,
+    OTLP,
+    PUBLIC,
+    THERE,
+    between,
+    ports,
+    town,
+)
 
 
 def calls(shape: Shape) -> set[tuple[str, str]]:

@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
-from charts.helm import BOROUGH, Helm, Values
+from borough_operator import spec
+from charts.helm import BOROUGH, OPERATOR, Helm, Values
 
 AS_AN_OBJECT = """\
 kind: Notes
@@ -17,16 +19,32 @@ text: {{ include (printf "%s/templates/NOTES.txt" .Chart.Name) . | toJson }}
 @pytest.fixture(scope="module")
 def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """charts/borough, whose notes are rendered too."""
-    copy = tmp_path_factory.mktemp("notes") / "borough"
-    shutil.copytree(BOROUGH, copy)
+    return with_notes(BOROUGH, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of charts/borough-operator."""
+    return with_notes(OPERATOR, tmp_path_factory)
+
+
+def with_notes(chart: Path, folders: pytest.TempPathFactory) -> Path:
+    """A copy of a chart in which they are an object."""
+    copy = shutil.copytree(chart, folders.mktemp("notes") / chart.name)
     (copy / "templates" / "notes-as-an-object.yaml").write_text(AS_AN_OBJECT, encoding="utf-8")
     return copy
 
 
 def notes(helm: Helm, chart: Path, values: Values) -> list[str]:
     """The lines that say something."""
+    return [line.strip() for line in text(helm, chart, values).splitlines() if line.strip()]
+
+
+def text(helm: Helm, chart: Path, values: Values) -> str:
+    """All of it."""
     (found,) = (o for o in helm.objects(chart, values, release="shop") if o["kind"] == "Notes")
-    return [line.strip() for line in found["text"].splitlines() if line.strip()]
+    told: str = found["text"]
+    return told
 
 
 def test_whoever_installs_with_known_credentials_is_told_first(helm: Helm, chart: Path) -> None:
@@ -48,13 +66,48 @@ def test_nobody_is_warned_without_need(helm: Helm, chart: Path) -> None:
 
 def test_the_next_commands_are_named(helm: Helm, chart: Path) -> None:
     """For this release, in its namespace."""
-    text = "\n".join(notes(helm, chart, {}))
-    assert "kubectl --namespace shop port-forward service/shop-borough 8080:80" in text
-    assert "/v1/menu" in text
-    assert "helm test shop --namespace shop" in text
+    told = text(helm, chart, {})
+    assert "kubectl --namespace shop port-forward service/shop-borough 8080:80" in told
+    assert "/v1/menu" in told
+    assert "helm test shop --namespace shop" in told
 
 
 def test_who_is_changing_shape_is_told_of_the_second_step(helm: Helm, chart: Path) -> None:
     """It is easily forgotten: everything works without it."""
     values = {"shape": "microservices", "retiring": "monolith"}
     assert any("monolith" in line and "retiring" in line for line in notes(helm, chart, values))
+
+
+def test_who_scales_is_told_of_where_somebody_does(helm: Helm, chart: Path) -> None:
+    """By the parts it is about."""
+    values = {"parts": {"payments": {"scaling": {"enabled": True}}}}
+    told = [line for line in notes(helm, chart, values) if "scales" in line]
+
+    assert told == ["See who scales payments, and why:"]
+    assert not any("scales" in line for line in notes(helm, chart, {}))
+
+
+@pytest.mark.parametrize(
+    ("values", "source"),
+    [({}, "Prometheus"), ({"prometheus": {"url": ""}, "pods": {"enabled": True}}, "Pods")],
+)
+def test_the_first_scaler_to_try_is_one_that_can_be_served(
+    helm: Helm, operator: Path, values: Values, source: str
+) -> None:
+    """In a namespace that is served, by a source that there is; and it only advises."""
+    told = text(helm, operator, {**values, "watch": {"namespaces": ["team-a"]}})
+    command, rest = told.split(" <<END\n")
+    scaler = yaml.safe_load(rest.partition("END\n")[0])
+    scaler["metadata"] |= {"namespace": "team-a", "uid": "1"}
+
+    assert spec.parse(scaler).policy.mode == "Advise"
+    assert spec.parse(scaler).source == source
+    assert command.endswith("kubectl --namespace team-a apply --filename=-")
+
+
+def test_whoever_can_read_nothing_is_told(helm: Helm, operator: Path) -> None:
+    """And nobody else is warned."""
+    nothing = notes(helm, operator, {"prometheus": {"url": ""}})
+
+    assert nothing[0].startswith("WARNING: nothing can be read")
+    assert not any(line.startswith("WARNING") for line in notes(helm, operator, {}))

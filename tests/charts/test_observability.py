@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from charts.cases import SHAPES, Case
-from charts.helm import BOROUGH, OBSERVABILITY, Helm, Object, Objects, parse
+from charts.helm import BOROUGH, OBSERVABILITY, OPERATOR, Helm, Object, Objects, parse
 from charts.objects import COMPONENT, behind, environment, named, of_kind, pods
 
 
@@ -18,10 +18,10 @@ def configuration(objects: Objects, component: str, file: str) -> Any:
     return content
 
 
-def shop_job(objects: Objects) -> Object:
-    """How Prometheus finds the parts."""
+def scrape_job(objects: Objects, name: str = "borough") -> Object:
+    """How Prometheus finds what that job is about: the parts, unless another is named."""
     prometheus = configuration(objects, "prometheus", "prometheus.yml")
-    (job,) = (j for j in prometheus["scrape_configs"] if j["job_name"] == "borough")
+    (job,) = (j for j in prometheus["scrape_configs"] if j["job_name"] == name)
     found: Object = job
     return found
 
@@ -49,7 +49,7 @@ def test_every_part_of_every_shape_is_scraped_and_told_apart(
 ) -> None:
     """By the ops Services that the shop really has; a change of shape needs no change here."""
     scrape = [{"release": "other", "namespace": "a"}, {"release": release, "namespace": "b"}]
-    job = shop_job(helm.objects(OBSERVABILITY, {"scrape": scrape}))
+    job = scrape_job(helm.objects(OBSERVABILITY, {"scrape": scrape}))
     (discovery,) = job["dns_sd_configs"]
     assert (discovery["type"], discovery["port"]) == ("A", 9090)
 
@@ -70,6 +70,33 @@ def ops_services(objects: Objects) -> dict[str, str]:
         for service in of_kind(objects, "Service")
         if service["metadata"]["name"].endswith("-ops")
     }
+
+
+@pytest.mark.parametrize("release", ["borough-operator", "blue"])
+def test_every_operator_is_scraped_under_its_own_name(helm: Helm, release: str) -> None:
+    """By the Service that it really has; its word on a scaler's namespace is not overwritten."""
+    operators = [{"release": "other", "namespace": "a"}, {"release": release, "namespace": "b"}]
+    job = scrape_job(helm.objects(OBSERVABILITY, {"operators": operators}), "borough-operator")
+    (service,) = of_kind(helm.objects(OPERATOR, release=release), "Service")
+    workload = service["metadata"]["name"]
+    (discovery,) = job["dns_sd_configs"]
+
+    assert job["honor_labels"] is True
+    assert discovery["port"] == service["spec"]["ports"][0]["port"]
+    assert f"{workload}.b.svc.cluster.local." in discovery["names"]
+    assert labelled(job, f"{workload}.b.svc.cluster.local.") == {
+        "namespace": "b",
+        "workload": workload,
+    }
+
+
+def test_where_there_is_no_operator_none_is_looked_for(helm: Helm) -> None:
+    """Nor let in."""
+    objects = helm.objects(OBSERVABILITY, {"operators": []})
+    prometheus = configuration(objects, "prometheus", "prometheus.yml")
+
+    assert "borough-operator" not in {job["job_name"] for job in prometheus["scrape_configs"]}
+    assert "borough-operator" not in str(of_kind(objects, "NetworkPolicy"))
 
 
 def test_prometheus_keeps_exemplars(helm: Helm) -> None:

@@ -25,13 +25,19 @@ def test_no_container_writes_to_its_image(objects: Objects) -> None:
     ] == []
 
 
-def test_no_pod_is_given_a_token_or_the_addresses_of_others(objects: Objects) -> None:
-    """Nobody here asks the API server, and service links would look like settings of ours."""
+def test_no_pod_but_the_operators_is_given_a_token(objects: Objects) -> None:
+    """Nobody else asks the API server."""
     assert [
         pod.owner
         for pod in pods(objects)
-        if pod.spec.get("automountServiceAccountToken") is not False
-        or pod.spec.get("enableServiceLinks") is not False
+        if pod.spec.get("automountServiceAccountToken") is not (pod.component == "operator")
+    ] == []
+
+
+def test_no_pod_is_given_the_addresses_of_others(objects: Objects) -> None:
+    """Service links would look like settings of ours."""
+    assert [
+        pod.owner for pod in pods(objects) if pod.spec.get("enableServiceLinks") is not False
     ] == []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from charts.helm import BOROUGH, OBSERVABILITY, Helm, Refused, Values
+from charts.helm import BOROUGH, OBSERVABILITY, OPERATOR, Helm, Refused, Values
 
 WRONG: dict[str, tuple[Values, tuple[str, ...]]] = {
     "a typo at the root": ({"shpae": "monolith"}, ("shpae",)),
@@ -51,6 +51,26 @@ WRONG: dict[str, tuple[Values, tuple[str, ...]]] = {
         {"shape": "monolith", "store": {"kind": "sqlite"}, "parts": {"town": {"replicas": 2}}},
         ("store", "sqlite", "town", "replica"),
     ),
+    "one file for a part that grows": (
+        {
+            "shape": "monolith",
+            "store": {"kind": "sqlite"},
+            "parts": {"town": {"scaling": {"enabled": True}}},
+        },
+        ("store", "sqlite", "town", "scaling"),
+    ),
+    "a typo in the scaling": (
+        {"parts": {"payments": {"scaling": {"maximum": 3}}}},
+        ("payments", "scaling", "maximum"),
+    ),
+    "no such mode": (
+        {"parts": {"payments": {"scaling": {"mode": "auto"}}}},
+        ("payments", "scaling", "mode", "Auto"),
+    ),
+    "bounds that leave nothing": (
+        {"parts": {"payments": {"scaling": {"replicas": {"min": 11}}}}},
+        ("payments", "scaling", "min 11", "max 10"),
+    ),
     "a store of one's own without its address": (
         {"store": {"kind": "external"}},
         ("store", "existingSecret"),
@@ -80,6 +100,32 @@ WRONG_OBSERVABILITY: dict[str, tuple[Values, tuple[str, ...]]] = {
         ("grafana.anonymous", "grafana.admin.existingSecret"),
     ),
     "an interval without a unit": ({"prometheus": {"interval": "5"}}, ("prometheus", "interval")),
+    "an operator without its namespace": (
+        {"operators": [{"release": "a"}]},
+        ("operators", "namespace"),
+    ),
+}
+
+WRONG_OPERATOR: dict[str, tuple[Values, tuple[str, ...]]] = {
+    "a typo at the root": ({"wacth": {}}, ("wacth",)),
+    "a typo below": ({"watch": {"namespace": ["a"]}}, ("watch", "namespace")),
+    "one namespace that is no list": ({"watch": {"namespaces": "shop"}}, ("watch", "namespaces")),
+    "a pattern of namespaces": ({"watch": {"namespaces": ["team-*"]}}, ("watch", "team-*")),
+    "an address without its scheme": (
+        {"prometheus": {"url": "prometheus:9090"}},
+        ("prometheus", "url"),
+    ),
+    "a setting that the chart makes": (
+        {"settings": {"prometheus_url": "http://b:9090"}},
+        ("settings", "prometheus_url"),
+    ),
+    "a setting by its variable": (
+        {"settings": {"BOROUGH_OPERATOR_LOG_LEVEL": "debug"}},
+        ("BOROUGH_OPERATOR_LOG_LEVEL",),
+    ),
+    "a word for a number": ({"settings": {"window": "15s"}}, ("settings", "window")),
+    "an image of no version": ({"image": {"tag": "latest"}}, ("image.tag", "latest")),
+    "no port to ask pods on": ({"pods": {"enabled": True, "ports": []}}, ("pods", "ports")),
 }
 
 
@@ -98,8 +144,14 @@ def test_a_wrong_value_of_the_shop_is_refused_by_name(helm: Helm, what: str) -> 
 
 @pytest.mark.parametrize("what", WRONG_OBSERVABILITY)
 def test_a_wrong_value_of_observability_is_refused_by_name(helm: Helm, what: str) -> None:
-    """The same of the other chart."""
+    """The same of the next chart."""
     must_be_refused(helm, OBSERVABILITY, *WRONG_OBSERVABILITY[what])
+
+
+@pytest.mark.parametrize("what", WRONG_OPERATOR)
+def test_a_wrong_value_of_the_operator_is_refused_by_name(helm: Helm, what: str) -> None:
+    """And of the third."""
+    must_be_refused(helm, OPERATOR, *WRONG_OPERATOR[what])
 
 
 @pytest.mark.parametrize("name", OWNED)

@@ -25,7 +25,7 @@ def test_every_name_is_of_its_release(helm: Helm, example: Case) -> None:
     """A release that has the chart's name in its own repeats it no more."""
     own = RELEASE[example.chart]
     for release, full in ((own, own), ("alpha", f"alpha-{example.chart.name}")):
-        for found in helm.objects(example.chart, example.values, release=release):
+        for found in within(helm.objects(example.chart, example.values, release=release)):
             name = found["metadata"]["name"]
             assert name == full or name.startswith(f"{full}-"), identity(found)
 
@@ -33,7 +33,7 @@ def test_every_name_is_of_its_release(helm: Helm, example: Case) -> None:
 def test_two_releases_in_a_namespace_have_nothing_in_common(helm: Helm, example: Case) -> None:
     """Neither overwrites an object of the other, or selects a pod of it."""
     chart, values = example.chart, example.values
-    one, other = (helm.objects(chart, values, release=name) for name in ("alpha", "beta"))
+    one, other = (within(helm.objects(chart, values, release=name)) for name in ("alpha", "beta"))
 
     assert {identity(found) for found in one}.isdisjoint(identity(found) for found in other)
     assert [
@@ -43,6 +43,11 @@ def test_two_releases_in_a_namespace_have_nothing_in_common(helm: Helm, example:
         for pod in pods(other)
         if selects(selector, pod.labels)
     ] == []
+
+
+def within(objects: Objects) -> Objects:
+    """Those of a namespace: what a ServiceScaler is, a cluster knows once."""
+    return tuple(found for found in objects if found["kind"] != "CustomResourceDefinition")
 
 
 def selector_of(found: Object) -> Mapping[str, Any] | None:

@@ -88,10 +88,12 @@ def test_every_value_is_read_by_a_template(chart: Path) -> None:
 
 
 def keys(values: Values) -> Iterator[str]:
-    """Every key, on whatever level; those of resources are Kubernetes' own."""
+    """Every key, on whatever level; those of resources are Kubernetes' own, and those of scaling a
+    ServiceScaler's.
+    """
     for key, value in values.items():
         yield key
-        if isinstance(value, dict) and key != "resources":
+        if isinstance(value, dict) and key not in {"resources", "scaling"}:
             yield from keys(value)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Helm, read
+from charts.helm import RELEASE, Helm, read
 
 PARENT = """\
 apiVersion: v2
@@ -15,7 +15,7 @@ dependencies: [{{name: {name}, version: {version}, condition: {name}.enabled}}]
 """
 
 
-@pytest.mark.parametrize("chart", [BOROUGH, OBSERVABILITY], ids=lambda chart: chart.name)
+@pytest.mark.parametrize("chart", RELEASE, ids=lambda chart: chart.name)
 def test_a_parent_of_one_line_gets_the_same_objects(
     helm: Helm, chart: Path, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Is the image made of what it should be, by what it should be, and for nobody in particular?"""
+"""Are our images made of what they should be, by what they should be, for nobody in particular?"""
 
 import importlib.util
 import re
@@ -12,11 +12,26 @@ from types import ModuleType
 import pytest
 import uvloop
 
+PROGRAMS = {"services": "borough", "operator": "borough_operator"}
+"""What an image runs, by the folder of its Dockerfile."""
+
+
+@pytest.fixture(scope="module", params=PROGRAMS)
+def folder(request: pytest.FixtureRequest) -> str:
+    """Where each Dockerfile is, in turn."""
+    name: str = request.param
+    return name
+
 
 @pytest.fixture(scope="module")
-def lines(root: Path) -> list[str]:
-    """The instructions of the Dockerfile, each on one line."""
-    text = (root / "services" / "Dockerfile").read_text().replace("\\\n", " ")
+def lines(root: Path, folder: str) -> list[str]:
+    """The instructions of that Dockerfile, each on one line."""
+    return instructions(root, folder)
+
+
+def instructions(root: Path, folder: str) -> list[str]:
+    """Those of a Dockerfile."""
+    text = (root / folder / "Dockerfile").read_text().replace("\\\n", " ")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
@@ -50,22 +65,24 @@ def test_what_runs_stands_on_what_it_was_built_on(lines: list[str]) -> None:
     assert set(bases) == {"${PYTHON_IMAGE}"}
 
 
-def test_the_image_is_built_by_the_uv_that_locked_it(root: Path, lines: list[str]) -> None:
-    """One version in two places, and one of borough."""
+def test_the_image_is_built_by_the_uv_that_locked_it(
+    root: Path, folder: str, lines: list[str]
+) -> None:
+    """One version in all places, and one of the package."""
     (uv,) = re.findall(r"^UV_VERSION := (.+)$", (root / "Makefile").read_text(), re.MULTILINE)
-    borough = tomllib.loads((root / "services" / "pyproject.toml").read_text())["project"]
+    package = tomllib.loads((root / folder / "pyproject.toml").read_text())["project"]
 
     assert f"UV_VERSION={uv}" in arguments(lines, "ARG")
-    assert f"VERSION={borough['version']}" in arguments(lines, "ARG")
+    assert f"VERSION={package['version']}" in arguments(lines, "ARG")
 
 
-def test_what_runs_is_nobody_and_no_shell(lines: list[str]) -> None:
+def test_what_runs_is_nobody_and_no_shell(folder: str, lines: list[str]) -> None:
     """A user by number, which a cluster can see is not root; a program, started by itself."""
     (user,) = arguments(lines, "USER")
     (entrypoint,) = arguments(lines, "ENTRYPOINT")
 
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
-    assert entrypoint == '["python", "-m", "borough"]'
+    assert entrypoint == f'["python", "-m", "{PROGRAMS[folder]}"]'
     assert lines.index(f"USER {user}") > max(
         number for number, line in enumerate(lines) if line.startswith(("COPY", "RUN"))
     )
@@ -75,19 +92,30 @@ def test_a_build_sees_what_it_names_and_nothing_else(
     root: Path, lines: list[str], admitted: list[str]
 ) -> None:
     """An allow-list: neither history nor keys nor results lie about get into a layer."""
-    copied = {
+    run = re.findall(r"\bpython (\S+\.py)\b", " ".join(lines))
+    readmes = [f"{path}/README.md" for path in copied(lines)]  # a package cannot be built without
+    readmes = [path for path in readmes if (root / path).exists()]
+
+    assert (root / ".dockerignore").read_text().splitlines()[1] == "*"
+    assert {path for path in (*copied(lines), *run, *readmes) if not sees(path, admitted)} == set()
+
+
+def test_nothing_is_let_in_that_no_build_asks_for(root: Path, admitted: list[str]) -> None:
+    """What is there for nobody may hold anything."""
+    asked_for = [path for name in PROGRAMS for path in copied(instructions(root, name))]
+
+    assert [path for path in admitted if not (root / path).exists()] == []
+    assert [path for path in admitted if not sees(path, asked_for)] == []
+
+
+def copied(lines: list[str]) -> list[str]:
+    """What a build takes from outside."""
+    return [
         source
         for copy in arguments(lines, "COPY")
         if not copy.startswith("--from")
         for source in copy.split()[:-1]
-    }
-    run = re.findall(r"\bpython (\S+\.py)\b", " ".join(lines))
-    readmes = ("services/README.md", "bill/README.md")  # a package cannot be built without
-
-    assert (root / ".dockerignore").read_text().splitlines()[1] == "*"
-    assert {path for path in (*copied, *run, *readmes) if not sees(path, admitted)} == set()
-    assert [path for path in admitted if not (root / path).exists()] == []
-    assert [path for path in admitted if not sees(path, sorted(copied))] == []
+    ]
 
 
 def sees(path: str, among: list[str]) -> bool:

@@ -68,10 +68,21 @@ What is merely misspelt, values.schema.json has refused already.
 {{- if gt (int (dig $part "replicas" $values.defaults.replicas $values.parts)) 1 -}}
 {{- fail (printf "borough: store.kind=sqlite is for one replica: take back the replicas of part %s" $part) -}}
 {{- end -}}
+{{- if dig $part "scaling" "enabled" (dig "scaling" "enabled" false $values.defaults) $values.parts -}}
+{{- fail (printf "borough: store.kind=sqlite is for one replica: take back the scaling of part %s" $part) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if and (eq $values.store.kind "external") (not $values.store.existingSecret) -}}
 {{- fail "borough: store.kind=external needs store.existingSecret: a Secret whose key `url` is the address" -}}
+{{- end -}}
+
+{{/* Scaling. */}}
+{{- range $part := $there -}}
+{{- $bounds := merge dict (dig $part "scaling" "replicas" dict $values.parts) (dig "scaling" "replicas" dict $values.defaults) -}}
+{{- if gt (int $bounds.min) (int $bounds.max) -}}
+{{- fail (printf "borough: parts.%s.scaling.replicas: min %d is greater than max %d" $part (int $bounds.min) (int $bounds.max)) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Images. */}}

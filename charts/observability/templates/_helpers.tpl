@@ -42,3 +42,22 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- define "observability.shop" -}}
 {{- ternary . (printf "%s-borough" .) (contains "borough" .) -}}
 {{- end }}
+
+{{/* The same for a release of charts/borough-operator. */}}
+{{- define "observability.operator" -}}
+{{- ternary . (printf "%s-borough-operator" .) (contains "borough-operator" .) -}}
+{{- end }}
+
+{{/* The operators' pods, as peers. */}}
+{{- define "observability.operators" -}}
+{{- range .Values.operators }}
+- namespaceSelector:
+    matchLabels:
+      kubernetes.io/metadata.name: {{ .namespace }}
+  podSelector:
+    matchLabels:
+      app.kubernetes.io/name: borough-operator
+      app.kubernetes.io/instance: {{ .release | quote }}
+      app.kubernetes.io/component: operator
+{{- end }}
+{{- end }}

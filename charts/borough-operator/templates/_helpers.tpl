@@ -1,0 +1,58 @@
+{{/* The release's name where it says what this is, else RELEASE-borough-operator. */}}
+{{- define "operator.fullname" -}}
+{{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) -}}
+{{- if gt (len $name) 50 -}}
+{{- fail (printf "borough-operator: %s is too long for a prefix of names: it may have 50 characters" $name) -}}
+{{- end -}}
+{{- $name -}}
+{{- end -}}
+
+{{/* Of (dict "root" $ "component" NAME): what selects its pods. Never more: selectors cannot change. */}}
+{{- define "operator.selector" -}}
+app.kubernetes.io/name: {{ .root.Chart.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+{{- with .component }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* Of the same: what an object carries. */}}
+{{- define "operator.labels" -}}
+{{ include "operator.selector" . }}
+app.kubernetes.io/part-of: borough
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* The image by its digest, else by its tag, else by the version of this chart. */}}
+{{- define "operator.image" -}}
+{{- with .Values.image -}}
+{{- if and (eq .tag "latest") (not .digest) -}}
+{{- fail "borough-operator: image.tag: latest says nothing about what runs: name a version or a digest" -}}
+{{- end -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The namespaces that are served, with a comma between them. */}}
+{{- define "operator.namespaces" -}}
+{{- .Values.watch.namespaces | default (list .Release.Namespace) | sortAlpha | join "," -}}
+{{- end -}}
+
+{{/* Requests and limits without what is null, which is how one takes a default away. */}}
+{{- define "operator.resources" -}}
+{{- $left := dict -}}
+{{- range $kind, $amounts := .Values.resources -}}
+{{- range $resource, $amount := $amounts -}}
+{{- if not (kindIs "invalid" $amount) -}}
+{{- $_ := set $left $kind (merge (dict $resource $amount) (get $left $kind | default dict)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $left -}}
+{{- end -}}

@@ -1,0 +1,70 @@
+"""Does the demonstration of scaling show what it says, as far as arithmetic goes?
+
+The rest of it is seen on a cluster: `make demo-scaling`.
+"""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from borough_operator.decide import decide, needs
+from borough_operator.model import History, Observation, Reading, Truth
+from borough_operator.spec import parse
+
+DEMO = Path(__file__).parents[2] / "charts" / "demo_scaling.py"
+CALM, SKEWED = 0.15, 0.6
+"""The shares of orders that `make load` sends, without and with SKEW=payments."""
+
+
+@pytest.fixture(scope="module")
+def demo() -> ModuleType:
+    """The program, as a module."""
+    found = importlib.util.spec_from_file_location("demo_scaling", DEMO)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def wanted(demo: ModuleType, part: str, rate: float) -> int:
+    """What its scaler decides at once about that many requests a second to one pod of that part."""
+    manifest = demo.scaler(part)
+    manifest["metadata"] |= {"uid": "1", "generation": 1}
+    policy = parse(manifest).policy
+    readings = {need: Reading(Truth.FRESH, rate) for need in needs(policy)}
+    return decide(policy, Observation(1, 1, readings), History(), 1_000.0).replicas
+
+
+def test_only_payments_has_too_much_to_do(demo: ModuleType) -> None:
+    """One pod is enough for the orders of a calm shop, with a third to spare for chance, and not
+    for four times as many; nobody else has a goal that all requests together could exceed.
+    """
+    assert wanted(demo, demo.GROWS, demo.RATE * CALM * 4 / 3) == 1
+    assert wanted(demo, demo.GROWS, demo.RATE * SKEWED) > 1
+    assert wanted(demo, "gateway", 2 * demo.RATE) == 1
+
+
+def test_a_line_tells_load_sizes_and_reason(
+    demo: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By what the operator tells at /metrics; of scalers elsewhere nothing."""
+    page = "\n".join(
+        f'borough_scaler_{name}{{namespace="{namespace}",scaler="borough-{part}"{more}}} {value}'
+        for namespace, part, name, more, value in (
+            ("borough", "gateway", "current_replicas", "", 1),
+            ("borough", "gateway", "ready_replicas", "", 1),
+            ("borough", "gateway", "goal_value", ',goal="RequestRate"', 24.04),
+            ("borough", "payments", "current_replicas", "", 3),
+            ("borough", "payments", "ready_replicas", "", 1),
+            ("borough", "payments", "goal_value", ',goal="RequestRate"', 14.4),
+            ("borough", "payments", "reason", ',reason="ScaledUp"', 1),
+            ("elsewhere", "payments", "current_replicas", "", 9),
+        )
+    )
+    monkeypatch.setattr(demo, "kubectl", lambda *_: f"# TYPE x gauge\n{page}\n")
+    demo.Timeline(["gateway", "payments"]).row()
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.split()[1:] == ["24.0", "14.4", "1", "1/3", "ScaledUp"]

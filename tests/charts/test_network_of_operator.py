@@ -1,0 +1,48 @@
+"""Does the network let the operator do its work, and nothing else?"""
+
+from charts.helm import OBSERVABILITY, Helm
+from charts.network import Edge, Town
+from charts.towns import HERE, NAMES, OPS, OTLP, PUBLIC, SCALER, THERE, platform, ports
+
+
+def test_the_operator_reaches_whom_it_asks_and_no_more(helm: Helm) -> None:
+    """The API server, Prometheus, the collector; Prometheus scrapes it, and the test looks in."""
+    place = platform(helm, {"parts": {"payments": {"scaling": {"enabled": True}}}}, {})
+    found = place.edges(SCALER, {*ports(place), 443, 6443} - {PUBLIC})  # the shop has a test too
+
+    assert {e for e in found if e.target != "dns"} == {
+        Edge("operator", "API server", 6443),
+        Edge("operator", "prometheus", 9090),
+        Edge("operator", "collector", OTLP),
+        Edge("prometheus", "operator", OPS),
+        Edge("test", "operator", OPS),
+    }
+    assert {(e.source, e.port) for e in found if e.target == "dns"} == {
+        (source, NAMES) for source in ("operator", "test")
+    }
+
+
+def test_the_operator_asks_the_pods_of_parts_that_say_so(helm: Helm) -> None:
+    """Both ends must: the operator by pods.enabled, the part by its scaler's source."""
+    asking = {"source": {"type": "Pods"}, "enabled": True}
+    shop = {"parts": {"payments": {"scaling": asking}, "orders": {"scaling": {"enabled": True}}}}
+    both = platform(helm, shop, {"pods": {"enabled": True}})
+    neither = platform(helm, shop, {})
+
+    assert asked_by_operator(both) == {("operator", "payments")}
+    assert asked_by_operator(neither) == set()
+
+
+def asked_by_operator(place: Town) -> set[tuple[str, str]]:
+    """The parts that it reaches, on whatever port."""
+    found = place.edges(HERE, ports(place))
+    return {(e.source, e.target) for e in found if e.source == "operator"}
+
+
+def test_a_prometheus_for_few_still_answers_the_operator(helm: Helm) -> None:
+    """Who may look at its pages is one thing, who scales by it another."""
+    closed = helm.objects(OBSERVABILITY, {"networkPolicy": {"ui": {"from": []}}})
+    place = platform(helm, {}, {})
+    place = Town({**place.releases, THERE: closed}, place.others)
+
+    assert Edge("operator", "prometheus", 9090) in place.edges(THERE, [9090])

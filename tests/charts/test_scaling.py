@@ -1,0 +1,97 @@
+"""Does a part that is scaled get a scaler for what it is, and Helm let go of its number?
+
+How the number changes hands on a live cluster is asked in tests/operator_api/test_handover.py.
+"""
+
+import pytest
+
+from borough.shapes import Shape
+from borough_operator import spec
+from charts.cases import SHAPES
+from charts.helm import BOROUGH, Helm, Object, Objects, Values
+from charts.objects import named, of_kind, pods
+
+ON = {"enabled": True}
+MARK = "scaling.borough.dev/replicas"
+
+
+def scaled(**parts: Values) -> Values:
+    """Values that scale these parts, each by what is given beside `enabled`."""
+    return {"parts": {part: {"scaling": {**ON, **own}} for part, own in parts.items()}}
+
+
+def replicas(objects: Objects) -> dict[str, int | None]:
+    """What each Deployment says, if it does."""
+    return {
+        name.removeprefix("borough-"): found["spec"].get("replicas")
+        for name, found in named(objects, "Deployment").items()
+    }
+
+
+def stored(scaler: Object) -> Object:
+    """A scaler as the API server gives it back."""
+    return {**scaler, "metadata": {**scaler["metadata"], "namespace": "borough", "uid": "1"}}
+
+
+def test_nothing_is_scaled_that_nobody_asked_to_scale(helm: Helm) -> None:
+    """The shop needs no operator, and no definition of its objects."""
+    assert of_kind(helm.objects(BOROUGH), "ServiceScaler") == []
+
+
+def test_a_scaled_part_has_a_scaler_and_no_number(helm: Helm) -> None:
+    """Its number is the scaler's; all others keep theirs."""
+    objects = helm.objects(BOROUGH, scaled(payments={}))
+
+    (scaler,) = of_kind(objects, "ServiceScaler")
+    assert scaler["spec"]["targetRef"] == {"kind": "Deployment", "name": "borough-payments"}
+    every = dict.fromkeys(SHAPES["microservices"].parts, 1)
+    assert replicas(objects) == every | {"payments": None}
+    notes = named(objects, "Deployment")["borough-payments"]["metadata"]["annotations"]
+    assert notes == {MARK: "left-out"}
+
+
+@pytest.mark.parametrize(("mode", "number"), [("Auto", None), ("Paused", None), ("Advise", 3)])
+def test_advice_takes_no_number_away(helm: Helm, mode: str, number: int | None) -> None:
+    """Nobody else gives one then; a pause is between two decisions of the scaler."""
+    values = {"parts": {"payments": {"replicas": 3, "scaling": {**ON, "mode": mode}}}}
+
+    assert replicas(helm.objects(BOROUGH, values))["payments"] == number
+
+
+def test_every_part_of_every_shape_can_be_scaled(helm: Helm, shape: Shape) -> None:
+    """By the defaults, at once; and each scaler is one that the operator understands."""
+    objects = helm.objects(BOROUGH, {"shape": shape.name, "defaults": {"scaling": ON}})
+
+    read = [spec.parse(stored(found)) for found in of_kind(objects, "ServiceScaler")]
+    assert {one.target.name for one in read} == {f"borough-{part}" for part in shape.parts}
+    assert set(replicas(objects).values()) == {None}
+
+
+def test_what_is_asked_of_a_scaler_reaches_it(helm: Helm) -> None:
+    """A part's own over the defaults; a list is replaced as a whole, as in all values."""
+    goal = {"type": "RequestRate", "perReplica": "40"}
+    values = scaled(payments={"replicas": {"max": 6}, "goals": [goal], "manualHold": "5m"})
+    (scaler,) = of_kind(helm.objects(BOROUGH, values), "ServiceScaler")
+
+    assert scaler["spec"]["replicas"] == {"min": 1, "max": 6}
+    assert scaler["spec"]["goals"] == [goal]
+    assert scaler["spec"]["manualHold"] == "5m"
+    assert "enabled" not in scaler["spec"]
+
+
+def test_pods_are_asked_where_they_show_their_metrics(helm: Helm) -> None:
+    """The port by its name, so that a scaler need not know the number."""
+    objects = helm.objects(BOROUGH, scaled(payments={"source": {"type": "Pods"}}))
+    (scaler,) = of_kind(objects, "ServiceScaler")
+    (pod,) = (p for p in pods(objects) if p.component == "payments")
+
+    assert scaler["spec"]["source"] == {"type": "Pods", "port": "ops", "path": "/metrics"}
+    assert scaler["spec"]["source"]["port"] in pod.ports
+
+
+def test_scaling_restarts_nothing(helm: Helm) -> None:
+    """The mark is the Deployment's and not its pods'."""
+    before, after = (
+        {p.owner: p for p in pods(helm.objects(BOROUGH, v))} for v in ({}, scaled(payments={}))
+    )
+    assert before == after

@@ -1,0 +1,58 @@
+"""The releases as neighbours on one cluster, and the strangers there are: what may reach what?"""
+
+from collections.abc import Iterable
+
+from charts.helm import BOROUGH, OBSERVABILITY, OPERATOR, RELEASE, Helm, Values
+from charts.network import Edge, Place, Town
+from charts.objects import pods
+
+HERE, THERE, SCALER = (RELEASE[chart] for chart in (BOROUGH, OBSERVABILITY, OPERATOR))
+PUBLIC, INTERNAL, OPS, DATABASE, OTLP, NAMES = 8080, 8081, 9090, 5432, 4318, 53
+COLLECTOR = f"http://observability-collector.{THERE}:{OTLP}"
+NOBODYS = 22
+"""A policy that forgets to name ports would let this one through."""
+
+DNS = Place("dns", "kube-system", {"k8s-app": "kube-dns"})
+NEIGHBOUR = Place("neighbour", HERE, {"app.kubernetes.io/name": "another"})
+STRANGER = Place("stranger", "elsewhere", {"app.kubernetes.io/name": "borough"})
+WORLD = Place("world", address="203.0.113.7")
+API_SERVER = Place("API server", address="198.18.0.1")
+OTHERS = (DNS, NEIGHBOUR, STRANGER, WORLD)
+
+
+def town(helm: Helm, values: Values) -> Town:
+    """The shop with these values beside observability, and the others."""
+    values = {"telemetry": {"endpoint": COLLECTOR}, **values}
+    releases = {HERE: helm.objects(BOROUGH, values), THERE: helm.objects(OBSERVABILITY)}
+    return Town(releases, OTHERS)
+
+
+def ports(place: Town) -> set[int]:
+    """Those that anybody listens on, and one more."""
+    known = {
+        p
+        for objects in place.releases.values()
+        for pod in pods(objects)
+        for p in pod.ports.values()
+    }
+    return known | {NAMES, NOBODYS}
+
+
+def between(found: Iterable[Edge], port: int) -> set[tuple[str, str]]:
+    """The two ends of those on a port."""
+    return {(edge.source, edge.target) for edge in found if edge.port == port}
+
+
+OPERATING = {
+    "watch": {"namespaces": [HERE]},
+    "telemetry": {"endpoint": COLLECTOR},
+    "networkPolicy": {"apiServer": {"cidr": f"{API_SERVER.address}/32", "ports": [6443]}},
+}
+"""An operator for the shop, on a cluster whose API server has one address."""
+
+
+def platform(helm: Helm, shop: Values, operator: Values) -> Town:
+    """All three releases."""
+    place = town(helm, shop)
+    objects = helm.objects(OPERATOR, {**OPERATING, **operator})
+    return Town({**place.releases, SCALER: objects}, (*OTHERS, API_SERVER))
