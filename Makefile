@@ -12,8 +12,10 @@ TOOLS := build/tools/.uv-$(UV_VERSION)
 READY := $(VENV)/.synced
 GENERATED := docs/openapi.json docs/settings.md docs/signals.md docs/bill-result.md docs/bill.svg \
   docs/bench.md README.md charts/borough/README.md charts/borough/files/shapes.yaml \
-  charts/observability/README.md charts/observability/files/parts.yaml
-BOARDS := is-the-shop-open.json which-part-is-slow.json
+  charts/observability/README.md charts/observability/files/parts.yaml \
+  charts/borough-operator/README.md docs/scaler.md docs/leaderboard.md \
+  docs/leaderboard.svg
+BOARDS := is-the-shop-open.json which-part-is-slow.json who-scales-and-why.json
 GOLDEN := $(wildcard tests/charts/golden/*.yaml) # rendered by Helm, and left alone where there is none
 GENERATED += $(GOLDEN) $(BOARDS:%=dashboards/%) $(BOARDS:%=charts/observability/files/dashboards/%)
 
@@ -26,8 +28,8 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bill bench drill test check soak images up load down footprint e2e e2e-long \
-  generate verify regenerated
+.PHONY: help demo bill bench drill test check soak images up load demo-scaling down footprint \
+  e2e e2e-long leaderboard generate verify regenerated
 
 help: ## show these verbs
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -43,6 +45,9 @@ bench: $(READY) ## ours beside the peers: telemetry, hops, orders, generator; si
 
 drill: $(READY) ## place orders through four shapes, kill a process, ask the auditor
 	@$(BIN)/python -m borough_bill drill $(ARGS)
+
+leaderboard: $(READY) ## our scaling beside HPA, KEDA and Knative on the same loads, simulated
+	@$(BIN)/python -m borough_operator leaderboard $(ARGS)
 
 test: $(READY) ## every test that needs no cluster (soak: two rounds)
 	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -70,11 +75,14 @@ up: ## the whole platform on a cluster; SHAPE=monolith for another shape, CLUSTE
 load: ## requests from inside the cluster: RATE=10 a second FOR=60 seconds; SKEW=payments for orders
 	@charts/cluster.sh load
 
+demo-scaling: $(READY) ## see payments grow alone, be held by hand, and return: five minutes
+	@$(BIN)/python charts/demo_scaling.py $(ARGS)
+
 down: ## take it away again
 	@charts/cluster.sh down
 
 footprint: $(READY) ## what every pod of the platform holds
-	@$(BIN)/python charts/footprint.py $(or $(ARGS),borough observability)
+	@$(BIN)/python charts/footprint.py $(or $(ARGS),borough observability borough-operator)
 
 e2e: $(READY) ## what must hold on a cluster: the current one, which has the image
 	@$(BIN)/pytest tests/e2e -m "not long"
@@ -100,10 +108,12 @@ regenerated: $(READY)
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json README.md > build/generated/README.md
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json --picture > build/generated/docs/bill.svg
 	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json > build/generated/docs/bench.md
-
 	@$(BIN)/python -m borough shapes --chart > build/generated/charts/borough/files/shapes.yaml
 	@$(BIN)/python -m borough shapes --parts > build/generated/charts/observability/files/parts.yaml
-	@for chart in borough observability; do \
+	@$(BIN)/python -m borough_operator.documents charts/borough-operator/files/servicescaler.yaml > build/generated/docs/scaler.md
+	@$(BIN)/python -m borough_operator.simulator.page docs/results/leaderboard.json > build/generated/docs/leaderboard.md
+	@$(BIN)/python -m borough_operator.simulator.page docs/results/leaderboard.json --picture build/generated/docs/leaderboard.svg
+	@for chart in borough observability borough-operator; do \
 	  $(BIN)/python charts/values_table.py charts/$$chart > build/generated/charts/$$chart/README.md || exit; \
 	done
 	@PYTHONPATH=dashboards $(BIN)/python -m boards build/generated/dashboards

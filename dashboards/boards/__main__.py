@@ -10,9 +10,9 @@ from pathlib import Path
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from boards import parts, shop
+from boards import parts, scalers, shop
 
-ALL = (shop.board, parts.board)
+ALL = (shop.board, parts.board, scalers.board)
 
 
 def files() -> dict[str, str]:

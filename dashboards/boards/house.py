@@ -12,23 +12,38 @@ from itertools import count
 from string import ascii_uppercase
 from urllib.parse import quote
 
-from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, timeseries
+from grafana_foundation_sdk.builders import (
+    common,
+    dashboard,
+    prometheus,
+    stat,
+    statetimeline,
+    timeseries,
+)
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as model
 
-from boards.promql import Scope
+from boards.promql import Scope, Signal
 from borough.kit import signals
 
 PROMETHEUS, JAEGER = "prometheus", "jaeger"
 TAG = "borough"
 HEIGHT, NUMBER_HEIGHT = 8, 4
-Panel = timeseries.Panel | stat.Panel
+Panel = timeseries.Panel | stat.Panel | statetimeline.Panel
 
 
-def build(
-    title: str, uid: str, description: str, scope: Scope, rows: Mapping[str, Sequence[Panel]]
+def build(  # noqa: PLR0913  # the sides of a board
+    title: str,
+    uid: str,
+    description: str,
+    scope: Scope,
+    rows: Mapping[str, Sequence[Panel]],
+    *,
+    among: Signal = signals.BUILD_INFO,
 ) -> model.Dashboard:
-    """A board: its rows by their headings, with panels from left to right, 24 columns a line."""
+    """A board: its rows by their headings, with panels from left to right, 24 columns a line. What
+    one may choose at the top are the labels of the series of `among`.
+    """
     board = (
         dashboard.Dashboard(title)
         .uid(uid)
@@ -48,7 +63,7 @@ def build(
             .type(kind)
         )
     for place, name in enumerate(scope.variables):
-        board.with_variable(_choice(name, Scope(scope.variables[:place])))
+        board.with_variable(_choice(name, Scope(scope.variables[:place]), among))
     ids = count(1)
     for heading, panels in rows.items():
         board.with_row(dashboard.Row(heading).id(next(ids)))
@@ -126,17 +141,65 @@ def number(
     )
 
 
+def timeline(
+    title: str,
+    about: str,
+    target: prometheus.Dataquery,
+    states: Mapping[str, str],
+    *,
+    width: int = 24,
+) -> statetimeline.Panel:
+    """A lane a series, coloured by its state: `states` are colours by their words, in the order of
+    their numbers, from 1.
+    """
+    words = {
+        str(number): model.ValueMappingResult(text=text, color=color, index=number)
+        for number, (text, color) in enumerate(states.items(), start=1)
+    }
+    return (
+        statetimeline.Panel()
+        .title(title)
+        .description(about)
+        .datasource(_source(PROMETHEUS))
+        .unit("none")
+        .mappings([model.ValueMap(options=words)])
+        .height(HEIGHT)
+        .span(width)
+        .merge_values(True)  # noqa: FBT003  # the builder's own word
+        .show_value(options.VisibilityMode.AUTO)
+        .legend(common.VizLegendOptions().show_legend(False))  # noqa: FBT003  # as above
+        .with_target(target.ref_id("A"))
+    )
+
+
 def to_traces(panel: timeseries.Panel, operation: str = "") -> timeseries.Panel:
     """A click on a line of this panel, which shows seconds by `part`, searches the traces of that
     part, of `operation` where one is named, that took at least as long.
     """
+    link = _search(
+        "Traces of ${__field.labels.part} that took at least as long",
+        {
+            "service": "${__field.labels.part}",
+            "operation": operation,
+            "minDuration": "${__value.raw}s",
+        },
+    )
+    return panel.data_links([link])
+
+
+def to_changes(panel: statetimeline.Panel, service: str, operation: str) -> statetimeline.Panel:
+    """A click on a lane of this panel searches the traces of that operation of a service."""
+    link = _search("Traces of the changes", {"service": service, "operation": operation})
+    return panel.data_links([link])
+
+
+def _search(title: str, wanted: Mapping[str, str]) -> dashboard.DashboardLink:
+    """A link to the traces of the time that is shown for which this holds."""
     search = {
         "refId": "A",
         "datasource": {"type": JAEGER, "uid": f"${{{JAEGER}_datasource}}"},
         "queryType": "search",
-        "service": "${__field.labels.part}",
-        "operation": operation,
-        "minDuration": "${__value.raw}s",
+        **wanted,
         "limit": 20,
     }
     pane = {
@@ -146,18 +209,17 @@ def to_traces(panel: timeseries.Panel, operation: str = "") -> timeseries.Panel:
     }
     panes = quote(json.dumps({"traces": pane}, separators=(",", ":")), safe="")
     kept = re.sub(r"%24%7B([\w.]+)%7D", r"${\1}", panes)  # Grafana fills in what it recognises
-    link = dashboard.DashboardLink("Traces of ${__field.labels.part} that took at least as long")
-    return panel.data_links([link.url(f"/explore?schemaVersion=1&panes={kept}")])
+    return dashboard.DashboardLink(title).url(f"/explore?schemaVersion=1&panes={kept}")
 
 
-def _choice(name: str, before: Scope) -> dashboard.QueryVariable:
+def _choice(name: str, before: Scope, among: Signal) -> dashboard.QueryVariable:
     """What there is to choose, among what was chosen before."""
     several = name != "namespace"
     variable = (
         dashboard.QueryVariable(name)
         .label(name.title())
         .datasource(_source(PROMETHEUS))
-        .query(f"label_values({before.series(signals.BUILD_INFO)}, {name})")
+        .query(f"label_values({before.series(among)}, {name})")
         .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(model.VariableSort.ALPHABETICAL_ASC)
         .multi(several)

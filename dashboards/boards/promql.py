@@ -10,13 +10,21 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from borough.kit.signals import Kind, Signal
+from borough.kit import signals as shops
+from borough_operator import signals as operators
+
+Signal = shops.Signal | operators.Signal
+Kind = Literal["counter", "gauge", "histogram"]
+"""What can be asked for over time: an info only names things."""
 
 PLACE = ("namespace", "workload", "part")
 """The labels our Prometheus adds to every series of a part: where it runs, its Deployment, its
 name. Each is also the name of a variable of a board.
 """
-CHOSEN = {"namespace": '="$namespace"', "workload": '=~"$workload"', "part": '=~"$part"'}
+CHOSEN = {
+    "namespace": '="$namespace"', "workload": '=~"$workload"', "part": '=~"$part"',
+    "scaler": '=~"$scaler"',
+}  # fmt: skip  # one glance
 """What each variable says of its label: there is one namespace, of the others there may be more."""
 RATE = "$__rate_interval"
 SHOWN = "$__range"
@@ -60,6 +68,25 @@ class Scope:
         _must_be(signal, "gauge")
         return self._sum(by, self.series(signal, "", where, by))
 
+    def mean(self, signal: Signal, *by: str, where: Where = ANYWHERE) -> str:
+        """What a gauge shows on average over whatever is not told apart; of a gauge of noughts and
+        ones, the share of ones.
+        """
+        _must_be(signal, "gauge")
+        return _together("avg", by, self.series(signal, "", where, by))
+
+    def which(self, signal: Signal, label: str, values: Iterable[str], *by: str) -> str:
+        """Which of these values a label has that only the one in force is told with: its number in
+        their order, from 1.
+        """
+        _must_be(signal, "gauge")
+        matchers = ({label: f'="{value}"'} for value in values)
+        told = (
+            f"{number} * {self.series(signal, where=where, by=by)}"
+            for number, where in enumerate(matchers, start=1)
+        )
+        return _together("max", by, " or ".join(told))
+
     def quantile(self, quantile: float, signal: Signal, *by: str, where: Where = ANYWHERE) -> str:
         """The value that this share of the observations of a histogram do not exceed."""
         _must_be(signal, "histogram")
@@ -85,8 +112,7 @@ class Scope:
 
     @staticmethod
     def _sum(by: Iterable[str], inner: str) -> str:
-        labels = ", ".join(by)
-        return f"sum by ({labels}) ({inner})" if labels else f"sum({inner})"
+        return _together("sum", by, inner)
 
 
 def share(some: str, of: str) -> str:
@@ -94,6 +120,11 @@ def share(some: str, of: str) -> str:
     and nothing where there is nothing to have a share in.
     """
     return f"({some} or 0 * {of}) / ({of} > 0)"
+
+
+def _together(how: str, by: Iterable[str], inner: str) -> str:
+    labels = ", ".join(by)
+    return f"{how} by ({labels}) ({inner})" if labels else f"{how}({inner})"
 
 
 def _must_be(signal: Signal, *kinds: Kind) -> None:

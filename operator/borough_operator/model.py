@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from borough_operator.memory import Memory
+
 
 class Mode(StrEnum):
     """What may be done with an answer."""
@@ -102,7 +104,7 @@ class Behavior:
     """How fast and how freely an answer may move."""
 
     interval: float = 5.0
-    tolerance_up: float = 0.05
+    tolerance_up: float = 0.02
     tolerance_down: float = 0.1
     """Shares of the present size within which a proposal changes nothing."""
     down_window: float = 120.0
@@ -225,13 +227,17 @@ class Hold:
 class History:
     """What one scaler remembers between two decisions, in this process; all of it may be lost.
 
-    Everything but `applied` and `hold`, which its status keeps, starts empty in a new process:
-    whatever needs memory to remove a replica then waits until it has it.
+    Its status keeps all but `memory`, which starts empty in a new process: whatever needs memory to
+    remove a replica then waits until it has it.
     """
 
     applied: int | None = None
     """The number this operator gave the target last, or found when it took over."""
     hold: Hold | None = None
+    turns: tuple[float, ...] | None = None
+    """When the direction changed, of the last hour at least. None where nobody knows: then there is
+    no budget left for an hour."""
+    memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True, slots=True)

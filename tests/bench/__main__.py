@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import generator, hop, local, orders, parts, price, scrape
+from bench import generator, hop, local, orders, parts, price, scalers, scrape
 from bench.harness import ROOT, Bench, BenchFailed
 from bench.render import terminal
 from bench.rows import Row, run_file, write
@@ -33,6 +33,7 @@ SUBJECTS: Mapping[str, Callable[[Bench], Coroutine[None, None, list[Row]]]] = {
     "orders": orders.measure,
     "parts": parts.measure,
     "generator": generator.measure,
+    "operator": scalers.measure,
 }
 ROUNDS, QUICK_ROUNDS = 5, 1
 QUICK_SCALE = 0.05

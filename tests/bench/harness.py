@@ -85,6 +85,11 @@ class Child:
         self._process = process
         self._log = log
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     async def ask(self, words: str) -> dict[str, float]:
         """Tell it a line and wait for the answer. Raises BenchFailed."""
         assert self._process.stdin is not None

@@ -9,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from borough_operator.decide import decide, needs
+from borough_operator.decide import decide
+from borough_operator.goals import needs
 from borough_operator.model import History, Observation, Reading, Truth
 from borough_operator.spec import parse
 

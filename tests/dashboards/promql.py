@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from boards.promql import Signal
 from borough.kit import signals
-from borough.kit.signals import Signal
+from borough_operator import signals as operators
 
 SELECTOR = re.compile(
     r"(?:(?P<function>\w+)\()?(?P<metric>[a-z_]\w*)\{(?P<matchers>[^}]*)\}(?:\[(?P<window>[^\]]*)\])?"
@@ -53,7 +54,8 @@ def bare_words(promql: str) -> set[str]:
 def catalogue() -> dict[str, tuple[Signal, str]]:
     """Every name a query may use: the signal, and what the series is: counter, gauge or bucket."""
     known: dict[str, tuple[Signal, str]] = {}
-    for signal in (*signals.ALL, *signals.PROCESS):
+    every: tuple[Signal, ...] = (*signals.ALL, *signals.PROCESS, *operators.ALL)
+    for signal in every:
         if signal.kind == "histogram":
             known |= {f"{signal.name}_{end}": (signal, "counter") for end in ("count", "sum")}
             known[f"{signal.name}_bucket"] = signal, "bucket"

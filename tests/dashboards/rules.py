@@ -20,7 +20,10 @@ UNITS = {"bytes", "none", "percentunit", "reqps", "s", "short"}
 """Those of Grafana's that our boards need; it shows a number of any other unit without one."""
 COLUMNS = 24
 WINDOWS = {"rate": "$__rate_interval", "increase": "$__range"}
-CHOICES = ("namespace", "workload", "part")
+CHOICES = {("namespace", "workload", "part"), ("namespace", "scaler")}
+"""The series of a part are chosen by the first, those of a scaler by the second."""
+OPERATORS = "borough_operator_"
+"""An operator looks after any namespaces: its own series are shown whichever is chosen."""
 FORBIDDEN = {"job", "instance", "pod"}
 """Labels that name one process, or the way it was found."""
 
@@ -50,8 +53,8 @@ def template_label_promql(board: Board) -> Iterator[str]:
             elif missing := [name for name in before if f"${name}" not in variable["query"]]:
                 yield f"{variable['name']} does not heed {', '.join(missing)}"
             before.append(variable["name"])
-    if before != list(CHOICES[: len(before)]) or not before:
-        yield f"the variables are {before}, not the first of {', '.join(CHOICES)}"
+    if not before or all(before != list(names[: len(before)]) for names in CHOICES):
+        yield f"the variables are {before}, not the first of any of {sorted(CHOICES)}"
 
 
 def template_on_time_change_reload(board: Board) -> Iterator[str]:
@@ -155,11 +158,13 @@ def target_rate_interval(board: Board) -> Iterator[str]:
 
 
 def target_required_matchers(board: Board) -> Iterator[str]:
-    """Every series is one that the variables choose, and none is of one process by name."""
+    """Every series is one that the variables choose, and none is of one process by name; only an
+    operator's own are all shown.
+    """
     chosen = [v["name"] for v in _variables(board) if v["type"] == "query"]
     for asker, promql in _expressions(board):
         for asked in selectors(promql):
-            for name in chosen:
+            for name in chosen if not asked.metric.startswith(OPERATORS) else ():
                 wanted = f"=${name}" if name == "namespace" else f"=~${name}"
                 if asked.matchers.get(name) != wanted:
                     yield f"{asker}: {asked.metric} is not narrowed by {name}"

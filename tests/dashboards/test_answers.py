@@ -37,6 +37,8 @@ SETTINGS = {
     "OTLP_ENDPOINT": "http://127.0.0.1:1",  # exemplars are of exported traces only
     "PBKDF2_ITERATIONS": "0",
 }
+OPERATORS = "who-scales-and-why"
+"""The board that no part answers: tests/operator_api asks an operator."""
 ANSWERED_WITHIN = 30.0
 WINDOW = {"__rate_interval": "10s", "__range": "60s"}
 
@@ -63,7 +65,7 @@ def heard(
     patience.
     """
     program("prometheus")
-    boards = [json.loads(path.read_text("utf-8")) for path in committed]
+    boards = [json.loads(path.read_text("utf-8")) for path in committed if path.stem != OPERATORS]
     folder = tmp_path_factory.mktemp("answers")
     return asyncio.run(_hear(boards, sqlite_town, folder))
 

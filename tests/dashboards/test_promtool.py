@@ -11,7 +11,7 @@ from e2e.queries import questions
 
 VALUES = {
     "namespace": "borough", "workload": "borough-(orders|payments)", "part": ".+",
-    "__rate_interval": "1m", "__range": "30m",
+    "scaler": ".+", "__rate_interval": "1m", "__range": "30m",
 }  # fmt: skip  # one glance
 
 

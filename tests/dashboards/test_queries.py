@@ -8,7 +8,7 @@ from dashboards.rules import Board
 from e2e.queries import Unanswerable, has_data, panels, questions
 
 VALUES = {
-    "namespace": "shop", "workload": ".+", "part": "a|b",
+    "namespace": "shop", "workload": ".+", "part": "a|b", "scaler": ".+",
     "__rate_interval": "20s", "__range": "60s",
 }  # fmt: skip  # one glance
 

@@ -33,6 +33,12 @@ def variable(board: Board, name: str) -> dict[str, Any]:
     return found
 
 
+def last(board: Board) -> dict[str, Any]:
+    """The finest choice: of all but the first variable there may be several values."""
+    found: dict[str, Any] = board["templating"]["list"][-1]
+    return found
+
+
 def rewrite(board: Board, old: str, new: str) -> None:
     """Every query with other words in it."""
     for panel in board["panels"]:
@@ -56,9 +62,7 @@ BREACHES: dict[str, tuple[Rule, Callable[[Board], Any]]] = {
     ),
     "a choice that ignores the one before it": (
         rules.template_label_promql,
-        lambda b: variable(b, "workload").update(
-            query="label_values(borough_build_info, workload)"
-        ),
+        lambda b: last(b).update(query=f"label_values(borough_build_info, {last(b)['name']})"),
     ),
     "a choice that is asked once": (
         rules.template_on_time_change_reload,
@@ -66,7 +70,7 @@ BREACHES: dict[str, tuple[Rule, Callable[[Board], Any]]] = {
     ),
     "all that is everything": (
         rules.template_choices,
-        lambda b: variable(b, "workload").update(allValue=".*"),
+        lambda b: last(b).update(allValue=".*"),
     ),
     "a board to be edited": (rules.uneditable_dashboard, lambda b: b.update(editable=True)),
     "a uid of no one's": (rules.identity, lambda b: b.update(uid="x")),

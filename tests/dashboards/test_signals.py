@@ -7,11 +7,12 @@ import pytest
 
 from boards.promql import PLACE, Scope, WrongQuestion, share
 from borough.kit import signals
+from borough_operator import signals as operators
 from dashboards.promql import QUANTILE, bare_words, catalogue, grouped, selectors
 from dashboards.rules import Board
 from e2e.queries import LABEL_VALUES, panels
 
-WORDS = {"sum", "rate", "increase", "histogram_quantile", "or"}
+WORDS = {"sum", "avg", "max", "rate", "increase", "histogram_quantile", "or"}
 """Of PromQL, those our queries are made of."""
 KNOWN = catalogue()
 LAG = f"{signals.LOOP_LAG.name}_bucket"
@@ -52,13 +53,13 @@ def test_every_query_uses_metrics_as_what_they_are(board: Board) -> None:
 
 
 def test_every_variable_asks_a_metric_there_is(board: Board) -> None:
-    """Choices come from a series that every part tells."""
+    """Choices come from a series that every part tells, or is told of every scaler."""
     for variable in board["templating"]["list"]:
         if variable["type"] == "query":
             found = LABEL_VALUES.fullmatch(variable["query"])
             assert found is not None
             (asked,) = selectors(found["series"])
-            assert KNOWN[asked.metric][0] is signals.BUILD_INFO
+            assert KNOWN[asked.metric][0] in (signals.BUILD_INFO, operators.SCALER_INFO)
 
 
 @pytest.mark.parametrize(
@@ -89,22 +90,30 @@ def test_a_misuse_is_found(promql: str, wrong: str) -> None:
     assert wrong in misuses(promql)
 
 
-def test_every_duration_shows_exemplars_and_leads_to_traces(board: Board) -> None:
-    """All that asks for the durations of requests over time, and nothing else."""
+def test_durations_and_reasons_lead_to_traces(board: Board) -> None:
+    """All that asks for the durations of requests over time, which shows exemplars too, or for the
+    reasons of scalers, and nothing else.
+    """
     for panel in panels(board):
         links = panel["fieldConfig"]["defaults"].get("links", [])
         asks = [signals.SERVER_DURATION.name + "_bucket" in t["expr"] for t in panel["targets"]]
         shows = [target["exemplar"] for target in panel["targets"]]
         assert shows == [asked and panel["type"] == "timeseries" for asked in asks], panel["title"]
-        assert bool(links) == any(shows), panel["title"]
+        reasons = operators.REASON.series in panel["targets"][0]["expr"]
+        assert bool(links) == (reasons or any(shows)), panel["title"]
 
 
 def test_a_link_to_traces_is_a_search_that_grafana_understands(board: Board) -> None:
-    """Once it is filled in: for the part of the line, for what took as long as the point."""
+    """Once it is filled in: for the part of the line, for what took as long as the point; for the
+    changes that the scaler of the lane made.
+    """
     filled = {
         "${__field.labels.part}": "orders", "${__value.raw}": "0.25", "${__from}": "1",
-        "${__to}": "2", "${jaeger_datasource}": "jaeger",
+        "${__to}": "2", "${jaeger_datasource}": "jaeger", "${namespace}": "shop",
+        "${__field.labels.scaler}": "payments",
     }  # fmt: skip  # one glance
+    slow = {"service": "orders", "minDuration": "0.25s"}
+    changed = {"service": operators.SERVICE, "operation": operators.span_name("shop", "payments")}
     links = [
         link
         for panel in panels(board)
@@ -118,7 +127,7 @@ def test_a_link_to_traces_is_a_search_that_grafana_understands(board: Board) -> 
         assert "$" not in unquote(url)
         pane = json.loads(parse_qs(urlsplit(url).query)["panes"][0])["traces"]
         (search,) = pane["queries"]
-        assert (search["service"], search["minDuration"]) == ("orders", "0.25s")
+        assert search.items() >= slow.items() or search.items() >= changed.items()
         assert (pane["datasource"], pane["range"]) == ("jaeger", {"from": "1", "to": "2"})
 
 
@@ -135,6 +144,19 @@ def test_a_signal_is_asked_only_what_it_can_answer() -> None:
         scope.per_second(signals.ORDERS, "sku")
     with pytest.raises(WrongQuestion, match="borough_orders has no label pod"):
         scope.per_second(signals.ORDERS, where={"pod": '="x"'})
+
+
+def test_a_state_is_asked_for_by_its_number() -> None:
+    """In the order of the values, whichever of them is told; of gauges only."""
+    scope = Scope(("namespace",))
+    selector = 'borough_scaler_reason{namespace="$namespace", reason='
+    assert scope.which(operators.REASON, "reason", ("A", "B"), "scaler") == (
+        f'max by (scaler) (1 * {selector}"A"}} or 2 * {selector}"B"}})'
+    )
+    with pytest.raises(WrongQuestion, match="borough_scaler_changes is a counter, not a gauge"):
+        scope.which(operators.CHANGES, "direction", ("up",))
+    with pytest.raises(WrongQuestion, match="borough_scaler_reason has no label mood"):
+        scope.which(operators.REASON, "mood", ("glad",))
 
 
 def test_a_share_counts_what_never_happened_as_nothing() -> None:

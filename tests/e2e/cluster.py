@@ -20,10 +20,13 @@ from typing import Any, NamedTuple, Self, TypeVar
 from urllib.request import Request, urlopen
 
 from borough import __version__
+from borough_operator import __version__ as operator_version
 
 ROOT = Path(__file__).parents[2]
 IMAGE = os.environ.get("BOROUGH_IMAGE", f"borough:{__version__}")
 """The image under test, as the cluster's nodes have it."""
+OPERATOR_IMAGE = os.environ.get("BOROUGH_OPERATOR_IMAGE", f"borough-operator:{operator_version}")
+"""The operator's, likewise."""
 RESTRICTED = "pod-security.kubernetes.io/enforce"
 COMMAND_S = 300.0
 """Far above what any one command takes."""

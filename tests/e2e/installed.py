@@ -1,14 +1,17 @@
-"""The whole platform on a cluster: both charts, installed at once into empty namespaces."""
+"""The whole platform on a cluster: all charts, installed at once into empty namespaces."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from e2e.cluster import ROOT, namespace, wait_until
+from e2e.cluster import ROOT, kubectl, namespace, wait_until
 from e2e.release import CUSTOMERS, Release, Values, customers
 
 SHOP, OBSERVABILITY = "borough-e2e", "borough-e2e-observability"
+OPERATOR = "borough-e2e-operator"
+DEFINITION = "servicescalers.borough.dev"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Platform:
 
     shop: Release
     observability: Release
+    operator: Release
     keys: dict[str, str]
     ready_s: float
 
@@ -34,36 +38,73 @@ class Journey:
 
 @contextmanager
 def installed() -> Iterator[Platform]:
-    """Microservices with PostgreSQL, collector, Prometheus and Jaeger, while the context lasts.
-    Raises NotInTime, with what the pods say.
+    """Microservices with PostgreSQL, collector, Prometheus and Jaeger, and the operator, while the
+    context lasts. Raises NotInTime, with what the pods say.
     """
-    with namespace(OBSERVABILITY), namespace(SHOP):
+    charts = ROOT / "charts"
+    with namespace(OBSERVABILITY), namespace(SHOP), namespace(OPERATOR):
         shop = Release("borough", SHOP)
-        observability = Release("observability", OBSERVABILITY, ROOT / "charts" / "observability")
+        observability = Release("observability", OBSERVABILITY, charts / "observability")
+        operator = Release("borough-operator", OPERATOR, charts / "borough-operator")
         keys = customers(SHOP, "ada", "grace")
         began = time.monotonic()
-        observability.install(observability_values(shop), wait=False)
+        install_operator(operator, OBSERVABILITY, SHOP)
+        observability.install(observability_values(shop, operator), wait=False)
         shop.install(shop_values(), wait=False)
-        for release in (shop, observability):
+        for release in (shop, observability, operator):
             wait_ready(release)
-        yield Platform(shop, observability, keys, time.monotonic() - began)
+        yield Platform(shop, observability, operator, keys, time.monotonic() - began)
 
 
 def shop_values() -> Values:
-    """Microservices with PostgreSQL are what the chart gives by itself."""
+    """Microservices with PostgreSQL are what the chart gives by itself. A scaler advises on
+    payments, and changes nothing.
+    """
     return {
         "customers": {"existingSecret": CUSTOMERS},
-        "networkPolicy": {"observability": {"namespace": OBSERVABILITY}},
+        "parts": {"payments": {"scaling": {"enabled": True, "mode": "Advise"}}},
+        "networkPolicy": {
+            "observability": {"namespace": OBSERVABILITY},
+            "operator": {"namespace": OPERATOR},
+        },
         "telemetry": {"endpoint": f"http://observability-collector.{OBSERVABILITY}:4318"},
     }
 
 
-def observability_values(shop: Release) -> Values:
+def observability_values(shop: Release, operator: Release) -> Values:
     """All of it but Grafana, whose image is not to be had everywhere tests run."""
     return {
         "grafana": {"enabled": False},
         "scrape": [{"release": shop.name, "namespace": shop.namespace}],
+        "operators": [{"release": operator.name, "namespace": operator.namespace}],
     }
+
+
+def install_operator(operator: Release, observability: str, *watched: str) -> None:
+    """One that serves these namespaces, and may ask their pods and the Prometheus of another. It
+    need not be ready when this returns, but its definition is known.
+    """
+    values = {
+        "crds": {"install": _brings_definition(operator)},
+        "watch": {"namespaces": list(watched)},
+        "pods": {"enabled": True},
+        "prometheus": {"url": f"http://observability-prometheus.{observability}:9090"},
+        "networkPolicy": {"observability": {"namespace": observability}},
+    }
+    operator.install(values, wait=False)
+    kubectl("wait", "--for", "condition=Established", f"crd/{DEFINITION}", "--timeout", "30s")
+
+
+def _brings_definition(operator: Release) -> bool:
+    """Whether the definition is this release's to bring: a cluster has one, and helm refuses what
+    another release has brought.
+    """
+    found = kubectl("get", "crd", DEFINITION, "--ignore-not-found", "--output", "json")
+    if not found:
+        return True
+    of = json.loads(found)["metadata"].get("annotations", {})
+    owner = [of.get(f"meta.helm.sh/release-{word}") for word in ("name", "namespace")]
+    return owner == [operator.name, operator.namespace]
 
 
 def wait_ready(release: Release) -> None:

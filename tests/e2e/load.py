@@ -54,6 +54,11 @@ class Load:
         self._seconds = seconds
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Returns once it is under way."""
         with counted(self._release, self._door) as counts:
             enough = sum(counts().values()) + UNDER_WAY
             self._job = start_job(self._release.namespace, self._manifest)
@@ -62,9 +67,8 @@ class Load:
                 wait_until(what, lambda: sum(counts().values()) >= enough, START_S)
             except AssertionError as error:
                 error.add_note(self._release.explain())
-                self._stop()
+                self.stop()
                 raise
-        return self
 
     def __exit__(
         self,
@@ -73,18 +77,24 @@ class Load:
         at: TracebackType | None,
     ) -> None:
         if error is not None:
-            self._stop()
-        elif self._ended():
-            raise TooShort(f"{self._seconds:.0f} s of load were over before what was done under it")
+            self.stop()
         else:
-            run = finish_job(self._release.namespace, self._job, self._seconds + END_S)
-            self.told = _document(run.logs)
+            self.check()
+            self.finish()
 
-    def _ended(self) -> bool:
+    def check(self) -> None:
+        """Raises TooShort where it is over."""
         jobs = {job["metadata"]["name"]: job for job in get("jobs", "", self._release.namespace)}
-        return bool(jobs[self._job]["status"].get("conditions"))
+        if jobs[self._job]["status"].get("conditions"):
+            raise TooShort(f"{self._seconds:.0f} s of load were over before what was done under it")
 
-    def _stop(self) -> None:
+    def finish(self) -> None:
+        """Wait for the last answer."""
+        run = finish_job(self._release.namespace, self._job, self._seconds + END_S)
+        self.told = _document(run.logs)
+
+    def stop(self) -> None:
+        """End it at once; it tells nothing."""
         kubectl("delete", "job", self._job, "--namespace", self._release.namespace, "--wait")
 
 
@@ -97,10 +107,14 @@ def open_loop(  # noqa: PLR0913  # the sides of a load
     seconds: float,
     workload: str = "orders",
     shares: tuple[str, ...] = (),
+    arrivals: str = "poisson",
 ) -> Load:
     """So many requests a second; `values` are those of the release."""
     wanted = {"rate": rate, "seconds": seconds, "workload": workload, "shares": list(shares)}
-    return Load(release, _manifest(release, values, wanted), door=door, seconds=seconds)
+    manifest = _manifest(release, values, wanted)
+    container = manifest["spec"]["template"]["spec"]["containers"][0]
+    container["args"].append(f"--arrivals={arrivals}")
+    return Load(release, manifest, door=door, seconds=seconds)
 
 
 def customers(release: Release, values: Values, *, door: str, seconds: float) -> Load:
@@ -113,6 +127,21 @@ def customers(release: Release, values: Values, *, door: str, seconds: float) ->
         "--at-once=2", "--pause=0.2", f"--seconds={seconds}",
     ]  # fmt: skip  # the command as one would type it
     return Load(release, manifest, door=door, seconds=seconds)
+
+
+@contextmanager
+def together(*loads: Load) -> Iterator[None]:
+    """All of them under way while the context lasts, and to their ends. Raises TooShort."""
+    with ExitStack() as stack:
+        for load in loads:
+            load.start()
+            stack.callback(load.stop)
+        yield
+        for load in loads:
+            load.check()
+        stack.pop_all()
+    for load in loads:
+        load.finish()
 
 
 def _manifest(release: Release, values: Values, load: Mapping[str, Any]) -> dict[str, Any]:

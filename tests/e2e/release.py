@@ -10,11 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from e2e.cluster import IMAGE, ROOT, CommandFailed, apply, get, helm, kubectl, met
+from e2e.cluster import (
+    IMAGE,
+    OPERATOR_IMAGE,
+    ROOT,
+    CommandFailed,
+    apply,
+    get,
+    helm,
+    kubectl,
+    met,
+)
 
 READY_S = 180
 """Within this, whatever is installed or upgraded is ready: a bound, and nobody's promise."""
 CUSTOMERS = "e2e-customers"
+IMAGES = {"borough": IMAGE, "borough-operator": OPERATOR_IMAGE}
+"""The image under test, by the chart that runs it."""
 LAST_EVENTS, LAST_WORDS, LONGEST_LINE = 15, 10, 300
 
 Values = Mapping[str, Any]
@@ -96,7 +108,8 @@ class Release:
         self._helm(verb, *chart, *waiting, text=json.dumps(self._whole(values)), within=within)
 
     def _whole(self, values: Values) -> dict[str, Any]:
-        return ({"image": image_values()} if self.chart.name == "borough" else {}) | dict(values)
+        image = IMAGES.get(self.chart.name)
+        return ({"image": image_values(image)} if image else {}) | dict(values)
 
     def _helm(self, verb: str, *words: str, text: str = "", within: int = READY_S) -> str:
         try:

@@ -41,7 +41,7 @@ def test_metrics_of_all_parts_are_there_soon_after_traffic(
 @pytest.fixture(scope="module")
 def values(platform: Platform) -> dict[str, str]:
     """What the variables of the dashboards stand for: everything of our release."""
-    everything = dict.fromkeys(("workload", "part", "route", "capability"), ".*")
+    everything = dict.fromkeys(("workload", "part", "scaler"), ".*")
     times = {"__rate_interval": "1m", "__range": "5m", "__interval": "15s"}
     return {"namespace": platform.shop.namespace, **everything, **times}
 

@@ -19,7 +19,7 @@ HEAVIEST_MIB = 1.5 * 1024
 def test_from_nothing_everything_is_ready_soon(
     platform: Platform, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Six parts, PostgreSQL, collector, Prometheus and Jaeger, with their images there already."""
+    """Six parts, PostgreSQL, collector, Prometheus, Jaeger and the operator, their images there."""
     with capsys.disabled():
         print(f"\nfrom empty to all ready: {platform.ready_s:.1f} s")  # noqa: T201  # a figure
     assert platform.ready_s <= READY_S
@@ -31,16 +31,18 @@ def test_at_rest_the_whole_platform_is_light(
     """By the kubelets' word for each pod, after it has worked, with the pages of files it used
     lately and without; Grafana, which is not there, counts with what it requests.
     """
-    grafana = f"grafana={grafanas_request()}"
-    release = (platform.shop.namespace, platform.observability.namespace)
+    absent = ("--absent", f"grafana={grafanas_request()}")
+    release = tuple(
+        part.namespace for part in (platform.shop, platform.observability, platform.operator)
+    )
     weighed = wait_until(
-        "a figure for every pod", lambda: complete(footprint(*release, grafana)), within=60
+        "a figure for every pod", lambda: complete(footprint(*release, *absent)), within=60
     )
     with capsys.disabled():
-        print(f"\n{footprint_table(*release, grafana)}", end="")  # noqa: T201  # figures
+        print(f"\n{footprint_table(*release, *absent)}", end="")  # noqa: T201  # figures
     assert {row["pod"].removeprefix("borough-").split("-")[0] for row in weighed["pods"]} >= {
         "gateway", "orders", "payments", "profiles", "inventory", "notifications", "postgres",
-        "observability", "grafana",
+        "observability", "grafana", "operator",
     }  # fmt: skip  # one glance
     assert weighed["rss_mib"] <= weighed["working_set_mib"] <= HEAVIEST_MIB
 
@@ -67,8 +69,8 @@ def footprint(*words: str) -> Weighed:
     return found
 
 
-def footprint_table(shop: str, observability: str, absent: str, *more: str) -> str:
+def footprint_table(*words: str) -> str:
     """What the verb says."""
     program = ROOT / "charts" / "footprint.py"
-    words = [sys.executable, str(program), shop, observability, "--absent", absent, *more]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout  # noqa: S603  # our own words
+    command = [sys.executable, str(program), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603  # our own words

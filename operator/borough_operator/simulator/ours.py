@@ -1,0 +1,132 @@
+"""Our own decision in the simulation: the same `decide`, given what its sources would have read.
+
+Nothing is told to it that the Pods or the Prometheus source could not know; its goals are what
+somebody who measured one pod would write, and the same for every trace.
+"""
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from borough_operator.decide import decide
+from borough_operator.goals import needs
+from borough_operator.model import (
+    Behavior,
+    Decision,
+    Goal,
+    GoalType,
+    History,
+    Measure,
+    Need,
+    Observation,
+    Reading,
+    Truth,
+)
+from borough_operator.model import Policy as Spec
+from borough_operator.simulator import paths
+from borough_operator.simulator.pods import Model
+from borough_operator.simulator.station import Station
+from borough_operator.simulator.timeline import Record, View
+
+
+class Source(StrEnum):
+    """Where our readings come from, as in a ServiceScaler."""
+
+    PODS = "Pods"
+    PROMETHEUS = "Prometheus"
+
+
+PERIOD = int(Behavior().interval)
+"""Seconds between two looks, the default of a ServiceScaler."""
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Upper bounds of the latency histogram in seconds, as OpenTelemetry advises for HTTP servers."""
+
+
+def spec(model: Model, maximum: int) -> Spec:
+    """The goals: what one pod carries when it is always busy, and the latency that is promised."""
+    rate = Goal("RequestRate", GoalType.RATE, per_replica=model.pod.capacity)
+    latency = Goal(
+        "Latency",
+        GoalType.LATENCY,
+        quantile=str(model.objective.quantile),
+        objective=model.objective.latency_s,
+    )
+    return Spec((rate, latency), min_replicas=1, max_replicas=maximum)
+
+
+@dataclass(slots=True)
+class Ours:
+    """The operator with one ServiceScaler."""
+
+    model: Model
+    station: Station
+    source: Source
+    period: int = PERIOD
+    history: History = field(default_factory=History)
+    decision: Decision | None = None
+    """The last one, for whoever asks why."""
+
+    def look(self, view: View) -> int:
+        """One tick of the operator."""
+        policy = spec(self.model, view.maximum)
+        readings = {need: self._reading(need, view) for need in needs(policy)}
+        seen = Observation(view.replicas, view.ready, readings, cores=self.model.pod.cores)
+        self.decision = decide(policy, seen, self.history, float(view.now))
+        self.history = self.decision.history
+        return self.decision.replicas if self.decision.write else view.replicas
+
+    def _reading(self, need: Need, view: View) -> Reading:
+        window = self._window(view.now)
+        if window is None:
+            return Reading(Truth.EMPTY)
+        value = self._value(need, view.record, window)
+        if math.isnan(value):
+            return Reading(Truth.EMPTY, detail="no request was answered")
+        return Reading(Truth.FRESH, value, age=float(view.now - window.end))
+
+    @property
+    def _every(self) -> int:
+        """Seconds between two looks at the pods."""
+        direct = self.source is Source.PODS
+        return self.period if direct else self.model.prometheus.scrape_s
+
+    def _window(self, now: int) -> paths.Window | None:
+        if self.source is Source.PODS:
+            return paths.direct(self.model.direct, now, self.period)
+        return paths.prometheus(self.model.prometheus, now, self.model.prometheus.window_s)
+
+    def _value(self, need: Need, record: Record, window: paths.Window) -> float:
+        match need.measure:
+            case Measure.RATE:
+                return paths.rate(record, window)
+            case Measure.IN_FLIGHT:
+                return paths.gauge(record, window, self._every)
+            case Measure.DURATION:  # by Little's law
+                answered = paths.rate(record, window)
+                return paths.in_flight(record, window) / answered if answered else math.nan
+            case Measure.QUANTILE:
+                return self._quantile(float(need.argument), record, window)
+            case Measure.QUERY:
+                raise NotImplementedError("the simulation knows no PromQL")
+
+    def _quantile(self, share: float, record: Record, window: paths.Window) -> float:
+        """`histogram_quantile` over the window's buckets; NaN where nothing was answered."""
+        above = [0.0] * len(BUCKETS)
+        for second in record.seconds[window.start : window.end]:
+            shares = self.station.above(BUCKETS, second)
+            above = [sum_ + second.served * part for sum_, part in zip(above, shares, strict=True)]
+        answered = record.served[window.end] - record.served[window.start]
+        return histogram_quantile(share, answered, above) if answered else math.nan
+
+
+def histogram_quantile(share: float, answered: float, above: list[float]) -> float:
+    """Prometheus' estimate: a straight line within the bucket that the quantile falls into, and the
+    highest bound where it falls beyond. `above` counts the requests slower than each bound.
+    """
+    rank, lower, below = share * answered, 0.0, 0.0
+    for bound, slower in zip(BUCKETS, above, strict=True):
+        within = answered - slower
+        if within >= rank:
+            return lower + (bound - lower) * (rank - below) / (within - below)
+        lower, below = bound, within
+    return BUCKETS[-1]

@@ -1,0 +1,100 @@
+"""The leaderboard as text: lined up for a terminal, or as Markdown."""
+
+from collections.abc import Iterable, Sequence
+
+from borough_operator.simulator.front import CHEAPER, ENOUGH, FEWER
+from borough_operator.simulator.leaderboard import HPA_RATE, OURS
+from borough_operator.simulator.report import Board, Judged
+
+HEADER = ("policy", "setting", "violation-s", "replica-h", "changes", "reversals", "reaction s")
+VERDICT = (
+    "trace",
+    "policy",
+    "violation-s",
+    "HPA at that cost",
+    "fewer",
+    "replica-h",
+    "HPA with no more",
+    "cheaper",
+    "verdict",
+)
+WORDS = 2
+"""Columns on the left that hold words."""
+
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+
+
+def scores(board: Board) -> Table:
+    """A row a policy."""
+    return HEADER, [
+        (
+            row.policy,
+            row.setting,
+            f"{row.scores.violations}",
+            f"{row.scores.replica_hours:.2f}",
+            f"{row.scores.changes}",
+            f"{row.scores.reversals}",
+            "" if row.scores.reaction is None else f"{row.scores.reaction:.1f}",
+        )
+        for row in board.rows
+    ]
+
+
+def verdicts(boards: Iterable[Board]) -> Table:
+    """A row a trace and a policy that was judged against the front of HPA on CPU."""
+    return VERDICT, [_verdict(board, judged) for board in boards for judged in board.judged]
+
+
+def _verdict(board: Board, judged: Judged) -> tuple[str, ...]:
+    ours = board.row(judged.policy).scores
+    comparable = judged.front_violations >= ENOUGH
+    return (
+        board.trace,
+        judged.policy,
+        f"{ours.violations}",
+        f"{judged.front_violations:.0f}",
+        f"{1.0 - ours.violations / judged.front_violations:.0%}" if comparable else "",
+        f"{ours.replica_hours:.2f}",
+        f"{judged.front_hours:.2f}",
+        f"{1.0 - ours.replica_hours / judged.front_hours:.0%}",
+        "won" if judged.won else "not won",
+    )
+
+
+def reversals(board: Board) -> str:
+    """How restless ours was beside the HorizontalPodAutoscaler on a rate, in a sentence."""
+    ours, (fewest, most) = board.row(OURS).scores.reversals, board.rate_reversals
+    theirs = f"{fewest}" if fewest == most else f"{fewest} to {most}, by its windows"
+    return f"Ours reversed {ours} times; {HPA_RATE} at about our cost: {theirs}."
+
+
+EXPLAINED = (
+    f"A win is at most {FEWER:.0%} of the violation-seconds that HPA on CPU has at the same"
+    " replica-hours, or at least"
+    f" {CHEAPER:.0%} fewer replica-hours than it needs for no more violation-seconds. HPA's figures"
+    " are those of its Pareto front over targets of 30 to 90 % and down windows of 60 to 600 s,"
+    " with a straight line between two settings wherever a mixture of them beats a third. Where"
+    f" the front has fewer than {ENOUGH} violation-seconds, only the hours count. The oracle knows"
+    " the future: where it does not win, nobody can."
+)
+
+
+def text(table: Table) -> str:
+    """Columns that line up: words on the left, figures on the right."""
+    header, body = table
+    lines = [header, *body]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column < WORDS else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def markdown(table: Table) -> str:
+    """The same for a page."""
+    header, body = table
+    rule = ["---" if column < WORDS else "---:" for column in range(len(header))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *body))

@@ -1,0 +1,117 @@
+"""Loads to be judged on: files of one number a line, and seeded ones that ship as a recipe.
+
+A synthetic trace asks one question each (a step, a ramp, a spike, ...) and is the same on every
+machine, as Python promises of a seeded `random()`; what has no chance in it has no seed. Nothing
+in them happens at a multiple of anybody's period.
+"""
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LENGTH = 3600
+"""Seconds of a synthetic trace."""
+SEED = 6
+"""Chosen before any result was seen, and kept."""
+
+
+class TraceInvalid(ValueError):
+    """A file is no trace; says which line is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Requests a second, one number a second."""
+
+    name: str
+    load: tuple[float, ...]
+
+    def scaled(self, factor: float) -> "Trace":
+        """The same shape at another size."""
+        return Trace(self.name, tuple(rate * factor for rate in self.load))
+
+
+def read(path: Path) -> Trace:
+    """The trace in a file of one number a line; empty lines and those with # say nothing.
+
+    Raises `TraceInvalid`.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TraceInvalid(f"{path} cannot be read: {error}") from None
+    lines = enumerate(text.splitlines(), start=1)
+    told = [(number, line.strip()) for number, line in lines]
+    load = [_rate(path, n, line) for n, line in told if line and not line.startswith("#")]
+    if len(load) < 2:  # noqa: PLR2004  # a change needs two
+        raise TraceInvalid(
+            f"{path} has {len(load)} numbers; a trace has one a second, two at least"
+        )
+    return Trace(path.stem, tuple(load))
+
+
+def _rate(path: Path, number: int, line: str) -> float:
+    try:
+        rate = float(line)
+    except ValueError:
+        raise TraceInvalid(f'{path}, line {number}: "{line[:40]}" is no number') from None
+    if not (math.isfinite(rate) and rate >= 0.0):
+        raise TraceInvalid(f"{path}, line {number}: {line[:40]} is no rate; rates are 0 or more")
+    return rate
+
+
+def _flat(_second: int) -> float:
+    return 200.0
+
+
+def _step(second: int) -> float:
+    return 320.0 if second in range(907, 2711) else 80.0
+
+
+def _ramp(second: int) -> float:
+    return 60.0 + 300.0 * min(second, LENGTH - second) / (LENGTH / 2)
+
+
+def _spike(second: int) -> float:
+    return 400.0 if second % 1201 in range(607, 667) else 100.0
+
+
+def _sawtooth(second: int) -> float:
+    return 80.0 + 240.0 * (second % 613) / 613
+
+
+def _wandering(base: Callable[[int], float], spread: float, memory: float) -> Sequence[float]:
+    """A base with noise around it that forgets within `memory` seconds: a first-order
+    autoregression with standard deviation `spread`, as a share of the base.
+    """
+    chance, keep, drift, load = random.Random(SEED), math.exp(-1.0 / memory), 0.0, []  # noqa: S311  # seeded, no secret
+    for second in range(LENGTH):
+        drift = keep * drift + math.sqrt(1.0 - keep * keep) * chance.gauss(0.0, spread)
+        load.append(max(0.0, base(second) * (1.0 + drift)))
+    return load
+
+
+def _daily(second: int) -> float:
+    """A day's wave, pressed into the hour."""
+    return 260.0 - 120.0 * math.cos(2.0 * math.pi * second / LENGTH)
+
+
+def _rounded(load: Sequence[float]) -> tuple[float, ...]:
+    return tuple(float(round(rate)) for rate in load)
+
+
+def synthetic() -> Mapping[str, Trace]:
+    """Every synthetic trace by its name, whole numbers of requests a second."""
+    seconds = range(LENGTH)
+    loads = {
+        "flat": [_flat(second) for second in seconds],
+        "step": [_step(second) for second in seconds],
+        "ramp": [_ramp(second) for second in seconds],
+        "spike": [_spike(second) for second in seconds],
+        "sawtooth": [_sawtooth(second) for second in seconds],
+        "daily": _wandering(_daily, 0.03, 60.0),
+        "restless": _wandering(lambda _: 160.0, 0.18, 15.0),
+    }
+    return {name: Trace(name, _rounded(load)) for name, load in loads.items()}

@@ -1,0 +1,264 @@
+"""What happens to two shops in six minutes, act by act; `test_load_scaling` asks what came of it.
+
+Orders multiply; a person scales by hand; a version crashes; Prometheus is stopped; the load falls;
+the operator is killed, and at last uninstalled. All of it once, on one installation: an act begins
+when the one before has had its effect, and what must not happen has the whole of the time to.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from e2e.cluster import Forward, apply, kubectl, wait_until
+from e2e.installed import DEFINITION
+from e2e.load import audit, counted, together
+from e2e.release import Release, is_ready
+from e2e.scaling import BUSY, CALM, HOLD_S, OURS, RIVAL, TARGET, WINDOW_S, Stage, scaler
+from e2e.witness import Seen, Witness
+
+CALM_S, BUSY_S = 20, 125
+LOOK_S = 0.2
+"""How often the first charge after a pause is looked for."""
+CRASHING_S = 25
+FALLEN_S = 30
+"""From the end of the load to the kill."""
+GROWN_S, HPA_S, SOON_S = 60, 120, 30
+"""Bounds, and nobody's promise: for ours, for the HPA, for whatever takes a few intervals."""
+BROKEN = ["python", "-c", "raise SystemExit('this version is broken')"]
+OF_RIVAL = "payments"
+
+
+@dataclass(slots=True)
+class Story:
+    """What was seen, and when each act began, in Unix time."""
+
+    ours: Witness
+    rival: Witness
+    told: list[dict[str, Any]] = field(default_factory=list)
+    """What the loads say, both shops' calm before both shops' busy one."""
+    audits: list[dict[str, Any]] = field(default_factory=list)
+    advised: dict[str, float] = field(default_factory=dict)
+    """By scaler, what Prometheus knew of its advice."""
+    began: float = 0.0
+    stepped: float = 0.0
+    stepped_rival: float = 0.0
+    held: float = 0.0
+    crashed: float = 0.0
+    mended: float = 0.0
+    blinded: float = 0.0
+    seeing: float = 0.0
+    fallen: float = 0.0
+    killed: float = 0.0
+    uninstalled: float = 0.0
+    delete_s: float = 0.0
+    """How long it took to delete every scaler once nobody served them."""
+    left: list[str] = field(default_factory=list)
+    """Names of the definitions that are there after the operator went."""
+
+
+@contextmanager
+def played(stage: Stage, outage_s: float) -> Iterator[Story]:
+    """The whole of it; Prometheus is away for `outage_s` seconds. Raises NotInTime where an act
+    has no effect, so that the next could not begin.
+    """
+    with Witness(OURS) as ours, Witness(RIVAL) as rival:
+        story = Story(ours, rival)
+        _under_load(stage, story, CALM, CALM_S, lambda: _wait_for_eyes(story))
+        with _first_charge(stage.ours) as stepped, _first_charge(stage.rival) as stepped_rival:
+            _under_load(
+                stage, story, BUSY, BUSY_S, lambda: _at_peak(stage, story, stepped, stepped_rival)
+            )
+        story.fallen = time.time()
+        _kill_later(stage, story)
+        _let_see_again(stage, story, outage_s)
+        for witness in (ours, rival):
+            witness.wait(
+                "one pod of payments again", "Deployment", TARGET, one,
+                since=story.killed, within=3 * WINDOW_S + GROWN_S,
+            )  # fmt: skip  # one glance
+        story.audits = [audit(stage.ours, "orders"), audit(stage.rival, "town")]
+        _take_away(stage, story)
+        yield story
+
+
+def _under_load(
+    stage: Stage, story: Story, share: float, seconds: float, act: Callable[[], None]
+) -> None:
+    loads = stage.load(share, seconds)
+    with together(*loads):
+        act()
+    story.told += [load.told for load in loads]
+
+
+def _wait_for_eyes(story: Story) -> None:
+    """Every scaler knows what its target does, and none has anything to do."""
+    story.began = time.time()
+    for name in story.ours.names("ServiceScaler"):
+        story.ours.wait(f"fresh readings of {name}", "ServiceScaler", name, sees, within=GROWN_S)
+
+
+def _at_peak(
+    stage: Stage,
+    story: Story,
+    stepped: Callable[[], float],
+    stepped_rival: Callable[[], float],
+) -> None:
+    story.stepped, story.stepped_rival = stepped(), stepped_rival()
+    _grow(stage.ours, story.ours, story.stepped)
+    story.advised = _advice(stage)
+
+    story.held = time.time()
+    _scale(stage.ours, 1)
+    story.ours.wait("the hold", "ServiceScaler", TARGET, held, since=story.held, within=SOON_S)
+    story.ours.wait(
+        "the end of the hold", "ServiceScaler", TARGET, lambda seen: not held(seen),
+        since=story.held + HOLD_S / 2, within=HOLD_S + SOON_S,
+    )  # fmt: skip  # one glance
+    _grow(stage.ours, story.ours, story.held + HOLD_S / 2)
+
+    story.rival.wait(
+        "the HPA's answer", "Deployment", TARGET, many,
+        since=story.stepped_rival, within=HPA_S,
+    )  # fmt: skip  # one glance
+    kubectl("delete", "hpa", OF_RIVAL, "--namespace", RIVAL)
+    apply(RIVAL, scaler(OF_RIVAL, "Prometheus"))
+    story.rival.wait(
+        "fresh readings from Prometheus", "ServiceScaler", OF_RIVAL, sees, within=GROWN_S
+    )
+    _grow(stage.rival, story.rival, story.stepped_rival)
+    _stop_prometheus(stage, story)
+
+    story.crashed = time.time()
+    _patch_command(stage.ours, BROKEN)
+    time.sleep(CRASHING_S)  # a runaway would have had the time for it
+    inside = ("--namespace", OURS)
+    kubectl("rollout", "undo", stage.ours.deployment("payments"), *inside)
+    kubectl("rollout", "status", stage.ours.deployment("payments"), *inside, "--timeout", "60s")
+    story.mended = time.time()
+
+
+def _grow(shop: Release, witness: Witness, since: float) -> None:
+    """Payments is asked to have more pods than one, and they are ready."""
+    witness.wait(
+        "more of payments", "Deployment", TARGET, many,
+        since=since, within=GROWN_S,
+    )  # fmt: skip  # one glance
+
+    def ready() -> bool:
+        wanted = witness.last("Deployment", TARGET).replicas
+        return len([pod for pod in shop.pods("payments") if is_ready(pod)]) == wanted
+
+    wait_until("every pod of payments ready", ready, GROWN_S)
+
+
+def _stop_prometheus(stage: Stage, story: Story) -> None:
+    """At once: what it would still answer while it ends is nobody's concern."""
+    inside = ("--namespace", stage.observability.namespace)
+    kubectl("scale", stage.observability.deployment("prometheus"), "--replicas=0", *inside)
+    for pod in stage.observability.pods("prometheus"):
+        name = pod["metadata"]["name"]
+        kubectl("delete", "pod", name, "--grace-period=0", "--force", "--ignore-not-found", *inside)
+    story.blinded = time.time()
+
+
+def _kill_later(stage: Stage, story: Story) -> None:
+    """A while after the load fell: while a window of readings is under way."""
+    time.sleep(max(0.0, story.fallen + FALLEN_S - time.time()))  # the law says when
+    (pod,) = (p for p in stage.operator.pods() if is_ready(p))
+    name, inside = pod["metadata"]["name"], ("--namespace", stage.operator.namespace)
+    kubectl("delete", "pod", name, "--grace-period=0", "--force", *inside)
+    story.killed = time.time()
+
+
+def _let_see_again(stage: Stage, story: Story, outage_s: float) -> None:
+    time.sleep(max(0.0, story.blinded + outage_s - time.time()))  # the law says how long
+    story.seeing = time.time()
+    inside = ("--namespace", stage.observability.namespace)
+    kubectl("scale", stage.observability.deployment("prometheus"), "--replicas=1", *inside)
+
+
+def _take_away(stage: Stage, story: Story) -> None:
+    """The operator, and then, with nobody there who could let them go, all its objects."""
+    story.uninstalled = time.time()
+    stage.operator.uninstall()
+    began = time.monotonic()
+    for space in (OURS, RIVAL):
+        words = ("servicescalers", "--all", "--namespace", space, "--timeout", f"{SOON_S}s")
+        kubectl("delete", *words)
+    story.delete_s = time.monotonic() - began
+    found = kubectl("get", "crd", DEFINITION, "--ignore-not-found", "--output", "name")
+    story.left = found.split()
+
+
+def _scale(shop: Release, pods: int) -> None:
+    """As a person would."""
+    kubectl(
+        "scale", shop.deployment("payments"), f"--replicas={pods}", "--namespace", shop.namespace
+    )
+
+
+def _patch_command(shop: Release, command: list[str]) -> None:
+    """A version of payments that is another program."""
+    found = shop.deployment("payments")
+    (container,) = json.loads(
+        kubectl("get", found, "--namespace", shop.namespace, "--output", "json")
+    )["spec"]["template"]["spec"]["containers"]
+    containers = [{"name": container["name"], "command": command, "args": []}]
+    change = json.dumps({"spec": {"template": {"spec": {"containers": containers}}}})
+    kubectl("patch", found, "--namespace", shop.namespace, "--patch", change)
+
+
+def _advice(stage: Stage) -> dict[str, float]:
+    """By scaler of the first shop, what the metrics say each would have now."""
+    query = urlencode({"query": f'borough_scaler_advised_replicas{{namespace="{OURS}"}}'})
+    place = ("service/observability-prometheus", 9090)
+    with Forward(stage.observability.namespace, *place) as prometheus:
+        series = prometheus.json(f"/api/v1/query?{query}")["data"]["result"]
+    return {one["metric"]["scaler"]: float(one["value"][1]) for one in series}
+
+
+@contextmanager
+def _first_charge(shop: Release) -> Iterator[Callable[[], float]]:
+    """A function that waits for the first charge after this began, and answers when it was."""
+    found: list[float] = []
+    over = threading.Event()
+    with counted(shop, "payments") as counts:
+        before = sum(counts().values())
+
+        def look() -> None:
+            while not found and not over.wait(LOOK_S):
+                if sum(counts().values()) > before:
+                    found.append(time.time())
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        try:
+            yield lambda: wait_until("a charge", lambda: found, within=GROWN_S)[0]
+        finally:
+            over.set()
+            thread.join()
+
+
+def sees(seen: Seen) -> bool:
+    """Whether a scaler's metrics can be trusted."""
+    return seen.says("MetricsHealthy") == "True"
+
+
+def held(seen: Seen) -> bool:
+    """Whether a scaler leaves somebody's number alone."""
+    return seen.says("ManualHold") == "True"
+
+
+def many(seen: Seen) -> bool:
+    """Whether a Deployment is asked to have more than one pod."""
+    return seen.replicas > 1
+
+
+def one(seen: Seen) -> bool:
+    """Whether it is asked to have one."""
+    return seen.replicas == 1

@@ -1,0 +1,82 @@
+"""A real API server for the session, which knows ServiceScalers, and a namespace for each test.
+
+Without its programs these tests are left out, with the reason; CI leaves out nothing. Each process
+of pytest-xdist has a server of its own, so no test meets another's restart.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from borough_operator.api import Api
+from borough_operator.cluster import Cluster
+from borough_operator.credentials import of_kubeconfig
+from operator_api.apiserver import OPERATOR, ApiServer
+from operator_api.objects import Namespace, install_crd
+from operator_api.prometheus import Prometheus
+from operator_api.running import Operator, until
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """kube-apiserver and etcd, with our definition installed. A test may restart it."""
+    started = ApiServer(tmp_path_factory.mktemp("apiserver"))
+    try:
+        started.start()
+        install_crd(started)
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def namespace(server: ApiServer) -> Namespace:
+    """An empty one."""
+    return Namespace(server)
+
+
+@pytest.fixture
+async def ours(server: ApiServer) -> AsyncIterator[Cluster]:
+    """The operator's own way to the cluster, with every right there is."""
+    api = Api(of_kubeconfig(server.kubeconfig()), lambda *_: None)
+    yield Cluster(api)
+    await api.close()
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> Iterator[Prometheus]:
+    """What stands in for one; a test sets the load of its own targets."""
+    with Prometheus() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def shared(server: ApiServer) -> Namespace:
+    """The namespace of the operator that many tests share; each uses names of its own there."""
+    namespace = Namespace(server)
+    namespace.allow_operator()
+    return namespace
+
+
+@pytest.fixture(scope="session")
+def operator(
+    server: ApiServer,
+    prometheus: Prometheus,
+    shared: Namespace,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Operator]:
+    """A running operator that may do what the chart's Role allows, and nothing else."""
+    started = Operator(
+        server.kubeconfig(OPERATOR),
+        tmp_path_factory.mktemp("operator"),
+        f"--namespaces={shared.name}",
+        f"--prometheus-url={prometheus.url}",
+        "--pods-source",
+    )
+    started.start()
+    try:
+        until(started.ready)
+        yield started
+        assert started.stop() == 0
+    finally:
+        started.kill()

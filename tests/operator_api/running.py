@@ -1,0 +1,122 @@
+"""The operator as a process of its own, as a cluster runs it, beside a real API server."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from borough_bill.processes import HOST, die_with_parent
+
+WITHIN = 20.0
+"""Seconds that anything waited for here may take; each takes one or two."""
+LOOK_S = 0.05
+Found = TypeVar("Found")
+
+
+class Operator:
+    """One process, from `start` on."""
+
+    def __init__(self, kubeconfig: Path, folder: Path, *options: str) -> None:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            self._port = probe.getsockname()[1]
+        self._log = folder / f"operator-{self._port}.log"
+        self._command = [
+            sys.executable, "-m", "borough_operator", "run", f"--ops-port={self._port}", *options
+        ]  # fmt: skip  # the command on one line, as one would type it
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("BOROUGH_")}
+        self._environment = kept | {"KUBECONFIG": str(kubeconfig)}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        """Of its probes and its metrics."""
+        return int(self._port)
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it; `ready` says when it is."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  # our own words
+                self._command,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # it calls prctl, and nothing else
+            )
+
+    def ready(self) -> bool:
+        """Whether it says so."""
+        return self.ask("/readyz")[0] == 200
+
+    def ask(self, path: str) -> tuple[int, str]:
+        """Status and text of its ops port; 0 where it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{self._port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:
+            assert self._process is not None
+            assert self._process.poll() is None, self.log()
+            return 0, ""
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the series of that name with at least these labels."""
+        return sum(
+            sample.value
+            for sample in self.samples()
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def samples(self) -> list[Sample]:
+        """All that it tells at this moment."""
+        families = text_string_to_metric_families(self.ask("/metrics")[1])
+        return [sample for family in families for sample in family.samples]
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; answers the exit status."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(WITHIN)
+
+    def log(self) -> str:
+        """What it has written."""
+        return self._log.read_text("utf-8", "replace")
+
+    def errors(self) -> list[str]:
+        """What it was not ready for."""
+        lines = (json.loads(line) for line in self.log().splitlines() if line.startswith("{"))
+        return [str(line) for line in lines if line["level"] == "error"]
+
+
+def until(look: Callable[[], Found], within: float = WITHIN) -> Found:
+    """What it answers once that is something. A test that waits for nothing has failed."""
+    give_up = time.monotonic() + within
+    while not (found := look()):
+        assert time.monotonic() < give_up, f"still {found!r} after {within:g} s"
+        time.sleep(LOOK_S)
+    return found

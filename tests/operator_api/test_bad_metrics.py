@@ -1,0 +1,88 @@
+"""What comes of metrics that fail: is it said, is nothing removed, and does nobody else suffer?"""
+
+import time
+from typing import Any
+
+import pytest
+
+from operator_api.objects import Namespace
+from operator_api.prometheus import Prometheus, vector
+from operator_api.running import Operator, until
+from operator_api.scene import FAST, Scene
+
+
+@pytest.fixture
+def scene(operator: Operator, shared: Namespace, prometheus: Prometheus) -> Scene:
+    """Nothing yet."""
+    return Scene(shared, prometheus)
+
+
+def query(promql: str) -> dict[str, Any]:
+    return {"type": "Query", "promql": promql, "perReplica": "10"}
+
+
+BAD = {
+    "several_series": vector({("a", "b"): 1.0, ("c", "d"): 2.0}),
+    "not_a_number": {"resultType": "scalar", "result": [0, "NaN"]},
+    "words": {"resultType": "string", "result": [0, "many"]},
+    "nothing": {"resultType": "vector", "result": []},
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_query_with_a_bad_answer_is_a_condition_and_removes_nothing(
+    scene: Scene, prometheus: Prometheus, kind: str
+) -> None:
+    """The status names the goal and what was wrong with it, and the target keeps its replicas."""
+    prometheus.answers[kind] = BAD[kind]
+    scene.create(7, goals=[query(kind)])
+    until(lambda: scene.condition("MetricsHealthy") == "False")
+    assert scene.inputs()[0]["truth"] in {"error", "empty"}
+    assert scene.reason() in {"MetricsError", "MetricsEmpty"}
+    assert scene.replicas() == 7
+
+
+def test_an_outage_removes_nothing_and_ends_as_it_began(
+    scene: Scene, prometheus: Prometheus
+) -> None:
+    """A Prometheus that is down costs no replica, however idle the target was; the condition
+    comes, and goes when it is back.
+    """
+    scene.load(10)
+    scene.create(7, behavior=FAST | {"down": {"window": "3s", "maxPercent": 100}})
+    until(lambda: scene.condition("MetricsHealthy") == "True")
+    prometheus.down = True
+    try:
+        until(lambda: scene.condition("MetricsHealthy") == "False")
+        time.sleep(4)  # the window, and more: what must not come cannot be waited for
+        assert scene.replicas() == 7
+    finally:
+        prometheus.down = False
+    until(lambda: scene.replicas() < 7)
+    assert scene.condition("MetricsHealthy") == "True"
+
+
+def test_a_query_that_hangs_makes_nobody_else_late(
+    scene: Scene, shared: Namespace, prometheus: Prometheus, operator: Operator
+) -> None:
+    """Others are decided about in time, and get what they need, while one waits for its answer."""
+    stuck, name = Scene(shared, prometheus), "it_hangs"
+    prometheus.hanging.add(name)
+    stuck.create(3, goals=[query(name)])
+    scene.load(100)
+    scene.create(3)
+    until(lambda: stuck.reason() == "MetricsError")
+    early, all_before = on_time(operator)
+    scene.load(400)
+    until(lambda: scene.replicas() > 8, within=5.0)
+    until(lambda: on_time(operator)[1] >= all_before + 10)
+    in_time, everybody = on_time(operator)
+    assert in_time - early == everybody - all_before
+    assert stuck.replicas() == 3
+
+
+def on_time(operator: Operator) -> tuple[float, float]:
+    """Decisions that began within 2.5 s of their time, which a query may hang longer; and all."""
+    lag = "borough_operator_tick_lag_seconds"
+    told = {(s.name, s.labels.get("le")): s.value for s in operator.samples()}
+    return told[f"{lag}_bucket", "2.5"], told[f"{lag}_count", None]

@@ -1,0 +1,70 @@
+"""Are the rights that the chart gives enough for all that the operator does?
+
+Beside the comparison of words in tests/charts/test_operator.py: here the API server judges, and the
+user who runs the operator has the Role that Helm renders, and nothing else.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from charts.helm import OPERATOR, Helm, find
+from charts.objects import of_kind
+from operator_api.apiserver import OPERATOR as USER
+from operator_api.objects import Namespace, scaler, workload
+from operator_api.running import Operator, until
+
+REQUESTS = "borough_operator_api_requests_total"
+
+
+@pytest.fixture
+def granted(namespace: Namespace) -> Namespace:
+    """A namespace where the user has the chart's Role, the right to ask pods included."""
+    helm = Helm(find("helm", "helm is not installed"))
+    values = {"watch": {"namespaces": [namespace.name]}, "pods": {"enabled": True}}
+    (role,) = of_kind(helm.objects(OPERATOR, values), "Role")
+    (binding,) = of_kind(helm.objects(OPERATOR, values), "RoleBinding")
+    user = {"kind": "User", "name": USER, "apiGroup": "rbac.authorization.k8s.io"}
+    namespace.create(role)
+    namespace.create({**binding, "subjects": [user]})
+    return namespace
+
+
+@contextlib.contextmanager
+def running(namespace: Namespace, folder: Path) -> Iterator[Operator]:
+    """The operator of that namespace, as the user who has no other right."""
+    kubeconfig = namespace.server.kubeconfig(USER)
+    operator = Operator(kubeconfig, folder, "--namespaces", namespace.name, "--pods-source")
+    operator.start()
+    try:
+        yield operator
+    finally:
+        operator.kill()
+
+
+def test_with_the_charts_role_everything_is_done_and_nothing_refused(
+    granted: Namespace, tmp_path: Path
+) -> None:
+    """It lists and watches all there is, scales, writes the status and tells of it."""
+    granted.create(workload("web", replicas=1))
+    granted.create(scaler("web", replicas={"min": 2, "max": 5}, source={"type": "Pods"}))
+    with running(granted, tmp_path) as operator:
+        until(operator.ready)
+        until(lambda: granted.get("Deployment", "web")["spec"]["replicas"] == 2)
+        until(lambda: granted.get("ServiceScaler", "web").get("status"))
+        until(lambda: granted.all("Event"))
+
+        assert operator.metric(REQUESTS) > 0
+        assert operator.metric(REQUESTS, code="403") == 0
+
+
+def test_without_it_nothing_is_done_and_it_is_not_ready(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    """Whoever forgot a namespace sees it by the probe, and by the code of what was refused."""
+    with running(namespace, tmp_path) as operator:
+        until(lambda: operator.metric(REQUESTS, code="403"))
+
+        assert not operator.ready()

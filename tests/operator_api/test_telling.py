@@ -1,0 +1,114 @@
+"""Is what a scaler tells stored as it was told, and nobody else's?"""
+
+import pytest
+
+from borough_operator.api import Conflict, Gone
+from borough_operator.cluster import Cluster
+from borough_operator.events import SERIES, Events, Subject
+from borough_operator.model import (
+    Clamp,
+    Decision,
+    History,
+    Hold,
+    Observation,
+    Proposal,
+    Reason,
+    Truth,
+)
+from borough_operator.status import render
+from operator_api.apiserver import Object
+from operator_api.objects import Namespace, scaler
+
+NOW = 1_795_422_600.0
+
+
+# -- status
+
+
+def told(seen: Observation, previous: Object) -> Object:
+    """Everything that a status can tell."""
+    decision = Decision(
+        replicas=5,
+        reason=Reason.AT_MAX,
+        message="RequestRate asks for 7 and 5 is the most.",
+        history=History(4, Hold("kubectl", 4, NOW, NOW + 900), (NOW - 60, NOW)),
+        proposals=(
+            Proposal("RequestRate", Truth.FRESH, 7, 331.25, 1.0, "ceil(...) = 7"),
+            Proposal("Latency", Truth.ERROR, None, detail="it did not answer"),
+        ),
+        binding="RequestRate",
+        raw=7,
+        clamps=(Clamp(Reason.AT_MAX, 7, 5),),
+        hpa=6,
+        write=True,
+    )
+    return render(decision, generation=1, mode="Auto", observation=seen, previous=previous, now=NOW)
+
+
+async def test_a_status_is_stored_as_it_was_written(ours: Cluster, namespace: Namespace) -> None:
+    """The schema has a place for every field, and drops none."""
+    stored = namespace.create(scaler("pay"))
+    status = told(Observation(replicas=4, ready=3, readings={}), {})
+    uid = stored["metadata"]["uid"]
+    version = await ours.write_status(namespace.name, "pay", uid, status)
+    found = namespace.get("ServiceScaler", "pay")
+    assert found["status"] == status
+    assert found["metadata"]["resourceVersion"] == version
+    assert found["metadata"]["generation"] == 1
+    assert "finalizers" not in found["metadata"]
+
+
+async def test_a_status_is_replaced_whole(ours: Cluster, namespace: Namespace) -> None:
+    """A hold that is over leaves nothing behind."""
+    uid = namespace.create(scaler("pay"))["metadata"]["uid"]
+    await ours.write_status(namespace.name, "pay", uid, {"bindingGoal": "RequestRate"})
+    await ours.write_status(namespace.name, "pay", uid, {"reason": "Steady"})
+    assert namespace.get("ServiceScaler", "pay")["status"] == {"reason": "Steady"}
+
+
+async def test_another_scaler_of_the_same_name_is_not_told(
+    ours: Cluster, namespace: Namespace
+) -> None:
+    """What was decided for one that is gone is nobody's status."""
+    with pytest.raises(Gone):
+        await ours.write_status(namespace.name, "pay", "gone", {"reason": "Steady"})
+    namespace.create(scaler("pay"))
+    with pytest.raises(Conflict):
+        await ours.write_status(namespace.name, "pay", "gone", {"reason": "Steady"})
+
+
+# -- events
+
+
+async def test_like_events_are_counted_together(ours: Cluster, namespace: Namespace) -> None:
+    """`kubectl describe` shows one line a reason, with how often and the newest sentence."""
+    uid = namespace.create(scaler("pay"))["metadata"]["uid"]
+    clock = [NOW]
+    events = Events(ours, lambda: clock[0])
+    subject = Subject(namespace.name, "pay", uid)
+    for message in ("3 -> 4", "4 -> 6"):
+        await events.tell(subject, "Normal", "ScaledUp", message)
+    await events.tell(subject, "Warning", "MetricsError", "no answer")
+    clock[0] += SERIES + 1
+    await events.tell(subject, "Normal", "ScaledUp", "6 -> 7")
+    found = {(e["reason"], e["count"], e["message"]) for e in namespace.all("Event")}
+    assert found == {
+        ("ScaledUp", 2, "4 -> 6"),
+        ("ScaledUp", 1, "6 -> 7"),
+        ("MetricsError", 1, "no answer"),
+    }
+    assert {e["involvedObject"]["uid"] for e in namespace.all("Event")} == {uid}
+
+
+async def test_an_event_that_was_cleared_away_harms_nobody(
+    ours: Cluster, namespace: Namespace
+) -> None:
+    """The next one begins anew."""
+    uid = namespace.create(scaler("pay"))["metadata"]["uid"]
+    events = Events(ours, lambda: NOW)
+    subject = Subject(namespace.name, "pay", uid)
+    await events.tell(subject, "Normal", "ScaledUp", "1")
+    namespace.delete("Event", namespace.all("Event")[0]["metadata"]["name"])
+    await events.tell(subject, "Normal", "ScaledUp", "2")
+    await events.tell(subject, "Normal", "ScaledUp", "3")
+    assert [e["message"] for e in namespace.all("Event")] == ["3"]

@@ -1,0 +1,183 @@
+"""The loop on a stage: an API server in memory, a source of the test's own, and time that passes at
+once.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from borough_operator.api import Api, Refused
+from borough_operator.cluster import Cluster
+from borough_operator.events import Events
+from borough_operator.loop import BATCH_S, Loop
+from borough_operator.model import Reading, Truth
+from borough_operator.registry import DEPLOYMENTS, SCALERS, Entry, Registry
+from borough_operator.sources import Ask, Source, Target
+from borough_operator.telemetry import Telemetry
+from borough_operator.writer import Writer
+
+SHOP = "shop"
+START = 1_800_000_000.0
+"""Unix time when every story begins."""
+
+
+class Server(Api):
+    """Takes what is written, as an API server would; `refusals` are raised first, one a call."""
+
+    def __init__(self) -> None:
+        self.version = 1000
+        self.scaled: list[tuple[str, int]] = []
+        self.statuses: list[tuple[str, Mapping[str, Any]]] = []
+        self.events: list[Mapping[str, Any]] = []
+        self.refusals: list[Refused] = []
+        self.slow = 0.0
+        """Seconds that every call takes."""
+
+    async def call(
+        self,
+        verb: str,
+        path: str,
+        body: Any = None,
+        content: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
+        await asyncio.sleep(self.slow)
+        self.version += 1
+        answer = {"metadata": {"resourceVersion": str(self.version), "uid": "another"}, "spec": {}}
+        if path.endswith("/scale") and self.refusals:
+            raise self.refusals.pop(0)
+        name = path.split("/")[-2]
+        if verb == "get":
+            return answer
+        if path.endswith("/scale"):
+            self.scaled.append((name, body["spec"]["replicas"]))
+        elif path.endswith("/status"):
+            self.statuses.append((name, body[1]["value"]))
+        else:
+            self.events.append(body)
+        return answer
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class Loads:
+    """Says what the test has set; a target that hangs gets its answer late."""
+
+    rates: dict[str, float] = field(default_factory=dict)
+    hangs: dict[str, float] = field(default_factory=dict)
+    """Seconds, by name of the target."""
+    asked: list[list[str]] = field(default_factory=list)
+    """The targets of each read."""
+
+    async def read(self, asks: Sequence[Ask]) -> Mapping[Ask, Reading]:
+        names = [ask.target.name for ask in asks]
+        self.asked.append(list(dict.fromkeys(names)))
+        await asyncio.sleep(max(self.hangs.get(name, 0.0) for name in names))
+        return {ask: self._reading(ask.target.name) for ask in asks}
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _reading(self, name: str) -> Reading:
+        if name not in self.rates:
+            return Reading(Truth.EMPTY)
+        return Reading(Truth.FRESH, self.rates[name], 0.5)
+
+
+class Stage:
+    """Use it within `virtually`. `chance` spreads the first moments."""
+
+    def __init__(self, chance: Callable[[], float] = lambda: 0.0) -> None:
+        self.server, self.loads, self.pods = Server(), Loads(), Loads()
+        self.registry = Registry(pods=False)
+        self.telemetry = Telemetry(self.registry, self.now)
+        self.cluster = Cluster(self.server)
+        writer = Writer(
+            self.registry,
+            self.cluster,
+            Events(self.cluster, self.now),
+            self.telemetry,
+            clock=self.now,
+        )
+        self.sources: dict[str, Source] = {"Prometheus": self.loads, "Pods": self.pods}
+        self.loop = Loop(
+            self.registry,
+            self.sources,
+            writer,
+            self.telemetry,
+            clock=self.now,
+            chance=chance,
+        )
+        self._begun = False
+
+    def now(self) -> float:
+        """Unix time of the story."""
+        return START + asyncio.get_running_loop().time()
+
+    def add(self, name: str, replicas: int = 2, *, rate: float | None = 60.0, **spec: Any) -> None:
+        """A Deployment whose pods are all ready, and its scaler; a replica carries 50."""
+        self.target(name, replicas)
+        self.scaler(name, **spec)
+        if rate is not None:
+            self.loads.rates[name] = rate
+
+    def target(self, name: str, replicas: int, manager: str = "helm") -> None:
+        """As somebody else left it."""
+        ready = {"replicas": replicas, "updatedReplicas": replicas, "readyReplicas": replicas}
+        fields = {"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+        body = {
+            "kind": "Deployment",
+            "metadata": self._meta(name) | {"managedFields": [fields]},
+            "spec": {"replicas": replicas, "template": {"spec": {"containers": []}}},
+            "status": ready,
+        }
+        self.registry.watched[DEPLOYMENTS].seen(body, self.now())
+
+    def scaler(self, name: str, *, generation: int = 1, of: str = "", **spec: Any) -> None:
+        """As somebody wrote it."""
+        plain = {
+            "targetRef": {"kind": "Deployment", "name": of or name},
+            "replicas": {"min": 1, "max": 50},
+            "goals": [{"type": "RequestRate", "perReplica": "50"}],
+            "behavior": {"interval": "5s"},
+        }
+        body = {"metadata": self._meta(name, generation), "spec": plain | spec}
+        self.registry.watched[SCALERS].seen(body, self.now())
+
+    def remove(self, name: str) -> None:
+        """The scaler is deleted."""
+        self.registry.watched[SCALERS].lost({"metadata": self._meta(name)}, self.now())
+
+    def entry(self, name: str) -> Entry:
+        return self.registry.entries[SHOP, name]
+
+    async def play(self, seconds: float) -> None:
+        """Let the loop turn for so long, and finish what it has begun."""
+        if not self._begun:
+            self._begun = True
+            self.loop.begin()
+        end = self.now() + seconds
+        while self.now() < end:
+            self.loop.turn()
+            await asyncio.sleep(BATCH_S)
+        await self.loop.drain()
+
+    def replicas(self, name: str) -> int:
+        """What the target is known to have."""
+        workload = self.registry.workload(Target(SHOP, "Deployment", name))
+        assert workload is not None
+        return workload.replicas
+
+    def _meta(self, name: str, generation: int = 1) -> dict[str, Any]:
+        self.server.version += 1
+        return {
+            "namespace": SHOP,
+            "name": name,
+            "uid": f"uid-{name}",
+            "generation": generation,
+            "creationTimestamp": f"2026-11-23T08:30:{self.server.version % 60:02}Z",
+            "resourceVersion": str(self.server.version),
+        }

@@ -1,0 +1,205 @@
+"""Is the API server asked gently, and is every refusal an error with a name?"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from borough_operator.api import (
+    LONGEST_PAUSE,
+    TRIES,
+    Api,
+    Conflict,
+    Expired,
+    Gone,
+    Refused,
+    Unreachable,
+)
+from borough_operator.cluster import DEPLOYMENTS, Cluster
+from borough_operator.credentials import Credentials, Token
+from scaling.servers import Handler, serving
+
+PATH = "/apis/apps/v1/namespaces/shop/deployments/pay/scale"
+Answer = tuple[int, object, dict[str, str]]
+
+
+@dataclass
+class Server:
+    """An API server that says what it was told to, in that order, and the last for ever."""
+
+    answers: list[Answer]
+    asked: list[web.BaseRequest] = field(default_factory=list)
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.asked.append(request)
+        code, body, headers = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return web.json_response(body, status=code, headers=headers)
+
+
+@dataclass
+class Asking:
+    api: Api
+    counted: list[tuple[str, str, str]]
+    slept: list[float]
+
+
+@asynccontextmanager
+async def asking(server: Handler, token: Token | None = None) -> AsyncIterator[Asking]:
+    counted: list[tuple[str, str, str]] = []
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async with serving(server) as url:
+        api = Api(
+            Credentials(url, token=token or Token("t")),
+            lambda verb, resource, code: counted.append((verb, resource, code)),
+            sleep,
+        )
+        try:
+            yield Asking(api, counted, slept)
+        finally:
+            await api.close()
+
+
+def busy(code: int = 429, **headers: str) -> Answer:
+    return code, {"message": "later"}, {name.replace("_", "-"): v for name, v in headers.items()}
+
+
+async def test_a_busy_server_is_asked_again_when_it_says() -> None:
+    """Retry-After is honoured, up to a bound; without one it is a second."""
+    server = Server([busy(Retry_After="2"), busy(503, Retry_After="900"), busy(), (200, {}, {})])
+    async with asking(server) as ours:
+        assert await ours.api.call("get", PATH) == {}
+    assert ours.slept == [2.0, LONGEST_PAUSE, 1.0]
+
+
+async def test_a_server_that_stays_busy_is_left_alone() -> None:
+    """After so many tries the next decision is soon enough."""
+    async with asking(server := Server([busy()])) as ours:
+        with pytest.raises(Unreachable, match="429: later"):
+            await ours.api.call("get", PATH)
+    assert len(server.asked) == TRIES
+
+
+async def test_every_request_is_counted_by_what_it_was() -> None:
+    """Verb and resource as RBAC calls them, and the code; a try more is a request more."""
+    async with asking(Server([busy(), (200, {"items": [], "metadata": {}}, {})])) as ours:
+        await ours.api.call("patch", PATH)
+        await ours.api.call("list", "/apis/apps/v1/namespaces/shop/deployments")
+    assert ours.counted == [
+        ("patch", "deployments/scale", "429"),
+        ("patch", "deployments/scale", "200"),
+        ("list", "deployments", "200"),
+    ]
+
+
+async def test_a_server_that_is_not_there_is_counted_too() -> None:
+    """The error names the call."""
+    counted: list[tuple[str, str, str]] = []
+    api = Api(Credentials("http://127.0.0.1:1"), lambda *each: counted.append(each))
+    with pytest.raises(Unreachable, match=r"get /apis/.*/pay/scale"):
+        await api.call("get", PATH)
+    await api.close()
+    assert counted == [("get", "deployments/scale", "error")]
+
+
+async def test_a_token_that_was_renewed_is_read_again(tmp_path: Path) -> None:
+    """A refused one is no reason to wait a minute."""
+    file = tmp_path / "token"
+    file.write_text("old")
+    shown: list[str] = []
+
+    async def server(request: web.BaseRequest) -> web.StreamResponse:
+        shown.append(request.headers["Authorization"])
+        file.write_text("new")
+        return web.json_response({}, status=401 if shown == ["Bearer old"] else 200)
+
+    async with asking(server, Token(file=file)) as ours:
+        await ours.api.call("get", PATH)
+    assert shown == ["Bearer old", "Bearer new"]
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "error"),
+    [
+        (401, {"message": "who are you?"}, Refused),
+        (403, {"message": "you may not"}, Refused),
+        (404, {"message": "not found"}, Gone),
+        (409, {"message": "modified"}, Conflict),
+        (410, {"message": "too old"}, Expired),
+        (422, {"message": "an error", "details": {}}, Conflict),
+        (422, {"message": "too long", "details": {"causes": [{}]}}, Refused),
+        (500, {"message": "etcd"}, Unreachable),
+        (302, {"message": "elsewhere"}, Refused),
+    ],
+)
+async def test_a_refusal_is_an_error_with_a_name(
+    code: int, body: object, error: type[Exception]
+) -> None:
+    """Its message names the call, the code and what the server said."""
+    async with asking(Server([(code, body, {})])) as ours:
+        with pytest.raises(Refused, match=rf"get {PATH}: {code}: {body['message']}") as found:  # type: ignore[index]  # a Status
+            await ours.api.call("get", PATH)
+    assert type(found.value) is error
+
+
+# -- lists
+
+
+def page(*names: str, rest: str = "") -> Answer:
+    items = [{"metadata": {"name": name}} for name in names]
+    metadata = {"resourceVersion": "9", "continue": rest}
+    return 200, {"kind": "DeploymentList", "items": items, "metadata": metadata}, {}
+
+
+async def listed(server: Server) -> tuple[list[str], str]:
+    async with asking(server) as ours:
+        return await Cluster(ours.api).list_all(
+            DEPLOYMENTS, "shop", lambda item: f"{item['kind']} {item['metadata']['name']}"
+        )
+
+
+async def test_a_long_list_is_read_page_by_page() -> None:
+    """Each page begins where the one before ended; every item knows its kind."""
+    server = Server([page("a", "b", rest="x"), page("c")])
+    assert await listed(server) == (["Deployment a", "Deployment b", "Deployment c"], "9")
+    assert [r.query.get("continue") for r in server.asked] == [None, "x"]
+    assert {r.query["limit"] for r in server.asked} == {"500"}
+
+
+async def test_a_list_that_expired_is_read_anew() -> None:
+    """Nothing of the first try is kept, so nobody is listed twice."""
+    server = Server([page("a", rest="x"), (410, {"message": "old"}, {}), page("b")])
+    assert await listed(server) == (["Deployment b"], "9")
+
+
+async def test_a_list_that_expires_for_ever_is_given_up() -> None:
+    """In bounded time, with an error."""
+    with pytest.raises(Expired, match="changed too fast"):
+        await listed(Server([(410, {"message": "old"}, {})]))
+
+
+async def test_bodies_travel_as_what_they_are() -> None:
+    """The server reads a patch by its content type."""
+    seen: list[tuple[str | None, object]] = []
+
+    async def server(request: web.BaseRequest) -> web.StreamResponse:
+        seen.append((request.headers.get("Content-Type"), json.loads(await request.read())))
+        return web.json_response({"metadata": {"resourceVersion": "2"}})
+
+    async with serving(server) as url:
+        api = Api(Credentials(url), lambda *_: None)
+        assert await Cluster(api).write_status("shop", "pay", "u", {"reason": "Steady"}) == "2"
+        await api.close()
+    ((content, body),) = seen
+    assert content == "application/json-patch+json"
+    assert body == [
+        {"op": "test", "path": "/metadata/uid", "value": "u"},
+        {"op": "add", "path": "/status", "value": {"reason": "Steady"}},
+    ]

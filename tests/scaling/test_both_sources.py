@@ -1,0 +1,238 @@
+"""Do a real Prometheus and the pods themselves tell the same, and neither more than it knows?
+
+Made-up pods count at a pace of their own; a Prometheus scrapes them, and so do we.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from borough_operator.mapping import SeriesMapping
+from borough_operator.model import Measure, Need, Reading, Truth
+from borough_operator.pods import Pods
+from borough_operator.prometheus import Prometheus
+from borough_operator.sources import Ask, Source, Target
+from scaling.servers import HOST
+
+ABSENT = "prometheus is not installed: apt-get install prometheus"
+SCRAPE = 0.5
+MAPPING = SeriesMapping(("town",), window=3 * SCRAPE)
+READY_WITHIN = 30.0
+PACE = 50.0
+"""Requests a second of each pod."""
+
+PODS = {
+    "steady": ("town", 2),
+    "idle": ("town", 1),
+    "mute": ("town", 1),
+    "halved": ("town", 2),
+    "stopped": ("town", 1),
+    "abroad": ("elsewhere", 1),
+}
+"""Workloads: their namespace, and how many pods."""
+RATE, IN_FLIGHT, DURATION = (Need(m) for m in (Measure.RATE, Measure.IN_FLIGHT, Measure.DURATION))
+P75 = Need(Measure.QUANTILE, "0.75")
+
+
+class Pod(BaseHTTPRequestHandler):
+    """A pod is a path: /WORKLOAD/NUMBER. Half of its requests take 50 ms, half 150."""
+
+    started = time.monotonic()
+    silent: frozenset[str] = frozenset()
+    """Paths that do not answer any more."""
+
+    def do_GET(self) -> None:
+        workload = self.path.split("/")[1]
+        if self.path in self.silent or workload == "mute":
+            self.send_error(503)
+            return
+        count = 100.0
+        if workload != "idle":
+            count += PACE * (time.monotonic() - self.started)
+        name = "http_server_request_duration_seconds"
+        text = (
+            f'{name}_bucket{{le="0.1"}} {count / 2}\n{name}_bucket{{le="0.2"}} {count}\n'
+            f'{name}_bucket{{le="+Inf"}} {count}\n{name}_count {count}\n{name}_sum {count / 10}\n'
+            "http_server_active_requests 3\n"
+        )
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name it has there
+        """Say nothing."""
+
+
+def binary() -> str:
+    """Where Prometheus is. CI does not go without."""
+    found = shutil.which("prometheus")
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(ABSENT)
+        pytest.skip(ABSENT)
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def pods() -> Iterator[str]:
+    """The base URL of all pods."""
+    server = ThreadingHTTPServer((HOST, 0), Pod)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"{HOST}:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def url(pods: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prometheus that scrapes them."""
+    program, folder, port = binary(), tmp_path_factory.mktemp("prometheus"), free_port()
+    jobs = [
+        {
+            "job_name": f"{workload}-{number}",
+            "metrics_path": f"/{workload}/{number}",
+            "static_configs": [
+                {"targets": [pods], "labels": {"namespace": namespace, "workload": workload}}
+            ],
+            "scrape_interval": f"{round(SCRAPE * 1000)}ms",
+            "scrape_timeout": f"{round(SCRAPE * 1000)}ms",
+        }
+        for workload, (namespace, count) in PODS.items()
+        for number in range(count)
+    ]
+    configuration = folder / "prometheus.json"  # JSON is YAML
+    configuration.write_text(json.dumps({"scrape_configs": jobs}))
+    with running(program, configuration, folder, port):
+        yield f"http://{HOST}:{port}"
+
+
+@contextlib.contextmanager
+def running(program: str, configuration: Path, folder: Path, port: int) -> Iterator[None]:
+    command = [
+        program,
+        f"--config.file={configuration}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address={HOST}:{port}",
+    ]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  # our own words
+        try:
+            yield
+        finally:
+            server.terminate()
+            server.wait(READY_WITHIN)
+
+
+def ask(workload: str, need: Need) -> Ask:
+    return Ask(Target("town", "Deployment", workload), need)
+
+
+def fresh(reading: Reading) -> bool:
+    return reading.truth is Truth.FRESH
+
+
+def saying(truth: Truth, words: str = "") -> Callable[[Reading], bool]:
+    """Of that truth, with these words in its detail."""
+    return lambda reading: reading.truth is truth and words in reading.detail
+
+
+def near(value: float) -> Callable[[Reading], bool]:
+    """Fresh, and the value but for what sampling blurs. At first a pod or two may be missing."""
+    return lambda reading: fresh(reading) and reading.value == pytest.approx(value, rel=0.2)
+
+
+async def until(source: Source, one: Ask, so: Callable[[Reading], bool]) -> Reading:
+    """The first reading that is so."""
+    async with asyncio.timeout(READY_WITHIN):
+        while not so(reading := (await source.read([one]))[one]):
+            await asyncio.sleep(0.1)
+        return reading
+
+
+@pytest.fixture
+async def prometheus(url: str) -> AsyncIterator[Prometheus]:
+    source = Prometheus(url, MAPPING)
+    yield source
+    await source.close()
+
+
+@pytest.fixture
+async def direct(pods: str) -> AsyncIterator[Pods]:
+    def addresses(target: Target) -> list[str]:
+        return [f"http://{pods}/{target.name}/{n}" for n in range(PODS[target.name][1])]
+
+    source = Pods(addresses, MAPPING)
+    yield source
+    await source.close()
+
+
+@pytest.mark.parametrize("name", ["prometheus", "direct"])
+async def test_both_sources_tell_the_same(prometheus: Prometheus, direct: Pods, name: str) -> None:
+    """Rate, in-flight, duration and quantile of two pods, within what sampling blurs; and of an
+    idle one zero, and no duration.
+    """
+    source: Source = prometheus if name == "prometheus" else direct
+    for need, value in {RATE: 2 * PACE, IN_FLIGHT: 6.0, DURATION: 0.1, P75: 0.15}.items():
+        reading = await until(source, ask("steady", need), near(value))
+        assert reading.age < MAPPING.window
+    assert (await until(source, ask("idle", RATE), fresh)).value == 0
+    for need in (DURATION, P75):
+        await until(source, ask("idle", need), saying(Truth.EMPTY, "no request was answered"))
+
+
+async def test_a_query_is_taken_for_what_it_answers(prometheus: Prometheus) -> None:
+    """By a real Prometheus: a number, nothing, or an error in a sentence that names the query."""
+    said = {
+        "42": (Truth.FRESH, ""),
+        "sum(http_server_active_requests)": (Truth.FRESH, ""),
+        "absent_metric": (Truth.EMPTY, "knows nothing of what the query asks"),
+        "up": (Truth.ERROR, "series where one is needed: sum() makes one; asked for up"),
+        '"text"': (Truth.ERROR, 'answers a string, not a number; asked for "text"'),
+        "up[1m]": (Truth.ERROR, "answers a matrix, not a number; asked for up[1m]"),
+        "vector(0)/vector(0)": (Truth.ERROR, "answers NaN; asked for vector(0)/vector(0)"),
+        "sum(": (Truth.ERROR, "parse error"),
+    }
+    await until(prometheus, ask("steady", IN_FLIGHT), fresh)
+    asks = {promql: ask("steady", Need(Measure.QUERY, promql)) for promql in said}
+    readings = await prometheus.read(list(asks.values()))
+    for promql, (truth, words) in said.items():
+        reading = readings[asks[promql]]
+        assert reading.truth is truth, promql
+        assert words in reading.detail
+
+
+async def test_silence_is_stale_and_what_was_never_there_is_empty(
+    prometheus: Prometheus,
+) -> None:
+    """One pod of two, and all of them; one that never answered, one of a namespace not watched."""
+    for workload, (_, count) in PODS.items():
+        if workload in ("halved", "stopped", "steady"):
+            await until(prometheus, ask(workload, RATE), near(count * PACE))
+    Pod.silent = frozenset({"/halved/1", "/stopped/0"})
+    await until(prometheus, ask("stopped", RATE), saying(Truth.STALE, "no pod has answered"))
+    await until(prometheus, ask("halved", RATE), saying(Truth.STALE, "do not answer Prometheus: 1"))
+    await until(prometheus, ask("steady", RATE), fresh)
+    never = [ask("mute", RATE), ask("abroad", RATE)]
+    readings = await prometheus.read(never)
+    assert [readings[one].truth for one in never] == [Truth.EMPTY, Truth.EMPTY]

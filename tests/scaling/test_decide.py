@@ -1,0 +1,247 @@
+"""Does a decision ask for what the goals need, and say how it came about?"""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from borough_operator.decide import decide
+from borough_operator.goals import needs
+from borough_operator.model import (
+    Clamp,
+    Goal,
+    History,
+    Measure,
+    Mode,
+    Need,
+    Observation,
+    Reason,
+)
+from scaling.worlds import (
+    BY_IN_FLIGHT,
+    BY_QUERY,
+    BY_RATE,
+    IN_FLIGHT,
+    JOBS,
+    RATE,
+    START,
+    World,
+    fresh,
+    patient,
+    policy,
+    steady,
+)
+
+
+@pytest.mark.parametrize(
+    ("goal", "need", "value", "replicas", "wanted"),
+    [
+        (BY_RATE, RATE, 20.0, 1, 2),  # a = 1:  1 + 0.4 = 1.4
+        (BY_RATE, RATE, 80.0, 1, 5),  # a = 4:  4 + 0.8 = 4.8
+        (BY_RATE, RATE, 320.0, 1, 18),  # a = 16: 16 + 1.6 = 17.6
+        (BY_IN_FLIGHT, IN_FLIGHT, 72.0, 1, 11),  # a = 9: 9 + 1.2 = 10.2
+        (BY_QUERY, JOBS, 250.0, 1, 20),  # a = 25 asks for 27, the most is 20
+        (BY_RATE, RATE, 80.0, 5, 5),  # what is there is right
+        (BY_RATE, RATE, 0.0, 1, 1),
+    ],
+)
+def test_an_answer_is_the_square_root_rule_in_replicas(
+    goal: Goal, need: Need, value: float, replicas: int, wanted: int
+) -> None:
+    """ceil(a + 0.4 sqrt(a)) for a load of a replicas' worth."""
+    observation = Observation(replicas, replicas, {need: fresh(value)})
+    decision = decide(policy(goal), observation, History(), START)
+    assert decision.replicas == wanted
+    assert decision.write is (wanted != replicas)
+
+
+def test_a_decision_says_its_whole_way() -> None:
+    """Inputs with age, formula, raw answer, each clamp, the binding goal and the reason."""
+    readings = {RATE: fresh(600.0, age=2.0), IN_FLIGHT: fresh(8.0, age=3.0)}
+    decision = decide(
+        policy(BY_RATE, BY_IN_FLIGHT), Observation(10, 10, readings), History(), START
+    )
+    rate, in_flight = decision.proposals
+    assert (rate.goal, rate.value, rate.age, rate.replicas) == ("RequestRate", 600.0, 2.0, 33)
+    assert rate.formula == "ceil(30.00 + 0.4*sqrt(30.00)) = 33, 30.00 = 600/20"
+    assert (in_flight.replicas, in_flight.age) == (2, 3.0)
+    assert (decision.binding, decision.raw) == ("RequestRate", 33)
+    assert decision.clamps == (Clamp(Reason.AT_MAX, 33, 20),)
+    assert decision.message == (
+        "From 10 to 20 replicas: RequestRate asks for 33, ceil(30.00 + 0.4*sqrt(30.00)) = 33, "
+        "30.00 = 600/20; 20 is the most that is allowed."
+    )
+
+
+def test_the_largest_proposal_wins() -> None:
+    """A goal that needs less never holds back one that needs more."""
+    readings = {RATE: fresh(20.0), IN_FLIGHT: fresh(72.0)}
+    decision = decide(policy(BY_RATE, BY_IN_FLIGHT), Observation(1, 1, readings), History(), START)
+    assert (decision.binding, decision.replicas) == ("InFlight", 11)
+
+
+def test_load_is_what_arrives_and_not_what_is_answered() -> None:
+    """Two full replicas answer 40 a second while 100 arrive: what is in flight grows by the rest,
+    and what waits is to be worked off.
+    """
+    world = World(policy(), lambda _: 40.0, replicas=2)
+    world.broken = {IN_FLIGHT: fresh(2.0)}
+    world.run(60.0)
+    before = world.replicas
+    world.broken = {IN_FLIGHT: fresh(302.0)}
+    proposal = world.decide().proposals[0]
+    assert before == 3
+    assert "100" in proposal.formula  # 40 + (302 - 2) / 5 s
+    assert "waiting" in proposal.formula
+    assert world.replicas >= 8
+
+
+def test_a_trend_is_followed_over_the_lead_time() -> None:
+    """On a ramp, there are at all times as many ready replicas as the load needs then."""
+    world = World(policy(max_replicas=40), lambda time: 100.0 + time / 3.0, replicas=7)
+    world.run(120.0)
+    for _ in range(120):
+        world.decide()
+        assert world.observation().ready * 20.0 >= world.load(world.time)
+        world.time += 5.0
+
+
+def test_no_second_raise_for_load_that_starting_replicas_will_take() -> None:
+    """In-flight grows while replicas start: nothing is added before they had their chance."""
+    world = World(policy(BY_IN_FLIGHT), lambda _: 0.0, replicas=2)
+    world.broken = {IN_FLIGHT: fresh(40.0)}
+    assert world.decide().replicas == 6
+    world.time += 5.0
+    world.broken = {IN_FLIGHT: fresh(100.0)}
+    waiting = world.decide()
+    assert (waiting.replicas, waiting.reason) == (6, Reason.AWAITING_READY)
+    world.time += 5.0
+    assert world.decide().replicas > 6
+
+
+def test_replicas_that_never_start_are_not_waited_for_forever() -> None:
+    """After twice the lead time that is planned for, what waits counts again."""
+    world = World(policy(BY_IN_FLIGHT), lambda _: 0.0, replicas=2, start_up=1e9)
+    world.broken = {IN_FLIGHT: fresh(40.0)}
+    world.run(5.0)
+    world.broken = {IN_FLIGHT: fresh(100.0)}
+    world.run(110.0)
+    assert world.replicas == 6
+    world.run(15.0)
+    assert world.replicas > 6
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.floats(-0.04, 0.04), st.integers(3, 18))
+def test_nothing_moves_inside_the_tolerance(part: float, replicas: int) -> None:
+    """A load that differs by less than the tolerance from what suits the size leaves it alone."""
+    suits = replicas - 0.4 * replicas**0.5
+    world = World(policy(), lambda _: 20.0 * suits * (1.0 + part) * 0.95, replicas)
+    assert set(world.run(300.0).sizes()) == {replicas}
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.floats(0.0, 2000.0),
+    st.floats(0.0, 2000.0),
+    st.integers(1, 30),
+    st.lists(st.floats(0.0, 500.0), max_size=8),
+)
+def test_more_load_never_means_fewer_replicas(
+    one: float, other: float, replicas: int, past: list[float]
+) -> None:
+    """With everything else the same, the answer is monotone in the load."""
+    history = History()
+    for n, load in enumerate(past):
+        readings = {RATE: fresh(load)}
+        observation = Observation(replicas, replicas, readings)
+        decision = decide(policy(max_replicas=30), observation, history, START + 5.0 * n)
+        history, replicas = decision.history, decision.replicas
+    now = START + 5.0 * len(past)
+    low, high = (
+        decide(
+            policy(max_replicas=30),
+            Observation(replicas, replicas, {RATE: fresh(load)}),
+            history,
+            now,
+        ).replicas
+        for load in sorted((one, other))
+    )
+    assert low <= high
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.floats(0.0, 5000.0), min_size=1, max_size=60), st.integers(1, 9), st.integers(0, 9)
+)
+def test_bounds_always_hold(loads: list[float], least: int, more: int) -> None:
+    """Whatever the load does, no answer is outside the bounds."""
+    within = policy(min_replicas=least, max_replicas=least + more)
+    world = World(within, lambda time: loads[int(time / 5.0) % len(loads)], replicas=5)
+    assert all(least <= size <= least + more for size in world.run(200.0).sizes())
+
+
+def test_a_number_out_of_bounds_is_brought_into_them_at_once() -> None:
+    """Bounds are what somebody wants, whatever the readings are worth."""
+    for replicas, reason, answer in ((30, Reason.AT_MAX, 20), (1, Reason.AT_MIN, 2)):
+        observation = Observation(replicas, replicas, {})
+        decision = decide(policy(min_replicas=2), observation, History(), START)
+        assert (decision.replicas, decision.reason) == (answer, reason)
+
+
+def test_advice_is_given_and_not_taken() -> None:
+    """Advise mode never writes, and its answers go on from each other and not from the target."""
+    world = World(policy(mode=Mode.ADVISE), lambda _: 200.0, replicas=3)
+    world.run(60.0)
+    assert world.replicas == 3
+    assert {decision.write for _, decision in world.decisions} == {False}
+    assert world.last.replicas == 12
+    assert world.last.history.applied is None
+    assert world.last.message.startswith("Advice only: ")
+
+
+def test_what_is_read_follows_from_the_goals() -> None:
+    """A rate is read with what is in flight; both as goals, with the duration as well."""
+    assert needs(policy(BY_RATE)) == {RATE, IN_FLIGHT}
+    assert needs(policy(BY_IN_FLIGHT)) == {IN_FLIGHT}
+    assert needs(policy(BY_RATE, BY_IN_FLIGHT)) == {RATE, IN_FLIGHT, Need(Measure.DURATION)}
+    assert needs(policy(BY_QUERY)) == {JOBS}
+
+
+def test_the_shadow_answers_as_an_hpa_would() -> None:
+    """At 200 a second and 20 a replica, an HPA would have 10 by now, doubling every 15 s."""
+    world = World(policy(), lambda _: 200.0, replicas=2)
+    sizes = [world.decide().hpa]
+    for _ in range(12):
+        world.time += 5.0
+        sizes.append(world.decide().hpa)
+    assert sizes[0] == 6  # 4 more in the first 15 s
+    assert sizes[-1] == 10
+    assert all((a or 0) <= (b or 0) for a, b in pairwise(sizes))
+
+
+def test_noise_turns_the_direction_only_as_often_as_the_budget_allows() -> None:
+    """However hard a load swings, no hour has more turns than the budget."""
+    world = World(
+        policy(behavior=patient(reversals_per_hour=6)),
+        lambda time: 300.0 if time % 400.0 < 100.0 else 60.0,
+        replicas=4,
+    )
+    world.run(7200.0)
+    steps = [
+        (t, b - a)
+        for (t, _), (a, b) in zip(world.decisions[1:], pairwise(world.sizes()), strict=True)
+    ]
+    moves = [(t, step > 0) for t, step in steps if step]
+    turns = [t for (_, a), (t, b) in pairwise(moves) if a is not b]
+    assert Reason.REVERSALS in {decision.reason for _, decision in world.decisions}
+    assert turns
+    assert all(sum(t <= other < t + 3600.0 for other in turns) <= 6 for t in turns)
+
+
+def test_a_steady_target_is_left_alone() -> None:
+    """With what it needs, and for as long as nothing changes, it is given nothing."""
+    world = steady(100.0, 6)
+    assert set(world.sizes()) == {6}
+    assert world.last.reason is Reason.STEADY

@@ -1,0 +1,119 @@
+"""Does the operator read the same numbers from /metrics as the library everybody uses?"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read_text
+
+from borough_operator.exposition import Key, Malformed, Reader
+
+NAMES = ("asked_total", "asking", "took_seconds_sum", "took_seconds_count")
+REPEATABLE = settings(deadline=None, derandomize=True, database=None)
+READER = Reader(NAMES, histogram="took_seconds")
+
+VALUES = st.floats(0, 1e12) | st.integers(0, 10**6).map(float)
+TEXTS = st.text(st.sampled_from('ab"\\\n{},= #1é'), max_size=12)
+"""Values of labels, out of what a reader might trip over."""
+
+
+def totals(families: Iterable[Metric]) -> dict[Key, float]:
+    """What the library's parser finds, added up."""
+    found: dict[Key, float] = defaultdict(float)
+    for sample in (sample for family in families for sample in family.samples):
+        if sample.name in NAMES:
+            found[sample.name] += sample.value
+        elif sample.name == "took_seconds_bucket":
+            found[float(sample.labels["le"])] += sample.value
+    return dict(found)
+
+
+@st.composite
+def registries(draw: st.DrawFn) -> CollectorRegistry:
+    """A part with requests by route, some with exemplars, and metrics with names like ours."""
+    registry = CollectorRegistry()
+    asked = Counter("asked", "Requests # {with} braces.", ["route"], registry=registry)
+    took = Histogram("took_seconds", "Time.", ["route"], registry=registry, buckets=(0.1, 2.5))
+    Gauge("asking", "Now.", registry=registry).set(draw(VALUES))
+    Gauge("asking_more", "Not asked for.", registry=registry).set(1)
+    Counter("also_asked", "Not asked for.", registry=registry).inc()
+    for route in draw(st.lists(TEXTS, max_size=4, unique=True)):
+        exemplar = draw(st.none() | st.just({"trace_id": "a}b"}))
+        asked.labels(route).inc(draw(VALUES), exemplar)
+        for seconds in draw(st.lists(st.floats(0, 10), max_size=3)):
+            took.labels(route).observe(seconds, exemplar)
+    return registry
+
+
+@REPEATABLE
+@given(registries())
+def test_it_reads_what_the_librarys_parser_reads(registry: CollectorRegistry) -> None:
+    """In both formats, whatever the labels hold, exemplars or not."""
+    text = generate_latest(registry)
+    assert READER.read(text) == totals(read_text(text.decode()))
+    text = openmetrics.generate_latest(registry)
+    assert READER.read(text) == totals(read_openmetrics(text.decode()))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "asking 4",
+        "asking 4 1790000000000",
+        "asking{} 4e0",
+        '\tasking { a = "}" , b="\\"," } 4',
+        'asking{a="b"} 4 # {trace_id="x"} 0.1 1790000000.5',
+        "asking 4\r",
+    ],
+)
+def test_a_sample_is_read_however_it_is_laid_out(line: str) -> None:
+    """The formats leave room for blanks, timestamps and exemplars."""
+    assert READER.read(f"# TYPE asking gauge\n{line}\nasking_more 1\n".encode()) == {"asking": 4}
+
+
+def test_a_buckets_bound_is_its_own_label() -> None:
+    """Not a label whose name ends alike, nor a value that reads like one."""
+    labels = rb'scale="7",route=",le=",path="\",le=\"8\"",le="0.5"'
+    assert READER.read(b"took_seconds_bucket{" + labels + b"} 3\n") == {0.5: 3}
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("asking", "tells no value for asking"),
+        ('asking{a="b} 1', "tells no value for asking"),
+        ("asking many", "tells many for asking, which is no quantity"),
+        ("asking NaN", "tells NaN for asking, which is no quantity"),
+        ("asking +Inf", r"tells \+Inf for asking, which is no quantity"),
+        ("asking -1", "tells -1 for asking, which is no quantity"),
+        ('took_seconds_bucket{route="/"} 1', r"tells a bucket without a bound: \{route"),
+    ],
+)
+def test_a_line_that_tells_no_quantity_is_refused(line: str, sentence: str) -> None:
+    """Leaving it out would make the load look smaller than it is."""
+    with pytest.raises(Malformed, match=sentence):
+        READER.read(f"asking 1\n{line}\n".encode())
+
+
+def test_what_is_not_asked_for_may_be_anything() -> None:
+    """Other metrics of a pod, and text that is none, are passed over."""
+    noise = b'other{a="\xff\nNaN asking 3\n<html>\nasking_more NaN\nmasking NaN\n'
+    assert READER.read(noise + b"asking 2\n") == {"asking": 2.0}
+
+
+@REPEATABLE
+@given(st.binary(max_size=200))
+def test_no_bytes_whatever_are_more_than_malformed(noise: bytes) -> None:
+    """A pod may say anything: it is read, or refused in a sentence."""
+    try:
+        read = READER.read(b"asking " + noise + b"\nasking{" + noise + b"\n")
+    except Malformed:
+        return
+    assert all(0 <= value < math.inf for value in read.values())

@@ -1,0 +1,63 @@
+"""Is ours compared with the best that a rival could do at our cost?"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from borough_operator.simulator.front import Point, front, hours_at, judge, violations_at
+
+CURVE = front([Point(10, 500), Point(12, 100), Point(11, 400), Point(14, 0), Point(13, 200)])
+POINTS = st.lists(
+    st.builds(Point, st.integers(1, 50).map(float), st.integers(0, 900).map(float)), min_size=1
+)
+
+
+def test_the_front_keeps_what_no_mixture_of_others_beats() -> None:
+    """(11, 400) lies above the line from (10, 500) to (12, 100), and (13, 200) beside nothing."""
+    assert (Point(10, 500), Point(12, 100), Point(14, 0)) == CURVE
+
+
+@given(POINTS)
+def test_no_point_is_better_than_its_own_front(points: list[Point]) -> None:
+    """At a setting's cost the front has no more violations than the setting."""
+    curve = front(points)
+
+    for point in points:
+        assert violations_at(curve, point.hours) <= point.violations + 1e-6
+        assert hours_at(curve, point.violations) <= point.hours + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("hours", "violations"), [(9, 500), (10, 500), (11, 300), (13, 50), (14, 0), (20, 0)]
+)
+def test_between_two_settings_the_front_is_a_straight_line(hours: float, violations: float) -> None:
+    """Half the time the one, half the time the other; beyond its ends it is its end."""
+    assert violations_at(CURVE, hours) == violations
+
+
+def test_the_cost_of_no_more_violations_is_read_off_the_same_line() -> None:
+    """Where the front never has so few, its best is what it would need at least."""
+    assert hours_at(CURVE, 300) == 11
+    assert hours_at(CURVE, 0) == 14
+    assert hours_at(CURVE, 600) == 10
+    assert hours_at(front([Point(10, 50), Point(12, 20)]), 0) == 12
+
+
+@pytest.mark.parametrize(
+    ("ours", "fewer", "cheaper"),
+    [
+        (Point(11, 60), True, False),  # a fifth of 300, and 11 of 12.8
+        (Point(11, 61), False, False),
+        (Point(13.9, 0), False, False),  # the front has 2.5 there, too few to compare
+        (Point(11.2, 0), True, True),  # 11.2 is four fifths of 14
+        (Point(9, 600), False, False),  # cheaper than any setting, and worse
+    ],
+)
+def test_a_win_is_a_fifth_of_the_violations_or_a_fifth_less_cost(
+    ours: Point, *, fewer: bool, cheaper: bool
+) -> None:
+    """Both as the issue that asked for this operator defines them."""
+    verdict = judge(ours, CURVE)
+
+    assert (verdict.fewer, verdict.cheaper) == (fewer, cheaper)
+    assert verdict.won == (fewer or cheaper)

@@ -1,0 +1,168 @@
+"""Does the leaderboard say what happened, and can it be made again?"""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from borough_operator.__main__ import app
+from borough_operator.simulator import page, plot, report, traces
+from borough_operator.simulator.leaderboard import (
+    DOWN_WINDOWS,
+    HPA_CPU,
+    ORACLE,
+    OURS,
+    STATIC,
+    SWEPT,
+    TARGETS,
+    Contest,
+    Result,
+)
+from borough_operator.simulator.pods import model
+from borough_operator.simulator.traces import Trace
+
+STORED = Path(__file__).parents[2] / "docs" / "results" / "leaderboard.json"
+SHORT = Trace("short", tuple([40.0] * 120 + [160.0] * 180 + [60.0] * 120))
+
+
+@pytest.fixture(scope="module")
+def contest() -> Contest:
+    """The committed model."""
+    return Contest(model())
+
+
+@pytest.fixture(scope="module")
+def result(contest: Contest) -> Result:
+    """Everybody on a short step."""
+    return contest.result(SHORT)
+
+
+def test_every_policy_has_a_row_and_hpa_its_whole_sweep(result: Result) -> None:
+    """The front of HPA on CPU is over all targets and all windows."""
+    assert len({entry.policy for entry in result.rows}) == 2 + len(SWEPT) + 2
+    assert len({entry.setting for entry in result.sweep}) == len(TARGETS) * len(DOWN_WINDOWS)
+    assert {entry.policy for entry in result.sweep} == {HPA_CPU}
+
+
+def test_nobody_is_better_than_the_oracle(result: Result) -> None:
+    """Who violates nothing pays at least what it pays."""
+    oracle = result.row(ORACLE).scores
+
+    assert oracle.violations == result.row(STATIC).scores.violations == 0
+    for entry in (*result.rows, *result.sweep):
+        if entry.scores.violations == 0:
+            assert entry.scores.replica_hours >= oracle.replica_hours
+
+
+def test_a_look_at_a_policy_again_shows_the_same(contest: Contest, result: Result) -> None:
+    """A row can be drawn without having kept every second of it."""
+    for entry in result.rows:
+        lived = contest.timeline(SHORT, entry.make())
+
+        assert sum(second.violated for second in lived.seconds) == entry.scores.violations
+
+
+def test_what_is_stored_is_read_as_it_was(result: Result, tmp_path: Path) -> None:
+    """A page made from the file is the page of the run."""
+    boards = [report.board(result)]
+    report.write(boards, 2.0, tmp_path / "result.json")
+
+    assert report.read(tmp_path / "result.json") == (boards, 2.0)
+    text = page.page(boards, 2.0)
+    assert "All loads are multiplied by 2." in text
+    for row in boards[0].rows:
+        told = row.scores
+        start = f"| {row.policy} | {row.setting} | {told.violations} | {told.replica_hours:.2f} |"
+        assert start in text
+
+
+def test_what_is_no_leaderboard_is_refused_by_name(tmp_path: Path) -> None:
+    """A file of something else is not a trace-back."""
+    path = tmp_path / "other.json"
+    for text in ("{}", "no", '{"scale": 1, "traces": [{"rows": []}]}'):
+        path.write_text(text)
+        with pytest.raises(report.BrokenResult, match=re.escape(str(path))):
+            report.read(path)
+
+
+def test_the_pictures_are_drawn_and_the_same_twice(
+    contest: Contest, result: Result, tmp_path: Path
+) -> None:
+    """A generated file that changed by itself would never be committed with confidence."""
+    boards = [report.board(result)]
+    for name in ("a.svg", "b.svg"):
+        plot.fronts(boards, tmp_path / name)
+    plot.timelines([result], contest, tmp_path / "lines.png")
+
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert (tmp_path / "lines.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_takes_files_and_prints_every_row(tmp_path: Path) -> None:
+    """`--trace FILE` is any file of one number a line; `--json` and `--plot` write theirs."""
+    path = tmp_path / "evening.txt"
+    path.write_text("\n".join(f"{rate:g}" for rate in SHORT.load))
+    stored, drawn = tmp_path / "out.json", tmp_path / "out.svg"
+
+    options = ["--scale", "0.5", "--json", f"{stored}", "--plot", f"{drawn}"]
+    told = CliRunner().invoke(app, ["leaderboard", "--trace", f"{path}", *options])
+
+    assert told.exit_code == 0, told.output
+    assert "evening: 420 s" in told.output
+    assert all(f"\n{policy}" in told.output for policy in (OURS, *SWEPT, STATIC, ORACLE))
+    assert report.read(stored)[1] == 0.5
+    assert "<svg" in drawn.read_text()
+
+
+def test_the_command_refuses_what_is_no_trace_in_a_sentence(tmp_path: Path) -> None:
+    """With status 2, the file and the line."""
+    path = tmp_path / "wrong.txt"
+    path.write_text("1\ntwo\n")
+
+    told = CliRunner().invoke(app, ["leaderboard", "--trace", f"{path}"])
+
+    assert told.exit_code == 2
+    assert 'line 2: "two" is no number' in told.output
+
+
+def test_the_shortest_and_the_emptiest_trace_have_a_leaderboard_too(tmp_path: Path) -> None:
+    """Somebody's file may hold two seconds, or a night without a request."""
+    short, idle = tmp_path / "short.txt", tmp_path / "idle.txt"
+    short.write_text("5\n9\n")
+    idle.write_text("0\n" * 70)
+
+    told = CliRunner().invoke(app, ["leaderboard", "--trace", f"{short}", "--trace", f"{idle}"])
+
+    assert told.exit_code == 0, told.output
+    assert "idle: 70 s, 0 requests a second" in told.output
+
+
+def test_simulate_tells_each_change_and_its_reason(tmp_path: Path) -> None:
+    """One line a change, then what it came to."""
+    path = tmp_path / "evening.txt"
+    path.write_text("\n".join(f"{rate:g}" for rate in SHORT.load))
+
+    told = CliRunner().invoke(app, ["simulate", "--trace", f"{path}"])
+
+    assert told.exit_code == 0, told.output
+    assert len([line for line in told.output.splitlines() if " -> " in line]) >= 2
+    assert "replica-hours" in told.output.splitlines()[-1]
+
+
+def test_the_committed_result_has_every_synthetic_trace() -> None:
+    """And its rows are those of today's policies, in their order."""
+    boards, scale = report.read(STORED)
+
+    assert scale == 1.0
+    assert {board.trace for board in boards} >= set(traces.synthetic())
+    for board in boards:
+        assert [row.policy for row in board.rows][-2:] == [STATIC, ORACLE]
+        assert {row.policy for row in board.rows} >= {OURS, *SWEPT}
+
+
+def test_the_committed_result_is_what_today_s_code_comes_to(contest: Contest) -> None:
+    """On the trace that asks most: whoever changes a decision measures anew."""
+    stored = {board.trace: board for board in report.read(STORED)[0]}
+
+    assert stored["spike"] == report.board(contest.result(traces.synthetic()["spike"]))

@@ -1,0 +1,164 @@
+"""Do readings come from the pods themselves, and from none that misbehaves?"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+
+from borough_operator.exposition import ACCEPT
+from borough_operator.mapping import SeriesMapping
+from borough_operator.model import Measure, Need, Reading, Truth
+from borough_operator.pods import Pods
+from borough_operator.sharing import FORGET_AFTER
+from borough_operator.sources import Ask, Target
+from scaling.servers import Clock, serving
+
+MAPPING = SeriesMapping(("town",))
+RATE, IN_FLIGHT = Need(Measure.RATE), Need(Measure.IN_FLIGHT)
+ORDERS = Target("town", "Deployment", "orders")
+STEP = 5.0
+
+
+@dataclass
+class Town:
+    """Targets whose pods are paths of one server."""
+
+    url: str = ""
+    requests: dict[str, int] = field(default_factory=dict)
+    """By path of a pod, what it has counted. One without a count does not answer."""
+    of: dict[Target, list[str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def addresses(self, target: Target) -> list[str]:
+        return [f"{self.url}/{pod}" for pod in self.of.get(target, [])]
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        pod = request.path.removeprefix("/")
+        self.asked.append(pod)
+        assert request.headers["Accept"] == ACCEPT
+        match pod.rstrip("0123456789"):
+            case "hangs":
+                await asyncio.Event().wait()
+            case "missing":
+                return web.Response(status=404)
+            case "page":
+                return web.Response(text="http_server_active_requests lots\n")
+            case "endless":
+                return web.Response(body=b"#" * (5 << 20))
+        return web.Response(
+            text=f"http_server_request_duration_seconds_count {self.requests[pod]}\n"
+            "http_server_active_requests 2\n"
+        )
+
+
+@pytest.fixture
+async def town() -> AsyncIterator[Town]:
+    town = Town()
+    async with serving(town) as town.url:
+        yield town
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def source(town: Town, clock: Clock) -> AsyncIterator[Pods]:
+    source = Pods(town.addresses, MAPPING, clock=clock)
+    yield source
+    await source.close()
+
+
+async def read(source: Pods, need: Need = RATE, target: Target = ORDERS) -> Reading:
+    one = Ask(target, need)
+    return (await source.read([one]))[one]
+
+
+async def test_the_second_look_tells_a_rate(source: Pods, town: Town, clock: Clock) -> None:
+    """Over all pods, since the first look; what is in flight the first tells."""
+    town.of[ORDERS] = ["a", "b"]
+    town.requests = {"a": 1000, "b": 2000}
+    assert await read(source, IN_FLIGHT) == Reading(Truth.FRESH, 4)
+    assert (await read(source)).detail.endswith("_count was looked at only once so far")
+    town.requests = {"a": 1100, "b": 2050}
+    clock.now += STEP
+    assert await read(source) == Reading(Truth.FRESH, 150 / STEP)
+
+
+async def test_a_step_is_known_at_the_second_look_after_it(
+    source: Pods, town: Town, clock: Clock
+) -> None:
+    """Wherever between two looks it came: so a decision follows within two intervals."""
+    town.of[ORDERS] = ["a"]
+    rates = []
+    for more in (0, 50, 50, 125, 200, 200):  # from 10 a second to 40, halfway between two looks
+        town.requests["a"] = town.requests.get("a", 0) + more
+        rates.append((await read(source)).value)
+        clock.now += STEP
+    assert rates == [0, 10, 10, 25, 40, 40]
+
+
+async def test_pods_are_asked_once_for_all_needs(source: Pods, town: Town, clock: Clock) -> None:
+    """And not again for a while, however many ask."""
+    town.of[ORDERS], town.requests = ["a"], {"a": 1}
+    asks = [Ask(ORDERS, need) for need in (RATE, IN_FLIGHT, Need(Measure.DURATION))]
+    await source.read(asks)
+    clock.now += 0.4
+    await asyncio.gather(*(source.read([one]) for one in asks))
+    assert town.asked == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("pod", "words"),
+    [
+        ("hangs", "gave no answer"),
+        ("missing", "answers 404"),
+        ("page", "tells lots for http_server_active_requests, which is no quantity"),
+        ("endless", "answers more than 4 MiB, which is not read"),
+    ],
+)
+async def test_a_pod_that_misbehaves_is_named_and_does_as_its_peers(
+    source: Pods, town: Town, pod: str, words: str
+) -> None:
+    """Two of three that answer speak for the third."""
+    town.of[ORDERS], town.requests = ["a", "b", pod], {"a": 0, "b": 0}
+    reading = await read(source, IN_FLIGHT)
+    assert reading.truth is Truth.FRESH
+    assert reading.detail == f"1 of 3 pods gave no metrics: {town.url}/{pod} {words}"
+
+
+async def test_pods_that_all_hang_are_an_error_and_delay_nobody(source: Pods, town: Town) -> None:
+    """They are given up together, and others answer meanwhile."""
+    stuck = Target("town", "Deployment", "stuck")
+    town.of = {ORDERS: ["a"], stuck: [f"hangs{i}" for i in range(40)]}
+    town.requests = {"a": 0}
+    waiting = asyncio.create_task(read(source, IN_FLIGHT, stuck))
+    assert (await read(source, IN_FLIGHT)).truth is Truth.FRESH
+    assert not waiting.done()
+    reading = await waiting
+    assert reading.truth is Truth.ERROR
+    assert reading.detail.startswith("40 of 40 pods gave no metrics: ")
+
+
+async def test_a_query_needs_prometheus(source: Pods) -> None:
+    """Pods know no PromQL, and the reading says so."""
+    reading = await read(source, Need(Measure.QUERY, "sum(queue)"))
+    assert reading == Reading(
+        Truth.ERROR, detail="pods answer no PromQL: a Query goal needs Prometheus"
+    )
+
+
+async def test_a_target_that_nobody_asks_about_is_forgotten(
+    source: Pods, town: Town, clock: Clock
+) -> None:
+    """Its counters with it: memory follows the scalers there are."""
+    gone = Target("town", "Deployment", "gone")
+    town.of, town.requests = {ORDERS: ["a"], gone: ["a"]}, {"a": 0}
+    await read(source, target=gone)
+    for _ in range(2):
+        clock.now += FORGET_AFTER
+        await read(source)
+    assert set(source._tracks) == {ORDERS}  # noqa: SLF001  # its memory is the law

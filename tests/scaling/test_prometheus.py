@@ -1,0 +1,174 @@
+"""Does every ask get a reading that tells the truth, few queries though there are?"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from borough_operator.mapping import SeriesMapping
+from borough_operator.model import Measure, Need, Reading, Truth
+from borough_operator.prometheus import SHARED_FOR, Prometheus
+from borough_operator.sharing import FORGET_AFTER
+from borough_operator.sources import Ask, Target
+from scaling.servers import Clock, Scripted, of_workloads, serving, vector
+
+MAPPING = SeriesMapping(("town",))
+RATE, IN_FLIGHT, DURATION = (Need(m) for m in (Measure.RATE, Measure.IN_FLIGHT, Measure.DURATION))
+
+
+def ask(name: str, need: Need = RATE) -> Ask:
+    return Ask(Target("town", "Deployment", name), need)
+
+
+def query(promql: str) -> Ask:
+    return ask("orders", Need(Measure.QUERY, promql))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def script() -> Scripted:
+    return Scripted()
+
+
+@pytest.fixture
+async def source(script: Scripted, clock: Clock) -> AsyncIterator[Prometheus]:
+    async with serving(script) as url:
+        source = Prometheus(url, MAPPING, clock=clock)
+        yield source
+        await source.close()
+
+
+def tell(script: Scripted, need: Need, value: object, age: object = 1) -> None:
+    """Let a scripted server know one target, orders."""
+    script.answers[MAPPING.value(need)] = of_workloads("town", orders=value)
+    script.answers[MAPPING.age(need.measure)] = of_workloads("town", orders=age)
+
+
+async def test_a_thousand_targets_cost_five_queries(source: Prometheus, script: Scripted) -> None:
+    """A value and an age for each of two measures, and one for silent pods; for two seconds."""
+    asks = [ask(f"part-{i}", need) for i in range(1000) for need in (RATE, IN_FLIGHT)]
+    assert len(await source.read(asks)) == 2000
+    await asyncio.gather(*(source.read([one]) for one in asks[:50]))
+    assert len(script.asked) == len(set(script.asked)) == 5
+
+
+async def test_an_answer_holds_for_a_while_and_no_longer(
+    source: Prometheus, script: Scripted, clock: Clock
+) -> None:
+    """What was said grows older until it is asked for again."""
+    tell(script, RATE, 40)
+    before = await source.read([ask("orders")])
+    tell(script, RATE, 80)
+    clock.now += SHARED_FOR
+    within = await source.read([ask("orders")])
+    clock.now += 0.1
+    after = await source.read([ask("orders")])
+    assert [reading[ask("orders")] for reading in (before, within, after)] == [
+        Reading(Truth.FRESH, 40, 1),
+        Reading(Truth.FRESH, 40, 1 + SHARED_FOR),
+        Reading(Truth.FRESH, 80, 1),
+    ]
+
+
+async def test_a_scrape_that_stopped_is_stale_then_forgotten(
+    source: Prometheus, script: Scripted, clock: Clock
+) -> None:
+    """Whether its samples stand still or vanish, for as long as Prometheus itself looks back."""
+    tell(script, RATE, 40, age=MAPPING.window)
+    assert (await source.read([ask("orders")]))[ask("orders")].truth is Truth.FRESH
+    clock.now += SHARED_FOR + 1
+    tell(script, RATE, 40, age=MAPPING.window + 1)
+    assert (await source.read([ask("orders")]))[ask("orders")] == Reading(
+        Truth.STALE, 40, 16, "no scrape for 16 s"
+    )
+    script.answers.clear()
+    clock.now += 10
+    assert (await source.read([ask("orders")]))[ask("orders")] == Reading(
+        Truth.STALE, 40, 28, "no pod has answered Prometheus for 28 s"
+    )
+    clock.now += FORGET_AFTER
+    assert (await source.read([ask("orders")]))[ask("orders")].truth is Truth.EMPTY
+
+
+async def test_a_target_that_was_never_seen_is_empty(source: Prometheus) -> None:
+    """And the detail says which series were looked for."""
+    assert (await source.read([ask("orders")]))[ask("orders")].detail.endswith(
+        "knows no http_server_request_duration_seconds_count{namespace='town', workload='orders'}"
+    )
+
+
+async def test_pods_that_fell_silent_make_a_sum_stale(source: Prometheus, script: Scripted) -> None:
+    """The load that the others tell is less than there is: it must not remove a replica."""
+    tell(script, RATE, 40)
+    script.answers[MAPPING.silent()] = of_workloads("town", orders=2)
+    reading = (await source.read([ask("orders")]))[ask("orders")]
+    assert (reading.truth, reading.value) == (Truth.STALE, 40)
+    assert "pods that do not answer Prometheus: 2" in reading.detail
+
+
+@pytest.mark.parametrize(
+    ("need", "value", "truth", "detail"),
+    [
+        (RATE, 0, Truth.FRESH, ""),
+        (DURATION, "NaN", Truth.EMPTY, "no request was answered within 15 s"),
+        (RATE, "NaN", Truth.EMPTY, "has no two samples within 15 s"),
+        (IN_FLIGHT, -1, Truth.ERROR, "answers -1, and no quantity is negative for http_server_act"),
+        (DURATION, "+Inf", Truth.ERROR, "answers Inf"),
+    ],
+)
+async def test_no_requests_are_zero_and_tell_no_duration(  # noqa: PLR0913  # a table
+    source: Prometheus, script: Scripted, *, need: Need, value: object, truth: Truth, detail: str
+) -> None:
+    """An idle target has a rate of zero; how long its requests take, nobody knows."""
+    tell(script, need, value)
+    reading = (await source.read([ask("orders", need)]))[ask("orders", need)]
+    assert reading.truth is truth
+    assert detail in reading.detail
+
+
+async def test_a_query_is_asked_once_and_answers_for_itself(
+    source: Prometheus, script: Scripted
+) -> None:
+    """Two scalers with one query share it; what is wrong with one is said of that one."""
+    script.answers["sum(queue)"] = vector(({}, 12))
+    script.answers["queue"] = vector(({"q": "a"}, 1), ({"q": "b"}, 2))
+    twin = Ask(Target("town", "Deployment", "payments"), Need(Measure.QUERY, "sum(queue)"))
+    asks = [query("sum(queue)"), twin, query("queue"), query("nothing")]
+    readings = await source.read(asks)
+    assert [readings[one].truth for one in asks] == [
+        Truth.FRESH,
+        Truth.FRESH,
+        Truth.ERROR,
+        Truth.EMPTY,
+    ]
+    assert readings[asks[0]].value == 12
+    assert readings[asks[2]].detail.endswith(
+        "answers 2 series where one is needed: sum() makes one; asked for queue"
+    )
+    assert sorted(script.asked) == ["nothing", "queue", "sum(queue)"]
+
+
+async def test_a_query_that_hangs_delays_nobody_else(script: Scripted, clock: Clock) -> None:
+    """While one is waited for, readings of other targets come and go."""
+    released = asyncio.Event()
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        if "slow" in str((await request.post())["query"]):
+            await released.wait()
+        return await script(request)
+
+    async with serving(handler) as url:
+        source = Prometheus(url, MAPPING, clock=clock)
+        tell(script, RATE, 40)
+        hanging = asyncio.create_task(source.read([query("slow")]))
+        readings = await source.read([ask("orders"), query("quick")])
+        assert [reading.truth for reading in readings.values()] == [Truth.FRESH, Truth.EMPTY]
+        assert not hanging.done()
+        released.set()
+        assert (await hanging)[query("slow")].truth is Truth.EMPTY
+        await source.close()

@@ -1,0 +1,162 @@
+"""When Prometheus fails, whatever way, is that a reading with a sentence, and nothing else?"""
+
+import asyncio
+import gzip
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aiohttp import web
+
+from borough_operator import prometheus
+from borough_operator.mapping import SeriesMapping
+from borough_operator.model import Measure, Need, Reading, Truth
+from borough_operator.prometheus import Prometheus
+from borough_operator.sources import Ask, Target
+from scaling.servers import HOST, serving
+
+ASKS = [
+    Ask(Target("town", "Deployment", "orders"), need)
+    for need in (Need(Measure.RATE), Need(Measure.QUERY, "sum(queue)"))
+]
+Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+async def redirect(_: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(status=302, headers={"Location": "https://sso.example/login?secret=1"})
+
+
+async def ten_megabytes(_: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(body=b" " * 10_000_000)
+
+
+async def a_bomb(_: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(
+        body=gzip.compress(b" " * 10_000_000, 1), headers={"Content-Encoding": "gzip"}
+    )
+
+
+async def no_json(_: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(text="<html>Sign in</html>", content_type="text/html")
+
+
+async def forbidden(_: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(status=403, text="Forbidden")
+
+
+async def refuses(_: web.BaseRequest) -> web.StreamResponse:
+    error = {"status": "error", "errorType": "bad_data", "error": "1:4: parse error: unclosed"}
+    return web.json_response(error, status=400)
+
+
+async def hangs_up(request: web.BaseRequest) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
+async def breaks_off(request: web.BaseRequest) -> web.StreamResponse:
+    answer = web.StreamResponse(headers={"Content-Length": "1000"})
+    await answer.prepare(request)
+    await answer.write(b'{"status":')
+    assert request.transport is not None
+    request.transport.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (redirect, "redirects to sso.example (302), which is not followed"),
+        (ten_megabytes, "answers more than 8 MiB, which is not read"),
+        (a_bomb, "answers more than 8 MiB, which is not read"),
+        (no_json, "answers no JSON"),
+        (forbidden, "answers 403 and no JSON"),
+        (refuses, "refuses (400): 1:4: parse error: unclosed"),
+        (hangs_up, "hung up without an answer"),
+        (breaks_off, "broke off its answer"),
+    ],
+)
+async def test_what_went_wrong_is_said_in_a_sentence(answer: Answer, words: str) -> None:
+    """It names the server, what it did and what it was asked for; it is one of error."""
+    async with serving(answer) as url:
+        source = Prometheus(url, SeriesMapping(("town",)))
+        readings = await source.read(ASKS)
+        await source.close()
+    for one in ASKS:
+        reading = readings[one]
+        assert reading.truth is Truth.ERROR
+        assert reading.detail.startswith(f"Prometheus at {url.removeprefix('http://')} {words}")
+        assert "; asked for sum" in reading.detail
+
+
+async def test_a_server_that_hangs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks is answered when patience ends."""
+    monkeypatch.setattr(prometheus, "PATIENCE", 0.05)
+    released = asyncio.Event()
+
+    async def hangs(_: web.BaseRequest) -> web.StreamResponse:
+        await released.wait()
+        return web.Response()
+
+    async with serving(hangs) as url:
+        assert "gave no answer within 3 s" in await detail_of(url)
+        released.set()
+
+
+async def test_a_server_that_is_not_there_is_an_error() -> None:
+    """A refused connection, and a name that nobody has."""
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))  # bound, and not listening
+        port = taken.getsockname()[1]
+        details = [await detail_of(f"http://{host}:{port}") for host in (HOST, "no.such.invalid")]
+    assert all("cannot be reached: " in detail for detail in details)
+
+
+async def test_a_server_that_speaks_no_http_is_an_error() -> None:
+    """Whatever listens there."""
+
+    async def chatter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ESMTP\r\n")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(chatter, HOST, 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        assert "does not speak HTTP" in await detail_of(f"http://{HOST}:{port}")
+
+
+async def test_no_sentence_tells_a_password() -> None:
+    """A URL may hold one; it is sent to the server and said to nobody."""
+    said = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        said.append(request.headers.get("Authorization", ""))
+        return await forbidden(request)
+
+    async with serving(handler) as url:
+        detail = await detail_of(url.replace("http://", "http://reader:hunter2@"))
+    assert all(header.startswith("Basic ") for header in said)
+    assert "hunter2" not in detail
+    assert "reader" not in detail
+
+
+@pytest.mark.parametrize(
+    "url", ["prometheus:9090", "ftp://x:secret@y", "http://", "http://x:secret@y:no"]
+)
+def test_an_address_that_is_none_is_refused_at_the_start(url: str) -> None:
+    """Without quoting it."""
+    with pytest.raises(ValueError, match="begins with http:// or https:// and a host") as refusal:
+        Prometheus(url, SeriesMapping(("town",)))
+    assert "secret" not in str(refusal.value)
+
+
+async def detail_of(url: str) -> str:
+    """What is said of a failing server."""
+    source = Prometheus(url, SeriesMapping(("town",)))
+    readings = await source.read(ASKS)
+    await source.close()
+    assert {reading.truth for reading in readings.values()} == {Truth.ERROR}
+    reading: Reading = readings[ASKS[0]]
+    return reading.detail

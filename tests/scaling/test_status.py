@@ -1,0 +1,259 @@
+"""What does a status say, when is it written, and what does a restart find in it?"""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from borough_operator.model import (
+    Clamp,
+    Decision,
+    History,
+    Hold,
+    Observation,
+    Proposal,
+    Reason,
+    Rollout,
+    Truth,
+)
+from borough_operator.status import REFRESH, recover, render, same
+
+NOW = 1_795_422_600.4
+FRESH = Proposal("RequestRate", Truth.FRESH, 7, value=331.25, age=1.04, formula="ceil(...) = 7")
+DECISION = Decision(
+    replicas=5,
+    reason=Reason.AT_MAX,
+    message="RequestRate asks for 7 and 5 is the most.",
+    history=History(applied=4),
+    proposals=(FRESH,),
+    binding="RequestRate",
+    raw=7,
+    clamps=(Clamp(Reason.AT_MAX, 7, 5),),
+    hpa=6,
+    write=True,
+)
+SEEN = Observation(replicas=4, ready=3, readings={})
+
+
+def status(
+    decision: Decision = DECISION,
+    seen: Observation | None = SEEN,
+    previous: Any = None,
+    now: float = NOW,
+    mode: str = "Auto",
+) -> dict[str, Any]:
+    return render(
+        decision, generation=2, mode=mode, observation=seen, previous=previous or {}, now=now
+    )
+
+
+def condition(told: dict[str, Any], kind: str) -> tuple[str, str]:
+    (found,) = [c for c in told["conditions"] if c["type"] == kind]
+    return found["status"], found["reason"]
+
+
+def test_a_status_tells_the_whole_decision() -> None:
+    """The answer, and how it came about, number by number."""
+    told = status()
+    assert told["decision"] == {
+        "time": "2026-11-23T08:30:00Z",
+        "message": "RequestRate asks for 7 and 5 is the most.",
+        "inputs": [
+            {
+                "goal": "RequestRate",
+                "truth": "fresh",
+                "value": "331.25",
+                "age": "1.0s",
+                "proposed": 7,
+                "formula": "ceil(...) = 7",
+            }
+        ],
+        "raw": 7,
+        "clamps": [{"reason": "AtMax", "before": 7, "after": 5}],
+        "final": 5,
+        "hpa": 6,
+    }
+    del told["decision"], told["conditions"]
+    assert told == {
+        "observedGeneration": 2,
+        "desiredReplicas": 5,
+        "currentReplicas": 4,
+        "readyReplicas": 3,
+        "appliedReplicas": 4,
+        "bindingGoal": "RequestRate",
+        "reason": "AtMax",
+        "lastScaleTime": "2026-11-23T08:30:00Z",
+    }
+
+
+def test_the_time_of_the_last_change_stays() -> None:
+    """A decision that writes nothing does not move it."""
+    before = status()
+    after = status(replace(DECISION, write=False), previous=before, now=NOW + 500)
+    assert after["lastScaleTime"] == before["lastScaleTime"]
+
+
+# -- news
+
+
+def test_ages_times_and_values_are_no_news() -> None:
+    """A scaler whose answer stands is not written, however its load trembles."""
+    moved = replace(FRESH, value=329.0, age=4.0, formula="ceil(...) = 7.0", detail="")
+    later = replace(DECISION, proposals=(moved,), message="another sentence", write=False)
+    before = status()
+    assert same(before, status(later, previous=before, now=NOW + 10 * REFRESH))
+
+
+def test_other_numbers_behind_the_same_answer_are_news_once_in_a_while() -> None:
+    """Whoever asks why reads arithmetic that is at most a minute old."""
+    before = status()
+    other = replace(DECISION, raw=9, proposals=(replace(FRESH, replicas=9),), write=False)
+    assert same(before, status(other, previous=before, now=NOW + REFRESH - 1))
+    assert not same(before, status(other, previous=before, now=NOW + REFRESH + 1))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(DECISION, replicas=6),
+        replace(DECISION, reason=Reason.WINDOW),
+        replace(DECISION, binding="InFlight"),
+        replace(DECISION, history=History(applied=5)),
+        replace(DECISION, history=History(4, Hold("kubectl", 4, NOW, NOW + 900))),
+        replace(DECISION, proposals=(replace(FRESH, truth=Truth.STALE),)),
+        replace(DECISION, clamps=()),
+    ],
+)
+def test_what_a_person_or_a_restart_needs_is_news(other: Decision) -> None:
+    """It is written at once."""
+    before = status()
+    assert not same(before, status(replace(other, write=False), previous=before))
+
+
+def test_the_truth_of_every_goal_is_news() -> None:
+    """Also of a second that fails, where the condition is false already."""
+    failed = Proposal("Q", Truth.ERROR, None)
+    before = status(replace(DECISION, proposals=(failed, FRESH)))
+    worse = replace(DECISION, proposals=(failed, replace(FRESH, truth=Truth.STALE)), write=False)
+    assert not same(before, status(worse, previous=before))
+
+
+def test_pods_that_become_ready_are_news() -> None:
+    """The columns of kubectl tell the present."""
+    before = status()
+    assert not same(before, status(seen=replace(SEEN, ready=4), previous=before))
+
+
+def test_a_first_status_is_news() -> None:
+    """An object that has none yet gets one."""
+    assert not same({}, status())
+
+
+# -- a restart
+
+
+def test_a_restart_knows_the_number_and_the_hold() -> None:
+    """Rounded to whole seconds a hold is never shorter than it was."""
+    hold = Hold("kubectl", 9, since=NOW, until=NOW + 900)
+    found = recover(status(replace(DECISION, history=History(4, hold))))
+    assert found.applied == 4
+    assert found.hold == Hold("kubectl", 9, since=NOW - 0.4, until=math.ceil(NOW + 900))
+
+
+def test_a_hold_without_end_stays_without_end() -> None:
+    """What contests a target keeps it over restarts."""
+    hold = Hold("other", 9, since=NOW, until=math.inf)
+    found = recover(status(replace(DECISION, history=History(4, hold)))).hold
+    assert found is not None
+    assert found.until == math.inf
+
+
+def test_a_restart_knows_when_the_direction_changed() -> None:
+    """Rounded to whole seconds no turn is forgotten earlier; a number without any had none."""
+    history = History(4, turns=(NOW - 60, NOW))
+    found = recover(status(replace(DECISION, history=history)))
+    assert list(found.turns or ()) == [math.ceil(NOW - 60), math.ceil(NOW)]
+    assert [recover(each).turns for each in (status(), {})] == [(), None]
+
+
+def test_an_empty_status_is_an_empty_history() -> None:
+    """A new scaler remembers nothing."""
+    assert recover({}) == History()
+
+
+# -- conditions
+
+
+def test_a_condition_keeps_the_time_of_its_last_change() -> None:
+    """Its reason may change meanwhile."""
+    before = status()
+    held = replace(DECISION, reason=Reason.MANUAL_HOLD, clamps=(), message="kubectl set 9 ...")
+    after = status(held, previous=before, now=NOW + 100)
+    times = {
+        c["type"]: (old["lastTransitionTime"], c["lastTransitionTime"])
+        for old, c in zip(before["conditions"], after["conditions"], strict=True)
+    }
+    moved = {kind for kind, (old, new) in times.items() if old != new}
+    assert moved == {"Limited", "ManualHold"}
+
+
+@pytest.mark.parametrize(
+    ("decision", "seen", "expected"),
+    [
+        (DECISION, SEEN, {"Ready": ("True", "Auto"), "Limited": ("True", "AtMax")}),
+        (
+            replace(DECISION, clamps=(), proposals=(FRESH, replace(FRESH, goal="Q"))),
+            SEEN,
+            {"Limited": ("False", "WithinLimits"), "MetricsHealthy": ("True", "Fresh")},
+        ),
+        (
+            replace(DECISION, proposals=(FRESH, Proposal("Q", Truth.ERROR, None, detail="no"))),
+            SEEN,
+            {"Ready": ("True", "Auto"), "MetricsHealthy": ("False", "MetricsError")},
+        ),
+        (
+            replace(DECISION, proposals=(Proposal("Q", Truth.EMPTY, None),)),
+            SEEN,
+            {"Ready": ("False", "MetricsEmpty"), "MetricsHealthy": ("False", "MetricsEmpty")},
+        ),
+        (
+            replace(DECISION, proposals=(Proposal("Q", Truth.EMPTY, 1, detail="zero"),)),
+            SEEN,
+            {"Ready": ("True", "Auto"), "MetricsHealthy": ("True", "Fresh")},
+        ),
+        (
+            replace(DECISION, reason=Reason.CONTESTED),
+            SEEN,
+            {"Contested": ("True", "Contested"), "ManualHold": ("False", "HandsOn")},
+        ),
+        (
+            DECISION,
+            replace(SEEN, rollout=Rollout.FAILING),
+            {"RolloutStable": ("False", "RolloutFailing")},
+        ),
+        (
+            replace(DECISION, reason=Reason.TARGET_MISSING, proposals=(), clamps=()),
+            None,
+            {
+                "Ready": ("False", "TargetMissing"),
+                "MetricsHealthy": ("Unknown", "TargetMissing"),
+                "RolloutStable": ("Unknown", "TargetMissing"),
+            },
+        ),
+    ],
+)
+def test_conditions_say_what_is_true(
+    decision: Decision, seen: Observation | None, expected: dict[str, tuple[str, str]]
+) -> None:
+    """Each with a reason of the closed list where one fits."""
+    told = status(decision, seen)
+    assert {kind: condition(told, kind) for kind in expected} == expected
+
+
+def test_a_failed_metric_is_named() -> None:
+    """The message says which goal, and what failed."""
+    failed = Proposal("Query-2", Truth.ERROR, None, detail="prometheus:9090 did not answer")
+    told = status(replace(DECISION, proposals=(FRESH, failed)))
+    (found,) = [c for c in told["conditions"] if c["type"] == "MetricsHealthy"]
+    assert found["message"] == "Query-2: prometheus:9090 did not answer"

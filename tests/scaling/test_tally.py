@@ -1,0 +1,31 @@
+"""What do a scaler's answers cost, and what would others' have cost?"""
+
+from dataclasses import replace
+
+from borough_operator.model import Decision, History, Reason
+from borough_operator.tally import Tally
+
+SIX = Decision(6, Reason.STEADY, "", History(), hpa=4)
+
+
+def test_an_answer_costs_its_replicas_for_as_long_as_it_stood() -> None:
+    """Replicas times seconds, and times the CPU of each: ours, the HPA's, and the maximum's."""
+    tally = Tally()
+    tally.lasted(SIX, most=10, cores=0.25, seconds=30.0)
+    assert (tally.ours, tally.hpa, tally.most) == (180.0, 120.0, 300.0)
+    assert (tally.ours_cores, tally.hpa_cores, tally.most_cores) == (45.0, 30.0, 75.0)
+
+
+def test_an_hpa_without_an_answer_is_not_free() -> None:
+    """It would have kept what there is."""
+    tally = Tally()
+    tally.lasted(replace(SIX, hpa=None), most=10, cores=0.25, seconds=30.0)
+    assert tally.hpa == tally.ours
+
+
+def test_a_change_against_the_one_before_is_a_reversal() -> None:
+    """Two steps up are none, and the way down is one."""
+    tally = Tally()
+    for before, after in ((2, 4), (4, 6), (6, 5), (5, 4), (4, 8)):
+        tally.changed(before, after)
+    assert (tally.ups, tally.downs, tally.reversals) == (3, 2, 2)

@@ -1,0 +1,226 @@
+"""What is seen of a Deployment or StatefulSet, and by whom was its number given?"""
+
+from typing import Any
+
+import pytest
+
+from borough_operator.model import Rollout, Writer
+from borough_operator.moments import text_of
+from borough_operator.targets import (
+    STUCK,
+    ReplicaSet,
+    Workload,
+    cores_of,
+    observation,
+    ready_of_newest,
+    replica_set,
+    rollout_of,
+    workload,
+)
+
+NOW = 1_795_422_600.0
+Entry = dict[str, Any]
+
+
+def owner(manager: str, time: float | None = None, *, field: str = "f:replicas") -> Entry:
+    """An entry of managedFields; what is written through /scale bears no time."""
+    entry: Entry = {"manager": manager, "fieldsV1": {"f:spec": {field: {}}}}
+    return entry if time is None else {**entry, "time": text_of(time)}
+
+
+def deployment(status: Entry | None = None, fields: Any = (), revision: int = 0) -> Workload:
+    containers = [{"name": "a", "resources": {"requests": {"cpu": "250m"}}}, {"name": "b"}]
+    annotations = {"deployment.kubernetes.io/revision": str(revision)} if revision else {}
+    return workload(
+        {
+            "kind": "Deployment",
+            "metadata": {
+                "uid": "d",
+                "resourceVersion": "7",
+                "annotations": annotations,
+                "managedFields": list(fields),
+            },
+            "spec": {"replicas": 4, "template": {"spec": {"containers": containers}}},
+            "status": status or {},
+        }
+    )
+
+
+def stateful(status: Entry, partition: int = 0, written: float | None = None) -> Workload:
+    entry = {"manager": "kube-controller-manager", "fieldsV1": {"f:status": {}}}
+    fields = [] if written is None else [{**entry, "time": text_of(written)}]
+    return workload(
+        {
+            "kind": "StatefulSet",
+            "metadata": {"uid": "s", "resourceVersion": "7", "managedFields": fields},
+            "spec": {
+                "replicas": 4,
+                "updateStrategy": {"rollingUpdate": {"partition": partition}},
+                "template": {"spec": {"containers": []}},
+            },
+            "status": status,
+        }
+    )
+
+
+def progressing(status: str, reason: str, since: float) -> Entry:
+    condition = {"type": "Progressing", "status": status, "reason": reason}
+    return {"conditions": [{**condition, "lastUpdateTime": text_of(since)}]}
+
+
+UNDER_WAY = progressing("True", "ReplicaSetUpdated", NOW - 10)
+DONE = progressing("True", "NewReplicaSetAvailable", NOW - 10_000)
+
+
+# -- ready
+
+
+def test_the_newest_replica_set_says_how_many_are_ready() -> None:
+    """Surge pods and those of an old version are no capacity."""
+    seen = deployment({"replicas": 6, "updatedReplicas": 2, "readyReplicas": 4}, revision=2)
+    assert ready_of_newest(seen, ReplicaSet("r", "d", revision=2, replicas=2, ready=1)) == 1
+
+
+def test_without_replica_sets_the_least_that_is_certain_counts() -> None:
+    """Of those that are ready, all that are old may be."""
+    seen = deployment({"replicas": 6, "updatedReplicas": 4, "readyReplicas": 5})
+    assert ready_of_newest(seen, None) == 3
+
+
+def test_a_replica_set_that_is_no_longer_the_newest_is_not_asked() -> None:
+    """The Deployment's revision says that a newer one exists."""
+    seen = deployment({"replicas": 6, "updatedReplicas": 2, "readyReplicas": 4}, revision=3)
+    assert ready_of_newest(seen, ReplicaSet("r", "d", revision=2, replicas=4, ready=4)) == 0
+
+
+def test_a_stateful_set_at_rest_counts_all_that_are_ready() -> None:
+    """Also where its controller leaves `updatedReplicas` out."""
+    seen = stateful(
+        {"replicas": 4, "readyReplicas": 3, "currentRevision": "a", "updateRevision": "a"}
+    )
+    assert ready_of_newest(seen, None) == 3
+    assert seen.rollout is Rollout.STABLE
+
+
+def test_a_stateful_set_under_way_counts_the_least_that_is_certain() -> None:
+    """max(0, ready - (replicas - updated))."""
+    status = {"replicas": 4, "updatedReplicas": 2, "currentRevision": "a", "updateRevision": "b"}
+    seen = [stateful({**status, "readyReplicas": ready}) for ready in (4, 3, 1)]
+    assert [ready_of_newest(each, None) for each in seen] == [2, 1, 0]
+    assert seen[0].rollout is Rollout.PROGRESSING
+
+
+def test_pods_that_a_partition_keeps_back_are_wanted() -> None:
+    """A canary that rests at its partition is no rollout under way."""
+    status = {"replicas": 4, "readyReplicas": 4, "currentRevision": "a", "updateRevision": "b"}
+    resting = stateful({**status, "updatedReplicas": 1}, partition=3)
+    assert (resting.rollout, ready_of_newest(resting, None)) == (Rollout.STABLE, 4)
+
+
+# -- rollout
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({}, Rollout.STABLE),
+        ({"replicas": 4, "updatedReplicas": 4, "readyReplicas": 1, **DONE}, Rollout.STABLE),
+        ({"replicas": 5, "updatedReplicas": 1, **DONE}, Rollout.PROGRESSING),
+        ({"replicas": 4, "updatedReplicas": 4, **UNDER_WAY}, Rollout.PROGRESSING),
+        (progressing("False", "ProgressDeadlineExceeded", NOW), Rollout.FAILING),
+        (progressing("Unknown", "DeploymentPaused", NOW), Rollout.STABLE),
+    ],
+)
+def test_a_rollout_is_what_its_controller_says(status: Entry, expected: Rollout) -> None:
+    """Scaling alone never looks like one: its pods start, and the rollout stays complete."""
+    assert rollout_of(deployment(status), None, NOW) is expected
+
+
+def _crashing(since: float) -> Workload:
+    counts = {"replicas": 5, "updatedReplicas": 1, "readyReplicas": 4}
+    return deployment({**counts, **progressing("True", "ReplicaSetUpdated", since)}, revision=2)
+
+
+def test_a_rollout_of_which_nothing_serves_for_long_is_failing() -> None:
+    """Sooner than the ten minutes after which Kubernetes would say so."""
+    none_ready = ReplicaSet("r", "d", revision=2, replicas=1, ready=0)
+    assert rollout_of(_crashing(NOW - STUCK + 1), none_ready, NOW) is Rollout.PROGRESSING
+    assert rollout_of(_crashing(NOW - STUCK), none_ready, NOW) is Rollout.FAILING
+
+
+def test_a_slow_rollout_of_which_something_serves_is_not_failing() -> None:
+    """One pod that became ready shows that the template works."""
+    one_ready = ReplicaSet("r", "d", revision=2, replicas=1, ready=1)
+    assert rollout_of(_crashing(NOW - 10 * STUCK), one_ready, NOW) is Rollout.PROGRESSING
+
+
+def test_a_stateful_set_without_progress_for_long_is_failing() -> None:
+    """It has no condition; that its status has not changed is what there is to go by."""
+    status = {"replicas": 4, "readyReplicas": 3, "currentRevision": "a", "updateRevision": "b"}
+    crashing = {**status, "updatedReplicas": 1}
+    assert rollout_of(stateful(crashing, written=NOW - 1), None, NOW) is Rollout.PROGRESSING
+    assert rollout_of(stateful(crashing, written=NOW - STUCK), None, NOW) is Rollout.FAILING
+
+
+# -- the writer
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ([owner("borough-operator")], None),
+        ([owner("kubectl")], Writer("kubectl", NOW)),
+        ([owner("kubectl-edit", NOW - 60)], Writer("kubectl-edit", NOW - 60)),
+        ([owner("borough-operator"), owner("helm", NOW - 9)], Writer("helm", NOW - 9)),
+        ([owner("a", NOW - 9), owner("b", NOW - 5)], Writer("b", NOW - 5)),
+        ([owner("kubectl", NOW, field="f:template")], Writer("unknown", NOW)),
+        ([], Writer("unknown", NOW)),
+    ],
+)
+def test_the_writer_is_whoever_owns_the_number_beside_us(
+    fields: list[Entry], expected: Writer | None
+) -> None:
+    """Where nothing records when, it is now; where nobody owns it, nobody is known."""
+    seen = observation(deployment(fields=fields), None, {}, None, NOW)
+    assert seen.writer == expected
+
+
+# -- the rest
+
+
+def test_an_observation_has_what_a_decision_asks_for() -> None:
+    """Numbers, what a replica costs, and the moment of the annotation."""
+    seen = observation(deployment({"replicas": 4, "updatedReplicas": 4}), None, {}, NOW, NOW)
+    assert (seen.replicas, seen.ready, seen.cores, seen.resume) == (4, 0, 0.25, NOW)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "cores"), [("250m", 0.25), ("2", 2.0), ("1.5", 1.5), ("500u", 0.0005), (1, 1.0)]
+)
+def test_cpu_is_read_as_kubernetes_writes_it(quantity: Any, cores: float) -> None:
+    """Milli and micro cores, and whole ones."""
+    assert cores_of(quantity) == pytest.approx(cores)
+
+
+def test_a_sidecar_costs_and_an_init_container_does_not() -> None:
+    """What runs beside the others for good is an init container that restarts."""
+    request = {"resources": {"requests": {"cpu": "1"}}}
+    pod = {
+        "containers": [request],
+        "initContainers": [request, {**request, "restartPolicy": "Always"}],
+    }
+    metadata = {"uid": "d", "resourceVersion": "1"}
+    obj = {"kind": "Deployment", "metadata": metadata, "spec": {"template": {"spec": pod}}}
+    assert workload(obj).cores == 2.0
+
+
+def test_a_replica_set_belongs_to_its_deployment() -> None:
+    """By uid; one that nobody controls is not kept."""
+    metadata: Entry = {
+        "uid": "r",
+        "annotations": {"deployment.kubernetes.io/revision": "12"},
+        "ownerReferences": [{"uid": "x"}, {"uid": "d", "controller": True}],
+    }
+    obj = {"metadata": metadata, "spec": {"replicas": 3}, "status": {"readyReplicas": 2}}
+    assert replica_set(obj) == ReplicaSet("r", "d", revision=12, replicas=3, ready=2)
+    assert replica_set({**obj, "metadata": {"uid": "r"}}) is None

@@ -1,0 +1,117 @@
+"""Is all told that signals.py promises, and nothing else, in a format that Prometheus reads?"""
+
+import asyncio
+from collections import defaultdict
+
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from borough_bill.collector import Collector
+from borough_operator import signals
+from borough_operator.model import Decision, History, Reason
+from borough_operator.telemetry import Telemetry
+from scaling.stage import SHOP, START, Stage
+from scaling.virtual import virtually
+
+WITHOUT_SCALERS = {"process", "python"}
+"""First words of what the libraries tell."""
+
+
+async def told(stage: Stage) -> dict[str, Metric]:
+    text = b"".join([page async for page in stage.telemetry.exposition()]).decode()
+    return {family.name: family for family in text_string_to_metric_families(text)}
+
+
+def test_all_that_is_promised_is_told_and_nothing_else() -> None:
+    """Names, kinds and labels are those of signals.py, which the board is written from."""
+
+    async def story() -> None:
+        stage = Stage()
+        stage.add("pay", rate=400.0)
+        stage.telemetry.asked("patch", "deployments/scale", "200")
+        await stage.play(7.0)
+        families = await told(stage)
+        labels: dict[str, set[str]] = defaultdict(set)
+        for name, family in families.items():
+            for sample in family.samples:
+                labels[name] |= sample.labels.keys() - {"le"}
+        ours = {name for name in families if name.split("_")[0] not in WITHOUT_SCALERS}
+        promised = {(s.series if s.kind == "info" else s.name): set(s.labels) for s in signals.ALL}
+        assert {name: labels[name] for name in ours} == promised
+
+    virtually(story())
+
+
+def test_a_decision_is_told_as_it_was_made() -> None:
+    """Numbers, reason and goals of a scaler are those of its last decision."""
+
+    async def story() -> None:
+        stage = Stage()
+        stage.add("pay", rate=400.0)
+        await stage.play(2.0)
+        families, decision = await told(stage), stage.entry("pay").decision
+        assert decision is not None
+
+        def value(signal: signals.Signal, **labels: str) -> float:
+            wanted = {"namespace": SHOP, "scaler": "pay"} | labels
+            (sample,) = (s for s in families[signal.name].samples if s.labels == wanted)
+            return sample.value
+
+        assert value(signals.DESIRED) == decision.replicas
+        assert value(signals.CURRENT) == stage.replicas("pay")
+        assert value(signals.REASON, reason=decision.reason) == 1
+        assert value(signals.GOAL_VALUE, goal="RequestRate") == 400
+        assert value(signals.GOAL_TRUTH, goal="RequestRate", truth="fresh") == 1
+        assert value(signals.CHANGES, direction="up") == 1
+        assert value(signals.CHANGES, direction="down") == 0
+
+    virtually(story())
+
+
+def test_a_scaler_that_went_takes_its_series_with_it() -> None:
+    """Nothing is stored that would have to be forgotten."""
+
+    async def story() -> None:
+        stage = Stage()
+        stage.add("pay")
+        await stage.play(2.0)
+        stage.remove("pay")
+        families = await told(stage)
+        assert not [f for f in families.values() for s in f.samples if "scaler" in s.labels]
+
+    virtually(story())
+
+
+async def test_a_change_is_one_span_with_all_that_a_trace_is_searched_for() -> None:
+    """Scaler, target, reason, numbers and goal, sent before the operator ends."""
+    async with Collector() as collector:
+        stage = Stage()
+        stage.add("pay")
+        scaler = stage.entry("pay").wanted.scaler
+        assert scaler is not None
+        telemetry = Telemetry(stage.registry, stage.now, collector.url)
+        decision = Decision(7, Reason.SCALED_UP, "", History(), binding="RequestRate")
+        telemetry.changed(scaler, decision, before=2, began=START)
+        await asyncio.to_thread(telemetry.close)
+        (span,) = collector.spans
+    assert span.name == "scale shop/pay"
+    assert span.resource["service.name"] == signals.SERVICE
+    assert span.attributes == {
+        signals.SPAN_SCALER: "shop/pay",
+        signals.SPAN_TARGET: "Deployment/pay",
+        signals.SPAN_REASON: "ScaledUp",
+        signals.SPAN_BEFORE: 2,
+        signals.SPAN_AFTER: 7,
+        signals.SPAN_GOAL: "RequestRate",
+    }
+
+
+def test_every_reason_is_counted_from_zero() -> None:
+    """A first hold is a rise from 0, which a rate can see."""
+
+    async def story() -> None:
+        families = await told(Stage())
+        counted = {s.labels["reason"]: s.value for s in families[signals.DECISIONS.name].samples}
+        assert counted == dict.fromkeys(map(str, Reason), 0.0)
+
+    virtually(story())

@@ -1,0 +1,63 @@
+"""What is a trace, and what is none?"""
+
+from pathlib import Path
+
+import pytest
+
+from borough_operator.simulator.traces import LENGTH, TraceInvalid, read, synthetic
+
+
+def test_a_file_of_one_number_a_line_is_a_trace(tmp_path: Path) -> None:
+    """Whole or not; empty lines and remarks say nothing; its name is the file's."""
+    path = tmp_path / "evening.txt"
+    path.write_text("# requests a second\n12\n\n7.5\n 0 \n")
+
+    trace = read(path)
+
+    assert (trace.name, trace.load) == ("evening", (12.0, 7.5, 0.0))
+    assert trace.scaled(2.0).load == (24.0, 15.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("1\n2\nthree\n", 'line 3: "three" is no number'),
+        ("1\n-2\n", "line 2: -2 is no rate"),
+        ("nan\n1\n", "line 1: nan is no rate"),
+        ("1\ninf\n", "line 2: inf is no rate"),
+        ("1,2\n", 'line 1: "1,2" is no number'),
+        ("", "has 0 numbers"),
+        ("5\n", "has 1 numbers"),
+    ],
+)
+def test_what_is_no_trace_is_named_with_its_file_and_line(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    """Somebody who mistypes a line must not search for it."""
+    path = tmp_path / "wrong.txt"
+    path.write_text(text)
+
+    with pytest.raises(TraceInvalid) as raised:
+        read(path)
+    assert f"{path}" in str(raised.value)
+    assert complaint in str(raised.value)
+
+
+def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
+    """Neither is a trace-back."""
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\xff")
+
+    for name in ("nowhere.txt", "picture.png"):
+        with pytest.raises(TraceInvalid, match=name):
+            read(tmp_path / name)
+
+
+def test_the_synthetic_traces_are_the_same_on_every_machine() -> None:
+    """Otherwise a committed result could not be made again."""
+    found = synthetic()
+
+    assert {len(trace.load) for trace in found.values()} == {LENGTH}
+    assert found == synthetic()
+    assert sum(found["daily"].load) == 941736.0
+    assert sum(found["restless"].load) == 583696.0
+    assert all(rate == round(rate) >= 0 for trace in found.values() for rate in trace.load)

@@ -1,0 +1,119 @@
+"""Is what is known of the cluster true, whatever order news comes in, and is a deaf watch found?"""
+
+from typing import Any
+
+from borough_operator.watched import DEAF_S, Watched
+
+SHOP = "shop"
+
+
+def obj(name: str, version: int, said: str = "") -> dict[str, Any]:
+    meta = {"namespace": SHOP, "name": name, "resourceVersion": str(version)}
+    return {"metadata": meta, "said": said or f"v{version}"}
+
+
+class Told:
+    """What was kept, and every change that was told."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, str | None, str | None]] = []
+        self.known: Watched[str] = Watched(lambda each: str(each["said"]), self._changed)
+
+    def _changed(self, name: tuple[str, str], was: str | None, now: str | None) -> None:
+        self.changes.append((name[1], was, now))
+
+    def get(self, name: str) -> str | None:
+        return self.known.get((SHOP, name))
+
+    def list(self, version: int, *objects: dict[str, Any], now: float = 0.0) -> None:
+        """A complete list of that version."""
+        with self.known.listing():
+            names = {self.known.listed(each, now) for each in objects}
+            self.known.not_listed(SHOP, names, version, now)
+
+
+def test_the_newest_state_counts_whatever_comes_last() -> None:
+    """A late event, and a list older than what was seen, change nothing."""
+    told = Told()
+    told.known.seen(obj("a", 5), now=0.0)
+    told.known.seen(obj("a", 4), now=0.0)
+    told.list(6, obj("a", 3))
+    assert told.get("a") == "v5"
+    assert told.changes == [("a", None, "v5")]
+
+
+def test_the_same_state_is_told_once() -> None:
+    """A list repeats what a watch has said, and nobody is bothered."""
+    told = Told()
+    told.known.seen(obj("a", 5), now=0.0)
+    told.list(9, obj("a", 5))
+    assert len(told.changes) == 1
+
+
+def test_our_own_write_is_not_undone_by_an_event_from_before_it() -> None:
+    """What we wrote is known at once: an old event would look like somebody else's change."""
+    told = Told()
+    told.known.seen(obj("a", 5), now=0.0)
+    told.known.wrote((SHOP, "a"), 7, "ours")
+    told.known.seen(obj("a", 6), now=0.0)
+    assert told.get("a") == "ours"
+    told.known.seen(obj("a", 8), now=0.0)
+    assert told.get("a") == "v8"
+
+
+def test_a_list_removes_what_went_unheard_and_keeps_what_is_younger() -> None:
+    """What is not on a list is gone, unless it came while the list was read."""
+    told = Told()
+    told.known.seen(obj("old", 5), now=0.0)
+    told.known.seen(obj("young", 12), now=0.0)
+    told.list(10)
+    assert told.get("old") is None
+    assert told.get("young") == "v12"
+
+
+def test_what_went_while_a_list_was_read_does_not_come_back_with_it() -> None:
+    """The list is of a moment before."""
+    told = Told()
+    told.known.seen(obj("a", 5), now=0.0)
+    with told.known.listing():
+        told.known.lost(obj("a", 11), now=0.0)
+        names = {told.known.listed(obj("a", 5), 0.0)}
+        told.known.not_listed(SHOP, names, 10, 0.0)
+    assert told.get("a") is None
+
+
+def test_another_object_of_the_same_name_takes_its_place() -> None:
+    """Deleted and made anew: the versions go on, so the order is clear."""
+    told = Told()
+    told.known.seen(obj("a", 5), now=0.0)
+    told.known.seen(obj("a", 9, "another"), now=0.0)
+    told.known.lost(obj("a", 8), now=0.0)
+    assert told.get("a") == "another"
+
+
+def test_a_watch_that_never_brings_what_a_list_showed_is_deaf() -> None:
+    """It is given its time, and named by what it did not bring."""
+    told = Told()
+    told.list(10, obj("a", 5), now=100.0)
+    assert told.known.deaf(100.0 + DEAF_S) == ""
+    assert "shop/a" in told.known.deaf(101.0 + DEAF_S)
+
+
+def test_a_watch_that_brings_it_later_is_well() -> None:
+    """An event about the object proves that it hears, whichever of both was first."""
+    told = Told()
+    told.list(10, obj("a", 5), now=100.0)
+    told.known.seen(obj("a", 5), now=101.0)
+    assert told.known.deaf(1000.0) == ""
+    told.list(20, now=1000.0)  # it is gone, and nobody said so
+    assert "shop/a" in told.known.deaf(1001.0 + DEAF_S)
+    told.known.lost(obj("a", 15), now=1002.0)
+    assert told.known.deaf(5000.0) == ""
+
+
+def test_a_quiet_cluster_is_not_a_deaf_watch() -> None:
+    """Silence alone proves nothing."""
+    told = Told()
+    told.known.seen(obj("a", 5), now=0.0)
+    told.list(900, obj("a", 5), now=10_000.0)
+    assert told.known.deaf(20_000.0) == ""
