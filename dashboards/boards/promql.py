@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from borough.kit import signals as shops
-from borough_operator import signals as operators
+from borough_operator.running import signals as operators
 
 Signal = shops.Signal | operators.Signal
 Kind = Literal["counter", "gauge", "histogram"]

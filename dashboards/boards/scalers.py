@@ -6,8 +6,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from boards.house import Panel, build, line, lines, number, timeline, to_changes
 from boards.promql import Scope, share
-from borough_operator import signals
-from borough_operator.model import Reason, Truth
+from borough_operator.decision.model import Reason, Truth
+from borough_operator.running import signals
 
 SCALERS = Scope(("namespace", "scaler"))
 OPERATORS = Scope(())

@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 import uvloop
 
-from borough_operator import logs
-from borough_operator.credentials import Credentials, NoCredentials, find
 from borough_operator.handlers import serve
-from borough_operator.mapping import SeriesMapping
-from borough_operator.options import PREFIX, Options
+from borough_operator.kube.credentials import Credentials, NoCredentials, find
+from borough_operator.running import logs
+from borough_operator.running.options import PREFIX, Options
+from borough_operator.running.wiring import Operator
 from borough_operator.simulator import commands
-from borough_operator.wiring import Operator
+from borough_operator.sources.mapping import SeriesMapping
 
 FAILED = 1
 WRONG_SETTINGS = 2

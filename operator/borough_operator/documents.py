@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
-from borough_operator import reasons, signals
-from borough_operator.conditions import CONDITIONS
+from borough_operator.decision import reasons
+from borough_operator.kube.conditions import CONDITIONS
+from borough_operator.running import signals
 
 Schema = Mapping[str, Any]
 

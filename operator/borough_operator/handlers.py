@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import kopf
 
-from borough_operator.credentials import Credentials
+from borough_operator.kube.credentials import Credentials
+from borough_operator.running.wiring import Operator
 from borough_operator.settings import configure
-from borough_operator.wiring import Operator
 
 
 def registry(operator: Operator, credentials: Credentials) -> kopf.OperatorRegistry:

@@ -9,10 +9,10 @@ from types import ModuleType
 
 import pytest
 
-from borough_operator.decide import decide
-from borough_operator.goals import needs
-from borough_operator.model import History, Observation, Reading, Truth
-from borough_operator.spec import parse
+from borough_operator.decision.decide import decide
+from borough_operator.decision.goals import needs
+from borough_operator.decision.model import History, Observation, Reading, Truth
+from borough_operator.kube.spec import parse
 
 DEMO = Path(__file__).parents[2] / "charts" / "demo_scaling.py"
 CALM, SKEWED = 0.15, 0.6

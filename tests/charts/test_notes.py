@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from borough_operator import spec
+from borough_operator.kube import spec
 from charts.helm import BOROUGH, OPERATOR, Helm, Values
 
 AS_AN_OBJECT = """\

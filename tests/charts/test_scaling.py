@@ -6,7 +6,7 @@ How the number changes hands on a live cluster is asked in tests/operator_api/te
 import pytest
 
 from borough.shapes import Shape
-from borough_operator import spec
+from borough_operator.kube import spec
 from charts.cases import SHAPES
 from charts.helm import BOROUGH, Helm, Object, Objects, Values
 from charts.objects import named, of_kind, pods

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from boards.promql import Signal
 from borough.kit import signals
-from borough_operator import signals as operators
+from borough_operator.running import signals as operators
 
 SELECTOR = re.compile(
     r"(?:(?P<function>\w+)\()?(?P<metric>[a-z_]\w*)\{(?P<matchers>[^}]*)\}(?:\[(?P<window>[^\]]*)\])?"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from borough_operator import signals
-from borough_operator.model import Reason, Truth
+from borough_operator.decision.model import Reason, Truth
+from borough_operator.running import signals
 from dashboards.conftest import ROOM
 from dashboards.promql import selectors
 from e2e.queries import panels

@@ -7,7 +7,7 @@ import pytest
 
 from boards.promql import PLACE, Scope, WrongQuestion, share
 from borough.kit import signals
-from borough_operator import signals as operators
+from borough_operator.running import signals as operators
 from dashboards.promql import QUANTILE, bare_words, catalogue, grouped, selectors
 from dashboards.rules import Board
 from e2e.queries import LABEL_VALUES, panels

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from borough_operator.api import Api
-from borough_operator.cluster import Cluster
-from borough_operator.credentials import of_kubeconfig
+from borough_operator.kube.api import Api
+from borough_operator.kube.cluster import Cluster
+from borough_operator.kube.credentials import of_kubeconfig
 from operator_api.apiserver import OPERATOR, ApiServer
 from operator_api.objects import Namespace, install_crd
 from operator_api.prometheus import Prometheus

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from borough_operator.cluster import POD_RULES, RULES, Rule
+from borough_operator.kube.cluster import POD_RULES, RULES, Rule
 from operator_api.apiserver import OPERATOR, ApiServer, Object, Refused
 
 CRD = Path(__file__).parents[2] / "charts/borough-operator/files/servicescaler.yaml"

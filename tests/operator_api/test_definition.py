@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from borough_operator.spec import parse
+from borough_operator.kube.spec import parse
 from operator_api.apiserver import Refused
 from operator_api.objects import Namespace, scaler
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from borough_operator.targets import MANAGER
+from borough_operator.kube.targets import MANAGER
 from charts.helm import BOROUGH, Refused, find
 from operator_api.objects import Namespace
 

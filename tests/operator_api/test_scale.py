@@ -2,13 +2,13 @@
 
 import pytest
 
-from borough_operator import targets
-from borough_operator.api import Api, Conflict, Gone
-from borough_operator.cluster import PODS, WATCHED, Cluster
-from borough_operator.credentials import of_kubeconfig
-from borough_operator.events import Events, Subject
-from borough_operator.model import Writer
-from borough_operator.sources import Target
+from borough_operator.decision.model import Writer
+from borough_operator.kube import targets
+from borough_operator.kube.api import Api, Conflict, Gone
+from borough_operator.kube.cluster import PODS, WATCHED, Cluster
+from borough_operator.kube.credentials import of_kubeconfig
+from borough_operator.kube.events import Events, Subject
+from borough_operator.sources.protocol import Target
 from operator_api.apiserver import OPERATOR, ApiServer, Object
 from operator_api.objects import Namespace, scaler, workload
 

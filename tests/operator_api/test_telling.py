@@ -2,10 +2,7 @@
 
 import pytest
 
-from borough_operator.api import Conflict, Gone
-from borough_operator.cluster import Cluster
-from borough_operator.events import SERIES, Events, Subject
-from borough_operator.model import (
+from borough_operator.decision.model import (
     Clamp,
     Decision,
     History,
@@ -15,7 +12,10 @@ from borough_operator.model import (
     Reason,
     Truth,
 )
-from borough_operator.status import render
+from borough_operator.kube.api import Conflict, Gone
+from borough_operator.kube.cluster import Cluster
+from borough_operator.kube.events import SERIES, Events, Subject
+from borough_operator.kube.status import render
 from operator_api.apiserver import Object
 from operator_api.objects import Namespace, scaler
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from borough_operator.api import Api, Refused
-from borough_operator.cluster import Cluster
-from borough_operator.events import Events
-from borough_operator.loop import BATCH_S, Loop
-from borough_operator.model import Reading, Truth
-from borough_operator.registry import DEPLOYMENTS, SCALERS, Entry, Registry
-from borough_operator.sources import Ask, Source, Target
-from borough_operator.telemetry import Telemetry
-from borough_operator.writer import Writer
+from borough_operator.decision.model import Reading, Truth
+from borough_operator.kube.api import Api, Refused
+from borough_operator.kube.cluster import Cluster
+from borough_operator.kube.events import Events
+from borough_operator.running.loop import BATCH_S, Loop
+from borough_operator.running.registry import DEPLOYMENTS, SCALERS, Entry, Registry
+from borough_operator.running.telemetry import Telemetry
+from borough_operator.running.writer import Writer
+from borough_operator.sources.protocol import Ask, Source, Target
 
 SHOP = "shop"
 START = 1_800_000_000.0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from borough_operator.api import (
+from borough_operator.kube.api import (
     LONGEST_PAUSE,
     TRIES,
     Api,
@@ -19,8 +19,8 @@ from borough_operator.api import (
     Refused,
     Unreachable,
 )
-from borough_operator.cluster import DEPLOYMENTS, Cluster
-from borough_operator.credentials import Credentials, Token
+from borough_operator.kube.cluster import DEPLOYMENTS, Cluster
+from borough_operator.kube.credentials import Credentials, Token
 from scaling.servers import Handler, serving
 
 PATH = "/apis/apps/v1/namespaces/shop/deployments/pay/scale"

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from borough_operator.mapping import SeriesMapping
-from borough_operator.model import Measure, Need, Reading, Truth
-from borough_operator.pods import Pods
-from borough_operator.prometheus import Prometheus
-from borough_operator.sources import Ask, Source, Target
+from borough_operator.decision.model import Measure, Need, Reading, Truth
+from borough_operator.sources.mapping import SeriesMapping
+from borough_operator.sources.pods import Pods
+from borough_operator.sources.prometheus import Prometheus
+from borough_operator.sources.protocol import Ask, Source, Target
 from scaling.servers import HOST
 
 ABSENT = "prometheus is not installed: apt-get install prometheus"

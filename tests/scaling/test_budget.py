@@ -1,6 +1,6 @@
 """May there be a storm of writes?"""
 
-from borough_operator.budget import Budget
+from borough_operator.running.budget import Budget
 
 
 def test_after_a_rest_a_few_may_go_at_once_and_then_so_many_a_second() -> None:

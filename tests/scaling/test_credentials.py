@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from borough_operator.credentials import (
+from borough_operator.kube.credentials import (
     READ_AGAIN,
     Credentials,
     NoCredentials,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from borough_operator.decide import decide
-from borough_operator.goals import needs
-from borough_operator.model import (
+from borough_operator.decision.decide import decide
+from borough_operator.decision.goals import needs
+from borough_operator.decision.model import (
     Clamp,
     Goal,
     History,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from borough_operator.decide import decide, unwritten
-from borough_operator.model import History, Observation, Policy, Reading, Reason, Truth
+from borough_operator.decision.decide import decide, unwritten
+from borough_operator.decision.model import History, Observation, Policy, Reading, Reason, Truth
 from scaling.worlds import (
     BY_RATE,
     IN_FLIGHT,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from borough_operator.decide import decide
-from borough_operator.model import History, Hold, Mode, Observation, Reason, Writer
+from borough_operator.decision.decide import decide
+from borough_operator.decision.model import History, Hold, Mode, Observation, Reason, Writer
 from scaling.worlds import RATE, START, World, fresh, policy, steady
 
 DAY = 86400.0

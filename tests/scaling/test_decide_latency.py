@@ -2,9 +2,9 @@
 
 import math
 
-from borough_operator.decide import decide
-from borough_operator.model import History, Observation, Reading, Reason, Truth
-from borough_operator.queueing import erlang_c
+from borough_operator.decision.decide import decide
+from borough_operator.decision.model import History, Observation, Reading, Reason, Truth
+from borough_operator.decision.queueing import erlang_c
 from scaling.worlds import BY_LATENCY, DURATION, IN_FLIGHT, P95, RATE, START, World, fresh, policy
 
 

@@ -1,6 +1,6 @@
 """What may happen to a target while its version changes?"""
 
-from borough_operator.model import Reason, Rollout
+from borough_operator.decision.model import Reason, Rollout
 from scaling.worlds import BY_IN_FLIGHT, IN_FLIGHT, World, fresh, policy, steady
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from borough_operator.decide import decide
-from borough_operator.model import (
+from borough_operator.decision.decide import decide
+from borough_operator.decision.model import (
     Goal,
     GoalType,
     History,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from borough_operator.conditions import CONDITIONS
+from borough_operator.decision.model import Reason
 from borough_operator.documents import Undescribed, page
-from borough_operator.model import Reason
+from borough_operator.kube.conditions import CONDITIONS
 
 CRD = Path(__file__).parents[2] / "charts/borough-operator/files/servicescaler.yaml"
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from borough_operator.forecast import Forecast, forecast
-from borough_operator.memory import Sample
+from borough_operator.decision.forecast import Forecast, forecast
+from borough_operator.decision.memory import Sample
 
 loads = st.lists(st.floats(0.0, 1e4), min_size=1, max_size=12)
 

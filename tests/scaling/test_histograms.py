@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from borough_operator.histograms import quantile
+from borough_operator.sources.histograms import quantile
 
 INF = math.inf
 

@@ -6,7 +6,7 @@ the arithmetic stands beside it.
 
 import pytest
 
-from borough_operator.hpa import (
+from borough_operator.decision.hpa import (
     Bounds,
     Memory,
     Pods,

@@ -3,8 +3,8 @@
 import re
 from collections import Counter
 
-from borough_operator.api import Conflict, Refused, Unreachable
-from borough_operator.model import Reason
+from borough_operator.decision.model import Reason
+from borough_operator.kube.api import Conflict, Refused, Unreachable
 from scaling.stage import SHOP, Stage
 from scaling.virtual import virtually
 

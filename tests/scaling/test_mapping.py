@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from borough_operator.mapping import SeriesMapping
-from borough_operator.model import Measure, Need
+from borough_operator.decision.model import Measure, Need
+from borough_operator.sources.mapping import SeriesMapping
 
 SHOP = SeriesMapping(("borough", "town"))
 THEIRS = SeriesMapping(

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from borough_operator.exposition import ACCEPT
-from borough_operator.mapping import SeriesMapping
-from borough_operator.model import Measure, Need, Reading, Truth
-from borough_operator.pods import Pods
-from borough_operator.sharing import FORGET_AFTER
-from borough_operator.sources import Ask, Target
+from borough_operator.decision.model import Measure, Need, Reading, Truth
+from borough_operator.sources.exposition import ACCEPT
+from borough_operator.sources.mapping import SeriesMapping
+from borough_operator.sources.pods import Pods
+from borough_operator.sources.protocol import Ask, Target
+from borough_operator.sources.sharing import FORGET_AFTER
 from scaling.servers import Clock, serving
 
 MAPPING = SeriesMapping(("town",))

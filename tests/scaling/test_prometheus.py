@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from borough_operator.mapping import SeriesMapping
-from borough_operator.model import Measure, Need, Reading, Truth
-from borough_operator.prometheus import SHARED_FOR, Prometheus
-from borough_operator.sharing import FORGET_AFTER
-from borough_operator.sources import Ask, Target
+from borough_operator.decision.model import Measure, Need, Reading, Truth
+from borough_operator.sources.mapping import SeriesMapping
+from borough_operator.sources.prometheus import SHARED_FOR, Prometheus
+from borough_operator.sources.protocol import Ask, Target
+from borough_operator.sources.sharing import FORGET_AFTER
 from scaling.servers import Clock, Scripted, of_workloads, serving, vector
 
 MAPPING = SeriesMapping(("town",))

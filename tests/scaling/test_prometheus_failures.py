@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiohttp import web
 
-from borough_operator import prometheus
-from borough_operator.mapping import SeriesMapping
-from borough_operator.model import Measure, Need, Reading, Truth
-from borough_operator.prometheus import Prometheus
-from borough_operator.sources import Ask, Target
+from borough_operator.decision.model import Measure, Need, Reading, Truth
+from borough_operator.sources import prometheus
+from borough_operator.sources.mapping import SeriesMapping
+from borough_operator.sources.prometheus import Prometheus
+from borough_operator.sources.protocol import Ask, Target
 from scaling.servers import HOST, serving
 
 ASKS = [

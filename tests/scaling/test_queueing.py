@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from borough_operator.queueing import erlang_c, servers_for, staffed
+from borough_operator.decision.queueing import erlang_c, servers_for, staffed
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from borough_operator.decide import impossible
-from borough_operator.memory import Memory, Window
-from borough_operator.model import History, Reason
-from borough_operator.reasons import MEANING
+from borough_operator.decision.decide import impossible
+from borough_operator.decision.memory import Memory, Window
+from borough_operator.decision.model import History, Reason
+from borough_operator.decision.reasons import MEANING
 from scaling.worlds import START
 
 OF_OTHERS = (Reason.TARGET_MISSING, Reason.TARGET_UNREADABLE, Reason.SPEC_INVALID)

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from borough_operator.registry import DEPLOYMENTS, PODS, REPLICA_SETS, SCALERS, Registry
-from borough_operator.sources import Target
+from borough_operator.running.registry import DEPLOYMENTS, PODS, REPLICA_SETS, SCALERS, Registry
+from borough_operator.sources.protocol import Target
 
 SHOP = "shop"
 PAY = Target(SHOP, "Deployment", "pay")

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from borough_operator.api import Gone, Refused, Unreachable
-from borough_operator.cluster import WATCHED, Cluster, Resource
-from borough_operator.registry import DEPLOYMENTS, SCALERS, Registry
-from borough_operator.relist import AGAIN_S, Relist
+from borough_operator.kube.api import Gone, Refused, Unreachable
+from borough_operator.kube.cluster import WATCHED, Cluster, Resource
+from borough_operator.running.registry import DEPLOYMENTS, SCALERS, Registry
+from borough_operator.running.relist import AGAIN_S, Relist
 from scaling.stage import SHOP, Server
 from scaling.virtual import virtually
 

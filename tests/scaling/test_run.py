@@ -7,13 +7,13 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from borough_operator.__main__ import app
-from borough_operator.cluster import RULES
-from borough_operator.credentials import Credentials
 from borough_operator.handlers import registry
-from borough_operator.logs import configure
-from borough_operator.mapping import SeriesMapping
-from borough_operator.options import PREFIX, Options
-from borough_operator.wiring import Operator
+from borough_operator.kube.cluster import RULES
+from borough_operator.kube.credentials import Credentials
+from borough_operator.running.logs import configure
+from borough_operator.running.options import PREFIX, Options
+from borough_operator.running.wiring import Operator
+from borough_operator.sources.mapping import SeriesMapping
 
 EVERY = {field.name for kind in (Options, SeriesMapping) for field in fields(kind)}
 

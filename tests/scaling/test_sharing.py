@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from borough_operator.sharing import FORGET_AFTER, MOMENT, Shared
+from borough_operator.sources.sharing import FORGET_AFTER, MOMENT, Shared
 from scaling.virtual import virtually
 
 PATIENCE = 3.0

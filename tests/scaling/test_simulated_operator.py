@@ -2,7 +2,7 @@
 
 import pytest
 
-from borough_operator.model import Truth
+from borough_operator.decision.model import Truth
 from borough_operator.simulator import paths
 from borough_operator.simulator.ours import BUCKETS, Ours, Source, histogram_quantile
 from borough_operator.simulator.pods import model

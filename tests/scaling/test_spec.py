@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from borough_operator.model import Behavior, Goal, GoalType, Mode, Policy
-from borough_operator.sources import Target
-from borough_operator.spec import RESUME, SpecInvalid, parse
+from borough_operator.decision.model import Behavior, Goal, GoalType, Mode, Policy
+from borough_operator.kube.spec import RESUME, SpecInvalid, parse
+from borough_operator.sources.protocol import Target
 
 CRD = Path(__file__).parents[2] / "charts/borough-operator/files/servicescaler.yaml"
 

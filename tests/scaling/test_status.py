@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from borough_operator.model import (
+from borough_operator.decision.model import (
     Clamp,
     Decision,
     History,
@@ -17,7 +17,7 @@ from borough_operator.model import (
     Rollout,
     Truth,
 )
-from borough_operator.status import REFRESH, recover, render, same
+from borough_operator.kube.status import REFRESH, recover, render, same
 
 NOW = 1_795_422_600.4
 FRESH = Proposal("RequestRate", Truth.FRESH, 7, value=331.25, age=1.04, formula="ceil(...) = 7")

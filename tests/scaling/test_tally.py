@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from borough_operator.model import Decision, History, Reason
-from borough_operator.tally import Tally
+from borough_operator.decision.model import Decision, History, Reason
+from borough_operator.running.tally import Tally
 
 SIX = Decision(6, Reason.STEADY, "", History(), hpa=4)
 

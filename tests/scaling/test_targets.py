@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from borough_operator.model import Rollout, Writer
-from borough_operator.moments import text_of
-from borough_operator.targets import (
+from borough_operator.decision.model import Rollout, Writer
+from borough_operator.kube.targets import (
     STUCK,
     ReplicaSet,
     Workload,
@@ -17,6 +16,7 @@ from borough_operator.targets import (
     rollout_of,
     workload,
 )
+from borough_operator.moments import text_of
 
 NOW = 1_795_422_600.0
 Entry = dict[str, Any]

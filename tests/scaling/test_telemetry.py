@@ -7,9 +7,9 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from borough_bill.collector import Collector
-from borough_operator import signals
-from borough_operator.model import Decision, History, Reason
-from borough_operator.telemetry import Telemetry
+from borough_operator.decision.model import Decision, History, Reason
+from borough_operator.running import signals
+from borough_operator.running.telemetry import Telemetry
 from scaling.stage import SHOP, START, Stage
 from scaling.virtual import virtually
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from borough_operator.exposition import Key
-from borough_operator.mapping import SeriesMapping
-from borough_operator.model import Measure, Need, Truth
-from borough_operator.tracks import Told, Track
+from borough_operator.decision.model import Measure, Need, Truth
+from borough_operator.sources.exposition import Key
+from borough_operator.sources.mapping import SeriesMapping
+from borough_operator.sources.tracks import Told, Track
 
 MAPPING = SeriesMapping(
     ("town",), rate_metric="asked", in_flight_metric="asking", duration_metric="took"

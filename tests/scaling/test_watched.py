@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from borough_operator.watched import DEAF_S, Watched
+from borough_operator.running.watched import DEAF_S, Watched
 
 SHOP = "shop"
 

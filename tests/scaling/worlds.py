@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from borough_operator.decide import decide
-from borough_operator.model import (
+from borough_operator.decision.decide import decide
+from borough_operator.decision.model import (
     Behavior,
     Decision,
     Goal,

@@ -8,9 +8,9 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from borough_operator.decide import decide
-from borough_operator.goals import needs
-from borough_operator.model import (
+from borough_operator.decision.decide import decide
+from borough_operator.decision.goals import needs
+from borough_operator.decision.model import (
     Behavior,
     Decision,
     Goal,
@@ -22,7 +22,7 @@ from borough_operator.model import (
     Reading,
     Truth,
 )
-from borough_operator.model import Policy as Spec
+from borough_operator.decision.model import Policy as Spec
 from borough_operator.simulator import paths
 from borough_operator.simulator.pods import Model
 from borough_operator.simulator.station import Station

@@ -1,13 +1,13 @@
 """The HorizontalPodAutoscaler, on CPU and on a rate, and KEDA, which has one scale from 1 to N.
 
-All three look every 15 s and go through the same windows and policies (`borough_operator.hpa`);
-what differs is the formula and how old its metric is.
+All three look every 15 s and go through the same windows and policies, those of
+`borough_operator.decision.hpa`; what differs is the formula and how old its metric is.
 """
 
 import math
 from dataclasses import dataclass, field
 
-from borough_operator import hpa
+from borough_operator.decision import hpa
 from borough_operator.simulator import paths
 from borough_operator.simulator.pods import Model
 from borough_operator.simulator.timeline import View

@@ -1,0 +1,149 @@
+"""A decision as the status of its scaler: what a person reads, and what a restart needs.
+
+It is written only when it says something else. Ages, times and the numbers behind an unchanged
+answer are no news: alone they are refreshed once in `REFRESH` seconds, and a scaler whose inputs do
+not move is never written at all.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from borough_operator.decision.model import Decision, History, Hold, Observation, Proposal
+from borough_operator.kube import conditions
+from borough_operator.moments import moment_of, text_of
+
+REFRESH = 60.0
+"""Seconds that the arithmetic of an unchanged answer may lag behind."""
+
+Status = Mapping[str, Any]
+
+
+def render(  # noqa: PLR0913  # all that a status tells of
+    decision: Decision,
+    *,
+    generation: int,
+    mode: str,
+    observation: Observation | None,
+    previous: Status,
+    now: float,
+) -> dict[str, Any]:
+    """The status of a scaler after a decision. No field is there that has nothing to say."""
+    history = decision.history
+    told = {
+        "observedGeneration": generation,
+        "desiredReplicas": decision.replicas,
+        "currentReplicas": observation and observation.replicas,
+        "readyReplicas": observation and observation.ready,
+        "appliedReplicas": history.applied,
+        "turns": [text_of(math.ceil(at)) for at in history.turns or ()] or None,
+        "bindingGoal": decision.binding or None,
+        "reason": str(decision.reason),
+        "lastScaleTime": text_of(now) if decision.write else previous.get("lastScaleTime"),
+        "hold": _hold(history.hold),
+        "decision": _decision(decision, now),
+        "conditions": conditions.render(
+            decision,
+            generation=generation,
+            mode=mode,
+            observation=observation,
+            previous=previous.get("conditions", ()),
+            now=now,
+        ),
+    }
+    return _present(told)
+
+
+def same(before: Status, after: Status) -> bool:
+    """Whether `after` is no news to who has read `before`."""
+    if _news(before) != _news(after):
+        return False
+    then, now = (status.get("decision", {}).get("time") for status in (before, after))
+    if then is None or now is None:
+        return False
+    return _numbers(before) == _numbers(after) or moment_of(now) - moment_of(then) < REFRESH
+
+
+def recover(status: Status) -> History:
+    """What a new process remembers of what an old one did."""
+    applied, hold = status.get("appliedReplicas"), status.get("hold")
+    turns = tuple(moment_of(at) for at in status.get("turns", ()))
+    return History(
+        applied=applied,
+        hold=None if hold is None else _held(hold),
+        turns=None if applied is None else turns,
+    )
+
+
+def _held(hold: Status) -> Hold:
+    return Hold(
+        manager=hold["manager"],
+        replicas=hold["replicas"],
+        since=moment_of(hold["since"]),
+        until=moment_of(hold["until"]) if "until" in hold else math.inf,
+    )
+
+
+def _news(status: Status) -> tuple[Any, ...]:
+    decision = status.get("decision", {})
+    plain = {key: value for key, value in status.items() if key not in ("decision", "conditions")}
+    return (
+        plain,
+        [(c["type"], c["status"], c["reason"]) for c in status.get("conditions", ())],
+        [(each["goal"], each["truth"]) for each in decision.get("inputs", ())],
+    )
+
+
+def _numbers(status: Status) -> tuple[Any, ...]:
+    """What may lag: whole replicas and sentences of failures, never values or ages."""
+    decision = status["decision"]
+    proposed = [(each.get("proposed"), each.get("detail")) for each in decision.get("inputs", ())]
+    return decision.get("raw"), decision.get("hpa"), decision.get("clamps"), proposed
+
+
+def _hold(hold: Hold | None) -> Mapping[str, Any] | None:
+    """Whole seconds, rounded so that no hold is ever shorter than it was."""
+    if hold is None:
+        return None
+    until = None if math.isinf(hold.until) else text_of(math.ceil(hold.until))
+    told = {"manager": hold.manager, "replicas": hold.replicas, "since": text_of(hold.since)}
+    return _present({**told, "until": until})
+
+
+def _decision(decision: Decision, now: float) -> Mapping[str, Any]:
+    clamps = [
+        {"reason": str(clamp.reason), "before": clamp.before, "after": clamp.after}
+        for clamp in decision.clamps
+    ]
+    told = {
+        "time": text_of(now),
+        "message": decision.message,
+        "inputs": [_input(proposal) for proposal in decision.proposals] or None,
+        "raw": decision.raw,
+        "clamps": clamps or None,
+        "final": decision.replicas,
+        "hpa": decision.hpa,
+    }
+    return _present(told)
+
+
+def _input(proposal: Proposal) -> Mapping[str, Any]:
+    value, age = proposal.value, proposal.age
+    told = {
+        "goal": proposal.goal,
+        "truth": str(proposal.truth),
+        "value": None if value is None else f"{value:.6g}",
+        "age": None if age is None else f"{age:.1f}s",
+        "proposed": proposal.replicas,
+        "formula": proposal.formula or None,
+        "detail": proposal.detail or None,
+    }
+    return _present(told)
+
+
+def _present(told: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(_said(told))
+
+
+def _said(told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((key, value) for key, value in told.items() if value is not None)

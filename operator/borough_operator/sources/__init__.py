@@ -1,0 +1,1 @@
+"""Where readings come from: one protocol, and two that keep it."""
