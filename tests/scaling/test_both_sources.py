@@ -67,6 +67,7 @@ class Pod(BaseHTTPRequestHandler):
             "http_server_active_requests 3\n"
         )
         self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")  # Prometheus 3 wants to know
         self.end_headers()
         self.wfile.write(text.encode())
 
@@ -164,10 +165,11 @@ def near(value: float) -> Callable[[Reading], bool]:
 
 async def until(source: Source, one: Ask, so: Callable[[Reading], bool]) -> Reading:
     """The first reading that is so."""
-    async with asyncio.timeout(READY_WITHIN):
-        while not so(reading := (await source.read([one]))[one]):
-            await asyncio.sleep(0.1)
-        return reading
+    last_moment = time.monotonic() + READY_WITHIN
+    while not so(reading := (await source.read([one]))[one]):
+        assert time.monotonic() < last_moment, f"{one}: {reading}"
+        await asyncio.sleep(0.1)
+    return reading
 
 
 @pytest.fixture
