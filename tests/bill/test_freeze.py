@@ -14,7 +14,7 @@ answers before it sends again, none of them would show the freeze.
 async def test_a_freeze_is_seen_by_everybody_who_came_in_it() -> None:
     """Still for 1 s in every 10 s: P(latency > x) = (1 - x) / 10, so p95 = 0.5 s, p99 = 0.9 s."""
     known = pytest.approx((0.5, 0.9), rel=0.05)
-    seen = []
+    seen: list[tuple[float, float]] = []
     async with Generator() as generator:
         while known not in seen and len(seen) < TRIES:
             seen.append(await freeze_check(generator))
