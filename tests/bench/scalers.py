@@ -29,9 +29,10 @@ from operator_api.objects import Namespace, install_crd, scaler, workload
 from operator_api.running import Operator
 
 OBJECTS = 10_000
-INTERVAL_S = 15.0
-REST_S = 90.0
-"""Seconds of rest that are measured: six decisions about each object."""
+INTERVAL_S, SHORTEST_S = 15.0, 5.0
+"""Seconds between two decisions about an object, and in a quick run."""
+DECISIONS, FEWEST = 6, 3
+"""About each object while it is measured at rest."""
 PATIENCE_S = 900.0
 LOOK_S = 5.0
 """Between two looks; the most writes a second is over so long."""
@@ -84,13 +85,13 @@ async def measure(bench: Bench) -> list[Row]:
             for field in fields(Found):
                 values = {who: [getattr(each, field.name)] for who, each in found.items()}
                 bench.samples[f"operator, {field.name}"] = values
-            return _rows(scene.objects, ours, again, peer)
+            return _rows(scene, ours, again, peer)
     finally:
         server.stop()
 
 
-def _rows(objects: int, ours: Found, again: Found, peer: Found) -> list[Row]:
-    what = f"{objects:,} scalers every {INTERVAL_S:g} s"
+def _rows(scene: "Scene", ours: Found, again: Found, peer: Found) -> list[Row]:
+    what = f"{scene.objects:,} scalers every {scene.interval_s:g} s"
 
     def row(name: str, unit: str, of: str, goal: float | None) -> Row:
         value, other = getattr(ours, of), getattr(peer, of)
@@ -120,11 +121,12 @@ class Scene:
 
     def __init__(self, bench: Bench, server: ApiServer, namespace: Namespace, objects: int) -> None:
         self.objects = objects
+        self.interval_s = max(SHORTEST_S, INTERVAL_S * bench.scale)
         self.namespace = namespace
         self.url = ""
         self._bench = bench
         self._server = server
-        self._rest_s = max(3 * INTERVAL_S, REST_S * bench.scale)
+        self._rest_s = self.interval_s * max(FEWEST, DECISIONS * bench.scale)
 
     async def furnish(self) -> None:
         """Make the Deployments and the scalers."""
@@ -139,7 +141,7 @@ class Scene:
 
             async def make() -> None:
                 for name in names:
-                    for obj in (workload(name, 1), _scaler(name)):
+                    for obj in (workload(name, 1), self._scaler(name)):
                         path = self.namespace.path(obj["kind"])
                         async with session.post(path, json=obj) as answer:
                             answer.raise_for_status()
@@ -173,7 +175,7 @@ class Scene:
     async def peer(self) -> Found:
         """The other one."""
         before = self._written()
-        async with _timers(self._bench, self._server, self.namespace.name, self.url) as timers:
+        async with self._timers() as timers:
             pid = timers.pid
             told: dict[str, float] = {}
 
@@ -220,7 +222,18 @@ class Scene:
         while (left := end - time.monotonic()) > 0:
             self._bench.step(f"operator: {who} at rest for another {left:.0f} s")
             await asyncio.to_thread(scrape)
-            await asyncio.sleep(min(INTERVAL_S, max(0.0, end - time.monotonic())))
+            await asyncio.sleep(min(self.interval_s, max(0.0, end - time.monotonic())))
+
+    @asynccontextmanager
+    async def _timers(self) -> AsyncIterator[Child]:
+        """The peer, once it runs."""
+        where = (str(self._server.kubeconfig()), self.namespace.name, self.url)
+        async with child(self._bench, "bench.timers", *where, str(self.interval_s)) as timers:
+            await timers.hear()
+            yield timers
+
+    def _scaler(self, name: str) -> Object:
+        return scaler(name, behavior={"interval": f"{self.interval_s:g}s"})
 
     def _written(self) -> float:
         """Requests that changed anything, or were to, says the API server."""
@@ -234,21 +247,6 @@ class Scene:
         kinds = ("ServiceScaler", "Deployment")
         objects = (obj for kind in kinds for obj in self.namespace.all(kind))
         return float(sum("finalizers" in obj["metadata"] for obj in objects))
-
-
-@asynccontextmanager
-async def _timers(
-    bench: Bench, server: ApiServer, namespace: str, url: str
-) -> AsyncIterator[Child]:
-    """The peer, once it runs."""
-    words = ("bench.timers", str(server.kubeconfig()), namespace, url, str(INTERVAL_S))
-    async with child(bench, *words) as timers:
-        await timers.hear()
-        yield timers
-
-
-def _scaler(name: str) -> Object:
-    return scaler(name, behavior={"interval": f"{INTERVAL_S:g}s"})
 
 
 async def _decided(operator: Operator) -> float:

@@ -1,36 +1,53 @@
-"""What happens to two shops in six minutes, act by act; `test_load_scaling` asks what came of it.
+"""What happens to two shops in five minutes, act by act; `test_load_scaling` asks what came of it.
 
 Orders multiply; a person scales by hand; a version crashes; Prometheus is stopped; the load falls;
 the operator is killed, and at last uninstalled. All of it once, on one installation: an act begins
 when the one before has had its effect, and what must not happen has the whole of the time to.
+Between the calm load and the busy one, which are Jobs, nobody asks for anything for some seconds.
 """
 
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from e2e.cluster import Forward, apply, kubectl, wait_until
-from e2e.installed import DEFINITION
+from e2e.cluster import CommandFailed, Forward, apply, exec_python, kubectl, wait_until
 from e2e.load import audit, counted, together
 from e2e.release import Release, is_ready
-from e2e.scaling import BUSY, CALM, HOLD_S, OURS, RIVAL, TARGET, WINDOW_S, Stage, scaler
+from e2e.scaling import BUSY, CALM, HOLD_S, INTERVAL_S, OURS, RIVAL, TARGET, WINDOW_S, Stage, scaler
 from e2e.witness import Seen, Witness
 
-CALM_S, BUSY_S = 20, 125
+CALM_S, BUSY_S = 20, 135
 LOOK_S = 0.2
 """How often the first charge after a pause is looked for."""
-CRASHING_S = 25
+CRASHING_S = 20
+SETTLED_S = 3 * INTERVAL_S
+"""In which what had to wait during the hold has been served."""
 FALLEN_S = 30
 """From the end of the load to the kill."""
 GROWN_S, HPA_S, SOON_S = 60, 120, 30
 """Bounds, and nobody's promise: for ours, for the HPA, for whatever takes a few intervals."""
 BROKEN = ["python", "-c", "raise SystemExit('this version is broken')"]
 OF_RIVAL = "payments"
+EXHAUST = """
+import os, time
+with open("/proc/1/oom_score_adj", "w") as first:
+    first.write("1000")
+for _ in range(100):
+    if not os.fork():
+        held = bytearray(b"x" * 20_000_000)
+        time.sleep(30)
+        os._exit(0)
+    time.sleep(0.02)
+"""
+"""Takes all the memory that its container may have, and offers the first process to be killed for
+it: by SIGKILL, which nothing inside of a container could send to it otherwise.
+"""
 
 
 @dataclass(slots=True)
@@ -54,11 +71,11 @@ class Story:
     seeing: float = 0.0
     fallen: float = 0.0
     killed: float = 0.0
+    exit_code: int = 0
+    """Of the operator that was killed."""
     uninstalled: float = 0.0
     delete_s: float = 0.0
     """How long it took to delete every scaler once nobody served them."""
-    left: list[str] = field(default_factory=list)
-    """Names of the definitions that are there after the operator went."""
 
 
 @contextmanager
@@ -112,6 +129,15 @@ def _at_peak(
     _grow(stage.ours, story.ours, story.stepped)
     story.advised = _advice(stage)
 
+    with ThreadPoolExecutor(1) as meanwhile:  # what the one shop goes through is not the other's
+        blind = meanwhile.submit(_go_blind, stage, story)
+        _hold(stage, story)
+        _crash(stage, story)
+        blind.result()
+
+
+def _hold(stage: Stage, story: Story) -> None:
+    """A person scales to one; the hold ends by itself."""
     story.held = time.time()
     _scale(stage.ours, 1)
     story.ours.wait("the hold", "ServiceScaler", TARGET, held, since=story.held, within=SOON_S)
@@ -121,6 +147,21 @@ def _at_peak(
     )  # fmt: skip  # one glance
     _grow(stage.ours, story.ours, story.held + HOLD_S / 2)
 
+
+def _crash(stage: Stage, story: Story) -> None:
+    """A version that ends at once, and back."""
+    time.sleep(SETTLED_S)  # whatever grows from now on grows because of it
+    story.crashed = time.time()
+    _patch_command(stage.ours, BROKEN)
+    time.sleep(CRASHING_S)  # a runaway would have had the time for it
+    inside = ("--namespace", OURS)
+    kubectl("rollout", "undo", stage.ours.deployment("payments"), *inside)
+    kubectl("rollout", "status", stage.ours.deployment("payments"), *inside, "--timeout", "60s")
+    story.mended = time.time()
+
+
+def _go_blind(stage: Stage, story: Story) -> None:
+    """The HPA has scaled; a scaler that reads Prometheus takes over; Prometheus is stopped."""
     story.rival.wait(
         "the HPA's answer", "Deployment", TARGET, many,
         since=story.stepped_rival, within=HPA_S,
@@ -132,14 +173,6 @@ def _at_peak(
     )
     _grow(stage.rival, story.rival, story.stepped_rival)
     _stop_prometheus(stage, story)
-
-    story.crashed = time.time()
-    _patch_command(stage.ours, BROKEN)
-    time.sleep(CRASHING_S)  # a runaway would have had the time for it
-    inside = ("--namespace", OURS)
-    kubectl("rollout", "undo", stage.ours.deployment("payments"), *inside)
-    kubectl("rollout", "status", stage.ours.deployment("payments"), *inside, "--timeout", "60s")
-    story.mended = time.time()
 
 
 def _grow(shop: Release, witness: Witness, since: float) -> None:
@@ -169,10 +202,17 @@ def _stop_prometheus(stage: Stage, story: Story) -> None:
 def _kill_later(stage: Stage, story: Story) -> None:
     """A while after the load fell: while a window of readings is under way."""
     time.sleep(max(0.0, story.fallen + FALLEN_S - time.time()))  # the law says when
-    (pod,) = (p for p in stage.operator.pods() if is_ready(p))
-    name, inside = pod["metadata"]["name"], ("--namespace", stage.operator.namespace)
-    kubectl("delete", "pod", name, "--grace-period=0", "--force", *inside)
+    name = stage.operator.fullname
+    with suppress(CommandFailed):  # it does not outlive what it does
+        exec_python(stage.operator.namespace, f"deployment/{name}", EXHAUST)
     story.killed = time.time()
+    story.exit_code = wait_until("the end of the operator", lambda: _ended(stage), SOON_S)
+
+
+def _ended(stage: Stage) -> int:
+    """The exit code of the operator's last container that ended; 0 where none has."""
+    states = [s for pod in stage.operator.pods() for s in pod["status"]["containerStatuses"]]
+    return sum(s["lastState"].get("terminated", {}).get("exitCode", 0) for s in states)
 
 
 def _let_see_again(stage: Stage, story: Story, outage_s: float) -> None:
@@ -191,8 +231,6 @@ def _take_away(stage: Stage, story: Story) -> None:
         words = ("servicescalers", "--all", "--namespace", space, "--timeout", f"{SOON_S}s")
         kubectl("delete", *words)
     story.delete_s = time.monotonic() - began
-    found = kubectl("get", "crd", DEFINITION, "--ignore-not-found", "--output", "name")
-    story.left = found.split()
 
 
 def _scale(shop: Release, pods: int) -> None:

@@ -40,9 +40,11 @@ WORK: Values = {
     },
 }
 """Of both shops; a charge costs enough for an HPA to notice."""
-LIGHT, HEAVY = {"requests": {"cpu": "20m"}}, {"requests": {"cpu": "40m"}}
-FIVEFOLD = {"requests": {"cpu": "100m"}}
-"""Of a part that does the work of five: else whatever starts beside it takes its turn."""
+PART, SCALED, TOWN = ({"requests": {"cpu": cpu}} for cpu in ("60m", "40m", "200m"))
+"""A part; payments; and the part of the other shop that does all other work. A node that has too
+little shares it by these: new pods of payments, that take all there is to start, leave the rest to
+the others. And payments is so small that an HPA sees it busy.
+"""
 
 
 def ours() -> Values:
@@ -52,9 +54,9 @@ def ours() -> Values:
     eager = {"mode": "Advise", "goals": [{**GOAL, "perReplica": "1"}]}
     return {
         **WORK,
-        "defaults": {"resources": LIGHT, "scaling": {**scaling, "goals": [IDLE]}},
+        "defaults": {"resources": PART, "scaling": {**scaling, "goals": [IDLE]}},
         "parts": {
-            "payments": {"resources": HEAVY, "scaling": {"goals": [GOAL]}},
+            "payments": {"resources": SCALED, "scaling": {"goals": [GOAL]}},
             "notifications": {"scaling": eager},
         },
     }
@@ -63,8 +65,8 @@ def ours() -> Values:
 def rivals() -> Values:
     """Payments is a part of its own, and all else another."""
     return {
-        **WORK, "shape": "extract-payments", "defaults": {"resources": FIVEFOLD},
-        "parts": {"payments": {"resources": HEAVY}},
+        **WORK, "shape": "extract-payments", "defaults": {"resources": TOWN},
+        "parts": {"payments": {"resources": SCALED}},
     }  # fmt: skip  # one glance
 
 

@@ -1,5 +1,7 @@
 """Can a customer order, from inside the cluster and from outside of it?"""
 
+import pytest
+
 from e2e.cluster import Forward
 from e2e.installed import Journey, Platform
 from e2e.journey import order_journey
@@ -18,8 +20,11 @@ def test_whoever_forwards_the_door_can_order_by_curl(platform: Platform) -> None
         assert order_journey(ByCurl(way.url), platform.keys["ada"], platform.keys["grace"])
 
 
-def test_helm_test_finds_the_shop_in_order(platform: Platform) -> None:
-    """An order through the door, and the auditor: what a user asks for after an installation."""
-    said = platform.shop.test()
+@pytest.mark.parametrize("chart", ["shop", "operator"])
+def test_helm_test_finds_it_in_order(platform: Platform, chart: str) -> None:
+    """Of the shop, an order through the door and the auditor; of the operator, that it is ready:
+    what a user asks for after an installation.
+    """
+    said = {"shop": platform.shop, "operator": platform.operator}[chart].test()
     assert "Succeeded" in said
     assert "Failed" not in said

@@ -1,8 +1,9 @@
-"""What is left of a shop that is uninstalled?"""
+"""What is left of a shop, and of an operator, that is uninstalled?"""
 
 import pytest
 
 from e2e.cluster import get, namespace
+from e2e.installed import OBSERVABILITY, SHOP, Platform, install_operator, wait_ready
 from e2e.journey import knock, order_journey
 from e2e.release import CUSTOMERS, Release, customers
 from e2e.visitor import FromPod
@@ -34,3 +35,22 @@ def test_a_shop_that_is_uninstalled_leaves_its_orders(store: str, visitor: tuple
         mine = {"X-API-Key": keys["ada"]}
         found = door.ask("GET", f"/v1/orders/{order_id}", headers=mine)
         assert (found.status, found.body["status"]) == (200, "placed")
+
+
+def test_an_operator_that_is_uninstalled_leaves_its_scalers(platform: Platform) -> None:
+    """And their definition, which went with it otherwise, and they with the definition. The next
+    installation of its name takes the definition for its own.
+    """
+
+    def scalers() -> list[tuple[str, str]]:
+        found = (scaler["metadata"] for scaler in get("servicescalers", "", SHOP))
+        return [(metadata["name"], metadata["uid"]) for metadata in found]
+
+    before = scalers()
+    assert before
+    platform.operator.uninstall()
+    assert platform.operator.workloads() == []
+    assert scalers() == before
+    install_operator(platform.operator, OBSERVABILITY, SHOP)
+    wait_ready(platform.operator)
+    assert scalers() == before
