@@ -1,29 +1,49 @@
-"""Does Ctrl-C cost whoever presses it nothing but the block it falls into?
+"""Does Ctrl-C cost whoever presses it no more than a block, and does the run come to a bill?
 
 Real processes and real time: only `make soak` asks for it.
 """
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from borough_bill.experiments.folder import Folder
-from borough_bill.results import read
+from borough_bill.experiments.folder import Folder, Intent
+from borough_bill.experiments.towns import AGAIN, BASELINE, REFERENCE
+from borough_bill.machine import commit
+from borough_bill.results import RUNGS, Plan, read
+from borough_bill.scale import QUICK
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 INTERRUPTED = 130
 STARTED_WITHIN = 300
+SHAPES = QUICK.shapes
+SEED = 5
+PLAN = Plan(
+    blocks=QUICK.blocks, seconds=QUICK.seconds, warm_up_s=QUICK.warm_up_s, rate=20,
+    workload="orders", reference=REFERENCE, again=AGAIN, shapes=SHAPES, baseline=BASELINE,
+    top=SHAPES[-1],
+)  # fmt: skip  # a plan at a glance
 
 
-def demo(folder: Path) -> subprocess.Popen[str]:
+def begun(path: Path) -> Folder:
+    """The folder of a run that was begun, and has measured nothing yet."""
+    folder, now = Folder(path), datetime.now(UTC)
+    folder.clear()
+    folder.begin(Intent(kind="preliminary", created=now, seed=SEED, commit=commit(), plan=PLAN))
+    return folder
+
+
+def demo(folder: Folder) -> subprocess.Popen[str]:
     """`borough-bill demo` in little, in a process group of its own, as a shell would start it."""
     return subprocess.Popen(  # noqa: S603  # our own interpreter, our own words
-        [sys.executable, "-m", "borough_bill", "demo", "--quick", "--folder", folder],
+        [sys.executable, "-m", "borough_bill", "demo", "--quick", "--folder", folder.path],
         env={name: value for name, value in os.environ.items() if not name.startswith("BOROUGH_")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -32,11 +52,14 @@ def demo(folder: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.skipif(ROUNDS < 8, reason="make soak interrupts a run")
-def test_an_interrupted_demonstration_says_how_to_go_on_and_does(tmp_path: Path) -> None:
-    """Ctrl-C reaches every process, none says more than one sentence, and the first block stays."""
-    where, windows = tmp_path / "demo", tmp_path / "demo" / "windows"
-    first = demo(where)
+@pytest.mark.skipif(ROUNDS < 8, reason="make soak measures in earnest, and so does make demo")
+def test_an_interrupted_demonstration_goes_on_to_its_bill(tmp_path: Path) -> None:
+    """Ctrl-C reaches every process, none says more than one sentence, and the first block stays.
+    The same command goes on under the plan it finds, and comes to its bill.
+    """
+    folder = begun(tmp_path / "demo")
+    windows = folder.path / "windows"
+    first = demo(folder)
     until = time.monotonic() + STARTED_WITHIN
     while not windows.is_dir() or not list(windows.glob("001-*.json")):
         assert first.poll() is None, first.communicate()
@@ -47,11 +70,31 @@ def test_an_interrupted_demonstration_says_how_to_go_on_and_does(tmp_path: Path)
     assert first.returncode == INTERRUPTED, said
     assert "the same command goes on from there" in said
     assert "Traceback" not in said
-    assert Folder(where).unfinished
+    assert folder.unfinished
     kept = {path.name: path.stat().st_mtime_ns for path in windows.glob("000-T*.json")}
 
-    second = demo(where)
-    _, said = second.communicate()
+    second = demo(folder)
+    printed, said = second.communicate()
     assert second.returncode == 0, said
     assert {n: (windows / n).stat().st_mtime_ns for n in kept} == kept
-    assert read(where / "result.json").plan.blocks == 2
+    assert 0 < printed.index("nothing lost") < printed.index((folder.path / "report.html").as_uri())
+    whole(folder)
+
+
+def whole(folder: Folder) -> None:
+    """Every shape and rung there is was measured under the plan, and the auditor asked."""
+    result = read(folder.path / "result.json")
+    assert (result.seed, result.plan) == (SEED, PLAN)
+    assert result.audits.keys() >= {REFERENCE, AGAIN, *SHAPES}
+    assert set(result.audits.values()) == {()}
+    under_load = [window for window in result.windows if window.experiment != "idle"]
+    assert {(window.block, window.rung or window.subject) for window in under_load} == {
+        (block, label) for block in range(PLAN.blocks) for label in (*PLAN.subjects, *RUNGS)
+    }
+    assert all(window.served == window.offered > 0 for window in under_load)
+    assert {hop.rung for hop in result.hop_ladder} == set(RUNGS)
+    assert result.critical_path is not None
+    hops = {edge for window in under_load for edge in window.hops if window.rung is None}
+    assert hops == {"payments.charge"}
+    checks = json.loads((folder.path / "bill.json").read_text())["checks"]
+    assert {check["name"] for check in checks if check["passed"]} >= {"ladder", "served"}
