@@ -40,7 +40,7 @@ demo: $(READY) ## what four shapes cost: a preliminary bill in about five minute
 bill: $(READY) ## the same at length; an interrupted run goes on where it stopped
 	@$(BIN)/python -m borough_bill run $(ARGS)
 
-bench: $(READY) ## ours beside the peers: telemetry, hops, orders, generator; six minutes
+bench: $(READY) ## ours beside the peers: telemetry, hops, orders, generator, operator; some twenty minutes
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 drill: $(READY) ## place orders through four shapes, kill a process, ask the auditor
@@ -66,10 +66,10 @@ soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20), and fresh r
 
 # On a cluster: kind's own, or with CLUSTER=current the one kubectl points at (docs/kubernetes.md).
 
-images: ## build the image, and hand it to the cluster where there is one
+images: ## build the two images, and hand them to the cluster where there is one
 	@charts/cluster.sh images
 
-up: ## the whole platform on a cluster; SHAPE=monolith for another shape, CLUSTER=current for yours
+up: ## images and three charts on a cluster; SHAPE=monolith, SCALING=payments, CLUSTER=current
 	@charts/cluster.sh up
 
 load: ## requests from inside the cluster: RATE=10 a second FOR=60 seconds; SKEW=payments for orders
@@ -84,7 +84,7 @@ down: ## take it away again
 footprint: $(READY) ## what every pod of the platform holds
 	@$(BIN)/python charts/footprint.py $(or $(ARGS),borough observability borough-operator)
 
-e2e: $(READY) ## what must hold on a cluster: the current one, which has the image
+e2e: $(READY) ## what must hold on a cluster: the current one, which has the images
 	@$(BIN)/pytest tests/e2e -m "not long"
 
 e2e-long: $(READY) ## the whole matrix

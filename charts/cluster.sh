@@ -125,9 +125,28 @@ install_operator() {
 		--set "networkPolicy.observability.namespace=$OBSERVABILITY" > /dev/null
 }
 
+# parts_to_keep: of each part that a scaler had, and is to have no more, the words by which it goes on with
+# the number of pods it has. A part that the shape does not have goes as a whole.
+parts_to_keep() {
+	local part number mark columns rendered
+	columns='{.metadata.labels.app\.kubernetes\.io/component} {.spec.replicas}'
+	columns+=' {.metadata.annotations.scaling\.borough\.dev/replicas}'
+	rendered=$(helm template borough charts/borough --show-only templates/deployments.yaml \
+		--set "shape=$SHAPE,retiring=$RETIRING" 2> /dev/null) || return 0 # the upgrade says what is wrong with it
+	shop get deployments --selector app.kubernetes.io/instance=borough \
+		--output jsonpath="{range .items[*]}$columns{\"\n\"}{end}" \
+		| while read -r part number mark; do
+			[ -n "$mark" ] && [[ ,$SCALING, != *,$part,* ]] || continue
+			! grep -qx "  name: borough-$part" <<< "$rendered" || echo "--set parts.$part.replicas=$number"
+		done
+}
+
 install_shop() {
-	local part service=() scaling=()
+	local part keeping service=() scaling=() firm=()
 	for part in ${SCALING//,/ }; do scaling+=(--set "parts.$part.scaling.enabled=true"); done
+	keeping=$(parts_to_keep)
+	# Helm 4 would call a number that somebody else has given a conflict; Helm 3 does not ask.
+	[[ $(helm version --short) == v3.* ]] || firm=(--server-side=true --force-conflicts)
 	[ "$CLUSTER" != kind ] || service=(--set "service.type=NodePort,service.nodePort=$DOOR_PORT")
 	secret borough-database password "$(random)"
 	secret borough-api-keys api-keys "$(customers)"
@@ -138,7 +157,7 @@ install_shop() {
 		--set "telemetry.endpoint=http://observability-collector.$OBSERVABILITY:4318" \
 		--set "networkPolicy.observability.namespace=$OBSERVABILITY" \
 		--set "networkPolicy.operator.namespace=$OPERATOR" \
-		"${scaling[@]}" "${service[@]}" > /dev/null
+		$keeping "${scaling[@]}" "${firm[@]}" "${service[@]}" > /dev/null
 }
 
 what_now() {

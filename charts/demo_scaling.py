@@ -2,11 +2,12 @@
 
     python charts/demo_scaling.py
 
-Each part of the shop gets a ServiceScaler, with goals that leave only payments too much to do when
-orders multiply. Then load comes, as many requests a second all the time, and from a moment on four
-times the share of orders; somebody scales payments by hand; the load goes. Every few seconds a line
-tells what the operator sees and does, by its own metrics. At the end the scalers go again, and each
-part has what it had. Whatever does not happen is said, and the exit status is 1.
+Each part of the shop begins with one pod, and with a ServiceScaler whose goals leave only payments
+too much to do when orders multiply. Then load comes, as many requests a second all the time, and
+from a moment on four times the share of orders; somebody scales payments by hand; the load goes.
+Every few seconds a line tells what the operator sees and does, by its own metrics. At the end, also
+an early one, scalers and load are gone, and each part has what it had. Whatever does not happen is
+said, and the exit status is 1.
 """
 
 import json
@@ -174,18 +175,27 @@ def scaler(part: str) -> dict[str, Any]:
 
 @contextmanager
 def scaled(before: dict[str, int]) -> Iterator[None]:
-    """Every part has a scaler while the context lasts, and nobody else has one. At the end each has
-    as many pods as it had before.
+    """Every part begins with one pod and has a scaler while the context lasts, and nobody else has
+    one. However the context ends, each has as many pods then as it had before.
     """
     manifests = {"apiVersion": "v1", "kind": "List", "items": [scaler(part) for part in before]}
-    kubectl("apply", "--filename", "-", text=json.dumps(manifests))
     try:
+        resize(dict.fromkeys(before, 1), "to begin with")
+        kubectl("apply", "--filename", "-", text=json.dumps(manifests))
         yield
     finally:
-        kubectl("delete", "servicescalers", "--namespace", SHOP, "--all")
-        for part, pods in sizes().items():
-            if pods != before.get(part, pods):
-                scale(part, before[part])
+        try:
+            kubectl("delete", "servicescalers", "--namespace", SHOP, "--all")
+        finally:
+            resize(before, "as before")
+
+
+def resize(wanted: dict[str, int], why: str) -> None:
+    """Give each part the pods it is to have, and say so where it has others."""
+    for part, pods in sizes().items():
+        if pods != wanted.get(part, pods):
+            say(f"{part}: {pods} -> {wanted[part]} pods, {why}")
+            scale(part, wanted[part])
 
 
 def scale(part: str, pods: int) -> None:
@@ -196,7 +206,9 @@ def scale(part: str, pods: int) -> None:
 
 @contextmanager
 def load(timeline: Timeline, seconds: int, skew: str = "") -> Iterator[None]:
-    """Requests from inside the cluster while the context lasts, and lines until they end."""
+    """Requests from inside the cluster while the context lasts, and lines until they end. Raises
+    SystemExit where they do not, or not all are served.
+    """
     words = {"CLUSTER": "current", "RATE": str(RATE), "FOR": str(seconds), "SKEW": skew}
     job = subprocess.Popen(  # noqa: S603  # our own words
         [ROOT / "charts" / "cluster.sh", "load"], env=os.environ | words,
@@ -204,10 +216,13 @@ def load(timeline: Timeline, seconds: int, skew: str = "") -> Iterator[None]:
     )  # fmt: skip  # one glance
     try:
         yield
-        timeline.until(lambda _: job.poll() is not None, seconds + GONE_S)
-        said, _ = job.communicate(timeout=EVERY_S)
-    finally:
+        if not timeline.until(lambda _: job.poll() is not None, seconds + GONE_S):
+            sys.exit(f"The load of {seconds} s has not ended {GONE_S} s later.")
+        said, _ = job.communicate()
+    except BaseException:
         job.kill()
+        kubectl("delete", "job", f"{SHOP}-load", "--namespace", SHOP, "--ignore-not-found")
+        raise
     served = next((line for line in said.splitlines() if " served" in line), said.strip())
     say(f"{'':>5}  -- {served}")
     if job.returncode:
@@ -236,7 +251,7 @@ def ready() -> dict[str, int]:
     if GROWS not in parts:
         raise SystemExit(f"{GROWS} is no part of its own here: make up SHAPE=microservices")
     if taken:
-        raise SystemExit(f"There are scalers already, {', '.join(taken)}: make up without SCALING")
+        raise SystemExit(f"Scaled already: {', '.join(taken)}; make up without SCALING ends that")
     return parts
 
 
@@ -247,22 +262,22 @@ def main() -> None:
     timeline = Timeline([*sorted(others), GROWS])
     failures: list[str] = []
 
-    def of_payments(holds: Callable[[State], bool]) -> Callable[[dict[str, State]], bool]:
-        return lambda states: GROWS in states and holds(states[GROWS])
-
-    def expect(what: str, holds: Callable[[State], bool], within: float) -> None:
-        if not timeline.until(of_payments(holds), within):
+    def expect(what: str, holds: Callable[[State], bool], within: float, *of: str) -> None:
+        parts = of or (GROWS,)
+        if not timeline.until(lambda s: all(p in s and holds(s[p]) for p in parts), within):
             failures.append(what)
             timeline.note(f"not seen in {within:.0f} s: {what}")
 
     with scaled(before):
         timeline.head()
+        expect("one pod of each part", lambda s: s.current == s.ready == 1, GROWN_S, *before)
+        timeline.rows.clear()  # until then, parts may have had more
         timeline.note(f"{RATE} requests a second, 15 % of them orders")
         with load(timeline, CALM_S):
             pass
         timeline.note("the same rate, 60 % of them orders")
         with load(timeline, BUSY_S, GROWS):
-            expect(f"{GROWS} grows", lambda s: s.ready == s.current > before[GROWS], GROWN_S)
+            expect(f"{GROWS} grows", lambda s: s.ready == s.current > 1, GROWN_S)
             timeline.note(f"somebody: kubectl scale deployment/{SHOP}-{GROWS} --replicas=1")
             scale(GROWS, 1)
             expect("the number is held", lambda s: s.reason == "ManualHold", 3 * EVERY_S)
@@ -270,18 +285,18 @@ def main() -> None:
             expect("the hold ends", lambda s: s.reason != "ManualHold", HOLD_S + 4 * EVERY_S)
             expect(f"{GROWS} grows again", lambda s: s.ready == s.current > 1, GROWN_S)
         timeline.note("no load")
-        expect(f"{GROWS} shrinks", lambda s: s.current == before[GROWS], WINDOW_S + GONE_S)
+        expect(f"{GROWS} shrinks", lambda s: s.current == 1, WINDOW_S + GONE_S)
     grown = {
         part
         for states in timeline.rows
         for part in others
-        if part in states and states[part].current != before[part]
+        if part in states and states[part].current != 1
     }
     failures += [f"{part} stays as it is" for part in sorted(grown)]
     if failures:
         sys.exit(f"Not seen: {'; '.join(failures)}.")
     most = max(row[GROWS].current for row in timeline.rows if GROWS in row)
-    say(f"{GROWS} grew from {before[GROWS]} to {most} pods and back, and no other part did.")
+    say(f"{GROWS} grew from 1 to {most} pods and back, and no other part did.")
 
 
 def held() -> str:
@@ -296,3 +311,5 @@ if __name__ == "__main__":
         main()
     except CommandFailed as failure:
         sys.exit(str(failure))
+    except KeyboardInterrupt:
+        sys.exit(130)

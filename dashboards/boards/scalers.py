@@ -81,7 +81,8 @@ def _now() -> list[Panel]:
         ),
         number(
             "Scalers that see",
-            "The share whose metrics can be trusted. The others add nothing and remove nothing.",
+            "The share whose metrics can be trusted, of those that need any. The others remove"
+            " nothing, and add only by goals whose readings are fresh.",
             "percentunit",
             line("see", SCALERS.mean(signals.CONDITION, where=HEALTHY)),
             limits=((None, "red"), (1, "green")),
@@ -95,8 +96,9 @@ def _now() -> list[Panel]:
         ),
         number(
             "Replica-hours beside the HPA's",
-            "What the targets had over the time that is shown, as a share of what an HPA with its"
-            " defaults would have given them. Below 100 % it was less.",
+            "What the decisions said over the time that is shown, in mode Auto what the targets"
+            " had, as a share of what an HPA with its defaults would have given. Below 100 % it was"
+            " less.",
             "percentunit",
             line("share", share(ours, hpas)).instant(),
             limits=((None, "green"), (1, "yellow")),
@@ -191,8 +193,8 @@ def _costs() -> list[Panel]:
     return [
         lines(
             "Replicas: ours, the HPA's, always the most",
-            "Paid for at each moment: by what the targets had, by what an HPA would have given"
-            " them, and by running the maximum all the time.",
+            "Paid for at each moment: by what the decisions said, in mode Auto what the targets"
+            " had, by what an HPA would have given, and by running the maximum all the time.",
             "none",
             line("{{who}}", SCALERS.per_second(signals.REPLICA_SECONDS, "who")),
         ),
@@ -246,11 +248,13 @@ def _operators() -> list[Panel]:
             width=6,
         ),
         lines(
-            "Silence of the watches",
-            "Since a watch last brought a word. The probe turns red before one is missed for long.",
+            "What the watches owe",
+            "For how long a watch has not brought what a list showed, 0 where all is well. The"
+            " probe is red above 90 s.",
             "s",
             line(
-                "{{namespace}} {{resource}}", OPERATORS.now(signals.WATCH_AGE, OPERATOR, "resource")
+                "{{namespace}} {{resource}}",
+                OPERATORS.now(signals.WATCH_DEAF, OPERATOR, "resource"),
             ),
             width=6,
         ),

@@ -50,8 +50,11 @@ def registry(operator: Operator, credentials: Credentials) -> kopf.OperatorRegis
 
 
 async def serve(operator: Operator, credentials: Credentials, namespaces: Sequence[str]) -> None:
-    """Watch these namespaces until SIGTERM, or until the operator has failed."""
+    """Watch these namespaces until SIGTERM, or until the operator has failed. Raises OSError where
+    the ops port is taken: here, since Kopf would try a start that fails again, each minute.
+    """
     try:
+        await operator.serve()
         await kopf.operator(
             registry=registry(operator, credentials),
             namespaces=namespaces,

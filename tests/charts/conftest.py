@@ -1,4 +1,8 @@
-"""Helm, and what it renders of each case."""
+"""Helm, what it renders of each case, and the demonstration of scaling."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -6,6 +10,7 @@ from borough.shapes import Shape
 from charts.cases import CASES, SHAPES, TRIED, Case
 from charts.helm import Helm, Objects, find
 
+DEMO = Path(__file__).parents[2] / "charts" / "demo_scaling.py"
 ABSENT = "helm is not installed: https://helm.sh/docs/intro/install"
 
 
@@ -37,3 +42,14 @@ def shape(request: pytest.FixtureRequest) -> Shape:
 def objects(helm: Helm, case: Case) -> Objects:
     """What Helm makes of the case. All tests share it: nobody changes it."""
     return helm.objects(case.chart, case.values)
+
+
+@pytest.fixture
+def demo() -> ModuleType:
+    """The program, as a module."""
+    found = importlib.util.spec_from_file_location("demo_scaling", DEMO)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module

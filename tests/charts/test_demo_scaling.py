@@ -1,10 +1,8 @@
 """Does the demonstration of scaling show what it says, as far as arithmetic goes?
 
-The rest of it is seen on a cluster: `make demo-scaling`.
+Its acts are in test_demo_acts.py; all of it is seen on a cluster: `make demo-scaling`.
 """
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -13,21 +11,7 @@ from borough_operator.decision.decide import decide
 from borough_operator.decision.goals import needs
 from borough_operator.decision.model import History, Observation, Reading, Truth
 from borough_operator.kube.spec import parse
-
-DEMO = Path(__file__).parents[2] / "charts" / "demo_scaling.py"
-CALM, SKEWED = 0.15, 0.6
-"""The shares of orders that `make load` sends, without and with SKEW=payments."""
-
-
-@pytest.fixture(scope="module")
-def demo() -> ModuleType:
-    """The program, as a module."""
-    found = importlib.util.spec_from_file_location("demo_scaling", DEMO)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+from charts.demo_stage import CALM, SKEWED
 
 
 def wanted(demo: ModuleType, part: str, rate: float) -> int:

@@ -15,6 +15,7 @@ from charts.helm import BOROUGH, RELEASE, Helm, Object
 from charts.network import Direction, Edge, Place, Policies, Town
 from charts.objects import Pod, of_kind, pods
 from charts.towns import (
+    ADDRESSES,
     DATABASE,
     DNS,
     HERE,
@@ -109,6 +110,15 @@ def test_nobody_reaches_anything_else(shape: Shape, edges: set[Edge]) -> None:
     assert between(others, OTLP) == {(part, "collector") for part in shape.parts}
     assert {*shape.parts, "migrate", "audit", "test", "load"} <= look_up
     assert {(e.target, e.port) for e in others} == {("dns", NAMES), ("collector", OTLP)}
+
+
+def test_spans_go_to_the_port_of_the_address(helm: Helm) -> None:
+    """A host may end in a digit, too; without a port it is the scheme's."""
+    for address, port in ADDRESSES.items():
+        place = town(helm, {"telemetry": {"endpoint": address}})
+        found = place.only("egress").edges(HERE, {*ADDRESSES.values(), 0, 2, 5})
+        asked = {e.port for e in found if (e.source, e.target) == ("orders", "collector")}
+        assert asked == {port}, address
 
 
 def test_names_are_resolved_over_both_protocols(helm: Helm) -> None:

@@ -1,8 +1,10 @@
 """Does the network let the operator do its work, and nothing else?"""
 
+import pytest
+
 from charts.helm import OBSERVABILITY, Helm
 from charts.network import Edge, Town
-from charts.towns import HERE, NAMES, OPS, OTLP, PUBLIC, SCALER, THERE, platform, ports
+from charts.towns import ADDRESSES, HERE, NAMES, OPS, OTLP, PUBLIC, SCALER, THERE, platform, ports
 
 
 def test_the_operator_reaches_whom_it_asks_and_no_more(helm: Helm) -> None:
@@ -20,6 +22,18 @@ def test_the_operator_reaches_whom_it_asks_and_no_more(helm: Helm) -> None:
     assert {(e.source, e.port) for e in found if e.target == "dns"} == {
         (source, NAMES) for source in ("operator", "test")
     }
+
+
+@pytest.mark.parametrize("setting", ["prometheus.url", "telemetry.endpoint"])
+def test_whom_it_asks_is_reached_on_the_port_of_the_address(helm: Helm, setting: str) -> None:
+    """A host may end in a digit, too; without a port it is the scheme's."""
+    group, name = setting.split(".")
+    other = {"prometheus": {"url": ""}, "telemetry": {"endpoint": ""}}
+    for address, port in ADDRESSES.items():
+        place = platform(helm, {}, {**other, group: {name: address}})
+        found = place.only("egress").edges(SCALER, {*ADDRESSES.values(), 0, 2, 5})
+        asked = {e.port for e in found if (e.source, e.target) == ("operator", "collector")}
+        assert asked == {port}, address
 
 
 def test_the_operator_asks_the_pods_of_parts_that_say_so(helm: Helm) -> None:

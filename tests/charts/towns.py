@@ -9,6 +9,15 @@ from charts.objects import pods
 HERE, THERE, SCALER = (RELEASE[chart] for chart in (BOROUGH, OBSERVABILITY, OPERATOR))
 PUBLIC, INTERNAL, OPS, DATABASE, OTLP, NAMES = 8080, 8081, 9090, 5432, 4318, 53
 COLLECTOR = f"http://observability-collector.{THERE}:{OTLP}"
+ADDRESSES = {
+    "http://observer2": 80,
+    "https://observer-0": 443,
+    "http://10.0.0.5": 80,
+    "https://10.0.0.5:9443/here": 9443,
+    "http://[fd00::5]": 80,
+    "http://[fd00::5]:9090": 9090,
+}
+"""Where something may be asked, and the port that this means."""
 NOBODYS = 22
 """A policy that forgets to name ports would let this one through."""
 

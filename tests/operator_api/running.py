@@ -1,6 +1,5 @@
 """The operator as a process of its own, as a cluster runs it, beside a real API server."""
 
-import json
 import os
 import signal
 import socket
@@ -106,11 +105,6 @@ class Operator:
     def log(self) -> str:
         """What it has written."""
         return self._log.read_text("utf-8", "replace")
-
-    def errors(self) -> list[str]:
-        """What it was not ready for."""
-        lines = (json.loads(line) for line in self.log().splitlines() if line.startswith("{"))
-        return [str(line) for line in lines if line["level"] == "error"]
 
 
 def until(look: Callable[[], Found], within: float = WITHIN) -> Found:

@@ -23,14 +23,20 @@ class Scene:
         """So many requests a second from now on."""
         self.prometheus.rates[self.namespace.name, self.name] = rate
 
-    def create(self, replicas: int = 2, kind: str = "Deployment", **spec: Any) -> None:
+    def beside(self) -> "Scene":
+        """Another one of the same namespace and Prometheus."""
+        return Scene(self.namespace, self.prometheus)
+
+    def create(
+        self, replicas: int = 2, kind: str = "Deployment", cpu: str = "250m", **spec: Any
+    ) -> None:
         """The target, all of it ready, and its scaler."""
-        self.create_target(replicas, kind)
+        self.create_target(replicas, kind, cpu)
         self.create_scaler(kind, **spec)
 
-    def create_target(self, replicas: int = 2, kind: str = "Deployment") -> None:
+    def create_target(self, replicas: int = 2, kind: str = "Deployment", cpu: str = "250m") -> None:
         """The target, all of it ready."""
-        self.namespace.create(workload(self.name, replicas, kind))
+        self.namespace.create(workload(self.name, replicas, kind, cpu))
         self.all_ready(replicas, kind)
 
     def create_scaler(self, kind: str = "Deployment", name: str = "", **spec: Any) -> None:
@@ -75,6 +81,10 @@ class Scene:
     def edit(self, **spec: Any) -> None:
         """What a person changes of the scaler."""
         self.namespace.patch("ServiceScaler", self.name, {"spec": spec})
+
+    def annotate_target(self, key: str, value: str) -> None:
+        """An annotation of the Deployment."""
+        self.namespace.patch("Deployment", self.name, {"metadata": {"annotations": {key: value}}})
 
     def inputs(self) -> list[Object]:
         """What the last decision read."""

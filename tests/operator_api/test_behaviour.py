@@ -28,8 +28,13 @@ def test_load_that_its_replicas_cannot_carry_raises_the_target(scene: Scene) -> 
     fields = scene.target()["metadata"]["managedFields"]
     writers = {entry["manager"] for entry in fields if entry.get("subresource") == "scale"}
     assert writers == {"borough-operator"}
-    told = [e for e in scene.namespace.all("Event") if e["involvedObject"]["name"] == scene.name]
-    assert [event["reason"] for event in told] == ["ScaledUp"]
+    assert until(lambda: told(scene)) == ["ScaledUp"]
+
+
+def told(scene: Scene) -> list[str]:
+    """The reasons of its Events."""
+    events = scene.namespace.all("Event")
+    return [each["reason"] for each in events if each["involvedObject"]["name"] == scene.name]
 
 
 def test_replicas_go_after_the_window_and_not_below_what_the_load_needs(scene: Scene) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from borough_operator.kube.targets import REVISION
 from operator_api.apiserver import ADMIN, OPERATOR, ApiServer, Object
-from operator_api.objects import Namespace, install_crd
+from operator_api.objects import Namespace, install_crd, workload
 from operator_api.prometheus import Prometheus
 from operator_api.proxy import Proxy
 from operator_api.running import Operator, until
@@ -52,20 +53,20 @@ def test_a_killed_operator_removes_nothing_earlier_than_a_living_one(
     the number it finds for its own.
     """
     scene.load(400)
-    scene.create(behavior=FAST | {"down": {"window": "4s", "maxPercent": 100}})
+    scene.create(behavior=FAST | {"down": {"window": "8s", "maxPercent": 100}})
     first = start()
     until(lambda: scene.replicas() > 8)
     scene.all_ready(given := scene.replicas())
     until(lambda: scene.status().get("appliedReplicas") == given)
     fell = time.monotonic()
     scene.load(10)
-    time.sleep(2)  # half of the window
+    time.sleep(2)  # of the window; a busy machine may take some more of it
     first.kill()
     began = time.monotonic()
     start()
     until(lambda: scene.replicas() < given)
-    assert time.monotonic() - began > 4
-    assert time.monotonic() - fell > 4 + 2
+    assert time.monotonic() - began > 8
+    assert time.monotonic() - fell > 8 + 2
     assert "hold" not in scene.status()
 
 
@@ -119,7 +120,7 @@ def test_sigterm_ends_it_in_seconds(start: Start) -> None:
     until(operator.ready)
     began = time.monotonic()
     assert operator.stop() == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
 
 
 def test_a_restarted_api_server_is_heard_again(
@@ -133,7 +134,7 @@ def test_a_restarted_api_server_is_heard_again(
     server.restart()
     scene.load(400)
     until(lambda: scene.replicas() > 8)
-    later = Scene(scene.namespace, scene.prometheus)
+    later = scene.beside()
     later.load(400)
     later.create()
     until(lambda: later.replicas() > 8)
@@ -151,7 +152,7 @@ def test_an_api_server_out_of_breath_is_given_time(
         start(proxy.kubeconfig(tmp_path))
         until(lambda: scene.replicas() > 8)
         proxy.busy = 5
-        later = Scene(scene.namespace, scene.prometheus)
+        later = scene.beside()
         later.load(400)
         later.create()
         until(lambda: later.replicas() > 8)
@@ -169,6 +170,30 @@ def test_an_expired_watch_is_begun_anew(
         scene.load(400)
         scene.create()
         assert until(lambda: scene.replicas() > 8)
+
+
+def test_what_cannot_be_read_stops_nobody(scene: Scene, start: Start) -> None:
+    """`cpu: 1000`, which the API server stores as 1k, is scaled like any other; a target of which
+    something cannot be read at all is its own scaler's reason, from the first list on and later.
+    """
+    large = scene.beside()
+    large.load(400)
+    large.create(cpu="1000")
+    odd = scene.beside()
+    odd.create_target()
+    odd.annotate_target(REVISION, "9" * 5000)  # more digits than Python reads
+    odd.create_scaler()
+    operator = start()
+    until(lambda: large.replicas() > 8)
+    until(lambda: odd.reason() == "TargetUnreadable")
+    scene.load(400)
+    scene.create()
+    until(lambda: scene.replicas() > 8)
+    odd.load(400)
+    odd.annotate_target(REVISION, "9")
+    until(lambda: odd.replicas() > 8)
+    assert operator.ready()
+    assert operator.log().count("an object cannot be read") == 1
 
 
 def test_a_forbidden_namespace_is_said_and_stops_no_other(
@@ -194,6 +219,7 @@ def test_it_waits_for_its_definition(tmp_path: Path, prometheus: Prometheus) -> 
     server.start()
     try:
         namespace = Namespace(server)
+        namespace.create(workload("earlier"))
         operator = Operator(
             server.kubeconfig(), tmp_path,
             f"--namespaces={namespace.name}", f"--prometheus-url={prometheus.url}",
@@ -201,11 +227,13 @@ def test_it_waits_for_its_definition(tmp_path: Path, prometheus: Prometheus) -> 
         operator.start()
         until(lambda: "servicescalers" in operator.ask("/readyz")[1])
         assert operator.ask("/livez")[0] == 200
+        assert operator.metric("borough_operator_watch_deaf_seconds") == 0  # none has begun
         install_crd(server)
         scene = Scene(namespace, prometheus)
         scene.load(400)
         scene.create()
         until(lambda: scene.replicas() > 8)
+        until(lambda: operator.metric("borough_operator_watch_deaf_seconds") == 0)
         assert operator.stop() == 0
     finally:
         server.stop()

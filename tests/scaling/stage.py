@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from borough_operator.decision.model import Reading, Truth
-from borough_operator.kube.api import Api, Refused
+from borough_operator.kube.api import Api, Gone, Refused
 from borough_operator.kube.cluster import Cluster
 from borough_operator.kube.events import Events
 from borough_operator.running.loop import BATCH_S, Loop
@@ -30,9 +30,17 @@ class Server(Api):
         self.scaled: list[tuple[str, int]] = []
         self.statuses: list[tuple[str, Mapping[str, Any]]] = []
         self.events: list[Mapping[str, Any]] = []
+        self.order: list[str] = []
+        """Of what was written: "scale", "status", "events"."""
+        self.scalers: dict[str, Mapping[str, Any]] = {}
+        """As they are stored, which the cache may not have heard of yet."""
+        self.answers: list[Any] = []
+        """What is answered first to writes of /scale, which are done."""
         self.refusals: list[Refused] = []
         self.slow = 0.0
         """Seconds that every call takes."""
+        self.slow_events = 0.0
+        """Seconds that an Event takes beside it."""
 
     async def call(
         self,
@@ -44,7 +52,8 @@ class Server(Api):
     ) -> Any:
         await asyncio.sleep(self.slow)
         self.version += 1
-        answer = {"metadata": {"resourceVersion": str(self.version), "uid": "another"}, "spec": {}}
+        meta = {"resourceVersion": str(self.version), "uid": "another"}
+        answer: Mapping[str, Any] = {"metadata": meta, "spec": {}}
         if path.endswith("/scale") and self.refusals:
             raise self.refusals.pop(0)
         name = path.split("/")[-2]
@@ -52,11 +61,24 @@ class Server(Api):
             return answer
         if path.endswith("/scale"):
             self.scaled.append((name, body["spec"]["replicas"]))
+            answer = self.answers.pop(0) if self.answers else answer
         elif path.endswith("/status"):
-            self.statuses.append((name, body[1]["value"]))
+            answer = self._take_status(name, body[1]["value"])
         else:
+            await asyncio.sleep(self.slow_events)
             self.events.append(body)
+        self.order.append(path.rsplit("/", 1)[-1])
         return answer
+
+    def _take_status(self, name: str, status: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answers the whole scaler, as it is stored."""
+        if name not in self.scalers:
+            raise Gone(name)
+        self.statuses.append((name, status))
+        stored = self.scalers[name]
+        meta = stored["metadata"] | {"resourceVersion": str(self.version)}
+        self.scalers[name] = {**stored, "metadata": meta, "status": status}
+        return self.scalers[name]
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -124,20 +146,26 @@ class Stage:
         if rate is not None:
             self.loads.rates[name] = rate
 
-    def target(self, name: str, replicas: int, manager: str = "helm") -> None:
+    def target(self, name: str, replicas: int, manager: str = "helm", cpu: str = "1") -> None:
         """As somebody else left it."""
         ready = {"replicas": replicas, "updatedReplicas": replicas, "readyReplicas": replicas}
+        container = {"resources": {"requests": {"cpu": cpu}}}
         fields = {"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
         body = {
             "kind": "Deployment",
             "metadata": self._meta(name) | {"managedFields": [fields]},
-            "spec": {"replicas": replicas, "template": {"spec": {"containers": []}}},
+            "spec": {"replicas": replicas, "template": {"spec": {"containers": [container]}}},
             "status": ready,
         }
-        self.registry.watched[DEPLOYMENTS].seen(body, self.now())
+        self.registry.watched[DEPLOYMENTS].seen(body)
 
     def scaler(self, name: str, *, generation: int = 1, of: str = "", **spec: Any) -> None:
-        """As somebody wrote it."""
+        """As somebody wrote it, and a watch brought it."""
+        self.write_scaler(name, generation=generation, of=of, **spec)
+        self.registry.watched[SCALERS].seen(self.server.scalers[name])
+
+    def write_scaler(self, name: str, *, generation: int = 1, of: str = "", **spec: Any) -> None:
+        """As somebody wrote it, of which no watch has told."""
         plain = {
             "targetRef": {"kind": "Deployment", "name": of or name},
             "replicas": {"min": 1, "max": 50},
@@ -145,11 +173,12 @@ class Stage:
             "behavior": {"interval": "5s"},
         }
         body = {"metadata": self._meta(name, generation), "spec": plain | spec}
-        self.registry.watched[SCALERS].seen(body, self.now())
+        self.server.scalers[name] = body
 
     def remove(self, name: str) -> None:
         """The scaler is deleted."""
-        self.registry.watched[SCALERS].lost({"metadata": self._meta(name)}, self.now())
+        del self.server.scalers[name]
+        self.registry.watched[SCALERS].lost({"metadata": self._meta(name)})
 
     def entry(self, name: str) -> Entry:
         return self.registry.entries[SHOP, name]

@@ -1,6 +1,7 @@
 """Is the API server asked gently, and is every refusal an error with a name?"""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -65,6 +66,30 @@ async def asking(server: Handler, token: Token | None = None) -> AsyncIterator[A
             yield Asking(api, counted, slept)
         finally:
             await api.close()
+
+
+async def test_a_server_may_stand_below_a_path() -> None:
+    """As where one address serves many clusters: what is asked is asked below it."""
+    server = Server([(200, {}, {})])
+    async with serving(server) as url:
+        for given in (f"{url}/k8s/clusters/c1", f"{url}/k8s/clusters/c1/"):
+            api = Api(Credentials(given), lambda *_: None)
+            assert await api.call("get", PATH, query={"limit": "5"}) == {}
+            await api.close()
+    assert [r.path_qs for r in server.asked] == [f"/k8s/clusters/c1{PATH}?limit=5"] * 2
+
+
+@pytest.mark.parametrize("text", ["<html>sign in</html>", "[]"])
+@pytest.mark.parametrize("code", [200, 502])
+async def test_an_answer_that_is_no_object_is_none_of_an_api_server(text: str, code: int) -> None:
+    """Something between us said so, and the next try may reach the server."""
+
+    async def server(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text=text, status=code)
+
+    async with asking(server) as ours:
+        with pytest.raises(Unreachable, match=rf"get {PATH}: {code}: {re.escape(text)}"):
+            await ours.api.call("get", PATH)
 
 
 def busy(code: int = 429, **headers: str) -> Answer:
@@ -195,7 +220,8 @@ async def test_bodies_travel_as_what_they_are() -> None:
 
     async with serving(server) as url:
         api = Api(Credentials(url), lambda *_: None)
-        assert await Cluster(api).write_status("shop", "pay", "u", {"reason": "Steady"}) == "2"
+        answer = await Cluster(api).write_status("shop", "pay", "u", {"reason": "Steady"})
+        assert answer == {"metadata": {"resourceVersion": "2"}}
         await api.close()
     ((content, body),) = seen
     assert content == "application/json-patch+json"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from borough_operator.decision.decide import decide, unwritten
-from borough_operator.decision.model import History, Observation, Policy, Reading, Reason, Truth
+from borough_operator.decision.model import Observation, Reading, Reason, Truth
 from scaling.worlds import (
     BY_RATE,
     IN_FLIGHT,
@@ -17,7 +17,6 @@ from scaling.worlds import (
     START,
     World,
     fresh,
-    patient,
     policy,
     steady,
 )
@@ -150,60 +149,6 @@ def test_what_could_not_be_written_was_not_done() -> None:
         before.memory.deeds,
     )
     assert after.memory.tracks == decision.history.memory.tracks
-
-
-readings = st.one_of(
-    st.floats(0.0, 400.0).map(fresh),
-    st.sampled_from(
-        [Reading(Truth.STALE, 10.0, 90.0), Reading(Truth.EMPTY), Reading(Truth.ERROR, detail="no")]
-    ),
-)
-
-
-def lived(
-    policy: Policy, past: list[tuple[Reading, int]], history: History, replicas: int, begin: int
-) -> list[tuple[int, int]]:
-    """Size before and after every decision over these readings, each seen for some looks."""
-    looks = [reading for reading, looks in past for _ in range(looks)]
-    sizes = []
-    for n, reading in enumerate(looks, start=begin):
-        observation = Observation(replicas, replicas, {RATE: reading})
-        decision = decide(policy, observation, history, START + 5.0 * n)
-        sizes.append((replicas, decision.replicas))
-        history, replicas = decision.history, decision.replicas
-    return sizes
-
-
-@settings(deadline=None, max_examples=30)
-@given(
-    st.lists(st.tuples(readings, st.integers(1, 40)), min_size=1, max_size=8),
-    st.lists(st.tuples(readings, st.integers(1, 40)), min_size=1, max_size=8),
-    st.sampled_from(["turns kept", "turns lost"]),
-)
-def test_a_restart_never_removes_a_replica_earlier(
-    past: list[tuple[Reading, int]], future: list[tuple[Reading, int]], status: str
-) -> None:
-    """Below a size that the old process kept, a new one goes only when the old one removes too.
-
-    It may add what the old one would not have added, and take that back.
-    """
-    asks = policy(behavior=patient(down_window=40.0))
-    replicas, history, n = 5, History(), 0
-    for reading, looks in past:
-        for _ in range(looks):
-            observation = Observation(replicas, replicas, {RATE: reading})
-            decision = decide(asks, observation, history, START + 5.0 * n)
-            history, replicas, n = decision.history, decision.replicas, n + 1
-    forgotten = History(
-        history.applied, history.hold, history.turns if status == "turns kept" else None
-    )
-    old = lived(asks, future, history, replicas, n)
-    new = lived(asks, future, forgotten, replicas, n)
-    removing, lowest = False, replicas
-    for (kept, undisturbed), (before, after) in zip(old, new, strict=True):
-        removing = removing or undisturbed < kept
-        lowest = min(lowest, undisturbed)
-        assert after >= before or after >= lowest or removing
 
 
 @settings(deadline=None, max_examples=30)

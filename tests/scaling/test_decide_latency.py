@@ -1,10 +1,23 @@
 """Does a latency goal find the size that holds it, and stop where more does not help?"""
 
 import math
+from itertools import pairwise
+
+import pytest
 
 from borough_operator.decision.decide import decide
-from borough_operator.decision.model import History, Observation, Reading, Reason, Truth
-from borough_operator.decision.queueing import erlang_c
+from borough_operator.decision.model import (
+    Goal,
+    GoalType,
+    History,
+    Measure,
+    Need,
+    Observation,
+    Reading,
+    Reason,
+    Truth,
+)
+from borough_operator.simulator.station import erlang_c
 from scaling.worlds import BY_LATENCY, DURATION, IN_FLIGHT, P95, RATE, START, World, fresh, policy
 
 
@@ -112,6 +125,29 @@ def test_saturation_is_of_a_load_and_not_for_good() -> None:
     world.run(1800.0)
     world.broken = {RATE: fresh(50.0), DURATION: fresh(0.3), P95: fresh(0.9)}
     assert world.decide().reason is Reason.SCALED_UP
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_latency_that_holds_does_not_hide_another_that_no_raise_helps(first: bool) -> None:  # noqa: FBT001  # the order of the goals
+    """One goal per quantile, in either order: each is judged by its own."""
+    p99 = Goal("Latency-2", GoalType.LATENCY, quantile="0.99", objective=0.5)
+    goals = (p99, BY_LATENCY) if first else (BY_LATENCY, p99)
+    world = World(policy(*goals, max_replicas=50), replicas=4)
+    far = {Need(Measure.QUANTILE, "0.99"): fresh(0.9), P95: fresh(0.2)}
+    world.broken = {RATE: fresh(40.0), DURATION: fresh(0.1), **far}
+    world.run(2400.0)
+    assert (world.replicas, world.last.reason) == (4, Reason.SATURATED)
+
+
+def test_two_latencies_that_no_raise_helps_share_their_raises() -> None:
+    """Each raise is tried for both: two are enough to know."""
+    p99 = Goal("Latency-2", GoalType.LATENCY, quantile="0.99", objective=0.5)
+    world = World(policy(BY_LATENCY, p99, max_replicas=50), replicas=4)
+    far = {Need(Measure.QUANTILE, "0.99"): fresh(2.0), P95: fresh(0.9)}
+    world.broken = {RATE: fresh(40.0), DURATION: fresh(0.3), **far}
+    world.run(2400.0)
+    raises = sum(b > a for a, b in pairwise([4, *world.sizes()]))
+    assert (raises, world.replicas, world.last.reason) == (2, 4, Reason.SATURATED)
 
 
 def test_a_raise_is_judged_before_the_next() -> None:

@@ -121,6 +121,7 @@ def test_readings_that_contradict_each_other_remove_nothing() -> None:
     world.run(900.0)
     assert (world.replicas, world.last.reason) == (9, Reason.METRICS_ERROR)
     assert "one of them is wrong" in world.last.message
+    assert world.last.contradiction in world.last.message
     world.broken = {IN_FLIGHT: fresh(40.0), DURATION: fresh(4.0)}
     world.run(900.0)
     assert world.replicas < 9
@@ -132,4 +133,4 @@ def test_two_goals_of_one_type_are_two_goals() -> None:
     world = World(policy(BY_QUERY, other), lambda _: 30.0, replicas=3)
     world.run(30.0)
     assert [p.truth for p in world.last.proposals] == [Truth.FRESH, Truth.ERROR]
-    assert {name for name, _ in world.history.memory.tracks} == {"Query"}
+    assert {name for name, _ in world.history.memory.tracks} == {BY_QUERY.identity}

@@ -1,6 +1,10 @@
-"""Does the page of fields say all that there is to know, and nothing else?"""
+"""Does the page of fields say all that there is to know, and nothing else? And does the page of
+the operator name what there is?
+"""
 
 import copy
+import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +14,12 @@ import yaml
 from borough_operator.decision.model import Reason
 from borough_operator.documents import Undescribed, page
 from borough_operator.kube.conditions import CONDITIONS
+from borough_operator.running import signals
+from borough_operator.sources.mapping import SeriesMapping
 
-CRD = Path(__file__).parents[2] / "charts/borough-operator/files/servicescaler.yaml"
+ROOT = Path(__file__).parents[2]
+CRD = ROOT / "charts/borough-operator/files/servicescaler.yaml"
+GUIDE = (ROOT / "docs/operator.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +61,28 @@ def test_a_field_that_nobody_described_is_named(definition: dict[str, Any]) -> N
     del schema["properties"]["spec"]["properties"]["behavior"]["properties"]["down"]["description"]
     with pytest.raises(Undescribed, match=r"behavior\.down"):
         page(changed)
+
+
+def test_the_guide_names_only_metrics_and_conditions_there_are() -> None:
+    """Whoever alerts on a metric that nobody tells is never woken."""
+    named = set(re.findall(r"`(borough_[a-z_]+)", GUIDE))
+
+    assert named
+    assert named <= {signal.series for signal in signals.ALL}
+    assert set(re.findall(r'condition="(\w+)"', GUIDE)) <= set(CONDITIONS)
+
+
+def test_the_guide_has_every_name_of_the_mapping_with_its_default() -> None:
+    """What is set for a whole operator stands in one table."""
+    for field in fields(SeriesMapping):
+        if field.name != "namespaces":
+            default = f"{field.default:g}" if isinstance(field.default, float) else field.default
+            assert f"| `{field.name}` | `{default}` |" in GUIDE
+
+
+def test_every_command_of_the_guide_says_in_which_namespace() -> None:
+    """The operator is in another one than its scalers, and few people's default is either."""
+    commands = re.findall(r"^    (?:kubectl|helm) .*(?:\\\n.*)*", GUIDE, re.MULTILINE)
+
+    assert len(commands) > 3
+    assert [command for command in commands if "--namespace" not in command] == []

@@ -13,7 +13,6 @@ from borough_operator.decision.hpa import (
     for_average_value,
     for_pods,
     for_utilization,
-    for_value,
     largest,
     normalize,
 )
@@ -46,20 +45,6 @@ def test_an_average_value_is_the_total_over_the_target(
 ) -> None:
     """`AverageValue`: n = ceil(x / target), unless x / (target x replicas) is within a tenth."""
     assert for_average_value(total, target, replicas) == answer
-
-
-@pytest.mark.parametrize(
-    ("value", "ready", "answer"),
-    [
-        (0.5, 4, 8),  # 0.5 / 0.25 = 2: ceil(2 x 4)
-        (0.5, 3, 6),  # only ready pods are multiplied
-        (0.27, 4, 4),  # 1.08 is within
-        (0.1, 4, 2),  # 0.4: ceil(1.6)
-    ],
-)
-def test_a_value_multiplies_the_ready_pods(value: float, ready: int, answer: int) -> None:
-    """`Value`: n = ceil(x / target x ready pods)."""
-    assert for_value(value, 0.25, 4, ready) == answer
 
 
 @pytest.mark.parametrize(

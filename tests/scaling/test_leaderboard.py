@@ -1,25 +1,30 @@
 """Does the leaderboard say what happened, and can it be made again?"""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from borough_operator.__main__ import app
-from borough_operator.simulator import page, plot, report, traces
+from borough_operator.simulator import origin, page, plot, report, traces
 from borough_operator.simulator.leaderboard import (
     DOWN_WINDOWS,
     HPA_CPU,
     ORACLE,
     OURS,
+    RATE_DOWN_WINDOWS,
+    RATE_WINDOWS,
     STATIC,
     SWEPT,
     TARGETS,
     Contest,
     Result,
 )
+from borough_operator.simulator.origin import Origin
 from borough_operator.simulator.pods import model
+from borough_operator.simulator.report import Leaderboard
 from borough_operator.simulator.traces import Trace
 
 STORED = Path(__file__).parents[2] / "docs" / "results" / "leaderboard.json"
@@ -65,16 +70,48 @@ def test_a_look_at_a_policy_again_shows_the_same(contest: Contest, result: Resul
 
 def test_what_is_stored_is_read_as_it_was(result: Result, tmp_path: Path) -> None:
     """A page made from the file is the page of the run."""
-    boards = [report.board(result)]
-    report.write(boards, 2.0, tmp_path / "result.json")
+    board = report.board(result)
+    found = Leaderboard((board,), 2.0, Origin("0.1.0", "abc"))
+    report.write(found, tmp_path / "result.json")
 
-    assert report.read(tmp_path / "result.json") == (boards, 2.0)
-    text = page.page(boards, 2.0)
+    assert report.read(tmp_path / "result.json") == found
+    text = page.page(found)
     assert "All loads are multiplied by 2." in text
-    for row in boards[0].rows:
+    assert "Of borough-operator 0.1.0, commit abc.\n" in text
+    for row in board.rows:
         told = row.scores
         start = f"| {row.policy} | {row.setting} | {told.violations} | {told.replica_hours:.2f} |"
         assert start in text
+
+
+def test_the_page_says_where_loads_come_from_and_how_it_is_made_again(result: Result) -> None:
+    """A recorded load is credited; the command names every trace, and files as files."""
+    board = report.board(result)
+    boards = tuple(replace(board, trace=name) for name in ("step", "noisy"))
+    text = page.page(Leaderboard(boards, 1.0, Origin("0.1.0", "abc")))
+
+    assert "`noisy` are recorded loads" in text
+    assert "microsoft/autothrottle" in text
+    assert 'ARGS="--trace step --trace noisy.txt --json docs/results/leaderboard.json"' in text
+
+
+def test_the_goal_on_reversals_has_an_outcome_for_every_pair_of_windows(result: Result) -> None:
+    """At most a third of the reversals of HPA on rate, at the target nearest to our cost."""
+    board = report.board(result)
+    hours = board.row(OURS).scores.replica_hours
+    rates = {entry.setting: entry.scores for entry in result.rate_sweep}
+
+    assert len(board.rate) == len(RATE_DOWN_WINDOWS) * len(RATE_WINDOWS)
+    for row in board.rate:
+        windows = row.setting.partition(", ")[2]
+        near = min(
+            abs(told.replica_hours - hours) for name, told in rates.items() if windows in name
+        )
+        assert abs(row.scores.replica_hours - hours) == near
+
+    told = board.rows[0].scores
+    for ours, theirs, met in ((0, 0, True), (2, 6, True), (2, 5, False), (1, 0, False)):
+        assert replace(told, reversals=ours).calm(replace(told, reversals=theirs)) is met
 
 
 def test_what_is_no_leaderboard_is_refused_by_name(tmp_path: Path) -> None:
@@ -90,7 +127,7 @@ def test_the_pictures_are_drawn_and_the_same_twice(
     contest: Contest, result: Result, tmp_path: Path
 ) -> None:
     """A generated file that changed by itself would never be committed with confidence."""
-    boards = [report.board(result)]
+    boards = (report.board(result),)
     for name in ("a.svg", "b.svg"):
         plot.fronts(boards, tmp_path / name)
     plot.timelines([result], contest, tmp_path / "lines.png")
@@ -111,7 +148,7 @@ def test_the_command_takes_files_and_prints_every_row(tmp_path: Path) -> None:
     assert told.exit_code == 0, told.output
     assert "evening: 420 s" in told.output
     assert all(f"\n{policy}" in told.output for policy in (OURS, *SWEPT, STATIC, ORACLE))
-    assert report.read(stored)[1] == 0.5
+    assert report.read(stored).scale == 0.5
     assert "<svg" in drawn.read_text()
 
 
@@ -124,6 +161,48 @@ def test_the_command_refuses_what_is_no_trace_in_a_sentence(tmp_path: Path) -> N
 
     assert told.exit_code == 2
     assert 'line 2: "two" is no number' in told.output
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "complaint"),
+    [
+        ("--json", "nowhere/out.json", "No such file or directory"),
+        ("--plot", "nowhere/out.svg", "No such file or directory"),
+        ("--plot", "out.foo", "out.foo is no picture: its name ends in .svg or .png"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_write_before_it_begins(
+    tmp_path: Path, option: str, name: str, complaint: str
+) -> None:
+    """Not with a trace-back, and not after minutes of work."""
+    told = CliRunner().invoke(app, ["leaderboard", option, f"{tmp_path / name}"])
+
+    assert told.exit_code == 2
+    assert complaint in told.output
+    assert "requests a second" not in told.output
+
+
+def test_a_picture_without_its_extra_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what to install."""
+    monkeypatch.setattr(plot, "find_spec", lambda _: None)
+
+    told = CliRunner().invoke(app, ["leaderboard", "--plot", f"{tmp_path / 'out.svg'}"])
+
+    assert told.exit_code == 2
+    assert "borough-operator[plot]" in told.output
+
+
+def test_a_result_knows_the_code_that_made_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its commit; outside a repository by its version only."""
+    assert re.fullmatch(r"unknown|[0-9a-f]{12}(-dirty)?", origin.here().commit)
+
+    monkeypatch.setattr(origin, "CODE", tmp_path)
+    assert origin.here().commit == origin.UNKNOWN
+    assert origin.here().version
 
 
 def test_the_shortest_and_the_emptiest_trace_have_a_leaderboard_too(tmp_path: Path) -> None:
@@ -152,9 +231,10 @@ def test_simulate_tells_each_change_and_its_reason(tmp_path: Path) -> None:
 
 def test_the_committed_result_has_every_synthetic_trace() -> None:
     """And its rows are those of today's policies, in their order."""
-    boards, scale = report.read(STORED)
+    found = report.read(STORED)
+    boards = found.boards
 
-    assert scale == 1.0
+    assert found.scale == 1.0
     assert {board.trace for board in boards} >= set(traces.synthetic())
     for board in boards:
         assert [row.policy for row in board.rows][-2:] == [STATIC, ORACLE]
@@ -163,6 +243,6 @@ def test_the_committed_result_has_every_synthetic_trace() -> None:
 
 def test_the_committed_result_is_what_today_s_code_comes_to(contest: Contest) -> None:
     """On the trace that asks most: whoever changes a decision measures anew."""
-    stored = {board.trace: board for board in report.read(STORED)[0]}
+    stored = {board.trace: board for board in report.read(STORED).boards}
 
     assert stored["spike"] == report.board(contest.result(traces.synthetic()["spike"]))

@@ -1,10 +1,10 @@
-"""Is each scaler decided about in time, once at a time, and is what follows written once?"""
+"""Is each scaler decided about in time, once at a time, and does none harm another?"""
 
+import asyncio
 import re
 from collections import Counter
 
 from borough_operator.decision.model import Reason
-from borough_operator.kube.api import Conflict, Refused, Unreachable
 from scaling.stage import SHOP, Stage
 from scaling.virtual import virtually
 
@@ -79,86 +79,6 @@ def test_a_scaler_that_takes_longer_than_its_interval_is_worked_on_once_at_a_tim
     virtually(story())
 
 
-def test_a_change_is_written_once_and_told_once() -> None:
-    """The target gets its number, the status and one Event say so, and the next turns repeat
-    nothing.
-    """
-
-    async def story() -> None:
-        stage = Stage()
-        stage.add("pay", rate=400.0)
-        await stage.play(30.0)
-        assert len(stage.server.scaled) == 1
-        assert stage.replicas("pay") == stage.server.scaled[0][1] > 8
-        assert len(stage.server.events) == 1
-        assert stage.entry("pay").tally.ups == 1
-        applied = [status["appliedReplicas"] for _, status in stage.server.statuses]
-        assert set(applied) == {stage.replicas("pay")}
-
-    virtually(story())
-
-
-def test_nothing_is_written_while_nothing_changes() -> None:
-    """After its first status, a steady scaler costs no write."""
-
-    async def story() -> None:
-        stage = Stage()
-        stage.add("pay")
-        await stage.play(600.0)
-        assert len(stage.server.statuses) == 1
-        assert stage.server.scaled == []
-
-    virtually(story())
-
-
-def test_a_conflict_is_looked_at_again_and_leaves_no_trace() -> None:
-    """Somebody was faster: nothing counts as done, and the next turn decides anew."""
-
-    async def story() -> None:
-        stage = Stage()
-        stage.add("pay", rate=400.0)
-        stage.server.refusals = [Conflict("it has changed")]
-        await stage.play(3.0)
-        assert stage.server.scaled == []
-        assert stage.entry("pay").history.applied is None
-        assert stage.entry("pay").tally.ups == 0
-        await stage.play(6.0)
-        assert len(stage.server.scaled) == 1
-
-    virtually(story())
-
-
-def test_a_refusal_is_a_reason_and_is_tried_again() -> None:
-    """What the API server said stands in the status, until it says something else."""
-
-    async def story() -> None:
-        stage = Stage()
-        stage.add("pay", rate=400.0)
-        stage.server.refusals = [Refused("patch scale: 403: you may not")]
-        await stage.play(3.0)
-        (name, told), *_ = stage.server.statuses
-        assert (name, told["reason"]) == ("pay", Reason.TARGET_UNREADABLE)
-        assert "you may not" in told["decision"]["message"]
-        await stage.play(8.0)
-        assert len(stage.server.scaled) == 1
-
-    virtually(story())
-
-
-def test_an_api_server_that_is_away_stops_no_decision() -> None:
-    """What could not be written is decided and tried again, turn after turn."""
-
-    async def story() -> None:
-        stage = Stage()
-        stage.add("pay", rate=400.0)
-        stage.server.refusals = [Unreachable("nobody answers")] * 3
-        await stage.play(30.0)
-        assert len(stage.loads.asked) == 6
-        assert len(stage.server.scaled) == 1
-
-    virtually(story())
-
-
 def test_a_slow_write_delays_no_other_scaler() -> None:
     """Writes have tasks of their own."""
 
@@ -174,19 +94,40 @@ def test_a_slow_write_delays_no_other_scaler() -> None:
     virtually(story())
 
 
-def test_a_status_waits_for_the_budget_and_a_number_does_not() -> None:
-    """A crowd of new scalers is no crowd of writes; who needs replicas gets them."""
+def test_what_changes_while_it_is_worked_on_is_looked_at_soon() -> None:
+    """It may take effect a second later, never a long interval later."""
 
     async def story() -> None:
         stage = Stage()
-        for n in range(150):
-            stage.add(f"w{n}")
-        stage.add("hungry", rate=400.0)
-        await stage.play(0.5)
-        assert len(stage.server.statuses) <= 101
-        assert [name for name, _ in stage.server.scaled] == ["hungry"]
-        await stage.play(60.0)
-        assert len({name for name, _ in stage.server.statuses}) == 151
+        long = {"interval": "5m"}
+        stage.add("pay", rate=400.0, mode="Advise", goals=QUERY, behavior=long)
+        stage.loads.hangs["pay"] = 3.0
+        playing = asyncio.create_task(stage.play(8.0))
+        await asyncio.sleep(1.0)
+        stage.scaler("pay", generation=2, goals=QUERY, behavior=long)
+        await playing
+        assert stage.replicas("pay") > 8
+
+    virtually(story())
+
+
+def test_a_target_that_cannot_be_read_is_its_scalers_reason_alone() -> None:
+    """The scaler says what is wrong with it; others are served, and so is it once it can be."""
+
+    async def story() -> None:
+        stage = Stage()
+        stage.add("pay", rate=400.0)
+        stage.add("other", rate=400.0)
+        stage.target("pay", 2, cpu="many")
+        await stage.play(2.0)
+        decision = stage.entry("pay").decision
+        assert decision is not None
+        assert decision.reason is Reason.TARGET_UNREADABLE
+        assert "many" in decision.message
+        assert stage.replicas("other") > 8
+        stage.target("pay", 2)
+        await stage.play(6.0)
+        assert stage.replicas("pay") > 8
 
     virtually(story())
 

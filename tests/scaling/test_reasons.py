@@ -29,9 +29,9 @@ def test_every_reason_has_a_test_that_produces_it() -> None:
 
 @pytest.mark.parametrize("reason", OF_OTHERS)
 def test_where_nothing_can_be_decided_nothing_is_done(reason: Reason) -> None:
-    """The number we gave last is said, nothing is written, and the window begins anew."""
+    """No number is said, nothing is written, and the window begins anew."""
     before = History(applied=4, memory=Memory(window=Window().seen(START, 2.0, 120.0)))
     decision = impossible(reason, "There is no Deployment payments.", before)
-    assert (decision.replicas, decision.reason, decision.write) == (4, reason, False)
+    assert (decision.answer, decision.reason, decision.write) == (None, reason, False)
     assert decision.history.applied == 4
     assert decision.history.memory.window == Window()

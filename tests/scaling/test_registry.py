@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from borough_operator.decision.model import History
 from borough_operator.running.registry import DEPLOYMENTS, PODS, REPLICA_SETS, SCALERS, Registry
 from borough_operator.sources.protocol import Target
 
@@ -29,7 +30,7 @@ class Cache:
         if owner:
             meta["ownerReferences"] = [{"uid": owner, "controller": True}]
         meta |= obj.pop("metadata", {})
-        self.registry.watched[resource].seen({"metadata": meta, **obj}, now=0.0)
+        self.registry.watched[resource].seen({"metadata": meta, **obj})
 
     def scaler(self, name: str, *, port: str = "metrics", mode: str = "Auto", **obj: Any) -> None:
         spec = {
@@ -127,6 +128,17 @@ def test_a_new_process_remembers_what_the_status_says() -> None:
     assert history.applied == 4
     assert history.hold is not None
     assert history.hold.manager == "kubectl"
+
+
+def test_a_status_that_cannot_be_read_is_no_memory() -> None:
+    """Somebody wrote there what we never would: its scaler begins anew, and ends nobody."""
+    cache = Cache()
+    for name, status in (
+        ("a", {"appliedReplicas": 4, "turns": ["yesterday"]}),
+        ("b", {"hold": {"manager": "kubectl"}}),
+    ):
+        cache.scaler(name, status=status)
+        assert cache.registry.entries[SHOP, name].history == History()
 
 
 def test_a_scaler_that_was_made_anew_remembers_nothing() -> None:

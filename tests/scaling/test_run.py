@@ -1,13 +1,16 @@
 """Is it started by options that say what they are, and does Kopf get to write anything?"""
 
+import asyncio
+import socket
 from dataclasses import fields
+from typing import Any
 
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from borough_operator.__main__ import app
-from borough_operator.handlers import registry
+from borough_operator.handlers import registry, serve
 from borough_operator.kube.cluster import RULES
 from borough_operator.kube.credentials import Credentials
 from borough_operator.running.logs import configure
@@ -42,6 +45,26 @@ def test_a_wrong_setting_ends_it_with_a_sentence(
     result = CliRunner().invoke(app, ["run"], env={PREFIX + variable: value})
     assert result.exit_code == 2
     assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_that_is_taken_ends_it_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once: a start that Kopf tries again each minute would look like one that is slow."""
+
+    async def bounded(*what: Any) -> None:
+        async with asyncio.timeout(10.0):
+            await serve(*what)
+
+    monkeypatch.setattr("borough_operator.__main__.serve", bounded)
+    monkeypatch.setattr("borough_operator.__main__.find", lambda: Credentials("http://nowhere"))
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(app, ["run", f"--ops-port={port}", "--namespaces=shop"])
+    assert result.exit_code == 2
+    assert f"{port}" in result.stderr
+    assert "address already in use" in result.stderr
     assert "Traceback" not in result.stderr
 
 

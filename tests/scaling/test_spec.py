@@ -40,7 +40,8 @@ def test_what_a_spec_leaves_out_has_the_defaults_of_the_model() -> None:
     """A plain spec is read as the plain policy."""
     scaler = parse(PLAIN)
     goal = Goal("RequestRate", GoalType.RATE, per_replica=50.0)
-    assert scaler.policy == Policy(goals=(goal,), max_replicas=20)
+    plain = Policy(goals=(goal,), max_replicas=20, source="Prometheus metrics /metrics")
+    assert scaler.policy == plain
     assert scaler.target == Target("shop", "Deployment", "pay")
     assert (scaler.uid, scaler.generation, scaler.resume) == ("u-1", 3, None)
     assert (scaler.source, scaler.port, scaler.path) == ("Prometheus", "metrics", "/metrics")

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from borough_operator.decision.decide import impossible
+from borough_operator.decision.memory import Deeds, Memory
 from borough_operator.decision.model import (
+    NO_TARGET,
     Clamp,
     Decision,
     History,
@@ -25,7 +28,7 @@ DECISION = Decision(
     replicas=5,
     reason=Reason.AT_MAX,
     message="RequestRate asks for 7 and 5 is the most.",
-    history=History(applied=4),
+    history=History(applied=4, memory=Memory(deeds=Deeds(given=NOW))),
     proposals=(FRESH,),
     binding="RequestRate",
     raw=7,
@@ -92,6 +95,20 @@ def test_the_time_of_the_last_change_stays() -> None:
     before = status()
     after = status(replace(DECISION, write=False), previous=before, now=NOW + 500)
     assert after["lastScaleTime"] == before["lastScaleTime"]
+
+
+def test_the_time_of_a_change_whose_status_was_lost_is_told_with_the_next() -> None:
+    """It is of the change, and not of the status that happens to be written with it."""
+    after = status(replace(DECISION, write=False), previous={}, now=NOW + 500)
+    assert after["lastScaleTime"] == "2026-11-23T08:30:00Z"
+
+
+@pytest.mark.parametrize("reason", sorted(NO_TARGET))
+def test_where_nothing_was_decided_no_number_is_told(reason: Reason) -> None:
+    """A scaler that lost to a rival does not want 0 replicas."""
+    told = status(impossible(reason, "There is no target.", History(applied=4)), seen=None)
+    assert "desiredReplicas" not in told
+    assert "final" not in told["decision"]
 
 
 # -- news
@@ -221,6 +238,11 @@ def test_a_condition_keeps_the_time_of_its_last_change() -> None:
             replace(DECISION, proposals=(Proposal("Q", Truth.EMPTY, 1, detail="zero"),)),
             SEEN,
             {"Ready": ("True", "Auto"), "MetricsHealthy": ("True", "Fresh")},
+        ),
+        (
+            replace(DECISION, contradiction="one of them is wrong"),
+            SEEN,
+            {"Ready": ("True", "Auto"), "MetricsHealthy": ("False", "MetricsError")},
         ),
         (
             replace(DECISION, reason=Reason.CONTESTED),

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
-from borough_operator.decision.model import Decision, History, Reason
+import pytest
+
+from borough_operator.decision.decide import impossible
+from borough_operator.decision.model import NO_TARGET, Decision, History, Reason
 from borough_operator.running.tally import Tally
 
 SIX = Decision(6, Reason.STEADY, "", History(), hpa=4)
@@ -21,6 +24,15 @@ def test_an_hpa_without_an_answer_is_not_free() -> None:
     tally = Tally()
     tally.lasted(replace(SIX, hpa=None), most=10, cores=0.25, seconds=30.0)
     assert tally.hpa == tally.ours
+
+
+@pytest.mark.parametrize("reason", sorted(NO_TARGET))
+def test_where_there_is_no_answer_nobody_is_charged(reason: Reason) -> None:
+    """Neither we nor the maximum: a rival's target is not a saving of ours."""
+    tally = Tally()
+    decision = impossible(reason, "There is no target.", History(applied=4))
+    tally.lasted(decision, most=50, cores=0.25, seconds=30.0)
+    assert tally == Tally()
 
 
 def test_a_change_against_the_one_before_is_a_reversal() -> None:

@@ -46,7 +46,9 @@ def deployment(status: Entry | None = None, fields: Any = (), revision: int = 0)
     )
 
 
-def stateful(status: Entry, partition: int = 0, written: float | None = None) -> Workload:
+def stateful(
+    status: Entry, partition: int = 0, written: float | None = None, strategy: Entry | None = None
+) -> Workload:
     entry = {"manager": "kube-controller-manager", "fieldsV1": {"f:status": {}}}
     fields = [] if written is None else [{**entry, "time": text_of(written)}]
     return workload(
@@ -55,7 +57,7 @@ def stateful(status: Entry, partition: int = 0, written: float | None = None) ->
             "metadata": {"uid": "s", "resourceVersion": "7", "managedFields": fields},
             "spec": {
                 "replicas": 4,
-                "updateStrategy": {"rollingUpdate": {"partition": partition}},
+                "updateStrategy": strategy or {"rollingUpdate": {"partition": partition}},
                 "template": {"spec": {"containers": []}},
             },
             "status": status,
@@ -115,6 +117,14 @@ def test_pods_that_a_partition_keeps_back_are_wanted() -> None:
     status = {"replicas": 4, "readyReplicas": 4, "currentRevision": "a", "updateRevision": "b"}
     resting = stateful({**status, "updatedReplicas": 1}, partition=3)
     assert (resting.rollout, ready_of_newest(resting, None)) == (Rollout.STABLE, 4)
+
+
+def test_pods_that_are_replaced_by_hand_are_wanted() -> None:
+    """Under OnDelete an old pod stays until somebody deletes it, which may be never."""
+    status = {"replicas": 5, "readyReplicas": 5, "currentRevision": "a", "updateRevision": "b"}
+    seen = stateful(status, written=NOW - 2 * STUCK, strategy={"type": "OnDelete"})
+    assert rollout_of(seen, None, NOW) is Rollout.STABLE
+    assert ready_of_newest(seen, None) == 5
 
 
 # -- rollout
@@ -195,11 +205,36 @@ def test_an_observation_has_what_a_decision_asks_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quantity", "cores"), [("250m", 0.25), ("2", 2.0), ("1.5", 1.5), ("500u", 0.0005), (1, 1.0)]
-)
+    ("quantity", "cores"),
+    [
+        ("250m", 0.25), ("2", 2.0), ("1.5", 1.5), ("500u", 0.0005), ("7n", 7e-9), (1, 1.0),
+        ("1k", 1e3), ("2M", 2e6), ("3G", 3e9), ("4T", 4e12), ("5P", 5e15), ("6E", 6e18),
+        ("1Ki", 1024), ("2Mi", 2**21), ("1Gi", 2**30), ("1Ti", 2**40), ("1Pi", 2**50),
+        ("1Ei", 2**60), ("1e3", 1e3), ("2E2", 200), ("-1", -1),
+    ],
+)  # fmt: skip  # one glance
 def test_cpu_is_read_as_kubernetes_writes_it(quantity: Any, cores: float) -> None:
-    """Milli and micro cores, and whole ones."""
+    """Every suffix that a quantity may have, and exponents: `cpu: 1000` is stored as 1k."""
     assert cores_of(quantity) == pytest.approx(cores)
+
+
+@pytest.mark.parametrize("quantity", ["", "many", "1 core", "1K", "1ki", "m"])
+def test_what_is_no_quantity_is_refused(quantity: str) -> None:
+    """By an error that its reader expects."""
+    with pytest.raises(ValueError, match=r"quantity|could not convert"):
+        cores_of(quantity)
+
+
+def test_a_revision_that_is_no_number_is_none() -> None:
+    """Somebody's annotation, digits of another kind included, ends nothing."""
+    metadata: Entry = {
+        "uid": "r",
+        "annotations": {"deployment.kubernetes.io/revision": "²"},
+        "ownerReferences": [{"uid": "d", "controller": True}],
+    }
+    found = replica_set({"metadata": metadata, "spec": {}})
+    assert found is not None
+    assert found.revision == 0
 
 
 def test_a_sidecar_costs_and_an_init_container_does_not() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from typing import Any
 
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -9,12 +10,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from borough_bill.collector import Collector
 from borough_operator.decision.model import Decision, History, Reason
 from borough_operator.running import signals
+from borough_operator.running.registry import DEPLOYMENTS
 from borough_operator.running.telemetry import Telemetry
 from scaling.stage import SHOP, START, Stage
 from scaling.virtual import virtually
 
 WITHOUT_SCALERS = {"process", "python"}
 """First words of what the libraries tell."""
+
+
+def deployment(name: str, version: int) -> dict[str, Any]:
+    meta = {"namespace": SHOP, "name": name, "uid": name, "resourceVersion": str(version)}
+    return {"kind": "Deployment", "metadata": meta, "spec": {"template": {"spec": {}}}}
 
 
 async def told(stage: Stage) -> dict[str, Metric]:
@@ -89,12 +96,13 @@ async def test_a_change_is_one_span_with_all_that_a_trace_is_searched_for() -> N
         stage.add("pay")
         scaler = stage.entry("pay").wanted.scaler
         assert scaler is not None
-        telemetry = Telemetry(stage.registry, stage.now, collector.url)
+        telemetry = Telemetry(stage.registry, lambda: START + 2.5, collector.url)
         decision = Decision(7, Reason.SCALED_UP, "", History(), binding="RequestRate")
         telemetry.changed(scaler, decision, before=2, began=START)
         await asyncio.to_thread(telemetry.close)
         (span,) = collector.spans
     assert span.name == "scale shop/pay"
+    assert (span.start_ns, span.end_ns) == (int(START * 1e9), int((START + 2.5) * 1e9))
     assert span.resource["service.name"] == signals.SERVICE
     assert span.attributes == {
         signals.SPAN_SCALER: "shop/pay",
@@ -104,6 +112,30 @@ async def test_a_change_is_one_span_with_all_that_a_trace_is_searched_for() -> N
         signals.SPAN_AFTER: 7,
         signals.SPAN_GOAL: "RequestRate",
     }
+
+
+def test_a_watch_owes_what_a_list_showed_until_it_brings_it() -> None:
+    """What the probe judges: nothing in a quiet cluster, however long that lasts."""
+
+    async def story() -> None:
+        stage = Stage()
+        deployments = stage.registry.watched[DEPLOYMENTS]
+        deployments.began(START)
+
+        async def owed() -> float:
+            samples = (await told(stage))[signals.WATCH_DEAF.name].samples
+            return {s.labels["resource"]: s.value for s in samples}[DEPLOYMENTS]
+
+        stage.target("pay", 2)
+        await asyncio.sleep(9000.0)
+        assert await owed() == 0.0
+        deployments.listed(deployment("new", 1), stage.now())
+        await asyncio.sleep(60.0)
+        assert await owed() == 60.0
+        deployments.seen(deployment("new", 1))
+        assert await owed() == 0.0
+
+    virtually(story())
 
 
 def test_every_reason_is_counted_from_zero() -> None:

@@ -13,7 +13,7 @@ the two it is:
 Where Helm applies on the server (Helm 4) it can stop, as soon as somebody else has given the target a
 number through its scale: that manager then holds it up.
 
-The way back asks for a number, where the default would take pods away. `helm template` finds nothing, so
+The way back asks for a number, where the default would take pods away or add some. `helm template` finds nothing, so
 whoever renders without a cluster gets `left-out`, each time.
 */}}
 {{- define "borough.size" -}}

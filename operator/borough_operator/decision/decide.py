@@ -5,10 +5,10 @@ change the largest of it (`limits`); what is said, and remembered, of the answer
 lost with a process makes the next one remove a replica earlier.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from borough_operator.decision import goals, hands, limits, message, shadow, turns
+from borough_operator.decision import goals, hands, latency, limits, message, shadow, turns
 from borough_operator.decision.goals import Wish
 from borough_operator.decision.memory import LONGEST_LEAD, Asked, Deeds, Memory, Trial, Window
 from borough_operator.decision.model import (
@@ -28,6 +28,8 @@ _PAUSE = 3.0
 """Intervals without a decision after which what went on meanwhile counts as not seen."""
 _PATIENCE = 2.0
 """Lead times for which replicas that were asked for are expected."""
+_LONGEST_START = 2.0 * LONGEST_LEAD
+"""Seconds to be ready that are learned, at most: what took longer waited for a node."""
 _DOUBTS = {
     Truth.ERROR: Reason.METRICS_ERROR,
     Truth.EMPTY: Reason.METRICS_EMPTY,
@@ -56,6 +58,7 @@ def decide(policy: Policy, observation: Observation, history: History, now: floa
         binding=seen.binding.proposal.goal if seen.binding else "",
         raw=seen.binding.proposal.replicas if seen.binding else None,
         hpa=seen.memory.shadow.replicas,
+        contradiction=seen.contradiction,
     )
     if off is not None:
         return replace(said, reason=off.reason, message=off.message)
@@ -103,12 +106,12 @@ def impossible(
     nothing is asked. What was seen before no longer counts as seen without a gap.
     """
     memory = replace(history.memory, window=Window(), tracks=(), advised=None)
-    number = replicas if replicas is not None else history.applied or 0
-    return Decision(number, reason, sentence, replace(history, memory=memory))
+    return Decision(replicas or 0, reason, sentence, replace(history, memory=memory))
 
 
 def _resumed(policy: Policy, memory: Memory, now: float) -> Memory:
-    """The memory, without what a gap has made worthless."""
+    """The memory, without what a gap, or other goals, have made worthless."""
+    memory = memory.of(frozenset(goal.identity for goal in policy.goals), policy.source)
     if memory.decided is not None and now - memory.decided > _PAUSE * policy.behavior.interval:
         memory = replace(memory, window=Window(), tracks=())
     return replace(memory, decided=now, began=now if memory.began is None else memory.began)
@@ -137,6 +140,7 @@ def _look(policy: Policy, observation: Observation, memory: Memory, now: float) 
     for goal in policy.goals:
         wish, memory = goals.wish(goal, observation, memory, times)
         wishes.append(wish)
+    memory = _expired(memory, now)
     known = [wish for wish in wishes if wish.need is not None]
     contradiction = goals.contradiction(policy, observation)
     doubt = Reason.METRICS_ERROR if contradiction else _doubt(wishes)
@@ -159,6 +163,13 @@ def _look(policy: Policy, observation: Observation, memory: Memory, now: float) 
     )
 
 
+def _expired(memory: Memory, now: float) -> Memory:
+    """Without trials that nothing is learned from any more."""
+    trials = memory.deeds.trials
+    kept = tuple(trial for trial in trials if now - trial.at <= latency.LATEST)
+    return memory if kept == trials else replace(memory, deeds=replace(memory.deeds, trials=kept))
+
+
 def _arrived(observation: Observation, memory: Memory, now: float) -> Memory:
     """With the lead time measured, once all that was asked for is ready."""
     asked = memory.deeds.asked
@@ -168,7 +179,7 @@ def _arrived(observation: Observation, memory: Memory, now: float) -> Memory:
     if observation.ready < asked.replicas and not disturbed:
         return memory
     if not disturbed:
-        took = now - asked.at
+        took = min(now - asked.at, _LONGEST_START)
         lead = took if memory.lead is None else (memory.lead + took) / 2.0
         memory = replace(memory, lead=lead)
     return replace(memory, deeds=replace(memory.deeds, asked=None))
@@ -194,19 +205,21 @@ def _done(
     """What giving the target this number makes worth remembering."""
     deeds, now, up = situation.memory.deeds, situation.now, replicas > situation.current
     passed = situation.turns if deeds.rising is up else turns.added(situation.turns, now)
-    done = Deeds(changed=now, step=deeds.step if up else now, rising=up)
-    if up and situation.policy.mode is Mode.AUTO:
-        trial = deeds.trial or _trial(situation, observation)
-        done = replace(done, asked=Asked(now, replicas), trial=trial)
+    auto = situation.policy.mode is Mode.AUTO
+    done = Deeds(now, now if auto else deeds.given, step=deeds.step if up else now, rising=up)
+    if up and auto:
+        trials = (*deeds.trials, *_trials(situation, observation))
+        done = replace(done, asked=Asked(now, replicas), trials=trials)
     return replace(history, turns=passed, memory=replace(history.memory, deeds=done))
 
 
-def _trial(situation: limits.Situation, observation: Observation) -> Trial | None:
-    """What this raise has to show, if a latency is measured to be too long."""
-    wish = next((wish for wish in situation.wishes if wish.missed), None)
-    if wish is None or wish.proposal.value is None:
-        return None
-    rate = observation.readings[Need(Measure.RATE)].value
-    return Trial(
-        situation.now, situation.current, wish.proposal.value, rate / max(1, observation.ready)
-    )
+def _trials(situation: limits.Situation, observation: Observation) -> Iterator[Trial]:
+    """What this raise has to show, for each latency that is measured to be too long and has nothing
+    to show yet.
+    """
+    for goal, wish in zip(situation.policy.goals, situation.wishes, strict=True):
+        tried = situation.memory.deeds.trial(goal.identity) is not None
+        if wish.missed and not tried and wish.proposal.value is not None:
+            rate = observation.readings[Need(Measure.RATE)].value / max(1, observation.ready)
+            now, current = situation.now, situation.current
+            yield Trial(goal.identity, now, current, wish.proposal.value, rate)

@@ -109,7 +109,7 @@ def wish(goal: Goal, observation: Observation, memory: Memory, times: Times) -> 
 def _work_wish(
     goal: Goal, reading: Reading, observation: Observation, memory: Memory, times: Times
 ) -> tuple[Wish, Memory]:
-    track, arriving, waiting = memory.track(goal.name), reading.value, 0.0
+    track, arriving, waiting = memory.track(goal.identity), reading.value, 0.0
     if goal.type is GoalType.RATE:
         track, arriving, waiting = _flow(reading, observation, track, times)
     else:
@@ -130,7 +130,7 @@ def _work_wish(
     queued = goal.type is GoalType.IN_FLIGHT
     keep = queueing.staffed(arriving / goal.per_replica, SPARE)
     answer = Wish(proposal=proposal, need=need, keep=keep, queued=queued)
-    return answer, memory.tracked(goal.name, track)
+    return answer, memory.tracked(goal.identity, track)
 
 
 def _flow(
@@ -178,8 +178,9 @@ def _latency_wish(
     weakest = latency.worst(readings)
     if weakest.truth is not Truth.FRESH:
         return _nothing(goal, weakest), memory
-    memory = latency.judged(memory, observation, readings, now)
-    estimate, learned = latency.estimate(goal, observation, readings, memory.latency)
+    memory = latency.judged(goal, memory, observation, readings, now)
+    learned = memory.latency(goal.identity)
+    estimate, learned = latency.estimate(goal, observation, readings, learned)
     proposal = Proposal(
         goal.name,
         Truth.FRESH,
@@ -196,7 +197,7 @@ def _latency_wish(
         missed=estimate.missed,
         saturated=estimate.saturated,
     )
-    return answer, replace(memory, latency=learned)
+    return answer, memory.learned(goal.identity, learned)
 
 
 def _nothing(goal: Goal, reading: Reading) -> Wish:

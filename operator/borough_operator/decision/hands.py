@@ -2,7 +2,7 @@
 
 A change is foreign where the number differs from the one this operator gave and somebody else is
 named as its writer. It is left alone for a while. Another controller that undoes our writes time
-and again is left alone for good, until the annotation, or another number, ends it.
+and again is left alone for good, until the annotation, or somebody else's number, ends it.
 """
 
 import math
@@ -64,7 +64,7 @@ def _held(hold: Hold) -> Off:
         return Off(Reason.MANUAL_HOLD, message)
     message = (
         f"{hold.manager} undid {_FLIPS} changes in a row and keeps {hold.replicas} replicas: hands "
-        "are off until the annotation borough.dev/resume says otherwise."
+        "are off until the annotation borough.dev/resume, or somebody else's number."
     )
     return Off(Reason.CONTESTED, message)
 

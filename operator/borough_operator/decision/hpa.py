@@ -53,15 +53,6 @@ def for_average_value(total: float, target: float, replicas: int) -> int:
     return replicas if within_tolerance(total / (target * replicas)) else math.ceil(total / target)
 
 
-def for_value(value: float, target: float, replicas: int, ready: int) -> int:
-    """A metric that shall have one value, such as a latency: `Value`, Object or External.
-
-    Twice the value asks for twice the ready replicas, whether or not more replicas help.
-    """
-    ratio = value / target
-    return replicas if within_tolerance(ratio) else math.ceil(ratio * ready)
-
-
 def for_utilization(used: float, requested: float, target: int, pods: Pods) -> int:
     """CPU in percent of the request: `Utilization` of a Resource metric.
 

@@ -15,11 +15,11 @@ from borough_operator.decision import queueing
 from borough_operator.decision.memory import Latency, Memory, Trial
 from borough_operator.decision.model import Goal, Measure, Need, Observation, Reading, Truth
 
+LATEST = 300.0
+"""Seconds after a raise from which nothing is learned from it any more."""
 SETTLE = 30.0
 """Seconds from the last new replica's readiness to a quantile that is measured without the time
 before: the windows of histograms reach back so far."""
-_LATEST = 300.0
-"""Seconds after a raise from which its replicas are not waited for."""
 _HELPED = 0.9
 """A raise that helped brings the quantile to this share of what it was, or below."""
 _LESS = 0.9
@@ -102,13 +102,13 @@ def worst(readings: tuple[Reading, ...]) -> Reading:
 
 
 def judged(
-    memory: Memory, observation: Observation, readings: tuple[Reading, ...], now: float
+    goal: Goal, memory: Memory, observation: Observation, readings: tuple[Reading, ...], now: float
 ) -> Memory:
-    """With the last raise judged, once its replicas were ready for long enough.
+    """With the last raise for this goal judged, once its replicas were ready for long enough.
 
     It says nothing where the load of each replica did not fall, or where they never were.
     """
-    trial, learned = memory.deeds.trial, memory.latency
+    trial = memory.deeds.trial(goal.identity)
     if trial is None:
         return memory
     quantile, _, rate = readings
@@ -121,10 +121,10 @@ def judged(
     else:
         running = None
         if rate.value < trial.rate * observation.ready:
-            learned = _judged(trial, quantile.value, rate.value, learned)
-    if now - trial.at > _LATEST:
-        running = None
-    return replace(memory, latency=learned, deeds=replace(memory.deeds, trial=running))
+            known = memory.latency(goal.identity)
+            learned = _judged(trial, quantile.value, rate.value, known)
+            memory = memory.learned(goal.identity, learned)
+    return replace(memory, deeds=memory.deeds.tried(goal.identity, running))
 
 
 def _judged(trial: Trial, quantile: float, rate: float, learned: Latency) -> Latency:

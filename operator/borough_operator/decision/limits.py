@@ -51,6 +51,10 @@ class Situation:
         """The number within the policy's bounds."""
         return min(max(number, self.policy.min_replicas), self.policy.max_replicas)
 
+    def beyond(self, number: int) -> bool:
+        """Whether it is more than is allowed."""
+        return number > self.policy.max_replicas
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -62,13 +66,15 @@ class Answer:
 
 
 def answer(situation: Situation) -> Answer:
-    """The number that the target should have. A number out of bounds is brought into them first."""
+    """The number that the target should have. It is raised to the least at once, whatever the
+    readings are worth; from above the most it comes down as any number does.
+    """
     current = situation.current
-    base = int(situation.bounded(current))
-    found = _within_bounds(situation, base)
-    if found.replicas == base != current:
-        reason = Reason.AT_MAX if base < current else Reason.AT_MIN
-        return Answer(base, reason, (*found.clamps, Clamp(reason, current, base)))
+    base = max(current, situation.policy.min_replicas)
+    found = _from(situation, base)
+    if found.replicas == base > current:
+        clamp = Clamp(Reason.AT_MIN, current, base)
+        return Answer(base, Reason.AT_MIN, (*found.clamps, clamp))
     if found.reason is Reason.STEADY:
         if situation.doubt is not None:
             return Answer(base, situation.doubt, found.clamps)
@@ -79,7 +85,7 @@ def answer(situation: Situation) -> Answer:
     return found
 
 
-def _within_bounds(situation: Situation, base: int) -> Answer:
+def _from(situation: Situation, base: int) -> Answer:
     needs = [wish.need for wish in situation.wishes if wish.need is not None]
     if not needs:
         return Answer(base, Reason.STEADY)
@@ -90,11 +96,13 @@ def _within_bounds(situation: Situation, base: int) -> Answer:
     behavior = situation.policy.behavior
     if wanted > base * (1.0 + behavior.tolerance_up):
         number, reason = _up(situation, base)
-    elif wanted < base and max(needs) < base * (1.0 - behavior.tolerance_down):
+    elif wanted < base and (
+        situation.beyond(base) or max(needs) < base * (1.0 - behavior.tolerance_down)
+    ):
         number, reason = _down(situation, base)
     else:
         number, reason = base, Reason.STEADY
-    if number != wanted:
+    if number != wanted and reason is not Reason.STEADY:
         clamps += (Clamp(reason, wanted, number),)
     elif clamps and number >= base:
         reason = limit
@@ -121,7 +129,7 @@ def _up(situation: Situation, base: int) -> tuple[int, Reason]:
 
 def _on_its_way(situation: Situation, wish: Wish) -> bool:
     """Whether what was already asked for has to show first what it is good for."""
-    trying = wish.missed and situation.memory.deeds.trial is not None
+    trying = wish.missed and bool(situation.memory.deeds.trials)
     return trying or (wish.queued and situation.awaiting)
 
 
@@ -141,10 +149,11 @@ def _down(situation: Situation, base: int) -> tuple[int, Reason]:
     highest = max(memory.window.largest, *needs)
     lowest = math.ceil(situation.bounded(highest))
     margin = behavior.tolerance_down * (_TURN if quiet < _LATER * length else 1.0)
-    enough = lowest < base and highest <= base * (1.0 - margin)
-    if not memory.window.full(now, length) or not enough or stepped or quiet < length:
+    beyond = situation.beyond(base)
+    enough = lowest < base and (beyond or highest <= base * (1.0 - margin))
+    if not memory.window.full(now) or not enough or stepped or quiet < length:
         return base, Reason.WINDOW
     if deeds.rising and not turns.may(situation.policy, situation.turns, now):
         return base, Reason.REVERSALS
     share = max(1, math.floor(base * behavior.down_max_percent / 100.0))
-    return max(lowest, base - share), Reason.SCALED_DOWN
+    return max(lowest, base - share), Reason.AT_MAX if beyond else Reason.SCALED_DOWN

@@ -14,7 +14,8 @@ LONGEST_LEAD = 60.0
 """Seconds to be ready that are planned for where none were measured, and at most: no trend holds
 for longer."""
 _SPACING = 4.0
-"""Seconds between two samples of load, at least: with the lookback it bounds the memory."""
+"""Seconds between two samples of load that are kept, at least: with the lookback it bounds the
+memory. The newest may be younger, and makes way for the next then."""
 _STEPS = 24
 """Steps of a falling window that are told apart."""
 
@@ -38,10 +39,13 @@ class Track:
     """When requests in flight were last counted, and how many there were."""
 
     def seen(self, sample: Sample, lookback: float) -> "Track":
-        """With one more sample, unless the last is too young."""
-        if self.samples and sample.at < self.samples[-1].at + _SPACING:
+        """With one more sample, unless it is no newer than the last."""
+        last, before = self.samples[-1:], self.samples[-2:-1]
+        if last and sample.at <= last[0].at:
             return self
-        kept = tuple(old for old in self.samples if old.at > sample.at - lookback)
+        passing = bool(before) and last[0].at < before[0].at + _SPACING
+        past = self.samples[:-1] if passing else self.samples
+        kept = tuple(old for old in past if old.at > sample.at - lookback)
         return replace(self, samples=(*kept, sample))
 
     @property
@@ -58,17 +62,21 @@ class Window:
     """When the unbroken row of fresh readings began."""
     needs: tuple[tuple[float, float], ...] = ()
     """When which need was seen; only those that no later one has reached."""
+    length: float = 0.0
+    """Seconds after which needs are forgotten."""
 
     def seen(self, now: float, need: float, length: float) -> "Window":
-        """With one more need."""
+        """With one more need. A window that grows begins anew: what it lacks was forgotten."""
         kept = [old for old in self.needs if old[0] >= now - length and old[1] > need]
         if len(kept) > _STEPS:  # a long fall: the larger of two counts for as long as the later
-            kept = [(kept[i + 1][0], kept[i][1]) for i in range(0, len(kept) - 1, 2)]
-        return Window(now if self.since is None else self.since, (*kept, (now, need)))
+            last = len(kept) - 1
+            kept = [(kept[min(i + 1, last)][0], kept[i][1]) for i in range(0, last + 1, 2)]
+        anew = self.since is None or length > self.length
+        return Window(now if anew else self.since, (*kept, (now, need)), length)
 
-    def full(self, now: float, length: float) -> bool:
+    def full(self, now: float) -> bool:
         """Whether the row is long enough to remove anything."""
-        return self.since is not None and now - self.since >= length
+        return self.since is not None and now - self.since >= self.length
 
     @property
     def largest(self) -> float:
@@ -86,8 +94,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A raise for the sake of latency, and what it was to change."""
+    """A raise for the sake of a latency, and what it was to change."""
 
+    goal: str
+    """Whose latency: its identity."""
     at: float
     replicas: int
     """Before it."""
@@ -119,13 +129,25 @@ class Deeds:
     """What this process did to the target."""
 
     changed: float | None = None
+    """When it last gave it a number, or would have in Advise mode."""
+    given: float | None = None
     """When it last gave it a number."""
     step: float | None = None
     """When it last removed replicas."""
     rising: bool = True
     """Whether its last change was upwards; unknown counts as that, so that going down costs."""
     asked: Asked | None = None
-    trial: Trial | None = None
+    trials: tuple[Trial, ...] = ()
+    """At most one of a goal."""
+
+    def trial(self, goal: str) -> Trial | None:
+        """That of this goal."""
+        return next((trial for trial in self.trials if trial.goal == goal), None)
+
+    def tried(self, goal: str, trial: Trial | None) -> "Deeds":
+        """With another trial of this goal, or with none."""
+        others = tuple(each for each in self.trials if each.goal != goal)
+        return replace(self, trials=others if trial is None else (*others, trial))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +175,17 @@ class Memory:
     """When the first decision was made: until then anything may have been done."""
     decided: float | None = None
     """When the last decision was made: what came long before it was not seen."""
+    goals: frozenset[str] = frozenset()
+    """The identities of the goals that `window` has heard."""
+    source: str = ""
+    """Where their readings came from."""
     tracks: tuple[tuple[str, Track], ...] = ()
-    """By the name of the goal."""
+    """By the identity of the goal."""
     window: Window = Window()
     lead: float | None = None
     """Seconds from asking for a replica to all being ready, as measured."""
-    latency: Latency = Latency()
+    latencies: tuple[tuple[str, Latency], ...] = ()
+    """By the identity of the goal."""
     deeds: Deeds = field(default_factory=Deeds)
     rival: Rival = Rival()
     shadow: Shadow = Shadow()
@@ -167,9 +194,34 @@ class Memory:
 
     def track(self, goal: str) -> Track:
         """The load of this goal."""
-        return next((track for name, track in self.tracks if name == goal), Track())
+        return next((track for known, track in self.tracks if known == goal), Track())
 
     def tracked(self, goal: str, track: Track) -> "Memory":
         """With another track of this goal."""
         others = tuple(entry for entry in self.tracks if entry[0] != goal)
         return replace(self, tracks=(*others, (goal, track)))
+
+    def latency(self, goal: str) -> Latency:
+        """What was learned for this goal."""
+        return next((learned for known, learned in self.latencies if known == goal), Latency())
+
+    def learned(self, goal: str, latency: Latency) -> "Memory":
+        """With something else learned for this goal."""
+        others = tuple(entry for entry in self.latencies if entry[0] != goal)
+        return replace(self, latencies=(*others, (goal, latency)))
+
+    def of(self, goals: frozenset[str], source: str) -> "Memory":
+        """Without what was remembered of others; a window has heard all of them or begins anew."""
+        if (goals, source) == (self.goals, self.source):
+            return self
+        kept = goals if source == self.source else frozenset()
+        trials = tuple(trial for trial in self.deeds.trials if trial.goal in kept)
+        return replace(
+            self,
+            goals=goals,
+            source=source,
+            tracks=tuple(entry for entry in self.tracks if entry[0] in kept),
+            window=Window(),
+            latencies=tuple(entry for entry in self.latencies if entry[0] in kept),
+            deeds=replace(self.deeds, trials=trials),
+        )

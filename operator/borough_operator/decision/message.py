@@ -57,7 +57,7 @@ def _why(situation: Situation, answer: Answer, contradiction: str) -> str:
 def _window(situation: Situation) -> str:
     """How far the window has come."""
     length, window = situation.policy.behavior.down_window, situation.memory.window
-    if not window.full(situation.now, length) or window.largest == math.inf:
+    if not window.full(situation.now) or window.largest == math.inf:
         seen = 0.0 if window.since is None else situation.now - window.since
         return f"only {seen:.0f} s of {length:.0f} s were seen without a gap"
     largest = f"{window.largest:.1f} were needed within {length:.0f} s"

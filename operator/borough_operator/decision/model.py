@@ -98,6 +98,13 @@ class Goal:
     empty_is_zero: bool = False
     """Query: nothing found means no work; otherwise it means that nothing is known."""
 
+    @property
+    def identity(self) -> str:
+        """What it measures, and against which objective: what was learned of it holds for no
+        other. What one replica can carry is no part of it.
+        """
+        return f"{self.type} {self.quantile} {self.objective:g} {self.promql}"
+
 
 @dataclass(frozen=True, slots=True)
 class Behavior:
@@ -126,6 +133,8 @@ class Policy:
     behavior: Behavior = field(default_factory=Behavior)
     manual_hold: float = 900.0
     """Seconds that a change by somebody else is left alone."""
+    source: str = ""
+    """Where its readings come from: what was remembered of another source is forgotten."""
 
 
 class Rollout(StrEnum):
@@ -188,6 +197,10 @@ class Reason(StrEnum):
     SPEC_INVALID = "SpecInvalid"
 
 
+NO_TARGET = frozenset({Reason.TARGET_MISSING, Reason.TARGET_UNREADABLE, Reason.SPEC_INVALID})
+"""Reasons for which there is no number to give, and none to tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """What one goal asks for."""
@@ -246,7 +259,7 @@ class Decision:
 
     replicas: int
     """What the target should have: the advice where the mode is Advise, its own number where hands
-    are off."""
+    are off, and meaningless where there is no `answer`."""
     reason: Reason
     message: str
     """One sentence for a person, numbers included."""
@@ -262,3 +275,10 @@ class Decision:
     """What a HorizontalPodAutoscaler with its defaults would have by now, fed the same readings."""
     write: bool = False
     """Whether the target is to be given `replicas`."""
+    contradiction: str = ""
+    """A sentence where the readings cannot all be true of a target that is well."""
+
+    @property
+    def answer(self) -> int | None:
+        """The number, or None where there was nothing to decide about."""
+        return None if self.reason in NO_TARGET else self.replicas

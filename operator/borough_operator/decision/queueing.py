@@ -7,20 +7,8 @@ exponential servers" (1981), for why headroom grows with the square root of the 
 
 import math
 
-
-def erlang_c(servers: int, load: float) -> float:
-    """The probability that a request finds all servers busy and waits, in M/M/c.
-
-    1 where the load is not below the number of servers: the queue grows without end.
-    """
-    if load <= 0.0:
-        return 0.0
-    if servers <= load:
-        return 1.0
-    blocked = 1.0
-    for server in range(1, servers + 1):
-        blocked = load * blocked / (server + load * blocked)
-    return _delayed(blocked, servers, load)
+_MANY = 1e4
+"""Erlangs beyond which a bound is good enough: the exact answer takes a step for each."""
 
 
 def servers_for(load: float, patience: float, share: float) -> int:
@@ -30,6 +18,9 @@ def servers_for(load: float, patience: float, share: float) -> int:
     """
     if load <= 0.0:
         return 1
+    if load > _MANY:
+        # Halfin and Whitt's C for a + b*sqrt(a) servers is below exp(-b*b/2): all who wait at all.
+        return math.ceil(load + math.sqrt(-2.0 * math.log(share) * load))
     blocked, servers = 1.0, 0
     while True:
         servers += 1

@@ -59,13 +59,12 @@ class Api:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._credentials = credentials
+        self._server = credentials.server.rstrip("/")
         self._count = count
         self._sleep = sleep
         self._turns = asyncio.Semaphore(AT_ONCE)
         connector = aiohttp.TCPConnector(ssl=credentials.ssl_context(), limit=AT_ONCE)
-        self._session = aiohttp.ClientSession(
-            credentials.server, connector=connector, timeout=ANSWERS_WITHIN
-        )
+        self._session = aiohttp.ClientSession(connector=connector, timeout=ANSWERS_WITHIN)
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -99,7 +98,7 @@ class Api:
         try:
             async with self._session.request(
                 _METHODS[verb],
-                path,
+                self._server + path,  # which aiohttp would not join: the server's may have a path
                 params=query,
                 data=None if body is None else json.dumps(body),
                 headers={"Content-Type": content, **self._credentials.headers()},
@@ -125,20 +124,28 @@ def _resource_of(path: str) -> str:
 
 def _pause(headers: Mapping[str, str]) -> float:
     told = headers.get("Retry-After", "")
-    return min(LONGEST_PAUSE, float(told) if told.isdigit() else 1.0)
+    return min(LONGEST_PAUSE, float(told) if told.isdecimal() else 1.0)
 
 
 def _accepted(code: int, answer: bytes, call: str) -> Any:
-    try:
-        said = json.loads(answer)
-    except ValueError:
-        said = {"message": answer[:200].decode("utf-8", "replace")}
-    if code < HTTPStatus.MULTIPLE_CHOICES:
+    said = _object(answer)
+    good = code < HTTPStatus.MULTIPLE_CHOICES
+    if good and said is not None:
         return said
+    if said is None:
+        said = {"message": answer[:200].decode("utf-8", "replace")}
     message = f"{call}: {code}: {said.get('message', '')}"
-    if code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _BUSY:
-        raise Unreachable(message)
+    if good or code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _BUSY:
+        raise Unreachable(message)  # where it is good, something else than the API server said so
     tested = code == HTTPStatus.UNPROCESSABLE_ENTITY and not said.get("details")
     if tested:  # the `test` of a JSON patch; of a schema that was broken the server tells details
         raise Conflict(message)
     raise _ERRORS.get(code, Refused)(message)
+
+
+def _object(answer: bytes) -> dict[str, Any] | None:
+    try:
+        said = json.loads(answer)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) else None

@@ -107,8 +107,8 @@ class Cluster:
         answer = await self._api.call("patch", path, scale, _APPLY, query)
         return str(answer["metadata"]["resourceVersion"])
 
-    async def write_status(self, namespace: str, name: str, uid: str, status: Object) -> str:
-        """Replace a scaler's status. Answers its new resourceVersion. Raises Refused; Conflict
+    async def write_status(self, namespace: str, name: str, uid: str, status: Object) -> Object:
+        """Replace a scaler's status. Answers the scaler as it is since. Raises Refused; Conflict
         where it is another scaler of the same name by now.
 
         Nobody else writes it, so it is replaced whole, whatever the object's version.
@@ -118,8 +118,10 @@ class Cluster:
             {"op": "add", "path": "/status", "value": status},
         ]
         path = SCALERS.path(namespace, name, "status")
-        answer = await self._api.call("patch", path, change, _JSON_PATCH, {"fieldManager": MANAGER})
-        return str(answer["metadata"]["resourceVersion"])
+        answer: Object = await self._api.call(
+            "patch", path, change, _JSON_PATCH, {"fieldManager": MANAGER}
+        )
+        return answer
 
     async def create_event(self, namespace: str, event: Object) -> None:
         """Store a new Event. Raises Refused."""

@@ -7,12 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from borough_operator.decision.model import Decision, Observation, Reason, Rollout, Truth
+from borough_operator.decision.model import (
+    NO_TARGET,
+    Decision,
+    Observation,
+    Reason,
+    Rollout,
+    Truth,
+)
 from borough_operator.moments import text_of
 
 Condition = Mapping[str, Any]
 
-_NO_TARGET = frozenset({Reason.TARGET_MISSING, Reason.TARGET_UNREADABLE, Reason.SPEC_INVALID})
 _METRICS = {
     Truth.ERROR: Reason.METRICS_ERROR,
     Truth.STALE: Reason.METRICS_STALE,
@@ -32,7 +38,7 @@ _ROLLOUTS = {
 CONDITIONS = {
     "Ready": "The scaler can do what its mode asks: its spec is valid, its target is there, and at "
     "least one goal is known.",
-    "MetricsHealthy": "Every goal's reading is fresh.",
+    "MetricsHealthy": "Every goal's reading is fresh, and none contradicts another.",
     "Limited": "A rule changed the largest proposal: a bound, the window, a budget.",
     "ManualHold": "Somebody else's number is left alone for a while.",
     "RolloutStable": "No rollout of the target is under way or failing.",
@@ -87,7 +93,7 @@ def render(  # noqa: PLR0913  # all that conditions tell of
 
 
 def _ready(decision: Decision, mode: str) -> _Finding:
-    if decision.reason in _NO_TARGET:
+    if decision.reason in NO_TARGET:
         return _Finding(holds=False, reason=decision.reason, message=decision.message)
     known = [proposal for proposal in decision.proposals if proposal.replicas is not None]
     if decision.proposals and not known:
@@ -105,6 +111,10 @@ def _metrics_healthy(decision: Decision) -> _Finding:
             if proposal.truth is truth and not declared:
                 said = proposal.detail or f"its reading is {truth}"
                 return _Finding(holds=False, reason=reason, message=f"{proposal.goal}: {said}")
+    if decision.contradiction:
+        return _Finding(
+            holds=False, reason=Reason.METRICS_ERROR, message=f"{decision.contradiction}."
+        )
     return _Finding(holds=True, reason="Fresh", message="Every goal's reading is fresh.")
 
 

@@ -1,8 +1,9 @@
 """Events that `kubectl describe` shows beside a scaler: one a change, like ones counted together.
 
-They are told, never relied on: what cannot be written is dropped, and nobody waits for it.
+They are told, never relied on: what cannot be written soon is dropped.
 """
 
+import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from borough_operator.moments import text_of
 
 SERIES = 600.0
 """Seconds within which an Event of the same reason continues the one before."""
+WITHIN = 3.0
+"""Seconds after which one that was not taken is dropped; its scaler waits for it so long."""
 REMEMBERED = 1000
 """Series known at a time; who exceeds them begins a new one."""
 
@@ -48,11 +51,12 @@ class Events:
         key = subject.uid, reason
         series = self._series.pop(key, None)
         try:
-            if series is None or now - series.last > SERIES:
-                series = await self._begin(subject, kind, reason, message, now)
-            else:
-                series = await self._go_on(series, subject, message, now)
-        except Refused:  # perhaps it was cleared away after its hour: the next one begins anew
+            async with asyncio.timeout(WITHIN):
+                if series is None or now - series.last > SERIES:
+                    series = await self._begin(subject, kind, reason, message, now)
+                else:
+                    series = await self._go_on(series, subject, message, now)
+        except (Refused, TimeoutError):  # perhaps it was cleared away: the next one begins anew
             return
         self._series[key] = series
         while len(self._series) > REMEMBERED:

@@ -48,9 +48,9 @@ def parse(obj: Object) -> Scaler:
     Raises SpecInvalid.
     """
     metadata, spec = obj["metadata"], obj.get("spec", {})
-    source = spec.get("source", {})
     try:
         reference = spec["targetRef"]
+        source, port, path = _source(spec)
         return Scaler(
             namespace=metadata["namespace"],
             name=metadata["name"],
@@ -58,9 +58,9 @@ def parse(obj: Object) -> Scaler:
             generation=metadata.get("generation", 0),
             target=Target(metadata["namespace"], reference["kind"], reference["name"]),
             policy=_policy(spec),
-            source=source.get("type", "Prometheus"),
-            port=str(source.get("port", "metrics")),
-            path=source.get("path", "/metrics"),
+            source=source,
+            port=port,
+            path=path,
             resume=_resume(metadata.get("annotations") or {}),
         )
     except KeyError as error:
@@ -79,6 +79,7 @@ def _policy(spec: Object) -> Policy:
         mode=Mode(spec.get("mode", plain.mode)),
         behavior=_behavior(spec.get("behavior", {})),
         manual_hold=_seconds(spec, "manualHold", plain.manual_hold),
+        source=" ".join(_source(spec)),
     )
     if not 1 <= policy.min_replicas <= policy.max_replicas:
         raise SpecInvalid(
@@ -86,6 +87,16 @@ def _policy(spec: Object) -> Policy:
             f"replicas.max {policy.max_replicas}"
         )
     return policy
+
+
+def _source(spec: Object) -> tuple[str, str, str]:
+    """Its type, port and path."""
+    source = spec.get("source", {})
+    return (
+        source.get("type", "Prometheus"),
+        str(source.get("port", "metrics")),
+        source.get("path", "/metrics"),
+    )
 
 
 def _goals(listed: Sequence[Object]) -> tuple[Goal, ...]:

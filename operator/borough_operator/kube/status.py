@@ -30,16 +30,17 @@ def render(  # noqa: PLR0913  # all that a status tells of
 ) -> dict[str, Any]:
     """The status of a scaler after a decision. No field is there that has nothing to say."""
     history = decision.history
+    given = history.memory.deeds.given
     told = {
         "observedGeneration": generation,
-        "desiredReplicas": decision.replicas,
+        "desiredReplicas": decision.answer,
         "currentReplicas": observation and observation.replicas,
         "readyReplicas": observation and observation.ready,
         "appliedReplicas": history.applied,
         "turns": [text_of(math.ceil(at)) for at in history.turns or ()] or None,
         "bindingGoal": decision.binding or None,
         "reason": str(decision.reason),
-        "lastScaleTime": text_of(now) if decision.write else previous.get("lastScaleTime"),
+        "lastScaleTime": previous.get("lastScaleTime") if given is None else text_of(given),
         "hold": _hold(history.hold),
         "decision": _decision(decision, now),
         "conditions": conditions.render(
@@ -121,7 +122,7 @@ def _decision(decision: Decision, now: float) -> Mapping[str, Any]:
         "inputs": [_input(proposal) for proposal in decision.proposals] or None,
         "raw": decision.raw,
         "clamps": clamps or None,
-        "final": decision.replicas,
+        "final": decision.answer,
         "hpa": decision.hpa,
     }
     return _present(told)

@@ -5,6 +5,7 @@ those of the newest template alone: surge pods and the pods of an old version ar
 no capacity to reckon with.
 """
 
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,10 @@ Object = Mapping[str, Any]
 _UNDER_WAY = frozenset({"NewReplicaSetCreated", "FoundNewReplicaSet", "ReplicaSetUpdated"})
 """Reasons of a Deployment's condition Progressing until the rollout is complete. Scaling does not
 bring them back: that says NewReplicaSetAvailable until the template changes."""
-_CPU = {"n": 1e-9, "u": 1e-6, "m": 1e-3}
+_UNITS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0}
+_UNITS |= {letter: 1e3**power for power, letter in enumerate("kMGTPE", 1)}
+_UNITS |= {f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", 1)}
+"""Every suffix that a quantity may have. The server writes `cpu: 1000`, meant as 1000m, as 1k."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +184,17 @@ def _deployed(status: Object) -> tuple[Rollout, int, float | None]:
 
 
 def _stateful(obj: Object) -> tuple[Rollout, int, float | None]:
-    """Pods that `partition` keeps on the old template are wanted there, and count as newest."""
+    """Pods that `partition` keeps on the old template are wanted there, and count as newest. So are
+    all of them under `OnDelete`: they stay until somebody deletes them.
+    """
     status = obj.get("status") or {}
     total = status.get("replicas", 0)
-    if status.get("currentRevision") == status.get("updateRevision"):
+    strategy = obj["spec"].get("updateStrategy") or {}
+    at_rest = status.get("currentRevision") == status.get("updateRevision")
+    if at_rest or strategy.get("type") == "OnDelete":
         return Rollout.STABLE, total, None
-    strategy = (obj["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}
-    updated = min(total, status.get("updatedReplicas", 0) + strategy.get("partition", 0))
+    partition = (strategy.get("rollingUpdate") or {}).get("partition", 0)
+    updated = min(total, status.get("updatedReplicas", 0) + partition)
     rollout = Rollout.PROGRESSING if updated < total else Rollout.STABLE
     return rollout, updated, _status_written(obj)
 
@@ -225,15 +233,18 @@ def _cores(pod: Object) -> float:
 
 
 def cores_of(quantity: str) -> float:
-    """Cores of a CPU quantity such as "250m" or "1.5"."""
+    """Cores of a CPU quantity such as "250m" or "1.5". Raises ValueError."""
     text = str(quantity)
-    unit = _CPU.get(text[-1:])
-    return float(text) if unit is None else float(text[:-1]) * unit
+    number = text.rstrip(string.ascii_letters)  # of "1e3" it takes nothing
+    unit = _UNITS.get(text[len(number) :])
+    if unit is None:
+        raise ValueError(f"{text!r} is no quantity such as 250m or 1.5")
+    return float(number) * unit
 
 
 def _revision(metadata: Object) -> int:
     text = (metadata.get("annotations") or {}).get(REVISION, "")
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def _moment(text: str | None) -> float | None:

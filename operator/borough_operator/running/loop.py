@@ -77,6 +77,7 @@ class Loop:
         self._schedule: Schedule[Name] = Schedule(chance)
         self._working: set[Name] = set()
         self._prompted: set[Name] = set()
+        self._changed: set[Name] = set()  # while they were being worked on
         self._tasks: set[asyncio.Task[None]] = set()
         self.beat = clock()
         """When the loop last turned."""
@@ -119,13 +120,16 @@ class Loop:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _soon(self, name: Name) -> None:
-        if name not in self._working:  # or else its next step follows what it wants by then
+        if name in self._working:
+            self._changed.add(name)
+        else:
             self._prompted.add(name)
             self._schedule.spread(name, self._clock(), PROMPT_S)
 
     def _forget(self, name: Name) -> None:
         self._schedule.forget(name)
         self._prompted.discard(name)
+        self._changed.discard(name)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -187,11 +191,14 @@ class Loop:
             self._over(turn)
 
     def _over(self, turn: Turn) -> None:
-        """Its next turn comes at its next step; a scaler that took its name comes soon."""
+        """Its next turn comes at its next step; soon, if it wants something else by now, or if it
+        is another scaler that took its name.
+        """
         name = turn.entry.wanted.name
         self._working.discard(name)
         entry = self._registry.entries.get(name)
-        if entry is not turn.entry:
+        if entry is not turn.entry or name in self._changed:
+            self._changed.discard(name)
             if entry is not None:
                 self._soon(name)
         elif name in self._prompted:  # perhaps with many others: from here on they are spread

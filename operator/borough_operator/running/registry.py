@@ -6,11 +6,13 @@ must fit, so of an object only the few fields that matter are kept, and a status
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+import structlog
+
 from borough_operator.decision.model import Decision, History, Mode
-from borough_operator.kube import endpoints, spec, status, targets
+from borough_operator.kube import cluster, endpoints, spec, status, targets
 from borough_operator.kube.endpoints import Pod  # noqa: TC001  # no cycle to break
 from borough_operator.kube.spec import Scaler, SpecInvalid
 from borough_operator.kube.targets import ReplicaSet, Workload
@@ -18,13 +20,15 @@ from borough_operator.running.tally import Tally
 from borough_operator.running.watched import Name, Watched, identity
 from borough_operator.sources.protocol import Target
 
-SCALERS = "servicescalers"
-DEPLOYMENTS = "deployments"
-STATEFUL_SETS = "statefulsets"
-REPLICA_SETS = "replicasets"
-PODS = "pods"
-RESOURCES = {"Deployment": DEPLOYMENTS, "StatefulSet": STATEFUL_SETS}
+SCALERS = cluster.SCALERS.plural
+DEPLOYMENTS = cluster.DEPLOYMENTS.plural
+STATEFUL_SETS = cluster.STATEFUL_SETS.plural
+REPLICA_SETS = cluster.REPLICA_SETS.plural
+PODS = cluster.PODS.plural
+RESOURCES = {kind: resource.plural for kind, resource in cluster.TARGETS.items()}
 """By the kind of a target."""
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,8 @@ class Entry:
     decision: Decision | None = None
     decided: float = 0.0
     """When."""
-    conditions: frozenset[str] = frozenset()
-    """Those of its status that are true."""
+    conditions: Mapping[str, bool] = field(default_factory=dict)
+    """Those of its status that are known, and whether they hold."""
     tally: Tally = field(default_factory=Tally)
 
 
@@ -116,8 +120,10 @@ class Registry:
         watched.wrote(name, int(workload.resource_version), workload)
 
     def why_unreadable(self, target: Target) -> str:
-        """A sentence where the objects of its kind cannot be listed, else empty."""
-        return self.unreadable.get((RESOURCES[target.kind], target.namespace), "")
+        """A sentence where it, or all objects of its kind, cannot be read, else empty."""
+        resource, namespace = RESOURCES[target.kind], target.namespace
+        itself = self.watched[resource].unreadable.get((namespace, target.name), "")
+        return self.unreadable.get((resource, namespace), itself)
 
     def rival(self, scaler: Scaler) -> Name | None:
         """The scaler that scales this one's target already: two must not. Those that only advise,
@@ -167,10 +173,11 @@ class Registry:
             entry.tally.lasted(entry.decision, scaler.policy.max_replicas, workload.cores, lasted)
         entry.decision, entry.decided, entry.history = decision, now, decision.history
 
-    def reported(self, entry: Entry, report: Mapping[str, Any], version: str) -> None:
-        """Our own write left its status so."""
-        entry.wanted = replace(entry.wanted, status=compact(report))
-        self.watched[SCALERS].wrote(entry.wanted.name, int(version), entry.wanted)
+    def reported(self, scaler: Mapping[str, Any]) -> None:
+        """Our own write of its status was answered with the whole scaler. What somebody else wrote
+        just before, which no watch has told of yet, is in it.
+        """
+        self.watched[SCALERS].answered(scaler)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(tuple(self.entries.values()))
@@ -189,7 +196,7 @@ class Registry:
             self._claims.setdefault(wanted.scaler.target, set()).add(name)
         known = self.entries.get(name)
         if known is None or before is None or before.uid != wanted.uid:
-            self.entries[name] = Entry(wanted, status.recover(json.loads(wanted.status)))
+            self.entries[name] = Entry(wanted, _recovered(wanted))
             self.arrived(name)
             return
         known.wanted = wanted
@@ -214,6 +221,15 @@ def _wanted(obj: Mapping[str, Any]) -> Wanted:
         refusal=refusal,
         status=compact(obj.get("status", {})),
     )
+
+
+def _recovered(wanted: Wanted) -> History:
+    """What its status remembers; nothing, where somebody wrote there what we never would."""
+    try:
+        return status.recover(json.loads(wanted.status))
+    except (LookupError, TypeError, ValueError) as error:
+        _log.warning("a status cannot be read", scaler="/".join(wanted.name), why=str(error))
+        return History()
 
 
 def compact(value: Mapping[str, Any]) -> bytes:

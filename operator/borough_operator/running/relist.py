@@ -87,7 +87,7 @@ class Relist:
                 names, version = await self._cluster.list_all(
                     resource, namespace, partial(watched.listed, now=self._clock())
                 )
-                watched.not_listed(namespace, set(names), int(version), self._clock())
+                watched.not_listed(namespace, set(names), int(version))
         except Refused as refusal:
             self._failed(place, refusal)
             return False

@@ -12,7 +12,6 @@ from operator import attrgetter
 
 from borough_operator.decision.model import Decision, Proposal, Reason
 from borough_operator.kube import targets
-from borough_operator.kube.conditions import CONDITIONS
 from borough_operator.kube.spec import Scaler
 from borough_operator.running import signals
 from borough_operator.running.registry import Entry, Registry
@@ -117,10 +116,10 @@ def _of_decision(value: Callable[[Decision, Scaler], float | None]) -> Told:
     return told
 
 
-def advised(decision: Decision, scaler: Scaler) -> int:
+def advised(decision: Decision, scaler: Scaler) -> int | None:
     """What the target would be given if nobody's number were left alone."""
     if decision.reason not in HANDS_OFF or decision.raw is None:
-        return decision.replicas
+        return decision.answer
     return min(max(decision.raw, scaler.policy.min_replicas), scaler.policy.max_replicas)
 
 
@@ -130,8 +129,8 @@ def _reason(row: Row) -> Iterator[Sample]:
 
 
 def _conditions(row: Row) -> Iterator[Sample]:
-    for condition in CONDITIONS:
-        yield _label("condition", condition), int(condition in row.entry.conditions)
+    for condition, holds in row.entry.conditions.items():
+        yield _label("condition", condition), int(holds)
 
 
 def _goal_replicas(row: Row) -> Iterator[Sample]:
@@ -172,7 +171,7 @@ _TOLD: Mapping[Signal, Told] = {
     signals.SCALER_INFO: _info,
     signals.CURRENT: _current,
     signals.READY: _ready,
-    signals.DESIRED: _of_decision(lambda decision, _: decision.replicas),
+    signals.DESIRED: _of_decision(lambda decision, _: decision.answer),
     signals.ADVISED: _of_decision(advised),
     signals.MINIMUM: _of_scaler(lambda scaler: scaler.policy.min_replicas),
     signals.MAXIMUM: _of_scaler(lambda scaler: scaler.policy.max_replicas),

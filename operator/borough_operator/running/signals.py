@@ -66,7 +66,11 @@ HPA = _of_a_scaler(
     "What a HorizontalPodAutoscaler with its defaults would have, fed the same readings.",
 )
 REASON = _of_a_scaler("reason", "1 for why the last decision is what it is.", "reason")
-CONDITION = _of_a_scaler("condition", "1 where a condition holds, else 0.", "condition")
+CONDITION = _of_a_scaler(
+    "condition",
+    "1 where a condition holds, 0 where it does not; nothing while that is unknown.",
+    "condition",
+)
 GOAL_REPLICAS = _of_a_scaler("goal_replicas", "Replicas a goal asks for.", "goal")
 GOAL_VALUE = _of_a_scaler("goal_value", "What was read for a goal.", "goal")
 GOAL_TRUTH = _of_a_scaler(
@@ -103,9 +107,9 @@ TICK_LAG = Signal(
     "histogram",
     buckets=LAG_BUCKETS,
 )
-WATCH_AGE = Signal(
-    "borough_operator_watch_age_seconds",
-    "Since a watch last brought a word.",
+WATCH_DEAF = Signal(
+    "borough_operator_watch_deaf_seconds",
+    "For how long a watch has owed what a list showed; 0 where all is well.",
     "gauge",
     ("resource",),
 )

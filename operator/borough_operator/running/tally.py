@@ -21,9 +21,14 @@ class Tally:
     _direction: int = 0
 
     def lasted(self, decision: Decision, most: int, cores: float, seconds: float) -> None:
-        """An answer stood for so long. Where the HPA has none yet, it would have kept ours."""
-        ours = seconds * decision.replicas
-        hpa = seconds * (decision.replicas if decision.hpa is None else decision.hpa)
+        """An answer stood for so long. Where the HPA has none yet, it would have kept ours; where
+        there was nothing to decide about, nobody is charged.
+        """
+        answer = decision.answer
+        if answer is None:
+            return
+        ours = seconds * answer
+        hpa = seconds * (answer if decision.hpa is None else decision.hpa)
         self.ours += ours
         self.hpa += hpa
         self.most += seconds * most

@@ -44,6 +44,7 @@ class Telemetry:
 
     def __init__(self, registry: Registry, clock: Callable[[], float], spans: str = "") -> None:
         self._scalers = registry
+        self._clock = clock
         self._metrics = CollectorRegistry()
         ProcessCollector(registry=self._metrics)
         GCCollector(registry=self._metrics)
@@ -98,7 +99,7 @@ class Telemetry:
                 signals.SPAN_GOAL: decision.binding,
             },
         )
-        span.end()
+        span.end(round(self._clock() * 1e9))  # by the clock that it began by
 
     # -- what is told
 
@@ -126,11 +127,10 @@ class _Present(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         now = self._clock()
-        age = _gauge(signals.WATCH_AGE)
+        deaf = _gauge(signals.WATCH_DEAF)
         for resource, watched in self._registry.watched.items():
-            if watched.heard is not None:
-                age.add_metric((resource,), now - watched.heard)
-        yield age
+            deaf.add_metric((resource,), watched.owes(now))
+        yield deaf
         modes = Tallied(
             entry.wanted.scaler.policy.mode
             for entry in self._registry

@@ -2,15 +2,18 @@
 
 A watch that has gone silent looks like a quiet cluster. So everything is listed now and then, and
 what a list finds that no watch had brought is remembered: a watch that is well brings it soon
-after, a deaf one never does. Of two states of an object the one with the larger resourceVersion
+after, a deaf one never does. What went unheard proves nothing: Kopf, whose watch had expired, lists
+anew and tells of no deletion. Of two states of an object the one with the larger resourceVersion
 counts, since lists, watches and our own writes overtake each other. Nothing is kept but what `keep`
-makes.
+makes; what it cannot read is left out, and harms nothing else.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
+
+import structlog
 
 Kept = TypeVar("Kept")
 Name = tuple[str, str]
@@ -19,6 +22,8 @@ Name = tuple[str, str]
 DEAF_S = 90.0
 """How long a watch may take to bring what a list has shown: more than the 70 s after which Kopf
 opens one anew that says nothing, not even a bookmark."""
+
+_log = structlog.get_logger()
 
 
 class Watched(Generic[Kept]):
@@ -38,8 +43,9 @@ class Watched(Generic[Kept]):
         self._missed: dict[Name, float] = {}  # in the order of its times
         self._gone: dict[Name, int] = {}  # what went while a list is being read
         self._lists = 0
-        self.heard: float | None = None
-        """When the watch last brought anything."""
+        self._began: float | None = None
+        self.unreadable: dict[Name, str] = {}
+        """A sentence about each object that is there and could not be read."""
 
     def __len__(self) -> int:
         return len(self._items)
@@ -52,6 +58,11 @@ class Watched(Generic[Kept]):
         item = self._items.get(name)
         return None if item is None else item[1]
 
+    def answered(self, obj: Mapping[str, Any]) -> None:
+        """Our own write was answered with the whole object, and with what others wrote before."""
+        if identity(obj)[0] in self._items:  # or else it went while we wrote
+            self._take(obj)
+
     def wrote(self, name: Name, version: int, kept: Kept) -> None:
         """Our own write left it so; no watch has told of it yet."""
         item = self._items.get(name)
@@ -60,27 +71,34 @@ class Watched(Generic[Kept]):
 
     # -- what a watch tells
 
-    def seen(self, obj: Mapping[str, Any], now: float) -> None:
+    def began(self, now: float) -> None:
+        """The watch begins, and owes from here on what lists have shown."""
+        self._began = now
+
+    def seen(self, obj: Mapping[str, Any]) -> None:
         """It is there, or has changed."""
-        self.heard = now
         self._missed.pop(identity(obj)[0], None)
         self._take(obj)
 
-    def lost(self, obj: Mapping[str, Any], now: float) -> None:
+    def lost(self, obj: Mapping[str, Any]) -> None:
         """It is gone; the object is its last state."""
-        self.heard = now
         name, version = identity(obj)
         self._missed.pop(name, None)
         if self._lists:
             self._gone[name] = version
         self._drop(name, version)
 
+    def owes(self, now: float) -> float:
+        """For how many seconds the watch has owed what a list showed; 0 where all is well."""
+        if self._began is None or not self._missed:
+            return 0.0
+        return max(0.0, now - max(self._began, next(iter(self._missed.values()))))
+
     def deaf(self, now: float) -> str:
-        """What a list showed long ago and the watch has not brought; empty where all is well."""
-        name, since = next(iter(self._missed.items()), (("", ""), now))
-        if now - since <= DEAF_S:
+        """What the watch has owed for too long; empty where all is well."""
+        if (owed := self.owes(now)) <= DEAF_S:
             return ""
-        return f"{'/'.join(name)}, listed {now - since:.0f} s ago"
+        return f"{'/'.join(next(iter(self._missed)))} for {owed:.0f} s"
 
     # -- what a list tells
 
@@ -102,36 +120,46 @@ class Watched(Generic[Kept]):
             self._missed.setdefault(name, now)
         return name
 
-    def not_listed(
-        self, namespace: str, names: AbstractSet[Name], version: int, now: float
-    ) -> None:
+    def not_listed(self, namespace: str, names: AbstractSet[Name], version: int) -> None:
         """The list is complete, of that version, and had no other names of that namespace. What is
         younger than the list came while it was read.
         """
-        gone = [name for name in self._items if name[0] == namespace and name not in names]
-        for name in gone:
-            if self._drop(name, version):
-                self._missed.setdefault(name, now)
+        known = self._items.keys() | self._missed.keys() | self.unreadable.keys()
+        for name in known - names:
+            if name[0] == namespace:
+                self._drop(name, version)
+                self._missed.pop(name, None)
 
     def _take(self, obj: Mapping[str, Any]) -> bool:
         name, version = identity(obj)
         item = self._items.get(name)
         if item is not None and item[0] >= version:
             return False
-        kept = self._keep(obj)
+        try:
+            kept = self._keep(obj)
+        except Exception as error:  # noqa: BLE001  # one object's misfortune is nobody else's
+            if name not in self.unreadable:  # or else every change of it would say so
+                kind, why = obj.get("kind"), repr(error)
+                _log.warning("an object cannot be read", kind=kind, object="/".join(name), why=why)
+            self._drop(name, version)
+            self.unreadable[name] = f"it cannot be read: {error!r}"
+            return False
+        self.unreadable.pop(name, None)
         self._items[name] = version, kept
         if self._changed is not None:
             self._changed(name, None if item is None else item[1], kept)
         return True
 
-    def _drop(self, name: Name, version: int) -> bool:
+    def _drop(self, name: Name, version: int) -> None:
         item = self._items.get(name)
-        if item is None or item[0] > version:
-            return False
+        if item is not None and item[0] > version:
+            return
+        self.unreadable.pop(name, None)
+        if item is None:
+            return
         del self._items[name]
         if self._changed is not None:
             self._changed(name, item[1], None)
-        return True
 
 
 def identity(obj: Mapping[str, Any]) -> tuple[Name, int]:

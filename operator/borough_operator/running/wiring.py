@@ -65,15 +65,19 @@ class Operator:
         self.over = asyncio.Event()
         """Set when it has failed or stopped."""
 
-    async def start(self) -> None:
-        """Serve the ops port, list, and decide. Returns once the API server knows ServiceScalers,
-        however long that takes: who watches before would not be told. Raises OSError where the port
-        is taken.
-        """
+    async def serve(self) -> None:
+        """Answer at the ops port. Raises OSError where it is taken."""
         await self._server.start()
+
+    async def start(self) -> None:
+        """List, and decide. Returns once the API server knows ServiceScalers, however long that
+        takes: who watches before would not be told.
+        """
         self._run(self._relist.run())
         self._run(self._decide())
         await self._relist.known.wait()
+        for watched in self.registry.watched.values():
+            watched.began(self._clock())
         _log.info("started", namespaces=self._namespaces, sources=sorted(self._sources))
 
     async def stop(self) -> None:
@@ -101,7 +105,7 @@ class Operator:
     def seen(self, resource: str, change: str | None, obj: Mapping[str, Any]) -> None:
         """What a watch brought: DELETED, or else the object is there."""
         watched = self.registry.watched[resource]
-        (watched.lost if change == "DELETED" else watched.seen)(obj, self._clock())
+        (watched.lost if change == "DELETED" else watched.seen)(obj)
 
     def dying(self) -> str:
         """A sentence about what only a restart mends; empty where nothing is."""

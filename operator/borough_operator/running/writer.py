@@ -1,7 +1,8 @@
 """What follows from a decision: the target's number, the scaler's status, an Event, a span.
 
-A number goes out at once. A status goes out when it says something new, and only so many in a
-second: it waits for the scaler's next turn otherwise, by when it may say something else.
+A number goes out at once, its status next, its Event last. Any other status goes out when it says
+something new, and only so many in a second: it waits for the scaler's next turn otherwise, by when
+it may say something else.
 """
 
 import json
@@ -95,6 +96,10 @@ class Writer:
             entry.history = history
             entry.decision = impossible(Reason.TARGET_UNREADABLE, str(refusal), history)
             _log.warning("a target was not scaled", scaler=_name(scaler), why=str(refusal))
+            await self._tell_news(entry, observation)
+        except Exception:
+            entry.history = unwritten(decision, before)  # or our own number would look foreign
+            raise
         else:
             given = replace(
                 workload,
@@ -104,13 +109,12 @@ class Writer:
                 resource_version=version,
             )
             self._registry.scaled(scaler.target, given)
+            self._count(entry, scaler, decision, workload.replicas, began)
             observation = replace(observation, replicas=decision.replicas, writer=None)
-            await self._announce(entry, scaler, decision, workload.replicas, began)
-        report = self._report(entry, observation)
-        if report is not None:
-            await self._tell(entry, report)
+            await self._tell_news(entry, observation)
+            await self._announce(scaler, decision, workload.replicas)
 
-    async def _announce(
+    def _count(
         self, entry: Entry, scaler: Scaler, decision: Decision, before: int, began: float
     ) -> None:
         after = decision.replicas
@@ -125,8 +129,10 @@ class Writer:
             reason=decision.reason,
             why=decision.message,
         )
+
+    async def _announce(self, scaler: Scaler, decision: Decision, before: int) -> None:
         subject = Subject(scaler.namespace, scaler.name, scaler.uid)
-        sentence = f"{before} -> {after} replicas. {decision.message}"
+        sentence = f"{before} -> {decision.replicas} replicas. {decision.message}"
         await self._events.tell(subject, "Normal", decision.reason, sentence)
 
     def _report(self, entry: Entry, observation: Observation | None) -> dict[str, Any] | None:
@@ -142,20 +148,27 @@ class Writer:
             previous=previous,
             now=self._clock(),
         )
-        entry.conditions = frozenset(
-            condition["type"] for condition in report["conditions"] if condition["status"] == "True"
-        )
+        entry.conditions = {
+            condition["type"]: condition["status"] == "True"
+            for condition in report["conditions"]
+            if condition["status"] != "Unknown"
+        }
         return None if status.same(previous, report) else report
+
+    async def _tell_news(self, entry: Entry, observation: Observation) -> None:
+        report = self._report(entry, observation)
+        if report is not None:
+            await self._tell(entry, report)
 
     async def _tell(self, entry: Entry, report: dict[str, Any]) -> None:
         namespace, name = entry.wanted.name
         self._telling += 1
         try:
-            version = await self._cluster.write_status(namespace, name, entry.wanted.uid, report)
+            scaler = await self._cluster.write_status(namespace, name, entry.wanted.uid, report)
         except Refused as refusal:  # the next turn says it again, if it still is so
             _log.debug("a status was not written", scaler=f"{namespace}/{name}", why=str(refusal))
         else:
-            self._registry.reported(entry, report, version)
+            self._registry.reported(scaler)
         finally:
             self._telling -= 1
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from borough_operator.simulator import plot, report, tables, traces
+from borough_operator.simulator import origin, plot, report, tables, traces
 from borough_operator.simulator.leaderboard import Contest
 from borough_operator.simulator.ours import PERIOD, Ours, Source
 from borough_operator.simulator.pods import model
@@ -36,10 +36,11 @@ def leaderboard(
     ] = None,
 ) -> None:
     """Print how ours, HPA, KEDA, Knative's autoscaler, a fixed size and an oracle scale a load."""
+    _check(json, plot_)
     contest = Contest(model())
     results, boards = [], []
-    for name in trace or traces.synthetic():
-        result = contest.result(_load(name, scale))
+    for load in [_load(name, scale) for name in trace or traces.synthetic()]:
+        result = contest.result(load)
         board = report.board(result)
         results.append(result)
         boards.append(board)
@@ -49,12 +50,9 @@ def leaderboard(
         )
     typer.echo(f"\n{tables.text(tables.verdicts(boards))}\n\n{tables.EXPLAINED}")
     if json:
-        report.write(boards, scale, json)
+        report.write(report.Leaderboard(tuple(boards), scale, origin.here()), json)
     if plot_:
-        try:
-            plot.timelines(results, contest, plot_)
-        except plot.MissingExtra as error:
-            raise _refused(error) from None
+        plot.timelines(results, contest, plot_)
 
 
 def simulate(
@@ -96,6 +94,17 @@ def _load(name: str, scale: float) -> Trace:
     try:
         return (known or traces.read(Path(name))).scaled(scale)
     except TraceInvalid as error:
+        raise _refused(error) from None
+
+
+def _check(json: Path | None, picture: Path | None) -> None:
+    """What is to be written can be, which one learns before minutes of work."""
+    try:
+        if picture:
+            plot.check(picture)
+        for path in filter(None, (json, picture)):
+            path.touch()
+    except (plot.Undrawable, OSError) as error:
         raise _refused(error) from None
 
 

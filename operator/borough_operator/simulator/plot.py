@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,12 +35,23 @@ STYLE: Any = {  # matplotlib types the keys as some hundred literals
 }
 
 
-class MissingExtra(Exception):
-    """A picture needs the extra `plot`."""
+FORMS = (".svg", ".png")
+
+
+class Undrawable(Exception):
+    """There can be no such picture; says why."""
+
+
+def check(path: Path) -> None:
+    """Raises Undrawable for a name of no known form, and where the extra `plot` is missing."""
+    if path.suffix not in FORMS:
+        raise Undrawable(f"{path} is no picture: its name ends in {' or '.join(FORMS)}")
+    if find_spec("matplotlib") is None:
+        raise Undrawable("a picture needs matplotlib: install borough-operator[plot]")
 
 
 def timelines(results: Sequence[Result], contest: Contest, path: Path) -> None:
-    """Load, replicas and violations of each policy on each trace. Raises MissingExtra."""
+    """Load, replicas and violations of each policy on each trace. Raises Undrawable."""
     with _figure(len(results), 3.4, path) as drawn:
         for place, result in enumerate(results, start=1):
             _timeline(drawn.add_subplot(len(results), 1, place), result, contest)
@@ -75,7 +87,7 @@ def _changes(sizes: Sequence[int]) -> Iterator[int]:
 
 
 def fronts(boards: Sequence[Board], path: Path) -> None:
-    """Cost against violations, the front of HPA on CPU as a curve. Raises MissingExtra."""
+    """Cost against violations, the front of HPA on CPU as a curve. Raises Undrawable."""
     across = 3
     down = -(-len(boards) // across)
     colours = dict(zip([row.policy for row in boards[0].rows], COLOURS, strict=True))
@@ -105,11 +117,10 @@ def _front(axes: "Axes", board: Board, colours: Mapping[str, str]) -> None:
 @contextmanager
 def _figure(rows: int, height: float, path: Path) -> Iterator["Figure"]:
     """A figure that is saved in the end, in the form that the file's name asks for."""
-    try:
-        from matplotlib import rc_context  # noqa: PLC0415  # an extra: most who scale never plot
-        from matplotlib.figure import Figure  # noqa: PLC0415  # as above
-    except ImportError:
-        raise MissingExtra("a picture needs matplotlib: install borough-operator[plot]") from None
+    check(path)
+    from matplotlib import rc_context  # noqa: PLC0415  # an extra: most who scale never plot
+    from matplotlib.figure import Figure  # noqa: PLC0415  # as above
+
     with rc_context(STYLE):
         drawn = Figure(figsize=(11.0, height * rows), layout="constrained", facecolor="white")
         yield drawn

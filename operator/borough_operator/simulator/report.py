@@ -1,17 +1,15 @@
 """What a leaderboard found, as values that are printed, stored and read again."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from borough_operator.simulator import front
-from borough_operator.simulator.leaderboard import HPA_RATE, OURS, Entry, Result
+from borough_operator.simulator.leaderboard import OURS, Entry, Result
+from borough_operator.simulator.origin import Origin
 from borough_operator.simulator.scores import Scores
-
-NEAR = 0.1
-"""Share of our cost within which another cost is about the same."""
 
 
 class BrokenResult(ValueError):
@@ -51,15 +49,24 @@ class Board:
     """Requests a second."""
     rows: tuple[Row, ...]
     judged: tuple[Judged, ...]
-    rate_reversals: tuple[int, int]
-    """The fewest and the most of HPA on rate, of its settings that cost what ours costs or up to a
-    tenth more or less; of its row where there are none."""
+    rate: tuple[Row, ...]
+    """HPA on rate: for each pair of its windows, the target that costs most nearly what ours
+    costs."""
     front: tuple[tuple[float, float], ...]
     """Replica-hours and violation-seconds of HPA on CPU, the cheapest first."""
 
     def row(self, policy: str) -> Row:
         """What this policy did."""
         return next(row for row in self.rows if row.policy == policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """All traces, and what they were multiplied by."""
+
+    boards: tuple[Board, ...]
+    scale: float
+    origin: Origin
 
 
 def board(result: Result) -> Board:
@@ -76,50 +83,54 @@ def board(result: Result) -> Board:
             Judged(policy, round(told.violations, 3), round(told.hours, 6), told.won)
             for policy, told in result.verdicts.items()
         ),
-        _rate_reversals(result),
+        tuple(_row(entry) for entry in _by_windows(result)),
         tuple((round(point.hours, 6), point.violations) for point in curve),
     )
 
 
-def _rate_reversals(result: Result) -> tuple[int, int]:
+def _by_windows(result: Result) -> Iterator[Entry]:
+    """Of HPA on rate, at about our cost."""
     hours = result.row(OURS).scores.replica_hours
-    near = [
-        entry.scores.reversals
-        for entry in result.rate_sweep
-        if abs(entry.scores.replica_hours - hours) <= NEAR * hours
-    ]
-    near = near or [result.row(HPA_RATE).scores.reversals]
-    return min(near), max(near)
+    windows: dict[str, list[Entry]] = {}
+    for entry in result.rate_sweep:
+        windows.setdefault(entry.setting.partition(", ")[2], []).append(entry)
+    for entries in windows.values():
+        yield min(entries, key=lambda entry: abs(entry.scores.replica_hours - hours))
 
 
 def _row(entry: Entry) -> Row:
     return Row(entry.policy, entry.setting, entry.scores)
 
 
-def write(boards: Sequence[Board], scale: float, path: Path) -> None:
+def write(found: Leaderboard, path: Path) -> None:
     """Store a leaderboard."""
-    stored = {"scale": scale, "traces": [asdict(found) for found in boards]}
+    stored = {
+        **asdict(found.origin),
+        "scale": found.scale,
+        "traces": [asdict(board) for board in found.boards],
+    }
     path.write_text(json.dumps(stored, indent=1) + "\n")
 
 
-def read(path: Path) -> tuple[list[Board], float]:
-    """A stored leaderboard and its scale. Raises BrokenResult."""
+def read(path: Path) -> Leaderboard:
+    """A stored leaderboard. Raises BrokenResult."""
     try:
         stored = json.loads(path.read_text())
-        return [_board(found) for found in stored["traces"]], stored["scale"]
+        return Leaderboard(
+            tuple(_board(found) for found in stored["traces"]),
+            stored["scale"],
+            Origin(stored["version"], stored["commit"]),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BrokenResult(f"{path} is no leaderboard: {error!r}") from None
 
 
 def _board(stored: Any) -> Board:
-    rows = [{**row, "scores": Scores(**row["scores"])} for row in stored.pop("rows")]
+    rows, rate = (tuple(map(_stored_row, stored.pop(name))) for name in ("rows", "rate"))
     judged = [Judged(**told) for told in stored.pop("judged")]
     curve = [(hours, violations) for hours, violations in stored.pop("front")]
-    fewest, most = stored.pop("rate_reversals")
-    return Board(
-        rows=tuple(Row(**row) for row in rows),
-        judged=tuple(judged),
-        rate_reversals=(fewest, most),
-        front=tuple(curve),
-        **stored,
-    )
+    return Board(rows=rows, rate=rate, judged=tuple(judged), front=tuple(curve), **stored)
+
+
+def _stored_row(stored: Any) -> Row:
+    return Row(stored["policy"], stored["setting"], Scores(**stored["scores"]))

@@ -6,6 +6,9 @@ from itertools import pairwise
 from borough_operator.simulator.station import Station
 from borough_operator.simulator.timeline import Timeline
 
+CALMER = 3
+"""Reversals of HPA on a rate for each of ours, at least: the goal on `noisy`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -22,6 +25,10 @@ class Scores:
     reaction: float | None
     """Mean seconds from the load needing more ready pods than there are to there being enough.
     Times that the load ended by falling do not count; None where there were no others."""
+
+    def calm(self, rival: "Scores") -> bool:
+        """Whether this reversed at most a third as often."""
+        return CALMER * self.reversals <= rival.reversals
 
 
 def score(timeline: Timeline, station: Station) -> Scores:

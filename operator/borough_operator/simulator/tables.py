@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from borough_operator.simulator.front import CHEAPER, ENOUGH, FEWER
-from borough_operator.simulator.leaderboard import HPA_RATE, OURS
+from borough_operator.simulator.leaderboard import HPA_RATE, OURS, OURS_PROMETHEUS
 from borough_operator.simulator.report import Board, Judged
 
 HEADER = ("policy", "setting", "violation-s", "replica-h", "changes", "reversals", "reaction s")
@@ -63,9 +63,27 @@ def _verdict(board: Board, judged: Judged) -> tuple[str, ...]:
 
 def reversals(board: Board) -> str:
     """How restless ours was beside the HorizontalPodAutoscaler on a rate, in a sentence."""
-    ours, (fewest, most) = board.row(OURS).scores.reversals, board.rate_reversals
-    theirs = f"{fewest}" if fewest == most else f"{fewest} to {most}, by its windows"
-    return f"Ours reversed {ours} times; {HPA_RATE} at about our cost: {theirs}."
+    theirs = [row.scores.reversals for row in board.rate]
+    fewest, most = min(theirs), max(theirs)
+    told = f"{fewest}" if fewest == most else f"{fewest} to {most}, by its windows"
+    ours = board.row(OURS).scores.reversals
+    return f"Ours reversed {ours} times; {HPA_RATE} at about our cost: {told}."
+
+
+def calm(board: Board) -> Table:
+    """A row for each of the windows of HPA on rate: did ours reverse at most a third as often?"""
+    ours = [board.row(policy) for policy in (OURS, OURS_PROMETHEUS)]
+    goals = (f"{row.policy}: {row.scores.reversals}" for row in ours)
+    return ("target", "windows", "violation-s", "replica-h", "reversals", *goals), [
+        (
+            *rival.setting.split(", ", 1),
+            f"{rival.scores.violations}",
+            f"{rival.scores.replica_hours:.2f}",
+            f"{rival.scores.reversals}",
+            *("met" if row.scores.calm(rival.scores) else "not met" for row in ours),
+        )
+        for rival in board.rate
+    ]
 
 
 EXPLAINED = (

@@ -1,8 +1,8 @@
 """Loads to be judged on: files of one number a line, and seeded ones that ship as a recipe.
 
 A synthetic trace asks one question each (a step, a ramp, a spike, ...) and is the same on every
-machine, as Python promises of a seeded `random()`; what has no chance in it has no seed. Nothing
-in them happens at a multiple of anybody's period.
+machine, as Python promises of a seeded `random()`; what has no chance in it has no seed. What
+repeats in them does so after a prime number of seconds, and so keeps step with nobody's period.
 """
 
 import math

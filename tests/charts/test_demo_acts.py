@@ -1,0 +1,70 @@
+"""Does the demonstration show its acts in whatever shop it finds, and leave that as it was?"""
+
+from types import ModuleType
+
+import pytest
+
+from charts.demo_stage import Stage, stage
+
+BEFORE = {"gateway": 2, "orders": 1, "payments": 3}
+
+
+@pytest.fixture
+def shop(demo: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """One whose parts somebody has scaled."""
+    return stage(demo, BEFORE, monkeypatch)
+
+
+@pytest.mark.parametrize("before", [dict.fromkeys(BEFORE, 1), BEFORE, {**BEFORE, "payments": 6}])
+def test_every_act_is_seen_whatever_there_is_before(
+    demo: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    before: dict[str, int],
+) -> None:
+    """With the decisions of our operator; each part has what it had, in the end."""
+    shop = stage(demo, before, monkeypatch)
+
+    demo.main()
+
+    said = capsys.readouterr().out
+    assert "payments grew from 1 to 3 pods and back, and no other part did." in said
+    assert shop.sizes == before
+    assert shop.scalers == {}
+    changed = {part: pods for part, pods in before.items() if pods != 1}
+    for part, pods in changed.items():
+        assert f"{part}: {pods} -> 1 pods, to begin with" in said
+    assert said.count("as before") == len(changed)
+
+
+@pytest.mark.parametrize("verb", ["scale", "apply", "delete"])
+def test_a_failure_leaves_everything_as_it_was(demo: ModuleType, shop: Stage, verb: str) -> None:
+    """Also one half way through: before there are scalers, among them, and at their end."""
+    shop.fails[verb] = demo.CommandFailed("the API server is away")
+
+    with pytest.raises(demo.CommandFailed):
+        demo.main()
+    assert (shop.sizes, shop.scalers) == (BEFORE, {})
+
+
+def test_whoever_ends_it_early_finds_everything_as_it_was(demo: ModuleType, shop: Stage) -> None:
+    """In the midst of the act in which payments has grown."""
+    shop.patience = 80.0
+
+    with pytest.raises(KeyboardInterrupt):
+        demo.main()
+    assert (shop.sizes, shop.scalers) == (BEFORE, {})
+    assert shop.jobs[-1].killed
+    assert shop.deleted == ["borough-load"]
+
+
+def test_a_load_that_does_not_end_ends_the_demonstration(demo: ModuleType, shop: Stage) -> None:
+    """With a sentence; and the load does not go on by itself."""
+    shop.endless = True
+
+    with pytest.raises(SystemExit, match="The load of 45 s has not ended 120 s later"):
+        demo.main()
+    (job,) = shop.jobs
+    assert job.killed
+    assert shop.deleted == ["borough-load"]
+    assert (shop.sizes, shop.scalers) == (BEFORE, {})

@@ -1,0 +1,91 @@
+"""Does a restart ever cost a replica?"""
+
+from copy import copy
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from borough_operator.decision.goals import needs
+from borough_operator.decision.model import Goal, Need, Reading, Truth
+from scaling.worlds import (
+    BY_IN_FLIGHT,
+    BY_LATENCY,
+    BY_QUERY,
+    BY_RATE,
+    P95,
+    World,
+    fresh,
+    patient,
+    policy,
+)
+
+Look = tuple[float | Reading, float, int]
+"""A load, or what is read instead; the latency; and for how many looks it is so."""
+
+DEAD = (Reading(Truth.STALE, 10.0, 90.0), Reading(Truth.EMPTY), Reading(Truth.ERROR, detail="no"))
+looks = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 30.0, 100.0, 300.0]) | st.floats(0.0, 400.0) | st.sampled_from(DEAD),
+        st.sampled_from([0.1, 0.2, 0.4]),
+        st.integers(1, 30),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def live(world: World, story: list[Look]) -> list[tuple[int, int]]:
+    """Size before and after every look."""
+    sizes = []
+    for load, quantile, count in story:
+        broken: dict[Need, Reading] = {P95: fresh(quantile)}
+        if isinstance(load, Reading):
+            broken = dict.fromkeys(needs(world.policy), load)
+        else:
+            world.load = lambda _, load=load: load  # type: ignore[misc]  # bound now
+        world.broken = broken
+        for _ in range(count):
+            before = world.replicas
+            world.decide()
+            world.time += world.policy.behavior.interval
+            sizes.append((before, world.replicas))
+    return sizes
+
+
+@pytest.mark.parametrize(
+    "goals", [(BY_RATE,), (BY_IN_FLIGHT,), (BY_QUERY,), (BY_LATENCY,), (BY_RATE, BY_LATENCY)]
+)
+@settings(deadline=None, max_examples=20)
+@given(
+    story=st.tuples(looks, looks),
+    start_up=st.sampled_from([0.0, 8.0, 45.0]),
+    budget=st.sampled_from([2, 12]),
+    forgets_turns=st.booleans(),
+)
+def test_a_restart_never_removes_a_replica_earlier(
+    goals: tuple[Goal, ...],
+    story: tuple[list[Look], list[Look]],
+    start_up: float,
+    budget: int,
+    forgets_turns: bool,  # noqa: FBT001  # drawn, not given
+) -> None:
+    """At no look does a new process go below the least that the old one would have had by then.
+
+    Where the old one adds for what the new one never saw, their stories part.
+    """
+    past, future = story
+    asks = policy(*goals, behavior=patient(down_window=40.0, reversals_per_hour=budget))
+    old = World(asks, replicas=5, start_up=start_up)
+    live(old, past)
+    new = copy(old)
+    new.restart()
+    if forgets_turns:
+        new.history = replace(new.history, turns=None)
+    lowest = old.replicas
+    for (had, kept), (before, after) in zip(live(old, future), live(new, future), strict=True):
+        if kept > max(had, after):
+            return
+        lowest = min(lowest, kept)
+        assert after >= min(before, lowest)

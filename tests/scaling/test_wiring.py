@@ -1,0 +1,69 @@
+"""Does the operator owe what it cannot have heard, and is a watch that is deaf found?"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from borough_operator.kube.credentials import Credentials
+from borough_operator.running.clock import unix_clock
+from borough_operator.running.options import Options
+from borough_operator.running.registry import DEPLOYMENTS, SCALERS
+from borough_operator.running.wiring import Operator
+from borough_operator.sources.mapping import SeriesMapping
+from scaling.servers import serving
+
+SHOP = "shop"
+LATER = 10_000.0
+"""Seconds; a list is much sooner."""
+
+
+@dataclass
+class Lists:
+    """An API server with one Deployment, which knows ServiceScalers or does not."""
+
+    defined: bool
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        plural = request.path.rsplit("/", 1)[-1]
+        if plural == SCALERS and not self.defined:
+            return web.json_response({"message": "not found"}, status=404)
+        meta = {"namespace": SHOP, "name": "pay", "uid": "u", "resourceVersion": "7"}
+        deployment = {"metadata": meta, "spec": {"template": {"spec": {}}}}
+        items = [deployment] if plural == DEPLOYMENTS else []
+        told = {"kind": "DeploymentList", "metadata": {"resourceVersion": "9"}, "items": items}
+        return web.json_response(told)
+
+
+@asynccontextmanager
+async def starting(*, defined: bool) -> AsyncIterator[tuple[Operator, asyncio.Task[None]]]:
+    """An operator, and its start; it has listed the Deployment."""
+    async with serving(Lists(defined)) as url, asyncio.timeout(10.0):
+        options = Options(namespaces=(SHOP,))
+        operator = Operator(options, SeriesMapping(namespaces=(SHOP,)), Credentials(url))
+        start = asyncio.create_task(operator.start())
+        try:
+            while not len(operator.registry.watched[DEPLOYMENTS]):
+                await asyncio.sleep(0.01)  # each look is at what a list has brought
+            yield operator, start
+        finally:
+            start.cancel()
+            await operator.stop()
+
+
+async def test_no_watch_is_deaf_before_its_definition_is_known() -> None:
+    """However long that takes: nobody watches yet, and a restart would mend nothing."""
+    async with starting(defined=False) as (operator, start):
+        deployments = operator.registry.watched[DEPLOYMENTS]
+        assert deployments.deaf(unix_clock()() + LATER) == ""
+        assert not start.done()
+
+
+async def test_a_watch_that_brings_nothing_after_the_start_is_deaf() -> None:
+    """It owes what was listed, from the start on."""
+    async with starting(defined=True) as (operator, start):
+        await start
+        deployments = operator.registry.watched[DEPLOYMENTS]
+        assert "shop/pay" in deployments.deaf(unix_clock()() + LATER)
