@@ -1,8 +1,8 @@
 """The decision: what a target should have, and why. Pure: time and the cluster are arguments.
 
 In this order: whose target is it (`hands`); what does each goal ask for (`goals`); which rules
-change the largest of it (`limits`); what is said, and remembered, of the answer. Nothing that is
-lost with a process makes the next one remove a replica earlier.
+change the largest of it (`limits`); what is said, and remembered, of the answer. A process removes
+only what a whole window of its own has shown to be unneeded.
 """
 
 from collections.abc import Iterator, Sequence
