@@ -107,7 +107,7 @@ regenerated: $(READY)
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json > build/generated/docs/bill-result.md
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json README.md > build/generated/README.md
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json --picture > build/generated/docs/bill.svg
-	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json > build/generated/docs/bench.md
+	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json docs/results/bench-operator.json > build/generated/docs/bench.md
 	@$(BIN)/python -m borough shapes --chart > build/generated/charts/borough/files/shapes.yaml
 	@$(BIN)/python -m borough shapes --parts > build/generated/charts/observability/files/parts.yaml
 	@$(BIN)/python -m borough_operator.documents charts/borough-operator/files/servicescaler.yaml > build/generated/docs/scaler.md

@@ -1,8 +1,8 @@
 """Rows for a reader: a table on the terminal, and the Markdown of docs/bench.md.
 
-    PYTHONPATH=tests python -m bench.render docs/results/bench.json
+    PYTHONPATH=tests python -m bench.render docs/results/bench.json docs/results/bench-operator.json
 
-prints the page of a run's rows, and of the facts in bench-run.json beside them.
+prints the page of these runs' rows, and of the facts in the -run.json beside each.
 """
 
 import sys
@@ -30,25 +30,30 @@ def terminal(rows: Sequence[Row]) -> Table:
     return table
 
 
-def markdown(rows: Sequence[Row], facts: Mapping[str, str]) -> str:
-    """The page: the rows, under the facts of the run that made them."""
-    judged = [row for row in rows if row.met is not None]
+def page(runs: Mapping[str, tuple[Sequence[Row], Mapping[str, str]]]) -> str:
+    """The rows of each run, under the facts of it, by the name of its file."""
     lines = [
         "# What `make bench` measured",
         "",
-        "Generated from `docs/results/bench.json` by `make generate`; `make bench` writes its like",
-        "to `build/`. Every row is ours beside its peer in one run on one machine, in blocks, in",
+        "Generated from `docs/results/` by `make generate`; `make bench` writes the like to",
+        "`build/`. Every row is ours beside its peer in one run on one machine, in blocks, in",
         "random order; a ratio is the median over blocks of the ratios within them, of which the",
-        "lowest and the highest are beside it.",
-        "",
-        *(f"- {name}: {value}" for name, value in facts.items()),
-        "",
-        f"{sum(row.met is True for row in judged)} of {len(judged)} goals are met.",
-        "",
-        "| " + " | ".join(COLUMNS) + " |",
-        "|" + "|".join("---:" if column in RIGHT else "---" for column in COLUMNS) + "|",
-        *("| " + " | ".join(_cells(row)) + " |" for row in rows),
+        "lowest and the highest are beside it. The operator and its peer take their turns once.",
     ]
+    for name, (rows, facts) in runs.items():
+        judged = [row for row in rows if row.met is not None]
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            *(f"- {fact}: {value}" for fact, value in facts.items()),
+            "",
+            f"{sum(row.met is True for row in judged)} of {len(judged)} goals are met.",
+            "",
+            "| " + " | ".join(COLUMNS) + " |",
+            "|" + "|".join("---:" if column in RIGHT else "---" for column in COLUMNS) + "|",
+            *("| " + " | ".join(_cells(row)) + " |" for row in rows),
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -66,5 +71,5 @@ def _figures(value: float) -> str:
 
 
 if __name__ == "__main__":
-    rows, run = read(Path(sys.argv[1]))
-    sys.stdout.write(markdown(rows, run["facts"]))
+    read_runs = {Path(path).name: read(Path(path)) for path in sys.argv[1:]}
+    sys.stdout.write(page({name: (rows, run["facts"]) for name, (rows, run) in read_runs.items()}))

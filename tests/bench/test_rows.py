@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.render import markdown
+from bench.render import page
 from bench.rows import Goal, Row, read, write
 
 HOP = Row.judged(
@@ -70,10 +70,13 @@ def test_a_file_that_is_no_list_of_rows_is_refused_by_name(tmp_path: Path, text:
 
 def test_the_page_shows_the_facts_of_its_run_and_each_verdict() -> None:
     """A figure without its machine and its goal says nothing."""
-    page = markdown([HOP, Row.judged("Memory", "MiB", 120.0)], {"Commit": "abc"})
+    memory = Row.judged("Memory", "MiB", 120.0)
+    text = page({"a.json": ([HOP], {"Commit": "abc"}), "b.json": ([memory], {"Commit": "def"})})
 
-    assert "- Commit: abc\n" in page
-    assert "1 of 1 goals are met." in page
-    assert "| One hop | us CPU/call | 230 | 1,234 (aiohttp) | 0.186 (0.180 to 0.250) |" in page
-    assert "| ratio <= 0.333 | yes |" in page
-    assert "| Memory | MiB | 120 |  |  |  |  |" in page
+    one, other = text.split("## b.json")
+    assert "- Commit: abc\n" in one
+    assert "1 of 1 goals are met." in one
+    assert "| One hop | us CPU/call | 230 | 1,234 (aiohttp) | 0.186 (0.180 to 0.250) |" in one
+    assert "| ratio <= 0.333 | yes |" in one
+    assert "- Commit: def\n" in other
+    assert "| Memory | MiB | 120 |  |  |  |  |" in other
