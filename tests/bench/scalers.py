@@ -204,7 +204,8 @@ class Scene:
         most = 0.0
         while True:
             await asyncio.sleep(LOOK_S)
-            now, objects, written = time.monotonic(), await seen(), self._written()
+            objects = await seen()  # which may take as long as the operator is busy
+            now, written = time.monotonic(), self._written()
             most = max(most, (written - before) / (now - last))
             words = (
                 f"operator: {who} has seen {objects:,.0f}, and made {written - first:,.0f} writes"

@@ -78,7 +78,9 @@ def decide(policy: Policy, observation: Observation, history: History, now: floa
     auto = policy.mode is Mode.AUTO
     if answer.replicas != seen.current:
         history = _done(situation, observation, history, answer.replicas)
-    memory = replace(history.memory, advised=None if auto else answer.replicas)
+    memory, advised = history.memory, None if auto else answer.replicas
+    if memory.advised != advised:
+        memory = replace(memory, advised=advised)
     return replace(
         said,
         replicas=answer.replicas,
@@ -148,7 +150,7 @@ def _look(policy: Policy, observation: Observation, memory: Memory, now: float) 
     if doubt is None:
         keep = max(wish.keep for wish in wishes)
         window = memory.window.seen(now, keep, behavior.down_window)
-    if policy.mode is not Mode.ADVISE:
+    if policy.mode is not Mode.ADVISE and memory.advised is not None:
         memory = replace(memory, advised=None)
     current = observation.replicas if memory.advised is None else memory.advised
     proposals = [wish.proposal for wish in wishes]

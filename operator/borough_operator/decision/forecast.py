@@ -7,6 +7,7 @@ believed by itself.
 """
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,14 +66,16 @@ def _line(samples: Sequence[Sample]) -> tuple[float, float, float]:
     What is below is no noise to be covered: so no fall ever raises what is asked for.
     """
     count = len(samples)
-    middle = sum(sample.at for sample in samples) / count
-    mean = sum(sample.load for sample in samples) / count
-    spread = sum((sample.at - middle) ** 2 for sample in samples)
-    slope = sum((sample.at - middle) * (sample.load - mean) for sample in samples) / spread
-    total = sum((sample.load - mean) ** 2 for sample in samples)
+    middle = sum([sample.at for sample in samples]) / count
+    mean = sum([sample.load for sample in samples]) / count
+    offsets = [sample.at - middle for sample in samples]
+    rests = [sample.load - mean for sample in samples]
+    spread = sum([offset * offset for offset in offsets])
+    total = sum([rest * rest for rest in rests])
+    slope = sum(map(operator.mul, offsets, rests)) / spread
     left = max(0.0, total - slope * slope * spread) / (count - 2)
     if slope <= 0.0 or slope * slope * spread <= _SURE**2 * left:
         slope = 0.0
-    rests = (sample.load - mean - slope * (sample.at - middle) for sample in samples)
-    above = math.sqrt(sum(max(0.0, rest) ** 2 for rest in rests) / count)
-    return mean + slope * (samples[-1].at - middle), slope, above
+    over = [rest - slope * offset for rest, offset in zip(rests, offsets, strict=True)]
+    above = math.sqrt(sum([rest * rest for rest in over if rest > 0.0]) / count)
+    return mean + slope * offsets[-1], slope, above

@@ -30,6 +30,7 @@ SPARE = 0.4
 _DRAIN = 10.0
 """Seconds in which requests that wait are to be worked off, once there are replicas for it."""
 
+_RATE, _IN_FLIGHT = Need(Measure.RATE), Need(Measure.IN_FLIGHT)
 _UNKNOWN = Reading(Truth.ERROR, detail="the source gave no answer")
 
 
@@ -43,8 +44,8 @@ def needs(policy: Policy) -> frozenset[Need]:
     wanted = {need for goal in policy.goals for need in _needs(goal)}
     if _balanced(policy):
         wanted.add(Need(Measure.DURATION))
-    if Need(Measure.RATE) in wanted:
-        wanted.add(Need(Measure.IN_FLIGHT))
+    if _RATE in wanted:
+        wanted.add(_IN_FLIGHT)
     return frozenset(wanted)
 
 
@@ -56,9 +57,9 @@ def _balanced(policy: Policy) -> bool:
 def _needs(goal: Goal) -> tuple[Need, ...]:
     match goal.type:
         case GoalType.RATE:
-            return (Need(Measure.RATE),)
+            return (_RATE,)
         case GoalType.IN_FLIGHT:
-            return (Need(Measure.IN_FLIGHT),)
+            return (_IN_FLIGHT,)
         case GoalType.QUERY:
             return (Need(Measure.QUERY, goal.promql),)
         case GoalType.LATENCY:
@@ -141,7 +142,7 @@ def _flow(
     What is not answered stays in flight; of what is in flight, as much works as a request stays in
     calm times, and the rest waits. Arrivals take two looks: after one, any number may be.
     """
-    at, counted = times.now - reading.age, observation.readings.get(Need(Measure.IN_FLIGHT))
+    at, counted = times.now - reading.age, observation.readings.get(_IN_FLIGHT)
     if counted is None or counted.truth is not Truth.FRESH:
         return track.seen(Sample(at, reading.value, 0.0), times.lookback), reading.value, 0.0
     arriving, seen = reading.value, track.in_flight
@@ -215,11 +216,11 @@ def contradiction(policy: Policy, observation: Observation) -> str:
     Little's law, L = lambda * W, holds for any queue, but only on average: a factor of three is
     left for windows that differ and for loads that change.
     """
-    if Need(Measure.RATE) not in needs(policy):
+    if _RATE not in observation.readings:
         return ""
     if _hangs(observation):
         return "requests are in flight and none is answered, so nothing is removed"
-    law = (Need(Measure.RATE), Need(Measure.IN_FLIGHT), Need(Measure.DURATION))
+    law = (_RATE, _IN_FLIGHT, Need(Measure.DURATION))
     readings = [observation.readings.get(need, _UNKNOWN) for need in law]
     if not _balanced(policy) or any(reading.truth is not Truth.FRESH for reading in readings):
         return ""
@@ -240,9 +241,6 @@ _LAX = 3.0
 
 def _hangs(observation: Observation) -> bool:
     """Whether requests are in flight and none is answered: no rate is no lack of work then."""
-    rate, in_flight = (
-        observation.readings.get(Need(measure), _UNKNOWN)
-        for measure in (Measure.RATE, Measure.IN_FLIGHT)
-    )
+    rate, in_flight = (observation.readings.get(need, _UNKNOWN) for need in (_RATE, _IN_FLIGHT))
     fresh = rate.truth is in_flight.truth is Truth.FRESH
     return fresh and rate.value == 0.0 and in_flight.value > _FEW
