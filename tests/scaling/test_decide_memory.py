@@ -41,8 +41,10 @@ def edited(world: World, other: Policy) -> set[str]:
     world.policy = other
     world.decide()
     memory = world.history.memory
-    tracks = {goal for goal, track in memory.tracks if len(track.samples) > 1}
-    return tracks | {goal for goal, learned in memory.latencies if (learned.servers or 0.0) > 1.5}
+    tracks = {goal for goal, track in memory.tracks.items() if len(track.samples) > 1}
+    return tracks | {
+        goal for goal, learned in memory.latencies.items() if (learned.servers or 0.0) > 1.5
+    }
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def impossible(
     """The decision where there is nothing to decide: no target, no valid spec, or hands are off and
     nothing is asked. What was seen before no longer counts as seen without a gap.
     """
-    memory = replace(history.memory, window=Window(), tracks=(), advised=None)
+    memory = replace(history.memory, window=Window(), tracks={}, advised=None)
     return Decision(replicas or 0, reason, sentence, replace(history, memory=memory))
 
 
@@ -115,7 +115,7 @@ def _resumed(policy: Policy, memory: Memory, now: float) -> Memory:
     """The memory, without what a gap, or other goals, have made worthless."""
     memory = memory.of(frozenset(goal.identity for goal in policy.goals), policy.source)
     if memory.decided is not None and now - memory.decided > _PAUSE * policy.behavior.interval:
-        memory = replace(memory, window=Window(), tracks=())
+        memory = replace(memory, window=Window(), tracks={})
     return replace(memory, decided=now, began=now if memory.began is None else memory.began)
 
 
@@ -168,8 +168,8 @@ def _look(policy: Policy, observation: Observation, memory: Memory, now: float) 
 def _expired(memory: Memory, now: float) -> Memory:
     """Without trials that nothing is learned from any more."""
     trials = memory.deeds.trials
-    kept = tuple(trial for trial in trials if now - trial.at <= latency.LATEST)
-    return memory if kept == trials else replace(memory, deeds=replace(memory.deeds, trials=kept))
+    kept = {goal: trial for goal, trial in trials.items() if now - trial.at <= latency.LATEST}
+    return memory if len(kept) == len(trials) else memory.trying(kept)
 
 
 def _arrived(observation: Observation, memory: Memory, now: float) -> Memory:
@@ -210,18 +210,15 @@ def _done(
     auto = situation.policy.mode is Mode.AUTO
     done = Deeds(now, now if auto else deeds.given, step=deeds.step if up else now, rising=up)
     if up and auto:
-        trials = (*deeds.trials, *_trials(situation, observation))
+        trials = {**dict(_trials(situation, observation)), **deeds.trials}  # who tries, tries on
         done = replace(done, asked=Asked(now, replicas), trials=trials)
     return replace(history, turns=passed, memory=replace(history.memory, deeds=done))
 
 
-def _trials(situation: limits.Situation, observation: Observation) -> Iterator[Trial]:
-    """What this raise has to show, for each latency that is measured to be too long and has nothing
-    to show yet.
-    """
+def _trials(situation: limits.Situation, observation: Observation) -> Iterator[tuple[str, Trial]]:
+    """What this raise has to show, by goal, for each latency that is measured to be too long."""
     for goal, wish in zip(situation.policy.goals, situation.wishes, strict=True):
-        tried = situation.memory.deeds.trial(goal.identity) is not None
-        if wish.missed and not tried and wish.proposal.value is not None:
+        if wish.missed and wish.proposal.value is not None:
             rate = observation.readings[Need(Measure.RATE)].value / max(1, observation.ready)
             now, current = situation.now, situation.current
-            yield Trial(goal.identity, now, current, wish.proposal.value, rate)
+            yield goal.identity, Trial(now, current, wish.proposal.value, rate)

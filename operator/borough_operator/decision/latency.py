@@ -108,23 +108,22 @@ def judged(
 
     It says nothing where the load of each replica did not fall, or where they never were.
     """
-    trial = memory.deeds.trial(goal.identity)
+    trial = memory.deeds.trials.get(goal.identity)
     if trial is None:
         return memory
     quantile, _, rate = readings
+    trials = dict(memory.deeds.trials)
     if observation.ready < observation.replicas:
-        running: Trial | None = replace(trial, ready_at=None)
+        trials[goal.identity] = replace(trial, ready_at=None)
     elif trial.ready_at is None:
-        running = replace(trial, ready_at=now)
-    elif now - quantile.age < trial.ready_at + SETTLE:
-        running = trial
-    else:
-        running = None
+        trials[goal.identity] = replace(trial, ready_at=now)
+    elif now - quantile.age >= trial.ready_at + SETTLE:
+        del trials[goal.identity]
         if rate.value < trial.rate * observation.ready:
             known = memory.latency(goal.identity)
             learned = _judged(trial, quantile.value, rate.value, known)
             memory = memory.learned(goal.identity, learned)
-    return replace(memory, deeds=memory.deeds.tried(goal.identity, running))
+    return memory.trying(trials)
 
 
 def _judged(trial: Trial, quantile: float, rate: float, learned: Latency) -> Latency:

@@ -6,9 +6,13 @@ would have, and never removes one sooner.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from borough_operator.decision import hpa
+
+T = TypeVar("T")
 
 LONGEST_LEAD = 60.0
 """Seconds to be ready that are planned for where none were measured, and at most: no trend holds
@@ -96,8 +100,6 @@ class Asked:
 class Trial:
     """A raise for the sake of a latency, and what it was to change."""
 
-    goal: str
-    """Whose latency: its identity."""
     at: float
     replicas: int
     """Before it."""
@@ -137,17 +139,8 @@ class Deeds:
     rising: bool = True
     """Whether its last change was upwards; unknown counts as that, so that going down costs."""
     asked: Asked | None = None
-    trials: tuple[Trial, ...] = ()
-    """At most one of a goal."""
-
-    def trial(self, goal: str) -> Trial | None:
-        """That of this goal."""
-        return next((trial for trial in self.trials if trial.goal == goal), None)
-
-    def tried(self, goal: str, trial: Trial | None) -> "Deeds":
-        """With another trial of this goal, or with none."""
-        others = tuple(each for each in self.trials if each.goal != goal)
-        return replace(self, trials=others if trial is None else (*others, trial))
+    trials: Mapping[str, Trial] = field(default_factory=dict)
+    """By the identity of the goal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +172,12 @@ class Memory:
     """The identities of the goals that `window` has heard."""
     source: str = ""
     """Where their readings came from."""
-    tracks: tuple[tuple[str, Track], ...] = ()
+    tracks: Mapping[str, Track] = field(default_factory=dict)
     """By the identity of the goal."""
     window: Window = Window()
     lead: float | None = None
     """Seconds from asking for a replica to all being ready, as measured."""
-    latencies: tuple[tuple[str, Latency], ...] = ()
+    latencies: Mapping[str, Latency] = field(default_factory=dict)
     """By the identity of the goal."""
     deeds: Deeds = field(default_factory=Deeds)
     rival: Rival = Rival()
@@ -194,34 +187,39 @@ class Memory:
 
     def track(self, goal: str) -> Track:
         """The load of this goal."""
-        return next((track for known, track in self.tracks if known == goal), Track())
+        return self.tracks.get(goal, Track())
 
     def tracked(self, goal: str, track: Track) -> "Memory":
         """With another track of this goal."""
-        others = tuple(entry for entry in self.tracks if entry[0] != goal)
-        return replace(self, tracks=(*others, (goal, track)))
+        return replace(self, tracks={**self.tracks, goal: track})
 
     def latency(self, goal: str) -> Latency:
         """What was learned for this goal."""
-        return next((learned for known, learned in self.latencies if known == goal), Latency())
+        return self.latencies.get(goal, Latency())
 
     def learned(self, goal: str, latency: Latency) -> "Memory":
         """With something else learned for this goal."""
-        others = tuple(entry for entry in self.latencies if entry[0] != goal)
-        return replace(self, latencies=(*others, (goal, latency)))
+        return replace(self, latencies={**self.latencies, goal: latency})
+
+    def trying(self, trials: Mapping[str, Trial]) -> "Memory":
+        """With these trials under way, and no others."""
+        return replace(self, deeds=replace(self.deeds, trials=trials))
 
     def of(self, goals: frozenset[str], source: str) -> "Memory":
         """Without what was remembered of others; a window has heard all of them or begins anew."""
         if (goals, source) == (self.goals, self.source):
             return self
         kept = goals if source == self.source else frozenset()
-        trials = tuple(trial for trial in self.deeds.trials if trial.goal in kept)
         return replace(
             self,
             goals=goals,
             source=source,
-            tracks=tuple(entry for entry in self.tracks if entry[0] in kept),
+            tracks=_only(kept, self.tracks),
             window=Window(),
-            latencies=tuple(entry for entry in self.latencies if entry[0] in kept),
-            deeds=replace(self.deeds, trials=trials),
-        )
+            latencies=_only(kept, self.latencies),
+        ).trying(_only(kept, self.deeds.trials))
+
+
+def _only(goals: frozenset[str], known: Mapping[str, T]) -> dict[str, T]:
+    """What is known of these goals."""
+    return {goal: what for goal, what in known.items() if goal in goals}
