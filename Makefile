@@ -40,7 +40,7 @@ demo: $(READY) ## what four shapes cost: a preliminary bill in about five minute
 bill: $(READY) ## the same at length; an interrupted run goes on where it stopped
 	@$(BIN)/python -m borough_bill run $(ARGS)
 
-bench: $(READY) ## ours beside the peers: telemetry, hops, orders, generator, operator; some twenty minutes
+bench: $(READY) ## ours beside the peers: telemetry, hops, orders, generator, operator; a quarter of an hour
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 drill: $(READY) ## place orders through four shapes, kill a process, ask the auditor
@@ -49,8 +49,9 @@ drill: $(READY) ## place orders through four shapes, kill a process, ask the aud
 leaderboard: $(READY) ## our scaling beside HPA, KEDA and Knative on the same loads, simulated
 	@$(BIN)/python -m borough_operator leaderboard $(ARGS)
 
+# Four at a time on any machine: most tests wait for processes of their own.
 test: $(READY) ## every test that needs no cluster (soak: two rounds)
-	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/pytest --numprocesses 4 --dist loadfile
 
 check: $(READY) ## format, lint, types, imports, layout, generated files
 	$(BIN)/ruff format --check .

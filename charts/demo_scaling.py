@@ -65,7 +65,7 @@ class Timeline:
 
     def head(self) -> None:
         """What the columns are."""
-        names = "  ".join(f"{part:>{len(part)}}" for part in self.parts)
+        names = "  ".join(self.parts)
         say(f"{'TIME':>5}  {'REQ/S':>5}  {'ORDERS/S':>8}  {names}  REASON OF {GROWS.upper()}")
 
     def row(self) -> dict[str, State]:

@@ -5,9 +5,7 @@ for anything else, and the two must agree.
 """
 
 import asyncio
-import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ import pytest
 
 from borough_bill.frozen import server
 from borough_bill.generator import Generator, Job
+from programs import program
 
 ABSENT = "wrk is not installed: apt-get install wrk"
 DELAY_S = 0.02
@@ -24,10 +23,7 @@ MEDIAN = re.compile(r"^ +50% +([0-9.]+)ms$", re.MULTILINE)
 @pytest.fixture
 def wrk() -> str:
     """The program; CI leaves it out no more than the databases."""
-    found = shutil.which("wrk")
-    if found is None and os.environ.get("CI") == "true":
-        pytest.fail(ABSENT)
-    return found or pytest.skip(ABSENT)
+    return program("wrk", ABSENT)
 
 
 async def median_of_wrk(wrk: str, url: str) -> float:

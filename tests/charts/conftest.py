@@ -8,7 +8,8 @@ import pytest
 
 from borough.shapes import Shape
 from charts.cases import CASES, SHAPES, TRIED, Case
-from charts.helm import Helm, Objects, find
+from charts.helm import Helm, Objects
+from programs import program
 
 DEMO = Path(__file__).parents[2] / "charts" / "demo_scaling.py"
 ABSENT = "helm is not installed: https://helm.sh/docs/intro/install"
@@ -17,7 +18,7 @@ ABSENT = "helm is not installed: https://helm.sh/docs/intro/install"
 @pytest.fixture(scope="session")
 def helm() -> Helm:
     """Whatever Helm the user has, 3 or 4."""
-    return Helm(find("helm", ABSENT))
+    return Helm(program("helm", ABSENT))
 
 
 @pytest.fixture(params=CASES)

@@ -6,15 +6,12 @@ Values go in as JSON, exactly as a test spells them.
 
 import functools
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 Object = dict[str, Any]
@@ -56,16 +53,6 @@ class Helm:
         """What `helm lint --strict` says of a chart with these values. Raises Refused."""
         words = ("lint", "--strict", str(chart), "--values", "-")
         return _said(self.program, words, json.dumps(values))
-
-
-def find(name: str, absent: str) -> str:
-    """A program. Its tests are left out where it is absent, but not by CI."""
-    found = shutil.which(name)
-    if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(absent)
-        pytest.skip(absent)
-    return found
 
 
 def read(path: Path) -> Object:

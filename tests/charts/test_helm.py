@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from charts.cases import Case
-from charts.helm import BOROUGH, RELEASE, Helm, Refused, find
+from charts.helm import BOROUGH, RELEASE, Helm, Refused
+from programs import program
 
 ABSENT = "helm4 is not installed: Helm 4 under this name, beside Helm 3"
 
@@ -13,7 +14,7 @@ ABSENT = "helm4 is not installed: Helm 4 under this name, beside Helm 3"
 @pytest.fixture(scope="session")
 def helm4() -> Helm:
     """The other one."""
-    return Helm(find("helm4", ABSENT))
+    return Helm(program("helm4", ABSENT))
 
 
 def test_helm_finds_nothing_to_complain_about(helm: Helm, example: Case) -> None:

@@ -3,39 +3,59 @@
 import asyncio
 import contextlib
 import json
-import os
-import shutil
 import subprocess
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from borough_bill.processes import HOST, Ports, die_with_parent
 from borough_bill.shapes import LocalShape
+from programs import program
 
 ABSENT = "{} is not installed: apt-get install prometheus"
 SCRAPE = "500ms"
 READY_WITHIN = 30.0
 
 
-def program(name: str) -> str:
-    """Where a program of the package is. CI does not go without."""
-    found = shutil.which(name)
-    if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(ABSENT.format(name))
-        pytest.skip(ABSENT.format(name))
-    return found
+def of_prometheus(name: str) -> str:
+    """Where a program of the package is."""
+    return program(name, ABSENT.format(name))
+
+
+@contextlib.contextmanager
+def scraping(jobs: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[str]:
+    """The URL of a Prometheus with these `scrape_configs`, while the context lasts."""
+    configuration = folder / "prometheus.json"  # JSON is YAML
+    configuration.write_text(json.dumps({"scrape_configs": jobs}))
+    ports = Ports()
+    command = [
+        of_prometheus("prometheus"),
+        f"--config.file={configuration}",
+        f"--storage.tsdb.path={folder / 'prometheus'}",
+        f"--web.listen-address={HOST}:{ports.public}",
+        "--enable-feature=exemplar-storage",
+    ]
+    with (folder / "prometheus.log").open("wb") as log:
+        server = subprocess.Popen(  # noqa: S603  # our own words
+            command,
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # it calls prctl, and nothing else
+        )
+        try:
+            yield f"http://{HOST}:{ports.public}"
+        finally:
+            server.kill()  # nothing of it is kept
+            server.wait()
+            ports.release()
 
 
 class Prometheus:
     """A running one, asked by its HTTP API."""
 
-    def __init__(self, port: int) -> None:
-        self._address = f"http://{HOST}:{port}"
+    def __init__(self, url: str) -> None:
+        self._address = url
 
     async def ask(self, target: str) -> Any:
         """What it answers to a path and query string."""
@@ -73,27 +93,6 @@ async def prometheus(towns: Mapping[str, LocalShape], folder: Path) -> AsyncIter
         for process in processes
     ]
     every = {"scrape_interval": SCRAPE, "scrape_timeout": SCRAPE}
-    configuration = folder / "prometheus.json"  # JSON is YAML
-    configuration.write_text(
-        json.dumps({"scrape_configs": [{"job_name": "parts", "static_configs": targets, **every}]})
-    )
-    ports = Ports()
-    with (folder / "prometheus.log").open("wb") as log:
-        server = subprocess.Popen(  # noqa: ASYNC220, S603  # starting takes no time; our own words
-            [
-                program("prometheus"),
-                f"--config.file={configuration}",
-                f"--storage.tsdb.path={folder / 'prometheus'}",
-                f"--web.listen-address={HOST}:{ports.public}",
-                "--enable-feature=exemplar-storage",
-            ],
-            stdout=log,
-            stderr=log,
-            preexec_fn=die_with_parent,  # noqa: PLW1509  # as the parts are started
-        )
-        try:
-            yield Prometheus(ports.public)
-        finally:
-            server.terminate()
-            await asyncio.to_thread(server.wait, READY_WITHIN)
-            ports.release()
+    job = {"job_name": "parts", "static_configs": targets, **every}
+    with scraping([job], folder) as url:
+        yield Prometheus(url)

@@ -24,7 +24,7 @@ from borough.kit.config import Settings
 from borough_bill.clients import Clients, Shopping
 from borough_bill.customers import crowd, errands
 from borough_bill.shapes import LocalShape, shape_named
-from dashboards.prometheus import Prometheus, program, prometheus
+from dashboards.prometheus import Prometheus, of_prometheus, prometheus
 from e2e.queries import Question, has_data, questions
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
@@ -64,7 +64,7 @@ def heard(
     """Everything that is asked, with its answer: asked until none is empty, or until the end of
     patience.
     """
-    program("prometheus")
+    of_prometheus("prometheus")
     boards = [json.loads(path.read_text("utf-8")) for path in committed if path.stem != OPERATORS]
     folder = tmp_path_factory.mktemp("answers")
     return asyncio.run(_hear(boards, sqlite_town, folder))

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from dashboards.prometheus import program
+from dashboards.prometheus import of_prometheus
 from dashboards.rules import Board
 from e2e.queries import questions
 
@@ -21,7 +21,7 @@ def check(expressions: Iterable[str], folder: Path) -> tuple[int, str]:
     path = folder / "rules.json"  # JSON is YAML
     path.write_text(json.dumps({"groups": [{"name": "boards", "rules": rules}]}))
     done = subprocess.run(  # noqa: S603  # our own words
-        [program("promtool"), "check", "rules", str(path)],
+        [of_prometheus("promtool"), "check", "rules", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

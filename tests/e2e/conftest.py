@@ -3,7 +3,6 @@
 Without a cluster these tests are left out, with the reason; CI leaves out nothing.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from e2e.cluster import CommandFailed, Forward, kubectl, namespace
 from e2e.installed import Journey, Platform, installed
 from e2e.journey import order_journey
 from e2e.visitor import FromPod, send_visitor
+from programs import absent
 
 VISITORS = "borough-e2e-visitors"
 
@@ -38,10 +38,8 @@ def why_not() -> str:
 @pytest.fixture(scope="session", autouse=True)
 def kubernetes() -> None:
     """The cluster of the current kube context."""
-    if absent := why_not():
-        if os.environ.get("CI") == "true":
-            pytest.fail(absent)
-        pytest.skip(absent)
+    if why := why_not():
+        absent(why)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from e2e.cluster import CommandFailed, Forward, apply, exec_python, kubectl, wai
 from e2e.load import audit, counted, together
 from e2e.release import Release, is_ready
 from e2e.scaling import BUSY, CALM, HOLD_S, INTERVAL_S, OURS, RIVAL, TARGET, WINDOW_S, Stage, scaler
-from e2e.witness import Seen, Witness
+from e2e.witness import Witness, held, many, one, sees
 
 CALM_S, BUSY_S = 20, 135
 LOOK_S = 0.2
@@ -280,23 +280,3 @@ def _first_charge(shop: Release) -> Iterator[Callable[[], float]]:
         finally:
             over.set()
             thread.join()
-
-
-def sees(seen: Seen) -> bool:
-    """Whether a scaler's metrics can be trusted."""
-    return seen.says("MetricsHealthy") == "True"
-
-
-def held(seen: Seen) -> bool:
-    """Whether a scaler leaves somebody's number alone."""
-    return seen.says("ManualHold") == "True"
-
-
-def many(seen: Seen) -> bool:
-    """Whether a Deployment is asked to have more than one pod."""
-    return seen.replicas > 1
-
-
-def one(seen: Seen) -> bool:
-    """Whether it is asked to have one."""
-    return seen.replicas == 1

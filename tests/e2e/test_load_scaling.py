@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.drama import FALLEN_S, Story, held, many, played, sees
+from e2e.drama import FALLEN_S, Story, played
 from e2e.load import failures, served
 from e2e.scaling import ADVISERS, HOLD_S, INTERVAL_S, MOST, TARGET, WINDOW_S, stage
-from e2e.witness import Witness
+from e2e.witness import Witness, held, many, sees
 
 NOTIFICATIONS = "borough-notifications"
 RIVALS_SCALER = "payments"

@@ -60,6 +60,26 @@ class Seen:
         return next((c for c in conditions if c["type"] == name), {})
 
 
+def sees(seen: Seen) -> bool:
+    """Whether a scaler's metrics can be trusted."""
+    return seen.says("MetricsHealthy") == "True"
+
+
+def held(seen: Seen) -> bool:
+    """Whether a scaler leaves somebody's number alone."""
+    return seen.says("ManualHold") == "True"
+
+
+def many(seen: Seen) -> bool:
+    """Whether a Deployment is asked to have more than one pod."""
+    return seen.replicas > 1
+
+
+def one(seen: Seen) -> bool:
+    """Whether it is asked to have one."""
+    return seen.replicas == 1
+
+
 class Witness:
     """Watches a namespace while the context lasts, and remembers."""
 

@@ -1,18 +1,16 @@
 """Does a real Prometheus that scrapes a real operator answer whatever its board asks?"""
 
 import json
-import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from borough_bill.processes import HOST, Ports, die_with_parent
-from dashboards.prometheus import program
+from borough_bill.processes import HOST
+from dashboards.prometheus import scraping
 from e2e.queries import has_data, questions
 from operator_api.objects import Namespace, scaler, workload
 from operator_api.prometheus import Prometheus
@@ -25,39 +23,16 @@ WITHIN_S = 60.0
 WINDOW = {"__rate_interval": "10s", "__range": "60s"}
 
 
-@contextmanager
-def scraping(operator: Operator, folder: Path) -> Iterator[str]:
-    """The address of a Prometheus that scrapes the operator as our chart's does: its own labels
-    hold, and what it says of itself gets those of its pod.
+def job(operator: Operator) -> dict[str, Any]:
+    """Scrapes the operator as our chart does: its own labels hold, and what it says of itself gets
+    those of its pod.
     """
-    found = program("prometheus")
     place = {"namespace": "operators", "workload": "borough-operator"}
-    job = {
+    return {
         "job_name": "operators", "honor_labels": True, "scrape_interval": EVERY,
         "scrape_timeout": EVERY,
         "static_configs": [{"targets": [f"{HOST}:{operator.port}"], "labels": place}],
     }  # fmt: skip  # one glance
-    settings = folder / "prometheus.json"  # JSON is YAML
-    settings.write_text(json.dumps({"scrape_configs": [job]}))
-    ports = Ports()
-    address = f"{HOST}:{ports.public}"
-    words = (
-        f"--config.file={settings}", f"--storage.tsdb.path={folder / 'series'}",
-        f"--web.listen-address={address}",
-    )  # fmt: skip  # as one types it
-    with ExitStack() as stack, (folder / "prometheus.log").open("wb") as log:
-        stack.callback(ports.release)
-        server = subprocess.Popen(  # noqa: S603  # our own words
-            [found, *words],
-            stdout=log,
-            stderr=log,
-            preexec_fn=die_with_parent,  # noqa: PLW1509  # it calls prctl, and nothing else
-        )
-        try:
-            yield f"http://{address}"
-        finally:
-            server.kill()  # nothing of it is kept
-            server.wait()
 
 
 @pytest.fixture
@@ -73,7 +48,7 @@ def answers(
     shared.create(scaler(target))
     board = json.loads(BOARD.read_text("utf-8"))
     asked = list(questions(board, {"namespace": shared.name, "scaler": ".+", **WINDOW}))
-    with scraping(operator, tmp_path) as url:
+    with scraping([job(operator)], tmp_path) as url:
         give_up = time.monotonic() + WITHIN_S
 
         def look() -> dict[str, Any]:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from borough_operator.kube.targets import MANAGER
-from charts.helm import BOROUGH, Refused, find
+from charts.helm import BOROUGH, Refused
 from operator_api.objects import Namespace
+from programs import program
 
 PART = "borough-town"
 SMALL = {
@@ -83,14 +84,16 @@ class Release:
 @pytest.fixture(params=["helm", "helm4"])
 def helm(request: pytest.FixtureRequest) -> str:
     """Both, in turn."""
-    program: str = request.param
-    return program
+    name: str = request.param
+    return name
 
 
 @pytest.fixture
 def release(helm: str, namespace: Namespace) -> Release:
     """One that is not installed yet."""
-    return Release(find(helm, f"{helm} is not installed: Helm 3 and, as helm4, Helm 4"), namespace)
+    return Release(
+        program(helm, f"{helm} is not installed: Helm 3 and, as helm4, Helm 4"), namespace
+    )
 
 
 def test_a_part_that_was_there_keeps_its_pods_when_scaling_is_switched_on(

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from borough_operator.kube.targets import MANAGER
-from charts.helm import find
-from operator_api.apiserver import ADMIN, ApiServer, program
+from operator_api.apiserver import ADMIN, ApiServer, of_control_plane
 from operator_api.objects import Namespace
+from programs import program
 
 ROOT = Path(__file__).parents[2]
 WITHOUT_WAITING = """#!/bin/bash
@@ -76,8 +76,8 @@ class Shop(Namespace):
 @pytest.fixture(params=["helm", "helm4"])
 def shop(request: pytest.FixtureRequest, server: ApiServer, tmp_path: Path) -> Iterator[Shop]:
     """By both Helms in turn; nothing is installed yet."""
-    program("kubectl")
-    helm = find(request.param, f"{request.param} is not installed: Helm 3 and, as helm4, Helm 4")
+    of_control_plane("kubectl")
+    helm = program(request.param, f"{request.param} is not installed: Helm 3 and, as helm4, Helm 4")
     shim = tmp_path / "helm"
     shim.write_text(WITHOUT_WAITING.format(program=helm))
     shim.chmod(0o755)

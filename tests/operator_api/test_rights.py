@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from charts.helm import OPERATOR, Helm, find
+from charts.helm import OPERATOR, Helm
 from charts.objects import of_kind
 from operator_api.apiserver import OPERATOR as USER
 from operator_api.objects import Namespace, scaler, workload
 from operator_api.running import Operator, until
+from programs import program
 
 REQUESTS = "borough_operator_api_requests_total"
 
@@ -22,7 +23,7 @@ REQUESTS = "borough_operator_api_requests_total"
 @pytest.fixture
 def granted(namespace: Namespace) -> Namespace:
     """A namespace where the user has the chart's Role, the right to ask pods included."""
-    helm = Helm(find("helm", "helm is not installed"))
+    helm = Helm(program("helm", "helm is not installed"))
     values = {"watch": {"namespaces": [namespace.name]}, "pods": {"enabled": True}}
     (role,) = of_kind(helm.objects(OPERATOR, values), "Role")
     (binding,) = of_kind(helm.objects(OPERATOR, values), "RoleBinding")

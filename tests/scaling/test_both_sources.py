@@ -4,17 +4,10 @@ Made-up pods count at a pace of their own; a Prometheus scrapes them, and so do 
 """
 
 import asyncio
-import contextlib
-import json
-import os
-import shutil
-import socket
-import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
@@ -23,9 +16,9 @@ from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.pods import Pods
 from borough_operator.sources.prometheus import Prometheus
 from borough_operator.sources.protocol import Ask, Source, Target
+from dashboards.prometheus import scraping
 from scaling.servers import HOST
 
-ABSENT = "prometheus is not installed: apt-get install prometheus"
 SCRAPE = 0.5
 MAPPING = SeriesMapping(("town",), window=3 * SCRAPE)
 READY_WITHIN = 30.0
@@ -75,23 +68,6 @@ class Pod(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def binary() -> str:
-    """Where Prometheus is. CI does not go without."""
-    found = shutil.which("prometheus")
-    if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(ABSENT)
-        pytest.skip(ABSENT)
-    return found
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind((HOST, 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def pods() -> Iterator[str]:
     """The base URL of all pods."""
@@ -108,7 +84,6 @@ def pods() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def url(pods: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prometheus that scrapes them."""
-    program, folder, port = binary(), tmp_path_factory.mktemp("prometheus"), free_port()
     jobs = [
         {
             "job_name": f"{workload}-{number}",
@@ -122,27 +97,8 @@ def url(pods: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for workload, (namespace, count) in PODS.items()
         for number in range(count)
     ]
-    configuration = folder / "prometheus.json"  # JSON is YAML
-    configuration.write_text(json.dumps({"scrape_configs": jobs}))
-    with running(program, configuration, folder, port):
-        yield f"http://{HOST}:{port}"
-
-
-@contextlib.contextmanager
-def running(program: str, configuration: Path, folder: Path, port: int) -> Iterator[None]:
-    command = [
-        program,
-        f"--config.file={configuration}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address={HOST}:{port}",
-    ]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  # our own words
-        try:
-            yield
-        finally:
-            server.terminate()
-            server.wait(READY_WITHIN)
+    with scraping(jobs, tmp_path_factory.mktemp("prometheus")) as url:
+        yield url
 
 
 def ask(workload: str, need: Need) -> Ask:

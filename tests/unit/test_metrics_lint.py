@@ -1,8 +1,6 @@
 """Does Prometheus' own tool find nothing to complain about in what a working part tells?"""
 
 import asyncio
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from borough.kit.sql import Database
 from borough.kit.telemetry import Format
 from borough.testing.serving import HOST, fetch, launched, on_uvloop
 from borough.wiring import CALLS, build
+from programs import program
 
 ABSENT = "promtool is not installed: apt-get install prometheus"
 ORDER = {"lines": [{"sku": "espresso", "quantity": 1}]}
@@ -26,12 +25,7 @@ PROFILE = {"name": "Ada", "email": "ada@example.org", "card_token": "tok_visa_1"
 @pytest.fixture(scope="session")
 def promtool() -> Path:
     """The binary. CI does not go without."""
-    found = shutil.which("promtool")
-    if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(ABSENT)
-        pytest.skip(ABSENT)
-    return Path(found)
+    return Path(program("promtool", ABSENT))
 
 
 def lint(promtool: Path, text: bytes) -> tuple[int, str]:
