@@ -29,7 +29,7 @@ from operator_api.objects import Namespace, install_crd, scaler, workload
 from operator_api.running import Operator
 
 OBJECTS = 10_000
-INTERVAL_S, SHORTEST_S = 15.0, 5.0
+INTERVAL_S, SHORTEST_S = 15.0, 2.0
 """Seconds between two decisions about an object, and in a quick run."""
 DECISIONS, FEWEST = 6, 3
 """About each object while it is measured at rest."""
@@ -203,7 +203,7 @@ class Scene:
         first = before = self._written()
         most = 0.0
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(min(LOOK_S, self.interval_s))
             objects = await seen()  # which may take as long as the operator is busy
             now, written = time.monotonic(), self._written()
             most = max(most, (written - before) / (now - last))
