@@ -18,7 +18,18 @@ from borough_operator.decision.model import (
     Truth,
 )
 from borough_operator.simulator.station import erlang_c
-from scaling.worlds import BY_LATENCY, DURATION, IN_FLIGHT, P95, RATE, START, World, fresh, policy
+from scaling.worlds import (
+    BY_LATENCY,
+    BY_RATE,
+    DURATION,
+    IN_FLIGHT,
+    P95,
+    RATE,
+    START,
+    World,
+    fresh,
+    policy,
+)
 
 
 def queue(world: World, rate: float, servers: int = 1, service: float = 0.05) -> None:
@@ -55,6 +66,30 @@ def test_the_objective_is_reached_and_not_left_again() -> None:
     found = world.replicas
     live(world, 1200.0, rate=100.0)
     assert world.replicas == found <= 12
+
+
+@pytest.mark.parametrize(
+    ("goals", "in_flight", "size"),
+    [
+        ((BY_LATENCY,), fresh(10.0), 8),
+        ((BY_RATE, BY_LATENCY), Reading(Truth.EMPTY), 8),
+        ((BY_RATE, BY_LATENCY), fresh(10.0), 5),
+    ],
+    ids=["alone", "nobody counts what waits", "counted"],
+)
+def test_far_too_long_is_left_to_whoever_counts_what_waits(
+    goals: tuple[Goal, ...], in_flight: Reading, size: int
+) -> None:
+    """Four times the objective doubles the target; unless what waits is counted, and known to need
+    fewer.
+    """
+    world = World(policy(*goals), replicas=4)
+    calm = {RATE: fresh(40.0), DURATION: fresh(0.05), IN_FLIGHT: in_flight}
+    world.broken = {**calm, P95: fresh(0.2)}
+    world.run(60.0)
+    world.broken = {**calm, P95: fresh(1.0)}
+    world.decide()
+    assert (world.replicas, world.last.binding) == (size, "Latency")
 
 
 def test_a_replica_is_worth_what_it_has_shown() -> None:

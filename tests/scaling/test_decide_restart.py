@@ -26,6 +26,8 @@ Look = tuple[float | Reading, float, int]
 """A load, or what is read instead; the latency; and for how many looks it is so."""
 
 WINDOW = 40.0
+TOLERANCE = 0.25
+"""Share of a size that is not taken away soon after a raise, where less would do."""
 DEAD = (Reading(Truth.STALE, 10.0, 90.0), Reading(Truth.EMPTY), Reading(Truth.ERROR, detail="no"))
 looks = st.lists(
     st.tuples(
@@ -82,11 +84,12 @@ def test_a_restart_never_removes_a_replica_earlier(
     budget: int,
     forgets_turns: bool,  # noqa: FBT001  # drawn, not given
 ) -> None:
-    """At no look does a new process go below the least that the old one would have had by then, and
-    it removes nothing before a whole window of its own.
+    """A new process removes nothing before a whole window of its own, and nothing while the old one
+    would have removed nothing. Where both come down, it goes no lower than the least that the old
+    one would have had by then, but for the tolerance: it may stop one of them and not the other.
 
     Where one of them adds and the other does not do the same, their stories part: whoever added
-    waits for another window from there, and comes down from another number.
+    waits for another window, and comes down from another number.
     """
     past, future = story
     behavior = patient(down_window=WINDOW, reversals_per_hour=budget)
@@ -97,10 +100,12 @@ def test_a_restart_never_removes_a_replica_earlier(
     new.restart()
     if forgets_turns:
         new.history = replace(new.history, turns=None)
-    restarted, lowest = new.time, old.replicas
+    restarted, size = new.time, old.replicas
+    lowest = size
     for was, now in zip(live(old, future), live(new, future), strict=True):
         assert now.kept >= now.had or now.at - restarted >= WINDOW
         if was != now and (was.kept > was.had or now.kept > now.had):
             return
         lowest = min(lowest, was.kept)
-        assert now.kept >= min(now.had, lowest)
+        floor = lowest if lowest == size else lowest * (1.0 - TOLERANCE)
+        assert now.kept >= min(now.had, floor)

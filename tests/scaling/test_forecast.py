@@ -41,6 +41,13 @@ def test_a_step_is_not_taken_for_a_trend() -> None:
     assert steep.load <= 1.25 * 220.0
 
 
+def test_a_step_that_is_over_is_not_taken_for_more_than_it_was() -> None:
+    """A line through it goes beyond the highest that was ever seen; the load did not."""
+    over = expect([100.0] * 7 + [200.0] * 5)
+    assert over.rise > 0.0
+    assert over.level == 200.0
+
+
 def test_a_fall_is_not_followed() -> None:
     """A falling load is taken for its mean: what it needed lately it may need again."""
     assert expect([220.0 - 10.0 * n for n in range(12)]).load >= 165.0

@@ -138,9 +138,10 @@ def _look(policy: Policy, observation: Observation, memory: Memory, now: float) 
     lead = LONGEST_LEAD if memory.lead is None else min(memory.lead, LONGEST_LEAD)
     behavior = policy.behavior
     times = goals.Times(now, limits.lookback(behavior), behavior.interval + lead)
+    counted = goals.counted(policy, observation)
     wishes: list[Wish] = []
     for goal in policy.goals:
-        wish, memory = goals.wish(goal, observation, memory, times)
+        wish, memory = goals.wish(goal, observation, memory, times, counted=counted)
         wishes.append(wish)
     memory = _expired(memory, now)
     known = [wish for wish in wishes if wish.need is not None]

@@ -56,6 +56,7 @@ def forecast(samples: Sequence[Sample], horizon: float) -> Forecast:
         usual = before + climb * (newest.at - samples[-2].at)
         if newest.load > (1.0 + _EXACT) * usual + _JUMP * spread:
             jump = newest.load
+    level = min(level, max(sample.load for sample in samples))  # a line through a step goes beyond
     return Forecast(level, min(slope * horizon, _TRUSTED * level), _COVERED * above, jump)
 
 

@@ -32,6 +32,7 @@ _DRAIN = 10.0
 
 _RATE, _IN_FLIGHT = Need(Measure.RATE), Need(Measure.IN_FLIGHT)
 _UNKNOWN = Reading(Truth.ERROR, detail="the source gave no answer")
+_WORK = frozenset({GoalType.RATE, GoalType.IN_FLIGHT})
 
 
 def needs(policy: Policy) -> frozenset[Need]:
@@ -51,7 +52,7 @@ def needs(policy: Policy) -> frozenset[Need]:
 
 def _balanced(policy: Policy) -> bool:
     """Whether Little's law ties two of its goals to each other."""
-    return {GoalType.RATE, GoalType.IN_FLIGHT} <= {goal.type for goal in policy.goals}
+    return {goal.type for goal in policy.goals} >= _WORK
 
 
 def _needs(goal: Goal) -> tuple[Need, ...]:
@@ -95,10 +96,19 @@ class Times:
     """Seconds from now until an answer can have an effect."""
 
 
-def wish(goal: Goal, observation: Observation, memory: Memory, times: Times) -> tuple[Wish, Memory]:
+def counted(policy: Policy, observation: Observation) -> bool:
+    """Whether a goal counts the work, and with it what waits."""
+    in_flight = observation.readings.get(_IN_FLIGHT, _UNKNOWN)
+    types = {goal.type for goal in policy.goals}
+    return in_flight.truth is Truth.FRESH and not types.isdisjoint(_WORK)
+
+
+def wish(
+    goal: Goal, observation: Observation, memory: Memory, times: Times, *, counted: bool
+) -> tuple[Wish, Memory]:
     """What one goal asks for; and what was learned."""
     if goal.type is GoalType.LATENCY:
-        return _latency_wish(goal, observation, memory, times.now)
+        return _latency_wish(goal, observation, memory, times.now, counted=counted)
     reading = observation.readings.get(_needs(goal)[0], _UNKNOWN)
     if reading.truth is Truth.EMPTY and goal.type is GoalType.QUERY and goal.empty_is_zero:
         reading = Reading(Truth.FRESH)
@@ -169,7 +179,7 @@ def _sum(expected: Forecast, queue: float) -> str:
 
 
 def _latency_wish(
-    goal: Goal, observation: Observation, memory: Memory, now: float
+    goal: Goal, observation: Observation, memory: Memory, now: float, *, counted: bool
 ) -> tuple[Wish, Memory]:
     readings = tuple(observation.readings.get(need, _UNKNOWN) for need in latency.needs(goal))
     quantile, _, rate = readings
@@ -181,7 +191,7 @@ def _latency_wish(
         return _nothing(goal, weakest), memory
     memory = latency.judged(goal, memory, observation, readings, now)
     learned = memory.latency(goal.identity)
-    estimate, learned = latency.estimate(goal, observation, readings, learned)
+    estimate, learned = latency.estimate(goal, observation, readings, learned, counted=counted)
     proposal = Proposal(
         goal.name,
         Truth.FRESH,

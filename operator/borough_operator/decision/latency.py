@@ -52,9 +52,16 @@ class Estimate:
 
 
 def estimate(
-    goal: Goal, observation: Observation, readings: tuple[Reading, ...], learned: Latency
+    goal: Goal,
+    observation: Observation,
+    readings: tuple[Reading, ...],
+    learned: Latency,
+    *,
+    counted: bool,
 ) -> tuple[Estimate, Latency]:
-    """Replicas for the objective, and what was learned; of three fresh readings, as in `needs`."""
+    """Replicas for the objective, and what was learned; of three fresh readings, as in `needs`.
+    `counted` says that another goal answers for the requests that wait.
+    """
     quantile, duration, rate = (reading.value for reading in readings)
     ready = max(1, observation.ready)
     missed = quantile > goal.objective
@@ -80,8 +87,9 @@ def estimate(
         formula = f"{useful:.0f}, since more did not help against {quantile:.3g} s"
         return Estimate(useful, missed=True, saturated=True, formula=formula), learned
     present = observation.replicas
-    # A little too long is left to the model and one more; far too long is a queue that grows.
-    raised = present * quantile / goal.objective / _FAR
+    # A little too long is left to the model and one more; far too long is a queue that grows, which
+    # whoever counts it knows better.
+    raised = 0.0 if counted else present * quantile / goal.objective / _FAR
     formula += f", and more than {present}, since {quantile:.3g} s is too long"
     replicas = max(min(max(replicas, raised), _AT_MOST * present), present + 1.0)
     return Estimate(replicas, missed=True, saturated=False, formula=formula), learned
