@@ -61,12 +61,9 @@ check: $(READY) ## format, lint, types, imports, layout, generated files
 	$(BIN)/pytest tests/layout
 	@$(MAKE) --no-print-directory verify
 
-# What kills goes side by side; what measures goes alone.
-soak: export BOROUGH_SOAK_ROUNDS := $(SOAK_ROUNDS)
 soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20), and fresh random histories
-	@$(BIN)/pytest --numprocesses 2 --dist loadfile tests/soak/test_kill.py tests/soak/test_restart.py \
+	@BOROUGH_SOAK_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/soak \
 	  tests/properties/test_histories.py tests/dashboards/test_answers.py
-	@$(BIN)/pytest tests/soak/test_interrupted_run.py tests/soak/test_planted_delay.py
 
 # On a cluster: kind's own, or with CLUSTER=current the one kubectl points at (docs/kubernetes.md).
 

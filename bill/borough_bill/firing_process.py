@@ -6,7 +6,6 @@ The input ends with whoever gave the jobs, however that happened, so it never ou
 import argparse
 import asyncio
 import os
-import signal
 import sys
 
 import uvloop
@@ -66,13 +65,12 @@ async def serve() -> None:
 
 
 def main() -> None:
-    """Take the core, leave Ctrl-C to whoever gives the jobs, and work."""
+    """Take the core, and work."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cpu", type=int, help="the core to stay on")
     cpu = parser.parse_args().cpu
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     uvloop.run(serve())
 
 

@@ -22,6 +22,7 @@ import numpy as np
 import uvloop
 
 from borough_bill.generator import Generator, Job
+from borough_bill.processes import die_with_parent
 from borough_bill.schedule import CONSTANT
 
 PERIOD, STILL = 10.0, 1.0
@@ -94,6 +95,7 @@ async def server(
         "--still", str(still), "--delay", str(delay), *place,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        preexec_fn=die_with_parent,
     )  # fmt: skip  # the command on one line, as one would type it
     assert process.stdout is not None  # noqa: S101  # it was asked for
     try:

@@ -16,6 +16,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
+from borough_bill.processes import die_with_parent
 from borough_bill.recording import Recording
 from borough_bill.schedule import POISSON
 
@@ -88,6 +89,7 @@ class Generator:
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # idle threads are memory all the same
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            preexec_fn=die_with_parent,
         )  # fmt: skip  # the command on one line, as one would type it
         return self
 

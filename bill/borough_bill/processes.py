@@ -201,7 +201,12 @@ class Process:
 
 
 def die_with_parent() -> None:
-    """Between fork and exec: ask the kernel to kill this process when the runner is gone."""
+    """Between fork and exec: leave this process to the runner.
+
+    The kernel kills it when the runner is gone. Ctrl-C, which a terminal sends to a whole group of
+    processes, does not reach it: the runner decides what ends, and when.
+    """
+    os.setpgrp()
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -21,7 +21,7 @@ import aiohttp
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from borough_bill.audit import Audit
-from borough_bill.processes import BOROUGH, HOST, Ports, Process, outside
+from borough_bill.processes import BOROUGH, HOST, Ports, Process, die_with_parent, outside
 
 EXTRACT = "extract:"
 START_WITHIN = 60.0
@@ -272,6 +272,7 @@ class LocalShape:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=die_with_parent,
         )  # fmt: skip  # the command on one line, as one would type it
         out, err = await command.communicate()
         if command.returncode not in well:

@@ -8,17 +8,17 @@ thing. It starts in about four seconds and comes back on its port after a restar
 import http.client
 import json
 import os
-import socket
 import ssl
 import subprocess
 import time
 import urllib.error
 import urllib.request
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from borough_bill.processes import HOST, die_with_parent
+from borough_bill.processes import HOST, Ports, die_with_parent
 from programs import program
 
 Object = dict[str, Any]
@@ -54,7 +54,9 @@ class ApiServer:
         self.folder = folder
         self._arguments = arguments
         self._programs = {name: of_control_plane(name) for name in ("etcd", "kube-apiserver")}
-        self._etcd, self._peers, self._port = (_free_port() for _ in range(3))
+        ports = Ports()
+        self._etcd, self._peers, self._port = ports.public, ports.internal, ports.ops
+        weakref.finalize(self, ports.release)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.url = f"https://{HOST}:{self._port}"
         self.authority = folder / "pki" / "apiserver.crt"
@@ -174,10 +176,3 @@ def _status(body: bytes) -> Object:
     except ValueError:
         return {"message": body.decode("utf-8", "replace")}
     return status
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -2,12 +2,12 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +15,7 @@ from typing import TypeVar
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from borough_bill.processes import HOST, die_with_parent
+from borough_bill.processes import HOST, Ports, die_with_parent
 
 WITHIN = 20.0
 """Seconds that anything waited for here may take; each takes one or two."""
@@ -27,9 +27,9 @@ class Operator:
     """One process, from `start` on."""
 
     def __init__(self, kubeconfig: Path, folder: Path, *options: str) -> None:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            self._port = probe.getsockname()[1]
+        ports = Ports()
+        weakref.finalize(self, ports.release)
+        self._port = ports.ops
         self._log = folder / f"operator-{self._port}.log"
         self._command = [
             sys.executable, "-m", "borough_operator", "run", f"--ops-port={self._port}", *options
@@ -41,7 +41,7 @@ class Operator:
     @property
     def port(self) -> int:
         """Of its probes and its metrics."""
-        return int(self._port)
+        return self._port
 
     @property
     def pid(self) -> int:

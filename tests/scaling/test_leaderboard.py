@@ -95,6 +95,18 @@ def test_the_page_says_where_loads_come_from_and_how_it_is_made_again(result: Re
     assert 'ARGS="--trace step --trace noisy.txt --json docs/results/leaderboard.json"' in text
 
 
+def test_all_traces_together_are_the_sums_of_each(result: Result) -> None:
+    """Twice the same trace is twice its violations, and the same share."""
+    board = report.board(result)
+    own = board.row(OURS).scores.violations
+    (front,) = (judged.front_violations for judged in board.judged if judged.policy == OURS)
+    assert front > own > 0
+    text = page.page(Leaderboard((board, board), 1.0, Origin("0.1.0", "abc")))
+
+    told = f"ours, {2 * own} violation-seconds, HPA {2 * front:.0f}, which is {own / front:.0%};"
+    assert told in text
+
+
 def test_the_goal_on_reversals_has_an_outcome_for_every_pair_of_windows(result: Result) -> None:
     """At most a third of the reversals of HPA on rate, at the target nearest to our cost."""
     board = report.board(result)

@@ -235,6 +235,14 @@ def test_a_condition_keeps_the_time_of_its_last_change() -> None:
             {"Ready": ("False", "MetricsEmpty"), "MetricsHealthy": ("False", "MetricsEmpty")},
         ),
         (
+            replace(
+                DECISION,
+                proposals=(Proposal("Q", Truth.STALE, None), Proposal("L", Truth.EMPTY, None)),
+            ),
+            SEEN,
+            {"MetricsHealthy": ("False", "MetricsEmpty")},  # as the decision has it
+        ),
+        (
             replace(DECISION, proposals=(Proposal("Q", Truth.EMPTY, 1, detail="zero"),)),
             SEEN,
             {"Ready": ("True", "Auto"), "MetricsHealthy": ("True", "Fresh")},

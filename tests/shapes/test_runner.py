@@ -126,6 +126,19 @@ async def test_a_part_does_not_outlive_a_runner_that_is_killed(tmp_path: Path) -
             await asyncio.sleep(0.05)
 
 
+async def test_ctrl_c_is_for_the_runner_alone(tmp_path: Path) -> None:
+    """A terminal sends it to a whole group of processes; a part that heard it would drain while
+    the runner still asks it for its figures.
+    """
+    (process,) = LocalShape(shape_named("monolith"), tmp_path).processes
+    await process.start()
+    try:
+        assert os.getpgid(process.pid) != os.getpgid(0)
+    finally:
+        await process.kill()
+        process.ports.release()
+
+
 def test_a_seed_repeats_the_errands_and_no_two_share_a_key() -> None:
     """A drill can be repeated, and an Idempotency-Key stands for one order."""
     first, again = (

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from borough_bill.experiments.blocks import Subject
 from borough_bill.experiments.towns import Towns
-from borough_bill.processes import outside
+from borough_bill.processes import die_with_parent, outside
 from borough_bill.results import RUNGS, HopRung
 from borough_bill.shapes import CommandFailed
 
@@ -65,6 +65,7 @@ async def _run(*words: str) -> Sequence[bytes]:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        preexec_fn=die_with_parent,
     )  # fmt: skip  # the command on one line, as one would type it
     try:
         out, err = await command.communicate()

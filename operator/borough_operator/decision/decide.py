@@ -21,8 +21,8 @@ from borough_operator.decision.model import (
     Policy,
     Reason,
     Rollout,
-    Truth,
 )
+from borough_operator.decision.reasons import DOUBTS
 
 _PAUSE = 3.0
 """Intervals without a decision after which what went on meanwhile counts as not seen."""
@@ -30,11 +30,6 @@ _PATIENCE = 2.0
 """Lead times for which replicas that were asked for are expected."""
 _LONGEST_START = 2.0 * LONGEST_LEAD
 """Seconds to be ready that are learned, at most: what took longer waited for a node."""
-_DOUBTS = {
-    Truth.ERROR: Reason.METRICS_ERROR,
-    Truth.EMPTY: Reason.METRICS_EMPTY,
-    Truth.STALE: Reason.METRICS_STALE,
-}
 
 
 def decide(policy: Policy, observation: Observation, history: History, now: float) -> Decision:
@@ -199,7 +194,7 @@ def _awaiting(policy: Policy, observation: Observation, memory: Memory, now: flo
 
 def _doubt(wishes: Sequence[Wish]) -> Reason | None:
     truths = {wish.proposal.truth for wish in wishes}
-    return next((reason for truth, reason in _DOUBTS.items() if truth in truths), None)
+    return next((reason for truth, reason in DOUBTS.items() if truth in truths), None)
 
 
 def _done(

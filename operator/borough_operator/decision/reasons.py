@@ -6,7 +6,7 @@ The message of a decision has the numbers of its case (`message.py`).
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from borough_operator.decision.model import Reason
+from borough_operator.decision.model import Reason, Truth
 
 MEANING: Mapping[Reason, str] = MappingProxyType(
     {
@@ -33,3 +33,11 @@ MEANING: Mapping[Reason, str] = MappingProxyType(
         Reason.SPEC_INVALID: "The spec asks for something that cannot be.",
     }
 )
+DOUBTS: Mapping[Truth, Reason] = MappingProxyType(
+    {
+        Truth.ERROR: Reason.METRICS_ERROR,
+        Truth.EMPTY: Reason.METRICS_EMPTY,
+        Truth.STALE: Reason.METRICS_STALE,
+    }
+)
+"""What a reading that is not fresh is called, the worst first."""

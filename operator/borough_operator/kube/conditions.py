@@ -15,16 +15,11 @@ from borough_operator.decision.model import (
     Rollout,
     Truth,
 )
+from borough_operator.decision.reasons import DOUBTS
 from borough_operator.moments import text_of
 
 Condition = Mapping[str, Any]
 
-_METRICS = {
-    Truth.ERROR: Reason.METRICS_ERROR,
-    Truth.STALE: Reason.METRICS_STALE,
-    Truth.EMPTY: Reason.METRICS_EMPTY,
-}
-"""What a reading that is not fresh is called, the worst first."""
 _MODES = {
     "Auto": "Answers are given to the target.",
     "Advise": "Answers are said here, and given to nobody.",
@@ -105,7 +100,7 @@ def _ready(decision: Decision, mode: str) -> _Finding:
 def _metrics_healthy(decision: Decision) -> _Finding:
     if not decision.proposals:
         return _Finding(holds=None, reason=decision.reason, message="No metric was asked for.")
-    for truth, reason in _METRICS.items():
+    for truth, reason in DOUBTS.items():
         for proposal in decision.proposals:
             declared = truth is Truth.EMPTY and proposal.replicas is not None
             if proposal.truth is truth and not declared:

@@ -57,6 +57,7 @@ def page(found: Leaderboard) -> str:
         f"## Won: {won} of {len(boards)}",
         tables.EXPLAINED,
         tables.markdown(tables.verdicts(boards)),
+        tables.together(boards),
         *(line for board in boards if board.trace == NOISY for line in _restless(board)),
         *(line for board in boards for line in _section(board)),
     ]

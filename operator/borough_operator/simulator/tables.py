@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from borough_operator.simulator.front import CHEAPER, ENOUGH, FEWER
-from borough_operator.simulator.leaderboard import HPA_RATE, OURS, OURS_PROMETHEUS
+from borough_operator.simulator.leaderboard import HPA_CPU, HPA_RATE, OURS, OURS_PROMETHEUS
 from borough_operator.simulator.report import Board, Judged
 
 HEADER = ("policy", "setting", "violation-s", "replica-h", "changes", "reversals", "reaction s")
@@ -59,6 +59,27 @@ def _verdict(board: Board, judged: Judged) -> tuple[str, ...]:
         f"{1.0 - ours.replica_hours / judged.front_hours:.0%}",
         "won" if judged.won else "not won",
     )
+
+
+def together(boards: Sequence[Board]) -> str:
+    """The violation-seconds of all traces beside the front's, in a sentence."""
+    told = (_sums(boards, policy) for policy in (OURS, OURS_PROMETHEUS))
+    return (
+        "All traces together, at the same replica-hours, with one setting of ours and for"
+        f" {HPA_CPU} the best of each trace: {'; '.join(told)}."
+    )
+
+
+def _sums(boards: Sequence[Board], policy: str) -> str:
+    own = sum(board.row(policy).scores.violations for board in boards)
+    front = sum(
+        judged.front_violations
+        for board in boards
+        for judged in board.judged
+        if judged.policy == policy
+    )
+    share = f", which is {own / front:.0%}" if front else ""
+    return f"{policy}, {own} violation-seconds, HPA {front:.0f}{share}"
 
 
 def reversals(board: Board) -> str:
