@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from borough_bill.lines.ladder import RESIDUAL, Ladder, closure, cpu_ladder, latency_ladder
+from borough_bill.lines.ladder import BLUR, RESIDUAL, Ladder, closure, cpu_ladder, latency_ladder
 from borough_bill.lines.latency import latency
 from borough_bill.lines.runs import Reading, Runs, cpu, mean_latency, pooled, series
 from borough_bill.lines.words import amount, listed, share, span
@@ -284,13 +284,13 @@ def _rungs(runs: Runs) -> Check:
 
 def _closed(runs: Runs, ladder: Ladder | None, what: str) -> Check:
     question = f"Do the ladder's ends differ in {what} by what the shapes differ?"
-    limit = f"{share(RESIDUAL)} unexplained"
+    limit = f"{share(RESIDUAL)}, or {share(BLUR)} by chance"
     if ladder is None:
         return _missing(f"closure, {what}", question, limit, "The ladder has no block in common.")
     return Check(
         name=f"closure, {what}",
         question=question,
-        value=f"{share(ladder.residual_share, 1)} unexplained",
+        value=f"{share(ladder.residual_share, 1)} ± {share(ladder.chance_share)} unexplained",
         limit=limit,
         passed=ladder.closes,
         sentence=closure(ladder, runs.plan.reference, runs.plan.top or ""),

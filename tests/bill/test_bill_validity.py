@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from borough_bill.bill import Bill, bill
+from borough_bill.lines.ladder import Ladder
 from borough_bill.results import Freeze, Result, Summary, Window
+from borough_bill.statistics import Interval
 
 
 def failed(found: Bill) -> set[str]:
@@ -100,6 +102,37 @@ def test_cpu_must_add_up_too(planted: Callable[..., Result]) -> None:
     )
 
     assert failed(void) == {"closure, CPU"}
+
+
+@pytest.mark.parametrize(
+    ("residual", "chance", "closes"),
+    [
+        (1.4, 0.1, True),  # within the limit
+        (1.4, 9.0, True),
+        (1.8, 1.7, False),  # beyond it, and not by chance
+        (1.8, 3.0, True),  # by chance
+        (-1.8, 3.0, True),
+        (4.9, 5.0, True),
+        (5.2, 5.1, False),
+        (1.8, 5.1, False),  # by so much of it that it could be anything
+    ],
+)
+def test_a_gap_is_one_that_chance_does_not_explain(
+    residual: float,
+    chance: float,
+    closes: bool,  # noqa: FBT001  # a row of the table
+) -> None:
+    """Of a difference of 10."""
+
+    def about(mean: float, half: float) -> Interval:
+        return Interval(mean=mean, low=mean - half, high=mean + half, n=10)
+
+    ladder = Ladder(
+        title="latency", unit="ms", steps=(), climbed=about(10 - residual, 1),
+        measured=about(10, 1), residual=about(residual, chance),
+    )  # fmt: skip  # one glance
+
+    assert ladder.closes is closes
 
 
 def test_a_block_without_one_subject_is_not_whole(measured: Result) -> None:

@@ -11,7 +11,7 @@ import pytest
 from borough_bill.bill import bill
 from borough_bill.checks import FREEZE, GENERATOR, NULL_LEVEL, SLIP_MS, UNSERVED
 from borough_bill.documents import PICTURE, NoPlace, figures, filled, picture, whole
-from borough_bill.lines.ladder import RESIDUAL
+from borough_bill.lines.ladder import BLUR, RESIDUAL
 from borough_bill.lines.words import share
 from borough_bill.machine import DIRTY, UNKNOWN
 from borough_bill.report.sections import verdict
@@ -131,6 +131,7 @@ def test_the_page_on_the_bill_knows_every_check_and_its_limit(measured: Result) 
         "closure": share(RESIDUAL),
     }.items():
         assert limit in rows[name], name
+    assert share(BLUR) in rows["closure"]
 
 
 def quotable(result: Path) -> list[str]:

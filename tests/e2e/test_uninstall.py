@@ -5,6 +5,7 @@ import pytest
 from e2e.cluster import get, namespace
 from e2e.installed import OBSERVABILITY, SHOP, Platform, install_operator, wait_ready
 from e2e.journey import knock, order_journey
+from e2e.load import audit
 from e2e.release import CUSTOMERS, Release, customers
 from e2e.visitor import FromPod
 
@@ -13,7 +14,9 @@ KEPT = {"sqlite": "borough-data", "postgres": "data-borough-postgres-0"}
 
 @pytest.mark.parametrize("store", KEPT)
 def test_a_shop_that_is_uninstalled_leaves_its_orders(store: str, visitor: tuple[str, str]) -> None:
-    """Its claim stays, nothing that runs does; the next installation finds the orders in it."""
+    """The monolith sells; then its claim stays, nothing that runs does, and the next installation
+    finds the orders in it.
+    """
     with namespace(f"borough-e2e-uninstall-{store}") as place:
         keys = customers(place, "ada", "grace")
         shop = Release("borough", place)
@@ -25,6 +28,8 @@ def test_a_shop_that_is_uninstalled_leaves_its_orders(store: str, visitor: tuple
         }
         shop.install(values)
         order_id = order_journey(door, keys["ada"], keys["grace"])
+        books = audit(shop, "town")
+        assert (books["violations"], books["orders"]) == ([], {"placed": 1})
 
         shop.uninstall()
         assert shop.workloads() == []

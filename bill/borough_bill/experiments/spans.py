@@ -6,6 +6,7 @@ what a customer waited for lay in hops.
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,13 @@ from borough_bill.shapes import CommandFailed
 
 ORDER = "POST /v1/orders"
 """The root span of an order's trace."""
+NICE = 10
+"""Steps by which the collector makes way for the generator, whose core it shares."""
+
+
+def _beneath() -> None:
+    die_with_parent()
+    os.nice(NICE)
 
 
 @asynccontextmanager
@@ -31,7 +39,7 @@ async def collecting(keep: Path, cpu: int | None) -> AsyncIterator[str]:
         sys.executable, "-m", "borough_bill.collector", "--port", "0", "--keep", str(keep),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        preexec_fn=die_with_parent,
+        preexec_fn=_beneath,
     )  # fmt: skip  # the command on one line, as one would type it
     try:
         assert process.stdout is not None  # noqa: S101  # it was asked for

@@ -30,7 +30,11 @@ NAMES: dict[Rung, str] = {
 SHIPPED: Rung = "T6"
 """The rung where a shape stands as it is measured on its own: tracing off."""
 RESIDUAL = 0.15
-"""Of the end-to-end difference: a ladder that leaves more than this explains nothing."""
+"""Of the end-to-end difference: a ladder that leaves more than this explains nothing, unless chance
+leaves it.
+"""
+BLUR = 0.5
+"""Of it: where chance alone could leave more than this, it excuses nothing."""
 
 
 class Step(BaseModel):
@@ -64,9 +68,18 @@ class Ladder(BaseModel):
         return abs(self.residual.mean / self.measured.mean)
 
     @property
+    def chance_share(self) -> float:
+        """Half the residual's interval over the measured difference: what chance may leave."""
+        if self.measured is None or self.residual is None or self.measured.mean == 0:
+            return np.inf
+        return self.residual.half_width / abs(self.measured.mean)
+
+    @property
     def closes(self) -> bool:
-        """Whether the ladder's ends stand as far apart as the shapes they stand for."""
-        return self.residual_share <= RESIDUAL
+        """Whether the ladder's ends stand as far apart as the shapes they stand for, as far as so
+        many blocks can tell.
+        """
+        return self.residual_share <= RESIDUAL or (self.residual_share <= self.chance_share <= BLUR)
 
 
 def order_ladder(runs: Runs, title: str, unit: str, reading: Reading) -> Ladder | None:
@@ -168,7 +181,7 @@ def closure(ladder: Ladder, reference: str, top: str) -> str:
         f"measured apart, is {amount(ladder.measured.mean, ladder.unit)}; between the two are "
         f"{amount(ladder.residual.mean, ladder.unit)} ({span(ladder.residual, ladder.unit)}), "
         f"{share(ladder.residual_share, 1)} of the difference, give or take "
-        f"{share(ladder.residual.half_width / abs(ladder.measured.mean or np.inf))}."
+        f"{share(ladder.chance_share)}."
     )
 
 
