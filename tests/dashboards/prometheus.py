@@ -41,7 +41,7 @@ def scraping(jobs: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[str]:
             command,
             stdout=log,
             stderr=log,
-            preexec_fn=die_with_parent,  # noqa: PLW1509  # it calls prctl, and nothing else
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # two system calls, and nothing else
         )
         try:
             yield f"http://{HOST}:{ports.public}"

@@ -148,7 +148,7 @@ class ApiServer:
                 [self._programs[name], *arguments],
                 stdout=log,
                 stderr=log,
-                preexec_fn=die_with_parent,  # noqa: PLW1509  # it calls prctl, and nothing else
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # two system calls, and nothing else
             )
 
     def _wait_until_ready(self) -> None:

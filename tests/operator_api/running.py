@@ -57,7 +57,7 @@ class Operator:
                 env=self._environment,
                 stdout=log,
                 stderr=log,
-                preexec_fn=die_with_parent,  # noqa: PLW1509  # it calls prctl, and nothing else
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # two system calls, and nothing else
             )
 
     def ready(self) -> bool:

@@ -63,16 +63,17 @@ class Ladder(BaseModel):
     @property
     def residual_share(self) -> float:
         """Residual over the measured difference; infinite where nothing was measured apart."""
-        if self.measured is None or self.residual is None or self.measured.mean == 0:
-            return np.inf
-        return abs(self.residual.mean / self.measured.mean)
+        return self._share(lambda residual: abs(residual.mean))
 
     @property
     def chance_share(self) -> float:
-        """Half the residual's interval over the measured difference: what chance may leave."""
+        """Half the residual's interval over the same: what chance may leave."""
+        return self._share(lambda residual: residual.half_width)
+
+    def _share(self, of: Callable[[Interval], float]) -> float:
         if self.measured is None or self.residual is None or self.measured.mean == 0:
             return np.inf
-        return self.residual.half_width / abs(self.measured.mean)
+        return of(self.residual) / abs(self.measured.mean)
 
     @property
     def closes(self) -> bool:

@@ -1,4 +1,4 @@
-"""What each reason means: one sentence for the documentation, beside the closed list itself.
+"""What each reason means, a sentence for the documentation, and why a reading is doubted.
 
 The message of a decision has the numbers of its case (`message.py`).
 """
