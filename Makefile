@@ -22,6 +22,7 @@ GENERATED += $(GOLDEN) $(BOARDS:%=dashboards/%) $(BOARDS:%=charts/observability/
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE # parts start by the hundred: what is compiled once stays so
 
 # Options of demo, bill, bench and drill: make demo ARGS=--fresh
 ARGS ?=
@@ -85,11 +86,17 @@ down: ## take it away again
 footprint: $(READY) ## what every pod of the platform holds
 	@$(BIN)/python charts/footprint.py $(or $(ARGS),borough observability borough-operator)
 
+# Tests under load mind nobody beside them, and mostly wait; the others want the cluster for themselves.
+LOADED = tests/e2e/test_load_*.py --numprocesses 2 --dist loadfile
+LOOK = tests/e2e --ignore-glob "*/test_load_*"
+
 e2e: $(READY) ## what must hold on a cluster: the current one, which has the images
-	@$(BIN)/pytest tests/e2e -m "not long"
+	@$(BIN)/pytest $(LOOK) -m "not long"
+	@$(BIN)/pytest $(LOADED) -m "not long"
 
 e2e-long: $(READY) ## the whole matrix
-	@$(BIN)/pytest tests/e2e
+	@$(BIN)/pytest $(LOOK)
+	@$(BIN)/pytest $(LOADED)
 
 generate: regenerated ## write what is derived from code, and figures from docs/results
 	@for file in $(GENERATED); do cp build/generated/$$file $$file; done

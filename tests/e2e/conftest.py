@@ -5,7 +5,8 @@ Without a cluster these tests are left out, with the reason; CI leaves out nothi
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -16,11 +17,23 @@ from e2e.visitor import FromPod, send_visitor
 from programs import absent
 
 VISITORS = "borough-e2e-visitors"
+FIGURE = "figure"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What only looks comes before what loads: Jaeger keeps the newest traces and no others."""
-    items.sort(key=lambda item: item.path.name.startswith("test_load_"))
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of the run, whichever process measured them."""
+    reports = [one for kind in terminalreporter.stats.values() for one in kind]
+    for report in reports:
+        if getattr(report, "when", "") == "call":
+            for name, value in report.user_properties:
+                if name == FIGURE:
+                    terminalreporter.write_line(str(value))
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Says what was measured, at the end of the run."""
+    return partial(record_property, FIGURE)
 
 
 def why_not() -> str:
@@ -52,10 +65,10 @@ def platform(kubernetes: None) -> Iterator[Platform]:
 
 
 @pytest.fixture(scope="session")
-def visitor(kubernetes: None) -> Iterator[tuple[str, str]]:
+def visitor(kubernetes: None, worker_id: str) -> Iterator[tuple[str, str]]:
     """Namespace and name of a pod from which every door of the cluster can be asked."""
-    with namespace(VISITORS):
-        yield VISITORS, send_visitor(VISITORS)
+    with namespace(f"{VISITORS}-{worker_id}") as own:
+        yield own, send_visitor(own)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import faulthandler
 import math
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -73,7 +73,7 @@ def test_payments_alone_grows(story: Story) -> None:
 
 
 def test_a_decision_follows_the_load_within_two_intervals(
-    story: Story, capsys: pytest.CaptureFixture[str]
+    story: Story, tell: Callable[[str], None]
 ) -> None:
     """By scalers of every phase that read the pods; of those that read Prometheus, which scrapes
     every few seconds, it is said and bounded. The HPA of the cluster stands beside.
@@ -81,11 +81,10 @@ def test_a_decision_follows_the_load_within_two_intervals(
     pods, prometheus = reactions(story, "pods-"), reactions(story, "prometheus-")
     ours = grown_after(story.ours, story.stepped)
     hpas = grown_after(story.rival, story.stepped_rival)
-    with capsys.disabled():
-        print(  # noqa: T201  # figures
-            f"\nfrom the step to a decision: pods {spread(pods)}; Prometheus {spread(prometheus)};"
-            f" payments grew after {ours:.1f} s, by the HPA on CPU after {hpas:.1f} s"
-        )
+    tell(
+        f"from the step to a decision: pods {spread(pods)}; Prometheus {spread(prometheus)};"
+        f" payments grew after {ours:.1f} s, by the HPA on CPU after {hpas:.1f} s"
+    )
     assert len(pods) == len(prometheus) == ADVISERS
     assert p95(pods) <= 2 * INTERVAL_S
     assert p95(prometheus) <= 6 * INTERVAL_S
@@ -93,10 +92,12 @@ def test_a_decision_follows_the_load_within_two_intervals(
     assert ours < hpas
 
 
-def test_no_request_fails(story: Story) -> None:
+def test_no_request_fails(story: Story, tell: Callable[[str], None]) -> None:
     """Not while payments grows, is scaled by hand, rolls out what crashes, or shrinks; and every
     order is in the books.
     """
+    longest = (f"{told['latency_ms']['longest']:.0f} ms" for told in story.told)
+    tell(f"the longest answers, both shops calm, both busy: {', '.join(longest)}")
     assert [failures(told) for told in story.told] == [{}] * 4
     assert all(served(told) > 0 for told in story.told)
     assert [found["violations"] for found in story.audits] == [[], []]

@@ -3,30 +3,53 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
 
-from e2e.cluster import ROOT, helm, wait_until
+from e2e.cluster import ROOT, exec_python, helm, wait_until
 from e2e.installed import Journey, Platform
 
 Weighed = dict[str, Any]
 READY_S = 90
 HEAVIEST_MIB = 1.5 * 1024
+LOADED = """
+import subprocess, sys
+words = [sys.executable, "-v", "-m", sys.argv[1], "--help"]
+print(subprocess.run(words, capture_output=True, text=True, check=True).stderr)
+"""
+CODE = "# code object from "
+"""How Python, asked with -v, begins to say where a module comes from: its source, or what was
+compiled of it."""
 
 
 def test_from_nothing_everything_is_ready_soon(
-    platform: Platform, capsys: pytest.CaptureFixture[str]
+    platform: Platform, tell: Callable[[str], None]
 ) -> None:
     """Six parts, PostgreSQL, collector, Prometheus, Jaeger and the operator, their images there."""
-    with capsys.disabled():
-        print(f"\nfrom empty to all ready: {platform.ready_s:.1f} s")  # noqa: T201  # a figure
+    tell(f"from empty to all ready: {platform.ready_s:.1f} s")
     assert platform.ready_s <= READY_S
 
 
+@pytest.mark.parametrize("chart", ["shop", "operator"])
+def test_a_start_compiles_nothing(platform: Platform, chart: str) -> None:
+    """A pod whose root is read-only would compile the same modules at every start."""
+    release, deployment, program = {
+        "shop": (platform.shop, platform.shop.deployment("payments"), "borough"),
+        "operator": (
+            platform.operator, f"deployment/{platform.operator.fullname}", "borough_operator",
+        ),
+    }[chart]  # fmt: skip  # one glance
+    said = exec_python(release.namespace, deployment, LOADED, program)
+    modules = [line.removeprefix(CODE).strip("'") for line in said.splitlines() if CODE in line]
+    assert len(modules) > 100
+    assert [module for module in modules if not module.endswith(".pyc")] == []
+
+
 def test_at_rest_the_whole_platform_is_light(
-    platform: Platform, journey: Journey, capsys: pytest.CaptureFixture[str]
+    platform: Platform, journey: Journey, tell: Callable[[str], None]
 ) -> None:
     """By the kubelets' word for each pod, after it has worked, with the pages of files it used
     lately and without; Grafana, which is not there, counts with what it requests.
@@ -38,8 +61,7 @@ def test_at_rest_the_whole_platform_is_light(
     weighed = wait_until(
         "a figure for every pod", lambda: complete(footprint(*release, *absent)), within=60
     )
-    with capsys.disabled():
-        print(f"\n{footprint_table(*release, *absent)}", end="")  # noqa: T201  # figures
+    tell(footprint_table(*release, *absent))
     assert {row["pod"].removeprefix("borough-").split("-")[0] for row in weighed["pods"]} >= {
         "gateway", "orders", "payments", "profiles", "inventory", "notifications", "postgres",
         "observability", "grafana", "operator",
