@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-import borough.__main__
+import borough.cli
 import borough_bill.__main__
 import borough_operator.__main__
 from charts.cases import Case
@@ -14,7 +14,7 @@ from charts.helm import BOROUGH, Helm, Object, Objects
 from charts.objects import name_of, of_kind, pods
 
 APPS = {
-    "borough": borough.__main__.app,
+    "borough": borough.cli.app,
     "borough_bill": borough_bill.__main__.app,
     "borough_operator": borough_operator.__main__.app,
 }

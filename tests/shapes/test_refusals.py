@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from borough.__main__ import main
+from borough.cli import main
 from borough_bill.processes import HOST, PartDied, Ports, Process
 from borough_bill.shapes import LocalShape, shape_named
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from borough import commands
-from borough.__main__ import main
+from borough.cli import main
 from borough.kit.config import Settings
 from borough.kit.sql import Database
 from borough.notifications.store import SqlNotifications
