@@ -86,17 +86,13 @@ down: ## take it away again
 footprint: $(READY) ## what every pod of the platform holds
 	@$(BIN)/python charts/footprint.py $(or $(ARGS),borough observability borough-operator)
 
-# Tests under load mind nobody beside them, and mostly wait; the others want the cluster for themselves.
-LOADED = tests/e2e/test_load_*.py --numprocesses 2 --dist loadfile
-LOOK = tests/e2e --ignore-glob "*/test_load_*"
+E2E := tests/e2e --numprocesses 2 # two stages: see conftest.py
 
 e2e: $(READY) ## what must hold on a cluster: the current one, which has the images
-	@$(BIN)/pytest $(LOOK) -m "not long"
-	@$(BIN)/pytest $(LOADED) -m "not long"
+	@$(BIN)/pytest $(E2E) -m "not long"
 
 e2e-long: $(READY) ## the whole matrix
-	@$(BIN)/pytest $(LOOK)
-	@$(BIN)/pytest $(LOADED)
+	@$(BIN)/pytest $(E2E)
 
 generate: regenerated ## write what is derived from code, and figures from docs/results
 	@for file in $(GENERATED); do cp build/generated/$$file $$file; done

@@ -6,6 +6,7 @@ from a pod is read through `kubectl port-forward`, which enters it from its own 
 server's proxy would come from another one and be refused.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -178,6 +179,14 @@ def exec_python(namespace: str, target: str, code: str, *args: str, within: floa
         "exec", "--namespace", namespace, "--stdin", target, "--", "python", "-", *args,
         input=code, within=within,
     )  # fmt: skip  # one glance
+
+
+@contextmanager
+def one_at_a_time(what: str) -> Iterator[None]:
+    """Whoever does `what`, here or in a process beside, does so while nobody else does."""
+    with (Path(tempfile.gettempdir()) / f"borough-e2e-{what}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -7,8 +7,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has none
 
 from e2e.cluster import CommandFailed, Forward, kubectl, namespace
 from e2e.installed import Journey, Platform, installed
@@ -18,6 +20,25 @@ from programs import absent
 
 VISITORS = "borough-e2e-visitors"
 FIGURE = "figure"
+
+
+class TwoStages(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """The two shops that are scaled share nothing with the platform, and mostly wait: what happens
+    to them is played beside all other tests, which keep their order.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "scaling" if "test_load_scaling.py" in nodeid else "platform"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoStages:
+    """For `--numprocesses 2`, whatever is asked for."""
+    return TwoStages(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What only looks comes before what loads: Jaeger keeps the newest traces and no others."""
+    items.sort(key=lambda item: item.path.name.startswith("test_load_"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -65,10 +86,10 @@ def platform(kubernetes: None) -> Iterator[Platform]:
 
 
 @pytest.fixture(scope="session")
-def visitor(kubernetes: None, worker_id: str) -> Iterator[tuple[str, str]]:
+def visitor(kubernetes: None) -> Iterator[tuple[str, str]]:
     """Namespace and name of a pod from which every door of the cluster can be asked."""
-    with namespace(f"{VISITORS}-{worker_id}") as own:
-        yield own, send_visitor(own)
+    with namespace(VISITORS):
+        yield VISITORS, send_visitor(VISITORS)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from e2e.cluster import ROOT, kubectl, namespace, wait_until
+from e2e.cluster import ROOT, kubectl, namespace, one_at_a_time, wait_until
 from e2e.release import CUSTOMERS, Release, Values, customers
 
 SHOP, OBSERVABILITY = "borough-e2e", "borough-e2e-observability"
@@ -84,14 +84,15 @@ def install_operator(operator: Release, observability: str, *watched: str) -> No
     """One that serves these namespaces, and may ask their pods and the Prometheus of another. It
     need not be ready when this returns, but its definition is known.
     """
-    values = {
-        "crds": {"install": _brings_definition(operator)},
+    values: Values = {
         "watch": {"namespaces": list(watched)},
         "pods": {"enabled": True},
         "prometheus": {"url": f"http://observability-prometheus.{observability}:9090"},
         "networkPolicy": {"observability": {"namespace": observability}},
     }
-    operator.install(values, wait=False)
+    with one_at_a_time("definition"):
+        crds = {"install": _brings_definition(operator)}
+        operator.install({**values, "crds": crds}, wait=False)
     kubectl("wait", "--for", "condition=Established", f"crd/{DEFINITION}", "--timeout", "30s")
 
 

@@ -19,6 +19,8 @@ from borough.kit import signals
 from e2e.cluster import Forward, exec_python, finish_job, get, kubectl, start_job, wait_until
 from e2e.release import Release, Values, is_ready
 
+TURN = "load"
+"""Loads take turns, with what is done under them: two cores carry one of them, not two."""
 OPS = 9090
 ANSWERED = f"{signals.SERVER_DURATION.series}_count"
 START_S, END_S = 60, 60
