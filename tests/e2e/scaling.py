@@ -33,13 +33,15 @@ GOAL = {"type": "RequestRate", "perReplica": "7"}
 IDLE = {"type": "RequestRate", "perReplica": "500"}
 WORK: Values = {
     "customers": {"existingSecret": CUSTOMERS},
-    "settings": {"pbkdf2_iterations": 15_000},
+    "settings": {"pbkdf2_iterations": 15_000, "deadline_ms": 8_000},
     "networkPolicy": {
         "operator": {"namespace": OPERATOR},
         "observability": {"namespace": OBSERVABILITY},
     },
 }
-"""Of both shops; a charge costs enough for an HPA to notice."""
+"""Of both shops; a charge costs enough for an HPA to notice. An order has more than the usual 2 s:
+whether scaling fails one is asked, and not how fast two cores are that start pods for other tests.
+"""
 PART, SCALED, TOWN = ({"requests": {"cpu": cpu}} for cpu in ("60m", "40m", "200m"))
 """A part; payments of the other shop, so small that an HPA sees it busy; and the part of that shop
 that does all other work. A node that has too little shares it by these: new pods, that take all
