@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from unittest import mock
 from uuid import UUID
 
 import pytest
@@ -193,3 +194,17 @@ async def test_a_defect_in_one_order_keeps_nobody_else_waiting(shop: Shop) -> No
     assert await reconcile_of(shop, service).once() == BATCH + 1
     assert (await stored(shop, 1)).status is OrderStatus.PENDING
     assert (await stored(shop, BATCH + 1)).status is OrderStatus.REJECTED
+
+
+async def test_a_store_that_is_away_is_asked_again(shop: Shop) -> None:
+    """The loop goes on: it is the database that fails, and not the loop."""
+    away = Unavailable("the store of orders cannot be reached")
+    store = mock.Mock(overdue=mock.AsyncMock(side_effect=[away, *[[]] * 100]))
+    running = asyncio.create_task(replace(reconcile_of(shop), store=store).run())
+    for _ in range(10):
+        shop.clock.advance(1)
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    assert store.overdue.await_count > 1

@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
+from borough.contracts.errors import Unavailable
 from borough.contracts.orders import Order
 from borough.kit import signals
 from borough.kit.clock import Clock
@@ -29,9 +30,12 @@ class Reconcile:
     interval: float
 
     async def run(self) -> None:
-        """Forever: a round, then a pause."""
+        """Forever: a round, then a pause. A store that is away is told of, and asked again."""
         while True:
-            await self.once()
+            try:
+                await self.once()
+            except Unavailable as error:
+                self.service.telemetry.log.warning("reconcile round failed", error=str(error))
             await self.clock.sleep(self.interval)
 
     async def once(self) -> int:
