@@ -49,7 +49,13 @@ def demo(folder: Folder) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         process_group=0,
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509  # one system call, and nothing else
     )
+
+
+def hear_ctrl_c() -> None:
+    """Whoever is started in the background may have been told to ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.skipif(ROUNDS < 8, reason="make soak measures in earnest, and so does make demo")
