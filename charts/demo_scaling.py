@@ -92,7 +92,7 @@ class Timeline:
             began = time.monotonic()
             if holds(self.row()):
                 return True
-            time.sleep(max(0.0, began + EVERY_S - time.monotonic()))
+            time.sleep(max(0.0, began + EVERY_S - time.monotonic()))  # until the next line
         return False
 
     def note(self, text: str) -> None:

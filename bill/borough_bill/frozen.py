@@ -69,7 +69,7 @@ async def serve(still: float, delay: float, cpu: int | None) -> None:
 
     def freeze() -> None:
         loop.call_later(PERIOD, freeze)
-        time.sleep(still)
+        time.sleep(still)  # the freeze itself: nobody else on this loop moves
 
     if still:
         loop.call_later((PERIOD - still) / 2, freeze)

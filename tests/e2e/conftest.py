@@ -15,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] 
 from e2e.cluster import CommandFailed, Forward, kubectl, namespace
 from e2e.installed import Journey, Platform, installed
 from e2e.journey import order_journey
+from e2e.load import turn
 from e2e.visitor import FromPod, send_visitor
 from programs import absent
 
@@ -49,6 +50,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             for name, value in report.user_properties:
                 if name == FIGURE:
                     terminalreporter.write_line(str(value))
+
+
+@pytest.fixture
+def one_load() -> Iterator[None]:
+    """Nobody else's shop is under load meanwhile."""
+    with turn():
+        yield
 
 
 @pytest.fixture

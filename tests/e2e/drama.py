@@ -16,16 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from e2e.cluster import (
-    CommandFailed,
-    Forward,
-    apply,
-    exec_python,
-    kubectl,
-    one_at_a_time,
-    wait_until,
-)
-from e2e.load import TURN, audit, counted, together
+from e2e.cluster import CommandFailed, Forward, apply, exec_python, kubectl, wait_until
+from e2e.load import audit, counted, together, turn
 from e2e.release import Release, is_ready
 from e2e.scaling import BUSY, CALM, HOLD_S, INTERVAL_S, OURS, RIVAL, TARGET, WINDOW_S, Stage, scaler
 from e2e.witness import Witness, held, many, one, sees
@@ -93,7 +85,7 @@ def played(stage: Stage, outage_s: float) -> Iterator[Story]:
     """
     with Witness(OURS) as ours, Witness(RIVAL) as rival:
         story = Story(ours, rival)
-        with one_at_a_time(TURN):
+        with turn():
             _under_load(stage, story, CALM, CALM_S, lambda: _wait_for_eyes(story))
             with _first_charge(stage.ours) as at, _first_charge(stage.rival) as at_rival:
                 _under_load(

@@ -8,7 +8,7 @@ what the books hold.
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -16,11 +16,18 @@ from typing import Any, Self
 import yaml
 
 from borough.kit import signals
-from e2e.cluster import Forward, exec_python, finish_job, get, kubectl, start_job, wait_until
+from e2e.cluster import (
+    Forward,
+    exec_python,
+    finish_job,
+    get,
+    kubectl,
+    one_at_a_time,
+    start_job,
+    wait_until,
+)
 from e2e.release import Release, Values, is_ready
 
-TURN = "load"
-"""Loads take turns, with what is done under them: two cores carry one of them, not two."""
 OPS = 9090
 ANSWERED = f"{signals.SERVER_DURATION.series}_count"
 START_S, END_S = 60, 60
@@ -150,6 +157,11 @@ def _manifest(release: Release, values: Values, load: Mapping[str, Any]) -> dict
     whole = {**values, "load": {"enabled": True, "json": True, **load}}
     (job,) = filter(None, yaml.safe_load_all(release.template(whole, "load.yaml")))
     return dict(job)
+
+
+def turn() -> AbstractContextManager[None]:
+    """Loads take turns, with what is done under them: two cores carry one of them, not two."""
+    return one_at_a_time("load")
 
 
 def failures(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster import IMAGE, exec_python, kubectl, namespace, one_at_a_time, wait_until
+from e2e.cluster import IMAGE, exec_python, kubectl, namespace, wait_until
 from e2e.journey import introduce, place
-from e2e.load import TURN, audit, counted, customers, failures, open_loop, served
+from e2e.load import audit, counted, customers, failures, open_loop, served, turn
 from e2e.next import version
 from e2e.release import CUSTOMERS, Release, image_values, is_ready
 from e2e.release import customers as let_in
 from e2e.visitor import FromPod
+
+pytestmark = pytest.mark.usefixtures("one_load")
 
 SPACE = "borough-e2e-operations"
 VALUES = {
@@ -45,16 +47,9 @@ def shop(kubernetes: None) -> Iterator[Release]:
     with namespace(SPACE):
         let_in(SPACE, "ada", "grace")
         release = Release("borough", SPACE)
-        with one_at_a_time(TURN):
+        with turn():
             release.install(VALUES)
         yield release
-
-
-@pytest.fixture(autouse=True)
-def turn(shop: Release) -> Iterator[None]:
-    """Nobody else's shop is under load."""
-    with one_at_a_time(TURN):
-        yield
 
 
 @pytest.fixture

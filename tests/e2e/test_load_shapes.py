@@ -1,14 +1,14 @@
 """Does the shop sell in every shape, and go from one to another while it sells?"""
 
-from collections.abc import Iterator
-
 import pytest
 
-from e2e.cluster import namespace, one_at_a_time
+from e2e.cluster import namespace
 from e2e.journey import order_journey
-from e2e.load import TURN, audit, failures, open_loop, served
+from e2e.load import audit, failures, open_loop, served
 from e2e.release import CUSTOMERS, Release, Values, customers
 from e2e.visitor import FromPod
+
+pytestmark = pytest.mark.usefixtures("one_load")
 
 TOWN, APART = "monolith", "microservices"
 BOOKKEEPER = {
@@ -23,13 +23,6 @@ def values(shape: str, **more: object) -> Values:
     return {
         "shape": shape, "customers": {"existingSecret": CUSTOMERS}, "settings": settings, **more,
     }  # fmt: skip  # one glance
-
-
-@pytest.fixture(autouse=True)
-def turn() -> Iterator[None]:
-    """Nobody else's shop is under load."""
-    with one_at_a_time(TURN):
-        yield
 
 
 @pytest.mark.parametrize(

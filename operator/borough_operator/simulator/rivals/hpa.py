@@ -37,7 +37,7 @@ class _Controller:
 
     def proposal(self, view: View) -> int | None:
         """What the metric asks for, before windows and limits; None where it cannot be read."""
-        raise NotImplementedError
+        raise NotImplementedError  # each metric has its own
 
     @property
     def rate(self) -> float:

@@ -118,7 +118,7 @@ def _encoded_without_haste(spans: Sequence[Span]) -> bytes:
     found = bytearray()
     for at in range(0, len(spans), SLICE):
         if at:
-            time.sleep(REST_S)
+            time.sleep(REST_S)  # off the loop: requests get the lock
         found += b"".join(map(protobuf.encoded, spans[at : at + SLICE]))
     return bytes(found)
 
