@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from borough_operator.decision.forecast import Forecast, forecast
@@ -55,6 +55,9 @@ def test_a_fall_is_not_followed() -> None:
 
 @settings(deadline=None)
 @given(loads, st.floats(0.0, 1.0))
+@example([0.0, 0.0, 1.0, 1.0], 0.9375)  # the line sinks below the middle: that is no noise
+@example([1.0, 1.0, 2.5, 8.2], 0.95)  # the higher the newest, the less the others fit its line
+@example([10.1, 11.1, 10.2, 11.4, 14.1], 0.96)  # and so below a jump
 def test_a_fall_never_raises_what_must_be_carried(values: list[float], part: float) -> None:
     """With the newest sample lowered, no more is asked for."""
     lowered = [*values[:-1], values[-1] * part]

@@ -56,8 +56,10 @@ def forecast(samples: Sequence[Sample], horizon: float) -> Forecast:
         usual = before + climb * (newest.at - samples[-2].at)
         if newest.load > (1.0 + _EXACT) * usual + _JUMP * spread:
             jump = newest.load
-    level = min(level, max(sample.load for sample in samples))  # a line through a step goes beyond
-    return Forecast(level, min(slope * horizon, _TRUSTED * level), _COVERED * above, jump)
+    top = max(sample.load for sample in samples)  # a line through a step goes beyond
+    level = min(level, top)
+    noise = min(_COVERED * above, top - level)
+    return Forecast(level, min(slope * horizon, _TRUSTED * level), noise, jump)
 
 
 def _line(samples: Sequence[Sample]) -> tuple[float, float, float]:
@@ -71,12 +73,29 @@ def _line(samples: Sequence[Sample]) -> tuple[float, float, float]:
     mean = sum([sample.load for sample in samples]) / count
     offsets = [sample.at - middle for sample in samples]
     rests = [sample.load - mean for sample in samples]
-    spread = sum([offset * offset for offset in offsets])
-    total = sum([rest * rest for rest in rests])
-    slope = sum(map(operator.mul, offsets, rests)) / spread
-    left = max(0.0, total - slope * slope * spread) / (count - 2)
-    if slope <= 0.0 or slope * slope * spread <= _SURE**2 * left:
-        slope = 0.0
+    slope = 0.0
+    if _rises(offsets, [sample.load for sample in samples]):
+        slope = sum(map(operator.mul, offsets, rests)) / sum(map(operator.mul, offsets, offsets))
     over = [rest - slope * offset for rest, offset in zip(rests, offsets, strict=True)]
     above = math.sqrt(sum([rest * rest for rest in over if rest > 0.0]) / count)
     return mean + slope * offsets[-1], slope, above
+
+
+def _rises(offsets: Sequence[float], loads: Sequence[float]) -> bool:
+    """Whether the slope is `_SURE` standard errors above 0.
+
+    A newest sample above where it would make the slope surest is no word against it, and is taken
+    for that: else a load could rise until it is no longer believed to.
+    """
+    count, newest = len(loads), offsets[-1]
+    mean = sum(loads[:-1]) / (count - 1)
+    rests = [load - mean for load in loads]
+    climb = sum(map(operator.mul, offsets[:-1], rests))
+    apart = sum([rest * rest for rest in rests[:-1]])
+    weight, step = (count - 1) / count, rests[-1]
+    if climb > 0.0:
+        step = min(step, newest * apart / (weight * climb))
+    climb += newest * step
+    explained = climb * climb / sum(map(operator.mul, offsets, offsets))
+    left = max(0.0, apart + weight * step * step - explained) / (count - 2)
+    return climb > 0.0 and explained > _SURE**2 * left
