@@ -90,7 +90,7 @@ def _rises(offsets: Sequence[float], loads: Sequence[float]) -> bool:
     count, newest = len(loads), offsets[-1]
     mean = sum(loads[:-1]) / (count - 1)
     rests = [load - mean for load in loads]
-    climb = sum(map(operator.mul, offsets[:-1], rests))
+    climb: float = sum(map(operator.mul, offsets[:-1], rests))
     apart = sum([rest * rest for rest in rests[:-1]])
     weight, step = (count - 1) / count, rests[-1]
     if climb > 0.0:
