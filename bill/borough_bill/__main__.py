@@ -14,7 +14,7 @@ from rich.console import Console
 
 from borough_bill.attribution import NotExposed, ProcessGone
 from borough_bill.bill import Bill
-from borough_bill.checks import NOTHING_LOST
+from borough_bill.checks.whole import NOTHING_LOST
 from borough_bill.clients import NotServed
 from borough_bill.closed_loop import customers
 from borough_bill.cluster import Unreachable

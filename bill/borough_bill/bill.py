@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from borough_bill.checks import Check, checks
+from borough_bill.checks.check import Check
+from borough_bill.checks.every import checks
 from borough_bill.lines.cpu import PartCost, cpu_lines, parts
 from borough_bill.lines.hops import Edge, edges, hop_lines
 from borough_bill.lines.ladder import Ladder, cpu_ladder, hop_ladders, latency_ladder, telemetry

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from borough_bill.attribution import ProcessGone
-from borough_bill.checks import NOTHING_LOST
+from borough_bill.checks.whole import NOTHING_LOST
 from borough_bill.cluster import Kubectl
 from borough_bill.experiments import validity
 from borough_bill.experiments.folder import Folder, Intent

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from borough_bill.audit import Audit
-from borough_bill.checks import NOTHING_LOST, checks
+from borough_bill.checks.every import checks
+from borough_bill.checks.whole import NOTHING_LOST
 from borough_bill.experiments import books
 from borough_bill.experiments.folder import Folder
 from borough_bill.experiments.foreign import OF, A, B

@@ -9,7 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from borough_bill.bill import bill
-from borough_bill.checks import FREEZE, GENERATOR, NULL_LEVEL, SLIP_MS, UNSERVED
+from borough_bill.checks.load import FREEZE, GENERATOR, SLIP_MS, UNSERVED
+from borough_bill.checks.null import NULL_LEVEL
 from borough_bill.documents import PICTURE, NoPlace, figures, filled, picture, whole
 from borough_bill.lines.ladder import BLUR, RESIDUAL
 from borough_bill.lines.words import share

@@ -1,0 +1,142 @@
+"""Of the load: was it what it was meant to be, to everybody alike, and was every request served?"""
+
+from itertools import chain
+
+import numpy as np
+
+from borough_bill.checks.check import Check, missing
+from borough_bill.checks.null import again
+from borough_bill.lines.latency import latency
+from borough_bill.lines.runs import Runs, mean_latency, pooled, series
+from borough_bill.lines.words import listed, share, span
+from borough_bill.statistics import difference, holm, p_value
+
+P95_S, P99_S, FREEZE = 0.5, 0.9, 0.05
+"""What arithmetic says of a server frozen 1 s in every 10 s under a uniform load: a tail of
+P(latency > x) = (1 s - x) / 10 s; and how far a generator may be from it.
+"""
+SLIP_MS = 5.0
+GENERATOR = 0.7
+"""Of its core; above, requests begin to wait for the generator rather than for the subject."""
+UNSERVED = 0.001
+CLAIMED = 0.05
+"""Of the smallest difference that is claimed: lateness below it changes no figure that is told."""
+
+
+def served(runs: Runs) -> Check:
+    """An error is cheaper than an answer, and would flatter who makes it."""
+    worst, name, counts = 0.0, runs.plan.reference, set[int]()
+    for subject, windows in runs.loaded():
+        offered = sum(window.offered for window in windows)
+        unserved = offered - sum(window.served for window in windows)
+        counts.add(unserved)
+        lost = unserved / offered if offered else 1.0
+        if lost > worst:
+            worst, name = lost, subject
+    return Check(
+        name="served",
+        question="Did everybody answer every request, and as expected?",
+        value=f"{share(worst, 2)} not served",
+        limit=f"0, or < {share(UNSERVED, 1)} and all alike",
+        passed=worst == 0 or (worst < UNSERVED and len(counts) == 1),
+        sentence=f"{name} left out {share(worst, 2)}; errors are cheap, and would flatter it."
+        if worst
+        else "Every request was answered, and every answer was the expected one.",
+    )
+
+
+def freeze(runs: Runs) -> Check:
+    """The generator of this very machine, before the load."""
+    seen = runs.result.freeze
+    question = "Does the generator see a server that stands still?"
+    limit = f"p95 {P95_S} s, p99 {P99_S} s, within {share(FREEZE)}"
+    if seen is None:
+        return missing("freeze", question, limit, "The freeze test was not run.")
+    off = max(abs(seen.p95_s / P95_S - 1), abs(seen.p99_s / P99_S - 1))
+    return Check(
+        name="freeze",
+        question=question,
+        value=f"p95 {seen.p95_s:.3f} s, p99 {seen.p99_s:.3f} s",
+        limit=limit,
+        passed=off <= FREEZE,
+        sentence=f"A server frozen 1 s in every 10 s is seen within {share(off, 1)} of arithmetic.",
+    )
+
+
+def slip(runs: Runs) -> Check:
+    """Over all requests together: of one subject's few hundred, three late ones would decide."""
+    question, limit = "Were requests sent when they were meant to be?", f"{SLIP_MS:g} ms"
+    pools = {subject: pooled(windows, "slip") for subject, windows in runs.loaded()}
+    late = {subject: pool.quantile(0.99) for subject, pool in pools.items() if pool is not None}
+    everything = pooled(tuple(chain.from_iterable(w for _, w in runs.loaded())), "slip")
+    if everything is None:
+        return missing("slip", question, limit, "No request was sent.")
+    found, worst = everything.quantile(0.99), max(late, key=late.__getitem__)
+    return Check(
+        name="slip",
+        question=question,
+        value=f"p99 {found:.2f} ms",
+        limit=limit,
+        passed=found <= SLIP_MS,
+        sentence=f"1 in 100 requests left {found:.2f} ms late or later; of those to each subject, "
+        f"{min(late.values()):.2f} to {late[worst]:.2f} ms, the latest to {worst}.",
+    )
+
+
+def even_slip(runs: Runs) -> Check:
+    """Lateness that differs between subjects would be billed as their latency: each against the
+    mean of its block, all tested together.
+    """
+    name, question = "even slip", "Were requests to all subjects equally punctual?"
+    allowed = (
+        f"half the A/A interval, or {share(CLAIMED)} of the smallest difference told if larger"
+    )
+    null = again(runs, mean_latency)
+    found = {s: series(w, lambda w: w.slip.mean if w.slip else None) for s, w in runs.loaded()}
+    if null is None or not all(found.values()):
+        return missing(
+            name, question, allowed, "There was no A/A, or nothing was sent to somebody."
+        )
+    blocks = {block for slips in found.values() for block in slips}
+    usual = {b: float(np.mean([s[b] for s in found.values() if b in s])) for b in blocks}
+    apart = {subject: difference(slips, usual) for subject, slips in found.items()}
+    least = max(difference(*null).half_width, CLAIMED * _smallest_claim(runs))
+    odd = holm({subject: p_value(slips, usual) for subject, slips in found.items()})
+    farthest = max(apart, key=lambda subject: abs(apart[subject].mean))
+    off = [subject for subject in sorted(odd) if abs(apart[subject].mean) > least]
+    return Check(
+        name=name,
+        question=question,
+        value=f"{abs(apart[farthest].mean):.3f} ms from the mean",
+        limit=f"{least:.3f} ms",
+        passed=not off,
+        sentence=f"Requests to {listed(off)} left late or early in block after block."
+        if off
+        else f"Farthest from the mean of its blocks was {farthest}, by "
+        f"{apart[farthest].mean:.3f} ms ({span(apart[farthest], 'ms')}). Allowed is {allowed}.",
+    )
+
+
+def _smallest_claim(runs: Runs) -> float:
+    """Of the differences in mean latency that the bill would tell, in ms; 0 where it tells none."""
+    mean = next(latency(runs))
+    told = [abs(cell.change.mean) for cell in mean.cells if cell.visible] if mean else []
+    return min(told, default=0.0)
+
+
+def generator(runs: Runs) -> Check:
+    """Over all windows of a subject; the busiest is told."""
+    busy, name = 0.0, runs.plan.reference
+    for subject, windows in runs.loaded():
+        seconds = sum(window.seconds for window in windows)
+        used = sum(window.generator_cpu_s for window in windows) / seconds if seconds else 0.0
+        if used > busy:
+            busy, name = used, subject
+    return Check(
+        name="generator",
+        question="Had the generator time to spare?",
+        value=f"{share(busy, 1)} of its core",
+        limit=share(GENERATOR),
+        passed=busy <= GENERATOR,
+        sentence=f"It was busiest with {name}.",
+    )
