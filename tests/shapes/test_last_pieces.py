@@ -28,11 +28,11 @@ async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are
         tmp_path,
         store=store_url,
         keys={customer.name: customer.key for customer in customers},
-        settings={"DEADLINE_MS": "120000"},  # who is told no is told by the shelf
+        settings={"DEADLINE_MS": "600000"},  # who is told no is told by the shelf
     )
     books = Settings(store=SecretStr(store_url))
     await commands.seed(books, PIECES, SCARCE)
-    async with town, Clients(town, wait=130) as clients:
+    async with town, Clients(town, wait=610) as clients:
         await clients.introduce(customers)
         outcomes = await asyncio.gather(
             *(
