@@ -14,7 +14,7 @@ from typing import Any
 
 from e2e.cluster import ROOT, apply, namespace
 from e2e.installed import install_operator, wait_ready
-from e2e.load import Load, open_loop
+from e2e.load import Load, open_loop, turn
 from e2e.release import CUSTOMERS, Release, Values, customers
 
 OURS, RIVAL = "borough-e2e-scaled", "borough-e2e-hpa"
@@ -151,14 +151,15 @@ def stage() -> Iterator[Stage]:
         )
         for shop in (OURS, RIVAL):
             customers(shop, "ada", "grace")
-        install_operator(built.operator, OBSERVABILITY, OURS, RIVAL)
-        built.ours.install(ours(), wait=False)
-        built.rival.install(rivals(), wait=False)
-        built.observability.install(prometheus_alone(built), wait=False)
-        apply(RIVAL, hpa())
-        apply(OURS, *advisers())
-        for release in (built.observability, built.ours, built.rival, built.operator):
-            wait_ready(release)
+        with turn():  # two shops that start are a load, too
+            install_operator(built.operator, OBSERVABILITY, OURS, RIVAL)
+            built.ours.install(ours(), wait=False)
+            built.rival.install(rivals(), wait=False)
+            built.observability.install(prometheus_alone(built), wait=False)
+            apply(RIVAL, hpa())
+            apply(OURS, *advisers())
+            for release in (built.observability, built.ours, built.rival, built.operator):
+                wait_ready(release)
         yield built
 
 

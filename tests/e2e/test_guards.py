@@ -49,6 +49,7 @@ def test_a_part_is_scaled_by_its_name_and_not_emptied_by_evictions(platform: Pla
     finally:
         wait_until(f"2 of {PART} again", lambda: len(ready()) == 2, within=60)
         scale(1)
+        wait_until("nobody asks the other", lambda: len(shop.pods(PART)) == 1, within=60)
 
 
 def evict(namespace: str, pod: str) -> None:
