@@ -86,13 +86,11 @@ down: ## take it away again
 footprint: $(READY) ## what every pod of the platform holds
 	@$(BIN)/python charts/footprint.py $(or $(ARGS),borough observability borough-operator)
 
-E2E := tests/e2e --numprocesses 2 # two stages: see conftest.py
-
 e2e: $(READY) ## what must hold on a cluster: the current one, which has the images
-	@$(BIN)/pytest $(E2E) -m "not long"
+	@$(BIN)/pytest tests/e2e -m "not long" --numprocesses 2 # two stages: see conftest.py
 
-e2e-long: $(READY) ## the whole matrix
-	@$(BIN)/pytest $(E2E)
+e2e-long: $(READY) ## the whole matrix, one test after the other
+	@$(BIN)/pytest tests/e2e
 
 generate: regenerated ## write what is derived from code, and figures from docs/results
 	@for file in $(GENERATED); do cp build/generated/$$file $$file; done

@@ -191,11 +191,19 @@ def _grow(shop: Release, witness: Witness, since: float) -> None:
 
 
 def _stop_prometheus(stage: Stage, story: Story) -> None:
-    """At once: what it would still answer while it ends is nobody's concern."""
+    """At once: what it would still answer while it ends is nobody's concern. But not before it has
+    to go: else a controller that is late puts another in its place first.
+    """
     inside = ("--namespace", stage.observability.namespace)
     kubectl("scale", stage.observability.deployment("prometheus"), "--replicas=0", *inside)
-    for pod in stage.observability.pods("prometheus"):
-        name = pod["metadata"]["name"]
+
+    def pods() -> dict[str, bool]:
+        """Whether they are to go."""
+        found = (pod["metadata"] for pod in stage.observability.pods("prometheus"))
+        return {pod["name"]: "deletionTimestamp" in pod for pod in found}
+
+    wait_until("no Prometheus that is to stay", lambda: all(pods().values()), SOON_S)
+    for name in pods():
         kubectl("delete", "pod", name, "--grace-period=0", "--force", "--ignore-not-found", *inside)
     story.blinded = time.time()
 

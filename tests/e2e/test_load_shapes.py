@@ -1,5 +1,7 @@
 """Does the shop sell in every shape, and go from one to another while it sells?"""
 
+from collections.abc import Callable
+
 import pytest
 
 from e2e.cluster import namespace
@@ -48,7 +50,7 @@ def test_the_shop_sells_in_every_shape(shape: str, visitor: tuple[str, str]) -> 
 
 
 @pytest.mark.long
-def test_a_change_of_shape_loses_no_order() -> None:
+def test_a_change_of_shape_loses_no_order(tell: Callable[[str], None]) -> None:
     """Monolith to microservices and back on the same database, each in two upgrades, under load:
     every order is placed, and every order told of is in the books.
     """
@@ -61,6 +63,8 @@ def test_a_change_of_shape_loses_no_order() -> None:
             shop.upgrade(values(APART))
             shop.upgrade(values(TOWN, retiring=APART))
             shop.upgrade(values(TOWN))
+        longest = load.told["latency_ms"]["longest"]
+        tell(f"the longest answer while the shape changed: {longest:.0f} ms")
         assert failures(load.told) == {}, load.told
         found = audit(shop, "town")
         assert (found["violations"], found["orders"]) == ([], {"placed": served(load.told)})
