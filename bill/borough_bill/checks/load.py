@@ -1,5 +1,6 @@
 """Of the load: was it what it was meant to be, to everybody alike, and was every request served?"""
 
+from collections.abc import Callable
 from itertools import chain
 
 import numpy as np
@@ -9,6 +10,7 @@ from borough_bill.checks.null import again
 from borough_bill.lines.latency import latency
 from borough_bill.lines.runs import Runs, mean_latency, pooled, series
 from borough_bill.lines.words import listed, share, span
+from borough_bill.results import Window
 from borough_bill.statistics import difference, holm, p_value
 
 P95_S, P99_S, FREEZE = 0.5, 0.9, 0.05
@@ -25,14 +27,13 @@ CLAIMED = 0.05
 
 def served(runs: Runs) -> Check:
     """An error is cheaper than an answer, and would flatter who makes it."""
-    worst, name, counts = 0.0, runs.plan.reference, set[int]()
-    for subject, windows in runs.loaded():
+    counts = {_unserved(windows) for _, windows in runs.loaded()}
+
+    def lost(windows: tuple[Window, ...]) -> float:
         offered = sum(window.offered for window in windows)
-        unserved = offered - sum(window.served for window in windows)
-        counts.add(unserved)
-        lost = unserved / offered if offered else 1.0
-        if lost > worst:
-            worst, name = lost, subject
+        return _unserved(windows) / offered if offered else 1.0
+
+    worst, name = _most(runs, lost)
     return Check(
         name="served",
         question="Did everybody answer every request, and as expected?",
@@ -45,8 +46,18 @@ def served(runs: Runs) -> Check:
     )
 
 
+def _unserved(windows: tuple[Window, ...]) -> int:
+    return sum(window.offered - window.served for window in windows)
+
+
+def _most(runs: Runs, what: Callable[[tuple[Window, ...]], float]) -> tuple[float, str]:
+    """The largest of the subjects, and whose it is: the reference's where there is none above 0."""
+    found = [(what(windows), subject) for subject, windows in runs.loaded()]
+    return max([(0.0, runs.plan.reference), *found], key=lambda pair: pair[0])
+
+
 def freeze(runs: Runs) -> Check:
-    """The generator of this very machine, before the load."""
+    """What the generator of this measurement saw of a server that is frozen now and then."""
     seen = runs.result.freeze
     question = "Does the generator see a server that stands still?"
     limit = f"p95 {P95_S} s, p99 {P99_S} s, within {share(FREEZE)}"
@@ -126,12 +137,12 @@ def _smallest_claim(runs: Runs) -> float:
 
 def generator(runs: Runs) -> Check:
     """Over all windows of a subject; the busiest is told."""
-    busy, name = 0.0, runs.plan.reference
-    for subject, windows in runs.loaded():
+
+    def used(windows: tuple[Window, ...]) -> float:
         seconds = sum(window.seconds for window in windows)
-        used = sum(window.generator_cpu_s for window in windows) / seconds if seconds else 0.0
-        if used > busy:
-            busy, name = used, subject
+        return sum(window.generator_cpu_s for window in windows) / seconds if seconds else 0.0
+
+    busy, name = _most(runs, used)
     return Check(
         name="generator",
         question="Had the generator time to spare?",

@@ -13,11 +13,11 @@ FEWEST = 2
 
 def again(runs: Runs, reading: Reading) -> tuple[dict[int, float], dict[int, float]] | None:
     """The twin and the reference, if at least two blocks hold both."""
-    again, base = (
+    twin, base = (
         dict(series(runs.windows(subject), reading))
         for subject in (runs.plan.again, runs.plan.reference)
     )
-    return (again, base) if len(again.keys() & base.keys()) >= FEWEST else None
+    return (twin, base) if len(twin.keys() & base.keys()) >= FEWEST else None
 
 
 def null(runs: Runs, what: str, unit: str, reading: Reading) -> Check:
@@ -25,10 +25,10 @@ def null(runs: Runs, what: str, unit: str, reading: Reading) -> Check:
     name, reference = f"A/A {what}", runs.plan.reference
     question = f"Is {reference} as good as itself?"
     limit = f"the {share(NULL_LEVEL)} interval contains 0"
-    null = again(runs, reading)
-    if null is None:
+    pair = again(runs, reading)
+    if pair is None:
         return missing(name, question, limit, "There are no two blocks that hold both.")
-    found = difference(*null, level=NULL_LEVEL)
+    found = difference(*pair, level=NULL_LEVEL)
     return Check(
         name=name,
         question=question,

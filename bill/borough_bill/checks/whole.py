@@ -18,8 +18,8 @@ def blocks(runs: Runs) -> Check:
     planned = max(runs.plan.blocks, FEWEST if runs.result.kind == "compare" else ENOUGH)
     missing = [
         subject
-        for subject, blocks in zip(runs.plan.subjects, found, strict=True)
-        if len(blocks) < runs.plan.blocks
+        for subject, held in zip(runs.plan.subjects, found, strict=True)
+        if len(held) < runs.plan.blocks
     ]
     sentence = "Every block is whole."
     if missing:
