@@ -73,15 +73,16 @@ def _line(samples: Sequence[Sample]) -> tuple[float, float, float]:
     mean = sum([sample.load for sample in samples]) / count
     offsets = [sample.at - middle for sample in samples]
     rests = [sample.load - mean for sample in samples]
+    spread = sum([offset * offset for offset in offsets])
     slope = 0.0
-    if _rises(offsets, [sample.load for sample in samples]):
-        slope = sum(map(operator.mul, offsets, rests)) / sum(map(operator.mul, offsets, offsets))
+    if _rises(offsets, spread, [sample.load for sample in samples]):
+        slope = sum(map(operator.mul, offsets, rests)) / spread
     over = [rest - slope * offset for rest, offset in zip(rests, offsets, strict=True)]
     above = math.sqrt(sum([rest * rest for rest in over if rest > 0.0]) / count)
     return mean + slope * offsets[-1], slope, above
 
 
-def _rises(offsets: Sequence[float], loads: Sequence[float]) -> bool:
+def _rises(offsets: Sequence[float], spread: float, loads: Sequence[float]) -> bool:
     """Whether the slope is `_SURE` standard errors above 0.
 
     A newest sample above where it would make the slope surest is no word against it, and is taken
@@ -96,6 +97,6 @@ def _rises(offsets: Sequence[float], loads: Sequence[float]) -> bool:
     if climb > 0.0:
         step = min(step, newest * apart / (weight * climb))
     climb += newest * step
-    explained = climb * climb / sum(map(operator.mul, offsets, offsets))
+    explained = climb * climb / spread
     left = max(0.0, apart + weight * step * step - explained) / (count - 2)
     return climb > 0.0 and explained > _SURE**2 * left
