@@ -7,9 +7,9 @@ import socket
 import pytest
 
 from borough.contracts.errors import (
+    Abandoned,
     Conflict,
     DeadlineExceeded,
-    DeliveryFailed,
     Internal,
     Unavailable,
 )
@@ -84,10 +84,10 @@ async def test_hasty_callers_open_no_breaker() -> None:
 
 
 async def test_the_breaker_opens_on_failures_and_never_on_refusals() -> None:
-    """Answers below 500, and a delivery that could not be handled, say that the peer is there."""
+    """Answers below 500, and an order that was abandoned, say that the peer is there."""
     replica = Replica()
     async with running(served(Peer, replica)) as url, asking(url) as peer:
-        for error, kind in ((Conflict("no"), Conflict), (DeliveryFailed("no"), DeliveryFailed)):
+        for error, kind in ((Conflict("no"), Conflict), (Abandoned("no"), Abandoned)):
             for _ in range(3 * FAILURES):
                 replica.fails = [error]
                 with pytest.raises(kind):

@@ -24,7 +24,12 @@ from borough.contracts.errors import (
 )
 from borough.contracts.events import ORDER_PLACED_SCHEMA, OrderPlaced
 from borough.contracts.inventory import Inventory, MenuRequest, OrderRef, Reserve
-from borough.contracts.notifications import ListNotifications, Notifications, NotificationState
+from borough.contracts.notifications import (
+    Deliver,
+    ListNotifications,
+    Notifications,
+    NotificationState,
+)
 from borough.contracts.orders import GetOrder, ListOrders, Orders, OrderStatus, PlaceOrder
 from borough.contracts.payments import Charge, Outcome, Payments, VoidCharge
 from borough.contracts.profiles import GetProfile, Profile, Profiles
@@ -151,10 +156,13 @@ class TestNotifications:
     async def test_an_event_delivered_again_changes_nothing(self, ask: Ask) -> None:
         """Deliveries are at least once, notifications exactly once."""
         notifications: Notifications = await ask(Notifications, memory_shop().notifications)
-        first = await notifications.deliver(placed(1))
+        told = await notifications.deliver(Deliver(events=(placed(1),)))
+        (first,) = told.notifications
         assert first.state is NotificationState.RECORDED
         assert "2 x espresso" in first.text
-        await notifications.deliver(placed(2))
+        both = await notifications.deliver(Deliver(events=(placed(2), placed(1))))
+        assert [n.event_id for n in both.notifications] == [order_id(102), order_id(101)]
+        assert both.notifications[1] == first
         page = await notifications.list(ListNotifications(customer_id="ada", limit=1))
         assert [n.event_id for n in page.notifications] == [order_id(102)]
         rest = await notifications.list(

@@ -39,7 +39,7 @@ async def test_an_audit_counts_the_parked_events(sqlite_url: str) -> None:
     event = an_event(an_order(1))
     database = Database.open(sqlite_url, "notifications")
     notifications = SqlNotifications(database)
-    await notifications.open(event, MORNING)
+    await notifications.open((event,), MORNING)
     await notifications.fail(event.event_id, 1, MORNING)
     await database.close()
 

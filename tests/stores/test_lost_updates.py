@@ -14,8 +14,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from borough.contracts.events import OrderPlaced
 from borough.contracts.inventory import Reservation, ReservationState
@@ -25,7 +25,8 @@ from borough.contracts.values import Line
 from borough.inventory import domain
 from borough.inventory.store import SqlStock, reservations, shelf
 from borough.kit.outbox import Envelope, SqlOutbox, outbox
-from borough.kit.sql import Database, parse
+from borough.kit.sql import Database, Transaction, parse
+from borough.kit.statements import Statement
 from borough.orders.domain import Refusal, Settled
 from borough.orders.store import SqlOrders, orders
 from borough.payments.store import SqlVerdicts, verdicts
@@ -39,15 +40,21 @@ from borough.testing.races import (
 )
 from borough.testing.samples import an_event, an_order
 
+EVENTS = Statement(select(outbox))
+STOCK = Statement(select(shelf.c.stock))
+SET_STOCK = Statement(update(shelf).values(stock=bindparam("left")))
+HOLD = Statement(insert(reservations))
+
 
 @dataclass(frozen=True, slots=True)
 class ForgetfulStock(SqlStock):
     """Reads the stock, then writes what it should be: an update in between is lost."""
 
+    careless: AsyncEngine
     barrier: asyncio.Barrier
 
     async def reserve(self, order_id: UUID, lines: tuple[Line, ...], at: datetime) -> Reservation:
-        async with self.db.write() as connection:
+        async with self.careless.begin() as connection:
             stock = await connection.scalar(select(shelf.c.stock)) or 0
             await self.barrier.wait()
             if stock < lines[0].quantity:
@@ -62,6 +69,7 @@ class ForgetfulStock(SqlStock):
 class ForgetfulOrders(SqlOrders):
     """Looks whether the order is pending, then settles it without looking again."""
 
+    careless: AsyncEngine
     barrier: asyncio.Barrier
 
     async def place(self, event: OrderPlaced) -> Settled:
@@ -75,7 +83,7 @@ class ForgetfulOrders(SqlOrders):
         assert before is not None
         await self.barrier.wait()
         if before.status is OrderStatus.PENDING:
-            async with self.db.write() as connection:
+            async with self.careless.begin() as connection:
                 await connection.execute(
                     update(orders).where(orders.c.order_id == order_id).values(status=status)
                 )
@@ -88,6 +96,7 @@ class ForgetfulOrders(SqlOrders):
 class ForgetfulVerdicts(SqlVerdicts):
     """Looks whether there is a verdict, then lets the last writer win."""
 
+    careless: AsyncEngine
     barrier: asyncio.Barrier
 
     async def decide(
@@ -96,7 +105,7 @@ class ForgetfulVerdicts(SqlVerdicts):
         if (known := await self.find(verdict.order_id)) is not None:
             return known, False
         await self.barrier.wait()
-        async with self.db.write() as connection:
+        async with self.careless.begin() as connection:
             await connection.execute(
                 verdicts.delete().where(verdicts.c.order_id == verdict.order_id)
             )
@@ -108,21 +117,35 @@ class ForgetfulVerdicts(SqlVerdicts):
 class ForgetfulOutbox(SqlOutbox):
     """Looks what is due without holding it."""
 
+    careless: AsyncEngine
     barrier: asyncio.Barrier
 
     async def claim(self, now: datetime, lease: timedelta, limit: int) -> tuple[Envelope, ...]:
-        async with self.db.write() as connection:
-            due = select(outbox).where(outbox.c.due_at <= now).limit(limit)
-            rows = (await connection.execute(due)).all()
+        async with self.careless.begin() as connection:
+            due = select(outbox.c.event_id).where(outbox.c.due_at <= now).limit(limit)
+            ids = (await connection.scalars(due)).all()
             await self.barrier.wait()
-            claimed = outbox.c.event_id.in_([row.event_id for row in rows])
+            claimed = outbox.c.event_id.in_(ids)
             await connection.execute(update(outbox).where(claimed).values(due_at=now + lease))
-        return tuple(Envelope(row.event, row.trace, row.tries) for row in rows)
+        rows = (await self.db.execute(EVENTS)).rows
+        return tuple(
+            Envelope(row.event, row.trace, row.tries) for row in rows if row.event_id in ids
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Careless:
+    """The capability's database as the driver opens it by default, with connections for many; and
+    as we open it, for what the forgetful stores do not get wrong.
+    """
+
+    engine: AsyncEngine
+    database: Database
 
 
 @pytest.fixture
-async def careless(store_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    """The capability's database as the driver opens it by default, with connections for many."""
+async def careless(store_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Careless]:
+    """Of the capability that the test names."""
     address = parse(store_url, request.param)
     if address.drivername == "sqlite":
         engine = create_async_engine(address.set(drivername="sqlite+aiosqlite"), pool_size=MANY)
@@ -132,9 +155,10 @@ async def careless(store_url: str, request: pytest.FixtureRequest) -> AsyncItera
             pool_size=MANY,
             connect_args={"server_settings": {"search_path": request.param}},
         )
-    database = Database(request.param, engine, engine)
-    yield database
+    database = Database.open(store_url, request.param)
+    yield Careless(engine, database)
     await database.close()
+    await engine.dispose()
 
 
 class InTurn:
@@ -160,11 +184,11 @@ class Planted:
 
     at_once: bool
 
-    def stores(self, kind: Callable[[Database, asyncio.Barrier], Any], at: Database, n: int) -> Any:
+    def stores(self, kind: Callable[..., Any], at: Careless, n: int) -> Any:
         """The pair. At once, `n` callers have read before one of them writes."""
-        if self.at_once:
-            return [kind(at, asyncio.Barrier(n))] * 2
-        return [InTurn(kind(at, asyncio.Barrier(1)))] * 2
+        barrier = asyncio.Barrier(n if self.at_once else 1)
+        store = kind(at.database, careless=at.engine, barrier=barrier)
+        return [store if self.at_once else InTurn(store)] * 2
 
     def verdict(self) -> AbstractContextManager[object]:
         """What the check must say: lost at once, sound in turn."""
@@ -178,7 +202,7 @@ def planted(request: pytest.FixtureRequest) -> Planted:
 
 
 @pytest.mark.parametrize("careless", ["inventory"], indirect=True)
-async def test_a_lost_piece_of_stock_is_found(careless: Database, planted: Planted) -> None:
+async def test_a_lost_piece_of_stock_is_found(careless: Careless, planted: Planted) -> None:
     """Read, modify, write in the driver's default transaction sells the same piece twice."""
     stores = planted.stores(ForgetfulStock, careless, 6)
 
@@ -187,7 +211,7 @@ async def test_a_lost_piece_of_stock_is_found(careless: Database, planted: Plant
 
 
 @pytest.mark.parametrize("careless", ["orders"], indirect=True)
-async def test_a_second_settlement_is_found(careless: Database, planted: Planted) -> None:
+async def test_a_second_settlement_is_found(careless: Careless, planted: Planted) -> None:
     """Without `still pending` in its WHERE, an order is placed and rejected."""
     stores = planted.stores(ForgetfulOrders, careless, 4)
 
@@ -196,7 +220,7 @@ async def test_a_second_settlement_is_found(careless: Database, planted: Planted
 
 
 @pytest.mark.parametrize("careless", ["payments"], indirect=True)
-async def test_a_second_verdict_is_found(careless: Database, planted: Planted) -> None:
+async def test_a_second_verdict_is_found(careless: Careless, planted: Planted) -> None:
     """Where the last writer wins, a customer is charged for a voided order."""
     stores = planted.stores(ForgetfulVerdicts, careless, 4)
 
@@ -205,9 +229,9 @@ async def test_a_second_verdict_is_found(careless: Database, planted: Planted) -
 
 
 @pytest.mark.parametrize("careless", ["orders"], indirect=True)
-async def test_an_event_claimed_twice_is_found(careless: Database, planted: Planted) -> None:
+async def test_an_event_claimed_twice_is_found(careless: Careless, planted: Planted) -> None:
     """Without a lock on what is due, every relay takes it."""
-    store = SqlOrders(careless)
+    store = SqlOrders(careless.database)
     for number in range(3):
         await store.begin(an_order(number), f"key-{number}", "print", MORNING)
         await store.place(an_event(an_order(number)))
@@ -217,10 +241,27 @@ async def test_an_event_claimed_twice_is_found(careless: Database, planted: Plan
         await check_one_claim(relays, events=3)
 
 
+@dataclass(frozen=True, slots=True)
+class ReadsThenWrites(SqlStock):
+    """As forgetful, but in a transaction of ours."""
+
+    async def reserve(self, order_id: UUID, lines: tuple[Line, ...], at: datetime) -> Reservation:
+        async def reserve(tx: Transaction) -> Reservation:
+            stock = (await tx.execute(STOCK)).rows[0].stock
+            if stock < lines[0].quantity:
+                raise domain.out_of_stock(lines[0])
+            await tx.execute(SET_STOCK, left=stock - lines[0].quantity)
+            held = Reservation(order_id=order_id, state=ReservationState.OPEN, lines=())
+            await tx.execute(HOLD, **dict(held), changed_at=at)
+            return held
+
+        return await self.db.transaction(reserve)
+
+
 async def test_begin_immediate_makes_even_a_forgetful_store_safe(sqlite_url: str) -> None:
-    """Two processes on one file: whoever reads in `write` reads what nobody else can change."""
+    """Two processes on one file: what is read in a transaction cannot be changed by another."""
     replicas = [Database.open(sqlite_url, "inventory", synchronous="NORMAL") for _ in range(2)]
-    stores = [ForgetfulStock(database, asyncio.Barrier(1)) for database in replicas]
+    stores = [ReadsThenWrites(database) for database in replicas]
 
     await check_last_pieces(stores, buyers=40, pieces=20)
     for database in replicas:

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,7 +15,9 @@ from sqlalchemy import Connection, MetaData, column, inspect, table, text
 from borough.contracts.errors import Unavailable
 from borough.inventory import store as inventory
 from borough.kit.config import WrongSettings
+from borough.kit.schema import in_transaction
 from borough.kit.sql import REVISIONS, Database
+from borough.kit.statements import Statement
 from borough.migrations import HERE, head, is_current, migrate
 from borough.notifications import store as notifications
 from borough.orders import store as orders
@@ -67,36 +70,40 @@ def in_words(facts: object) -> object:
     return [in_words(fact) for fact in facts] if isinstance(facts, list) else str(facts)
 
 
-async def test_the_migrated_schema_is_the_one_the_code_uses(
-    store_url: str, open_database: Open
-) -> None:
+async def test_the_migrated_schema_is_the_one_the_code_uses(store_url: str) -> None:
     """Alembic finds nothing to change in any capability."""
     found = {}
     for capability, tables in TABLES.items():
-        async with open_database(store_url, capability).read() as connection:
-            found[capability] = await connection.run_sync(differences, tables)
+        find = partial(differences, metadata=tables)
+        found[capability] = await in_transaction(store_url, capability, find)
 
     assert found == {capability: [] for capability in TABLES}
 
 
-async def test_a_column_that_strayed_in_would_be_found(store_url: str, open_database: Open) -> None:
+async def test_a_column_that_strayed_in_would_be_found(store_url: str) -> None:
     """The comparison sees what it is there for."""
-    async with open_database(store_url, "orders").write() as connection:
-        await connection.execute(text("ALTER TABLE outbox ADD COLUMN stray INTEGER"))
-        (found,) = await connection.run_sync(differences, TABLES["orders"])
+
+    def stray(connection: Connection) -> list[object]:
+        connection.execute(text("ALTER TABLE outbox ADD COLUMN stray INTEGER"))
+        return differences(connection, TABLES["orders"])
+
+    (found,) = await in_transaction(store_url, "orders", stray)
 
     assert isinstance(found, tuple)
     assert found[0] == "remove_column"
 
 
-async def test_migrating_and_creating_make_the_same(store_url: str, open_database: Open) -> None:
+async def test_migrating_and_creating_make_the_same(store_url: str) -> None:
     """Also what Alembic does not compare: checks, partial indexes, names."""
     for capability, tables in TABLES.items():
-        async with open_database(store_url, capability).write() as connection:
-            migrated = await connection.run_sync(schema_of)
-            await connection.run_sync(tables.drop_all)
-            await connection.run_sync(tables.create_all)
-            created = await connection.run_sync(schema_of)
+
+        def both(connection: Connection, tables: MetaData = tables) -> tuple[object, object]:
+            migrated = schema_of(connection)
+            tables.drop_all(connection)
+            tables.create_all(connection)
+            return migrated, schema_of(connection)
+
+        migrated, created = await in_transaction(store_url, capability, both)
 
         assert migrated
         assert migrated == created
@@ -115,8 +122,7 @@ async def test_migrating_again_does_nothing(empty_store_url: str, open_database:
 async def test_a_later_revision_is_left_as_it_is(store_url: str, open_database: Open) -> None:
     """An older image that migrates after a newer one succeeds, changes nothing, and can serve."""
     database = open_database(store_url, "orders")
-    async with database.write() as connection:
-        await connection.execute(revisions.update().values(version_num="orders_0042"))
+    await database.execute(Statement(revisions.update().values(version_num="orders_0042")))
 
     assert await asyncio.to_thread(migrate, store_url, "orders") == "orders_0042"
     assert await database.revision() == "orders_0042"
@@ -126,8 +132,7 @@ async def test_a_later_revision_is_left_as_it_is(store_url: str, open_database: 
 async def test_the_schema_of_another_is_refused(store_url: str, open_database: Open) -> None:
     """A store that holds somebody else's tables is a wrong setting, and nothing is done to it."""
     database = open_database(store_url, "orders")
-    async with database.write() as connection:
-        await connection.execute(revisions.update().values(version_num="profiles_0001"))
+    await database.execute(Statement(revisions.update().values(version_num="profiles_0001")))
 
     with pytest.raises(WrongSettings, match="profiles_0001"):
         await asyncio.to_thread(migrate, store_url, "orders")

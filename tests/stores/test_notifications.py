@@ -1,6 +1,6 @@
 """Is there one row per event, whatever is delivered how often?"""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from borough.contracts.notifications import Notification, NotificationState
 from borough.notifications.domain import NotificationStore
@@ -25,42 +25,64 @@ def changed(**fields: object) -> Notification:
     return FRESH.model_copy(update={**fields, "updated_at": LATER})
 
 
+async def recorded_as(notifications: NotificationStore, text: str, at: datetime) -> Notification:
+    """What stands for the event after it was recorded with this text."""
+    return (await notifications.record({EVENT.event_id: text}, at))[EVENT.event_id]
+
+
 async def test_an_event_opens_one_row(notifications: NotificationStore) -> None:
     """The second delivery finds the row of the first."""
-    assert await notifications.open(EVENT, MORNING) == FRESH
-    assert await notifications.open(EVENT, LATER) == FRESH
+    assert await notifications.open((EVENT,), MORNING) == {EVENT.event_id: FRESH}
+    assert await notifications.open((EVENT,), LATER) == {EVENT.event_id: FRESH}
     assert await notifications.ledger() == (FRESH,)
+
+
+async def test_several_events_open_a_row_each(notifications: NotificationStore) -> None:
+    """Also where some have one already, and where one is there twice."""
+    other = an_event(an_order(2))
+    await notifications.open((EVENT,), MORNING)
+    rows = await notifications.open((other, EVENT, other), LATER)
+
+    assert rows[EVENT.event_id] == FRESH
+    assert rows[other.event_id].updated_at == LATER
+    assert len(await notifications.ledger()) == 2
+
+    recorded = await notifications.record({other.event_id: "b", EVENT.event_id: "a"}, LATER)
+    assert {row.order_id: row.text for row in recorded.values()} == {
+        EVENT.order_id: "a",
+        other.order_id: "b",
+    }
 
 
 async def test_a_recorded_row_is_final(notifications: NotificationStore) -> None:
     """Neither another recording nor a failure changes it."""
-    await notifications.open(EVENT, MORNING)
+    await notifications.open((EVENT,), MORNING)
     recorded = changed(state=NotificationState.RECORDED, text="placed")
 
-    assert await notifications.record(EVENT.event_id, "placed", LATER) == recorded
-    assert await notifications.record(EVENT.event_id, "again", MORNING) == recorded
+    assert await recorded_as(notifications, "placed", LATER) == recorded
+    assert await recorded_as(notifications, "again", MORNING) == recorded
     assert await notifications.fail(EVENT.event_id, 1, MORNING) == (recorded, False)
-    assert await notifications.open(EVENT, MORNING) == recorded
+    assert await notifications.open((EVENT,), MORNING) == {EVENT.event_id: recorded}
 
 
 async def test_a_row_is_parked_after_so_many_failed_tries(notifications: NotificationStore) -> None:
     """Tries are counted in the row, and the last one parks it for good."""
-    await notifications.open(EVENT, MORNING)
+    await notifications.open((EVENT,), MORNING)
     parked = changed(state=NotificationState.PARKED, failed_tries=2)
 
     once = changed(failed_tries=1)
     assert await notifications.fail(EVENT.event_id, 2, LATER) == (once, False)
     assert await notifications.fail(EVENT.event_id, 2, LATER) == (parked, True)
     assert await notifications.fail(EVENT.event_id, 2, MORNING) == (parked, False)
-    assert await notifications.record(EVENT.event_id, "placed", MORNING) == parked
+    assert await recorded_as(notifications, "placed", MORNING) == parked
 
 
 async def test_a_row_may_be_recorded_after_a_failure(notifications: NotificationStore) -> None:
     """The failed try stays on record."""
-    await notifications.open(EVENT, MORNING)
+    await notifications.open((EVENT,), MORNING)
     await notifications.fail(EVENT.event_id, 2, MORNING)
 
-    assert await notifications.record(EVENT.event_id, "placed", LATER) == changed(
+    assert await recorded_as(notifications, "placed", LATER) == changed(
         state=NotificationState.RECORDED, failed_tries=1, text="placed"
     )
 
@@ -69,7 +91,7 @@ async def test_a_customer_pages_through_their_own_rows(notifications: Notificati
     """Newest first, older than `before`, and nobody else's."""
     for number, customer in enumerate(["ada", "bob", "ada", "ada"], start=1):
         order = an_order(number, customer_id=customer)
-        await notifications.open(an_event(order), MORNING)
+        await notifications.open((an_event(order),), MORNING)
 
     first = await notifications.list("ada", None, 2)
     second = await notifications.list("ada", first[-1].event_id, 2)

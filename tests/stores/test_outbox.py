@@ -51,24 +51,36 @@ async def test_the_oldest_event_is_the_first_that_is_not_sent(outbox: Outbox) ->
         oldest = await outbox.oldest()
         assert oldest is not None
         assert oldest.event_id == an_id(number)
-        await outbox.sent(an_id(number), MORNING)
+        await outbox.sent([an_id(number)], MORNING)
     assert await outbox.oldest() is None
 
 
 async def test_a_sent_event_is_not_claimed_again(outbox: Outbox) -> None:
     """Not even when a slow twin reports a failure afterwards."""
     await claimed(outbox)
-    await outbox.sent(an_id(1), MORNING)
-    await outbox.failed(an_id(1), MORNING)
+    await outbox.sent([an_id(1)], MORNING)
+    await outbox.failed({an_id(1): MORNING})
 
     assert await claimed(outbox, seconds=100) == [2, 3]
     assert await outbox.unsent() == 2
 
 
+async def test_several_events_are_marked_at_once(outbox: Outbox) -> None:
+    """Those that were sent, and those that failed, each with its moment."""
+    assert await claimed(outbox, seconds=2) == [1, 2, 3]
+    await outbox.failed({an_id(2): MORNING + 3 * SECOND, an_id(1): MORNING + 4 * SECOND})
+    await outbox.sent([an_id(3)], MORNING)
+
+    assert await claimed(outbox, seconds=3) == [2]
+    assert await claimed(outbox, seconds=4) == [1]
+    await outbox.sent([an_id(1), an_id(2)], MORNING)
+    assert await outbox.unsent() == 0
+
+
 async def test_a_failed_event_is_due_when_said_with_one_try_more(outbox: Outbox) -> None:
     """The lease ends with the failure."""
     await outbox.claim(MORNING, LEASE, 10)
-    await outbox.failed(an_id(1), MORNING + SECOND / 2)
+    await outbox.failed({an_id(1): MORNING + SECOND / 2})
 
     (envelope,) = await outbox.claim(MORNING + SECOND / 2, LEASE, 10)
     assert (envelope.event.event_id, envelope.tries) == (an_id(1), 1)
@@ -76,8 +88,8 @@ async def test_a_failed_event_is_due_when_said_with_one_try_more(outbox: Outbox)
 
 async def test_only_what_was_sent_long_ago_is_pruned(outbox: Outbox) -> None:
     """Unsent events are never forgotten."""
-    await outbox.sent(an_id(1), MORNING)
-    await outbox.sent(an_id(2), MORNING + SECOND)
+    await outbox.sent([an_id(1)], MORNING)
+    await outbox.sent([an_id(2)], MORNING + SECOND)
 
     assert await outbox.prune(MORNING + SECOND, 10) == 1
     assert await outbox.prune(MORNING + SECOND, 10) == 0
@@ -87,7 +99,7 @@ async def test_only_what_was_sent_long_ago_is_pruned(outbox: Outbox) -> None:
 async def test_no_more_is_pruned_at_once_than_was_asked_for(outbox: Outbox) -> None:
     """A backlog goes piece by piece, each in a transaction of its own."""
     for number in (1, 2, 3):
-        await outbox.sent(an_id(number), MORNING)
+        await outbox.sent([an_id(number)], MORNING)
 
     assert await outbox.prune(MORNING + SECOND, 2) == 2
     assert await outbox.prune(MORNING + SECOND, 2) == 1

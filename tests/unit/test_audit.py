@@ -246,7 +246,7 @@ async def test_a_drain_waits_for_pending_orders_and_then_for_the_outbox() -> Non
     await shop.turn_until(lambda: shop.clock.sleeping == 1)
     assert not waiting.done()
 
-    await shop.orders.outbox.sent(event.event_id, MORNING)
+    await shop.orders.outbox.sent([event.event_id], MORNING)
     shop.clock.advance(1)
     assert await waiting
 

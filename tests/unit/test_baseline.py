@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import func, select, text
 
 from borough import commands, wiring
+from borough.inventory.store import SqlStock
 from borough.kit.config import Fault, Settings, WrongSettings
 from borough.kit.lifecycle import Part
 from borough.kit.site import open_store
-from borough.notifications.store import notifications
+from borough.notifications.store import SqlNotifications
+from borough.payments.store import SqlVerdicts
 from borough.testing.baseline.part import NAME, build
 from borough.testing.door import Answer, Visitor, visiting
 
@@ -116,12 +117,10 @@ async def test_of_sixty_orders_for_the_last_fifty_pieces_exactly_fifty_are_place
         answers = await asyncio.gather(*(ada.order(f"k{n}", espresso=1) for n in range(60)))
         assert sorted(answer.status for answer in answers) == [201] * 50 + [409] * 10
     database = open_store(settings_for(tmp_path), NAME)
-    async with database.read() as connection:
-        assert (
-            await connection.scalar(text("SELECT stock FROM articles WHERE sku = 'espresso'")) == 0
-        )
-        assert await connection.scalar(select(func.count()).select_from(notifications)) == 50
-        assert await connection.scalar(text("SELECT count(*) FROM verdicts")) == 50
+    stock = {article.sku: article.stock for article in await SqlStock(database).articles()}
+    assert stock["espresso"] == 0
+    assert len(await SqlNotifications(database).ledger()) == 50
+    assert len(await SqlVerdicts(database).ledger()) == 50
     await database.close()
 
 

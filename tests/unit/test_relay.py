@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,9 +11,16 @@ import pytest
 
 from borough.contracts.errors import Unavailable
 from borough.contracts.events import OrderPlaced
+from borough.contracts.notifications import (
+    Deliver,
+    Delivered,
+    Notification,
+    NotificationState,
+)
 from borough.kit import signals
 from borough.kit.outbox import BATCH, PIECE, Relay, backoff
 from borough.kit.telemetry import Telemetry
+from borough.notifications.domain import opened
 from borough.testing.clock import ManualClock
 from borough.testing.memory import MemoryOrders
 from borough.testing.samples import an_event, an_id, an_order
@@ -28,11 +35,20 @@ class Receiver:
     heard: list[UUID] = field(default_factory=list)
     misses: Counter[UUID] = field(default_factory=Counter)
 
-    async def deliver(self, event: OrderPlaced) -> None:
-        if self.misses[event.event_id] > 0:
+    messages: list[int] = field(default_factory=list)
+
+    async def deliver(self, request: Deliver) -> Delivered:
+        self.messages.append(len(request.events))
+        return Delivered(notifications=tuple(map(self._hear, request.events)))
+
+    def _hear(self, event: OrderPlaced) -> Notification:
+        missed = self.misses[event.event_id] > 0
+        if missed:
             self.misses[event.event_id] -= 1
-            raise Unavailable("the receiver is away")
-        self.heard.append(event.event_id)
+        else:
+            self.heard.append(event.event_id)
+        state = NotificationState.PENDING if missed else NotificationState.RECORDED
+        return opened(event, event.placed_at).model_copy(update={"state": state})
 
 
 class Desk:
@@ -143,6 +159,40 @@ async def test_one_that_is_missed_holds_nobody_up(desk: Desk) -> None:
 
     assert sorted(desk.receiver.heard) == [an_id(2), an_id(3)]
     assert await desk.orders.outbox.unsent() == 1
+
+
+async def test_what_is_due_is_delivered_in_one_message(desk: Desk) -> None:
+    """As long as the message stays small enough for its receiver; no event is too large for one."""
+    for number in range(1, 4):
+        await desk.place(number)
+    await desk.relay.once()
+    assert desk.receiver.messages == [3]
+
+    size = len(an_event(an_order(1), at=desk.clock.now()).model_dump_json())
+    for first, limit, messages in ((4, 2 * size, [2, 2]), (8, 1, [1, 1, 1, 1])):
+        desk.receiver.messages.clear()
+        for number in range(first, first + 4):
+            await desk.place(number)
+        await replace(desk.relay, message_bytes=limit).once()
+        assert desk.receiver.messages == messages
+
+
+async def test_a_receiver_that_is_away_misses_all_of_a_message(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each event is due again, with one try more."""
+
+    async def away(_: Deliver) -> Delivered:
+        raise Unavailable("the receiver is away")
+
+    for number in (1, 2):
+        await desk.place(number)
+    monkeypatch.setattr(desk.relay, "deliver", away)
+    assert await desk.relay.once() == (0, 2)
+    envelopes = await desk.orders.outbox.claim(
+        desk.clock.now() + backoff(0), timedelta(seconds=10), 10
+    )
+    assert [envelope.tries for envelope in envelopes] == [1, 1]
 
 
 async def test_an_event_claimed_by_a_dead_relay_is_told_by_another(desk: Desk) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
+from sqlalchemy import delete, select
 
 from borough.contracts.errors import DeadlineExceeded, Unavailable
 from borough.contracts.profiles import GetProfile, Profiles
@@ -15,11 +16,17 @@ from borough.kit.config import Settings
 from borough.kit.resilience import FAILURES
 from borough.kit.signals import Signal
 from borough.kit.site import Site
-from borough.kit.sql import Database
+from borough.kit.sql import Database, Transaction
+from borough.kit.statements import Statement
 from borough.kit.telemetry import Format, Telemetry
+from borough.orders.store import orders
 from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, url_of
 from borough.testing.serving import launched, on_uvloop, small_part, until
+from borough.testing.transactions import held_open
+
+READ = Statement(select(orders))
+WRITE = Statement(delete(orders))
 
 
 def told(telemetry: Telemetry, signal: Signal, **labels: str) -> float | None:
@@ -70,12 +77,14 @@ async def test_a_store_tells_its_transactions_by_kind(
     telemetry: Telemetry, database: Database
 ) -> None:
     """Each once, whether it is committed or rolled back."""
-    async with database.read():
-        pass
+
+    async def fail(_: Transaction) -> None:
+        raise ZeroDivisionError
+
+    await database.execute(READ)
     for _ in range(2):
         with suppress(ZeroDivisionError):
-            async with database.write():
-                raise ZeroDivisionError
+            await database.transaction(fail)
     told_of = {
         kind: told(telemetry, signals.STORE_TRANSACTIONS, capability="orders", kind=kind)
         for kind in ("read", "write")
@@ -92,12 +101,11 @@ async def test_a_store_tells_who_is_inside_and_who_had_to_wait(
     def writer(signal: Signal) -> float | None:
         return told(telemetry, signal, **place)
 
-    async with database.write():
+    async with held_open(database):
         assert writer(signals.STORE_CONNECTIONS) == writer(signals.STORE_LIMIT) == 1
         assert writer(signals.STORE_WAIT) == 0
         with deadline.within(0.01), pytest.raises(DeadlineExceeded):
-            async with database.write():
-                pass
+            await database.execute(WRITE)
     assert writer(signals.STORE_CONNECTIONS) == 0
     assert (writer(signals.STORE_WAIT) or 0) > 0
     missed = told(telemetry, signals.DEADLINE_EXCEEDED, where="store", capability="orders")
@@ -111,7 +119,7 @@ async def test_one_pool_of_two_kinds_is_told_once(
     """PostgreSQL's readers and writers share their connections: the limit is not twice that."""
     database = Database.open(postgresql_url, "orders", pool_size=3)
     runtime.watch_store(telemetry, database)
-    async with database.read(), database.write():
+    async with held_open(database), held_open(database):
         place = {"capability": "orders", "pool": "shared"}
         assert told(telemetry, signals.STORE_CONNECTIONS, **place) == 2
         assert told(telemetry, signals.STORE_LIMIT, **place) == 3

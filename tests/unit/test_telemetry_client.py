@@ -160,7 +160,7 @@ async def test_what_is_not_recorded_is_passed_on_all_the_same(town: Town) -> Non
 
     town.caller.ratio = 0
     async with raw(listen) as url:
-        with town.caller.background("work", "peer", link=None):
+        with town.caller.background("work", "peer", causes=()):
             above = town.caller.traceparent()
             await town.ask(url)
     assert above is not None
@@ -173,7 +173,7 @@ async def test_a_local_call_is_a_step_only_where_the_request_is_recorded(town: T
     """One internal span below what is under way; none otherwise, and the same answer."""
     peer = local(Peer, town.replica, town.caller)
     assert (await peer.safe(Ping())).who == "one"
-    with town.caller.background("work", "caller", link=None):
+    with town.caller.background("work", "caller", causes=()):
         assert (await peer.safe(Ping())).who == "one"
     step, work = await town.spans()
     assert (step.name, step.kind) == ("peer.safe", SpanKind.INTERNAL)

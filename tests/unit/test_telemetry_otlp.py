@@ -40,7 +40,7 @@ def made(recipe: Any) -> Span:
     caused = Cause(f"{7:032x}", f"{8:016x}", sampled=True)
     span = {
         "root": lambda: Span.root(1),
-        "linked": lambda: Span.root(1, link=caused),
+        "linked": lambda: Span.root(1, caused, caused),
         "continued": lambda: Span.continued(caused),
         "child": lambda: Span.root(1).child(),
     }[place]()

@@ -26,7 +26,6 @@ r"""The error tree, drawn, then defined. An error knows its code, its HTTP statu
         - Internal            500  a defect; the detail stays in the log
         - Unavailable         503  a peer does not answer, or is known not to; `retry_after` seconds
           . Abandoned              the order could not be finished in time and was undone
-          . DeliveryFailed         a notification could not be handled; it will be sent again
         - DeadlineExceeded    504  the outcome is unknown
 
 Over HTTP an error is a problem document (RFC 9457, `application/problem+json`), and the caller
@@ -231,10 +230,6 @@ class Unavailable(Failed):
 
 class Abandoned(Unavailable):
     code, title = "abandoned", "Order abandoned"
-
-
-class DeliveryFailed(Unavailable):
-    code, title = "delivery-failed", "Delivery failed"
 
 
 class DeadlineExceeded(Failed):

@@ -30,6 +30,20 @@ class Notification(Message):
     updated_at: Moment
 
 
+class Deliver(Message):
+    """Events to handle; each in any number of messages, and at any time."""
+
+    events: Annotated[tuple[OrderPlaced, ...], Field(min_length=1, max_length=100)]
+
+
+class Delivered(Message):
+    """What stands for each of the events, in their order: PENDING where handling it failed and
+    there are tries left, so that it must be delivered again; the rest is done.
+    """
+
+    notifications: tuple[Notification, ...]
+
+
 class ListNotifications(Message):
     """A page of a customer's notifications, newest first, older than `before`."""
 
@@ -49,10 +63,9 @@ class Notifications(Capability, Protocol, path="/notifications"):
     """Tells customers what happened, deduplicated by event id."""
 
     @post("", idempotent=True)
-    async def deliver(self, request: OrderPlaced) -> Notification:
-        """Handle an event: RECORDED, or PARKED after too many failed tries.
-
-        Raises DeliveryFailed while there are tries left; the sender delivers again.
+    async def deliver(self, request: Deliver) -> Delivered:
+        """Handle events: each is RECORDED, or PARKED after too many failed tries. One that fails
+        keeps none of the others from being handled.
         """
         ...
 

@@ -5,7 +5,6 @@ waits for somebody who waits for them.
 """
 
 import tomllib
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib import resources
@@ -16,22 +15,21 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    Row,
-    Select,
     String,
     Table,
     Uuid,
+    bindparam,
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from borough.contracts.inventory import Reservation, ReservationState
 from borough.contracts.values import Line, Money, PricedLine
 from borough.inventory import domain
 from borough.inventory.domain import Article, StockStore
 from borough.kit.columns import Document, Utc, tables
-from borough.kit.sql import Database, insert
+from borough.kit.sql import Database, Transaction
+from borough.kit.statements import Result, Statement, any_of
 
 TABLES = tables()
 
@@ -57,6 +55,32 @@ reservations = Table(
     Column("changed_at", Utc, nullable=False),
 )
 
+_OF_ORDER = reservations.c.order_id == bindparam("id")
+_OF_ARTICLE = shelf.c.sku == bindparam("article")
+_QUANTITY = bindparam("quantity", type_=BigInteger)
+
+_RECEIVE = Statement(lambda sql: sql.insert(shelf).on_conflict_do_nothing().returning(shelf.c.sku))
+_ARTICLES = Statement(select(shelf).order_by(shelf.c.sku))
+_THESE = Statement(lambda sql: select(shelf).where(any_of(sql, shelf.c.sku, "skus")))
+_TAKE = Statement(
+    update(shelf)
+    .where(_OF_ARTICLE, shelf.c.stock >= _QUANTITY)
+    .values(stock=shelf.c.stock - _QUANTITY)
+    .returning(shelf.c.sku)
+)
+_GIVE_BACK = Statement(
+    update(shelf).where(_OF_ARTICLE).values(stock=shelf.c.stock + _QUANTITY).returning(shelf.c.sku)
+)
+_FIND = Statement(select(reservations).where(_OF_ORDER))
+_ADD = Statement(lambda sql: sql.insert(reservations).on_conflict_do_nothing())
+_CLOSE = Statement(
+    update(reservations)
+    .where(_OF_ORDER, reservations.c.state == ReservationState.OPEN)
+    .values(state=bindparam("to"), changed_at=bindparam("at"))
+    .returning(reservations)
+)
+_ALL = Statement(select(reservations))
+
 
 def menu(stock: int) -> list[Article]:
     """What the shop sells from its first day, with so many pieces of each."""
@@ -80,116 +104,81 @@ class SqlStock(StockStore):
     db: Database
 
     async def receive(self, articles: tuple[Article, ...]) -> None:
-        async with self.db.write() as connection:
-            for article in sorted(articles, key=lambda article: article.sku):
-                row = asdict(article)
-                price: Money = row.pop("price")
-                row |= {"price_minor": price.minor, "currency": price.currency}
-                await connection.execute(
-                    insert(connection, shelf).values(row).on_conflict_do_nothing()
-                )
+        rows = []
+        for article in sorted(articles, key=lambda article: article.sku):
+            row = asdict(article)
+            price: Money = row.pop("price")
+            rows.append(row | {"price_minor": price.minor, "currency": price.currency})
+        await self.db.execute_many(_RECEIVE, rows)
 
     async def articles(self) -> tuple[Article, ...]:
-        async with self.db.read() as connection:
-            found = await connection.execute(select(shelf).order_by(shelf.c.sku))
-            return tuple(map(_article, found))
+        return tuple(map(_article, (await self.db.execute(_ARTICLES)).rows))
 
     async def reserve(self, order_id: UUID, lines: tuple[Line, ...], at: datetime) -> Reservation:
-        async with self.db.write() as connection:
-            if (known := await _find(connection, order_id)) is not None:
-                return _unless_released(known)
-            asked = shelf.c.sku.in_([line.sku for line in lines])
-            found = map(_article, await connection.execute(select(shelf).where(asked)))
+        async def reserve(tx: Transaction) -> Reservation:
+            if (known := (await tx.execute(_FIND, id=order_id)).first()) is not None:
+                return _unless_released(_reservation(known))
+            found = await tx.execute(_THESE, skus=[line.sku for line in lines])
+            articles = {row.sku: _article(row) for row in found.rows}
             held = Reservation(
                 order_id=order_id,
                 state=ReservationState.OPEN,
-                lines=domain.priced(lines, {article.sku: article for article in found}),
+                lines=domain.priced(lines, articles),
             )
-            if not await _insert(connection, held, at):
-                return _unless_released(await _standing(connection, order_id))
-            await _take(connection, held.lines)
+            if not (await _add(tx, held, at)).count:
+                return _unless_released(await _standing(tx, order_id))
+            taken = await tx.execute_many(_TAKE, _pieces(held))
+            if len(taken) < len(held.lines):
+                skus = {row.sku for row in taken}
+                short = next(line for line in held.lines if line.sku not in skus)
+                raise domain.out_of_stock(short)
             return held
 
+        return await self.db.transaction(reserve)
+
     async def commit(self, order_id: UUID, at: datetime) -> Reservation:
-        async with self.db.write() as connection:
-            stands = await _close(connection, order_id, ReservationState.COMMITTED, at)
-            stands = stands or await _find(connection, order_id)
-        if stands is None or stands.state is not ReservationState.COMMITTED:
+        closed = await self.db.execute(_CLOSE, id=order_id, to=ReservationState.COMMITTED, at=at)
+        row = (closed if closed.count else await self.db.execute(_FIND, id=order_id)).first()
+        if row is None or row.state != ReservationState.COMMITTED:
             raise domain.commit_after_release(order_id)
-        return stands
+        return _reservation(row)
 
     async def release(self, order_id: UUID, at: datetime) -> Reservation:
         tombstone = Reservation(order_id=order_id, state=ReservationState.RELEASED, lines=())
-        async with self.db.write() as connection:
-            if await _insert(connection, tombstone, at):
+
+        async def release(tx: Transaction) -> Reservation:
+            if (await _add(tx, tombstone, at)).count:
                 return tombstone
-            freed = await _close(connection, order_id, ReservationState.RELEASED, at)
-            if freed is not None:
-                await _give_back(connection, freed.lines)
-                return freed
-            stands = await _standing(connection, order_id)
+            closed = await tx.execute(_CLOSE, id=order_id, to=ReservationState.RELEASED, at=at)
+            if not closed.count:
+                return await _standing(tx, order_id)
+            freed = _reservation(closed.rows[0])
+            await tx.execute_many(_GIVE_BACK, _pieces(freed))
+            return freed
+
+        stands = await self.db.transaction(release)
         if stands.state is ReservationState.COMMITTED:
             raise domain.release_after_commit(order_id)
         return stands
 
     async def ledger(self) -> tuple[Reservation, ...]:
-        async with self.db.read() as connection:
-            return tuple(map(_reservation, await connection.execute(select(reservations))))
+        return tuple(map(_reservation, (await self.db.execute(_ALL)).rows))
 
 
-async def _insert(connection: AsyncConnection, reservation: Reservation, at: datetime) -> bool:
-    """Whether the order had no row yet. On PostgreSQL this waits for whoever is writing one."""
-    row = {**dict(reservation), "changed_at": at}
-    written = await connection.execute(
-        insert(connection, reservations).values(row).on_conflict_do_nothing()
-    )
-    return written.rowcount == 1
+async def _add(tx: Transaction, reservation: Reservation, at: datetime) -> Result:
+    """Its count says whether the order had no row yet. On PostgreSQL this waits for another
+    transaction that is writing one.
+    """
+    return await tx.execute(_ADD, **dict(reservation), changed_at=at)
 
 
-async def _close(
-    connection: AsyncConnection, order_id: UUID, state: ReservationState, at: datetime
-) -> Reservation | None:
-    """The reservation, if it was OPEN until now."""
-    changed = await connection.execute(
-        update(reservations)
-        .where(reservations.c.order_id == order_id, reservations.c.state == ReservationState.OPEN)
-        .values(state=state, changed_at=at)
-        .returning(reservations)
-    )
-    row = changed.one_or_none()
-    return None if row is None else _reservation(row)
-
-
-async def _take(connection: AsyncConnection, lines: Iterable[PricedLine]) -> None:
-    for line in lines:
-        taken = await connection.execute(
-            update(shelf)
-            .where(shelf.c.sku == line.sku, shelf.c.stock >= line.quantity)
-            .values(stock=shelf.c.stock - line.quantity)
-        )
-        if not taken.rowcount:
-            raise domain.out_of_stock(line)
-
-
-async def _give_back(connection: AsyncConnection, lines: Iterable[PricedLine]) -> None:
-    for line in lines:
-        await connection.execute(
-            update(shelf).where(shelf.c.sku == line.sku).values(stock=shelf.c.stock + line.quantity)
-        )
-
-
-async def _find(connection: AsyncConnection, order_id: UUID) -> Reservation | None:
-    row = (await connection.execute(_of(order_id))).one_or_none()
-    return None if row is None else _reservation(row)
-
-
-async def _standing(connection: AsyncConnection, order_id: UUID) -> Reservation:
+async def _standing(tx: Transaction, order_id: UUID) -> Reservation:
     """The row that stood in the way; rows are never deleted."""
-    return _reservation((await connection.execute(_of(order_id))).one())
+    return _reservation((await tx.execute(_FIND, id=order_id)).rows[0])
 
 
-def _of(order_id: UUID) -> Select[Any]:
-    return select(reservations).where(reservations.c.order_id == order_id)
+def _pieces(reservation: Reservation) -> list[dict[str, Any]]:
+    return [{"article": line.sku, "quantity": line.quantity} for line in reservation.lines]
 
 
 def _unless_released(reservation: Reservation) -> Reservation:
@@ -198,11 +187,11 @@ def _unless_released(reservation: Reservation) -> Reservation:
     return reservation
 
 
-def _reservation(row: Row[Any]) -> Reservation:
+def _reservation(row: Any) -> Reservation:
     return Reservation(order_id=row.order_id, state=row.state, lines=row.lines)
 
 
-def _article(row: Row[Any]) -> Article:
+def _article(row: Any) -> Article:
     return Article(
         sku=row.sku,
         name=row.name,

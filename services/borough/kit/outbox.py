@@ -2,23 +2,25 @@
 
 A row is delivered at least once: it is claimed for a lease, delivered, and marked sent; a relay
 that dies in between loses its claim, and another delivers again. Receivers know an event by its id.
+Rows are claimed, delivered and marked in batches: what a crossing to the database and a call over
+the network cost is shared by all that is due.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import (
     Column,
     Index,
     Integer,
-    ScalarSelect,
     String,
     Table,
     Uuid,
+    bindparam,
     cast,
     delete,
     func,
@@ -26,17 +28,21 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from borough.contracts.events import OrderPlaced
+from borough.contracts.notifications import Deliver, Delivered, NotificationState
 from borough.kit import signals
 from borough.kit.clock import Clock
 from borough.kit.columns import Document, Utc, tables
-from borough.kit.sql import Database
+from borough.kit.sql import Database, Transaction
+from borough.kit.statements import Statement, any_of
 from borough.kit.telemetry import Telemetry
 
 BATCH = 32
-"""Events delivered at the same time; also what one relay can hold back by dying."""
+"""Events claimed at once; also what one relay can hold back by dying."""
+
+MESSAGE_BYTES = 32_768
+"""A message takes more events as long as it stays below this: half of what a part accepts."""
 
 LOOK_EVERY = timedelta(seconds=5)
 """How often the age of the oldest untold event is looked up: never by whoever asks for metrics."""
@@ -62,6 +68,46 @@ Index(None, outbox.c.sent_at, sqlite_where=_SENT, postgresql_where=_SENT)
 _BY_ID = cast(outbox.c.event_id, String)
 """Ids sort by time. As text, lest a database walk its primary key through all that was sent."""
 
+_ENQUEUE = Statement(insert(outbox))
+# A power cut may undo what follows: events are then claimed and delivered once more.
+_DUE = (
+    select(outbox.c.event_id)
+    .where(_UNSENT, outbox.c.due_at <= bindparam("now"))
+    .order_by(outbox.c.due_at, outbox.c.event_id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_CLAIM = Statement(
+    update(outbox)
+    .where(outbox.c.event_id.in_(select(_DUE.c.event_id)))
+    .values(due_at=bindparam("until"))
+    .returning(outbox.c.event, outbox.c.trace, outbox.c.tries),
+    durable=False,
+)
+_MARK_SENT = Statement(
+    lambda sql: (
+        update(outbox)
+        .where(any_of(sql, outbox.c.event_id, "event_ids"), _UNSENT)
+        .values(sent_at=bindparam("at"))
+    ),
+    durable=False,
+)
+_MARK_FAILED = Statement(
+    update(outbox)
+    .where(outbox.c.event_id == bindparam("id"), _UNSENT)
+    .values(due_at=bindparam("retry_at"), tries=outbox.c.tries + 1)
+    .returning(outbox.c.event_id),
+    durable=False,
+)
+_OLD = select(outbox.c.event_id).where(_SENT, outbox.c.sent_at < bindparam("before"))
+_PRUNE = Statement(
+    delete(outbox).where(outbox.c.event_id.in_(_OLD.limit(bindparam("limit")))),
+    durable=False,
+)
+_COUNT = Statement(select(func.count().label("unsent")).where(_UNSENT))
+_OLDEST = Statement(select(outbox.c.event).where(_UNSENT).order_by(_BY_ID).limit(1))
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -76,15 +122,17 @@ class Outbox(Protocol):
     """The events of one database that somebody must yet be told."""
 
     async def claim(self, now: datetime, lease: timedelta, limit: int) -> tuple[Envelope, ...]:
-        """Unsent events that are due, oldest first. Until `now + lease` nobody else gets them."""
+        """Unsent events that are due, those due longest. Until `now + lease` no other relay gets
+        them.
+        """
         ...
 
-    async def sent(self, event_id: UUID, at: datetime) -> None:
-        """It was delivered."""
+    async def sent(self, event_ids: Collection[UUID], at: datetime) -> None:
+        """They were delivered."""
         ...
 
-    async def failed(self, event_id: UUID, retry_at: datetime) -> None:
-        """It was not: one try more, due again then."""
+    async def failed(self, retries: Mapping[UUID, datetime]) -> None:
+        """They were not: one try more for each, and due again at the moment under its id."""
         ...
 
     async def prune(self, sent_before: datetime, limit: int) -> int:
@@ -100,12 +148,17 @@ class Outbox(Protocol):
         ...
 
 
-async def enqueue(
-    connection: AsyncConnection, event: OrderPlaced, trace: ScalarSelect[Any], at: datetime
-) -> None:
-    """Write the event down within the transaction of `connection`, due at once."""
-    row = {"event_id": event.event_id, "event": event, "trace": trace, "tries": 0, "due_at": at}
-    await connection.execute(insert(outbox).values(row))
+async def enqueue(tx: Transaction, event: OrderPlaced, trace: str | None, at: datetime) -> None:
+    """Write the event down within a transaction, due at once."""
+    await tx.execute(
+        _ENQUEUE,
+        event_id=event.event_id,
+        event=event,
+        trace=trace,
+        tries=0,
+        due_at=at,
+        sent_at=None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,48 +168,27 @@ class SqlOutbox(Outbox):
     db: Database
 
     async def claim(self, now: datetime, lease: timedelta, limit: int) -> tuple[Envelope, ...]:
-        due = (
-            select(outbox.c.event_id, outbox.c.event, outbox.c.trace, outbox.c.tries)
-            .where(_UNSENT, outbox.c.due_at <= now)
-            .order_by(outbox.c.due_at, outbox.c.event_id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        async with self.db.write() as connection:
-            rows = (await connection.execute(due)).all()
-            if rows:
-                claimed = outbox.c.event_id.in_([row.event_id for row in rows])
-                await connection.execute(update(outbox).where(claimed).values(due_at=now + lease))
-        return tuple(Envelope(row.event, row.trace, row.tries) for row in rows)
+        claimed = await self.db.execute(_CLAIM, now=now, limit=limit, until=now + lease)
+        envelopes = (Envelope(row.event, row.trace, row.tries) for row in claimed.rows)
+        return tuple(sorted(envelopes, key=lambda envelope: envelope.event.event_id))
 
-    async def sent(self, event_id: UUID, at: datetime) -> None:
-        async with self.db.write() as connection:
-            await connection.execute(
-                update(outbox).where(outbox.c.event_id == event_id, _UNSENT).values(sent_at=at)
-            )
+    async def sent(self, event_ids: Collection[UUID], at: datetime) -> None:
+        await self.db.execute(_MARK_SENT, event_ids=list(event_ids), at=at)
 
-    async def failed(self, event_id: UUID, retry_at: datetime) -> None:
-        async with self.db.write() as connection:
-            await connection.execute(
-                update(outbox)
-                .where(outbox.c.event_id == event_id, _UNSENT)
-                .values(due_at=retry_at, tries=outbox.c.tries + 1)
-            )
+    async def failed(self, retries: Mapping[UUID, datetime]) -> None:
+        rows = [{"id": event_id, "retry_at": retries[event_id]} for event_id in sorted(retries)]
+        await self.db.execute_many(_MARK_FAILED, rows)
 
     async def prune(self, sent_before: datetime, limit: int) -> int:
-        old = select(outbox.c.event_id).where(_SENT, outbox.c.sent_at < sent_before).limit(limit)
-        async with self.db.write() as connection:
-            forgotten = delete(outbox).where(outbox.c.event_id.in_(old))
-            return (await connection.execute(forgotten)).rowcount
+        return (await self.db.execute(_PRUNE, before=sent_before, limit=limit)).count
 
     async def unsent(self) -> int:
-        async with self.db.read() as connection:
-            return await connection.scalar(select(func.count()).where(_UNSENT)) or 0
+        count: int = (await self.db.execute(_COUNT)).rows[0].unsent
+        return count
 
     async def oldest(self) -> OrderPlaced | None:
-        first = select(outbox.c.event).where(_UNSENT).order_by(_BY_ID).limit(1)
-        async with self.db.read() as connection:
-            return await connection.scalar(first)
+        row = (await self.db.execute(_OLDEST)).first()
+        return None if row is None else row.event
 
 
 def backoff(tries: int) -> timedelta:
@@ -176,12 +208,13 @@ class Relay:
     """A background loop that delivers the events of an outbox. Times in seconds."""
 
     outbox: Outbox
-    deliver: Callable[[OrderPlaced], Awaitable[object]]
+    deliver: Callable[[Deliver], Awaitable[Delivered]]
     clock: Clock
     telemetry: Telemetry
     interval: float
     lease: float
     retention: float
+    message_bytes: int = MESSAGE_BYTES
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _pruned_at: datetime | None = field(default=None, init=False)
     _looked_at: datetime | None = field(default=None, init=False)
@@ -216,12 +249,13 @@ class Relay:
         """
         now = self.clock.now()
         envelopes = await self.outbox.claim(now, timedelta(seconds=self.lease), BATCH)
-        marks = await asyncio.gather(*map(self._tell, envelopes), return_exceptions=True)
         told = 0
-        for mark in marks:
-            if isinstance(mark, BaseException):
-                raise mark
-            told += mark
+        for heard in await asyncio.gather(
+            *map(self._tell, _messages(envelopes, self.message_bytes)), return_exceptions=True
+        ):
+            if isinstance(heard, BaseException):
+                raise heard
+            told += heard
         if self._looked_at is None or now - self._looked_at >= LOOK_EVERY:
             self._looked_at = now
             left = await self.outbox.oldest()
@@ -239,22 +273,35 @@ class Relay:
         while await self.outbox.prune(sent_before, PIECE) == PIECE:
             pass  # others write between two pieces
 
-    async def _tell(self, envelope: Envelope) -> bool:
-        """Whether it was heard."""
-        event = envelope.event
-        with self.telemetry.background("orders.relay", "orders", link=envelope.trace):
+    async def _tell(self, envelopes: Sequence[Envelope]) -> int:
+        """Deliver them in one message; how many were heard."""
+        events = tuple(envelope.event for envelope in envelopes)
+        traces = [envelope.trace for envelope in envelopes]
+        with self.telemetry.background("orders.relay", "orders", causes=traces):
             try:
-                await self.deliver(event)
-            except Exception as error:  # noqa: BLE001  # whatever it is, the event must be told again
-                self.telemetry.count(signals.DELIVERIES, result="failed")
-                self.telemetry.log.warning(
-                    "delivery failed", event_id=str(event.event_id), error=str(error)
-                )
-                await self.outbox.failed(event.event_id, self.clock.now() + backoff(envelope.tries))
-                return False
-            self.telemetry.count(signals.DELIVERIES, result="sent")
-            await self.outbox.sent(event.event_id, self.clock.now())
-            return True
+                answer = await self.deliver(Deliver(events=events))
+            except Exception as error:  # noqa: BLE001  # whatever it is, the events must be told again
+                self.telemetry.log.warning("delivery failed", events=len(events), error=str(error))
+                heard = set[UUID]()
+            else:
+                heard = {
+                    row.event_id
+                    for row in answer.notifications
+                    if row.state is not NotificationState.PENDING
+                }
+            now = self.clock.now()
+            missed = {
+                envelope.event.event_id: now + backoff(envelope.tries)
+                for envelope in envelopes
+                if envelope.event.event_id not in heard
+            }
+            if heard:
+                self.telemetry.count(signals.DELIVERIES, len(heard), result="sent")
+                await self.outbox.sent(heard, now)
+            if missed:
+                self.telemetry.count(signals.DELIVERIES, len(missed), result="failed")
+                await self.outbox.failed(missed)
+            return len(heard)
 
     async def _pause(self) -> None:
         ends = {
@@ -267,3 +314,17 @@ class Relay:
             for end in ends:
                 end.cancel()
             await asyncio.wait(ends)
+
+
+def _messages(envelopes: Iterable[Envelope], most: int) -> Iterator[list[Envelope]]:
+    """The envelopes, as many in a message as `most` bytes take, and at least one."""
+    message: list[Envelope] = []
+    size = 0
+    for envelope in envelopes:
+        size += (bytes_ := len(envelope.event.model_dump_json()))
+        if message and size > most:
+            yield message
+            message, size = [], bytes_
+        message.append(envelope)
+    if message:
+        yield message

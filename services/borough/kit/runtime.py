@@ -12,7 +12,7 @@ from borough.kit import signals
 from borough.kit.clock import Clock
 from borough.kit.sql import Database
 from borough.kit.telemetry import Telemetry
-from borough.kit.turns import Turns
+from borough.kit.turns import Pool
 
 LOOK_S = 0.25
 """How often the loop is asked; what it costs is below 0.1 % of a core."""
@@ -48,5 +48,5 @@ def watch_store(telemetry: Telemetry, database: Database) -> None:
     telemetry.watch(signals.DEADLINE_EXCEEDED, missed, where="store", capability=owner)
 
 
-def _missed(pools: Iterable[Turns]) -> int:
+def _missed(pools: Iterable[Pool]) -> int:
     return sum(pool.missed for pool in pools)

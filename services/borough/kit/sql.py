@@ -1,58 +1,88 @@
 """One capability's own database: a SQLite file or a PostgreSQL schema, and the same code for both.
 
-Two ways in, each of them one transaction: `read` cannot write, and `write` on SQLite begins by
-taking the right to, with BEGIN IMMEDIATE on the one connection of an engine of its own. By default
-the driver begins at the first change, after the reads that led to it: two writers then decide on
-what neither has written yet, and one update is lost in silence. PostgreSQL runs READ COMMITTED, and
-every change that depends on a state says so in its WHERE.
+A statement is a transaction of its own (`execute`), or several are one (`transaction`). Each of
+them is committed whole, or has changed nothing.
 """
 
-import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import String, Table, column, event, inspect, make_url, select, table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import String, column, make_url, select, table
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.exc import ArgumentError
 
-from borough.contracts.errors import Unavailable
+from borough.contracts.errors import DeadlineExceeded, Unavailable
 from borough.kit.config import WrongSettings
-from borough.kit.turns import Turns
+from borough.kit.statements import Result, Rows, Statement
+from borough.kit.turns import Pool
 
 REVISIONS = "alembic_version"
 """The table in which a database keeps its revision."""
 
 RETRY_AFTER_S = 1
-_BUSY_TIMEOUT_S = 30
-_CONNECT_TIMEOUT_S = 5
-
+CONNECT_TIMEOUT_S = 5
 _AWAY = (
     *("08", "28", "3D", "40", "53", "55", "57", "58"),  # SQLSTATE classes, PostgreSQL's Appendix A
     *("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_LOCKED"),
 )  # fmt: skip  # one line a database
 """How the codes begin by which a database says that it cannot be reached, or cannot work now."""
 
+_REVISION = Statement(select(column("version_num", String)).select_from(table(REVISIONS)))
+
+T = TypeVar("T")
+
+
+class StatementFailed(Exception):
+    """A statement that the database refuses is a defect: trying again would not help. What it was
+    given stays out of the message, since it may be a secret.
+    """
+
+
+class Transaction(Protocol):
+    """Statements that are committed together."""
+
+    async def execute(self, statement: Statement, /, **values: Any) -> Result:
+        """Execute a statement with these values of its parameters."""
+        ...
+
+    async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Rows:
+        """Execute a statement with a RETURNING once for each of the mappings. Answers the rows of
+        all of them, in the order of the mappings.
+        """
+        ...
+
+
+class Driver(Protocol):
+    """What one kind of database has to offer. It raises the `failures` of its library; `is_lost`
+    says of which the cause is a lost connection.
+    """
+
+    @property
+    def pools(self) -> Sequence[Pool]: ...
+    @property
+    def failures(self) -> tuple[type[Exception], ...]: ...
+    def is_lost(self, error: Exception) -> bool: ...
+
+    async def execute(self, statement: Statement, values: Mapping[str, Any]) -> Result: ...
+    async def execute_many(
+        self, statement: Statement, rows: Sequence[Mapping[str, Any]]
+    ) -> Rows: ...
+    async def transaction(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T: ...
+    async def has_table(self, name: str) -> bool: ...
+    async def close(self) -> None: ...
+
 
 class Database:
     """The database of one capability. Its errors name the capability, never where it is kept."""
 
-    def __init__(self, capability: str, reader: AsyncEngine, writer: AsyncEngine) -> None:
+    def __init__(self, capability: str, driver: Driver) -> None:
         self.capability = capability
-        self._reader = reader
-        self._writer = writer
+        self._driver = driver
         self.begun = {"read": 0, "write": 0}
-        """How many transactions of each kind."""
-        shared = reader.pool is writer.pool
-        reading = Turns(capability, "shared" if shared else "reader", _connections(reader))
-        writing = reading if shared else Turns(capability, "writer", _connections(writer))
-        self._may_read, self._may_write = reading, writing
-        self.pools = (reading,) if shared else (reading, writing)
+        """How many transactions of each kind, whether they were committed or rolled back."""
+        self.pools = driver.pools
 
     @classmethod
     def open(
@@ -68,97 +98,77 @@ class Database:
 
         `command_timeout` in seconds is for a PostgreSQL that went away in the middle of a command.
         """
-        match address := parse(url, capability):
-            case URL(drivername="sqlite"):
-                return cls(capability, *_sqlite(address, synchronous, pool_size))
-            case _:
-                engines = _postgresql(address, capability, pool_size, command_timeout)
-                return cls(capability, *engines)
+        address = parse(url, capability)
+        if address.drivername == "sqlite":
+            from borough.kit.sqlite import Sqlite  # noqa: PLC0415  # a driver is loaded only where used
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction that can only read. Raises Unavailable, and DeadlineExceeded as `write`
-        does.
-        """
-        with self._reachable():
-            async with (
-                self._may_read,
-                _connected(self._reader) as connection,
-                connection.begin(),
-            ):
-                self.begun["read"] += 1
-                yield connection
+            path = address.database or ""
+            return cls(capability, Sqlite(path, capability, synchronous, pool_size))
+        from borough.kit.postgresql import Postgresql  # noqa: PLC0415  # as above
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: committed at the end, rolled back by any exception. Raises Unavailable,
-        and when it does so at the end, the outcome is unknown; and DeadlineExceeded where the
-        deadline is spent before there is a connection for it: then nothing was done.
+        dsn = address.render_as_string(hide_password=False)
+        return cls(capability, Postgresql(dsn, capability, pool_size, command_timeout))
+
+    async def execute(self, statement: Statement, /, **values: Any) -> Result:
+        """Execute one statement, which is a transaction of its own. Raises Unavailable, and then
+        the outcome is unknown; DeadlineExceeded where the deadline is spent before there is a
+        connection for it, and then nothing was done; StatementFailed.
         """
-        with self._reachable():
-            async with (
-                self._may_write,
-                _connected(self._writer) as connection,
-                connection.begin(),
-            ):
-                self.begun["write"] += 1
-                yield connection
+        with self._reachable("read" if statement.reads else "write"):
+            return await self._driver.execute(statement, values)
+
+    async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Rows:
+        """Execute a statement with a RETURNING once for each of the mappings, as one transaction.
+        Answers the rows of all of them, in the order of the mappings. Raises as `execute` does.
+        """
+        with self._reachable("write"):
+            return await self._driver.execute_many(statement, rows)
+
+    async def transaction(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+        """Run `work` as one transaction: committed at its end, rolled back by any exception. Raises
+        as `execute` does. `work` awaits nothing but the statements of its transaction.
+        """
+        with self._reachable("write"):
+            return await self._driver.transaction(work)
 
     async def revision(self) -> str | None:
         """The revision of the schema; None where there was no migration yet. Raises Unavailable."""
-        async with self.read() as connection:
-            if not await connection.run_sync(lambda sync: inspect(sync).has_table(REVISIONS)):
+        with self._reachable("read"):
+            if not await self._driver.has_table(REVISIONS):
                 return None
-            found = select(column("version_num", String)).select_from(table(REVISIONS))
-            return await connection.scalar(found)
+        row = (await self.execute(_REVISION)).first()
+        return None if row is None else row.version_num
 
     async def close(self) -> None:
         """Give every connection back."""
-        await self._reader.dispose()
-        await self._writer.dispose()
+        await self._driver.close()
 
     @contextmanager
-    def _reachable(self) -> Iterator[None]:
+    def _reachable(self, kind: str) -> Iterator[None]:
+        begun = True
         try:
             yield
-        except DBAPIError as error:
-            if not _is_away(error):
-                raise
-            raise self._unavailable() from error
-        except (OSError, TimeoutError) as error:  # from asyncpg, while it connects
-            raise self._unavailable() from error
-
-    def _unavailable(self) -> Unavailable:
-        return Unavailable(
-            f"the store of {self.capability} cannot be reached", retry_after=RETRY_AFTER_S
-        )
-
-
-def _connections(engine: AsyncEngine) -> int:
-    """How many there can be."""
-    return cast(QueuePool, engine.pool).size()
+        except DeadlineExceeded:
+            begun = False
+            raise
+        except self._driver.failures as error:
+            if says_away(error) or self._driver.is_lost(error):
+                raise cannot_be_reached(self.capability) from error
+            said = f"the store of {self.capability}: {type(error).__name__}: {error.args[0]}"
+            raise StatementFailed(said) from None  # its cause may tell a value
+        finally:
+            self.begun[kind] += begun
 
 
-@asynccontextmanager
-async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection. One who is cancelled in the middle of connecting finishes that first, and then
-    gives up: nobody could close half a connection.
-    """
-    connecting = asyncio.ensure_future(engine.connect().start())
-    try:
-        connection = await asyncio.shield(connecting)
-    except asyncio.CancelledError:
-        with suppress(Exception):  # where connecting fails, they have still been told to go
-            await (await connecting).close()
-        raise
-    async with AsyncExitStack() as stack:
-        stack.push_async_exit(connection)
-        yield connection
+def says_away(error: BaseException | None) -> bool:
+    """Whether a database says by this error that it cannot work now; the rest are defects."""
+    codes = (getattr(error, name, None) or "" for name in ("sqlstate", "sqlite_errorname"))
+    return any(code.startswith(_AWAY) for code in codes)
 
 
-def insert(connection: AsyncConnection, into: Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that knows ON CONFLICT, which both databases spell alike and SQL does not."""
-    return sqlite.insert(into) if connection.dialect.name == "sqlite" else postgresql.insert(into)
+def cannot_be_reached(capability: str) -> Unavailable:
+    """What callers are told, who can do nothing about it: never where the store is, or why."""
+    return Unavailable(f"the store of {capability} cannot be reached", retry_after=RETRY_AFTER_S)
 
 
 def parse(url: str, capability: str) -> URL:
@@ -175,73 +185,3 @@ def parse(url: str, capability: str) -> URL:
     raise WrongSettings(
         "BOROUGH_STORE: write sqlite:///FOLDER or postgresql://USER:PASSWORD@HOST/DB"
     )
-
-
-def _sqlite(address: URL, synchronous: str, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
-    reader = _sqlite_engine(address, pool_size, "query_only = ON")
-    writer = _sqlite_engine(
-        address, 1, "journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"
-    )
-    event.listen(reader.sync_engine, "begin", lambda c: c.exec_driver_sql("BEGIN"))
-    event.listen(writer.sync_engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
-    return reader, writer
-
-
-def _sqlite_engine(address: URL, size: int, *pragmas: str) -> AsyncEngine:
-    from borough.kit.sqlite import Connection  # noqa: PLC0415  # a driver is loaded only where used
-
-    async def connect() -> Connection:
-        """Open the file here: aiosqlite would leave a thread behind for one it cannot open."""
-        opened = sqlite3.connect(
-            address.database or "",
-            timeout=_BUSY_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        connection = Connection(opened)
-        await connection
-        return connection
-
-    engine = create_async_engine(
-        address.set(drivername="sqlite+aiosqlite"),
-        hide_parameters=True,
-        pool_size=size,
-        max_overflow=0,
-        async_creator=connect,
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _: object) -> None:
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    return engine
-
-
-def _postgresql(
-    address: URL, capability: str, pool_size: int, command_timeout: float | None
-) -> tuple[AsyncEngine, AsyncEngine]:
-    engine = create_async_engine(
-        address.set(drivername="postgresql+asyncpg"),
-        hide_parameters=True,
-        isolation_level="READ COMMITTED",
-        pool_size=pool_size,
-        max_overflow=0,
-        connect_args={
-            "server_settings": {
-                "search_path": capability,
-                "application_name": f"borough {capability}",
-            },
-            "timeout": _CONNECT_TIMEOUT_S,
-            "command_timeout": command_timeout,
-        },
-    )
-    return engine.execution_options(postgresql_readonly=True), engine
-
-
-def _is_away(error: DBAPIError) -> bool:
-    """The rest are defects, and must look like it."""
-    codes = (getattr(error.orig, name, None) or "" for name in ("sqlstate", "sqlite_errorname"))
-    return error.connection_invalidated or any(code.startswith(_AWAY) for code in codes)

@@ -5,9 +5,22 @@ is simple, and where it is seen how long it took.
 import asyncio
 import time
 from types import TracebackType
+from typing import Protocol
 
 from borough.contracts.errors import DeadlineExceeded
 from borough.kit import deadline
+
+
+class Pool(Protocol):
+    """What a store tells of the connections of one kind that it may hold."""
+
+    name: str
+    limit: int
+    waited_s: float
+    missed: int
+
+    @property
+    def in_use(self) -> int: ...
 
 
 class Turns:

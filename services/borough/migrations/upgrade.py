@@ -1,6 +1,6 @@
 """Runs Alembic on one capability's line, in one transaction that shuts out everybody else's."""
 
-from pathlib import Path
+from functools import partial
 
 from alembic import command
 from alembic.config import Config
@@ -9,21 +9,15 @@ from sqlalchemy import Connection, func, inspect, select
 from sqlalchemy.schema import CreateSchema
 
 from borough.kit.config import WrongSettings
-from borough.kit.sql import REVISIONS, Database, parse
+from borough.kit.schema import in_transaction
+from borough.kit.sql import REVISIONS
 from borough.migrations import HERE, is_current, number
 
 
 async def upgrade(url: str, capability: str, target: str) -> str:
     """Upgrade the schema to `target` unless it is there or beyond; answer where it is then."""
-    address = parse(url, capability)
-    if address.drivername == "sqlite":
-        Path(address.database or "").parent.mkdir(parents=True, exist_ok=True)
-    database = Database.open(url, capability, command_timeout=None)
-    try:
-        async with database.write() as connection:
-            return await connection.run_sync(_upgrade, capability, target)
-    finally:
-        await database.close()
+    work = partial(_upgrade, capability=capability, target=target)
+    return await in_transaction(url, capability, work)
 
 
 def _upgrade(connection: Connection, capability: str, target: str) -> str:

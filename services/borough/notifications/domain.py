@@ -1,11 +1,12 @@
 """What a customer is told, and what a store of notifications must promise. Pure."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from borough.contracts.events import ORDER_PLACED_SCHEMA, OrderPlaced
-from borough.contracts.notifications import Notification
+from borough.contracts.notifications import Notification, NotificationState
 
 
 class Unreadable(Exception):
@@ -23,15 +24,32 @@ def compose(event: OrderPlaced) -> str:
     return f"Your order of {lines} is placed: {euros}.{cents:02} {event.total.currency}."
 
 
+def opened(event: OrderPlaced, at: datetime) -> Notification:
+    """The row of an event that was not handled yet."""
+    return Notification(
+        event_id=event.event_id,
+        order_id=event.order_id,
+        customer_id=event.customer_id,
+        state=NotificationState.PENDING,
+        failed_tries=0,
+        text="",
+        updated_at=at,
+    )
+
+
 class NotificationStore(Protocol):
     """One row per event id, for good. RECORDED and PARKED are final."""
 
-    async def open(self, event: OrderPlaced, at: datetime) -> Notification:
-        """Insert a PENDING row unless there is one; answer what stands."""
+    async def open(self, events: tuple[OrderPlaced, ...], at: datetime) -> dict[UUID, Notification]:
+        """Insert a PENDING row for each event that has none; answer what stands, by event id. One
+        transaction.
+        """
         ...
 
-    async def record(self, event_id: UUID, text: str, at: datetime) -> Notification:
-        """PENDING becomes RECORDED with its text; answer what stands."""
+    async def record(self, texts: Mapping[UUID, str], at: datetime) -> dict[UUID, Notification]:
+        """Where PENDING: RECORDED with the text under its event id; answer what stands for each.
+        One transaction.
+        """
         ...
 
     async def fail(

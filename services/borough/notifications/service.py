@@ -1,11 +1,13 @@
 """Tells customers what happened, once per event, however often the event is delivered."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from borough.contracts.errors import DeliveryFailed
 from borough.contracts.events import OrderPlaced
 from borough.contracts.notifications import (
+    Deliver,
+    Delivered,
     ListNotifications,
     Notification,
     NotificationPage,
@@ -35,25 +37,37 @@ class NotificationsService(Notifications):
     park_after: int
     send: Send = keep
 
-    async def deliver(self, request: OrderPlaced) -> Notification:
-        row = await self.store.open(request, self.clock.now())
-        if row.state is not NotificationState.PENDING:
-            return row
+    async def deliver(self, request: Deliver) -> Delivered:
+        rows = await self.store.open(request.events, self.clock.now())
+        due = {
+            event.event_id: event
+            for event in request.events
+            if rows[event.event_id].state is NotificationState.PENDING
+        }
+        told = dict(zip(due, await asyncio.gather(*map(self._tell, due.values())), strict=True))
+        if texts := {id_: text for id_, text in told.items() if isinstance(text, str)}:
+            rows |= await self.store.record(texts, self.clock.now())
+        rows |= {id_: row for id_, row in told.items() if isinstance(row, Notification)}
+        return Delivered(notifications=tuple(rows[event.event_id] for event in request.events))
+
+    async def _tell(self, event: OrderPlaced) -> str | Notification:
+        """The text that was sent, or what stands after a failed try."""
         try:
-            text = domain.compose(request)
-            await self.send(request, text)
+            text = domain.compose(event)
+            await self.send(event, text)
         except Exception as error:  # noqa: BLE001  # whatever handling raises is one failed try
-            return await self._failed(request, error)
-        return await self.store.record(request.event_id, text, self.clock.now())
+            return await self._failed(event, error)
+        return text
 
     async def _failed(self, event: OrderPlaced, error: Exception) -> Notification:
         now = self.clock.now()
         row, parked = await self.store.fail(event.event_id, self.park_after, now)
-        if row.state is NotificationState.PENDING:
-            raise DeliveryFailed(f"event {event.event_id} could not be handled: {error}")
+        told = {"event_id": str(event.event_id), "error": str(error)}
         if parked:
             self.telemetry.count(signals.PARKED)
-            self.telemetry.log.error("event parked", event_id=str(event.event_id), error=str(error))
+            self.telemetry.log.error("event parked", **told)
+        elif row.state is NotificationState.PENDING:
+            self.telemetry.log.warning("event could not be handled", **told)
         return row
 
     async def list(self, request: ListNotifications) -> NotificationPage:

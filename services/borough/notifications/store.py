@@ -1,16 +1,31 @@
 """Notifications in a table: one row per event id, so that an event delivered twice is told once."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text, Uuid, case, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    select,
+    update,
+)
 
 from borough.contracts.events import OrderPlaced
 from borough.contracts.notifications import Notification, NotificationState
 from borough.kit.columns import Utc, tables
-from borough.kit.sql import Database, insert
+from borough.kit.sql import Database
+from borough.kit.statements import Rows, Statement, any_of
+from borough.notifications import domain
 from borough.notifications.domain import NotificationStore
 
 TABLES = tables()
@@ -27,7 +42,45 @@ notifications = Table(
     Column("updated_at", Utc, nullable=False),
     Index(None, "customer_id", "event_id"),
 )
-_PENDING = notifications.c.state == NotificationState.PENDING
+_TRIES = notifications.c.failed_tries + 1
+_ADD = Statement(
+    lambda sql: (
+        sql.insert(notifications).on_conflict_do_nothing().returning(notifications.c.event_id)
+    )
+)
+_CHANGE = (
+    update(notifications)
+    .where(
+        notifications.c.event_id == bindparam("id"),
+        notifications.c.state == NotificationState.PENDING,
+    )
+    .values(updated_at=bindparam("at"))
+    .returning(notifications)
+)
+_RECORD = Statement(_CHANGE.values(state=NotificationState.RECORDED, text=bindparam("told")))
+_FAIL = Statement(
+    _CHANGE.values(
+        failed_tries=_TRIES,
+        state=case(
+            (bindparam("park_after", type_=Integer) <= _TRIES, NotificationState.PARKED),
+            else_=notifications.c.state,
+        ),
+    )
+)
+_THESE = Statement(
+    lambda sql: select(notifications).where(any_of(sql, notifications.c.event_id, "event_ids"))
+)
+_PAGE = (
+    select(notifications)
+    .where(notifications.c.customer_id == bindparam("customer_id"))
+    .order_by(notifications.c.event_id.desc())
+    .limit(bindparam("limit"))
+)
+_NEWEST, _OLDER = (
+    Statement(_PAGE),
+    Statement(_PAGE.where(notifications.c.event_id < bindparam("before"))),
+)
+_ALL = Statement(select(notifications))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,63 +89,46 @@ class SqlNotifications(NotificationStore):
 
     db: Database
 
-    async def open(self, event: OrderPlaced, at: datetime) -> Notification:
-        fresh = Notification(
-            event_id=event.event_id,
-            order_id=event.order_id,
-            customer_id=event.customer_id,
-            state=NotificationState.PENDING,
-            failed_tries=0,
-            text="",
-            updated_at=at,
-        )
-        async with self.db.write() as connection:
-            row = insert(connection, notifications).values(fresh.model_dump())
-            written = await connection.execute(row.on_conflict_do_nothing())
-            return fresh if written.rowcount else await _standing(connection, event.event_id)
+    async def open(self, events: tuple[OrderPlaced, ...], at: datetime) -> dict[UUID, Notification]:
+        fresh = {event.event_id: domain.opened(event, at) for event in events}
+        rows = [fresh[event_id].model_dump() for event_id in sorted(fresh)]
+        added = {row.event_id for row in await self.db.execute_many(_ADD, rows)}
+        return fresh | await self._standing(fresh.keys() - added)
 
-    async def record(self, event_id: UUID, text: str, at: datetime) -> Notification:
-        async with self.db.write() as connection:
-            await connection.execute(
-                update(notifications)
-                .where(notifications.c.event_id == event_id, _PENDING)
-                .values(state=NotificationState.RECORDED, text=text, updated_at=at)
-            )
-            return await _standing(connection, event_id)
+    async def record(self, texts: Mapping[UUID, str], at: datetime) -> dict[UUID, Notification]:
+        rows = [{"id": id_, "told": texts[id_], "at": at} for id_ in sorted(texts)]
+        changed = _by_id(await self.db.execute_many(_RECORD, rows))
+        return changed | await self._standing(texts.keys() - changed)
 
     async def fail(
         self, event_id: UUID, park_after: int, at: datetime
     ) -> tuple[Notification, bool]:
-        tries = notifications.c.failed_tries + 1
-        parked = case((tries >= park_after, NotificationState.PARKED), else_=notifications.c.state)
-        async with self.db.write() as connection:
-            changed = await connection.execute(
-                update(notifications)
-                .where(notifications.c.event_id == event_id, _PENDING)
-                .values(failed_tries=tries, state=parked, updated_at=at)
-            )
-            row = await _standing(connection, event_id)
-        return row, bool(changed.rowcount) and row.state is NotificationState.PARKED
+        changed = await self.db.execute(_FAIL, id=event_id, park_after=park_after, at=at)
+        if not changed.count:
+            return (await self._standing({event_id}))[event_id], False
+        row = _notification(changed.rows[0])
+        return row, row.state is NotificationState.PARKED
 
     async def list(
         self, customer_id: str, before: UUID | None, limit: int
     ) -> tuple[Notification, ...]:
-        page = select(notifications).where(notifications.c.customer_id == customer_id)
-        if before is not None:
-            page = page.where(notifications.c.event_id < before)
-        page = page.order_by(notifications.c.event_id.desc()).limit(limit)
-        async with self.db.read() as connection:
-            rows = (await connection.execute(page)).mappings()
-            return tuple(Notification(**row) for row in rows)
+        page = _NEWEST if before is None else _OLDER
+        found = await self.db.execute(page, customer_id=customer_id, before=before, limit=limit)
+        return tuple(map(_notification, found.rows))
 
     async def ledger(self) -> tuple[Notification, ...]:
-        async with self.db.read() as connection:
-            rows = (await connection.execute(select(notifications))).mappings()
-            return tuple(Notification(**row) for row in rows)
+        return tuple(map(_notification, (await self.db.execute(_ALL)).rows))
+
+    async def _standing(self, event_ids: Collection[UUID]) -> dict[UUID, Notification]:
+        """What stands for events that have a row; rows are never deleted."""
+        if not event_ids:
+            return {}
+        return _by_id((await self.db.execute(_THESE, event_ids=list(event_ids))).rows)
 
 
-async def _standing(connection: AsyncConnection, event_id: UUID) -> Notification:
-    found = await connection.execute(
-        select(notifications).where(notifications.c.event_id == event_id)
-    )
-    return Notification(**found.mappings().one())
+def _by_id(rows: Rows) -> dict[UUID, Notification]:
+    return {row.event_id: _notification(row) for row in rows}
+
+
+def _notification(row: Any) -> Notification:
+    return Notification(**row._asdict())

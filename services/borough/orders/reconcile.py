@@ -59,5 +59,5 @@ class Reconcile:
 
     async def _settle(self, record: OrderRecord) -> Order:
         """In a trace of its own, linked to that of the order."""
-        with self.service.telemetry.background("orders.reconcile", "orders", link=record.trace):
+        with self.service.telemetry.background("orders.reconcile", "orders", causes=[record.trace]):
             return await self.service.settle(record.order)

@@ -12,25 +12,24 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Index,
-    Row,
-    Select,
     String,
     Table,
     Text,
     UniqueConstraint,
     Uuid,
+    bindparam,
     select,
     text,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from borough.contracts.events import OrderPlaced
 from borough.contracts.orders import Order, OrderStatus
 from borough.contracts.values import Basket, Money, PricedLine
 from borough.kit.columns import Document, Utc, tables
 from borough.kit.outbox import SqlOutbox, enqueue, outbox
-from borough.kit.sql import Database, insert
+from borough.kit.sql import Database, Transaction
+from borough.kit.statements import Statement
 from borough.orders.domain import Begun, OrderRecord, OrderStore, Refusal, Settled
 
 TABLES = tables()
@@ -61,6 +60,45 @@ orders = Table(
 )
 outbox.to_metadata(TABLES)
 
+_OF_CUSTOMER = orders.c.customer_id == bindparam("customer_id")
+_OF_ORDER = orders.c.order_id == bindparam("id")
+_BEGIN = Statement(
+    lambda sql: sql.insert(orders).on_conflict_do_nothing(
+        index_elements=[orders.c.customer_id, orders.c.key]
+    )
+)
+_UNDER_KEY = Statement(select(orders).where(_OF_CUSTOMER, orders.c.key == bindparam("key")))
+_FIND = Statement(select(orders).where(_OF_ORDER))
+_PAGE = (
+    select(orders).where(_OF_CUSTOMER).order_by(orders.c.order_id.desc()).limit(bindparam("limit"))
+)
+_NEWEST, _OLDER = Statement(_PAGE), Statement(_PAGE.where(orders.c.order_id < bindparam("before")))
+_SETTLE = (
+    update(orders).where(_OF_ORDER, _PENDING).values(settled_at=bindparam("at")).returning(orders)
+)
+_PLACE = Statement(
+    _SETTLE.values(
+        status=OrderStatus.PLACED,
+        lines=bindparam("priced"),
+        total_minor=bindparam("minor"),
+        currency=bindparam("of"),
+    )
+)
+_REJECT = Statement(
+    _SETTLE.values(status=OrderStatus.REJECTED, reason=bindparam("why"), detail=bindparam("told"))
+)
+_LATE = (
+    select(orders)
+    .where(_PENDING, orders.c.deadline < bindparam("deadline_before"))
+    .order_by(orders.c.order_id)
+    .limit(bindparam("limit"))
+)
+_OVERDUE, _OVERDUE_AFTER = (
+    Statement(_LATE),
+    Statement(_LATE.where(orders.c.order_id > bindparam("after"))),
+)
+_ALL = Statement(select(orders))
+
 
 @dataclass(frozen=True, slots=True)
 class SqlOrders(OrderStore):
@@ -75,104 +113,89 @@ class SqlOrders(OrderStore):
     async def begin(
         self, order: Order, key: str, print_: str, deadline: datetime, trace: str | None = None
     ) -> Begun:
-        row = {
-            "order_id": order.order_id,
-            "customer_id": order.customer_id,
-            "key": key,
-            "fingerprint": print_,
-            "status": order.status,
-            "basket": order.basket,
-            "created_at": order.created_at,
-            "deadline": deadline,
-            "trace": trace,
-        }
-        known = [orders.c.customer_id, orders.c.key]
-        async with self.db.write() as connection:
-            written = await connection.execute(
-                insert(connection, orders).values(row).on_conflict_do_nothing(index_elements=known)
-            )
-            if written.rowcount:
-                return Begun(order, print_, fresh=True)
-            stands = await connection.execute(
-                select(orders).where(orders.c.customer_id == order.customer_id, orders.c.key == key)
-            )
-            found = stands.one()
-        return Begun(_order(found), found.fingerprint, fresh=False)
+        written = await self.db.execute(
+            _BEGIN,
+            **_row(order),
+            key=key,
+            fingerprint=print_,
+            deadline=deadline,
+            trace=trace,
+        )
+        if written.count:
+            return Begun(order, print_, fresh=True)
+        found = await self.db.execute(_UNDER_KEY, customer_id=order.customer_id, key=key)
+        stands = found.rows[0]  # orders are never deleted
+        return Begun(_order(stands), stands.fingerprint, fresh=False)
 
     async def get(self, order_id: UUID) -> Order | None:
-        async with self.db.read() as connection:
-            found = await connection.execute(select(orders).where(orders.c.order_id == order_id))
-            row = found.one_or_none()
+        row = (await self.db.execute(_FIND, id=order_id)).first()
         return None if row is None else _order(row)
 
     async def list(self, customer_id: str, before: UUID | None, limit: int) -> tuple[Order, ...]:
-        page = select(orders).where(orders.c.customer_id == customer_id)
-        if before is not None:
-            page = page.where(orders.c.order_id < before)
-        page = page.order_by(orders.c.order_id.desc()).limit(limit)
-        async with self.db.read() as connection:
-            return tuple(map(_order, await connection.execute(page)))
+        page = _NEWEST if before is None else _OLDER
+        found = await self.db.execute(page, customer_id=customer_id, before=before, limit=limit)
+        return tuple(map(_order, found.rows))
 
     async def place(self, event: OrderPlaced) -> Settled:
-        async with self.db.write() as connection:
-            settled = await _settle(
-                connection,
-                event.order_id,
-                status=OrderStatus.PLACED,
-                lines=event.lines,
-                total_minor=event.total.minor,
-                currency=event.total.currency,
-                settled_at=event.placed_at,
+        async def place(tx: Transaction) -> Settled:
+            placed = await tx.execute(
+                _PLACE,
+                id=event.order_id,
+                at=event.placed_at,
+                priced=event.lines,
+                minor=event.total.minor,
+                of=event.total.currency,
             )
-            if settled.changed:
-                trace = select(orders.c.trace).where(orders.c.order_id == event.order_id)
-                await enqueue(connection, event, trace.scalar_subquery(), event.placed_at)
-        return settled
+            if not placed.count:
+                stands = await tx.execute(_FIND, id=event.order_id)
+                return Settled(_order(stands.rows[0]), changed=False)
+            row = placed.rows[0]
+            await enqueue(tx, event, row.trace, event.placed_at)
+            return Settled(_order(row), changed=True)
+
+        return await self.db.transaction(place)
 
     async def reject(self, order_id: UUID, refusal: Refusal, at: datetime) -> Settled:
-        async with self.db.write() as connection:
-            return await _settle(
-                connection,
-                order_id,
-                status=OrderStatus.REJECTED,
-                reason=refusal.reason,
-                detail=refusal.detail,
-                settled_at=at,
-            )
+        rejected = await self.db.execute(
+            _REJECT, id=order_id, at=at, why=refusal.reason, told=refusal.detail
+        )
+        stands = rejected if rejected.count else await self.db.execute(_FIND, id=order_id)
+        return Settled(_order(stands.rows[0]), changed=bool(rejected.count))
 
     async def overdue(
         self, deadline_before: datetime, after: UUID | None, limit: int
     ) -> tuple[OrderRecord, ...]:
-        late = select(orders).where(_PENDING, orders.c.deadline < deadline_before)
-        if after is not None:
-            late = late.where(orders.c.order_id > after)
-        return await self._records(late.order_by(orders.c.order_id).limit(limit))
+        late = _OVERDUE if after is None else _OVERDUE_AFTER
+        found = await self.db.execute(
+            late, deadline_before=deadline_before, after=after, limit=limit
+        )
+        return tuple(map(_record, found.rows))
 
     async def ledger(self) -> tuple[OrderRecord, ...]:
-        return await self._records(select(orders))
-
-    async def _records(self, query: Select[Any]) -> tuple[OrderRecord, ...]:
-        async with self.db.read() as connection:
-            rows = await connection.execute(query)
-            return tuple(OrderRecord(_order(row), row.deadline, row.trace) for row in rows)
+        return tuple(map(_record, (await self.db.execute(_ALL)).rows))
 
 
-async def _settle(connection: AsyncConnection, order_id: UUID, **values: object) -> Settled:
-    """Change the order where it is still pending, and answer it as it stands then."""
-    changed = await connection.execute(
-        update(orders)
-        .where(orders.c.order_id == order_id, _PENDING)
-        .values(values)
-        .returning(orders)
-    )
-    row = changed.one_or_none()
-    if row is not None:
-        return Settled(_order(row), changed=True)
-    stands = await connection.execute(select(orders).where(orders.c.order_id == order_id))
-    return Settled(_order(stands.one()), changed=False)
+def _row(order: Order) -> dict[str, Any]:
+    return {
+        "order_id": order.order_id,
+        "customer_id": order.customer_id,
+        "status": order.status,
+        "basket": order.basket,
+        "lines": order.lines or None,
+        "total_minor": order.total and order.total.minor,
+        "currency": order.total and order.total.currency,
+        "reason": order.reason,
+        "detail": order.detail,
+        "created_at": order.created_at,
+        "settled_at": order.settled_at,
+    }
 
 
-def _order(row: Row[Any]) -> Order:
+def _record(row: Any) -> OrderRecord:
+    return OrderRecord(_order(row), row.deadline, row.trace)
+
+
+def _order(row: Any) -> Order:
     paid = row.total_minor is not None
     return Order(
         order_id=row.order_id,

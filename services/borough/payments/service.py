@@ -44,10 +44,14 @@ class PaymentsService(Payments):
         and none for a caller who has given up meanwhile.
         """
         if not self.iterations:
-            return hashlib.sha256(domain.SALT + card_token.encode()).hexdigest()
+            return self.digest(card_token)
         async with self._cores:
             deadline.check("stretching the card token")
-            digest = await asyncio.to_thread(
-                hashlib.pbkdf2_hmac, "sha256", card_token.encode(), domain.SALT, self.iterations
-            )
-        return digest.hex()
+            return await asyncio.to_thread(self.digest, card_token)
+
+    def digest(self, card_token: str) -> str:
+        """The stretched token, in hexadecimal; blocks for as long as that takes."""
+        token = card_token.encode()
+        if not self.iterations:
+            return hashlib.sha256(domain.SALT + token).hexdigest()
+        return hashlib.pbkdf2_hmac("sha256", token, domain.SALT, self.iterations).hex()

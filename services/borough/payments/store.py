@@ -4,12 +4,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Row, Select, String, Table, Uuid, select
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    String,
+    Table,
+    Uuid,
+    bindparam,
+    select,
+)
 
 from borough.contracts.payments import Outcome, Verdict
 from borough.contracts.values import Money, OrderId
 from borough.kit.columns import Utc, tables
-from borough.kit.sql import Database, insert
+from borough.kit.sql import Database
+from borough.kit.statements import Statement
 from borough.payments.domain import VerdictStore
 
 TABLES = tables()
@@ -27,6 +37,10 @@ verdicts = Table(
     CheckConstraint("(amount_minor IS NULL) = (currency IS NULL)", name="currency"),
 )
 
+_FIND = Statement(select(verdicts).where(verdicts.c.order_id == bindparam("order_id")))
+_ADD = Statement(lambda sql: sql.insert(verdicts).on_conflict_do_nothing())
+_ALL = Statement(select(verdicts))
+
 
 @dataclass(frozen=True, slots=True)
 class SqlVerdicts(VerdictStore):
@@ -35,40 +49,31 @@ class SqlVerdicts(VerdictStore):
     db: Database
 
     async def find(self, order_id: OrderId) -> Verdict | None:
-        async with self.db.read() as connection:
-            row = (await connection.execute(_of(order_id))).one_or_none()
+        row = (await self.db.execute(_FIND, order_id=order_id)).first()
         return None if row is None else _verdict(row)
 
     async def decide(
         self, verdict: Verdict, token_digest: str, at: datetime
     ) -> tuple[Verdict, bool]:
-        row = {
-            "order_id": verdict.order_id,
-            "outcome": verdict.outcome,
-            "amount_minor": verdict.amount and verdict.amount.minor,
-            "currency": verdict.amount and verdict.amount.currency,
-            "token_digest": token_digest,
-            "decided_at": at,
-        }
-        async with self.db.write() as connection:
-            written = await connection.execute(
-                insert(connection, verdicts).values(row).on_conflict_do_nothing()
-            )
-            if written.rowcount:
-                return verdict, True
-            stands = await connection.execute(_of(verdict.order_id))
-            return _verdict(stands.one()), False
+        written = await self.db.execute(
+            _ADD,
+            order_id=verdict.order_id,
+            outcome=verdict.outcome,
+            amount_minor=verdict.amount and verdict.amount.minor,
+            currency=verdict.amount and verdict.amount.currency,
+            token_digest=token_digest,
+            decided_at=at,
+        )
+        if written.count:
+            return verdict, True
+        stands = await self.db.execute(_FIND, order_id=verdict.order_id)  # rows are never deleted
+        return _verdict(stands.rows[0]), False
 
     async def ledger(self) -> tuple[Verdict, ...]:
-        async with self.db.read() as connection:
-            return tuple(map(_verdict, await connection.execute(select(verdicts))))
+        return tuple(map(_verdict, (await self.db.execute(_ALL)).rows))
 
 
-def _of(order_id: OrderId) -> Select[Any]:
-    return select(verdicts).where(verdicts.c.order_id == order_id)
-
-
-def _verdict(row: Row[Any]) -> Verdict:
+def _verdict(row: Any) -> Verdict:
     outcome = Outcome(row.outcome)
     if outcome is not Outcome.CAPTURED:
         return Verdict(order_id=row.order_id, outcome=outcome)

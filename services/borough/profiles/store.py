@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Column, String, Table, select
+from sqlalchemy import Column, String, Table, bindparam, select
 
 from borough.contracts.profiles import Profile
 from borough.kit.columns import Utc, tables
-from borough.kit.sql import Database, insert
+from borough.kit.sql import Database
+from borough.kit.statements import Statement
 from borough.profiles.domain import ProfileStore
 
 TABLES = tables()
@@ -22,6 +23,13 @@ profiles = Table(
     Column("updated_at", Utc, nullable=False),
 )
 
+_FIND = Statement(select(profiles).where(profiles.c.customer_id == bindparam("customer_id")))
+_UPSERT = Statement(
+    lambda sql: (put := sql.insert(profiles)).on_conflict_do_update(
+        index_elements=[profiles.c.customer_id], set_=dict(put.excluded)
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SqlProfiles(ProfileStore):
@@ -30,18 +38,8 @@ class SqlProfiles(ProfileStore):
     db: Database
 
     async def get(self, customer_id: str) -> Profile | None:
-        async with self.db.read() as connection:
-            found = await connection.execute(
-                select(profiles).where(profiles.c.customer_id == customer_id)
-            )
-            row = found.mappings().one_or_none()
-        return None if row is None else Profile(**row)
+        row = (await self.db.execute(_FIND, customer_id=customer_id)).first()
+        return None if row is None else Profile(**row._asdict())
 
     async def upsert(self, profile: Profile, at: datetime) -> None:
-        row = {**profile.model_dump(), "updated_at": at}
-        async with self.db.write() as connection:
-            await connection.execute(
-                insert(connection, profiles)
-                .values(row)
-                .on_conflict_do_update(index_elements=[profiles.c.customer_id], set_=row)
-            )
+        await self.db.execute(_UPSERT, **profile.model_dump(), updated_at=at)

@@ -128,11 +128,12 @@ class TellsAgain(MemoryNotifications):
         super().__init__()
         self._earlier: list[Notification] = []
 
-    async def open(self, event: OrderPlaced, at: datetime) -> Notification:
-        told = self._rows.get(event.event_id)
-        if told is not None and told.state is NotificationState.RECORDED:
-            self._earlier.append(self._rows.pop(event.event_id))
-        return await super().open(event, at)
+    async def open(self, events: tuple[OrderPlaced, ...], at: datetime) -> dict[UUID, Notification]:
+        for event in events:
+            told = self._rows.get(event.event_id)
+            if told is not None and told.state is NotificationState.RECORDED:
+                self._earlier.append(self._rows.pop(event.event_id))
+        return await super().open(events, at)
 
     @atomic
     def ledger(self) -> tuple[Notification, ...]:

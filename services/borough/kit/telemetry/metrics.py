@@ -122,9 +122,9 @@ class Metrics:
         family = self._families[signal]
         return family if signal.labels else family.labels()
 
-    def count(self, signal: Signal, **labels: str) -> None:
-        """Add one to a counter."""
-        self._families[signal].named(labels).inc()
+    def count(self, signal: Signal, by: int = 1, /, **labels: str) -> None:
+        """Add to a counter."""
+        self._families[signal].named(labels).inc(by)
 
     def watch(self, signal: Signal, read: Callable[[], float], **labels: str) -> None:
         """A counter or gauge that is read when it is told, on the thread that tells: `read` must

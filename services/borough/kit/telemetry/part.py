@@ -1,6 +1,6 @@
 """The telemetry of one part: one span and one observation a request, and counters by name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from contextvars import Token
 from types import TracebackType
@@ -78,9 +78,9 @@ class Telemetry:
 
     # -- metrics
 
-    def count(self, signal: Signal, **labels: str) -> None:
-        """Add one to a counter."""
-        self.metrics.count(signal, **labels)
+    def count(self, signal: Signal, by: int = 1, /, **labels: str) -> None:
+        """Add to a counter."""
+        self.metrics.count(signal, by, **labels)
 
     def watch(self, signal: Signal, read: Callable[[], float], **labels: str) -> None:
         """A counter or gauge that is read when it is scraped, on the thread that scrapes."""
@@ -120,10 +120,12 @@ class Telemetry:
         return _Step(self, self.begin(), self._internal(endpoint.capability, endpoint.method, ""))
 
     def background(
-        self, name: str, capability: str, link: str | None
+        self, name: str, capability: str, causes: Iterable[str | None]
     ) -> AbstractContextManager[None]:
-        """A trace of its own for work nobody waits for; `link` is the traceparent of its cause."""
-        span = self.root(cause_of(link))
+        """A trace of its own for work that no request waits for, linked to each of the traceparents
+        in `causes`.
+        """
+        span = self.root(*filter(None, map(cause_of, causes)))
         return _Step(self, span, self._internal(capability, "", name))
 
     def client_call(self, endpoint: Endpoint) -> AbstractContextManager[ClientCall]:
@@ -145,9 +147,9 @@ class Telemetry:
         above = current.get()
         return self.root() if above is None else above.child()
 
-    def root(self, link: Cause | None = None) -> Span:
+    def root(self, *links: Cause) -> Span:
         """The first span of a trace."""
-        return Span.root(self.ratio if self.records else 0.0, link)
+        return Span.root(self.ratio if self.records else 0.0, *links)
 
     def keep(self, span: Span) -> None:
         """Export a finished span, some time."""

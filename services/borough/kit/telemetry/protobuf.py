@@ -43,8 +43,7 @@ def encoded(span: Span) -> bytes:
         pieces += (b"\x22\x08", bytes.fromhex(span.parent_id))
     if span.detail:
         pieces.append(_attribute(0x4A, blueprint.detail, span.detail))
-    if span.link is not None:
-        pieces.append(_block(0x6A, _link(span.link)))
+    pieces += [_block(0x6A, _link(cause)) for cause in span.links]
     status = _block(0x12, span.message.encode(errors="replace")) if span.message else b""
     if blueprint.failed:
         status += bytes((0x18, _ERROR))

@@ -29,9 +29,7 @@ def readable(span: Span, resource: Resource) -> ReadableSpan:
         else None,
         resource=resource,
         attributes=attributes,
-        links=[Link(_context(span.link.trace_id, span.link.span_id, remote=True))]
-        if span.link
-        else (),
+        links=[Link(_context(cause.trace_id, cause.span_id, remote=True)) for cause in span.links],
         kind=_KINDS[blueprint.kind],
         status=Status(StatusCode.ERROR, span.message or None)
         if blueprint.failed

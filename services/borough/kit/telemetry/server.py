@@ -80,7 +80,7 @@ class Middleware:
         cause = cause_of(told[0].decode("latin-1")) if len(told) == 1 else None
         if cause is not None and self.trusted:
             return Span.continued(cause, records=self.telemetry.records)
-        return self.telemetry.root(cause)
+        return self.telemetry.root(*((cause,) if cause else ()))
 
     def common(self, scope: Scope, status: int) -> Common:
         """Bounded, since methods, routes and statuses are."""

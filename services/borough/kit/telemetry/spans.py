@@ -71,7 +71,7 @@ class Span:
         "detail",
         "end_ns",
         "flag",
-        "link",
+        "links",
         "message",
         "parent_id",
         "remote",
@@ -91,19 +91,19 @@ class Span:
         self.sampled = sampled
         self.flag = "01" if sampled else "00"
         self.remote = remote
-        self.link: Cause | None = None
+        self.links: tuple[Cause, ...] = ()
         if sampled:
             self.detail = self.message = ""
             self.start_ns = unix_ns()
             self._started = time.perf_counter_ns()
 
     @classmethod
-    def root(cls, ratio: float, link: Cause | None = None) -> "Span":
+    def root(cls, ratio: float, *links: Cause) -> "Span":
         """The first of a trace, which is recorded in so large a share of cases."""
         number = getrandbits(128) or 1
         sampled = ratio > 0 and number % _ALL_TRACES < ratio * _ALL_TRACES
         span = cls(f"{number:032x}", "", sampled=sampled, remote=False)
-        span.link = link
+        span.links = links
         return span
 
     @classmethod

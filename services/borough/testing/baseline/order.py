@@ -1,12 +1,11 @@
 """An order in one transaction: everything it reads holds, and all it writes stands, or nothing."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import bindparam, insert, update
 
 from borough.contracts.errors import Invalid, KeyReused, OutOfStock, UnknownSku
 from borough.contracts.notifications import Notification, NotificationState
@@ -16,7 +15,8 @@ from borough.contracts.values import PricedLine, total_of
 from borough.inventory.domain import out_of_stock, priced
 from borough.inventory.store import SqlStock, shelf
 from borough.kit import deadline, signals
-from borough.kit.sql import Database, insert
+from borough.kit.sql import Database, Transaction
+from borough.kit.statements import Result, Rows, Statement
 from borough.notifications.domain import compose
 from borough.notifications.store import notifications
 from borough.orders import domain
@@ -28,20 +28,44 @@ from borough.payments.service import PaymentsService
 from borough.payments.store import SqlVerdicts
 from borough.profiles.store import SqlProfiles
 
+_TAKE = Statement(
+    update(shelf)
+    .where(shelf.c.sku == bindparam("article"))
+    .values(stock=shelf.c.stock - bindparam("quantity"))
+    .returning(shelf.c.sku)
+)
+_PLACE = Statement(
+    update(orders)
+    .where(orders.c.order_id == bindparam("id"))
+    .values(
+        status=OrderStatus.PLACED,
+        lines=bindparam("priced"),
+        total_minor=bindparam("minor"),
+        currency=bindparam("of"),
+        settled_at=bindparam("at"),
+    )
+)
+_TELL = Statement(insert(notifications))
+
+T = TypeVar("T")
+
 
 class Joined(Database):
     """A database whose every transaction is one that is open already: the stores, as they are, work
     within it.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        yield self._connection
+    async def execute(self, statement: Statement, /, **values: Any) -> Result:
+        return await self._tx.execute(statement, **values)
 
-    write = read
+    async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Rows:
+        return await self._tx.execute_many(statement, rows)
+
+    async def transaction(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+        return await work(self._tx)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,25 +84,26 @@ class OneTransaction(OrdersService):
         order = domain.new_order(request, self.clock.new_id(), now)
         print_ = domain.fingerprint(request.basket)
         with deadline.within(self.patience.order) as left:
-            async with self.database.write() as connection:
-                begun = await SqlOrders(Joined(connection)).begin(
-                    order,
-                    request.key,
-                    print_,
-                    deadline=now + timedelta(seconds=left),
-                    trace=self.telemetry.traceparent(),
-                )
+            until = now + timedelta(seconds=left)
+            trace = self.telemetry.traceparent()
+
+            async def place(tx: Transaction) -> Placement:
+                begun = await SqlOrders(Joined(tx)).begin(order, request.key, print_, until, trace)
                 if begun.fingerprint != print_:
                     raise KeyReused(f"Idempotency-Key {request.key!r} stands for another basket")
                 if not begun.fresh:
                     return Placement(order=begun.order, replayed=True)
-                order = await self._sell(connection, order, now)
-        self.telemetry.count(signals.ORDERS, outcome=order.status, reason=order.reason or "")
-        return Placement(order=order, replayed=False)
+                return Placement(order=await self._sell(tx, order, now), replayed=False)
 
-    async def _sell(self, connection: AsyncConnection, order: Order, now: datetime) -> Order:
+            placement = await self.database.transaction(place)
+        if not placement.replayed:
+            sold = placement.order
+            self.telemetry.count(signals.ORDERS, outcome=sold.status, reason=sold.reason or "")
+        return placement
+
+    async def _sell(self, tx: Transaction, order: Order, now: datetime) -> Order:
         """The order, settled. Whatever refuses it is found out before stock or money move."""
-        joined = Joined(connection)
+        joined = Joined(tx)
 
         async def reject(why: Refusal) -> Order:
             return (await SqlOrders(joined).reject(order.order_id, why, now)).order
@@ -93,30 +118,23 @@ class OneTransaction(OrdersService):
         token = profile.card_token
         charge = Charge(order_id=order.order_id, amount=total_of(lines), card_token=token)
         verdict = decide(charge)
-        await SqlVerdicts(joined).decide(verdict, await self.payments.stretch(token), now)
+        await SqlVerdicts(joined).decide(verdict, self.payments.digest(token), now)
         if verdict.outcome is not Outcome.CAPTURED:
             return await reject(domain.refusal_of(verdict))
-        for line in lines:
-            left = shelf.c.stock - line.quantity
-            await connection.execute(
-                update(shelf).where(shelf.c.sku == line.sku).values(stock=left)
-            )
-        return await self._place(connection, order, lines)
+        taken = [{"article": line.sku, "quantity": line.quantity} for line in lines]
+        await tx.execute_many(_TAKE, taken)
+        return await self._place(tx, order, lines)
 
-    async def _place(
-        self, connection: AsyncConnection, order: Order, lines: tuple[PricedLine, ...]
-    ) -> Order:
+    async def _place(self, tx: Transaction, order: Order, lines: tuple[PricedLine, ...]) -> Order:
         """The order is placed, and its customer told."""
         event = domain.placed_event(order, lines, self.clock.new_id(), self.clock.now())
-        settled = {
-            "status": OrderStatus.PLACED,
-            "lines": event.lines,
-            "settled_at": event.placed_at,
-        }
-        await connection.execute(
-            update(orders)
-            .where(orders.c.order_id == order.order_id)
-            .values(**settled, total_minor=event.total.minor, currency=event.total.currency)
+        await tx.execute(
+            _PLACE,
+            id=order.order_id,
+            priced=event.lines,
+            minor=event.total.minor,
+            of=event.total.currency,
+            at=event.placed_at,
         )
         told = Notification(
             event_id=event.event_id,
@@ -127,8 +145,15 @@ class OneTransaction(OrdersService):
             text=compose(event),
             updated_at=event.placed_at,
         )
-        await connection.execute(insert(connection, notifications).values(told.model_dump()))
-        return order.model_copy(update={**settled, "total": event.total})
+        await tx.execute(_TELL, **told.model_dump())
+        return order.model_copy(
+            update={
+                "status": OrderStatus.PLACED,
+                "lines": event.lines,
+                "total": event.total,
+                "settled_at": event.placed_at,
+            }
+        )
 
 
 async def _priced(joined: Database, order: Order) -> tuple[PricedLine, ...]:

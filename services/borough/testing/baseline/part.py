@@ -1,9 +1,9 @@
 """The baseline as a part: what the monolith serves at its doors, on one database."""
 
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any, cast
+
+from sqlalchemy import Connection
 
 from borough import wiring
 from borough.contracts.capability import Capability
@@ -11,6 +11,7 @@ from borough.inventory.store import SqlStock, menu, shelf
 from borough.kit.config import Settings, WrongSettings
 from borough.kit.lifecycle import Part
 from borough.kit.runtime import watch_store
+from borough.kit.schema import in_transaction
 from borough.kit.site import Site, open_store
 from borough.kit.sql import Database, parse
 from borough.kit.telemetry import Telemetry
@@ -72,15 +73,17 @@ async def _prepare(settings: Settings, stock: int) -> None:
     """Make what tables are missing, and put so many pieces of each article on the menu; what is
     there already stays as it is.
     """
-    address = parse(settings.store.get_secret_value(), NAME)
-    if address.drivername != "sqlite":
+    url = settings.store.get_secret_value()
+    if parse(url, NAME).drivername != "sqlite":
         raise WrongSettings("BOROUGH_STORE: the baseline is measured on SQLite: sqlite:///FOLDER")
-    Path(address.database or "").parent.mkdir(parents=True, exist_ok=True)
+
+    def create(connection: Connection) -> None:
+        for table in (orders, shelf, verdicts, profiles, notifications):
+            table.create(connection, checkfirst=True)
+
+    await in_transaction(url, NAME, create)
     database = open_store(settings, NAME)
     try:
-        async with database.write() as connection:
-            for table in (orders, shelf, verdicts, profiles, notifications):
-                await connection.run_sync(partial(table.create, checkfirst=True))
         await SqlStock(database).receive(tuple(menu(stock)))
     finally:
         await database.close()

@@ -1,10 +1,12 @@
 """Twin of the store of notifications: one row per event, RECORDED and PARKED for good."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
 from borough.contracts.events import OrderPlaced
 from borough.contracts.notifications import Notification, NotificationState
+from borough.notifications import domain
 from borough.testing.memory.rows import Rows, atomic
 
 
@@ -16,21 +18,18 @@ class MemoryNotifications(Rows):
         self._rows: dict[UUID, Notification] = {}
 
     @atomic
-    def open(self, event: OrderPlaced, at: datetime) -> Notification:
-        fresh = Notification(
-            event_id=event.event_id,
-            order_id=event.order_id,
-            customer_id=event.customer_id,
-            state=NotificationState.PENDING,
-            failed_tries=0,
-            text="",
-            updated_at=at,
-        )
-        return self._rows.setdefault(event.event_id, fresh)
+    def open(self, events: tuple[OrderPlaced, ...], at: datetime) -> dict[UUID, Notification]:
+        return {
+            event.event_id: self._rows.setdefault(event.event_id, domain.opened(event, at))
+            for event in events
+        }
 
     @atomic
-    def record(self, event_id: UUID, text: str, at: datetime) -> Notification:
-        return self._change(event_id, at, state=NotificationState.RECORDED, text=text)
+    def record(self, texts: Mapping[UUID, str], at: datetime) -> dict[UUID, Notification]:
+        return {
+            event_id: self._change(event_id, at, state=NotificationState.RECORDED, text=text)
+            for event_id, text in texts.items()
+        }
 
     @atomic
     def fail(self, event_id: UUID, park_after: int, at: datetime) -> tuple[Notification, bool]:

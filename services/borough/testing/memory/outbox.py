@@ -1,5 +1,6 @@
 """Twin of the outbox: rows change together with their order, as in its transaction."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -40,14 +41,16 @@ class MemoryOutbox(Rows):
         return tuple(Envelope(event=row.event, trace=row.trace, tries=row.tries) for row in claimed)
 
     @atomic
-    def sent(self, event_id: UUID, at: datetime) -> None:
-        if (row := self._unsent(event_id)) is not None:
-            self._rows[event_id] = replace(row, sent_at=at)
+    def sent(self, event_ids: Collection[UUID], at: datetime) -> None:
+        for event_id in event_ids:
+            if (row := self._unsent(event_id)) is not None:
+                self._rows[event_id] = replace(row, sent_at=at)
 
     @atomic
-    def failed(self, event_id: UUID, retry_at: datetime) -> None:
-        if (row := self._unsent(event_id)) is not None:
-            self._rows[event_id] = replace(row, due=retry_at, tries=row.tries + 1)
+    def failed(self, retries: Mapping[UUID, datetime]) -> None:
+        for event_id, retry_at in retries.items():
+            if (row := self._unsent(event_id)) is not None:
+                self._rows[event_id] = replace(row, due=retry_at, tries=row.tries + 1)
 
     def _unsent(self, event_id: UUID) -> _Sending | None:
         """None also where another relay sent it, and a prune removed it, meanwhile."""

@@ -1,0 +1,184 @@
+"""SQL statements that are compiled once for each database and then only given values.
+
+Stores write their statements in SQLAlchemy Core, as constants of their module. Building an
+expression at every call, and finding its compiled form by a cache key, costs many times what the
+database needs for the statement (docs/adr/0014-statements-are-compiled-once.md has the figures).
+"""
+
+import json
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    Column,
+    ColumnElement,
+    Executable,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeDecorator
+
+Process = Callable[[Any], Any] | None
+"""Turns a value into what a driver takes, or what it gives back into a value; None: as it is."""
+
+POSTGRESQL: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # as the library has it
+SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")
+
+
+Rows = Sequence[Any]
+"""What a statement answered, row by row: the columns are attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a statement answered. `count` is how many rows there are or were changed."""
+
+    rows: Rows
+    count: int
+
+    def first(self) -> Any:
+        """The first row; None where there is none."""
+        return self.rows[0] if self.rows else None
+
+
+class Compiled(NamedTuple):
+    """A statement in the words of one database: `bind` makes its parameters from values by name,
+    `row` a row with attributes from the driver's; None where it answers no rows.
+    """
+
+    sql: str
+    bind: Callable[[Mapping[str, Any]], list[Any]]
+    row: Callable[[Sequence[Any]], Any] | None
+
+
+class Statement:
+    """One statement. Where the databases have each a construct of their own, as for ON CONFLICT,
+    `build` is a function of SQLAlchemy's module for the dialect.
+
+        FIND = Statement(select(verdicts).where(verdicts.c.order_id == bindparam("order_id")))
+        ADD = Statement(lambda sql: sql.insert(verdicts).on_conflict_do_nothing())
+
+    One that is not `durable` may be undone by a power cut: what it does is done again anyway. An
+    embedded database then need not wait for the disk; a server is told nothing of it.
+    """
+
+    def __init__(
+        self, build: Executable | Callable[[ModuleType], Executable], *, durable: bool = True
+    ) -> None:
+        self._build = build
+        self.durable = durable
+
+    @cached_property
+    def reads(self) -> bool:
+        """Whether it is a SELECT: it changes nothing, on either database."""
+        return isinstance(self._expression(sqlite), Select)
+
+    @cached_property
+    def sqlite(self) -> Compiled:
+        """As sqlite3 takes it."""
+        return _compile(self._expression(sqlite), SQLITE)
+
+    @cached_property
+    def postgresql(self) -> Compiled:
+        """As asyncpg takes it."""
+        return _compile(self._expression(postgresql), POSTGRESQL)
+
+    def _expression(self, sql: ModuleType) -> Executable:
+        return self._build if isinstance(self._build, Executable) else self._build(sql)
+
+
+def any_of(sql: ModuleType, column: Column[Any], name: str) -> ColumnElement[bool]:
+    """`column` is one of the values in the list bound to `name`. One statement whatever the list's
+    length, where IN (...) would be another statement for each.
+    """
+    if sql is sqlite:
+        values = func.json_each(bindparam(name, type_=_JsonArray(column)))
+        return column.in_(select(literal_column("value")).select_from(values))
+    return column == any_(bindparam(name, type_=ARRAY(column.type)))
+
+
+class _JsonArray(TypeDecorator[Any]):
+    """A list of a column's values, each as SQLite keeps it."""
+
+    impl = Text
+    cache_ok = False
+
+    def __init__(self, column: Column[Any]) -> None:
+        super().__init__()
+        self._process = _binding(column.type, SQLITE)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        return json.dumps([self._process(v) if self._process else v for v in value])
+
+
+def _compile(expression: Executable, dialect: Dialect) -> Compiled:
+    assert isinstance(expression, ClauseElement)  # noqa: S101  # every executable of Core is one
+    compiled = expression.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101  # as every compiled statement
+    columns = list(getattr(expression, "exported_columns", ()))  # selected, or RETURNING
+    return Compiled(
+        compiled.string,
+        _binder([compiled.binds[name] for name in compiled.positiontup or ()], dialect),
+        _maker(columns, dialect) if columns else None,
+    )
+
+
+def _binder(
+    parameters: Sequence[BindParameter[Any]], dialect: Dialect
+) -> Callable[[Mapping[str, Any]], list[Any]]:
+    constants: dict[str, Any] = {}
+    slots: list[tuple[str, Process]] = []
+    for parameter in parameters:
+        process = _binding(parameter.type, dialect)
+        if parameter.required:
+            slots.append((parameter.key, process))
+        else:  # a literal of the statement
+            value = parameter.effective_value
+            constants[parameter.key] = process(value) if process else value
+            slots.append((parameter.key, None))
+
+    def bind(values: Mapping[str, Any]) -> list[Any]:
+        if constants:
+            values = {**values, **constants}
+        return [process(values[name]) if process else values[name] for name, process in slots]
+
+    return bind
+
+
+def _maker(columns: Sequence[Any], dialect: Dialect) -> Callable[[Sequence[Any]], Any]:
+    names = [column.name for column in columns]
+    row = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024  # known when it is compiled
+    processed = [
+        (at, process)
+        for at, column in enumerate(columns)
+        if (process := column.type.dialect_impl(dialect).result_processor(dialect, None))
+    ]
+
+    def make(raw: Sequence[Any]) -> Any:
+        values = list(raw)
+        for at, process in processed:
+            values[at] = process(values[at])
+        return row._make(values)
+
+    return make
+
+
+def _binding(type_: Any, dialect: Dialect) -> Process:
+    process: Process = type_.dialect_impl(dialect).bind_processor(dialect)
+    return process

@@ -1,0 +1,202 @@
+"""What is committed together on SQLite, and does each transaction stay a transaction of its own?"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+)
+from sqlalchemy.types import NullType
+
+from borough.contracts.errors import Unavailable
+from borough.kit.schema import in_transaction
+from borough.kit.sql import Database, StatementFailed, Transaction
+from borough.kit.sqlite import GROUP
+from borough.kit.statements import Statement
+from borough.testing.transactions import held_open
+
+METADATA = MetaData()
+THINGS = Table("things", METADATA, Column("n", Integer, primary_key=True))
+ADD = Statement(insert(THINGS))
+ADD_CHEAPLY = Statement(insert(THINGS), durable=False)
+REMOVE = Statement(delete(THINGS).where(THINGS.c.n == bindparam("n")))
+ALL = Statement(select(THINGS).order_by(THINGS.c.n))
+COUNT = Statement(select(func.count().label("things")).select_from(THINGS))
+SYNCHRONOUS = Statement(text("PRAGMA synchronous").columns(value=NullType))
+FULL, NORMAL = 2, 1
+
+
+class Interrupted(Exception):
+    """Something went wrong in the middle."""
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty table."""
+    url = f"sqlite:///{tmp_path}"
+    await in_transaction(url, "shop", METADATA.create_all)
+    database = Database.open(url, "shop")
+    yield database
+    await database.close()
+
+
+async def things(database: Database) -> list[int]:
+    """What is in the table."""
+    return [row.n for row in (await database.execute(ALL)).rows]
+
+
+@asynccontextmanager
+async def queued(
+    database: Database, *work: Coroutine[Any, Any, object]
+) -> AsyncIterator[list[asyncio.Task[object]]]:
+    """The work waits for the writing thread, in this order, and is done at the end."""
+    async with held_open(database):
+        tasks = [asyncio.create_task(one) for one in work]
+        await asyncio.sleep(0)  # each task hands its work over
+        yield tasks
+    await asyncio.wait(tasks)
+
+
+async def add_two(tx: Transaction, first: int) -> int:
+    """Adds two; answers how many there are then, as the transaction sees it."""
+    await tx.execute(ADD, n=first)
+    await tx.execute(ADD, n=first + 1)
+    count: int = (await tx.execute(COUNT)).rows[0].things
+    return count
+
+
+async def test_what_waited_is_committed_together(database: Database) -> None:
+    """Transactions see those before them, and all of them are there at once."""
+    async with queued(
+        database,
+        database.transaction(lambda tx: add_two(tx, 1)),
+        database.execute(ADD, n=3),
+        database.transaction(lambda tx: add_two(tx, 4)),
+    ) as tasks:
+        assert await things(database) == []
+    assert [await task for task in (tasks[0], tasks[2])] == [2, 5]
+    assert await things(database) == [1, 2, 3, 4, 5]
+
+
+async def test_a_failing_transaction_undoes_nothing_of_the_others(database: Database) -> None:
+    """An exception of its own or a refused statement: the rest is committed."""
+
+    async def interrupted(tx: Transaction) -> None:
+        await add_two(tx, 10)
+        raise Interrupted
+
+    async with queued(
+        database,
+        database.transaction(lambda tx: add_two(tx, 1)),
+        database.transaction(interrupted),
+        database.execute(ADD, n=1),
+        database.execute_many(ADD, [{"n": 20}, {"n": 2}]),
+        database.execute(ADD, n=3),
+    ) as tasks:
+        pass
+    kinds = [type(task.exception()) for task in tasks]
+    assert kinds == [type(None), Interrupted, StatementFailed, StatementFailed, type(None)]
+    assert await things(database) == [1, 2, 3]
+
+
+async def test_a_group_has_an_end(database: Database, tmp_path: Path) -> None:
+    """However much waits, the first commit does not wait for all of it."""
+    committed: list[int] = []
+
+    async def add(tx: Transaction, n: int) -> None:
+        with closing(sqlite3.connect(tmp_path / "shop.db")) as another:
+            committed.append(another.execute("SELECT count(*) FROM things").fetchone()[0])
+        await tx.execute(ADD, n=n)
+
+    adding = (database.transaction(partial(add, n=n)) for n in range(2 * GROUP + 1))
+    async with queued(database, *adding):
+        pass
+    assert committed == [0] * GROUP + [GROUP] * GROUP + [2 * GROUP]
+
+
+async def test_cancelled_work_that_waits_is_not_done(database: Database) -> None:
+    """And holds no thread."""
+    async with queued(database, database.execute(ADD, n=1), database.execute(ADD, n=2)) as tasks:
+        tasks[0].cancel()
+        await asyncio.wait(tasks[:1])
+    assert tasks[0].cancelled()
+    assert await things(database) == [2]
+    assert [pool.in_use for pool in database.pools] == [0, 0]
+
+
+async def test_cancelled_work_that_has_begun_is_done_to_its_end(database: Database) -> None:
+    """A transaction is never left half done."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def add(tx: Transaction) -> None:
+        begun.set()
+        go_on.wait()
+        await add_two(tx, 1)
+
+    task = asyncio.create_task(database.transaction(add))
+    await asyncio.to_thread(begun.wait)
+    task.cancel()
+    await asyncio.wait({task})
+    go_on.set()
+    await database.execute(ADD, n=3)
+    assert task.cancelled()
+    assert await things(database) == [1, 2, 3]
+
+
+async def test_a_transaction_may_not_wait(database: Database) -> None:
+    """It would hold the one connection that writes, in a thread where nothing wakes it."""
+
+    async def sleepy(tx: Transaction) -> None:
+        await tx.execute(ADD, n=1)
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="awaited something else"):
+        await database.transaction(sleepy)
+    assert await things(database) == []
+
+
+async def test_only_what_must_survive_a_power_cut_waits_for_the_disk(database: Database) -> None:
+    """Alone, and in a group where one transaction must."""
+    seen: list[int] = []
+
+    async def look(tx: Transaction) -> None:
+        seen.append((await tx.execute(SYNCHRONOUS)).rows[0].value)
+
+    look_cheaply = Statement(text("PRAGMA synchronous").columns(value=NullType), durable=False)
+    await database.transaction(look)
+    seen.append((await database.execute(look_cheaply)).rows[0].value)
+    await database.execute(ADD, n=1)
+    await database.execute(ADD_CHEAPLY, n=2)
+    await database.transaction(look)
+    async with queued(database, database.execute(ADD_CHEAPLY, n=3), database.transaction(look)):
+        pass
+    assert seen == [FULL, NORMAL, FULL, FULL]
+    assert await things(database) == [1, 2, 3]
+
+
+async def test_a_file_that_is_away_is_found_again(tmp_path: Path) -> None:
+    """A thread that could not connect tries again with its next work."""
+    url = f"sqlite:///{tmp_path / 'later'}"
+    database = Database.open(url, "shop")
+    with pytest.raises(Unavailable):
+        await database.execute(ADD, n=1)
+    await in_transaction(url, "shop", METADATA.create_all)
+    await database.execute(ADD, n=1)
+    assert await things(database) == [1]
+    await database.close()
