@@ -304,6 +304,8 @@ class Relay:
             return len(heard)
 
     async def _pause(self) -> None:
+        if self._woken.is_set():
+            return
         ends = {
             asyncio.create_task(self._woken.wait()),
             asyncio.create_task(self.clock.sleep(self.interval)),
