@@ -1,85 +1,24 @@
 """Stores for tests: SQLite in a folder, and a PostgreSQL of our own, started for the session.
 
-The cluster comes from Debian's package, lives in a temporary directory and listens on a socket
-there, so nothing on the machine is touched. Where PostgreSQL is absent its tests are left out, and
-the end of the run says which; CI leaves out nothing. POSTGRESQL_BIN names its binaries elsewhere.
+Where PostgreSQL is absent its tests are left out, and the end of the run says which; CI leaves out
+nothing.
 """
 
 import itertools
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from borough.kit.config import PREFIX
 from borough.migrations import migrate
+from postgresql import ABSENT, Cluster, find_binaries
 from programs import absent
 
 CAPABILITIES = ("orders", "payments", "profiles", "inventory", "notifications")
-ABSENT = "PostgreSQL is not installed: apt-get install postgresql"
-LOG = "server.log"
-
-
-def find_binaries() -> Path | None:
-    """The folder of `initdb`: the one that was named, the newest of Debian's, or on the path."""
-    if (named := os.environ.get("POSTGRESQL_BIN")) is not None:
-        return Path(named) if (Path(named) / "initdb").exists() else None
-    found = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
-    )
-    on_path = shutil.which("initdb")
-    best = found[-1] if found else Path(on_path).resolve() if on_path else None
-    return None if best is None else best.parent
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """A PostgreSQL server in a folder of its own. Durable it is not: a power cut may have it."""
-
-    binaries: Path
-    folder: Path
-
-    def start(self) -> None:
-        """Create and start it."""
-        if os.getuid() == 0:  # PostgreSQL refuses to run as root
-            shutil.chown(self.folder, "postgres", "postgres")
-        data = str(self.folder / "data")
-        self._serve("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
-        options = f"-c listen_addresses='' -k {self.folder} -c fsync=off -c max_connections=300"
-        log = str(self.folder / LOG)
-        self._serve("pg_ctl", "-D", data, "-w", "-l", log, "-o", options, "start")
-
-    def stop(self) -> None:
-        """Stop it at once."""
-        self._serve("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
-
-    def create(self, name: str, template: str = "template0") -> str:
-        """Make a database and answer its URL."""
-        self._run("createdb", *self._as_admin(), "-T", template, name)
-        return f"postgresql://postgres@/{name}?host={self.folder}"
-
-    def drop(self, name: str) -> None:
-        """Remove a database, whoever is still connected."""
-        self._run("dropdb", *self._as_admin(), "--force", name)
-
-    def _as_admin(self) -> tuple[str, ...]:
-        return ("-h", str(self.folder), "-U", "postgres")
-
-    def _serve(self, program: str, *arguments: str) -> None:
-        as_postgres = ("runuser", "-u", "postgres", "--") if os.getuid() == 0 else ()
-        self._run(program, *arguments, before=as_postgres)
-
-    def _run(self, program: str, *arguments: str, before: tuple[str, ...] = ()) -> None:
-        words = [*before, str(self.binaries / program), *arguments]
-        done = subprocess.run(  # noqa: S603  # our own words
-            words, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
-        assert done.returncode == 0, f"{program}: {done.stdout.decode()}"
 
 
 @pytest.fixture(scope="session", autouse=True)

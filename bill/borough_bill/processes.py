@@ -72,7 +72,7 @@ def _hold() -> tuple[socket.socket, int]:
 class Process:
     """A part's replica. `environment` is all it knows of the world; `log` takes all it says.
 
-    It runs on any core or, with all its threads, on `cpu` alone.
+    It runs on any core or, with all its threads, on `cpu` alone; `python` interprets it.
     """
 
     def __init__(  # noqa: PLR0913  # all that makes one replica
@@ -86,11 +86,12 @@ class Process:
         log: Path,
         module: Sequence[str] = BOROUGH,
         cpu: int | None = None,
+        python: str = sys.executable,
     ) -> None:
         self.part = part
         self.name = f"{part}-{number}"
         self.ports = ports
-        self._command = (sys.executable, "-m", *module, *capabilities)
+        self._command = (python, "-m", *module, *capabilities)
         self._environment = environment
         self._log = log
         self._cpu = cpu

@@ -8,7 +8,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -16,10 +16,26 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import generator, hop, local, orders, parts, price, scalers, scrape
+from bench import (
+    generator,
+    hop,
+    lag,
+    local,
+    one_core,
+    order_cpu,
+    orders,
+    parts,
+    price,
+    relayed,
+    scalers,
+    scrape,
+)
+from bench.commits import build
+from bench.databases import KINDS
 from bench.harness import ROOT, Bench, BenchFailed
 from bench.render import terminal
 from bench.rows import Row, run_file, write
+from bench.sides import SHAPES
 from borough_bill.generator import JobFailed
 from borough_bill.machine import commit, machine
 from borough_bill.processes import PartDied
@@ -31,10 +47,16 @@ SUBJECTS: Mapping[str, Callable[[Bench], Coroutine[None, None, list[Row]]]] = {
     "price": price.measure,
     "scrape": scrape.measure,
     "orders": orders.measure,
+    "order-cpu": order_cpu.measure,
+    "one-core": one_core.measure,
+    "relayed": relayed.measure,
+    "lag": lag.measure,
     "parts": parts.measure,
     "generator": generator.measure,
     "operator": scalers.measure,
 }
+BESIDE = ("order-cpu", "one-core", "relayed", "lag")
+"""Those that compare with another commit: what is measured where one is named and no subject is."""
 ROUNDS, QUICK_ROUNDS = 5, 1
 QUICK_SCALE = 0.05
 WIDTH = 160
@@ -44,6 +66,7 @@ PEERS = (
     "opentelemetry-instrumentation-aiohttp-client",
     "opentelemetry-instrumentation-fastapi",
     "opentelemetry-instrumentation-httpx",
+    "opentelemetry-instrumentation-sqlalchemy",
     "prometheus-fastapi-instrumentator",
 )
 
@@ -51,8 +74,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__d
 
 
 @app.command()
-def bench(
+def bench(  # noqa: PLR0913  # the options of a command
     only: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(SUBJECTS)}.")] = None,
+    beside: Annotated[str, typer.Option(help="A commit to compare orders with.")] = "",
+    shape: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(SHAPES)}.")] = None,
+    database: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(KINDS)}.")] = None,
     *,
     quick: Annotated[bool, typer.Option("--quick", help="See it run; believe no figure.")] = False,
     long: Annotated[bool, typer.Option("--long", help="The generator for ten minutes.")] = False,
@@ -62,10 +88,9 @@ def bench(
     """Measure, print the rows, and write them after each subject, lest a failure lose what was
     measured before; beside them all samples they stand on.
     """
-    subjects = only or list(SUBJECTS)
-    if unknown := sorted(set(subjects) - set(SUBJECTS)):
-        known = ", ".join(SUBJECTS)
-        raise typer.BadParameter(f"there is no subject {', '.join(unknown)}; there are {known}")
+    subjects = _of("subject", only, list(SUBJECTS), BESIDE if beside else tuple(SUBJECTS))
+    shapes = _of("shape", shape, SHAPES, SHAPES)
+    databases = _of("database", database, KINDS, KINDS)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="borough-bench-") as folder, console.status("") as line:
@@ -75,6 +100,9 @@ def bench(
             long=long,
             seed=random.SystemRandom().randrange(10_000) if seed is None else seed,
             folder=Path(folder),
+            beside=build(beside) if beside else None,
+            shapes=shapes,
+            databases=databases,
             step=lambda what: line.update(f"{time.perf_counter() - began:4.0f} s  {what}"),
         )
         rows, facts = list[Row](), dict[str, str]()
@@ -88,6 +116,17 @@ def bench(
     console.print(f"The rows are in {out}, the samples they stand on in {run_file(out)}.")
 
 
+def _of(
+    what: str, asked: Sequence[str] | None, known: Sequence[str], usual: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What was asked for, or the usual. Raises BadParameter where it is not known."""
+    if unknown := sorted(set(asked or ()) - set(known)):
+        raise typer.BadParameter(
+            f"there is no {what} {', '.join(unknown)}; there are {', '.join(known)}"
+        )
+    return tuple(asked or usual)
+
+
 def _facts(run: Bench, seconds: float) -> dict[str, str]:
     """What a reader must know to judge the rows."""
     here = machine()
@@ -97,6 +136,7 @@ def _facts(run: Bench, seconds: float) -> dict[str, str]:
         "System": f"{here.kernel}, {here.python}",
         "Versions": ", ".join(f"{name} {found}" for name, found in sorted(packages.items())),
         "Commit": commit(),
+        **({"Beside": run.beside.name} if run.beside else {}),
         "Run": f"seed {run.seed}, {run.rounds} blocks, {seconds:.0f} s",
     }
 

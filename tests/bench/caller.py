@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 import aiohttp
 import httpx
@@ -24,7 +25,7 @@ from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from bench.messages import ANSWER, JSON, PATH, QUESTION
 from bench.talk import say
 from bench.tracing import standard_tracing
-from bench.wire import Connections
+from bench.wire import Connections, request
 from borough.contracts.inventory import Reservation
 
 Call = Callable[[], Awaitable[None]]
@@ -64,8 +65,14 @@ async def by_aiohttp(url: str) -> AsyncIterator[Call]:
 @asynccontextmanager
 async def by_bytes(url: str) -> AsyncIterator[Call]:
     """Ready-made bytes over kept connections; only the status of an answer is looked at."""
-    connections = Connections(url, PATH, QUESTION.model_dump_json().encode())
-    yield connections.call
+    connections = Connections(url)
+    question = request(url, "POST", PATH, QUESTION.model_dump_json().encode())
+
+    async def call() -> None:
+        if (status := await connections.ask(question)) != HTTPStatus.OK:
+            raise ValueError(f"the app answered {status}")
+
+    yield call
     connections.close()
 
 

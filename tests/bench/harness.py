@@ -34,6 +34,19 @@ class BenchFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """Code that can be started: its tree, and the interpreter that has its packages."""
+
+    name: str
+    tree: Path
+    python: str
+
+
+OURS = Build("ours", ROOT, sys.executable)
+"""The working tree, in the environment the bench runs in."""
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
     """One run. `scale` is the share of the full number of calls, `long` asks for the
     generator's ten minutes; `folder` is thrown away.
@@ -46,6 +59,11 @@ class Bench:
     folder: Path
     step: Callable[[str], None]
     """Tells whoever waits what happens now."""
+    beside: Build | None = None
+    """The commit that ours is compared with."""
+    shapes: tuple[str, ...] = ()
+    databases: tuple[str, ...] = ()
+    """Those that an order is measured in."""
     samples: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     """What each block said, by row and candidate: the ground the rows stand on."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from bench.rows import Row, read
+from bench.rows import Row, interval, read
 
 COLUMNS = ("Row", "Unit", "Ours", "Peer", "Ratio", "Goal", "Met")
 RIGHT = {"Ours", "Ratio"}
@@ -37,8 +37,10 @@ def page(runs: Mapping[str, tuple[Sequence[Row], Mapping[str, str]]]) -> str:
         "",
         "Generated from `docs/results/` by `make generate`; `make bench` writes the like to",
         "`build/`. Every row is ours beside its peer in one run on one machine, in blocks, in",
-        "random order; a ratio is the median over blocks of the ratios within them, of which the",
-        "lowest and the highest are beside it. The operator and its peer take their turns once.",
+        "random order; a ratio is the median over blocks of the ratios within them. Beside it is",
+        "the 95 % interval of that median by order statistics, which supposes nothing of how the",
+        "ratios are spread; of fewer than six blocks, the lowest and the highest. The operator and",
+        "its peer take their turns once.",
     ]
     for name, (rows, facts) in runs.items():
         judged = [row for row in rows if row.met is not None]
@@ -61,7 +63,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     peer = "" if row.peer is None else f"{_figures(row.peer)} ({row.peer_name})"
     ratio = "" if row.ratio is None else f"{row.ratio:.3f}"
     if row.ratios:
-        ratio += f" ({min(row.ratios):.3f} to {max(row.ratios):.3f})"
+        low, high = interval(row.ratios) or (min(row.ratios), max(row.ratios))
+        ratio += f" ({low:.3f} to {high:.3f})"
     return (row.name, row.unit, _figures(row.ours), peer, ratio, row.goal or "", MET[row.met])
 
 

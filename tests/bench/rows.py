@@ -1,6 +1,7 @@
 """A row of the bench: what ours takes, what a peer takes, and whether the goal is met."""
 
 import json
+import math
 import operator
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import TypeAdapter, ValidationError
 
+LEVEL = 0.95
+"""Of the interval of a ratio."""
 Limit = Literal["<=", ">="]
 _HOLDS: dict[Limit, Callable[[float, float], bool]] = {"<=": operator.le, ">=": operator.ge}
 
@@ -69,6 +72,25 @@ class Row:
             met = _HOLDS[goal.limit](value, goal.value)
         said = None if goal is None else str(goal)
         return cls(name, unit, ours, peer, peer_name, ratio, said, met, tuple(ratios))
+
+
+def interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float] | None:
+    """Where the true median of independent values lies with at least this probability; None where
+    there are too few to say, which at 0.95 are fewer than six.
+
+    The ends are order statistics: of n values the k-th lowest and the k-th highest miss the median
+    with probability 2 P(B < k), B binomial of n and 1/2 (the sign test turned round). Nothing is
+    supposed of how the values are spread, so one block that another process disturbed moves the
+    ends by one rank at most.
+    """
+    ordered, n = sorted(values), len(values)
+    missed, found = 0.0, None
+    for k in range(n // 2):
+        missed += 2 * math.comb(n, k) / 2**n
+        if missed > 1 - level:
+            break
+        found = ordered[k], ordered[n - 1 - k]
+    return found
 
 
 def run_file(rows: Path) -> Path:

@@ -1,11 +1,12 @@
 """Does a row say what was measured, and judge it as its goal says?"""
 
+import math
 from pathlib import Path
 
 import pytest
 
 from bench.render import page
-from bench.rows import Goal, Row, read, write
+from bench.rows import LEVEL, Goal, Row, interval, read, write
 
 HOP = Row.judged(
     "One hop", "us CPU/call", 230.0,
@@ -45,6 +46,34 @@ def test_the_ratio_of_a_row_is_the_median_of_its_blocks() -> None:
     """Unless the subject says another."""
     assert Row.judged("a row", "us", 2.0, ratios=[0.9, 0.1, 0.5]).ratio == 0.5
     assert Row.judged("a row", "us", 2.0, ratio=0.4, ratios=[0.9, 0.1, 0.5]).ratio == 0.4
+
+
+@pytest.mark.parametrize("n", range(6, 41))
+def test_the_interval_of_a_median_is_the_narrowest_that_is_sure_enough(n: int) -> None:
+    """Its coverage is that of the binomial distribution; one rank further in it is too low."""
+    low, high = interval([float(value) for value in reversed(range(n))]) or (0.0, 0.0)
+
+    def coverage(low: float, high: float) -> float:
+        ways = [math.comb(n, k) for k in range(int(low) + 1, int(high) + 1)]
+        return math.fsum(ways) / math.pow(2, n)
+
+    assert coverage(low, high) >= LEVEL > coverage(low + 1, high - 1)
+    assert low + high == n - 1
+
+
+@pytest.mark.parametrize("n", range(6))
+def test_fewer_than_six_blocks_have_no_interval(n: int) -> None:
+    """Even the lowest and the highest of five miss the median once in sixteen times."""
+    assert interval([1.0] * n) is None
+
+
+def test_the_page_shows_the_interval_where_there_is_one() -> None:
+    """Nine blocks leave out the extreme ones, three show them."""
+    nine = Row.judged("Nine", "ms", 1.0, ratios=[0.9, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
+    text = page({"a.json": ([nine, HOP], {})})
+
+    assert "0.500 (0.200 to 0.800)" in text
+    assert "0.186 (0.180 to 0.250)" in text
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The cheapest closed loop that is still HTTP: one request's bytes, sent over kept connections."""
+"""The cheapest client that is still HTTP: ready-made bytes, sent over kept connections."""
 
 import asyncio
 from typing import cast
@@ -7,29 +7,37 @@ from urllib.parse import urlsplit
 import httptools
 
 
+def request(url: str, method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+    """A request's bytes; underscores in the names of `headers` stand for hyphens, and the body is
+    JSON.
+    """
+    head = {
+        "host": urlsplit(url).netloc,
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
 class Connections:
     """As many connections as there ever were calls at a time."""
 
-    def __init__(self, url: str, path: str, body: bytes) -> None:
+    def __init__(self, url: str) -> None:
         place = urlsplit(url)
         self._host, self._port = place.hostname or "", place.port or 80
-        self._request = (
-            f"POST {path} HTTP/1.1\r\nhost: {place.netloc}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\n\r\n"
-        ).encode() + body
         self._idle: list[_Connection] = []
 
-    async def call(self) -> None:
-        """Send the request and wait for its answer. Raises ConnectionError, or ValueError where
-        the status is not 200.
-        """
+    async def ask(self, request: bytes) -> int:
+        """Send the request, wait for its answer, and return its status. Raises ConnectionError."""
         connection = self._idle.pop() if self._idle else await self._open()
         if connection.closed:  # the app ended it while it was idle
             connection = await self._open()
-        status = await connection.ask(self._request)
-        if status != 200:  # HTTP's word for yes
-            raise ValueError(f"the app answered {status}")
-        self._idle.append(connection)
+        status = await connection.ask(request)
+        if not connection.closed:
+            self._idle.append(connection)
+        return status
 
     async def _open(self) -> "_Connection":
         loop = asyncio.get_running_loop()
@@ -64,6 +72,8 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._answer is not None:
+            if not self._parser.should_keep_alive():
+                self._transport.close()
             self._answer.set_result(self._parser.get_status_code())
 
     def connection_lost(self, error: Exception | None) -> None:

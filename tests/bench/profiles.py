@@ -1,0 +1,98 @@
+"""How an application is started and asked: all that a commit may name in its own way, as data.
+
+A commit is started by the first profile whose entry its tree has. When a name changes, the profile
+of the new name is put before the one of the old, which goes on starting the older commits.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from bench.harness import ROOT, BenchFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Commands, settings and paths by what they are for.
+
+    `settings` are the names of variables by what the bench means: one that is missing is not set.
+    `shapes` prints as JSON which capabilities are in which part of which shape; without it there is
+    one part and one shape.
+    """
+
+    entry: str
+    """A file of the tree."""
+    module: str
+    settings: Mapping[str, str]
+    delivered: str
+    """The counter of the outbox at /metrics; of its `result="sent"`."""
+    shapes: tuple[str, ...] = ()
+    migrate: tuple[str, ...] = ("migrate",)
+    seed: tuple[str, ...] = ("seed",)
+    serve: tuple[str, ...] = ("serve",)
+    audit: tuple[str, ...] = ("audit", "--json")
+    orders: str = "/v1/orders"
+    profile: str = "/v1/profile"
+    ready: str = "/readyz"
+    metrics: str = "/metrics"
+    path: str = ""
+    """A folder of the tree for PYTHONPATH, where the module is not installed."""
+
+
+BOROUGH = Profile(
+    entry="services/borough/__main__.py",
+    module="borough",
+    settings=MappingProxyType(
+        {
+            "part": "BOROUGH_PART",
+            "shape": "BOROUGH_SHAPE",
+            "peers": "BOROUGH_PEERS",
+            "public": "BOROUGH_PUBLIC_PORT",
+            "internal": "BOROUGH_INTERNAL_PORT",
+            "ops": "BOROUGH_OPS_PORT",
+            "store": "BOROUGH_STORE",
+            "keys": "BOROUGH_API_KEYS",
+            "drain": "BOROUGH_DRAIN_S",
+            "otlp": "BOROUGH_OTLP_ENDPOINT",
+            "iterations": "BOROUGH_PBKDF2_ITERATIONS",
+            "deadline": "BOROUGH_DEADLINE_MS",
+            "faults": "BOROUGH_FAULTS",
+            "relay_interval": "BOROUGH_OUTBOX_INTERVAL_S",
+            "relay_lease": "BOROUGH_OUTBOX_LEASE_S",
+        }
+    ),
+    delivered="borough_outbox_deliveries_total",
+    shapes=("shapes", "--json"),
+)
+COMMON = Profile(
+    entry="tests/bench/common/__main__.py",
+    module="bench.common",
+    settings=MappingProxyType(
+        {
+            "public": "COMMON_PUBLIC_PORT",
+            "ops": "COMMON_OPS_PORT",
+            "store": "COMMON_STORE",
+            "keys": "COMMON_API_KEYS",
+            "otlp": "COMMON_OTLP_ENDPOINT",
+            "iterations": "COMMON_PBKDF2_ITERATIONS",
+            "deadline": "COMMON_DEADLINE_MS",
+        }
+    ),
+    delivered="common_outbox_deliveries_total",
+    path="tests",
+)
+"""The order as most would write it."""
+PROFILES = (BOROUGH,)
+"""Of commits; the newest first."""
+PREFIXES = ("BOROUGH_", "COMMON_", "OTEL_")
+"""What the environment of the bench must not tell a side."""
+
+
+def profile_of(tree: Path = ROOT) -> Profile:
+    """How the code of this tree is started. Raises BenchFailed where no profile fits."""
+    for profile in PROFILES:
+        if (tree / profile.entry).exists():
+            return profile
+    entries = ", ".join(profile.entry for profile in PROFILES)
+    raise BenchFailed(f"nothing in {tree} is known to start: there is no {entries}")
