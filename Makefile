@@ -16,6 +16,7 @@ GENERATED := docs/openapi.json docs/settings.md docs/signals.md docs/bill-result
   charts/borough-operator/README.md docs/scaler.md docs/leaderboard.md \
   docs/leaderboard.svg
 BOARDS := is-the-shop-open.json which-part-is-slow.json who-scales-and-why.json
+BENCHES := $(filter-out %-run.json docs/results/bench.json,$(sort $(wildcard docs/results/bench*.json)))
 GOLDEN := $(wildcard tests/charts/golden/*.yaml) # rendered by Helm, and left alone where there is none
 GENERATED += $(GOLDEN) $(BOARDS:%=dashboards/%) $(BOARDS:%=charts/observability/files/dashboards/%)
 
@@ -41,7 +42,7 @@ demo: $(READY) ## what four shapes cost: a preliminary bill in about five minute
 bill: $(READY) ## the same at length; an interrupted run goes on where it stopped
 	@$(BIN)/python -m borough_bill run $(ARGS)
 
-bench: $(READY) ## ours beside the peers: telemetry, hops, orders, generator, operator; a quarter of an hour
+bench: $(READY) ## ours beside the peers, a quarter of an hour; ARGS='--beside COMMIT': orders beside a commit
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 drill: $(READY) ## place orders through four shapes, kill a process, ask the auditor
@@ -109,7 +110,7 @@ regenerated: $(READY)
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json > build/generated/docs/bill-result.md
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json README.md > build/generated/README.md
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json --picture > build/generated/docs/bill.svg
-	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json docs/results/bench-operator.json > build/generated/docs/bench.md
+	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json $(BENCHES) > build/generated/docs/bench.md
 	@$(BIN)/python -m borough shapes --chart > build/generated/charts/borough/files/shapes.yaml
 	@$(BIN)/python -m borough shapes --parts > build/generated/charts/observability/files/parts.yaml
 	@$(BIN)/python -m borough_operator.documents charts/borough-operator/files/servicescaler.yaml > build/generated/docs/scaler.md

@@ -56,7 +56,7 @@ SUBJECTS: Mapping[str, Callable[[Bench], Coroutine[None, None, list[Row]]]] = {
     "operator": scalers.measure,
 }
 BESIDE = ("order-cpu", "one-core", "relayed", "lag")
-"""Those that compare with another commit: what is measured where one is named and no subject is."""
+"""Those that compare with another commit: the usual ones where a commit is named, and no others."""
 ROUNDS, QUICK_ROUNDS = 5, 1
 QUICK_SCALE = 0.05
 WIDTH = 160
@@ -88,7 +88,8 @@ def bench(  # noqa: PLR0913  # the options of a command
     """Measure, print the rows, and write them after each subject, lest a failure lose what was
     measured before; beside them all samples they stand on.
     """
-    subjects = _of("subject", only, list(SUBJECTS), BESIDE if beside else tuple(SUBJECTS))
+    usual = BESIDE if beside else tuple(name for name in SUBJECTS if name not in BESIDE)
+    subjects = _of("subject", only, tuple(SUBJECTS), usual)
     shapes = _of("shape", shape, SHAPES, SHAPES)
     databases = _of("database", database, KINDS, KINDS)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)

@@ -9,7 +9,7 @@ of a core on the side that needs more.
 from functools import partial
 from itertools import count
 
-from bench.beside import BLOCKS, IN_FLIGHT, compared
+from bench.beside import IN_FLIGHT, SOME, compared
 from bench.harness import Bench
 from bench.orderer import Task
 from bench.rows import Goal, Row
@@ -43,7 +43,7 @@ async def _with(bench: Bench, kind: str) -> list[Row]:
                 name: partial(_p99_ms, side, rate, seconds, count(bench.seed))
                 for name, side in all_sides.items()
             },
-            share=BLOCKS,
+            share=SOME,
         )
         for side in all_sides.values():
             await side.check(side.expected)

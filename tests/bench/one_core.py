@@ -10,7 +10,7 @@ import time
 from functools import partial
 from itertools import count
 
-from bench.beside import BLOCKS, compared
+from bench.beside import SOME, compared
 from bench.harness import Bench
 from bench.orderer import Task
 from bench.rows import Goal, Row
@@ -19,7 +19,7 @@ from borough_bill.placement import Placement
 from borough_bill.processes import pin
 
 IN_FLIGHT = 16
-ORDERS, WARM_UP = 150, 60
+ORDERS, WARM_UP = 100, 60
 MORE = Goal("ratio", ">=", 4)
 TAIL_MS = 100.0
 STEPS, WINDOW_S = 5, 4.0
@@ -50,7 +50,7 @@ async def _with(bench: Bench, kind: str) -> list[Row]:
                 name: partial(_flat_out, side, bench.calls(ORDERS), count(bench.seed))
                 for name, side in all_sides.items()
             },
-            share=BLOCKS,
+            share=SOME,
         )
         goodput = {
             name: [await _goodput(bench, side, max(values[name]))]

@@ -2,20 +2,21 @@
 
 A closed loop keeps four orders in flight on all cores. The clocks of the processes are read before
 the first order and after the last event was delivered. What a side does while it waits for its turn
-is not counted, nor are at most 511 spans of a window that are still to be exported.
+is not counted, nor is the export of the spans that a window leaves in the batch: 0.1 ms an order at
+a512365, and 0.3 ms the common way, which has four times as many.
 """
 
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from bench.beside import BLOCKS, IN_FLIGHT, compared
+from bench.beside import IN_FLIGHT, MANY, compared
 from bench.databases import POSTGRESQL
 from bench.harness import Bench
 from bench.orderer import Task
 from bench.rows import Goal, Row
 from bench.sides import MONOLITH, Side, sides
 
-ORDERS, WARM_UP = 120, 60
+ORDERS, WARM_UP = 40, 60
 LESS, COMMON = Goal("ratio", "<=", 0.25), Goal("ratio", "<=", 0.7)
 NO_MORE_SQL = Goal("ratio", "<=", 1.1)
 
@@ -46,7 +47,7 @@ async def _with(bench: Bench, shape: str, kind: str) -> list[Row]:
         values = await bench.blocks(
             f"an order's CPU, {where}, ms",
             {name: _candidate(bench, side, servers[name]) for name, side in all_sides.items()},
-            share=BLOCKS,
+            share=MANY,
         )
         for side in all_sides.values():
             await side.check(side.expected)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,10 @@ from bench.beside import BASE, compared
 from bench.databases import POSTGRESQL, SQLITE, database, tree_cpu_s
 from bench.harness import OURS, Bench, BenchFailed
 from bench.orderer import Task
+from bench.profiles import COMMON
 from bench.rows import Goal
-from bench.sides import COMMON_WAY, MICROSERVICES, MONOLITH, sides
+from bench.sides import COMMON_WAY, MICROSERVICES, MONOLITH, Side, sides
+from borough_bill.collector import Collector
 from postgresql import ABSENT, find_binaries
 from programs import absent
 
@@ -70,6 +73,30 @@ async def test_a_side_places_orders_and_delivers_their_events(bench: Bench) -> N
         await side.check(5)
         with pytest.raises(BenchFailed, match=r"6 placed; the books: \{'placed': 5\}"):
             await side.check(6)
+
+
+async def test_the_common_way_traces_every_request_and_statement(bench: Bench) -> None:
+    """An instrumentor that is not in effect would make it a cheap peer."""
+    async with Collector() as collector:
+        with database(SQLITE) as books:
+            side = Side(
+                bench, COMMON_WAY, OURS,
+                profile=COMMON, shape=MONOLITH, books=books, otlp=collector.url,
+            )  # fmt: skip  # one side
+            await side.prepare()
+            await side.start()
+            await side.drive()
+            await side.order(Task(seed=1, orders=5, in_flight=2))
+            await side.drained()
+            await side.stop()
+
+    seen = Counter(span.name.split()[0] for span in collector.spans)
+    links = [span.links for span in collector.spans if span.name == "relay"]
+    assert (seen["POST"], len(links)) == (5, 5)
+    assert all(links)
+    assert seen["INSERT"] >= 5 * 5
+    assert seen["SELECT"] > 0
+    assert seen["connect"] > 0
 
 
 async def test_an_order_that_fails_ends_the_bench(bench: Bench) -> None:
