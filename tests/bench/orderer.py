@@ -25,7 +25,6 @@ import numpy as np
 import uvloop
 from pydantic import BaseModel
 
-from bench.talk import say
 from bench.wire import Connections, request
 from borough_bill.customers import crowd
 from borough_bill.schedule import POISSON, arrivals
@@ -168,6 +167,8 @@ def _percentile(seconds: list[float], share: float) -> float:
 
 async def serve(url: str, orders: str, profile: str) -> None:
     """Do what each line asks, until stdin ends."""
+    from bench.talk import say  # noqa: PLC0415  # it takes stdout, which is the importer's
+
     orderer = Orderer(url, orders, profile)
     await orderer.introduce()
     say(ready=1)

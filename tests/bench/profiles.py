@@ -27,6 +27,8 @@ class Profile:
     settings: Mapping[str, str]
     delivered: str
     """The counter of the outbox at /metrics; of its `result="sent"`."""
+    dropped: str = ""
+    """The counter of lost spans, by reason; empty where there is none."""
     shapes: tuple[str, ...] = ()
     migrate: tuple[str, ...] = ("migrate",)
     seed: tuple[str, ...] = ("seed",)
@@ -63,6 +65,7 @@ BOROUGH = Profile(
         }
     ),
     delivered="borough_outbox_deliveries_total",
+    dropped="borough_spans_dropped_total",
     shapes=("shapes", "--json"),
 )
 COMMON = Profile(

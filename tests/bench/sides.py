@@ -155,18 +155,21 @@ class Side:
         """Events that were delivered since the start. Raises BenchFailed."""
         if self._outbox is None:
             raise ValueError(f"{self.name} does not run")
-        url = f"http://{HOST}:{self._outbox.ports.ops}{self._profile.metrics}"
+        return await self._counted(self._outbox, self._profile.delivered, result="sent")
+
+    async def _counted(self, process: Process, metric: str, **labels: str) -> int:
+        """The sum of the samples that have these labels. Raises BenchFailed."""
+        url = f"http://{HOST}:{process.ports.ops}{self._profile.metrics}"
         try:
             async with self._http.get(url) as answer:
                 families = list(text_string_to_metric_families(await answer.text()))
         except aiohttp.ClientError as error:
-            words = self._outbox.words()
-            raise BenchFailed(f"{self.name} answers no {url}: {error!r}\n{words}") from None
+            raise BenchFailed(f"{self.name}: {url}: {error!r}\n{process.words()}") from None
         return sum(
             int(sample.value)
             for family in families
             for sample in family.samples
-            if sample.name == self._profile.delivered and sample.labels["result"] == "sent"
+            if sample.name == metric and labels.items() <= sample.labels.items()
         )
 
     async def until_delivered(self, events: int) -> int:
@@ -195,7 +198,13 @@ class Side:
             doubtful = seen != self.expected
 
     async def check(self, placed: int) -> None:
-        """Ask its auditor. Raises BenchFailed where the books are wrong or hold fewer orders."""
+        """Ask its auditor, and whether it lost a span, which is cheaper than to export it. Raises
+        BenchFailed where it did, or where the books are wrong or hold fewer orders.
+        """
+        if self._profile.dropped:
+            lost = [await self._counted(p, self._profile.dropped) for p in self._processes]
+            if any(lost):
+                raise BenchFailed(f"{self.name} lost {sum(lost)} spans")
         audit = Audit.read(await self._command(*self._profile.audit, well=(0, 1)))
         if audit.violations or audit.orders.get("placed", 0) < placed:
             found = "\n".join(audit.violations[:5])

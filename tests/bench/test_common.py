@@ -47,7 +47,8 @@ async def db(store: str) -> AsyncIterator[Databases]:
 @pytest.fixture
 async def door(store: str, db: Databases) -> AsyncIterator[httpx.AsyncClient]:
     """The app, with two customers who have a profile and one who has none."""
-    app = make_app(Settings(store=store, api_keys=KEYS, pbkdf2_iterations=1))
+    patient = Settings(store=store, api_keys=KEYS, pbkdf2_iterations=1, deadline_ms=60_000)
+    app = make_app(patient)
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

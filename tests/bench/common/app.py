@@ -192,6 +192,9 @@ def make_app(settings: Settings) -> FastAPI:
     patience = timedelta(milliseconds=settings.deadline_ms)
     shop = Shop(db, settings.pbkdf2_iterations, patience)
 
+    def flush() -> None:
+        """Nothing is traced."""
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loops = [asyncio.create_task(loop) for loop in (shop.relay.run(), shop.reconcile())]
@@ -199,13 +202,14 @@ def make_app(settings: Settings) -> FastAPI:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+        await asyncio.to_thread(flush)
         await db.close()
 
     app = FastAPI(title="The order as most would write it", lifespan=lifespan)
     app.include_router(_doors(shop, db, settings.api_keys))
     app.include_router(_for_operators(shop))
     if settings.otlp_endpoint:
-        standard_tracing("common", settings.otlp_endpoint, 1.0)
+        flush = standard_tracing("common", settings.otlp_endpoint, 1.0)
         FastAPIInstrumentor.instrument_app(
             app, exclude_spans=["receive", "send"], excluded_urls="readyz,metrics"
         )
