@@ -74,9 +74,9 @@ class Side:
         await self._command(*self._profile.migrate)
         await self._command(*self._profile.seed)
 
-    async def start(self, books: Database | None = None, **extra: str) -> None:
+    async def start(self, books: Database | None = None, *, at: str = "", **extra: str) -> None:
         """Start every part on these books, with these settings besides, and wait until all are
-        ready. Raises BenchFailed.
+        ready, or answer at the path `at` of the operations' port. Raises BenchFailed.
         """
         parts = await self._parts()
         ports = {part: Ports() for part in parts}
@@ -107,7 +107,8 @@ class Side:
             if ORDERS in hosted or len(parts) == 1:
                 self._outbox = process
         self._http = await self._stack.enter_async_context(aiohttp.ClientSession())
-        await asyncio.gather(*map(self._ready, self._processes))
+        path = at or self._profile.ready
+        await asyncio.gather(*(self._answering(process, path) for process in self._processes))
         door = next((p for p, hosted in parts.items() if GATEWAY in hosted), next(iter(parts)))
         self._door = f"http://{HOST}:{ports[door].public}"
 
@@ -248,8 +249,12 @@ class Side:
         names = self._profile.settings
         return outside | {names[key]: value for key, value in meant.items() if key in names}
 
-    async def _ready(self, process: Process) -> None:
-        url = f"http://{HOST}:{process.ports.ops}{self._profile.ready}"
+    async def start_counting(self, books: Database) -> None:
+        """Start on these books, and wait no longer than until deliveries can be counted."""
+        await self.start(books, at=self._profile.metrics)
+
+    async def _answering(self, process: Process, path: str) -> None:
+        url = f"http://{HOST}:{process.ports.ops}{path}"
         try:
             async with asyncio.timeout(WITHIN_S):
                 while not await self._answers(url):
@@ -257,7 +262,9 @@ class Side:
                         raise BenchFailed(f"{self.name}, {process.name}:\n{process.words()}")
                     await asyncio.sleep(LOOK_EVERY_S)
         except TimeoutError:
-            raise BenchFailed(f"{self.name} is not ready:\n{process.words()}") from None
+            raise BenchFailed(
+                f"{self.name} does not answer at {path}:\n{process.words()}"
+            ) from None
 
     async def _answers(self, url: str) -> bool:
         try:
