@@ -29,7 +29,7 @@ auth_type = trust
 auth_file = {folder}/users
 pool_mode = session
 default_pool_size = 20
-ignore_startup_parameters = search_path
+ignore_startup_parameters = search_path, default_transaction_isolation
 """
 """PgBouncer knows no `search_path` among the parameters of a new connection and refuses it, unless
 it is told to ignore it. The schema is then that of the role, so each capability has its own.
