@@ -30,8 +30,8 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bill bench drill test check soak images up load demo-scaling down footprint \
-  e2e e2e-long leaderboard generate verify regenerated
+.PHONY: help demo bill bench drill test test-field check soak images up load demo-scaling down \
+  footprint e2e e2e-long leaderboard generate verify regenerated
 
 help: ## show these verbs
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -52,8 +52,11 @@ leaderboard: $(READY) ## our scaling beside HPA, KEDA and Knative on the same lo
 	@$(BIN)/python -m borough_operator leaderboard $(ARGS)
 
 # Four at a time on any machine: most tests wait for processes of their own.
-test: $(READY) ## every test that needs no cluster (soak: two rounds)
+test: $(READY) ## every test that needs only Python; PostgreSQL and Helm where found (soak: two rounds)
 	@$(BIN)/pytest --numprocesses 4 --dist loadfile
+
+test-field: $(READY) ## the tests that need foreign servers and clients; each says how to install them
+	@$(BIN)/pytest tests/field --numprocesses 4 --dist loadfile
 
 check: $(READY) ## format, lint, types, imports, layout, generated files
 	$(BIN)/ruff format --check .
@@ -64,8 +67,7 @@ check: $(READY) ## format, lint, types, imports, layout, generated files
 	@$(MAKE) --no-print-directory verify
 
 soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20), and fresh random histories
-	@BOROUGH_SOAK_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/soak \
-	  tests/properties/test_histories.py tests/dashboards/test_answers.py
+	@BOROUGH_SOAK_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/soak tests/properties/test_histories.py
 
 # On a cluster: kind's own, or with CLUSTER=current the one kubectl points at (docs/kubernetes.md).
 

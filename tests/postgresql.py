@@ -63,6 +63,11 @@ class Cluster:
         self._run("createdb", *self._as_admin(), "-T", template, name)
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
+    def execute(self, name: str, *statements: str) -> None:
+        """Carry out statements in a database, as its superuser."""
+        commands = [word for statement in statements for word in ("-c", statement)]
+        self._run("psql", *self._as_admin(), "-v", "ON_ERROR_STOP=1", "-d", name, *commands)
+
     def drop(self, name: str) -> None:
         """Remove a database, whoever is still connected."""
         self._run("dropdb", *self._as_admin(), "--force", name)

@@ -1,7 +1,6 @@
 """Is a release in a cluster reached by what its user types, and the kubectl they have?"""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from aiohttp import web
 from borough_bill.cluster import Kubectl, Unreachable
 from borough_bill.release import ReleaseName
 from borough_bill.wire import BadAddress
+from programs import program
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,11 @@ def test_the_door_is_where_the_chart_puts_it() -> None:
     assert ReleaseName.parse("k8s://shops/town").door == "town-borough"
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl here")
 async def test_what_a_cluster_answers_is_told_and_what_it_refuses_too(
     serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the real kubectl, logged in at a server that has one thing and nothing else."""
+    program("kubectl", "kubectl is not installed: https://kubernetes.io/docs/tasks/tools")
 
     async def api(request: web.Request) -> web.Response:
         if request.path == "/api/v1/nodes":

@@ -127,7 +127,7 @@ async def test_a_connection_that_closes_makes_room_for_another(tmp_path: Path) -
 
 
 async def test_only_what_was_expected_counts_as_served(tmp_path: Path) -> None:
-    """Wrong, broken, late and absent answers are all recorded, each with its reason."""
+    """Wrong and broken answers are recorded like right ones, each with its reason."""
     answers = {
         "right": OK,
         "chunked": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
@@ -136,7 +136,6 @@ async def test_only_what_was_expected_counts_as_served(tmp_path: Path) -> None:
         "failing": OK.replace(b"200 OK", b"503 Service Unavailable"),
         "garbage": b"220 smtp.example.com ESMTP\r\n",
         "short": OK[:-1],
-        "late": b"",
     }
 
     async def answer(request: str, writer: asyncio.StreamWriter) -> None:
@@ -151,7 +150,7 @@ async def test_only_what_was_expected_counts_as_served(tmp_path: Path) -> None:
 
     load = Workload.parse("\n".join(f"classes.{word}.path = '/{word}'" for word in answers), "all")
     async with answering(answer) as url:
-        run = await send(url, tmp_path, 200, load, timeout_s=0.2)
+        run = await send(url, tmp_path, 200, load)
 
     right = {"right", "chunked", "interim", "closing"}
     statuses = dict.fromkeys(right, 200) | {"failing": 503}
@@ -165,8 +164,21 @@ async def test_only_what_was_expected_counts_as_served(tmp_path: Path) -> None:
         "failing: answered 503",
         "garbage: answered what is no HTTP",
         "short: the connection broke before the answer was whole",
-        "late: no answer within 0.2 s",
     }
+
+
+async def test_request_without_an_answer_fails_at_its_timeout(tmp_path: Path) -> None:
+    """Every request is recorded as failed, with no status and the timeout as its reason."""
+
+    async def never(request: str, writer: asyncio.StreamWriter) -> None:
+        """The connection stays open, and nothing is sent on it."""
+
+    async with answering(never) as url:
+        run = await send(url, tmp_path, 20, timeout_s=0.2)
+
+    assert (run.served, run.failed) == (0, 20)
+    assert set(run.requests["status"]) == {0}
+    assert run.header.reasons == {"look: no answer within 0.2 s": 20}
 
 
 async def test_a_dead_server_is_no_reason_to_stop(tmp_path: Path) -> None:

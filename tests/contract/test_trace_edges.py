@@ -1,7 +1,7 @@
 """Does a trace tell the same story in every shape, and is it the story of `wiring.CALLS`?"""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import pytest
 from aiohttp import ClientSession
@@ -38,12 +38,18 @@ STORIES = {
 
 @pytest.fixture
 async def settings(sqlite_url: str) -> Settings:
-    """A seeded town on SQLite; payments need not work hard."""
+    """A seeded town on SQLite; payments need not work hard, and no deadline ends a call."""
     database = Database.open(sqlite_url, "inventory")
     await SqlStock(database).receive(tuple(menu(100)))
     await database.close()
     keys = {"ada": SecretStr("key-of-ada")}
-    return Settings(store=SecretStr(sqlite_url), api_keys=keys, pbkdf2_iterations=0)
+    return Settings(
+        store=SecretStr(sqlite_url),
+        api_keys=keys,
+        pbkdf2_iterations=0,
+        deadline_ms=600_000,
+        settle_budget_ms=600_000,
+    )
 
 
 async def journey(town: RunningShape, settings: Settings) -> None:
@@ -123,27 +129,41 @@ async def test_a_journey_is_told_the_same_in_every_shape(shape: str, settings: S
     traces = defaultdict(list)
     for span in await spans_of(SHAPES[shape], settings):
         traces[span.context.trace_id].append(span)
-    roots = {root_of(spans).name: root_of(spans) for spans in traces.values()}
-    assert {root_of(spans).name: story(spans) for spans in traces.values()} == STORIES
-    assert len(traces) == len(STORIES)
+    told = [trace for trace in traces.values() if not is_failed_delivery(trace)]
+    roots = {root_of(trace).name: root_of(trace) for trace in told}
+    assert {root_of(trace).name: story(trace) for trace in told} == STORIES
+    assert len(told) == len(STORIES)
     door, relay = roots["POST /v1/orders"], roots["orders.relay"]
     assert [link.context.trace_id for link in relay.links] == [door.context.trace_id]
 
 
+def is_failed_delivery(trace: list[ReadableSpan]) -> bool:
+    """A delivery that met no answer is repeated in a later trace, with the same story."""
+    tries = [answered(span) for span in trace if span.kind is SpanKind.CLIENT]
+    return root_of(trace).name == "orders.relay" and bool(tries) and not any(tries)
+
+
+def answered(span: ReadableSpan) -> bool:
+    """Whether a client span saw the answer to its request."""
+    return "http.response.status_code" in (span.attributes or {})
+
+
 async def test_a_hop_is_one_client_and_one_server_span(settings: Settings) -> None:
-    """No span for a body chunk, none for a middleware."""
+    """No span for a body chunk, none for a middleware. A try that met no answer and was repeated is
+    a client span of its own, with one server span or, where no connection was made, none.
+    """
     spans = await spans_of(SHAPES["microservices"], settings)
-    clients = {s.context.span_id for s in spans if s.kind is SpanKind.CLIENT}
-    inner = [s for s in spans if s.kind is SpanKind.SERVER and s.parent is not None]
-    assert len(clients) == len(inner)
-    assert {s.parent.span_id for s in inner if s.parent} == clients
+    clients = {s.context.span_id: answered(s) for s in spans if s.kind is SpanKind.CLIENT}
+    inner = Counter(s.parent.span_id for s in spans if s.kind is SpanKind.SERVER and s.parent)
+    assert set(inner.values()) == {1}
+    assert {client for client, whole in clients.items() if whole} <= set(inner) <= set(clients)
 
 
 async def test_every_attribute_of_a_span_is_declared(settings: Settings) -> None:
-    """What `signals` lists is what a journey that meets no error bears, and nothing else."""
+    """What `signals` lists is what a journey bears, and nothing else."""
     spans = await spans_of(SHAPES["apis"], settings)
     borne = {name for span in spans for name in span.attributes or {}}
-    assert borne == set(signals.ATTRIBUTES) - {"error.type"}
+    assert borne | {"error.type"} == set(signals.ATTRIBUTES)  # a repeated try met an error
 
 
 async def test_a_call_within_a_process_is_no_hop(settings: Settings) -> None:

@@ -198,9 +198,10 @@ async def test_the_door_waits_no_longer_than_its_deadline_and_cancels_nothing() 
     """504 says how to learn the outcome; the order runs to its end, and its key tells it."""
     shop = memory_shop(between=Held)
     with deadlines_by(shop.clock):  # only the door's own wait runs on real time
-        async with visiting(shop.door(deadline_ms=500)) as visitor:
+        async with visiting(shop.door()) as visitor:
             await visitor.introduce()
-            late = await visitor.order("k-1", espresso=1)
+            async with visiting(shop.door(deadline_ms=500)) as hasty:
+                late = await hasty.order("k-1", espresso=1)
             assert (late.status, late.problem.code) == (504, "deadline-exceeded")
             assert "same Idempotency-Key" in late.problem.detail
             assert len(shop.tasks) > 0
@@ -225,8 +226,9 @@ async def test_a_caller_may_be_less_patient_than_the_door() -> None:
 async def test_a_caller_cannot_be_more_patient_than_the_door() -> None:
     """A longer borough-timeout-ms changes nothing."""
     shop = memory_shop(between=Held)
-    async with visiting(shop.door(deadline_ms=100)) as visitor:
+    async with visiting(shop.door()) as visitor:
         await visitor.introduce()
+    async with visiting(shop.door(deadline_ms=100)) as visitor:
         headers = {"Idempotency-Key": "k-1", "borough-timeout-ms": "600000"}
         answer = await visitor.ask("POST", "/v1/orders", ORDER, headers=headers)
         assert answer.problem.code == "deadline-exceeded"

@@ -1,7 +1,6 @@
 """Does every test state its law, and can it fail?"""
 
 import ast
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,11 +76,3 @@ def test_a_test_that_cannot_fail_is_found() -> None:
     )
 
     assert toothless(source) == ["test_calls"]
-
-
-def test_every_folder_of_tests_is_run_by_somebody(root: Path) -> None:
-    """`make test` runs the folders pyproject.toml names: all but the one that wants a cluster."""
-    settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["pytest"]
-    there = {f"tests/{path.parent.name}" for path in (root / "tests").glob("*/test_*.py")}
-
-    assert there - {"tests/e2e"} == set(settings["testpaths"])

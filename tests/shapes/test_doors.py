@@ -19,6 +19,7 @@ from borough_bill.customers import Customer, Errand, crowd
 from borough_bill.processes import HOST
 from borough_bill.scene import hops_of
 from borough_bill.shapes import LocalShape, Shape, read_shapes
+from unhurried import UNHURRIED
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -56,7 +57,7 @@ async def shop(
     folder = tmp_path_factory.mktemp(shape.name)
     store = f"sqlite:///{shutil.copytree(sqlite_town, folder / 'store')}"
     await commands.seed(Settings(store=SecretStr(store)), 100, "")
-    town = LocalShape(shape, folder, store=store, keys={ada.name: ada.key})
+    town = LocalShape(shape, folder, store=store, keys={ada.name: ada.key}, settings=UNHURRIED)
     async with town, Clients(town) as clients:
         await clients.introduce([ada])
         yield Open(town, clients, ada)

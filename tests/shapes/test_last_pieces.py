@@ -12,6 +12,7 @@ from borough.kit.config import Settings
 from borough_bill.clients import Clients
 from borough_bill.customers import PLACED, Errand, by_word, crowd
 from borough_bill.shapes import LocalShape, read_shapes
+from unhurried import UNHURRIED
 
 PIECES, ORDERS, CUSTOMERS = 50, 200, 20
 SCARCE = "cold-brew"
@@ -28,7 +29,7 @@ async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are
         tmp_path,
         store=store_url,
         keys={customer.name: customer.key for customer in customers},
-        settings={"DEADLINE_MS": "600000"},  # who is told no is told by the shelf
+        settings=UNHURRIED,  # only the stock decides who is told no
     )
     books = Settings(store=SecretStr(store_url))
     await commands.seed(books, PIECES, SCARCE)

@@ -14,9 +14,10 @@ from borough_bill.clients import Clients, Shopping
 from borough_bill.customers import PLACED, crowd, disagreements, errands
 from borough_bill.processes import Process
 from borough_bill.shapes import LocalShape, shape_named
+from unhurried import UNHURRIED
 
-SETTINGS = {"DRAIN_S": "0.5", "DEADLINE_MS": "30000"}
-"""A deadline beyond reach: on a busy machine the slow must not pass for the lost."""
+SETTINGS = UNHURRIED | {"DRAIN_S": "0.5"}
+"""On a busy machine the slow must not pass for the lost."""
 STOP_WITHIN = 45
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from borough.kit.telemetry import Telemetry, export, instrument, otlp
 from borough.kit.telemetry.spans import Blueprint, Span
 from borough.testing.servers import running
+from borough.testing.serving import until
 from borough_bill.collector import Collector
 
 BLUEPRINT = Blueprint("GET /menu", "server", {})
@@ -24,11 +25,11 @@ DEAD = "http://127.0.0.1:1"
 
 
 @pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seconds become milliseconds: what is tested is the order of things."""
+def _no_time_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause between two tries, and no bound on an answer that will come."""
     monkeypatch.setattr(export, "PAUSES_S", (0.0, 0.001, 0.001))
-    monkeypatch.setattr(export, "POST_S", 0.05)
-    monkeypatch.setattr(export, "CLOSE_S", 2.0)
+    monkeypatch.setattr(export, "POST_S", 600)
+    monkeypatch.setattr(export, "CLOSE_S", 600)
 
 
 @pytest.fixture
@@ -111,8 +112,11 @@ async def test_only_what_may_get_better_is_sent_again(
     assert len(collector.spans) == 1
 
 
-async def test_a_collector_that_hangs_holds_up_no_end(collector: Collector) -> None:
+async def test_a_collector_that_hangs_holds_up_no_end(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The part ends within its bound, and says what was lost."""
+    monkeypatch.setattr(export, "POST_S", 0.05)
     collector.delay = None
     telemetry = Telemetry("orders", export=otlp(collector.url))
     async with asyncio.timeout(10):
@@ -130,7 +134,6 @@ async def test_no_request_waits_for_a_collector(
     requests = 300
     monkeypatch.setattr(export, "BOUND", 64)
     monkeypatch.setattr(export, "BATCH", 16)
-    monkeypatch.setattr(export, "POST_S", 600)
     monkeypatch.setattr(export, "CLOSE_S", 0.1)
     collector.status, collector.delay = 503, None if collector_is == "hanging" else 0.0
     app = FastAPI()
@@ -241,14 +244,15 @@ async def test_a_child_that_was_forked_exports_by_itself(collector: Collector) -
     await asyncio.to_thread(cast(Thread, parents.thread).join)
 
 
-async def test_a_batch_does_not_wait_for_its_time(collector: Collector) -> None:
+async def test_a_batch_does_not_wait_for_its_time(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """512 spans go at once; the rest waits for company."""
+    monkeypatch.setattr(export, "EVERY_S", 600)
     telemetry = Telemetry("orders", export=otlp(collector.url))
     for _ in range(export.BATCH + 1):
         telemetry.keep(a_span())
-    async with asyncio.timeout(export.EVERY_S):
-        while not collector.requests:
-            await asyncio.sleep(0.001)
+    await until(lambda: collector.requests > 0)
     await asyncio.to_thread(telemetry.close)
     assert len(collector.spans) == export.BATCH + 1
 

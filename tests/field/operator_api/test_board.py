@@ -16,7 +16,7 @@ from operator_api.objects import Namespace, scaler, workload
 from operator_api.prometheus import Prometheus
 from operator_api.running import Operator, until
 
-BOARD = Path(__file__).parents[2] / "dashboards" / "who-scales-and-why.json"
+BOARD = Path(__file__).parents[3] / "dashboards" / "who-scales-and-why.json"
 TITLE = "Who scales, and why?"
 EVERY = "500ms"
 WITHIN_S = 60.0

@@ -16,7 +16,7 @@ from operator_api.apiserver import ADMIN, ApiServer, of_control_plane
 from operator_api.objects import Namespace
 from programs import program
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WITHOUT_WAITING = """#!/bin/bash
 case "$1 ${{4:-}}" in "test "* | *charts/observability | *charts/borough-operator) exit 0 ;; esac
 words=()

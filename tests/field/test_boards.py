@@ -6,7 +6,6 @@ call each other. Each is a namespace.
 
 import asyncio
 import json
-import os
 import random
 import shutil
 import time
@@ -26,19 +25,18 @@ from borough_bill.customers import crowd, errands
 from borough_bill.shapes import LocalShape, shape_named
 from dashboards.prometheus import Prometheus, of_prometheus, prometheus
 from e2e.queries import Question, has_data, questions
+from unhurried import UNHURRIED
 
-ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
-pytestmark = pytest.mark.skipif(ROUNDS < 8, reason="make soak asks a Prometheus, as make e2e does")
-
+BOARDS = Path(__file__).parents[2] / "dashboards"
 SHAPES = ("monolith", "apis")
 SETTINGS = {
-    "DEADLINE_MS": "30000",
+    **UNHURRIED,
     "LOG_LEVEL": "error",
     "OTLP_ENDPOINT": "http://127.0.0.1:1",  # exemplars are of exported traces only
     "PBKDF2_ITERATIONS": "0",
 }
 OPERATORS = "who-scales-and-why"
-"""The board that no part answers: tests/operator_api asks an operator."""
+"""The board that no part answers: tests/field/operator_api asks an operator."""
 ANSWERED_WITHIN = 30.0
 WINDOW = {"__rate_interval": "10s", "__range": "60s"}
 
@@ -71,14 +69,13 @@ class Heard(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def heard(
-    committed: tuple[Path, ...], sqlite_town: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Heard, ...]:
+def heard(sqlite_town: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Heard, ...]:
     """Everything that is asked, with its answer: asked until each is whole, or until the end of
     patience.
     """
     of_prometheus("prometheus")
-    boards = [json.loads(path.read_text("utf-8")) for path in committed if path.stem != OPERATORS]
+    files = (path for path in BOARDS.glob("*.json") if path.stem != OPERATORS)
+    boards = [json.loads(path.read_text("utf-8")) for path in files]
     folder = tmp_path_factory.mktemp("answers")
     return asyncio.run(_hear(boards, sqlite_town, folder))
 

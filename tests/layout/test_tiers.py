@@ -1,0 +1,79 @@
+"""Is the tier of a test the folder it stands in, and does each tier need what it may?"""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import programs
+
+CHOSEN = re.compile(r"\bpytest (tests/\w+)")
+TEST = 'def test_it() -> None:\n    """It holds."""\n    assert True\n'
+
+
+@pytest.fixture(scope="module")
+def others(root: Path) -> set[str]:
+    """The folders that `make test` leaves to other verbs."""
+    settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["pytest"]
+    return {name for name in settings["norecursedirs"] if (root / "tests" / name).is_dir()}
+
+
+def collected(folder: Path, *arguments: str) -> set[str]:
+    """The files of tests that pytest finds, run as the Makefile runs it."""
+    done = subprocess.run(  # noqa: S603  # our own interpreter, our own words
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line}
+
+
+def test_default_run_takes_every_folder_but_those_of_other_verbs(
+    root: Path, others: set[str], tmp_path: Path
+) -> None:
+    """A new folder belongs to `make test`; pytest itself is asked, in a tree with our settings."""
+    (tmp_path / "pyproject.toml").write_text((root / "pyproject.toml").read_text())
+    files = {f"tests/{name}/test_one.py" for name in (*others, "unit", "brand_new")}
+    for file in files:
+        path = tmp_path / file
+        path.parent.mkdir(parents=True)
+        path.write_text(TEST)
+
+    assert collected(tmp_path) == {file for file in files if file.split("/")[1] not in others}
+    for name in others:
+        assert collected(tmp_path, f"tests/{name}") == {f"tests/{name}/test_one.py"}
+
+
+def test_each_folder_left_out_of_the_default_run_has_a_verb(root: Path, others: set[str]) -> None:
+    """What no verb runs would never fail."""
+    assert others
+    chosen = set(CHOSEN.findall((root / "Makefile").read_text()))
+
+    assert {f"tests/{name}" for name in others} <= chosen
+
+
+def test_foreign_program_is_refused_outside_the_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test of `make test` that asks for a server of others fails, wherever it is installed."""
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "tests/unit/test_one.py::test_it (call)")
+    with pytest.raises(pytest.fail.Exception, match="sh is no program of `make test`"):
+        programs.program("sh", "no shell")
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "tests/field/test_one.py::test_it (setup)")
+    assert programs.program("sh", "no shell").endswith("/sh")
+
+
+@pytest.mark.parametrize(
+    ("ci", "end"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)]
+)
+def test_absent_program_fails_in_ci_and_is_said_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, ci: str, end: type[BaseException]
+) -> None:
+    """The sentence says how to install it."""
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "tests/field/test_one.py::test_it (setup)")
+    with pytest.raises(end, match="apt-get install nonesuch"):
+        programs.program("nonesuch", "nonesuch is not installed: apt-get install nonesuch")
