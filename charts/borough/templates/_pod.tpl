@@ -93,7 +93,8 @@ capabilities: {drop: [ALL]}
 
 {{/*
 Of (dict "root" $ "image" IMAGE "keeps" CAPABILITIES): containers that bring the schemas to the
-version of the image and put the menu in, in this order, as a JSON list. Both may be repeated.
+version of the image and put the menu in, in this order, as a JSON list. Both may be repeated. The
+first waits for a database: a container that failed would be started again after ever longer pauses.
 */}}
 {{- define "borough.preparation" -}}
 {{- $steps := list (dict "name" "migrate" "args" (prepend (sortAlpha .keeps) "migrate")) -}}
@@ -103,7 +104,11 @@ version of the image and put the menu in, in this order, as a JSON list. Both ma
 {{- end -}}
 {{- $containers := list -}}
 {{- range $step := $steps -}}
-{{- $containers = append $containers (merge $step (include "borough.command" $ | fromYaml)) -}}
+{{- $container := merge $step (include "borough.command" $ | fromYaml) -}}
+{{- if and (eq $step.name "migrate") (ne $.root.Values.store.kind "sqlite") -}}
+{{- $_ := set $container "env" (append $container.env (dict "name" "MIGRATION_WAIT_S" "value" "600")) -}}
+{{- end -}}
+{{- $containers = append $containers $container -}}
 {{- end -}}
 {{- toJson $containers -}}
 {{- end -}}
