@@ -31,7 +31,6 @@ from borough.notifications.store import SqlNotifications
 from borough.orders.store import SqlOrders
 from borough.payments.store import SqlVerdicts
 
-
 LOOK_AGAIN_S = 1.0
 """How often a store is tried that cannot be reached."""
 
