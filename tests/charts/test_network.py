@@ -11,7 +11,7 @@ import pytest
 from borough import wiring
 from borough.shapes import Shape, needed
 from charts.cases import CASES, SHAPES
-from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Helm, Object
+from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Helm, Object, Values
 from charts.network import Direction, Edge, Place, Policies, Town
 from charts.objects import Pod, of_kind, pods
 from charts.towns import (
@@ -254,7 +254,7 @@ def test_a_node_whose_port_is_published_reaches_what_it_publishes_and_no_more(
     """
     node, another = (Place(a, address=a) for a in ("172.18.0.3", "172.18.0.4"))
     nodes = ["172.18.0.3/32"]
-    inside = {"namespaceSelector": {}}
+    inside: Values = {"namespaceSelector": {}}
     shop = {
         "service": {"type": service},
         "networkPolicy": {"nodes": nodes, "door": {"from": [inside]}},
