@@ -249,18 +249,16 @@ firm() {
 }
 
 # It serves the shop's namespace, and may ask the pods there: a scaler chooses what it is answered by.
-# It gets ready beside the shop; what the shop needs of it is the definition.
 install_operator() {
 	local brings
-	STEP="installing the operator"
 	brings=$(brings_definition)
 	helm upgrade --install borough-operator charts/borough-operator --namespace "$OPERATOR" \
+		--wait --timeout "$WAIT" \
 		--set "watch.namespaces={$NAMESPACE},pods.enabled=true,crds.install=$brings" \
 		--set "image.repository=$OPERATOR_IMAGE,image.tag=$TAG" \
 		--set "prometheus.url=http://observability-prometheus.$OBSERVABILITY:9090" \
 		--set "telemetry.endpoint=http://observability-collector.$OBSERVABILITY:4318" \
 		--set "networkPolicy.observability.namespace=$OBSERVABILITY" $(firm) > /dev/null
-	kubectl wait --for=condition=Established "customresourcedefinition/$DEFINITION" --timeout="$WAIT" > /dev/null
 }
 
 # parts_to_keep: of each part that a scaler had, and is to have no more, the words by which it goes on with
@@ -334,7 +332,7 @@ what_now() {
 }
 
 up() {
-	local observability
+	local observability operator
 	choose_cluster
 	[ "${BUILD:-yes}" = no ] || build
 	deliver "$IMAGE:$TAG" "$OPERATOR_IMAGE:$TAG"
@@ -344,12 +342,18 @@ up() {
 	namespace "$OPERATOR"
 	install_observability &
 	observability=$!
-	install_operator
+	install_operator &
+	operator=$!
+	STEP="installing the operator" # a shop may hold ServiceScalers, so their definition comes first
+	until kubectl get customresourcedefinition "$DEFINITION" > /dev/null 2>&1; do
+		kill -0 "$operator" 2> /dev/null || wait "$operator"
+		sleep 0.5
+	done
 	install_shop
+	STEP="installing the operator"
+	wait "$operator"
 	STEP="installing what observes"
 	wait "$observability"
-	STEP="waiting for the operator"
-	kubectl --namespace "$OPERATOR" rollout status deployment/borough-operator --timeout "$WAIT" > /dev/null
 	STEP="testing the operator (helm test borough-operator)"
 	helm test borough-operator --namespace "$OPERATOR" --timeout "$WAIT" > /dev/null
 	STEP="testing the shop (helm test borough)"
