@@ -47,7 +47,7 @@ finish() {
 	[ -z "$PRIVATE" ] || rm -f "$PRIVATE"
 	if [ "$FINISHED" = no ]; then
 		[ "$code" -ne 0 ] || code=1
-		say "borough: $VERB failed (status $code) while $STEP."
+		say "borough: ${VERB:-cluster.sh} failed (status $code) while $STEP."
 	fi
 	exit "$code"
 }
@@ -104,8 +104,9 @@ create_kind() {
 # Whether kind's creation came to its end. A cluster made by hand has no mark: it is taken for one
 # that did where all of its nodes are ready.
 was_completed() {
-	local nodes
-	[ "$(docker inspect --format '{{.State.Running}}' "$KIND-control-plane" 2> /dev/null)" = true ] \
+	local running nodes
+	running=$(docker inspect --format '{{.State.Running}}' "$KIND-control-plane" 2> /dev/null) || return 1
+	[ "$running" = true ] \
 		|| die "cluster $KIND is there, and its control plane does not run: start its containers, or take it away by make down"
 	! docker exec "$KIND-control-plane" test -e "$COMPLETE" || return 0
 	kind_kubeconfig 2> /dev/null || return 1
@@ -125,8 +126,8 @@ published() {
 	local node at
 	[ "$CLUSTER" = kind ] || return 0
 	for node in $(kind get nodes --name "$KIND"); do
-		at=$(docker port "$node" "$1/tcp" 2> /dev/null) || continue
-		echo "$node ${at%%$'\n'*}"
+		at=$(docker port "$node" "$1/tcp" 2> /dev/null | head -n 1) || continue
+		echo "$node $at"
 		return
 	done
 }

@@ -123,9 +123,14 @@ def test_an_interrupted_creation_is_begun_anew(machine: Machine) -> None:
     ]
 
 
-def test_a_creation_without_a_control_plane_is_begun_anew(machine: Machine) -> None:
-    """There is no kubeconfig of it yet."""
-    machine.finds({COMPLETE: (1, ""), "kind get kubeconfig *": (1, "")})
+@pytest.mark.parametrize(
+    "found",
+    [{"docker inspect *": (1, "")}, {COMPLETE: (1, ""), "kind get kubeconfig *": (1, "")}],
+    ids=["no container", "no kubeconfig"],
+)
+def test_a_creation_without_a_control_plane_is_begun_anew(machine: Machine, found: Answers) -> None:
+    """It was interrupted very early."""
+    machine.finds(found)
     machine.run("up")
     assert len(machine.calls(DELETE)) == len(machine.calls(CREATE)) == 1
 
