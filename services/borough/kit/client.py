@@ -176,6 +176,7 @@ class Http:
             try:
                 return await self._try(endpoint, message, address, until)
             except NotSent:
+                self._addresses.look_again()
                 address = await self._pick(until, address)
                 failed_lately = address.resting_until > time.monotonic()
                 if number == CONNECTIONS or (number > 1 and failed_lately):
