@@ -271,7 +271,9 @@ def _said(name: str, words: list[str]) -> Iterator[str]:
 
 
 def _traps(node: Node) -> Iterator[str]:
-    """In bash 3.2 a script that an unset variable ends has the status of its EXIT trap."""
+    """Where an unset variable ends a script, bash 3.2 gives its trap on EXIT the status 0, and ends
+    with that: only an assignment on the last line tells a script that came so far.
+    """
     name, words = _command(node)
     texts = [_literal(word) for word in words if _text(word) != "--"]
     if name != "trap" or len(texts) < 2 or texts[0] in ("-", "") or not _HANDLERS & set(texts[1:]):
@@ -279,8 +281,10 @@ def _traps(node: Node) -> Iterator[str]:
     functions = (found for found in _below(_root(node)) if found.type == "function_definition")
     bodies = {_text(found.child_by_field_name("name")): _text(found) for found in functions}
     handler = bodies.get(texts[0], texts[0])
-    if "$?" not in handler or not re.search(r"\bexit\b", handler):
-        yield "a trap on EXIT has to keep $? and to exit with it"
+    last = _root(node).children[-1]
+    mark = _text(last.child_by_field_name("name")) if last.type == "variable_assignment" else ""
+    if not mark or not re.search(rf"\$\{{?{mark}\b.*\bexit\b", handler, re.DOTALL):
+        yield "a trap on EXIT has to exit with a failure unless the last line has set a variable"
 
 
 NODES: tuple[Callable[[Node], Iterator[str]], ...] = (
