@@ -113,6 +113,7 @@ was_completed() {
 	nodes=$(kind get nodes --name "$KIND")
 	if [ "$(kubectl get nodes --output name | wc -l)" -eq "$(wc -l <<< "$nodes")" ] \
 		&& kubectl wait --for=condition=Ready nodes --all --timeout=10s > /dev/null; then
+		KUBECONFIG=$USERS_KUBECONFIG kind export kubeconfig --name "$KIND" # the last that kind does
 		docker exec "$KIND-control-plane" touch "$COMPLETE"
 	elif shop get all --output name 2> /dev/null | grep . > /dev/null; then
 		die "cluster $KIND has a shop, and not all of its nodes are ready; make down takes both away"

@@ -142,9 +142,10 @@ def test_a_complete_cluster_is_left_as_it_is(machine: Machine) -> None:
 
 
 def test_a_cluster_made_by_hand_whose_nodes_are_ready_is_taken(machine: Machine) -> None:
-    """It gets the mark."""
-    machine.finds({**READY})
+    """It gets the mark; and kubectl is pointed at it, which an interrupted kind had not done."""
+    machine.finds(READY)
     assert machine.run("up").returncode == 0
+    assert machine.calls("kind export") == ["kind export kubeconfig --name borough"]
     assert machine.calls(DELETE) + machine.calls(CREATE) == []
     assert machine.calls("docker exec")[-1] == COMPLETE.replace("test -e", "touch")
 
