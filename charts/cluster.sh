@@ -143,14 +143,16 @@ outside() {
 	esac
 }
 
-# node_port PORT SERVICE: the values by which a Service of a chart answers at a published port. The
-# packets come from the node that publishes it, by its own address, wherever the pod runs: policies
-# let in that address and no other.
+# node_port PORT SERVICE: the values by which a Service of a chart answers at a published port. To a
+# pod on another node the packets come from the node that publishes it, by its own address; to a pod
+# on that node from this machine, by that of the gateway of Docker's network. Policies let in these.
 node_port() {
-	local node at ip cidrs=""
+	local node at ips ip cidrs=""
 	read -r node at <<< "$(published "$1")"
 	[ -n "$node" ] || return 0
-	for ip in $(kubectl get node "$node" --output jsonpath='{.status.addresses[?(@.type=="InternalIP")].address}'); do
+	ips=$(kubectl get node "$node" --output jsonpath='{.status.addresses[?(@.type=="InternalIP")].address}')
+	ips+=" $(docker inspect --format '{{range .NetworkSettings.Networks}}{{.Gateway}} {{.IPv6Gateway}} {{end}}' "$node")"
+	for ip in $ips; do
 		case $ip in *:*) ip=$ip/128 ;; *) ip=$ip/32 ;; esac
 		cidrs+="${cidrs:+,}$ip"
 	done

@@ -36,7 +36,8 @@ PUBLISHED = {
 THERE = {
     "kind get clusters": (0, "other\\nborough"),
     "kind get nodes *": (0, NODES),
-    "docker inspect *": (0, "true"),
+    "docker inspect --format {{.State.Running}} *": (0, "true"),
+    "docker inspect --format {{range .NetworkSettings.Networks}}*": (0, "172.18.0.1 fc00::1 "),
     "helm version *": (0, "v3.22.0"),
 }
 READY = {"kubectl get nodes *": (0, NODES), COMPLETE: (1, "")}
@@ -125,7 +126,10 @@ def test_an_interrupted_creation_is_begun_anew(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     "found",
-    [{"docker inspect *": (1, "")}, {COMPLETE: (1, ""), "kind get kubeconfig *": (1, "")}],
+    [
+        {"docker inspect --format {{.State.Running}} *": (1, "")},
+        {COMPLETE: (1, ""), "kind get kubeconfig *": (1, "")},
+    ],
     ids=["no container", "no kubeconfig"],
 )
 def test_a_creation_without_a_control_plane_is_begun_anew(machine: Machine, found: Answers) -> None:
@@ -153,7 +157,7 @@ def test_a_cluster_made_by_hand_whose_nodes_are_ready_is_taken(machine: Machine)
 @pytest.mark.parametrize(
     "found",
     [
-        {"docker inspect *": (0, "false")},
+        {"docker inspect --format {{.State.Running}} *": (0, "false")},
         {
             **READY,
             "kubectl wait --for=condition=Ready nodes --all --timeout=10s": (1, ""),
@@ -176,13 +180,14 @@ def test_a_cluster_that_may_hold_orders_is_never_deleted(machine: Machine, found
 def test_policies_let_in_the_node_that_publishes_a_port_and_no_other(
     machine: Machine, ip: str
 ) -> None:
-    """A packet that comes by its port bears its address, wherever the pod runs."""
+    """A packet that comes by its port bears its address, or this machine's where the pod is on it."""
     machine.answers["kubectl get node borough-control-plane *"] = (0, ip.partition("/")[0])
     assert machine.run("up").returncode == 0
     (shop,) = machine.calls("helm upgrade --install borough charts/borough ")
     (grafana,) = machine.calls("helm upgrade --install observability ")
-    assert f"service.type=NodePort,service.nodePort=30080,networkPolicy.nodes={{{ip}}}" in shop
-    assert f"grafana.service.nodePort=30030,networkPolicy.nodes={{{ip}}}" in grafana
+    nodes = f"networkPolicy.nodes={{{ip},172.18.0.1/32,fc00::1/128}}"
+    assert f"service.type=NodePort,service.nodePort=30080,{nodes}" in shop
+    assert f"grafana.service.nodePort=30030,{nodes}" in grafana
 
 
 def test_the_addresses_that_it_prints_are_those_that_kind_publishes(machine: Machine) -> None:
