@@ -31,9 +31,18 @@ def migrate(
     capabilities: Annotated[
         list[str] | None, typer.Argument(help="All that keep something, when none is named.")
     ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            envvar="MIGRATION_WAIT_S",  # an older image, which may be a part's own, knows no option
+            help="Seconds to wait for a store that cannot be reached.",
+        ),
+    ] = 0,
 ) -> None:
     """Bring the schemas to this version; one that is at a later version stays there."""
-    for line in commands.migrate(load(), capabilities or list(wiring.CONTRACTS)):
+    named = capabilities or list(wiring.CONTRACTS)
+    for line in commands.migrate(load(), named, wait_s=wait, tell=typer.echo):
         typer.echo(line)
 
 

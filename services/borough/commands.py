@@ -1,8 +1,9 @@
 """What the commands of `python -m borough` do, apart from how they are called."""
 
 import json
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -14,7 +15,7 @@ from pydantic import SecretStr
 
 from borough import shapes, wiring
 from borough.audit import Stores, Violation, examine
-from borough.contracts.errors import Malformed
+from borough.contracts.errors import Malformed, Unavailable
 from borough.contracts.notifications import NotificationState
 from borough.inventory.store import SqlStock, menu
 from borough.kit import signals
@@ -30,18 +31,45 @@ from borough.notifications.store import SqlNotifications
 from borough.orders.store import SqlOrders
 from borough.payments.store import SqlVerdicts
 
+LOOK_AGAIN_S = 1.0
+"""How often a store is tried that cannot be reached."""
+
 
 def serve(settings: Settings, capabilities: Collection[str]) -> None:
     """Build a part and serve it until it is told to stop."""
     run_part(partial(wiring.build, settings, capabilities), settings)
 
 
-def migrate(settings: Settings, capabilities: Collection[str]) -> list[str]:
-    """Bring each capability's schema to this version; answers a line for each."""
+def migrate(
+    settings: Settings,
+    capabilities: Collection[str],
+    *,
+    wait_s: float = 0,
+    tell: Callable[[str], object] = print,
+) -> list[str]:
+    """Bring each capability's schema to this version; answers a line for each.
+
+    A store that cannot be reached is tried again for `wait_s` seconds in all; `tell` is told once
+    of each that is waited for. Raises Unavailable after that.
+    """
     named = [name for name in capabilities if name != "gateway"]  # it keeps nothing
     shapes.check_hosted(named, wiring.CALLS)
-    url = settings.store.get_secret_value()
-    return [f"{name}: {migrate_one(url, name)}" for name in named]
+    url, until = settings.store.get_secret_value(), time.monotonic() + wait_s
+    return [f"{name}: {_migrate_in_time(url, name, until, tell)}" for name in named]
+
+
+def _migrate_in_time(url: str, name: str, until: float, tell: Callable[[str], object]) -> str:
+    told = False
+    while True:
+        try:
+            return migrate_one(url, name)
+        except Unavailable as failure:
+            if time.monotonic() >= until:
+                raise
+            if not told:
+                tell(f"{failure}: it is tried again every {LOOK_AGAIN_S:.0f} s")
+                told = True
+            time.sleep(LOOK_AGAIN_S)
 
 
 async def seed(settings: Settings, stock: int, only: str) -> str:

@@ -64,6 +64,20 @@ def test_each_image_migrates_what_its_parts_keep(helm: Helm) -> None:
     ]
 
 
+def test_a_migration_waits_for_a_database_and_not_for_a_file(helm: Helm) -> None:
+    """A container that failed would wait ever longer; by a variable, since an image that is older
+    than the chart knows no option for it.
+    """
+    for values, waits in (({}, ["600"]), ({"shape": "monolith", "store": {"kind": "sqlite"}}, [])):
+        found = [
+            [entry["value"] for entry in container["env"] if entry["name"] == "MIGRATION_WAIT_S"]
+            for pod in pods(helm.objects(BOROUGH, values))
+            for container in pod.containers
+            if container.get("args", [""])[0] == "migrate"
+        ]
+        assert found == [waits]
+
+
 def test_a_job_that_does_something_else_has_another_name(helm: Helm) -> None:
     """A Job cannot be changed, so an upgrade makes a new one; without a change it finds it done."""
     first = migrations(helm.objects(BOROUGH))

@@ -11,7 +11,7 @@ import pytest
 from borough import wiring
 from borough.shapes import Shape, needed
 from charts.cases import CASES, SHAPES
-from charts.helm import BOROUGH, RELEASE, Helm, Object
+from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Helm, Object, Values
 from charts.network import Direction, Edge, Place, Policies, Town
 from charts.objects import Pod, of_kind, pods
 from charts.towns import (
@@ -243,3 +243,31 @@ def test_without_policies_everything_is_open(helm: Helm) -> None:
     place = town(helm, {"networkPolicy": {"enabled": False}})
 
     assert Edge("payments", "postgres", NOBODYS) in place.edges(HERE, [NOBODYS])
+
+
+@pytest.mark.parametrize("service", ["NodePort", "LoadBalancer", "ClusterIP"])
+def test_a_node_whose_port_is_published_reaches_what_it_publishes_and_no_more(
+    helm: Helm, service: str
+) -> None:
+    """A packet that comes by a port of a node bears the node's address, so that address is let in:
+    to Grafana, and to a door that is kept for some.
+    """
+    node, another = (Place(a, address=a) for a in ("172.18.0.3", "172.18.0.4"))
+    nodes = ["172.18.0.3/32"]
+    inside: Values = {"namespaceSelector": {}}
+    shop = {
+        "service": {"type": service},
+        "networkPolicy": {"nodes": nodes, "door": {"from": [inside]}},
+    }
+    observability = {"grafana": {"service": {"type": service}}, "networkPolicy": {"nodes": nodes}}
+    releases = {
+        HERE: helm.objects(BOROUGH, shop),
+        THERE: helm.objects(OBSERVABILITY, observability),
+    }
+    place = Town(releases, (node, another))
+
+    found = place.edges(HERE, ports(place)) | place.edges(THERE, ports(place))
+    published = {Edge(node.name, "gateway", PUBLIC), Edge(node.name, "grafana", 3000)}
+    assert {edge for edge in found if edge.source in {node.name, another.name}} == (
+        set() if service == "ClusterIP" else published
+    )

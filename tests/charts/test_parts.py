@@ -166,3 +166,16 @@ def test_the_customers_of_a_bare_installation_are_known(
         told = environment(pod, objects).get("BOROUGH_API_KEYS")
         assert (told is not None) == ("gateway" in hosted(pod)), pod.owner
         assert told is None or all(json.loads(told).values())
+
+
+def test_a_lost_question_to_the_dns_leaves_time_to_hear_of_a_pod_that_goes(
+    objects: Objects,
+) -> None:
+    """A caller looks the addresses up every so often; where the answer is lost, the next one still
+    comes before the pod is told to go.
+    """
+    for pod in parts(objects).values():
+        options = {one["name"]: float(one["value"]) for one in pod.spec["dnsConfig"]["options"]}
+        served_s = pod.main["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert options["attempts"] > 1
+        assert Settings().resolve_interval_s + options["timeout"] < served_s

@@ -3,10 +3,13 @@
 import asyncio
 import socket
 from collections import Counter
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
+import pytest
+
 from borough.contracts.capability import Capability, Message, post
+from borough.contracts.errors import Unavailable
 from borough.kit.addresses import Addresses
 from borough.kit.client import Http
 from borough.kit.connections import Connections
@@ -79,6 +82,32 @@ async def test_new_replicas_get_their_share() -> None:
             while len(await load(peer)) > 1:
                 pass
         assert set(await load(peer)) == {"127.0.0.3"}
+
+
+async def test_addresses_that_take_no_connection_are_looked_up_at_once() -> None:
+    """All replicas have been replaced since the last look, and the next would be in an hour."""
+    hosts = ["127.0.0.8"]
+
+    async def lookup(host: str, port: int) -> tuple[str, ...]:
+        return tuple(hosts)
+
+    listener = listen("127.0.0.9")
+    port = listener.getsockname()[1]
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(running(served(Replica, Replica(who="new")), listener))
+        wire = await stack.enter_async_context(Pool())
+        addresses = Addresses("peer", (f"http://peer:{port}",), interval=3_600, lookup=lookup)
+        transport = Http("peer", addresses, wire, Telemetry("caller"), call_timeout=5)
+        peer = remote(Replica, transport)
+        with pytest.raises(Unavailable):
+            await peer.safe(Ping())
+
+        hosts[:] = ["127.0.0.9"]
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                with suppress(Unavailable):
+                    assert (await peer.safe(Ping())).who == "new"
+                    break
 
 
 async def test_a_replica_behind_one_address_gets_its_share_as_connections_end() -> None:

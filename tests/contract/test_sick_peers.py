@@ -108,3 +108,19 @@ async def test_an_answer_that_is_no_answer_is_internal(answer: bytes) -> None:
     async with raw(Dropping(0, answer)) as url, asking(url) as peer:
         with pytest.raises(Internal, match=r"peer\.safe answered what is no Pong"):
             await peer.safe(Ping())
+
+
+@pytest.mark.parametrize("method", ["safe", "unsafe", "look"])
+async def test_a_call_that_was_never_sent_goes_to_the_next_address(method: str) -> None:
+    """Of four replicas three have gone at the same time, as when a part shrinks: nothing was sent
+    to them, so no call fails, whether it may be repeated or not.
+    """
+    gone = [listen() for _ in range(3)]
+    urls = [url_of(one) for one in gone]
+    for one in gone:
+        one.close()
+    replica = Replica()
+    for _ in range(10):
+        async with running(served(Peer, replica)) as url, asking(*urls, url) as peer:
+            assert (await getattr(peer, method)(Ping())).who == "one"
+    assert replica.calls == 10

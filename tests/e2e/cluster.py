@@ -1,11 +1,14 @@
 """The cluster the current kube context names, by kubectl and helm: whatever a user could type.
 
 Nothing here knows which cluster it is. What waits, waits for a condition, with a bound, and says in
-a sentence what did not come about. Nothing is left to a NetworkPolicy's mercy either: what is read
+a sentence what did not come about. What is looked at again and again is asked through one
+`kubectl proxy`: a kubectl for each look would take the cores from the cluster that shares them with
+the tests. Nothing is left to a NetworkPolicy's mercy either: what is read
 from a pod is read through `kubectl port-forward`, which enters it from its own node, where the API
 server's proxy would come from another one and be refused.
 """
 
+import atexit
 import fcntl
 import json
 import os
@@ -15,9 +18,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from borough import __version__
@@ -28,6 +33,15 @@ IMAGE = os.environ.get("BOROUGH_IMAGE", f"borough:{__version__}")
 """The image under test, as the cluster's nodes have it."""
 OPERATOR_IMAGE = os.environ.get("BOROUGH_OPERATOR_IMAGE", f"borough-operator:{operator_version}")
 """The operator's, likewise."""
+GROUPS = {
+    "deployments": "/apis/apps/v1",
+    "jobs": "/apis/batch/v1",
+    "persistentvolumeclaims": "/api/v1",
+    "pods": "/api/v1",
+    "servicescalers": "/apis/borough.dev/v1alpha1",
+    "statefulsets": "/apis/apps/v1",
+}
+"""Where the API server keeps the kinds that tests look at."""
 RESTRICTED = "pod-security.kubernetes.io/enforce"
 COMMAND_S = 300.0
 """Far above what any one command takes."""
@@ -70,12 +84,35 @@ def _run(program: str, args: tuple[str, ...], text: str | None, within: float) -
 
 
 def get(kind: str, selector: str = "", namespace: str = "default") -> list[dict[str, Any]]:
-    """The objects of that kind that bear these labels, as the API tells them."""
-    words = ["get", kind, "--namespace", namespace, "--output", "json"]
-    if selector:
-        words += ["--selector", selector]
-    items: list[dict[str, Any]] = json.loads(kubectl(*words))["items"]
+    """The objects of that kind that bear these labels. Raises CommandFailed."""
+    query = urlencode({"labelSelector": selector})
+    items: list[dict[str, Any]] = _asked(f"{_path(kind, namespace)}?{query}")["items"]
     return items
+
+
+def look(kind: str, name: str, namespace: str) -> dict[str, Any]:
+    """One object, as the API tells it. Raises CommandFailed."""
+    return _asked(f"{_path(kind, namespace)}/{name}")
+
+
+def _path(kind: str, namespace: str) -> str:
+    return f"{GROUPS[kind]}/namespaces/{namespace}/{kind}"
+
+
+def _asked(path: str) -> dict[str, Any]:
+    try:
+        return dict(_api().json(path))
+    except OSError as error:
+        raise CommandFailed(f"GET {path}: {error}") from None
+
+
+@cache
+def _api() -> "Way":
+    """The API server, for as long as this process lives."""
+    way = Way("proxy", "--port", "0")
+    way.__enter__()
+    atexit.register(way.__exit__, None, None, None)
+    return way
 
 
 def met(found: Mapping[str, Any]) -> set[str]:
@@ -110,13 +147,11 @@ def wait_until(what: str, condition: Callable[[], T | None], within: float) -> T
         time.sleep(LOOK_S)
 
 
-class Forward:
-    """A way into a pod for as long as the context lasts: `kubectl port-forward` to `target`, which
-    is "pod/NAME", "service/NAME" (one pod of it) or "deployment/NAME", at its `port`.
-    """
+class Way:
+    """A local port that `kubectl WORDS` opens, for as long as the context lasts."""
 
-    def __init__(self, namespace: str, target: str, port: int) -> None:
-        self._words = ("--namespace", namespace, "port-forward", target, f":{port}")
+    def __init__(self, *words: str) -> None:
+        self._words = words
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -148,7 +183,7 @@ class Forward:
         """The port kubectl chose. Raises CommandFailed with its complaint."""
         spoken = f"kubectl {' '.join(self._words)}"
         said = wait_until(f"{spoken}, a word of it", self._first_words, within=30)
-        found = re.search(r"^Forwarding from 127\.0\.0\.1:(\d+) ", said, re.MULTILINE)
+        found = re.search(r" (?:from|on) 127\.0\.0\.1:(\d+)\b", said)
         if found is None:
             raise CommandFailed(f"{spoken}: {said}")
         return found[1]
@@ -169,6 +204,15 @@ class Forward:
     def json(self, path: str) -> Any:
         """The same, read as JSON."""
         return json.loads(self.get(path))
+
+
+class Forward(Way):
+    """A way into a pod: `kubectl port-forward` to `target`, which is "pod/NAME", "service/NAME"
+    (one pod of it) or "deployment/NAME", at its `port`.
+    """
+
+    def __init__(self, namespace: str, target: str, port: int) -> None:
+        super().__init__("--namespace", namespace, "port-forward", target, f":{port}")
 
 
 def exec_python(namespace: str, target: str, code: str, *args: str, within: float = 60) -> str:
@@ -226,7 +270,7 @@ def finish_job(namespace: str, name: str, within: float) -> JobRun:
     """Wait for its end, and read what it printed; the Job is deleted. Raises NotInTime."""
 
     def ended() -> str:
-        job = json.loads(kubectl("get", "job", name, "--namespace", namespace, "--output", "json"))
+        job = look("jobs", name, namespace)
         return next((word for word in ("Complete", "Failed") if word in met(job)), "")
 
     word = wait_until(f"the end of job {name}", ended, within)

@@ -121,7 +121,8 @@ class Release:
 
     def workloads(self) -> list[dict[str, Any]]:
         """Its Deployments and StatefulSets."""
-        return get("deployments,statefulsets", self._labels(), self.namespace)
+        kinds = ("deployments", "statefulsets")
+        return [found for kind in kinds for found in get(kind, self._labels(), self.namespace)]
 
     def pods(self, component: str = "") -> list[dict[str, Any]]:
         """Its pods, or those of one part or other component: also those that end or have ended."""

@@ -7,13 +7,25 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from e2e.cluster import CommandFailed, kubectl
 from e2e.drama import FALLEN_S, Story, played
 from e2e.load import failures, served
 from e2e.scaling import ADVISERS, HOLD_S, INTERVAL_S, MOST, TARGET, WINDOW_S, stage
 from e2e.witness import Witness, held, many, sees
+from programs import absent
 
+METRICS = "apiservice/v1beta1.metrics.k8s.io"
 NOTIFICATIONS = "borough-notifications"
 RIVALS_SCALER = "payments"
+
+
+@pytest.fixture(scope="module")
+def metrics(kubernetes: None) -> None:
+    """The readings of an HPA: kind brings none."""
+    try:
+        kubectl("wait", "--for", "condition=Available", METRICS, "--timeout", "30s")
+    except CommandFailed:
+        absent("the cluster has no metrics-server, which an HPA reads: see docs/kubernetes.md")
 
 
 @pytest.fixture(
@@ -21,7 +33,7 @@ RIVALS_SCALER = "payments"
     params=[120, pytest.param(600, marks=pytest.mark.long)],
     ids=["two minutes without Prometheus", "ten minutes without Prometheus"],
 )
-def story(kubernetes: None, request: pytest.FixtureRequest) -> Iterator[Story]:
+def story(metrics: None, request: pytest.FixtureRequest) -> Iterator[Story]:
     """All that happened, with Prometheus away for so many seconds."""
     faulthandler.cancel_dump_traceback_later()  # every act has a bound, all together have more time
     with stage() as built, played(built, request.param) as told:

@@ -33,7 +33,9 @@ def test_a_shop_that_is_uninstalled_leaves_its_orders(store: str, visitor: tuple
 
         shop.uninstall()
         assert shop.workloads() == []
-        assert KEPT[store] in {claim["metadata"]["name"] for claim in get("pvc", "", place)}
+        assert KEPT[store] in {
+            claim["metadata"]["name"] for claim in get("persistentvolumeclaims", "", place)
+        }
 
         shop.install(values)
         knock(door)

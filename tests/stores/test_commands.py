@@ -8,11 +8,14 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.cli import main
+from borough.contracts.errors import Unavailable
 from borough.kit.config import Settings
 from borough.kit.sql import Database
 from borough.notifications.store import SqlNotifications
 from borough.testing.clock import MORNING
 from borough.testing.samples import an_event, an_order
+
+FOREVER_S = 300
 
 
 @pytest.mark.parametrize(("command", "first"), [("audit", "orders"), ("seed", "inventory")])
@@ -46,3 +49,27 @@ async def test_an_audit_counts_the_parked_events(sqlite_url: str) -> None:
     report = await commands.audit(settings, wait=False)
     assert report.as_dict()["parked"] == 1
     assert "parked events: 1;" in str(report)
+
+
+def test_a_migration_waits_for_a_database_that_comes_late(
+    empty_postgresql_url: str, tmp_path: Path
+) -> None:
+    """It says once what it waits for; where nothing comes, it says so after its time."""
+    url, _, socket = empty_postgresql_url.partition("?host=")
+    late = tmp_path / "late"
+    settings = Settings(store=SecretStr(f"{url}?host={late}"))
+    with pytest.raises(Unavailable, match="the store of orders cannot be reached"):
+        commands.migrate(settings, ["orders"])
+
+    told: list[str] = []
+
+    def come(line: str) -> None:
+        told.append(line)
+        late.symlink_to(socket)
+
+    (orders, payments) = commands.migrate(
+        settings, ["orders", "payments"], wait_s=FOREVER_S, tell=come
+    )
+    assert orders.startswith("orders: ")
+    assert payments.startswith("payments: ")
+    assert told == ["the store of orders cannot be reached: it is tried again every 1 s"]

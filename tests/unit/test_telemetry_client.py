@@ -145,7 +145,7 @@ async def test_a_call_that_nobody_answered_has_status_nought(town: Town) -> None
     assert {'status_code="0"' in labels: count for labels, count in counts.items()} == {True: 2}
     for span in await town.spans():
         assert "http.response.status_code" not in (span.attributes or {})
-        assert (span.attributes or {})["error.type"] == "NoAnswer"
+        assert (span.attributes or {})["error.type"] == "NotSent"
 
 
 async def test_what_is_not_recorded_is_passed_on_all_the_same(town: Town) -> None:

@@ -7,6 +7,10 @@ What all pods of this chart have in common: Pod Security `restricted`, no token,
 {{- define "borough.pod" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
+# A question to the DNS that is lost costs 1 s and not 5, which would be as long as a pod that goes is
+# still served: who looks its address up again has to hear of it in time.
+dnsConfig:
+  options: [{name: timeout, value: "1"}, {name: attempts, value: "3"}]
 securityContext:
   runAsNonRoot: true
   seccompProfile: {type: RuntimeDefault}
@@ -93,7 +97,8 @@ capabilities: {drop: [ALL]}
 
 {{/*
 Of (dict "root" $ "image" IMAGE "keeps" CAPABILITIES): containers that bring the schemas to the
-version of the image and put the menu in, in this order, as a JSON list. Both may be repeated.
+version of the image and put the menu in, in this order, as a JSON list. Both may be repeated. The
+first waits for a database: a container that failed would be started again after ever longer pauses.
 */}}
 {{- define "borough.preparation" -}}
 {{- $steps := list (dict "name" "migrate" "args" (prepend (sortAlpha .keeps) "migrate")) -}}
@@ -103,7 +108,11 @@ version of the image and put the menu in, in this order, as a JSON list. Both ma
 {{- end -}}
 {{- $containers := list -}}
 {{- range $step := $steps -}}
-{{- $containers = append $containers (merge $step (include "borough.command" $ | fromYaml)) -}}
+{{- $container := merge $step (include "borough.command" $ | fromYaml) -}}
+{{- if and (eq $step.name "migrate") (ne $.root.Values.store.kind "sqlite") -}}
+{{- $_ := set $container "env" (append $container.env (dict "name" "MIGRATION_WAIT_S" "value" "600")) -}}
+{{- end -}}
+{{- $containers = append $containers $container -}}
 {{- end -}}
 {{- toJson $containers -}}
 {{- end -}}

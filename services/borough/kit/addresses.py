@@ -57,6 +57,10 @@ class Addresses:
             raise Unavailable(f"{self._peer} has no address", retry_after=1)
         return found
 
+    def look_again(self) -> None:
+        """One of them takes no connection: the next use looks again, however soon."""
+        self._looked_up = float("-inf")
+
     async def _look_up(self) -> None:
         """Replace what is known, target by target: one that cannot be looked up keeps what it had,
         and an address that stays keeps its load.

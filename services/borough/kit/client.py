@@ -1,9 +1,11 @@
 """The network transport: calls to a peer, bounded, balanced, and repeated only when safe.
 
 Rules, in the order they apply. No call begins after the deadline, and none outlives it. While the
-peer's breaker is open, a call fails at once. A call marked idempotent is sent once more, to another
-address if there is one, when the connection failed before a byte of an answer came. With a retry
-budget, which only the gateway has, a 503 or a timeout is sent once more too.
+peer's breaker is open, a call fails at once. Where an address takes no connection, nothing was
+sent, and the next one is asked: of many that go at the same time, several may be met. A call marked
+idempotent is sent once more, to another address if there is one, when the connection failed before
+a byte of an answer came. With a retry budget, which only the gateway has, a 503 or a timeout is
+sent once more too.
 
 Errors name the call, never an address: they may travel to a customer. The span has the rest.
 """
@@ -18,8 +20,10 @@ from borough.kit.addresses import Addresses
 from borough.kit.codec import JSON, decode_response, encode_request
 from borough.kit.resilience import Address, Breaker, Permit, RetryBudget
 from borough.kit.telemetry import ClientCall, Telemetry
-from borough.kit.wire import BrokenAnswer, NoAnswer, Pool
+from borough.kit.wire import BrokenAnswer, NoAnswer, NotSent, Pool
 
+CONNECTIONS = 4
+"""How many addresses are tried, one after the other, for a connection to send a call by."""
 REST_S = 1.0
 """How long an address that failed is left alone, where there is another."""
 FAIR_S = 1.0
@@ -117,10 +121,10 @@ class Http:
         if paid and self._read_timeout is not None:
             first_until = min(until, time.monotonic() + self._read_timeout)
         try:
-            answer = await self._try(endpoint, message, address, first_until)
+            answer = await self._try_connected(endpoint, message, address, first_until)
         except NoAnswer as failure:
             self._settle_up(paid=paid)
-            if not endpoint.idempotent:
+            if not endpoint.idempotent or isinstance(failure, NotSent):
                 raise _silent(endpoint) from failure
             cause = "connection"
         except BoroughError as failure:
@@ -132,7 +136,8 @@ class Http:
             return answer
         self._telemetry.count(signals.RETRIES, peer=self._peer, cause=cause)
         try:
-            return await self._try(endpoint, message, await self._pick(until, address), until)
+            another = await self._pick(until, address)
+            return await self._try_connected(endpoint, message, another, until)
         except NoAnswer as failure:
             raise _silent(endpoint) from failure
 
@@ -159,6 +164,25 @@ class Http:
         return paid or self._retries.take()
 
     # -- one try
+
+    async def _try_connected(
+        self, endpoint: Endpoint, message: Message, address: Address, until: float
+    ) -> Message:
+        """One try, at the first of some addresses that takes a connection. Raises as `_try`.
+
+        Where all that are known have failed lately, two are tried, or the only one twice.
+        """
+        for number in range(1, CONNECTIONS + 1):
+            try:
+                return await self._try(endpoint, message, address, until)
+            except NotSent:
+                self._addresses.look_again()
+                address = await self._pick(until, address)
+                failed_lately = address.resting_until > time.monotonic()
+                if number == CONNECTIONS or (number > 1 and failed_lately):
+                    raise
+                self._telemetry.count(signals.RETRIES, peer=self._peer, cause="connection")
+        raise AssertionError("the last one is raised")
 
     async def _try(
         self, endpoint: Endpoint, message: Message, address: Address, until: float

@@ -27,6 +27,10 @@ class NoAnswer(Exception):
     """The connection failed before a byte of an answer came."""
 
 
+class NotSent(NoAnswer):
+    """No connection came about: no byte of the request has left, so it may be sent elsewhere."""
+
+
 class BrokenAnswer(Exception):
     """The connection failed within an answer, or what came was no HTTP."""
 
@@ -53,7 +57,7 @@ class Pool:
         """Send a request and await its answer. `url` is http://HOST:PORT; `headers` are whole lines
         and end as such; `until` is a moment of the monotonic clock.
 
-        Raises NoAnswer, BrokenAnswer, and TimeoutError.
+        Raises NoAnswer, of which NotSent is one, BrokenAnswer, and TimeoutError.
         """
         connection = self._take(url) or await self._connect(url, until)
         head = (
@@ -105,9 +109,9 @@ class Pool:
         except TimeoutError:
             if left <= CONNECT_S:
                 raise
-            raise NoAnswer("the connection is not taken") from None
+            raise NotSent("the connection is not taken") from None
         except OSError as failure:
-            raise NoAnswer(str(failure)) from failure
+            raise NotSent(str(failure)) from failure
         return connection
 
     # -- what connections tell

@@ -13,6 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SERVICES = HERE.parents[2] / "services"
+CLUSTER = HERE.parents[2] / "charts" / "cluster.sh"
 DIFF = HERE / "payments.diff"
 WHERE = "import borough, pathlib; print(pathlib.Path(borough.__file__).parent)"
 
@@ -34,8 +35,8 @@ def changed() -> list[str]:
 
 
 def build(base: str, image: str) -> None:
-    """Make `image` of docker's image `base`, and hand it to the cluster's nodes by the command that
-    IMAGE_LOADER names, where one is needed. Raises NotBuilt.
+    """Make `image` of docker's image `base`, and hand it to the cluster's nodes as `make up` hands
+    over its own. Raises NotBuilt.
     """
     package = _run(["docker", "run", "--rm", "--entrypoint", "python", base, "-c", WHERE]).strip()
     with tempfile.TemporaryDirectory() as made:
@@ -49,8 +50,7 @@ def build(base: str, image: str) -> None:
              "--build-arg", f"BASE={base}", "--build-arg", f"PACKAGE={package}", made],
             env={**os.environ, "DOCKER_BUILDKIT": "0"},  # BuildKit is not everywhere
         )  # fmt: skip  # the command as one would type it
-    if loader := os.environ.get("IMAGE_LOADER", "").split():
-        _run([*loader, image])
+    _run([str(CLUSTER), "deliver", image])
 
 
 def _run(words: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:

@@ -1,0 +1,278 @@
+"""What does charts/cluster.sh do with kind, and what does it say where something is in its way?
+
+The programs that it calls are stand-ins, which write down what they are told and answer what a test
+gives them; on a real kind `.ci/run` calls it.
+"""
+
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STAND_IN = """#!/bin/sh
+words="$(basename "$0") $*"
+echo "$words" >> "$CALLS"
+while IFS='|' read -r pattern status text; do
+	case $words in $pattern)
+		[ -z "$text" ] || printf '%b\\n' "$text"
+		exit "$status" ;;
+	esac
+done < "$ANSWERS"
+"""
+"""Its answer is the first whose pattern holds; else it succeeds and says nothing."""
+PROGRAMS = ("docker", "helm", "kind", "kubectl")
+COMPLETE = "docker exec borough-control-plane test -e /kind/borough-complete"
+CREATE, DELETE = "kind create cluster", "kind delete cluster"
+NODES = "borough-control-plane\\nborough-worker"
+PUBLISHED = {
+    "docker port borough-control-plane 30080/tcp": (0, "127.0.0.1:8080"),
+    "docker port borough-control-plane 30030/tcp": (0, "0.0.0.0:3000\\n[::]:3000"),
+    "docker port *": (1, ""),
+    "kubectl get node borough-control-plane *": (0, "172.18.0.3"),
+}
+THERE = {
+    "kind get clusters": (0, "other\\nborough"),
+    "kind get nodes *": (0, NODES),
+    "docker inspect --format {{.State.Running}} *": (0, "true"),
+    "docker inspect --format {{range .NetworkSettings.Networks}}*": (0, "172.18.0.1 fc00::1 "),
+    "helm version *": (0, "v3.22.0"),
+}
+READY = {"kubectl get nodes *": (0, NODES), COMPLETE: (1, "")}
+
+Answers = dict[str, tuple[int, str]]
+
+
+@dataclass
+class Machine:
+    """A machine whose programs are stand-ins."""
+
+    folder: Path
+    answers: Answers = field(default_factory=dict)
+
+    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """The script, with these words."""
+        lines = (f"{pattern}|{code}|{text}\n" for pattern, (code, text) in self.answers.items())
+        (self.folder / "answers").write_text("".join(lines))
+        for name in PROGRAMS:
+            (self.folder / name).write_text(STAND_IN)
+            (self.folder / name).chmod(0o755)
+        self.calls_file.write_text("")
+        return subprocess.run(  # noqa: S603  # our own words
+            [ROOT / "charts" / "cluster.sh", *words],
+            env={
+                "PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}",
+                "CALLS": str(self.calls_file), "ANSWERS": str(self.folder / "answers"),
+                "BUILD": "no", **variables,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )  # fmt: skip  # one glance
+
+    def finds(self, answers: Answers) -> None:
+        """These go before all others."""
+        known = {pattern: one for pattern, one in self.answers.items() if pattern not in answers}
+        self.answers = {**answers, **known}
+
+    @property
+    def calls_file(self) -> Path:
+        return self.folder / "calls"
+
+    def calls(self, beginning: str) -> list[str]:
+        """What the programs were told that begins so, in order."""
+        return [c for c in self.calls_file.read_text().splitlines() if c.startswith(beginning)]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """With kind's cluster, complete, its two ports published; answers of a test come first."""
+    return Machine(tmp_path, {**THERE, **PUBLISHED})
+
+
+def test_a_cluster_that_is_not_there_is_made_and_marked_as_complete(machine: Machine) -> None:
+    """From the configuration of the house; the node image is the one it names."""
+    machine.answers["kind get clusters"] = (0, "other")
+    assert machine.run("up").returncode == 0
+    assert machine.calls(CREATE) == [
+        "kind create cluster --name borough --config docs/kind.yaml --wait 5m"
+    ]
+    assert machine.calls("docker exec") == [COMPLETE.replace("test -e", "touch")]
+
+
+def test_a_configuration_and_a_node_image_of_the_users_own_are_taken(machine: Machine) -> None:
+    """Under the name that the other verbs look for."""
+    machine.answers["kind get clusters"] = (0, "other")
+    assert machine.run("up", KIND_CONFIG="mine.yaml", KIND_IMAGE="mirror/node:1").returncode == 0
+    assert machine.calls(CREATE) == [
+        "kind create cluster --name borough --config mine.yaml --wait 5m --image mirror/node:1"
+    ]
+
+
+def test_an_interrupted_creation_is_begun_anew(machine: Machine) -> None:
+    """No mark, and a node that is not ready: the cluster is deleted and created."""
+    not_ready = {"kubectl wait --for=condition=Ready nodes --all --timeout=10s": (1, "")}
+    machine.finds({**READY, **not_ready})
+    done = machine.run("up")
+    assert done.returncode == 0, done.stderr
+    assert "was interrupted" in done.stderr
+    assert machine.calls("kind delete") + machine.calls(CREATE) == [
+        "kind delete cluster --name borough",
+        "kind create cluster --name borough --config docs/kind.yaml --wait 5m",
+    ]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"docker inspect --format {{.State.Running}} *": (1, "")},
+        {COMPLETE: (1, ""), "kind get kubeconfig *": (1, "")},
+    ],
+    ids=["no container", "no kubeconfig"],
+)
+def test_a_creation_without_a_control_plane_is_begun_anew(machine: Machine, found: Answers) -> None:
+    """It was interrupted very early."""
+    machine.finds(found)
+    machine.run("up")
+    assert len(machine.calls(DELETE)) == len(machine.calls(CREATE)) == 1
+
+
+def test_a_complete_cluster_is_left_as_it_is(machine: Machine) -> None:
+    """Also when a node needs a moment."""
+    assert machine.run("up").returncode == 0
+    assert machine.calls(DELETE) + machine.calls(CREATE) == []
+
+
+def test_a_cluster_made_by_hand_whose_nodes_are_ready_is_taken(machine: Machine) -> None:
+    """It gets the mark; and kubectl is pointed at it, which an interrupted kind had not done."""
+    machine.finds(READY)
+    assert machine.run("up").returncode == 0
+    assert machine.calls("kind export") == ["kind export kubeconfig --name borough"]
+    assert machine.calls(DELETE) + machine.calls(CREATE) == []
+    assert machine.calls("docker exec")[-1] == COMPLETE.replace("test -e", "touch")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"docker inspect --format {{.State.Running}} *": (0, "false")},
+        {
+            **READY,
+            "kubectl wait --for=condition=Ready nodes --all --timeout=10s": (1, ""),
+            "kubectl --namespace borough get all *": (0, "pod/borough-orders-1"),
+        },
+        {"kubectl wait --for=condition=Ready nodes *": (1, "")},
+    ],
+    ids=["its control plane is stopped", "it has a shop", "it was complete once"],
+)
+def test_a_cluster_that_may_hold_orders_is_never_deleted(machine: Machine, found: Answers) -> None:
+    """One sentence says what is wrong with it, and how to take it away."""
+    machine.finds(found)
+    done = machine.run("up")
+    assert done.returncode == 1
+    assert "make down" in done.stderr
+    assert machine.calls(DELETE) + machine.calls(CREATE) == []
+
+
+@pytest.mark.parametrize("ip", ["172.18.0.3/32", "fc00::3/128"])
+def test_policies_let_in_the_node_that_publishes_a_port_and_no_other(
+    machine: Machine, ip: str
+) -> None:
+    """A packet that comes by its port bears its address, or this machine's where the pod is on it."""
+    machine.answers["kubectl get node borough-control-plane *"] = (0, ip.partition("/")[0])
+    assert machine.run("up").returncode == 0
+    (shop,) = machine.calls("helm upgrade --install borough charts/borough ")
+    (grafana,) = machine.calls("helm upgrade --install observability ")
+    nodes = f"networkPolicy.nodes={{{ip},172.18.0.1/32,fc00::1/128}}"
+    assert f"service.type=NodePort,service.nodePort=30080,{nodes}" in shop
+    assert f"grafana.service.nodePort=30030,{nodes}" in grafana
+
+
+def test_the_addresses_that_it_prints_are_those_that_kind_publishes(machine: Machine) -> None:
+    """Ports may be taken, and a configuration of one's own may name others."""
+    machine.answers["docker port borough-control-plane 30080/tcp"] = (0, "127.0.0.1:18080")
+    said = machine.run("up").stdout
+    assert "at http://localhost:18080, its dashboards at http://localhost:3000." in said
+    assert "port-forward" not in said
+
+
+def test_where_kind_publishes_nothing_it_says_how_to_get_in(machine: Machine) -> None:
+    """By port-forward, to Services that nobody reaches from outside."""
+    for port in ("30080", "30030"):
+        del machine.answers[f"docker port borough-control-plane {port}/tcp"]
+    said = machine.run("up").stdout
+    assert said.count("port-forward") == 2
+    assert not any("NodePort" in call for call in machine.calls("helm"))
+
+
+def test_a_definition_that_a_release_left_behind_becomes_ours(machine: Machine) -> None:
+    """Helm would refuse to install it, and not say what to do."""
+    machine.answers["kubectl get customresourcedefinition *"] = (0, "operator elsewhere there")
+    machine.answers["helm status operator --namespace elsewhere"] = (1, "")
+    assert machine.run("up").returncode == 0
+    (annotated,) = machine.calls("kubectl annotate")
+    assert "release-name=borough-operator" in annotated
+    assert "release-namespace=borough-operator" in annotated
+    (operator,) = machine.calls("helm upgrade --install borough-operator ")
+    assert "crds.install=true" in operator
+
+
+def test_a_definition_without_a_release_becomes_ours(machine: Machine) -> None:
+    """Somebody has applied it by kubectl."""
+    machine.answers["kubectl get customresourcedefinition *"] = (0, "  there")
+    assert machine.run("up").returncode == 0
+    assert len(machine.calls("kubectl annotate")) == 1
+
+
+def test_a_definition_that_another_release_brings_stays_its_own(machine: Machine) -> None:
+    """And one sentence says so."""
+    machine.answers["kubectl get customresourcedefinition *"] = (0, "operator elsewhere there")
+    done = machine.run("up")
+    assert "operator in namespace elsewhere" in done.stderr
+    assert machine.calls("kubectl annotate") == []
+    (operator,) = machine.calls("helm upgrade --install borough-operator ")
+    assert "crds.install=false" in operator
+
+
+@pytest.mark.parametrize(
+    ("fails", "while_doing"),
+    [
+        ("kind create *", "creating cluster borough"),
+        ("kind load *", "handing over borough:"),
+        ("kubectl create namespace *", "making the namespaces"),
+        ("helm upgrade --install borough-operator *", "installing the operator"),
+        ("helm upgrade --install borough charts*", "installing the shop"),
+        ("helm upgrade --install observability *", "installing what observes"),
+        ("helm test borough --*", "testing the shop"),
+    ],
+)
+def test_what_fails_ends_it_with_a_status_and_a_sentence(
+    machine: Machine, fails: str, while_doing: str
+) -> None:
+    """Whatever the last command of its trap comes to."""
+    machine.finds({fails: (3, "")})
+    machine.answers["kubectl config current-context"] = (0, "kind-borough")
+    if fails.startswith("kind create"):
+        machine.answers["kind get clusters"] = (0, "")
+    done = machine.run("up")
+    assert done.returncode != 0
+    assert f"borough: up failed (status {done.returncode}) while {while_doing}" in done.stderr
+
+
+def test_an_image_is_handed_to_the_kind_that_kubectl_points_at(machine: Machine) -> None:
+    """By its name, whichever it is; a loader that is named goes before."""
+    machine.answers["kubectl config current-context"] = (0, "kind-other")
+    assert machine.run("deliver", "borough:later").returncode == 0
+    assert machine.calls("kind load") == ["kind load docker-image borough:later --name other"]
+    machine.answers["docker load-it *"] = (4, "")
+    assert machine.run("deliver", "borough:later", IMAGE_LOADER="docker load-it").returncode == 4
+    assert machine.calls("docker") == ["docker load-it borough:later"]
+
+
+def test_a_cluster_without_metrics_is_told_of(machine: Machine) -> None:
+    """It is no failure: nothing that was installed needs them."""
+    assert "metrics-server" not in machine.run("up").stdout
+    machine.answers["kubectl get apiservice v1beta1.metrics.k8s.io"] = (1, "")
+    assert "There is no metrics-server" in machine.run("up").stdout
