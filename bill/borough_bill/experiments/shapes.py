@@ -17,10 +17,12 @@ from borough_bill.shapes import CommandFailed
 
 WORKLOAD = "orders"
 UTILISATION = 0.3
-"""Of the one core all parts of a shape share, at most."""
-RATE = 30.0
-"""Orders a second, where the machine is fast enough for it."""
+"""Of what the parts of a shape get of the one core that all share, at most."""
+FEWEST = 4
+"""Orders in a window, however slow the machine is."""
 PROBE_RATE, PROBE_S = 20.0, 0.7
+SHARE_S = 0.5
+"""Seconds for which it is tried how much of the core there is to get."""
 AUDITS_AT_ONCE = 2
 IDLE = 5
 """Windows at rest."""
@@ -34,8 +36,8 @@ def subjects(towns: Towns) -> tuple[Subject, ...]:
 async def introduce(towns: Towns, session: Session, folder: Path) -> float:
     """Customers and first orders everywhere, so that nothing is new to any process afterwards.
 
-    Answers the CPU seconds of an order in the last of the shapes, which has most parts. Raises
-    CommandFailed where an order goes wrong already now.
+    Answers the CPU seconds of an order in the last of the shapes, which has most parts; where they
+    cannot be read, the seconds it takes. Raises CommandFailed where an order goes wrong by now.
     """
     price = 0.0
     for name in towns:
@@ -57,13 +59,17 @@ async def introduce(towns: Towns, session: Session, folder: Path) -> float:
                 f"it says:\n{town.local.processes[0].words()}"
             )
         if name == towns.shapes[-1]:
-            price = sum(window.cpu_s.values()) / window.served
+            used = sum(window.cpu_s.values()) / window.served
+            price = used or (window.from_sent.mean / 1_000 if window.from_sent else 0.0)
     return price
 
 
-def affordable_rate(order_cpu_s: float) -> float:
-    """Orders a second, at most RATE, that leave the core UTILISATION free of queues."""
-    return min(RATE, round(UTILISATION / order_cpu_s, 1))
+def affordable_rate(order_cpu_s: float, share: float, window_s: float) -> float:
+    """Orders a second that keep the subjects below UTILISATION of their `share` of the core, but
+    FEWEST in a window. Others that never rest take the remainder of the core, and above their share
+    of it the subjects would queue.
+    """
+    return max(round(UTILISATION * share / order_cpu_s, 1), round(FEWEST / window_s, 1))
 
 
 async def idle(towns: Towns, seconds: float) -> AsyncIterator[Window]:

@@ -28,9 +28,9 @@ def cpu_lines(runs: Runs) -> Iterator[Line | None]:
     title = f"CPU of {article(runs.plan.noun)}"
     lead = f"{article(runs.plan.noun).capitalize()} costs"
     source = f"{runs.plan.sources.get('CPU', CLOCK)}; waiting for work (D8) is in it"
-    topic = Topic("D4", title, "us", source, lead, "more CPU", "less CPU", headline=True)
+    topic = Topic("D4", "CPU", title, "us", source, lead, "more CPU", "less CPU", headline=True)
     yield compared(runs, topic, cpu)
-    idle = Topic("D8", "CPU at no load", "% of a core", CLOCK, "Waiting for work costs")
+    idle = Topic("D8", "CPU", "CPU at no load", "% of a core", CLOCK, "Waiting for work costs")
     yield between(runs, idle, lambda subject: _idle(runs, subject))
 
 
