@@ -182,7 +182,7 @@ def _tested(lines: tuple[Line, ...]) -> tuple[Line, ...]:
 
 def _curves(runs: Runs) -> Iterator[Curve]:
     for subject in runs.plan.subjects:
-        pool = pooled(runs.windows(subject), "latency")
+        pool = pooled(runs.instances(subject), "latency")
         if pool is not None and subject != runs.plan.again:
             at = (np.array(PERCENTILES) / 100).tolist()
             yield Curve(
@@ -195,7 +195,7 @@ def _curves(runs: Runs) -> Iterator[Curve]:
 
 def _mean(runs: Runs, subject: str, kind: Literal["latency", "from_sent"]) -> float:
     """Over all served requests, in ms."""
-    windows = [window for window in runs.windows(subject) if getattr(window, kind) is not None]
+    windows = [window for window in runs.instances(subject) if getattr(window, kind) is not None]
     times = [getattr(window, kind).mean for window in windows]
     weights = [window.served for window in windows]
     return float(np.average(times, weights=weights))

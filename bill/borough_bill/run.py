@@ -132,8 +132,9 @@ class Run:
                 core=place.subjects,
             )
             self._tell("the first orders everywhere", INTRODUCE_S)
-            price = await shapes.introduce(towns, session, folder.towns)
-            intent = self._begun or self._intent(price)
+            share = place.share(shapes.SHARE_S)
+            price = await shapes.introduce(towns, session, folder.towns, share)
+            intent = self._begun or self._intent(price, share)
             folder.begin(intent)
             frozen = await self._freeze(generator)
             hops = HopLadder(rungs=()) if otlp is None else await self._hops(intent, otlp)
@@ -175,9 +176,8 @@ class Run:
         async with spans.collecting(kept, self._place.generator) as otlp:
             yield otlp
 
-    def _intent(self, order_cpu_s: float) -> Intent:
+    def _intent(self, order_cpu_s: float, share: float) -> Intent:
         scale = self._scale
-        share = self._place.share(shapes.SHARE_S)
         plan = Plan(
             blocks=scale.blocks,
             most=scale.most,

@@ -30,11 +30,12 @@ NAMES = ("monolith", "monolith-again", "apis", "microservices")
 
 @dataclass
 class Scripted:
-    """Records the jobs it gets; job `interrupted_at` is cancelled, as by Ctrl-C. The subjects' core
-    was busy for `core_busy_s` in each.
+    """Records the jobs it gets; job `interrupted_at` is cancelled, as by Ctrl-C, and all requests
+    of the first `failing` ones fail. The subjects' core was busy for `core_busy_s` in each.
     """
 
     interrupted_at: int | None = None
+    failing: int = 0
     core_busy_s: float | None = None
     jobs: list[Job] = field(default_factory=list)
 
@@ -46,7 +47,7 @@ class Scripted:
         requests = np.zeros(WARM + MEASURED, REQUEST)
         requests["intended"] = requests["sent"] = np.arange(WARM + MEASURED) / job.rate
         requests["done"] = requests["first_byte"] = requests["sent"] + 0.005
-        requests["status"], requests["ok"] = 201, True
+        requests["status"], requests["ok"] = 201, len(self.jobs) > self.failing
         requests["warm"][:WARM] = True
         header = Header(
             job={},

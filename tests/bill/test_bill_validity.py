@@ -261,7 +261,7 @@ def test_twins_that_differ_void_their_family(
     costs = getattr(town, what)
     found = bill(planted(**{what: {**costs, "monolith-again": costs["monolith"] * 1.2}}))
 
-    assert failed(found) == {f"A/A {unit}"}
+    assert f"A/A {unit}" in failed(found) <= {f"A/A {unit}", f"closure of {unit}"}
     assert void(found) == {unit}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from borough_bill.experiments.blocks import Session, Subject
 from borough_bill.experiments.folder import Folder, Intent
-from borough_bill.experiments.shapes import affordable_rate
+from borough_bill.experiments.shapes import affordable_rate, first_orders
 from borough_bill.generator import Job
 from borough_bill.placement import Placement
 from borough_bill.testing import (
@@ -120,6 +120,24 @@ def test_a_share_of_the_core_is_what_a_busy_process_gets_of_it() -> None:
     before = os.sched_getaffinity(0)
     assert 0 < Placement.here().share(0.05) <= 1.001
     assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.parametrize(("failing", "tries"), [(0, 1), (2, 3), (9, 3)])
+async def test_first_orders_that_fail_are_tried_again(
+    failing: int, tries: int, tmp_path: Path
+) -> None:
+    """For a first order nothing is ready yet, and on a busy machine it may miss its deadline. Where
+    a process gets a quarter of the core, they come at a quarter of the rate.
+    """
+    script = Scripted(failing=failing)
+    window = await first_orders(
+        Subject("a", Nowhere()), Session(script.generator), tmp_path / "x", share=0.25
+    )
+
+    assert len(script.jobs) == tries
+    assert (window.served == window.offered) is (failing < tries)
+    assert {job.rate for job in script.jobs} == {5}
+    assert {round(job.seconds, 6) for job in script.jobs} == {2.8}
 
 
 async def test_what_others_used_of_the_core_is_all_but_the_subject(tmp_path: Path) -> None:

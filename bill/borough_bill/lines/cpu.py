@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ConfigDict
 
 from borough_bill.lines.line import Line, Topic, between, compared, per_served
-from borough_bill.lines.runs import Reading, Runs, cpu, part_of, series
+from borough_bill.lines.runs import Reading, Runs, cpu, part_of, series, twins
 from borough_bill.lines.words import article
 from borough_bill.results import Window
 from borough_bill.statistics import Interval, Series, mean_of
@@ -41,12 +41,18 @@ def _idle(runs: Runs, subject: str) -> Series:
 def parts(runs: Runs) -> tuple[PartCost, ...]:
     """CPU of every part of every shape, of the reference and of the baseline."""
     plan = runs.plan
-    subjects = [subject for subject in plan.subjects if subject != plan.again]
+    again = runs.windows(plan.again)
     return tuple(
         PartCost(subject=subject, part=part, cpu=mean_of(found))
-        for subject in subjects
+        for subject in plan.subjects
+        if subject != plan.again
         for part in _parts_of(runs.windows(subject))
-        if (found := series(runs.windows(subject), _of(part)))
+        if (
+            found := twins(
+                series(runs.windows(subject), _of(part)),
+                series(again, _of(part)) if subject == plan.reference else {},
+            )
+        )
     )
 
 

@@ -14,7 +14,7 @@ from borough_bill.families import Family
 from borough_bill.lines.cpu import CLOCK
 from borough_bill.lines.latency import SOURCE
 from borough_bill.lines.line import Line, Topic, line, visible_from
-from borough_bill.lines.runs import Reading, Runs, cpu, mean_latency, series
+from borough_bill.lines.runs import Reading, Runs, cpu, mean_latency, series, twins
 from borough_bill.lines.words import amount, article, number, share, span
 from borough_bill.results import RUNGS, CriticalPath, HopRung, Rung
 from borough_bill.statistics import LEVEL, Interval, Series, difference, mean_of
@@ -87,10 +87,12 @@ class Ladder(BaseModel):
 def order_ladder(runs: Runs, title: str, unit: str, reading: Reading) -> Ladder | None:
     """A ladder under load, with its residual; None where a rung is missing."""
     rungs = {rung: series(runs.rung(rung), reading) for rung in RUNGS}
-    reference, top = (
+    plan = runs.plan
+    one, again, top = (
         series(runs.windows(subject), reading)
-        for subject in (runs.plan.reference, runs.plan.top or "")
+        for subject in (plan.reference, plan.again, plan.top or "")
     )
+    reference = twins(one, again)
     common = set.intersection(*map(set, rungs.values()), set(reference), set(top))
     if not common:
         return None

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from borough_bill.families import Family
-from borough_bill.lines.runs import Reading, Runs, series
+from borough_bill.lines.runs import Reading, Runs, series, twins
 from borough_bill.lines.words import amount, listed, span
 from borough_bill.results import Window
 from borough_bill.statistics import (
@@ -101,7 +101,8 @@ def between(runs: Runs, topic: Topic, values: Callable[[str], Series]) -> Line |
     found = {subject: values(subject) for subject in (plan.reference, plan.again, *plan.shapes)}
     reference, again = found.pop(plan.reference), found.pop(plan.again)
     smallest = visible_from(again, reference, runs.level)
-    return line("shapes", topic, (plan.reference, reference), found, smallest, runs.level)
+    base = plan.reference, twins(reference, again)
+    return line("shapes", topic, base, found, smallest, runs.level)
 
 
 def visible_from(again: Series, reference: Series, level: float = LEVEL) -> float | None:

@@ -32,6 +32,11 @@ class Runs:
             if window.experiment == "shapes" and window.subject == subject
         )
 
+    def instances(self, subject: str) -> tuple[Window, ...]:
+        """Windows of a subject under load; of the reference, those of its second instance too."""
+        again = self.windows(self.plan.again) if subject == self.plan.reference else ()
+        return self.windows(subject) + again
+
     def rung(self, rung: Rung) -> tuple[Window, ...]:
         """Windows at a rung of the ladder."""
         return tuple(window for window in self.result.windows if window.rung == rung)
@@ -55,6 +60,14 @@ def series(windows: tuple[Window, ...], reading: Reading) -> Series:
     """One number a block, where the window holds it."""
     found = {window.block: reading(window) for window in windows}
     return {block: value for block, value in found.items() if value is not None}
+
+
+def twins(reference: Series, again: Series) -> Series:
+    """What the reference is taken for: the mean of its two instances, block by block, since both
+    are measured in each; so chance has less to say, and so has the memory layout of one process.
+    """
+    both = reference.keys() & again.keys()
+    return {block: (reference[block] + again[block]) / 2 for block in both} or reference
 
 
 class Pool(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from borough_bill.lines.cpu import CLOCK
 from borough_bill.lines.latency import SOURCE
 from borough_bill.lines.line import Line, Topic, line, per_served, visible_from
-from borough_bill.lines.runs import Reading, Runs, cpu, mean_latency, series
+from borough_bill.lines.runs import Reading, Runs, cpu, mean_latency, series, twins
 from borough_bill.lines.words import amount, article, share, span
 
 
@@ -52,6 +52,7 @@ def _line(runs: Runs, topic: Topic, reading: Reading) -> Line | None:
     base, again = found.pop(plan.baseline), found.pop(plan.again)
     reference = found[plan.reference]
     smallest = visible_from(again, reference, runs.level)
+    found[plan.reference] = twins(reference, again)
     made = line("saga", topic, (plan.baseline, base), found, smallest, runs.level)
     return (
         None

@@ -1,7 +1,7 @@
 """What a report tells, in this order: whether to believe it, what everything costs, and why."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from borough_bill.bill import PERCENTILES, Bill
 from borough_bill.lines.ladder import Ladder, alone, closure, on_the_path
@@ -50,6 +50,13 @@ def verdict(bill: Bill) -> str:
     )
     valid = f"Valid: {listed(bill.valid)}. " if bill.valid else ""
     return f"{valid}VOID: {void}. No line of what is void is printed."
+
+
+def mood(bill: Bill) -> Literal["valid", "partly", "void"]:
+    """How the verdict is meant: `void` where there is no line to print."""
+    if not bill.void:
+        return "valid"
+    return "partly" if bill.lines else "void"
 
 
 def faults(bill: Bill) -> Iterator[str]:
@@ -145,9 +152,10 @@ def key(bill: Bill) -> str:
         else ""
     )
     return (
-        f"Differences are to {bill.plan.reference}, paired by block, with ratio and 95 % interval, "
-        "which is of these processes: others of the same code may differ. A difference is "
-        f"visible from what two instances of {bill.plan.reference} may differ by (95 %).{stars}"
+        f"Differences are to {bill.plan.reference} (the mean of its two instances), paired by "
+        "block, with ratio and 95 % interval, which is of these processes: others of the same code "
+        f"may differ. A difference is visible from what two instances of {bill.plan.reference} may "
+        f"differ by (95 %).{stars}"
     )
 
 

@@ -34,13 +34,13 @@ class Table(NamedTuple):
 def families(bill: Bill) -> Table:
     """Every family of lines: whether it is valid, and the checks that say so."""
     return Table(
-        ("", "lines of", "checked by", "failed"),
+        ("", "lines of", "failed", "checked by"),
         tuple(
             (
                 _mark(passed=one.valid) if one.measured else Word("-", mood="quiet"),
                 Word(one.family),
-                Word(listed(_passed(bill, one)) if one.measured else "not measured"),
                 Word(listed(one.failed), mood="bad"),
+                Word(listed(_passed(bill, one)) if one.measured else "not measured"),
             )
             for one in bill.families
         ),

@@ -8,9 +8,10 @@ from rich.text import Text
 
 from borough_bill.bill import Bill
 from borough_bill.report import tables
-from borough_bill.report.sections import climb, faults, gist, key, missing, title, verdict
+from borough_bill.report.sections import climb, faults, gist, key, missing, mood, title, verdict
 from borough_bill.report.tables import Table, Word
 
+MOODS = {"valid": "bold green", "partly": "bold yellow", "void": "bold red"}
 STYLES = {"": "", "good": "green", "bad": "bold red", "quiet": "dim"}
 
 
@@ -20,7 +21,7 @@ def terminal(bill: Bill, console: Console) -> None:
     """
     _title(title(bill), console)
     console.print(_grid(tables.families(bill)))
-    console.print(Text(verdict(bill), "bold red" if bill.void else "bold green"))
+    console.print(Text(verdict(bill), MOODS[mood(bill)]))
     for sentence in (*missing(bill), *faults(bill)):
         _say(sentence, console)
     _costs(bill, console)
