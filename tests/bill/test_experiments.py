@@ -112,7 +112,7 @@ def test_the_rate_leaves_room_of_what_the_core_gives() -> None:
     assert affordable_rate(0.002, 1.0, 2) == pytest.approx(150)
     assert affordable_rate(0.025, 1.0, 2) == pytest.approx(0.3 / 0.025)
     assert affordable_rate(0.025, 0.5, 2) == pytest.approx(0.15 / 0.025)
-    assert affordable_rate(0.5, 0.1, 0.8) == pytest.approx(5)
+    assert affordable_rate(0.5, 0.1, 0.8) == pytest.approx(2.5)
 
 
 def test_a_share_of_the_core_is_what_a_busy_process_gets_of_it() -> None:

@@ -37,7 +37,7 @@ def _read(
     for subject, windows in loaded:
         processes = {process for window in windows for process in of(window)}
         if not processes or any(
-            of(window).keys() != processes or not all(of(window).values()) for window in windows
+            of(window).keys() != processes or not sum(of(window).values()) for window in windows
         ):
             gaps.append(subject)
     return Check(
@@ -46,7 +46,7 @@ def _read(
         value=f"{len(gaps)} subjects with gaps",
         limit="0",
         passed=not gaps,
-        sentence=f"Of {listed(gaps)} a process was not read, or used nothing."
+        sentence=f"Of {listed(gaps)} a process was not read, or all of them used nothing."
         if gaps
         else "None was left out.",
         voids=(family,),

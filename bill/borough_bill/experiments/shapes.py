@@ -19,7 +19,7 @@ from borough_bill.shapes import CommandFailed
 WORKLOAD = "orders"
 UTILISATION = 0.3
 """Of what the parts of a shape get of the one core that all share, at most."""
-FEWEST = 4
+FEWEST = 2
 """Orders in a window, however slow the machine is."""
 PROBE_RATE, PROBE_S = 20.0, 0.7
 SLOWEST, ATTEMPTS = 8, 3
