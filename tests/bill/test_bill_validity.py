@@ -18,7 +18,7 @@ def test_an_honest_measurement_is_valid(measured: Result) -> None:
 
     assert void(found) == set()
     assert {*found.valid} == {*LOADED, "books"}
-    assert len(found.checks) == 18
+    assert len(found.checks) == 19
     for check in found.checks:
         assert check.question.endswith("?")
         assert check.sentence.endswith(".")
@@ -136,7 +136,7 @@ def test_a_block_without_one_subject_is_not_whole(measured: Result) -> None:
     """The plan is fixed before the data: what was left out is missed, whatever its numbers."""
     found = bill(changed(measured, lambda w: None if (w.subject, w.block) == ("apis", 9) else {}))
 
-    assert failed(found) == {"blocks"}
+    assert failed(found) == {"whole blocks", "blocks"}
     assert void(found) == LOADED
     assert any("apis" in check.sentence for check in found.checks if not check.passed)
 
@@ -181,13 +181,20 @@ def test_who_is_left_unanswered_is_as_late_as_anybody(measured: Result) -> None:
     assert "slip" in failed(bill(changed(measured, deaf)))
 
 
-def test_fewer_than_ten_blocks_are_too_few(planted: Callable[..., Result]) -> None:
-    """Whatever was planned: a plan of nine is no measurement of anything."""
+def test_fewer_than_ten_blocks_are_too_few_for_latency_and_cpu(
+    planted: Callable[..., Result],
+) -> None:
+    """Whatever was planned: a plan of nine says nothing of what varies between blocks. Memory, hops
+    and failures hardly do.
+    """
     found = bill(planted(blocks=9))
 
     assert failed(found) == {"blocks"}
+    assert void(found) == {"latency", "CPU"}
     assert any("Too few blocks" in check.sentence for check in found.checks)
     assert "blocks" not in failed(bill(planted(blocks=10)))
+    assert void(bill(planted(blocks=3))) == {"latency", "CPU"}
+    assert void(bill(planted(blocks=2))) == LOADED
 
 
 def test_everybody_may_lose_as_many_if_they_are_very_few(measured: Result) -> None:

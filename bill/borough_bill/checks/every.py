@@ -39,6 +39,7 @@ def checks(runs: Runs) -> tuple[Check, ...]:
 
 def _checks(runs: Runs) -> Iterator[Check]:
     ours = runs.result.kind != "compare"
+    yield whole.whole(runs)
     yield whole.blocks(runs)
     yield load.served(runs)
     yield load.sent(runs)
