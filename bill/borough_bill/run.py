@@ -75,21 +75,13 @@ Tell = Callable[[str, float], object]
 
 class Run:
     """A run in a folder: the one that was begun there and interrupted, or a new one, `fresh` or
-    where there is none. `clock` bounds it.
+    where there is none.
 
     Raises WrongFolder where the folder holds something else.
     """
 
-    def __init__(
-        self,
-        folder: Folder,
-        scale: Scale,
-        tell: Tell,
-        *,
-        fresh: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._clock, self._began = clock, clock()
+    def __init__(self, folder: Folder, scale: Scale, tell: Tell, *, fresh: bool = False) -> None:
+        self._began = time.monotonic()
         self._folder = folder
         self._scale = scale
         self._tell = tell
@@ -138,10 +130,10 @@ class Run:
             folder.begin(intent)
             frozen = await self._freeze(generator)
             hops = HopLadder(rungs=()) if otlp is None else await self._hops(intent, otlp)
-            began = self._clock()
+            began = time.monotonic()
             with place.aside():
                 stopped = await self._windows(intent, towns, session)
-            measured = self._clock()
+            measured = time.monotonic()
             self._tell("asking the auditor", AUDIT_S)
             audits = await shapes.audits(towns, session.served)
             if otlp is not None:
@@ -157,7 +149,7 @@ class Run:
             took_s={
                 "set-up": began - self._began,
                 "measuring": measured - began,
-                "books": self._clock() - measured,
+                "books": time.monotonic() - measured,
             },
             stopped=stopped,
             notes=NOTES if self._scale.ladder else NOTES[:1],
@@ -245,9 +237,7 @@ class Run:
         self._folder.keep_whole_blocks([subject.label for subject in subjects])
         scale = self._scale
         ends_at = math.inf if scale.within_s is None else self._began + scale.within_s
-        stopping = Stopping(
-            intent.plan, lambda: told(self._so_far(intent)), ends_at=ends_at, clock=self._clock
-        )
+        stopping = Stopping(intent.plan, lambda: told(self._so_far(intent)), ends_at=ends_at)
         await session.blocks(self._folder, intent, subjects, self._tell, stopping)
         self._tell("no requests at all", scale.idle_s)
         async for window in shapes.idle(towns, scale.idle_s):

@@ -1,6 +1,7 @@
 """Is a rung charged what its windows left to do, and not what it took to find that out?"""
 
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,6 +117,16 @@ async def test_a_window_ends_when_every_placed_order_was_told_of(
     await Town(cast(LocalShape, local), {}, relays=relays).settle()
 
     assert local.looks == looks
+
+
+def test_processes_are_read_where_they_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only Linux lets others read the CPU clock and the memory of a process."""
+    town = Town(cast(LocalShape, OneProcess()), {})
+    read = dict(town.pids)
+    monkeypatch.setattr(sys, "platform", "darwin")
+
+    assert read == {"gateway-0": 1}
+    assert town.pids == {}
 
 
 async def test_a_part_on_another_rung_is_waited_for_and_named(
