@@ -18,7 +18,7 @@ def test_an_honest_measurement_is_valid(measured: Result) -> None:
 
     assert void(found) == set()
     assert {*found.valid} == {*LOADED, "books"}
-    assert len(found.checks) == 19
+    assert len(found.checks) == 20
     for check in found.checks:
         assert check.question.endswith("?")
         assert check.sentence.endswith(".")
@@ -142,8 +142,10 @@ def test_a_block_without_one_subject_is_not_whole(measured: Result) -> None:
 
 
 @pytest.mark.parametrize("kind", ["failed", "wrong"])
-def test_answers_that_failed_or_were_wrong_void_the_bill(kind: str, measured: Result) -> None:
-    """One in six hundred is more than one in a thousand: an error is a cheap request."""
+def test_answers_that_failed_or_were_wrong_void_latency(kind: str, measured: Result) -> None:
+    """One in six hundred is more than one in a thousand, and in no latency; a cost is off by as
+    much, which nobody would see. One in sixty is too much for that, too.
+    """
 
     def spoil(window: Window) -> dict[str, Any]:
         spoilt = (window.subject, window.block, window.rung) == ("apis", 2, None)
@@ -151,10 +153,22 @@ def test_answers_that_failed_or_were_wrong_void_the_bill(kind: str, measured: Re
 
     found = bill(changed(measured, spoil))
     assert failed(found) == {"served"}
-    assert void(found) == {"latency", "CPU", "hops"}
+    assert void(found) == {"latency"}
     (line,) = (line for line in found.lines if line.id == "D14")
     share = {cell.subject: cell.value.mean for cell in line.cells}
     assert share == pytest.approx({"apis": 100 / 600, "extract-payments": 0, "microservices": 0})
+
+
+def test_many_failures_void_what_is_shared_out_to_the_served_too(measured: Result) -> None:
+    """One request in sixty: what it cost is paid by the others."""
+
+    def spoil(window: Window) -> dict[str, Any]:
+        spoilt = (window.subject, window.rung) == ("apis", None)
+        return {"served": window.served - 1, "failed": 1} if spoilt and window.served else {}
+
+    found = bill(changed(measured, spoil))
+    assert failed(found) == {"served", "few failures"}
+    assert void(found) == {"latency", "CPU", "hops"}
 
 
 def test_a_subject_that_served_nothing_voids_the_bill(measured: Result) -> None:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from borough_bill.bill import bill
-from borough_bill.checks.load import FREEZE, GENERATOR, OTHERS, SLIP_MS, UNSERVED
+from borough_bill.checks.load import FREEZE, GENERATOR, OTHERS, SLIP_MS, SPOILT, UNSERVED
 from borough_bill.checks.null import NULL_LEVEL, TWINS
 from borough_bill.checks.processes import REPEATED
 from borough_bill.documents import PICTURE, NoPlace, figures, filled, picture, whole
@@ -153,6 +153,7 @@ def test_the_page_on_the_bill_knows_every_check_and_its_limit(measured: Result) 
     rows = {name: text for name, (_, text) in rows.items()}
     for name, limit in {
         "served": share(UNSERVED, 1),
+        "few failures": share(SPOILT),
         "freeze": share(FREEZE),
         "slip": f"{SLIP_MS:g} ms",
         "generator": share(GENERATOR),

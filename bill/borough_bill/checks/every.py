@@ -42,6 +42,7 @@ def _checks(runs: Runs) -> Iterator[Check]:
     yield whole.whole(runs)
     yield whole.blocks(runs)
     yield load.served(runs)
+    yield load.spoilt(runs)
     yield load.sent(runs)
     if ours or runs.result.freeze is not None:
         yield load.freeze(runs)

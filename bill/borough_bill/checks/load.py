@@ -21,37 +21,62 @@ SLIP_MS = 5.0
 GENERATOR = 0.7
 """Of its core; above, requests begin to wait for the generator rather than for the subject."""
 UNSERVED = 0.001
+SPOILT = 0.01
+"""Of all requests: what a failed one cost is shared out to those that were served, so that CPU and
+hops of a request are off by this share at most.
+"""
 CLAIMED = 0.05
 """Of the smallest difference that is claimed: lateness below it changes no figure that is told."""
 OTHERS = 0.2
 """Of the subjects' core: what other processes take of it the subjects wait for, some shapes longer
 than others, and it would be billed as their latency.
 """
+FAILING = (
+    "Look at the failures of that subject; where its answers took too long, a lower rate (--rate)."
+)
 QUIET = "End what else runs on this machine; a busy one can measure everything but latency."
 
 
 def served(runs: Runs) -> Check:
-    """An error is cheaper than an answer, and would flatter the shape that makes it."""
+    """A request that fails is in no latency: a shape that drops what would take long would seem
+    quick.
+    """
     counts = {_unserved(windows) for _, windows in runs.loaded()}
-
-    def lost(windows: tuple[Window, ...]) -> float:
-        offered = sum(window.offered for window in windows)
-        return _unserved(windows) / offered if offered else 1.0
-
-    worst, name = _most(runs, lost)
+    worst, name = _most(runs, _lost)
     return Check(
         name="served",
         question="Did everybody answer every request, and as expected?",
         value=f"{share(worst, 2)} not served",
         limit=f"0, or < {share(UNSERVED, 1)} and all alike",
         passed=worst == 0 or (worst < UNSERVED and len(counts) == 1),
-        sentence=f"{name} left out {share(worst, 2)}; errors are cheap, and would flatter it."
+        sentence=f"{name} left out {share(worst, 2)}, which are in no latency and would flatter it."
         if worst
         else "Every request was answered, and every answer was the expected one.",
-        voids=("latency", "CPU", "hops"),
-        helps="Look at the failures of that subject; where its answers took too long, a lower rate "
-        "(--rate).",
+        voids=("latency",),
+        helps=FAILING,
     )
+
+
+def spoilt(runs: Runs) -> Check:
+    """What failed is paid by what was served."""
+    worst, name = _most(runs, _lost)
+    return Check(
+        name="few failures",
+        question="Did so few requests fail that they change no cost?",
+        value=f"{share(worst, 2)} failed",
+        limit=share(SPOILT),
+        passed=worst <= SPOILT,
+        sentence=f"Most failed of {name}; what they cost is shared out to those that were served."
+        if worst
+        else "None failed.",
+        voids=("CPU", "hops"),
+        helps=FAILING,
+    )
+
+
+def _lost(windows: tuple[Window, ...]) -> float:
+    offered = sum(window.offered for window in windows)
+    return _unserved(windows) / offered if offered else 1.0
 
 
 def sent(runs: Runs) -> Check:
