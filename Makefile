@@ -36,7 +36,7 @@ ARGS ?=
 help: ## show these verbs
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-demo: $(READY) ## what four shapes cost: a preliminary bill in about five minutes
+demo: $(READY) ## what four shapes cost: a preliminary bill; at most five minutes of measuring
 	@$(BIN)/python -m borough_bill demo $(ARGS)
 
 bill: $(READY) ## the same at length; an interrupted run goes on where it stopped

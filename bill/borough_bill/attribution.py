@@ -19,7 +19,8 @@ CPUCLOCK_SCHED = 2
 """The clock of a whole process that a clock id asks for; linux/posix-timers.h."""
 KIB_PER_MIB = 1024
 TICK_S = 0.01
-"""The steps in which Linux tells a process the CPU time it used: USER_HZ is 100."""
+"""The steps in which Linux tells of CPU time that was used: USER_HZ is 100."""
+STAT = Path("/proc/stat")
 
 CALLS = "http_client_request_duration_seconds_count"
 TOTAL = "http_client_request_duration_seconds_sum"
@@ -49,6 +50,21 @@ def cpu_seconds(pid: int) -> float:
         return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
     except OSError as error:
         raise ProcessGone(f"process {pid} has no CPU clock: {error.strerror}") from None
+
+
+def busy_seconds(core: int) -> float | None:
+    """How long a core did anything so far, or was withheld by the machine's host, in steps of
+    TICK_S; None where that is not told. Only Linux tells.
+    """
+    try:
+        with STAT.open(encoding="ascii") as lines:
+            found = next((line for line in lines if line.startswith(f"cpu{core} ")), None)
+    except OSError:
+        return None
+    if found is None:
+        return None
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, found.split()[1:9])
+    return (user + nice + system + irq + softirq + steal) * TICK_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +163,16 @@ class Counters:
 
     def _of(self, metric: str) -> dict[str, float]:
         return {label: value for (name, label), value in self.sums.items() if name == metric}
+
+
+def total(expositions: Iterable[str], metric: str, **labels: str) -> float:
+    """The sum of a counter over all parts, of the samples with these labels."""
+    return sum(
+        value
+        for text in expositions
+        for _, found, value in _samples(text, (metric,))
+        if labels.items() <= found.items()
+    )
 
 
 def _samples(text: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str], float]]:

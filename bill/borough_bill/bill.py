@@ -1,9 +1,10 @@
 """The bill: whether to believe the measurement first, and what everything cost only then.
 
-A void bill has no lines at all, so that nobody can print or quote them.
+Validity belongs to families of lines. A family that a check voids has no line in the bill, so that
+none can be printed or quoted; the others stand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from typing import Literal
@@ -12,8 +13,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from borough_bill.checks.check import Check
-from borough_bill.checks.every import checks
+from borough_bill.checks.every import checks, measured
+from borough_bill.checks.whole import complaints_of
+from borough_bill.families import FAMILIES, STEADY, Family
 from borough_bill.lines.cpu import PartCost, cpu_lines, parts
+from borough_bill.lines.failures import failures
 from borough_bill.lines.hops import Edge, edges, hop_lines
 from borough_bill.lines.ladder import Ladder, cpu_ladder, hop_ladders, latency_ladder, telemetry
 from borough_bill.lines.latency import latency
@@ -41,8 +45,23 @@ class Curve(BaseModel):
     from_sent: float
 
 
+class Validity(BaseModel):
+    """Of a family: whether it was measured at all, and the checks that void it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    family: Family
+    measured: bool
+    failed: tuple[str, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        """Whether its lines may be printed."""
+        return self.measured and not self.failed
+
+
 class Bill(BaseModel):
-    """What one result says. All but `checks` is empty where it is void."""
+    """What one result says: of every family, whether it is valid, and its lines where it is."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -53,7 +72,13 @@ class Bill(BaseModel):
     machine: Machine
     plan: Plan
     notes: tuple[str, ...]
+    blocks: int
+    """How many were measured."""
+    took_s: Mapping[str, float] = {}
+    stopped: str = ""
     checks: tuple[Check, ...]
+    families: tuple[Validity, ...]
+    complaints: tuple[str, ...] = ()
     lines: tuple[Line, ...] = ()
     ladders: tuple[Ladder, ...] = ()
     hop_ladders: tuple[Ladder, ...] = ()
@@ -63,9 +88,22 @@ class Bill(BaseModel):
     critical_path: CriticalPath | None = None
 
     @property
-    def valid(self) -> bool:
-        """Whether every check passed."""
-        return all(check.passed for check in self.checks)
+    def valid(self) -> tuple[Family, ...]:
+        """The families whose lines may be printed."""
+        return tuple(one.family for one in self.families if one.valid)
+
+    @property
+    def void(self) -> tuple[Family, ...]:
+        """The families that were measured, and that a check voids."""
+        return tuple(one.family for one in self.families if one.measured and one.failed)
+
+    @property
+    def asked(self) -> tuple[Family, ...]:
+        """The families that this kind of measurement is made for: of a demonstration those that a
+        busy machine can measure too, else all; of each kind those that can be measured here.
+        """
+        wanted = STEADY if self.kind == "preliminary" else FAMILIES
+        return tuple(one.family for one in self.families if one.measured and one.family in wanted)
 
     @property
     def headlines(self) -> int:
@@ -74,9 +112,11 @@ class Bill(BaseModel):
 
 
 def bill(result: Result) -> Bill:
-    """Check everything; and where all is well, compute every line that the result has data for."""
+    """Check everything; and compute every line of the families that are valid."""
     runs = Runs(result)
-    void = Bill(
+    made = checks(runs)
+    there = measured(runs)
+    bare = Bill(
         kind=result.kind,
         created=result.created,
         seed=result.seed,
@@ -84,24 +124,35 @@ def bill(result: Result) -> Bill:
         machine=result.machine,
         plan=result.plan,
         notes=result.notes,
-        checks=checks(runs),
+        blocks=len({window.block for window in runs.windows(result.plan.reference)}),
+        took_s=result.took_s,
+        stopped=result.stopped,
+        checks=made,
+        families=tuple(_validity(family, made, there) for family in FAMILIES),
+        complaints=complaints_of(runs),
     )
-    if not void.valid:
-        return void
-    families = (latency, hop_lines, cpu_lines, memory, telemetry, saga)
-    made = chain.from_iterable(family(runs) for family in families)
-    ladders = (latency_ladder(runs), cpu_ladder(runs))
-    return void.model_copy(
+    valid = bare.valid
+    families = (latency, hop_lines, cpu_lines, memory, failures, telemetry, saga)
+    found = chain.from_iterable(family(runs) for family in families)
+    ladders = {"latency": latency_ladder(runs), "CPU": cpu_ladder(runs)}
+    return bare.model_copy(
         update={
-            "lines": _tested(tuple(line for line in made if line is not None)),
-            "ladders": tuple(ladder for ladder in ladders if ladder is not None),
-            "hop_ladders": tuple(hop_ladders(result.hop_ladder)),
-            "edges": edges(runs),
-            "parts": parts(runs),
-            "curves": tuple(_curves(runs)),
-            "critical_path": result.critical_path,
+            "lines": _tested(
+                tuple(one for one in found if one is not None and one.family in valid)
+            ),
+            "ladders": tuple(one for name, one in ladders.items() if one and name in valid),
+            "hop_ladders": tuple(hop_ladders(result.hop_ladder)) if "CPU" in valid else (),
+            "edges": edges(runs) if "hops" in valid else (),
+            "parts": parts(runs) if "CPU" in valid else (),
+            "curves": tuple(_curves(runs)) if "latency" in valid else (),
+            "critical_path": result.critical_path if "latency" in valid else None,
         }
     )
+
+
+def _validity(family: Family, made: tuple[Check, ...], there: Collection[Family]) -> Validity:
+    failed = tuple(check.name for check in made if family in check.voids and not check.passed)
+    return Validity(family=family, measured=family in there, failed=failed)
 
 
 def _tested(lines: tuple[Line, ...]) -> tuple[Line, ...]:
@@ -131,7 +182,7 @@ def _tested(lines: tuple[Line, ...]) -> tuple[Line, ...]:
 
 def _curves(runs: Runs) -> Iterator[Curve]:
     for subject in runs.plan.subjects:
-        pool = pooled(runs.windows(subject), "latency")
+        pool = pooled(runs.instances(subject), "latency")
         if pool is not None and subject != runs.plan.again:
             at = (np.array(PERCENTILES) / 100).tolist()
             yield Curve(
@@ -144,7 +195,7 @@ def _curves(runs: Runs) -> Iterator[Curve]:
 
 def _mean(runs: Runs, subject: str, kind: Literal["latency", "from_sent"]) -> float:
     """Over all served requests, in ms."""
-    windows = [window for window in runs.windows(subject) if getattr(window, kind) is not None]
+    windows = [window for window in runs.instances(subject) if getattr(window, kind) is not None]
     times = [getattr(window, kind).mean for window in windows]
     weights = [window.served for window in windows]
     return float(np.average(times, weights=weights))

@@ -15,7 +15,6 @@ import typer
 from rich.console import Console
 
 from borough_bill.attribution import ProcessGone
-from borough_bill.checks.whole import NOTHING_LOST
 from borough_bill.cluster import Kubectl
 from borough_bill.experiments import validity
 from borough_bill.experiments.folder import Folder, Intent
@@ -43,14 +42,15 @@ from borough_bill.results import Freeze, Plan, Result
 from borough_bill.run import FREEZE, Tell
 from borough_bill.scale import FREEZE_S
 from borough_bill.screen import Screen
+from borough_bill.statuses import INTERRUPTED, status
 from borough_bill.wire import BadAddress
 from borough_bill.workload import BadWorkload, Workload
 from borough_bill.workload import workload as workload_of
 
 WARM_UP_S = 1.0
 """Before each window; no longer than the window itself."""
-BROKEN, INTERRUPTED = 1, 130
-"""Exit statuses: a deployment lost an order; Ctrl-C."""
+MOST = 3
+"""Times the blocks that are measured at least, where nothing else is said."""
 
 
 def compare(  # noqa: PLR0913  # the options of a command
@@ -68,13 +68,24 @@ def compare(  # noqa: PLR0913  # the options of a command
     pids_b: Annotated[str, typer.Option(help="Processes of b.")] = "",
     rate: Annotated[float, typer.Option(min=0.1, help="Requests a second.")] = 50,
     seconds: Annotated[float, typer.Option(min=0.1, help="Of each window.")] = 5,
-    blocks: Annotated[int, typer.Option(min=2, help="In each: a, a again and b.")] = 10,
+    blocks: Annotated[int, typer.Option(min=2, help="At least; in each: a, a again and b.")] = 10,
+    most_blocks: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Blocks are added until differences are told, up to so many; "
+            "three times --blocks if unset.",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Repeat a run; any if unset.")] = None,
     folder: Annotated[Path, typer.Option(help="Takes every file; an interrupted run goes on.")] = (
         Path("build/bill/compare")
     ),
 ) -> None:
-    """Measure two deployments under the same load; print what differs, and what cannot be told."""
+    """Measure two deployments under the same load; print what differs, and what cannot be told.
+
+    The status is 0 where all that was measured is valid, and 3 where a family of lines is void.
+    """
     need_report()
     work(workload)  # what is wrong with it is told before anything is begun
     customers = None if keys is None else _customers(keys)
@@ -92,11 +103,13 @@ def compare(  # noqa: PLR0913  # the options of a command
                 rate=rate,
                 seconds=seconds,
                 blocks=blocks,
+                most=most_blocks,
             )
             intent = intend(place, plan, seed)
             return await _run(place, intent, deployments, placement, site, tell)
 
-    estimate = 2 * FIRST_S + FREEZE_S + blocks * 3 * (warm_up + seconds)
+    most = max(most_blocks or MOST * blocks, blocks)
+    estimate = 2 * FIRST_S + FREEZE_S + most * 3 * (warm_up + seconds)
     try:
         with Screen(console, estimate) as screen:
             result = asyncio.run(run(screen.tell))
@@ -106,9 +119,7 @@ def compare(  # noqa: PLR0913  # the options of a command
             f"\nborough-bill: interrupted. {there}; the same command goes on from there", err=True
         )
         raise typer.Exit(INTERRUPTED) from None
-    bill = publish(result, folder, console)
-    if any(check.name == NOTHING_LOST and not check.passed for check in bill.checks):
-        raise typer.Exit(BROKEN)
+    raise typer.Exit(status(publish(result, folder, console)))
 
 
 def work(name: str) -> Workload:
@@ -128,6 +139,7 @@ def planned(  # noqa: PLR0913  # the options of a command
     rate: float,
     seconds: float,
     blocks: int,
+    most: int | None = None,
 ) -> Plan:
     """What the command measures. It names the processes, and the workload by what stands in it: an
     interrupted run goes on with the same only. Where all requests are of one class, they are called
@@ -141,6 +153,8 @@ def planned(  # noqa: PLR0913  # the options of a command
     a, b = (", ".join((deployments[name].url, *deployments[name].names)) for name in (A, B))
     return Plan(
         blocks=blocks,
+        most=max(most or MOST * blocks, blocks),
+        ladder=False,
         seconds=seconds,
         warm_up_s=min(WARM_UP_S, seconds),
         rate=rate,

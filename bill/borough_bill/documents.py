@@ -57,14 +57,19 @@ def figures(found: Bill) -> str:
 
 
 def picture(found: Bill) -> str:
-    """The ladder of CPU as a file of its own; of a bill without one, the verdict."""
+    """The ladder of CPU as a file of its own; of a bill without one, CPU by part; of a bill without
+    CPU, the verdict.
+    """
     ladder = next((ladder for ladder in found.ladders if ladder.unit == "us"), None)
-    drawn = (
-        f'<svg role="img" viewBox="0 0 547 24"><text y="16" fill="var(--ink)">'
-        f"{html.escape(verdict(found))}</text></svg>"
-        if ladder is None
-        else figure(found, f"ladder-{ladder.unit}")
-    )
+    if ladder is not None:
+        drawn = figure(found, f"ladder-{ladder.unit}")
+    elif found.parts:
+        drawn = figure(found, "parts")
+    else:
+        drawn = (
+            f'<svg role="img" viewBox="0 0 547 24"><text y="16" fill="var(--ink)">'
+            f"{html.escape(verdict(found))}</text></svg>"
+        )
     begin, rest = drawn.split(">", 1)
     space = 'xmlns="http://www.w3.org/2000/svg"'
     return f"{begin} {space}>\n<style>{COLOURS}</style>{rest.rstrip()}\n"
@@ -76,10 +81,10 @@ def whole(found: Bill, source: Path) -> str:
 
 
 def _costs(found: Bill) -> Iterator[str]:
-    if not found.valid:
-        return
     plan = found.plan
     headlines = [line for line in found.lines if line.headline]
+    if not headlines:
+        return
     head = (f"{article(plan.noun).capitalize()} costs", plan.reference, *plan.shapes)
     yield from _table(head, [_headline(line, plan.shapes) for line in headlines])
     if found.ladders:
@@ -88,6 +93,9 @@ def _costs(found: Bill) -> Iterator[str]:
         yield from _table(head, _rungs(found.ladders, plan))
         yield ""
         yield f"![What each rung adds to the CPU of {article(plan.noun)}]({PICTURE})"
+    elif found.parts:
+        yield ""
+        yield f"![Where the CPU of {article(plan.noun)} is spent]({PICTURE})"
     yield ""
 
 
@@ -101,7 +109,12 @@ def _headline(line: Line, shapes: Sequence[str]) -> list[str]:
 
 
 def _difference(cell: Cell, unit: str) -> str:
-    return _added(cell.change, unit) if cell.visible else "no difference seen"
+    return _added(cell.change, unit) if cell.visible else _unseen(cell, unit)
+
+
+def _unseen(cell: Cell, unit: str) -> str:
+    smallest = f" (visible from {number(cell.smallest, unit)})" if cell.smallest else ""
+    return f"{cell.decision or 'one reading'}{smallest}"
 
 
 def _of(ladder: Ladder) -> str:
@@ -160,10 +173,10 @@ def _saga(found: Bill) -> Iterator[str]:
 def _measured(found: Bill) -> str:
     """Where, when and with what, in a sentence."""
     machine, plan = found.machine, found.plan
-    what = f"Differences to {plan.reference} with 95 % intervals" if found.valid else "A try"
+    what = f"Differences to {plan.reference} with 95 % intervals" if found.lines else "A try"
     where = f"; {plan.placement}" if plan.placement else ""
     return (
-        f"{what} over {plan.blocks} blocks, {plan.rate:g} {plan.noun}s a second, measured "
+        f"{what} over {found.blocks} blocks, {plan.rate:g} {plan.noun}s a second, measured "
         f"{found.created:%Y-%m-%d} on {machine.cpu} ({machine.cores} cores, {machine.kernel}, "
         f"{machine.python}{where}), commit {found.commit}, seed {found.seed}."
     )

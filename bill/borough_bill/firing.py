@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from borough_bill.alarm import Alarm
-from borough_bill.attribution import ProcessGone, cpu_seconds
+from borough_bill.attribution import ProcessGone, busy_seconds, cpu_seconds
 from borough_bill.doors import LOOK_EVERY, Doors
 from borough_bill.generator import Job, JobFailed, Progress
 from borough_bill.recording import REQUEST, Failure, Header, Recording
@@ -95,12 +95,13 @@ class Firing:
             start = time.monotonic() + LEAD
             self._ends = start + self._job.warm_up_s + self._job.seconds
             await self._fire(0, self._warm, start)
-            before, own = self._clocks(), time.process_time()
+            busy, before, own = self._busy(), self._clocks(), time.process_time()
             begin = time.monotonic()
             self._ends = begin + self._job.seconds
             await self._fire(self._warm, len(self._at), begin - self._job.warm_up_s)
             end = time.monotonic()
             after, own = self._clocks(), time.process_time() - own
+            used = _between(busy, self._busy())
         finally:
             gc.enable()
             gc.unfreeze()
@@ -118,6 +119,7 @@ class Firing:
             window_begin_s=begin - start,
             window_s=end - begin,
             cpu={name: after[name] - seconds for name, seconds in before.items()},
+            core_busy_s=used,
             generator_cpu_s=own,
             connections=sum(pool.opened for pool in self._doors.pools.values()),
             held_back=sum(pool.held_back for pool in self._doors.pools.values()),
@@ -202,6 +204,9 @@ class Firing:
             reason=reason,
         )
 
+    def _busy(self) -> float | None:
+        return None if self._job.core is None else busy_seconds(self._job.core)
+
     def _clocks(self) -> dict[str, float]:
         """CPU seconds of every process so far. Raises JobFailed, naming one that ended."""
         clocks = {}
@@ -224,3 +229,7 @@ class Firing:
                     Progress(left_s=left, sent=self._next, served=self._served, failed=self._failed)
                 )
             await asyncio.sleep(LOOK_EVERY)
+
+
+def _between(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before

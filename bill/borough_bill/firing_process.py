@@ -13,6 +13,7 @@ import uvloop
 from borough_bill.doors import set_up
 from borough_bill.firing import Firing
 from borough_bill.generator import Job, JobFailed, Progress, Word
+from borough_bill.priority import be_prompt
 from borough_bill.schedule import BadSchedule
 from borough_bill.wire import BadAddress
 from borough_bill.workload import BadWorkload, workload
@@ -71,6 +72,7 @@ def main() -> None:
     cpu = parser.parse_args().cpu
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
+        be_prompt()
     uvloop.run(serve())
 
 

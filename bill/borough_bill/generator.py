@@ -34,7 +34,8 @@ class Job(BaseModel):
     `doors` are base URLs by path prefix, taken in turn, "" for every other path; `workload` is a
     path or the name of one we ship; `arrivals` as in `schedule.arrivals`. `seconds` of measuring
     follow `warm_up_s`, whose requests are recorded and marked. `customers` are API keys by name.
-    The CPU clocks of `pids`, by any name, are read at the window's edges. `connections` bounds the
+    The CPU clocks of `pids`, by any name, are read at the window's edges, and how long their `core`
+    was busy, if they have one. `connections` bounds the
     connections to one address, `timeout_s` the wait for an answer. `set_up` says whether the
     workload's set-up requests are sent before. `shares` are those of classes as in
     `Workload.with_shares`.
@@ -53,6 +54,7 @@ class Job(BaseModel):
     seed: NonNegativeInt = 0
     customers: dict[str, str] = {}
     pids: dict[str, int] = {}
+    core: NonNegativeInt | None = None
     connections: PositiveInt = 1_024
     timeout_s: Annotated[float, Field(gt=0)] = 10.0
     set_up: bool = True

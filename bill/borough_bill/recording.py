@@ -59,7 +59,8 @@ class Failure(BaseModel):
 
 
 class Header(BaseModel):
-    """The facts of a run. `cpu` and `generator_cpu_s` are CPU seconds between the window's edges.
+    """The facts of a run. `cpu` and `generator_cpu_s` are CPU seconds between the window's edges;
+    `core_busy_s` are those of all processes on the job's core.
 
     The window begins `window_begin_s` after the start, when the last answer to the warm-up is in,
     and ends `window_s` later, when the last answer of all is in. `reasons` counts what was wrong
@@ -76,6 +77,7 @@ class Header(BaseModel):
     window_begin_s: float
     window_s: float
     cpu: dict[str, float]
+    core_busy_s: float | None = None
     generator_cpu_s: float
     connections: int
     held_back: int

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-VERSION: Literal[1] = 1
+VERSION: Literal[2] = 2
+"""Version 1 had fewer facts, and is read all the same."""
 Rung = Literal["T0", "T1", "T3", "T5", "T6", "T7a", "T7b"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 """The ladder from one process to telemetry in full. T2 and T4 do not exist on one machine."""
@@ -44,6 +45,11 @@ class Machine(_Fact):
     kernel: str
     python: str
     packages: Mapping[str, str] = {}
+
+    @property
+    def reads_processes(self) -> bool:
+        """Whether CPU and memory of a process can be read from outside."""
+        return self.kernel.startswith("Linux")
 
 
 class Summary(_Fact):
@@ -107,7 +113,8 @@ class Window(_Fact):
     `latency` is from the intended send time, `from_sent` from the actual one, of served requests
     only, and None where nothing was served; `slip` is between the two times, of all requests.
     `wrong` answers came but were not as expected. CPU seconds, memory (MiB) are by process, `hops`
-    by "peer.method", and `transactions` are writes by capability.
+    by "peer.method", and `transactions` are writes by capability. `others_s` are seconds that
+    processes beside the subject's used its core; None where it had none of its own.
     """
 
     block: Count
@@ -127,6 +134,7 @@ class Window(_Fact):
     rss_mib: Mapping[str, Amount] = {}
     pss_mib: Mapping[str, Amount] = {}
     generator_cpu_s: Amount = 0
+    others_s: Amount | None = None
     hops: Mapping[str, Hop] = {}
     transactions: Mapping[str, Amount] = {}
     recording: str = ""
@@ -190,6 +198,10 @@ class CriticalPath(_Fact):
 class Plan(_Fact):
     """What was to be measured, fixed before.
 
+    `blocks` are measured at least; more are added, up to `most` and for `measuring_s` seconds, as
+    long as a headline line is not told: see `borough_bill.experiments.stopping`. `ladder` says
+    whether the rungs stand in the blocks.
+
     `reference` is what all else is compared with, `again` the same a second time (A/A), `shapes`
     are compared, `baseline` is the order as one transaction, `top` the shape the ladder leads to.
     `together` are subjects and rungs that stand side by side in every block, with windows `longer`
@@ -199,6 +211,9 @@ class Plan(_Fact):
     """
 
     blocks: Annotated[int, Field(ge=1)]
+    most: Annotated[int, Field(ge=1)] | None = None
+    measuring_s: Annotated[float, Field(gt=0)] | None = None
+    ladder: bool = True
     seconds: Annotated[float, Field(gt=0)]
     warm_up_s: Amount
     rate: Annotated[float, Field(gt=0)]
@@ -223,16 +238,23 @@ class Plan(_Fact):
         return self.seconds * self.longer if precise else self.seconds
 
     @property
+    def open_ended(self) -> bool:
+        """Whether what was found decides how many blocks there are."""
+        return (self.most or self.blocks) > self.blocks
+
+    @property
     def subjects(self) -> tuple[str, ...]:
-        """Everybody who stands in a block beside the ladder, the reference first."""
+        """What stands in a block beside the ladder, the reference first."""
         others = () if self.baseline is None else (self.baseline,)
         return (self.reference, self.again, *self.shapes, *others)
 
 
 class Result(_Fact):
-    """Everything one run found. `audits` are the auditor's complaints by shape: () where clean."""
+    """Everything one run found. `audits` are the auditor's complaints by shape: () where clean;
+    `took_s` are the seconds of its stages, `stopped` says why no block more was measured.
+    """
 
-    version: Literal[1] = VERSION
+    version: Literal[1, 2] = VERSION
     kind: Literal["preliminary", "full", "compare"]
     created: datetime
     seed: int
@@ -244,6 +266,8 @@ class Result(_Fact):
     freeze: Freeze | None = None
     critical_path: CriticalPath | None = None
     audits: Mapping[str, tuple[str, ...]] = {}
+    took_s: Mapping[str, Amount] = {}
+    stopped: str = ""
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")

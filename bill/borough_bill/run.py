@@ -4,11 +4,15 @@ Whatever is measured is written at once, so that an interrupted run can go on; t
 together from the folder and from nothing else.
 """
 
+import math
 import random
 import shutil
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +20,7 @@ from borough_bill.experiments import ladder, shapes, spans, validity
 from borough_bill.experiments.blocks import Session
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
 from borough_bill.experiments.ladder import HopLadder
+from borough_bill.experiments.stopping import Stopping, told
 from borough_bill.experiments.towns import (
     AGAIN,
     BASELINE,
@@ -25,6 +30,7 @@ from borough_bill.experiments.towns import (
     Towns,
 )
 from borough_bill.generator import Generator
+from borough_bill.lines.runs import Runs
 from borough_bill.machine import commit, machine
 from borough_bill.placement import Placement
 from borough_bill.results import Freeze, Plan, Result, write
@@ -75,6 +81,7 @@ class Run:
     """
 
     def __init__(self, folder: Folder, scale: Scale, tell: Tell, *, fresh: bool = False) -> None:
+        self._began = time.monotonic()
         self._folder = folder
         self._scale = scale
         self._tell = tell
@@ -99,55 +106,78 @@ class Run:
         Raises BrokenResult where a file of the folder is broken, and what the experiments raise.
         """
         folder, place = self._folder, self._place
-        there, told = folder.towns.is_dir(), folder.find(SERVED, Tally)
+        there, served = folder.towns.is_dir(), folder.find(SERVED, Tally)
         folder.towns.mkdir(exist_ok=True)
         kept = folder.towns / "spans"
         self._tell("starting every shape", START_S)
         async with (
             Generator(place.generator) as generator,
-            spans.collecting(kept, place.generator) as otlp,
+            self._collecting(kept) as otlp,
             Towns(
                 self._scale.shapes, folder.towns, cpu=place.subjects, otlp=otlp, stores_there=there
             ) as towns,
         ):
             session = Session(
                 generator,
-                served=told.served if told else {},
+                served=served.served if served else {},
                 keep=lambda served: folder.put(SERVED, Tally(served=served)),
+                core=place.subjects,
             )
             self._tell("the first orders everywhere", INTRODUCE_S)
-            price = await shapes.introduce(towns, session, folder.towns)
-            intent = self._begun or self._intent(price)
+            share = place.share(shapes.SHARE_S)
+            price = await shapes.introduce(towns, session, folder.towns, share)
+            intent = self._begun or self._intent(price, share)
             folder.begin(intent)
             frozen = await self._freeze(generator)
-            hops = await self._hops(intent, otlp)
+            hops = HopLadder(rungs=()) if otlp is None else await self._hops(intent, otlp)
+            began = time.monotonic()
             with place.aside():
-                await self._windows(intent, towns, session)
+                stopped = await self._windows(intent, towns, session)
+            measured = time.monotonic()
             self._tell("asking the auditor", AUDIT_S)
             audits = await shapes.audits(towns, session.served)
-            await towns[HIGH].settle()
+            if otlp is not None:
+                await towns[HIGH].settle()
         result = Result(
             **intent.model_dump(),
             machine=machine(),
             windows=folder.windows(),
             hop_ladder=hops.rungs,
             freeze=frozen,
-            critical_path=spans.critical_path(kept),
+            critical_path=spans.critical_path(kept) if kept.exists() else None,
             audits=audits,
-            notes=NOTES,
+            took_s={
+                "set-up": began - self._began,
+                "measuring": measured - began,
+                "books": time.monotonic() - measured,
+            },
+            stopped=stopped,
+            notes=NOTES if self._scale.ladder else NOTES[:1],
         )
         write(result, folder.path / RESULT)
         if not any(audits.values()):
             shutil.rmtree(folder.towns)
         return result
 
-    def _intent(self, order_cpu_s: float) -> Intent:
+    @asynccontextmanager
+    async def _collecting(self, kept: Path) -> AsyncIterator[str | None]:
+        """Where the ladder's spans go, if there is a ladder."""
+        if not self._scale.ladder:
+            yield None
+            return
+        async with spans.collecting(kept, self._place.generator) as otlp:
+            yield otlp
+
+    def _intent(self, order_cpu_s: float, share: float) -> Intent:
         scale = self._scale
         plan = Plan(
             blocks=scale.blocks,
+            most=scale.most,
+            measuring_s=scale.measuring_s,
+            ladder=scale.ladder,
             seconds=scale.seconds,
             warm_up_s=scale.warm_up_s,
-            rate=scale.rate or shapes.affordable_rate(order_cpu_s),
+            rate=scale.rate or shapes.affordable_rate(order_cpu_s, share, scale.seconds),
             arrivals=scale.arrivals,
             together=scale.together,
             longer=scale.longer,
@@ -199,13 +229,31 @@ class Run:
             self._folder.put(HOPS, found)
         return found
 
-    async def _windows(self, intent: Intent, towns: Towns, session: Session) -> None:
-        subjects = (*shapes.subjects(towns), *ladder.subjects(towns))
+    async def _windows(self, intent: Intent, towns: Towns, session: Session) -> str:
+        """Measure, and say why no block more was."""
+        subjects = shapes.subjects(towns)
+        if intent.plan.ladder:
+            subjects += ladder.subjects(towns)
         self._folder.keep_whole_blocks([subject.label for subject in subjects])
-        await session.blocks(self._folder, intent, subjects, self._tell)
-        self._tell("nobody asks anything", self._scale.idle_s)
-        async for window in shapes.idle(towns, self._scale.idle_s):
+        scale = self._scale
+        ends_at = math.inf if scale.within_s is None else self._began + scale.within_s
+        stopping = Stopping(intent.plan, lambda: told(self._so_far(intent)), ends_at=ends_at)
+        await session.blocks(self._folder, intent, subjects, self._tell, stopping)
+        self._tell("no requests at all", scale.idle_s)
+        async for window in shapes.idle(towns, scale.idle_s):
             self._folder.keep(window)
+        return stopping.reason
+
+    def _so_far(self, intent: Intent) -> Runs:
+        found = self._folder
+        return Runs(
+            Result(
+                **intent.model_dump(),
+                machine=machine(),
+                windows=found.windows(),
+                freeze=found.find(FREEZE, Freeze),
+            )
+        )
 
 
 def _difference(intent: Intent, scale: Scale) -> str | None:
@@ -214,6 +262,7 @@ def _difference(intent: Intent, scale: Scale) -> str | None:
     for name, begun, asked in (
         ("kind", intent.kind, scale.kind),
         ("shapes", plan.shapes, scale.shapes),
+        ("a ladder:", plan.ladder, scale.ladder),
         ("blocks", plan.blocks, scale.blocks),
         ("seconds a window", plan.seconds, scale.seconds),
         ("seconds of warm-up", plan.warm_up_s, scale.warm_up_s),

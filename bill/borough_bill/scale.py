@@ -11,7 +11,7 @@ from borough_bill.schedule import CONSTANT, POISSON
 SHAPES = ("apis", "extract-payments", "microservices")
 """Beside the monolith; the ladder leads to the last."""
 START_S, INTRODUCE_S, FREEZE_S, AUDIT_S = 14, 12, 11, 13
-OVERHEAD_S = 0.15
+OVERHEAD_S = 0.3
 """What steps take by experience; only the time left that is shown depends on it."""
 PAUSE_MS, PACED_BLOCKS = 20.0, 3
 """A hop that is asked now and then, as one of an order is: by then its caches are cold."""
@@ -20,18 +20,26 @@ PAUSE_MS, PACED_BLOCKS = 20.0, 3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     """How much is measured. Without `rate`, orders a second are chosen by what an order costs here;
-    without `seed`, chance is new. `hop_calls` are calls of one hop a rung and block,
-    `paced_calls` those with a pause. What the closure needs is measured side by side, in windows
-    `longer` times as long.
+    without `seed`, chance is new.
+
+    `blocks` are measured at least, and up to `most` until the headline lines are told; begun
+    none is once `measuring_s` seconds of measuring are over, or `within_s` of the whole run. With
+    `ladder`, every rung stands in the blocks too; `hop_calls` are calls of one hop a rung and
+    block, `paced_calls` those with a pause. What must be known best is measured side by side, in
+    windows `longer` times as long.
     """
 
     kind: Literal["preliminary", "full"]
     shapes: tuple[str, ...] = SHAPES
     blocks: int
+    most: int | None = None
+    measuring_s: float | None = None
+    within_s: float | None = None
     seconds: float
     warm_up_s: float
-    hop_calls: int
-    paced_calls: int
+    ladder: bool = True
+    hop_calls: int = 0
+    paced_calls: int = 0
     idle_s: float
     freeze: bool = True
     rate: float | None = None
@@ -41,25 +49,32 @@ class Scale:
 
     @property
     def together(self) -> tuple[tuple[str, ...], ...]:
-        """The ladder's ends, and the shapes they must come to."""
+        """The ladder's ends, and the shapes they must come to; without a ladder all shapes."""
+        if not self.ladder:
+            return ((REFERENCE, AGAIN, *self.shapes),)
         return ((REFERENCE, AGAIN, RUNGS[0]), (self.shapes[-1], SHIPPED))
 
     @property
     def estimate_s(self) -> float:
-        """Seconds a run takes, about."""
-        windows, precise = len(self.shapes) + 3 + len(RUNGS), sum(map(len, self.together))
-        measuring = self.seconds * (windows + precise * (self.longer - 1))
-        block = windows * (self.warm_up_s + OVERHEAD_S) + measuring + self.hop_s
-        freeze = FREEZE_S if self.freeze else 0
-        return (
-            START_S
-            + INTRODUCE_S
-            + freeze
-            + self.paced_s
-            + AUDIT_S
-            + self.idle_s
-            + self.blocks * block
-        )
+        """Seconds a run takes, about; at most, where the number of blocks is open."""
+        windows, precise = len(self.shapes) + 3, sum(map(len, self.together))
+        windows += len(RUNGS) if self.ladder else 0
+        block = windows * (self.warm_up_s + OVERHEAD_S)
+        block += self.seconds * (windows + precise * (self.longer - 1))
+        measuring = (self.most or self.blocks) * block
+        measuring = min(measuring, self.measuring_s or measuring)
+        return self.set_up_s + measuring + self.idle_s + AUDIT_S
+
+    @property
+    def bound_s(self) -> float | None:
+        """Seconds that a run takes at most, about, however slow the machine is."""
+        return None if self.within_s is None else self.within_s + self.idle_s + AUDIT_S
+
+    @property
+    def set_up_s(self) -> float:
+        """Seconds until the first block, about."""
+        hops = self.blocks * self.hop_s + self.paced_s if self.ladder else 0
+        return START_S + INTRODUCE_S + (FREEZE_S if self.freeze else 0) + hops
 
     @property
     def hop_s(self) -> float:
@@ -75,16 +90,18 @@ class Scale:
 DEMO = Scale(
     kind="preliminary",
     blocks=10,
+    most=60,
+    measuring_s=285,
+    within_s=430,
     seconds=0.8,
     warm_up_s=0.25,
-    hop_calls=300,
-    paced_calls=25,
+    ladder=False,
     idle_s=5,
     arrivals=CONSTANT,
-    longer=3,
+    longer=2.5,
 )
-"""Five minutes hold thirty orders a window: by chance some would queue and others not, and that
-would be most of what is measured. So they come evenly spaced.
+"""Its minutes go to the shapes: no rungs. A window holds so few orders that by chance some would
+queue and others not, and that would be most of what is measured. So they come evenly spaced.
 """
 QUICK = Scale(
     kind="preliminary",
@@ -100,5 +117,12 @@ QUICK = Scale(
 )
 """Too little to be believed; it shows in half a minute that everything runs."""
 FULL = Scale(
-    kind="full", blocks=20, seconds=5, warm_up_s=1, hop_calls=1_000, paced_calls=100, idle_s=30
+    kind="full",
+    blocks=20,
+    most=40,
+    seconds=5,
+    warm_up_s=1,
+    hop_calls=1_000,
+    paced_calls=100,
+    idle_s=30,
 )

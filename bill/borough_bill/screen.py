@@ -1,5 +1,6 @@
 """A long run on the screen: what is being done, and how much time is left."""
 
+import math
 import time
 from types import TracebackType
 from typing import Self
@@ -9,14 +10,16 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 
 class Screen:
-    """Drawn while the context lasts. `seconds` is what the whole run should take.
+    """Drawn while the context lasts. `seconds` is what the whole run should take at most, and
+    `within` a bound that it keeps on a slow machine too.
 
     It is drawn when something begins and never meanwhile, since what runs beside a measurement
     disturbs it. Where there is no terminal each thing that begins is a line of its own; of windows,
     which come by the hundred, only their block.
     """
 
-    def __init__(self, console: Console, seconds: float) -> None:
+    def __init__(self, console: Console, seconds: float, within: float | None = None) -> None:
+        self._within = math.inf if within is None else within
         self._console = console
         self._seconds = seconds
         self._began = time.monotonic()
@@ -24,7 +27,7 @@ class Screen:
         self._stage = ""
         self._progress = Progress(
             BarColumn(bar_width=30),
-            TextColumn("{task.fields[left]:>11}"),
+            TextColumn("{task.fields[left]:>19}"),
             TextColumn("{task.description}"),
             console=console,
             auto_refresh=False,
@@ -54,7 +57,7 @@ class Screen:
             self._task,
             description=what,
             completed=min(self._done, self._seconds),
-            left=f"{minutes}:{rest:02} left",
+            left=f"at most {minutes}:{rest:02} left",
         )
         self._progress.refresh()
         stage = what.partition(",")[0]
@@ -64,5 +67,7 @@ class Screen:
 
     def _left(self) -> float:
         """Seconds: what was planned for the rest, at the pace of what is done."""
-        pace = (time.monotonic() - self._began) / self._done if self._done else 1.0
-        return max(self._seconds - self._done, self._under_way) * max(pace, 1.0)
+        passed = time.monotonic() - self._began
+        pace = passed / self._done if self._done else 1.0
+        rest = max(self._seconds - self._done, self._under_way) * max(pace, 1.0)
+        return max(min(rest, self._within - passed), self._under_way)

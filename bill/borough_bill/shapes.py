@@ -24,7 +24,7 @@ from borough_bill.audit import Audit
 from borough_bill.processes import BOROUGH, HOST, Ports, Process, die_with_parent, outside
 
 EXTRACT = "extract:"
-START_WITHIN = 60.0
+START_WITHIN = 180.0
 STOP_WITHIN = 45.0
 """Seconds; far above what is normal, for machines that are slow or busy."""
 

@@ -18,6 +18,7 @@ from borough_bill.attribution import Counters, Memory, memory_of
 from borough_bill.cluster import Unreachable
 from borough_bill.experiments.blocks import Subject
 from borough_bill.experiments.folder import Intent
+from borough_bill.experiments.stopping import Stopping
 from borough_bill.generator import Generator, Job
 from borough_bill.recording import REQUEST, Header, Recording
 from borough_bill.results import Plan, Rung
@@ -29,9 +30,13 @@ NAMES = ("monolith", "monolith-again", "apis", "microservices")
 
 @dataclass
 class Scripted:
-    """Records the jobs it gets; instead of job `interrupted_at` somebody presses Ctrl-C."""
+    """Records the jobs it gets; job `interrupted_at` is cancelled, as by Ctrl-C, and all requests
+    of the first `failing` ones fail. The subjects' core was busy for `core_busy_s` in each.
+    """
 
     interrupted_at: int | None = None
+    failing: int = 0
+    core_busy_s: float | None = None
     jobs: list[Job] = field(default_factory=list)
 
     async def run(self, job: Job) -> Recording:
@@ -42,7 +47,7 @@ class Scripted:
         requests = np.zeros(WARM + MEASURED, REQUEST)
         requests["intended"] = requests["sent"] = np.arange(WARM + MEASURED) / job.rate
         requests["done"] = requests["first_byte"] = requests["sent"] + 0.005
-        requests["status"], requests["ok"] = 201, True
+        requests["status"], requests["ok"] = 201, len(self.jobs) > self.failing
         requests["warm"][:WARM] = True
         header = Header(
             job={},
@@ -51,6 +56,7 @@ class Scripted:
             window_begin_s=0,
             window_s=job.seconds,
             cpu=dict.fromkeys(job.pids, 0.08),
+            core_busy_s=self.core_busy_s,
             generator_cpu_s=0.01,
             connections=1,
             held_back=0,
@@ -125,6 +131,11 @@ class Listed:
 def subjects() -> tuple[Subject, ...]:
     """Those of NAMES, nowhere."""
     return tuple(Subject(name, Nowhere()) for name in NAMES)
+
+
+def planned_only(of: Intent) -> Stopping:
+    """Ends after the blocks that are planned, whatever was found."""
+    return Stopping(of.plan, lambda: True)
 
 
 def intent(blocks: int = 3, seed: int = 7) -> Intent:

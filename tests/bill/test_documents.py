@@ -9,8 +9,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from borough_bill.bill import bill
-from borough_bill.checks.load import FREEZE, GENERATOR, SLIP_MS, UNSERVED
-from borough_bill.checks.null import NULL_LEVEL
+from borough_bill.checks.load import FREEZE, GENERATOR, OTHERS, SLIP_MS, SPOILT, UNSERVED
+from borough_bill.checks.null import NULL_LEVEL, TWINS
+from borough_bill.checks.processes import REPEATED
 from borough_bill.documents import PICTURE, NoPlace, figures, filled, picture, whole
 from borough_bill.lines.ladder import BLUR, RESIDUAL
 from borough_bill.lines.words import share
@@ -36,7 +37,7 @@ SCALERS = tuple(
     f"10,000 scalers every 15 s: {what}"
     for what in ("how late", "CPU at rest", "peak memory", "writes", "objects with a finalizer")
 )
-ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
 
 def test_figures_are_the_headlines_and_a_ladder_that_adds_up(measured: Result) -> None:
@@ -56,15 +57,36 @@ def test_figures_are_the_headlines_and_a_ladder_that_adds_up(measured: Result) -
     assert all(word in text for word in ("a made-up CPU", "commit 0123abc", f"seed {found.seed}"))
 
 
-def test_a_void_bill_has_no_figures(planted: Callable[..., Result]) -> None:
-    """What was measured by a generator that was late is in no document."""
-    found = bill(planted(slip_ms=30.0))
+def test_what_is_void_has_no_figures(planted: Callable[..., Result]) -> None:
+    """Latency that was measured by a late generator is in no document; CPU and memory are."""
+    text = figures(bill(planted(slip_ms=30.0)))
+
+    assert text.startswith("Valid: CPU, memory, hops, failures and books. VOID: latency (slip).")
+    assert "| CPU of an order, µs |" in text
+    assert "latency, mean" not in text
+    assert "latency of an order" not in text
+
+
+def test_a_bill_without_a_valid_line_has_no_figures(measured: Result) -> None:
+    """No table and no picture, but why."""
+    found = bill(measured.model_copy(update={"windows": ()}))
     text = figures(found)
 
-    assert text.startswith("VOID: ")
+    assert text.startswith("Valid: books. VOID: latency (")
     assert "|" not in text
     assert PICTURE not in text
     assert "VOID: " in picture(found)
+
+
+def test_a_bill_without_a_ladder_shows_where_cpu_is_spent(measured: Result) -> None:
+    """A demonstration measures no rungs."""
+    plan = measured.plan.model_copy(update={"ladder": False})
+    windows = tuple(window for window in measured.windows if window.rung is None)
+    found = bill(measured.model_copy(update={"plan": plan, "windows": windows}))
+
+    assert f"![Where the CPU of an order is spent]({PICTURE})" in figures(found)
+    assert "together" not in figures(found)
+    assert "payments" in picture(found)
 
 
 def test_the_picture_stands_alone(measured: Result) -> None:
@@ -116,19 +138,29 @@ def test_a_generated_page_says_what_it_is_generated_from(measured: Result) -> No
 
 
 def test_the_page_on_the_bill_knows_every_check_and_its_limit(measured: Result) -> None:
-    """A reader of a void bill finds there what voids one."""
+    """A reader of a void bill finds there what voids which family of it."""
+    windows = tuple(w.model_copy(update={"others_s": 0.0}) for w in measured.windows)
     rows = {
-        name: text for names, text in ROW.findall(PAGE.read_text()) for name in names.split(", ")
+        name: (families, text)
+        for names, families, text in ROW.findall(PAGE.read_text())
+        for name in names.split(", ")
     }
 
-    for check in bill(measured).checks:
-        assert any(check.name.startswith(name) for name in rows), check.name
+    for check in bill(measured.model_copy(update={"windows": windows})).checks:
+        named = max((n for n in rows if check.name.startswith(n)), key=len, default="")
+        assert named, check.name
+        assert all(family in rows[named][0] for family in check.voids), check.name
+    rows = {name: text for name, (_, text) in rows.items()}
     for name, limit in {
         "served": share(UNSERVED, 1),
+        "few failures": share(SPOILT),
         "freeze": share(FREEZE),
         "slip": f"{SLIP_MS:g} ms",
         "generator": share(GENERATOR),
-        "A/A": share(NULL_LEVEL),
+        "own core": share(OTHERS),
+        "A/A latency": share(NULL_LEVEL),
+        "A/A memory": share(TWINS),
+        "hop counts": share(REPEATED),
         "closure": share(RESIDUAL),
     }.items():
         assert limit in rows[name], name
@@ -141,7 +173,7 @@ def quotable(result: Path) -> list[str]:
     return [
         why
         for why, holds in {
-            verdict(found): not found.valid,
+            verdict(found): bool(found.void),
             f"{found.plan.blocks} blocks are fewer than {BLOCKS}": found.plan.blocks < BLOCKS,
             f"commit {found.commit} is nobody's": DIRTY in found.commit or found.commit == UNKNOWN,
         }.items()
@@ -172,7 +204,7 @@ def test_a_result_that_must_not_be_quoted_is_found(
     """A short one, a late one, one of nobody's code; and a bench that left something out."""
     path = tmp_path / "bill.json"
     for result, why in (
-        (planted(slip_ms=30.0), "VOID"),
+        (planted(slip_ms=30.0), "Valid: CPU, memory, hops, failures and books. VOID: latency"),
         (planted(blocks=4), "4 blocks"),
         (measured.model_copy(update={"commit": f"0123abc{DIRTY}-12345678"}), "commit"),
     ):

@@ -7,10 +7,19 @@ import pytest
 
 from borough_bill.experiments.blocks import Session, Subject
 from borough_bill.experiments.folder import Folder, Intent
-from borough_bill.experiments.shapes import RATE, affordable_rate
+from borough_bill.experiments.shapes import affordable_rate, first_orders
 from borough_bill.generator import Job
 from borough_bill.placement import Placement
-from borough_bill.testing import MEASURED, NAMES, WARM, Nowhere, Scripted, intent, subjects
+from borough_bill.testing import (
+    MEASURED,
+    NAMES,
+    WARM,
+    Nowhere,
+    Scripted,
+    intent,
+    planned_only,
+    subjects,
+)
 
 
 async def measured(folder: Folder, wanted: Intent) -> list[Job]:
@@ -18,7 +27,9 @@ async def measured(folder: Folder, wanted: Intent) -> list[Job]:
     folder.clear()
     folder.begin(wanted)
     script = Scripted()
-    await Session(script.generator).blocks(folder, wanted, subjects(), lambda *_: None)
+    await Session(script.generator).blocks(
+        folder, wanted, subjects(), lambda *_: None, planned_only(wanted)
+    )
     return script.jobs
 
 
@@ -94,10 +105,50 @@ async def test_what_a_place_tells_of_processes_elsewhere_is_charged_to_its_reque
     assert window.rss_mib == window.pss_mib == {}
 
 
-def test_the_rate_leaves_the_core_room() -> None:
-    """No shape is measured beyond its knee; a fast machine gets no more load than planned."""
-    assert affordable_rate(0.001) == RATE
-    assert affordable_rate(0.025) == pytest.approx(0.3 / 0.025)
+def test_the_rate_leaves_room_of_what_the_core_gives() -> None:
+    """No shape is measured beyond its knee, which comes earlier where others use the core too; and
+    a window has some orders on any machine.
+    """
+    assert affordable_rate(0.002, 1.0, 2) == pytest.approx(150)
+    assert affordable_rate(0.025, 1.0, 2) == pytest.approx(0.3 / 0.025)
+    assert affordable_rate(0.025, 0.5, 2) == pytest.approx(0.15 / 0.025)
+    assert affordable_rate(0.5, 0.1, 0.8) == pytest.approx(2.5)
+
+
+def test_a_share_of_the_core_is_what_a_busy_process_gets_of_it() -> None:
+    """Tried on the core of the subjects; afterwards the runner may use every core it could."""
+    before = os.sched_getaffinity(0)
+    assert 0 < Placement.here().share(0.05) <= 1.001
+    assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.parametrize(("failing", "tries"), [(0, 1), (2, 3), (9, 3)])
+async def test_first_orders_that_fail_are_tried_again(
+    failing: int, tries: int, tmp_path: Path
+) -> None:
+    """For a first order nothing is ready yet, and on a busy machine it may miss its deadline. Where
+    a process gets a quarter of the core, they come at a quarter of the rate.
+    """
+    script = Scripted(failing=failing)
+    window = await first_orders(
+        Subject("a", Nowhere()), Session(script.generator), tmp_path / "x", share=0.25
+    )
+
+    assert len(script.jobs) == tries
+    assert (window.served == window.offered) is (failing < tries)
+    assert {job.rate for job in script.jobs} == {5}
+    assert {round(job.seconds, 6) for job in script.jobs} == {2.8}
+
+
+async def test_what_others_used_of_the_core_is_all_but_the_subject(tmp_path: Path) -> None:
+    """A core that was busy for 0.3 s, of which the subject's process used 0.08."""
+    place, script = Nowhere(pids={"gateway-0": os.getpid()}), Scripted(core_busy_s=0.3)
+    job = Job(
+        doors=dict(place.doors), workload="orders", out=tmp_path / "x", seconds=1, rate=20,
+        pids=dict(place.pids),
+    )  # fmt: skip  # a job at a glance
+    window = await Session(script.generator).measure(Subject("a", place), job)
+    assert window.others_s == pytest.approx(0.22)
 
 
 def test_where_there_is_one_core_nothing_is_pinned_and_the_report_says_so(

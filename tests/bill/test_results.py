@@ -20,6 +20,24 @@ def test_a_result_that_was_written_is_read_as_it_was(measured: Result, tmp_path:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_result_of_the_first_version_is_read_with_what_it_has(
+    measured: Result, tmp_path: Path
+) -> None:
+    """Whatever was committed before stays quotable."""
+    path = tmp_path / "result.json"
+    found = json.loads(measured.model_dump_json())
+    found["version"] = 1
+    for name in ("took_s", "stopped"):
+        del found[name]
+    for name in ("most", "measuring_s", "ladder"):
+        del found["plan"][name]
+    for window in found["windows"]:
+        del window["others_s"]
+    path.write_text(json.dumps(found))
+
+    assert read(path) == measured.model_copy(update={"version": 1})
+
+
 def test_a_result_that_cannot_be_written_leaves_the_old_one(
     measured: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -43,7 +61,7 @@ def test_a_result_that_cannot_be_written_leaves_the_old_one(
         ('{"version": 1, "kind": "full", "win', "cannot be read as JSON"),
         ("[1, 2]", "is not a result of borough-bill"),
         ('{"version": 1, "shape": "monolith"}', "is not a result of borough-bill"),
-        ('{"version": 2, "kind": "full", "windows": []}', "has version 2, .* reads 1"),
+        ('{"version": 3, "kind": "full", "windows": []}', "has version 3, .* reads 2"),
         ('{"version": 1, "kind": "full", "windows": []}', "created: Field required"),
     ],
 )

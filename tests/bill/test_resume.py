@@ -13,7 +13,15 @@ from borough_bill.machine import commit
 from borough_bill.results import BrokenResult
 from borough_bill.run import Run
 from borough_bill.scale import DEMO, FULL
-from borough_bill.testing import MEASURED, NAMES, WARM, Scripted, intent, subjects
+from borough_bill.testing import (
+    MEASURED,
+    NAMES,
+    WARM,
+    Scripted,
+    intent,
+    planned_only,
+    subjects,
+)
 
 CUT_AT = len(NAMES) + 2
 """In the middle of the second block."""
@@ -29,7 +37,10 @@ async def cut_through(folder: Folder) -> None:
 
 async def measure(folder: Folder, script: Scripted) -> None:
     """Measure what is missing."""
-    await Session(script.generator).blocks(folder, intent(), subjects(), lambda *_: None)
+    wanted = intent()
+    await Session(script.generator).blocks(
+        folder, wanted, subjects(), lambda *_: None, planned_only(wanted)
+    )
 
 
 async def test_only_what_is_missing_is_measured_and_a_block_is_never_patched(
@@ -65,6 +76,8 @@ async def test_a_run_with_other_options_is_not_gone_on_with(tmp_path: Path) -> N
     with pytest.raises(WrongFolder, match="unfinished run with kind preliminary, not full"):
         Run(folder, FULL, lambda *_: None)
     with pytest.raises(WrongFolder, match="unfinished run with blocks 3, not 10"):
+        Run(folder, replace(DEMO, shapes=NAMES[2:], ladder=True), lambda *_: None)
+    with pytest.raises(WrongFolder, match="unfinished run with a ladder: True, not False"):
         Run(folder, replace(DEMO, shapes=NAMES[2:]), lambda *_: None)
     assert len(folder.windows()) == CUT_AT
 
@@ -88,7 +101,7 @@ async def test_a_run_whose_stores_are_gone_is_not_gone_on_with(tmp_path: Path) -
     """Nobody could audit the orders of the windows that are there."""
     folder = Folder(tmp_path / "run")
     await cut_through(folder)
-    scale = replace(DEMO, shapes=NAMES[2:], blocks=3, seconds=1, warm_up_s=0.2)
+    scale = replace(DEMO, shapes=NAMES[2:], blocks=3, seconds=1, warm_up_s=0.2, ladder=True)
     here = intent().model_copy(update={"commit": commit()})
     folder.begin(here)
     with pytest.raises(WrongFolder, match="the stores of their orders are gone"):
@@ -104,7 +117,8 @@ async def test_orders_of_earlier_sessions_are_counted_too(tmp_path: Path) -> Non
     folder.clear()
     folder.begin(intent())
     session = Session(script.generator, served={"apis": 7}, keep=heard.update)
-    await session.blocks(folder, intent(), subjects(), lambda *_: None)
+    wanted = intent()
+    await session.blocks(folder, wanted, subjects(), lambda *_: None, planned_only(wanted))
     assert heard["apis"] == 7 + 3 * (WARM + MEASURED)
 
 

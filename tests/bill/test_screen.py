@@ -17,10 +17,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def shown(*, terminal: bool, told: tuple[tuple[float, str, float], ...], clock: list[float]) -> str:
+def shown(
+    *,
+    terminal: bool,
+    told: tuple[tuple[float, str, float], ...],
+    clock: list[float],
+    within: float | None = None,
+) -> str:
     """What stands on a screen that was told these things at these times, of 200 planned seconds."""
     said = StringIO()
-    with Screen(Console(file=said, force_terminal=terminal, width=100), 200) as where:
+    with Screen(Console(file=said, force_terminal=terminal, width=100), 200, within) as where:
         for at, what, seconds in told:
             clock.append(at)
             where.tell(what, seconds)
@@ -33,9 +39,17 @@ def test_what_is_left_is_what_was_planned_at_the_pace_so_far(clock: list[float])
         terminal=True, told=((0, "starting", 50), (100, "block 1 of 9, T0", 2)), clock=clock
     )
     assert "3:20 left" in slow
-    assert "5:00 left block 1 of 9, T0" in slow
+    assert "at most 5:00 left block 1 of 9, T0" in slow
     quick = shown(terminal=True, told=((100, "starting", 50), (110, "block 1", 2)), clock=clock)
     assert "2:30 left block 1" in quick
+
+
+def test_a_run_that_is_bounded_promises_no_more_than_its_bound(clock: list[float]) -> None:
+    """A start that took four times as long does not make all the rest take so."""
+    told = ((0, "starting", 50), (200, "block 1", 2))
+    assert "6:40 left block 1" not in shown(terminal=True, told=told, clock=clock, within=300)
+    clock[:] = [0.0]
+    assert "1:40 left block 1" in shown(terminal=True, told=told, clock=clock, within=300)
 
 
 def test_a_log_gets_a_line_a_block_and_not_one_a_window(clock: list[float]) -> None:

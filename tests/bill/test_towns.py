@@ -1,6 +1,7 @@
 """Is a rung charged what its windows left to do, and not what it took to find that out?"""
 
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +80,53 @@ async def test_only_the_export_is_charged(monkeypatch: pytest.MonkeyPatch) -> No
     local.only.left = EXPORT_S
 
     assert await town.settle() == {"gateway-0": pytest.approx(EXPORT_S)}
+
+
+@dataclass
+class Relay(OneProcess):
+    """A deployment whose relay rests: it says the same in every look until the last of `told`."""
+
+    told: list[int] = field(default_factory=lambda: [2, 2, 2, 3])
+    looks: int = 0
+
+    async def expositions(self) -> tuple[str, ...]:
+        """Three orders, and as many deliveries as have been made by this look."""
+        told = self.told[min(self.looks, len(self.told) - 1)]
+        self.looks += 1
+        counts = {
+            'borough_orders_total{outcome="placed",reason=""}': 3,
+            'borough_orders_total{outcome="rejected",reason="out-of-stock"}': 4,
+            'borough_outbox_deliveries_total{result="sent"}': told,
+            'borough_outbox_deliveries_total{result="failed"}': 5,
+        }
+        return ("\n".join(f"{name} {value}" for name, value in counts.items()),)
+
+
+@pytest.mark.parametrize(("relays", "looks"), [(True, 4), (False, 2)])
+async def test_a_window_ends_when_every_placed_order_was_told_of(
+    relays: bool,  # noqa: FBT001  # a row of the table
+    looks: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That nothing moves between two looks is not enough where a relay may rest, and all there is
+    where none relays: what is told later would be missing from the window's hops.
+    """
+    monkeypatch.setattr(towns, "LOOK_EVERY", 0)
+    local = Relay()
+
+    await Town(cast(LocalShape, local), {}, relays=relays).settle()
+
+    assert local.looks == looks
+
+
+def test_processes_are_read_where_they_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only Linux lets others read the CPU clock and the memory of a process."""
+    town = Town(cast(LocalShape, OneProcess()), {})
+    read = dict(town.pids)
+    monkeypatch.setattr(sys, "platform", "darwin")
+
+    assert read == {"gateway-0": 1}
+    assert town.pids == {}
 
 
 async def test_a_part_on_another_rung_is_waited_for_and_named(

@@ -27,6 +27,7 @@ from borough_bill.placement import Placement
 from borough_bill.results import Plan, Result
 from borough_bill.shapes import LocalShape, shape_named
 from borough_bill.statistics import Interval
+from borough_bill.testing import planned_only
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 DELAY_MS, TIMER_MS = 2.0, 1.1
@@ -118,7 +119,7 @@ async def test_two_milliseconds_in_payments_are_found_where_they_are(
                 kind="preliminary", created=datetime.now(UTC), seed=1, commit="none",
                 plan=PLAN.model_copy(update={"blocks": blocks}),
             )  # fmt: skip  # one glance
-            await session.blocks(folder, intent, subjects, lambda *_: None)
+            await session.blocks(folder, intent, subjects, lambda *_: None, planned_only(intent))
             result = Result(**intent.model_dump(), machine=machine(), windows=folder.windows())
             found = Found(result)
             if not found.wide or blocks >= MOST * ROUNDS:

@@ -1,10 +1,16 @@
-"""What a check is, and one that has nothing to look at."""
+"""What a check is."""
 
 from pydantic import BaseModel, ConfigDict
 
+from borough_bill.families import Family
+
 
 class Check(BaseModel):
-    """A question, what was found, what was allowed, and one sentence."""
+    """A question, what was found, what was allowed, and one sentence.
+
+    Where it fails, it voids the families `voids` and no others; `helps` says what to do about it,
+    and `more` whether more blocks could mend it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -14,10 +20,6 @@ class Check(BaseModel):
     limit: str
     passed: bool
     sentence: str
-
-
-def missing(name: str, question: str, limit: str, sentence: str) -> Check:
-    """Failed: what was to be looked at is not there."""
-    return Check(
-        name=name, question=question, value="-", limit=limit, passed=False, sentence=sentence
-    )
+    voids: tuple[Family, ...]
+    helps: str
+    more: bool = False

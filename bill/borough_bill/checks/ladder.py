@@ -1,7 +1,8 @@
 """Of the ladder: is every rung there, and do its ends differ as the shapes do?"""
 
-from borough_bill.checks.check import Check, missing
+from borough_bill.checks.check import Check
 from borough_bill.checks.null import FEWEST
+from borough_bill.families import Family
 from borough_bill.lines.ladder import BLUR, RESIDUAL, Ladder, closure
 from borough_bill.lines.runs import Runs, cpu, mean_latency
 from borough_bill.lines.words import listed, share
@@ -24,20 +25,31 @@ def rungs(runs: Runs) -> Check:
         sentence=f"{listed(gaps)}: {'is' if len(gaps) == 1 else 'are'} missing from some block."
         if gaps
         else f"From {RUNGS[0]} to {RUNGS[-1]} there is no gap.",
+        voids=("latency", "CPU"),
+        helps="Begin the run anew (--fresh).",
     )
 
 
-def closed(runs: Runs, ladder: Ladder | None, what: str) -> Check:
+def closed(runs: Runs, ladder: Ladder | None, family: Family) -> Check:
     """The residual, against what may be and what chance may do."""
-    question = f"Do the ladder's ends differ in {what} by what the shapes differ?"
-    limit = f"{share(RESIDUAL)}, or {share(BLUR)} by chance"
+    found = Check(
+        name=f"closure of {family}",
+        question=f"Do the ladder's ends differ in {family} by what the shapes differ?",
+        value="-",
+        limit=f"{share(RESIDUAL)}, or {share(BLUR)} by chance",
+        passed=False,
+        sentence="The ladder has no block in common.",
+        voids=(family,),
+        helps="More blocks (--blocks), or a machine that does less beside.",
+        more=True,
+    )
     if ladder is None:
-        return missing(f"closure, {what}", question, limit, "The ladder has no block in common.")
-    return Check(
-        name=f"closure, {what}",
-        question=question,
-        value=f"{share(ladder.residual_share, 1)} ± {share(ladder.chance_share)} unexplained",
-        limit=limit,
-        passed=ladder.closes,
-        sentence=closure(ladder, runs.plan.reference, runs.plan.top or ""),
+        return found
+    residual, chance = share(ladder.residual_share, 1), share(ladder.chance_share)
+    return found.model_copy(
+        update={
+            "value": f"{residual} ± {chance} unexplained",
+            "passed": ladder.closes,
+            "sentence": closure(ladder, runs.plan.reference, runs.plan.top or ""),
+        }
     )

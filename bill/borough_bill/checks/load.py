@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from borough_bill.checks.check import Check, missing
+from borough_bill.checks.check import Check
 from borough_bill.checks.null import again
 from borough_bill.lines.latency import latency
 from borough_bill.lines.runs import Runs, mean_latency, pooled, series
@@ -21,28 +21,91 @@ SLIP_MS = 5.0
 GENERATOR = 0.7
 """Of its core; above, requests begin to wait for the generator rather than for the subject."""
 UNSERVED = 0.001
+SPOILT = 0.01
+"""Of all requests: what a failed one cost is shared out to those that were served, so that CPU and
+hops of a request are off by this share at most.
+"""
 CLAIMED = 0.05
 """Of the smallest difference that is claimed: lateness below it changes no figure that is told."""
+OTHERS = 0.2
+"""Of the subjects' core: what other processes take of it the subjects wait for, some shapes longer
+than others, and it would be billed as their latency.
+"""
+FAILING = (
+    "Look at the failures of that subject; where its answers took too long, a lower rate (--rate)."
+)
+QUIET = "End what else runs on this machine; a busy one can measure everything but latency."
 
 
 def served(runs: Runs) -> Check:
-    """An error is cheaper than an answer, and would flatter who makes it."""
+    """A request that fails is in no latency: a shape that drops what would take long would seem
+    quick.
+    """
     counts = {_unserved(windows) for _, windows in runs.loaded()}
-
-    def lost(windows: tuple[Window, ...]) -> float:
-        offered = sum(window.offered for window in windows)
-        return _unserved(windows) / offered if offered else 1.0
-
-    worst, name = _most(runs, lost)
+    worst, name = _most(runs, _lost)
     return Check(
         name="served",
         question="Did everybody answer every request, and as expected?",
         value=f"{share(worst, 2)} not served",
         limit=f"0, or < {share(UNSERVED, 1)} and all alike",
         passed=worst == 0 or (worst < UNSERVED and len(counts) == 1),
-        sentence=f"{name} left out {share(worst, 2)}; errors are cheap, and would flatter it."
+        sentence=f"{name} left out {share(worst, 2)}, which are in no latency and would flatter it."
         if worst
         else "Every request was answered, and every answer was the expected one.",
+        voids=("latency",),
+        helps=FAILING,
+    )
+
+
+def spoilt(runs: Runs) -> Check:
+    """What failed is paid by what was served."""
+    worst, name = _most(runs, _lost)
+    return Check(
+        name="few failures",
+        question="Did so few requests fail that they change no cost?",
+        value=f"{share(worst, 2)} failed",
+        limit=share(SPOILT),
+        passed=worst <= SPOILT,
+        sentence=f"Most failed of {name}; what they cost is shared out to those that were served."
+        if worst
+        else "None failed.",
+        voids=("CPU", "hops"),
+        helps=FAILING,
+    )
+
+
+def _lost(windows: tuple[Window, ...]) -> float:
+    offered = sum(window.offered for window in windows)
+    return _unserved(windows) / offered if offered else 1.0
+
+
+def sent(runs: Runs) -> Check:
+    """In a block all have the same schedule, so that windows that were meant to be equally long
+    must have offered as many requests.
+    """
+    plan = runs.plan
+    offered: dict[tuple[int, float], dict[str, int]] = {}
+    for name, windows in runs.loaded():
+        for window in windows:
+            alike = offered.setdefault((window.block, plan.seconds_of(name)), {})
+            alike[name] = window.offered
+    short = {
+        name: max(alike.values()) - count
+        for alike in offered.values()
+        for name, count in alike.items()
+        if count < max(alike.values()) or count == 0
+    }
+    return Check(
+        name="sent",
+        question="Was every planned request sent, and its end recorded?",
+        value=f"{sum(short.values())} missing",
+        limit="0, of every subject",
+        passed=bool(offered) and not short,
+        sentence=f"Fewer requests than to others in the same block went to {listed([*short])}."
+        if short
+        else "In every block all subjects were sent the same requests.",
+        voids=("failures",),
+        helps="Begin the run anew (--fresh).",
     )
 
 
@@ -59,38 +122,40 @@ def _most(runs: Runs, what: Callable[[tuple[Window, ...]], float]) -> tuple[floa
 def freeze(runs: Runs) -> Check:
     """What the generator of this measurement saw of a server that is frozen now and then."""
     seen = runs.result.freeze
-    question = "Does the generator see a server that stands still?"
-    limit = f"p95 {P95_S} s, p99 {P99_S} s, within {share(FREEZE)}"
-    if seen is None:
-        return missing("freeze", question, limit, "The freeze test was not run.")
-    off = max(abs(seen.p95_s / P95_S - 1), abs(seen.p99_s / P99_S - 1))
+    off = max(abs(seen.p95_s / P95_S - 1), abs(seen.p99_s / P99_S - 1)) if seen else 1.0
     return Check(
         name="freeze",
-        question=question,
-        value=f"p95 {seen.p95_s:.3f} s, p99 {seen.p99_s:.3f} s",
-        limit=limit,
+        question="Does the generator see a server that stands still?",
+        value=f"p95 {seen.p95_s:.3f} s, p99 {seen.p99_s:.3f} s" if seen else "-",
+        limit=f"p95 {P95_S} s, p99 {P99_S} s, within {share(FREEZE)}",
         passed=off <= FREEZE,
-        sentence=f"A server frozen 1 s in every 10 s is seen within {share(off, 1)} of arithmetic.",
+        sentence=f"A server frozen 1 s in every 10 s is seen within {share(off, 1)} of arithmetic."
+        if seen
+        else "The freeze test was not run.",
+        voids=("latency",),
+        helps=QUIET,
     )
 
 
 def slip(runs: Runs) -> Check:
     """Over all requests together: of one subject's few hundred, three late ones would decide."""
-    question, limit = "Were requests sent when they were meant to be?", f"{SLIP_MS:g} ms"
     pools = {subject: pooled(windows, "slip") for subject, windows in runs.loaded()}
     late = {subject: pool.quantile(0.99) for subject, pool in pools.items() if pool is not None}
     everything = pooled(tuple(chain.from_iterable(w for _, w in runs.loaded())), "slip")
-    if everything is None:
-        return missing("slip", question, limit, "No request was sent.")
-    found, worst = everything.quantile(0.99), max(late, key=late.__getitem__)
+    found = everything.quantile(0.99) if everything else np.inf
+    worst = max(late, key=late.__getitem__, default="")
     return Check(
         name="slip",
-        question=question,
-        value=f"p99 {found:.2f} ms",
-        limit=limit,
+        question="Were requests sent when they were meant to be?",
+        value=f"p99 {found:.2f} ms" if late else "-",
+        limit=f"{SLIP_MS:g} ms",
         passed=found <= SLIP_MS,
         sentence=f"1 in 100 requests left {found:.2f} ms late or later; of those to each subject, "
-        f"{min(late.values()):.2f} to {late[worst]:.2f} ms, the latest to {worst}.",
+        f"{min(late.values()):.2f} to {late[worst]:.2f} ms, the latest to {worst}."
+        if late
+        else "No request was sent.",
+        voids=("latency",),
+        helps=QUIET,
     )
 
 
@@ -105,8 +170,15 @@ def even_slip(runs: Runs) -> Check:
     null = again(runs, mean_latency)
     found = {s: series(w, lambda w: w.slip.mean if w.slip else None) for s, w in runs.loaded()}
     if null is None or not all(found.values()):
-        return missing(
-            name, question, allowed, "There was no A/A, or nothing was sent to somebody."
+        return Check(
+            name=name,
+            question=question,
+            value="-",
+            limit=allowed,
+            passed=False,
+            sentence="There was no A/A, or a subject was sent nothing.",
+            voids=("latency",),
+            helps=QUIET,
         )
     blocks = {block for slips in found.values() for block in slips}
     usual = {b: float(np.mean([s[b] for s in found.values() if b in s])) for b in blocks}
@@ -125,6 +197,8 @@ def even_slip(runs: Runs) -> Check:
         if off
         else f"Farthest from the mean of its blocks was {farthest}, by "
         f"{apart[farthest].mean:.3f} ms ({span(apart[farthest], 'ms')}). Allowed is {allowed}.",
+        voids=("latency",),
+        helps=QUIET,
     )
 
 
@@ -150,4 +224,29 @@ def generator(runs: Runs) -> Check:
         limit=share(GENERATOR),
         passed=busy <= GENERATOR,
         sentence=f"It was busiest with {name}.",
+        voids=("latency",),
+        helps="A lower rate (--rate).",
+    )
+
+
+def core(runs: Runs) -> Check:
+    """Over all windows of a subject; the one that others took most from is told."""
+
+    def taken(windows: tuple[Window, ...]) -> float:
+        told = [window for window in windows if window.others_s is not None]
+        seconds = sum(window.seconds for window in told)
+        return sum(window.others_s or 0.0 for window in told) / seconds if seconds else 0.0
+
+    most, name = _most(runs, taken)
+    return Check(
+        name="own core",
+        question="Had the subjects their core to themselves?",
+        value=f"{share(most)} taken by others",
+        limit=share(OTHERS),
+        passed=most <= OTHERS,
+        sentence=f"Other processes took {share(most)} of the subjects' core, most of it beside "
+        f"{name}. Orders wait for that, and longer where more processes take part; the times of "
+        "hops contain such waiting too.",
+        voids=("latency",),
+        helps=QUIET,
     )

@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from types import MappingProxyType
 from typing import Protocol
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from borough_bill.attribution import Counters, Memory
 from borough_bill.experiments.folder import Folder, Intent
+from borough_bill.experiments.stopping import Stopping
 from borough_bill.generator import Generator, Job
 from borough_bill.recording import Recording
 from borough_bill.results import Class, Rung, Summary, Window
@@ -84,7 +86,9 @@ class Session:
         generator: Generator,
         served: Mapping[str, int] = MappingProxyType({}),
         keep: Callable[[Mapping[str, int]], object] = lambda _: None,
+        core: int | None = None,
     ) -> None:
+        self._core = core
         self.served = Counter(served)
         self._generator = generator
         self._keep = keep
@@ -95,18 +99,19 @@ class Session:
         intent: Intent,
         subjects: Sequence[Subject],
         tell: Callable[[str, float], object],
+        stopping: Stopping,
     ) -> None:
-        """Measure every window that is not there yet; `tell` hears of each before it begins, with
-        the seconds it is meant to take.
+        """Measure every window that is not there yet, of as many blocks as `stopping` lets be;
+        `tell` hears of each before it begins, with the seconds it is meant to take.
 
         Raises JobFailed, BrokenRecording, NotExposed, ProcessGone and whatever a place raises.
         """
         plan = intent.plan
-        for block in range(plan.blocks):
+        for block in takewhile(stopping.another, count()):
             chance = random.Random(f"{intent.seed}/{block}")  # noqa: S311  # to be repeated
             for subject in _drawn(subjects, plan.together, chance):
                 if not folder.has(block, subject.label):
-                    what = f"block {block + 1} of {plan.blocks}, {subject.label}"
+                    what = f"block {block + 1}, {subject.label}"
                     seconds = plan.seconds_of(subject.label)
                     tell(what, plan.warm_up_s + seconds)
                     job = Job(
@@ -120,6 +125,7 @@ class Session:
                         seed=SEEDS * intent.seed + block,
                         customers=dict(subject.place.customers),
                         pids=dict(subject.place.pids),
+                        core=self._core,
                         set_up=False,
                     )
                     folder.keep(await self.measure(subject, job, block))
@@ -190,6 +196,9 @@ def window_of(  # noqa: PLR0913, PLR0917  # all that is known of a window
         rss_mib={name: there.rss_mib for name, there in held.items()},
         pss_mib={name: m.pss_mib for name, m in held.items() if m.pss_mib is not None},
         generator_cpu_s=header.generator_cpu_s,
+        others_s=None
+        if header.core_busy_s is None
+        else max(header.core_busy_s - sum(header.cpu.values()), 0.0),
         hops=added.hops(share),
         transactions=added.transactions(share),
         recording=recording.path.name,

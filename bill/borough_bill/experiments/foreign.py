@@ -6,6 +6,7 @@ release of our own chart all is known but the ladder.
 """
 
 import random
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +19,9 @@ from borough_bill.audit import Audit
 from borough_bill.experiments import books
 from borough_bill.experiments.blocks import SEEDS, Place, Session, Subject
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
+from borough_bill.experiments.stopping import Stopping, told
 from borough_bill.generator import Generator, Job, JobFailed
+from borough_bill.lines.runs import Runs
 from borough_bill.machine import commit, machine
 from borough_bill.results import Freeze, Plan, Result, Rung, write
 from borough_bill.run import FREEZE, SEED_BELOW, Tell
@@ -192,15 +195,27 @@ async def measure(  # noqa: PLR0913, PLR0917  # what, where and how
     subjects = [Subject(name, deployments[of]) for name, of in OF.items()]
     folder.keep_whole_blocks([subject.label for subject in subjects])
     await books.begin(folder, deployments)
-    await Session(generator).blocks(folder, intent, subjects, tell)
+    began = time.monotonic()
+
+    def so_far() -> Result:
+        return Result(
+            **intent.model_dump(),
+            machine=machine(),
+            windows=folder.windows(),
+            freeze=folder.find(FREEZE, Freeze),
+        )
+
+    stopping = Stopping(intent.plan, lambda: told(Runs(so_far())))
+    await Session(generator).blocks(folder, intent, subjects, tell, stopping)
+    measured = time.monotonic()
     tell("closing the books", AUDIT_S)
-    result = Result(
-        **intent.model_dump(),
-        machine=machine(),
-        windows=folder.windows(),
-        freeze=folder.find(FREEZE, Freeze),
-        audits=await books.complaints(folder, intent.plan.workload, deployments, OF),
-        notes=notes,
+    result = so_far().model_copy(
+        update={
+            "audits": await books.complaints(folder, intent.plan.workload, deployments, OF),
+            "took_s": {"measuring": measured - began, "books": time.monotonic() - measured},
+            "stopped": stopping.reason,
+            "notes": notes,
+        }
     )
     write(result, folder.path / RESULT)
     return result

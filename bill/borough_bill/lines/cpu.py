@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ConfigDict
 
 from borough_bill.lines.line import Line, Topic, between, compared, per_served
-from borough_bill.lines.runs import Reading, Runs, cpu, part_of, series
+from borough_bill.lines.runs import Reading, Runs, cpu, part_of, series, twins
 from borough_bill.lines.words import article
 from borough_bill.results import Window
 from borough_bill.statistics import Interval, Series, mean_of
@@ -28,9 +28,9 @@ def cpu_lines(runs: Runs) -> Iterator[Line | None]:
     title = f"CPU of {article(runs.plan.noun)}"
     lead = f"{article(runs.plan.noun).capitalize()} costs"
     source = f"{runs.plan.sources.get('CPU', CLOCK)}; waiting for work (D8) is in it"
-    topic = Topic("D4", title, "us", source, lead, "more CPU", "less CPU", headline=True)
+    topic = Topic("D4", "CPU", title, "us", source, lead, "more CPU", "less CPU", headline=True)
     yield compared(runs, topic, cpu)
-    idle = Topic("D8", "CPU at no load", "% of a core", CLOCK, "Waiting for work costs")
+    idle = Topic("D8", "CPU", "CPU at no load", "% of a core", CLOCK, "Waiting for work costs")
     yield between(runs, idle, lambda subject: _idle(runs, subject))
 
 
@@ -41,12 +41,18 @@ def _idle(runs: Runs, subject: str) -> Series:
 def parts(runs: Runs) -> tuple[PartCost, ...]:
     """CPU of every part of every shape, of the reference and of the baseline."""
     plan = runs.plan
-    subjects = [subject for subject in plan.subjects if subject != plan.again]
+    again = runs.windows(plan.again)
     return tuple(
         PartCost(subject=subject, part=part, cpu=mean_of(found))
-        for subject in subjects
+        for subject in plan.subjects
+        if subject != plan.again
         for part in _parts_of(runs.windows(subject))
-        if (found := series(runs.windows(subject), _of(part)))
+        if (
+            found := twins(
+                series(runs.windows(subject), _of(part)),
+                series(again, _of(part)) if subject == plan.reference else {},
+            )
+        )
     )
 
 

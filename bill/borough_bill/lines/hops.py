@@ -35,15 +35,15 @@ class Edge(BaseModel):
 
 
 def hop_lines(runs: Runs) -> Iterator[Line | None]:
-    """The tax of all hops of a request, and how many there are; nothing where nobody hops."""
+    """The tax of all hops of a request, and how many there are; nothing where there is no hop."""
     if not any(window.hops for subject in runs.plan.shapes for window in runs.windows(subject)):
         return
     noun = article(runs.plan.noun)
     lead = f"All hops of {noun} together take, beyond their work,"
-    tax = Topic("D2", f"hop tax of {noun}", "us", SOURCE, lead)
+    tax = Topic("D2", "hops", f"hop tax of {noun}", "us", SOURCE, lead)
     yield compared(runs, tax, per_served(lambda w: sum(map(_tax, w.hops.values())) * 1e6))
     count = Topic(
-        "D3", f"hops of {noun}", "hops", "callers' counters", f"{noun.capitalize()} makes"
+        "D3", "hops", f"hops of {noun}", "hops", "callers' counters", f"{noun.capitalize()} makes"
     )
     yield compared(runs, count, per_served(lambda w: sum(hop.calls for hop in w.hops.values())))
 

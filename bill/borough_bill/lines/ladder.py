@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from borough_bill.families import Family
 from borough_bill.lines.cpu import CLOCK
 from borough_bill.lines.latency import SOURCE
 from borough_bill.lines.line import Line, Topic, line, visible_from
-from borough_bill.lines.runs import Reading, Runs, cpu, mean_latency, series
+from borough_bill.lines.runs import Reading, Runs, cpu, mean_latency, series, twins
 from borough_bill.lines.words import amount, article, number, share, span
 from borough_bill.results import RUNGS, CriticalPath, HopRung, Rung
-from borough_bill.statistics import Interval, Series, difference, mean_of
+from borough_bill.statistics import LEVEL, Interval, Series, difference, mean_of
 
 NAMES: dict[Rung, str] = {
     "T0": "a direct call",
@@ -86,10 +87,12 @@ class Ladder(BaseModel):
 def order_ladder(runs: Runs, title: str, unit: str, reading: Reading) -> Ladder | None:
     """A ladder under load, with its residual; None where a rung is missing."""
     rungs = {rung: series(runs.rung(rung), reading) for rung in RUNGS}
-    reference, top = (
+    plan = runs.plan
+    one, again, top = (
         series(runs.windows(subject), reading)
-        for subject in (runs.plan.reference, runs.plan.top or "")
+        for subject in (plan.reference, plan.again, plan.top or "")
     )
+    reference = twins(one, again)
     common = set.intersection(*map(set, rungs.values()), set(reference), set(top))
     if not common:
         return None
@@ -99,10 +102,10 @@ def order_ladder(runs: Runs, title: str, unit: str, reading: Reading) -> Ladder 
     return Ladder(
         title=title,
         unit=unit,
-        steps=_steps(rungs),
-        climbed=mean_of(climbed),
-        measured=mean_of(measured),
-        residual=difference(measured, climbed),
+        steps=_steps(rungs, runs.level),
+        climbed=mean_of(climbed, runs.level),
+        measured=mean_of(measured, runs.level),
+        residual=difference(measured, climbed, runs.level),
     )
 
 
@@ -143,14 +146,14 @@ def hop_ladders(measured: tuple[HopRung, ...]) -> Iterator[Ladder]:
                 )
 
 
-def _steps(rungs: dict[Rung, Series]) -> tuple[Step, ...]:
+def _steps(rungs: dict[Rung, Series], level: float = LEVEL) -> tuple[Step, ...]:
     below: dict[Rung, Rung] = dict(zip(RUNGS[1:], RUNGS, strict=False))
     return tuple(
         Step(
             rung=rung,
             name=NAMES[rung],
-            value=mean_of(found),
-            added=difference(found, rungs[below[rung]]) if rung in below else None,
+            value=mean_of(found, level),
+            added=difference(found, rungs[below[rung]], level) if rung in below else None,
         )
         for rung, found in rungs.items()
     )
@@ -159,18 +162,23 @@ def _steps(rungs: dict[Rung, Series]) -> tuple[Step, ...]:
 def telemetry(runs: Runs) -> Iterator[Line | None]:
     """D10: what watching costs: the rungs of metrics and traces against the rung without."""
     noun = article(runs.plan.noun)
-    for title, unit, source, lead, reading in (
-        ("latency, mean", "ms", SOURCE, f"On average {noun} takes", mean_latency),
-        (f"CPU of {noun}", "us", CLOCK, f"{noun.capitalize()} costs", cpu),
-    ):
-        found = {rung: series(runs.rung(rung), reading) for rung in RUNGS[RUNGS.index("T5") :]}
-        bare = found.pop("T5")
-        plan = runs.plan
-        again, base = (series(runs.windows(s), reading) for s in (plan.again, plan.reference))
-        smallest = visible_from(again, base)
-        named = {f"{NAMES[rung]} ({rung})": values for rung, values in found.items()}
-        topic = Topic("D10", title, unit, f"ladder; {source}", lead, where="with")
-        yield line("telemetry", topic, ("no telemetry between parts (T5)", bare), named, smallest)
+    lead = f"On average {noun} takes"
+    yield _watched(runs, "latency", ("latency, mean", "ms", SOURCE, lead), mean_latency)
+    yield _watched(runs, "CPU", (f"CPU of {noun}", "us", CLOCK, f"{noun.capitalize()} costs"), cpu)
+
+
+def _watched(
+    runs: Runs, family: Family, words: tuple[str, str, str, str], reading: Reading
+) -> Line | None:
+    title, unit, source, lead = words
+    found = {rung: series(runs.rung(rung), reading) for rung in RUNGS[RUNGS.index("T5") :]}
+    bare, plan = found.pop("T5"), runs.plan
+    again, base = (series(runs.windows(s), reading) for s in (plan.again, plan.reference))
+    smallest = visible_from(again, base, runs.level)
+    named = {f"{NAMES[rung]} ({rung})": values for rung, values in found.items()}
+    topic = Topic("D10", family, title, unit, f"ladder; {source}", lead, where="with")
+    without = ("no telemetry between parts (T5)", bare)
+    return line("telemetry", topic, without, named, smallest, runs.level)
 
 
 def closure(ladder: Ladder, reference: str, top: str) -> str:

@@ -22,13 +22,17 @@ def latency(runs: Runs) -> Iterator[Line | None]:
     """The mean, which adds up; quantiles, which do not; and the mean of every class."""
     noun = runs.plan.noun
     lead = f"On average {article(noun)} takes"
-    topic = Topic("D1", "latency, mean", "ms", SOURCE, lead, "longer", "less", headline=True)
+    topic = Topic(
+        "D1", "latency", "latency, mean", "ms", SOURCE, lead, "longer", "less", headline=True
+    )
     yield compared(runs, topic, mean_latency)
     for name, (probability, words) in QUANTILES.items():
         yield _quantile(runs, name, probability, words.format(noun))
     classes = {name for _, windows in runs.loaded() for w in windows for name in w.classes}
     for name in sorted(classes) if len(classes) > 1 else ():
-        topic = Topic("D1", f"latency of {name}, mean", "ms", SOURCE, f"On average {name} takes")
+        topic = Topic(
+            "D1", "latency", f"latency of {name}, mean", "ms", SOURCE, f"On average {name} takes"
+        )
         yield compared(runs, topic._replace(more="longer"), _mean_of_class(name))
 
 
@@ -37,10 +41,17 @@ def _quantile(runs: Runs, name: str, probability: float, lead: str) -> Line | No
     subjects = (runs.plan.reference, *runs.plan.shapes)
     served = [window.served for subject in subjects for window in runs.windows(subject)]
     if min(served, default=0) * (1 - probability) >= BEYOND:
-        topic = Topic("D1", f"latency, {name}", "ms", SOURCE, lead, "longer", "less")
+        topic = Topic("D1", "latency", f"latency, {name}", "ms", SOURCE, lead, "longer", "less")
         return compared(runs, topic, lambda window: getattr(window.latency, name, None))
     topic = Topic(
-        "D1", f"latency, {name} of all blocks together", "ms", SOURCE, lead, "longer", "less"
+        "D1",
+        "latency",
+        f"latency, {name} of all blocks together",
+        "ms",
+        SOURCE,
+        lead,
+        "longer",
+        "less",
     )
     return between(runs, topic, _of_all(runs, probability))
 

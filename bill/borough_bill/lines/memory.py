@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from borough_bill.lines.line import Line, Topic, compared
 from borough_bill.lines.runs import Runs
+from borough_bill.results import Window
 
 SOURCE = "/proc/PID/smaps_rollup of every process, after the window"
 LEAD = "The processes hold"
@@ -12,10 +13,15 @@ LEAD = "The processes hold"
 def memory(runs: Runs) -> Iterator[Line | None]:
     """RSS, what as many containers would hold; PSS, what they hold together on one machine."""
     source = runs.plan.sources.get("memory", SOURCE)
-    resident = Topic("D6", "memory, RSS of all processes", "MiB", source, LEAD, headline=True)
-    yield compared(runs, resident, lambda window: _sum(window.rss_mib))
-    shared = Topic("D6", "memory, PSS (shared pages split)", "MiB", SOURCE, LEAD)
+    rss = Topic("D6", "memory", "memory, RSS of all processes", "MiB", source, LEAD, headline=True)
+    yield compared(runs, rss, resident)
+    shared = Topic("D6", "memory", "memory, PSS (shared pages split)", "MiB", SOURCE, LEAD)
     yield compared(runs, shared, lambda window: _sum(window.pss_mib))
+
+
+def resident(window: Window) -> float | None:
+    """RSS of all the subject's processes, in MiB."""
+    return _sum(window.rss_mib)
 
 
 def _sum(mib: Mapping[str, float]) -> float | None:

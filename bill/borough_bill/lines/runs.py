@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from borough_bill.results import SKETCH, Result, Rung, Window
-from borough_bill.statistics import Series, Values
+from borough_bill.statistics import LEVEL, LOOKED, Series, Values
 
 Reading = Callable[[Window], float | None]
 """A number of one window; None where the window does not hold it."""
@@ -21,6 +21,8 @@ class Runs:
     def __init__(self, result: Result) -> None:
         self.result = result
         self.plan = result.plan
+        self.level = LOOKED if result.plan.open_ended else LEVEL
+        """Of the intervals of lines: stricter where they decided how many blocks there are."""
 
     def windows(self, subject: str) -> tuple[Window, ...]:
         """Windows under load, beside the ladder."""
@@ -29,6 +31,11 @@ class Runs:
             for window in self.result.windows
             if window.experiment == "shapes" and window.subject == subject
         )
+
+    def instances(self, subject: str) -> tuple[Window, ...]:
+        """Windows of a subject under load; of the reference, those of its second instance too."""
+        again = self.windows(self.plan.again) if subject == self.plan.reference else ()
+        return self.windows(subject) + again
 
     def rung(self, rung: Rung) -> tuple[Window, ...]:
         """Windows at a rung of the ladder."""
@@ -43,7 +50,7 @@ class Runs:
         )
 
     def loaded(self) -> Iterator[tuple[str, tuple[Window, ...]]]:
-        """Everybody who was under load, rungs too, with their windows."""
+        """Every subject that was under load, rungs too, with its windows."""
         yield from ((subject, self.windows(subject)) for subject in self.plan.subjects)
         rungs = dict.fromkeys(window.rung for window in self.result.windows if window.rung)
         yield from ((rung, self.rung(rung)) for rung in rungs)
@@ -53,6 +60,14 @@ def series(windows: tuple[Window, ...], reading: Reading) -> Series:
     """One number a block, where the window holds it."""
     found = {window.block: reading(window) for window in windows}
     return {block: value for block, value in found.items() if value is not None}
+
+
+def twins(reference: Series, again: Series) -> Series:
+    """What the reference is taken for: the mean of its two instances, block by block, since both
+    are measured in each; so chance has less to say, and so has the memory layout of one process.
+    """
+    both = reference.keys() & again.keys()
+    return {block: (reference[block] + again[block]) / 2 for block in both} or reference
 
 
 class Pool(NamedTuple):
@@ -75,7 +90,9 @@ def pooled(windows: tuple[Window, ...], kind: Literal["latency", "slip"]) -> Poo
     kept = [
         (summary.sketch, getattr(window, counted))
         for window in windows
-        if (summary := getattr(window, kind)) is not None and summary.sketch
+        if (summary := getattr(window, kind)) is not None
+        and summary.sketch
+        and getattr(window, counted)
     ]
     if not kept:
         return None

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from borough_bill.lines.cpu import CLOCK
 from borough_bill.lines.latency import SOURCE
 from borough_bill.lines.line import Line, Topic, line, per_served, visible_from
-from borough_bill.lines.runs import Reading, Runs, cpu, mean_latency, series
+from borough_bill.lines.runs import Reading, Runs, cpu, mean_latency, series, twins
 from borough_bill.lines.words import amount, article, share, span
 
 
@@ -19,16 +19,25 @@ def saga(runs: Runs) -> Iterator[Line | None]:
     noun = article(runs.plan.noun)
     yield _line(
         runs,
-        Topic("D18", "latency, mean", "ms", SOURCE, f"On average {noun} takes", "longer", "less"),
+        Topic(
+            "D18",
+            "latency",
+            "latency, mean",
+            "ms",
+            SOURCE,
+            f"On average {noun} takes",
+            "longer",
+            "less",
+        ),
         mean_latency,
     )
     cost = f"{noun.capitalize()} costs"
     yield _line(
-        runs, Topic("D18", f"CPU of {noun}", "us", CLOCK, cost, "more CPU", "less CPU"), cpu
+        runs, Topic("D18", "CPU", f"CPU of {noun}", "us", CLOCK, cost, "more CPU", "less CPU"), cpu
     )
     lead = f"For {noun} the stores commit"
     counted = per_served(lambda window: sum(window.transactions.values()))
-    topic = Topic("D18", f"commits of {noun}", "commits", "stores' counters", lead)
+    topic = Topic("D18", "hops", f"commits of {noun}", "commits", "stores' counters", lead)
     yield _line(runs, topic, lambda w: counted(w) if w.transactions else None)
 
 
@@ -42,8 +51,9 @@ def _line(runs: Runs, topic: Topic, reading: Reading) -> Line | None:
     }
     base, again = found.pop(plan.baseline), found.pop(plan.again)
     reference = found[plan.reference]
-    smallest = visible_from(again, reference)
-    made = line("saga", topic, (plan.baseline, base), found, smallest)
+    smallest = visible_from(again, reference, runs.level)
+    found[plan.reference] = twins(reference, again)
+    made = line("saga", topic, (plan.baseline, base), found, smallest, runs.level)
     return (
         None
         if made is None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from borough_bill.statistics import Interval
 
-_DIGITS = {"ms": 2, "us": 0, "MiB": 1, "% of a core": 2, "hops": 2, "commits": 2}
+_DIGITS = {"ms": 2, "us": 0, "MiB": 1, "% of a core": 2, "hops": 2, "commits": 2, "%": 2}
 
 
 def number(value: float, unit: str) -> str:
@@ -38,17 +38,12 @@ def share(value: float, digits: int = 0) -> str:
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
-    """`a, b and c`."""
+    """`a, b and c`; nothing of nothing."""
+    if not words:
+        return ""
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def article(noun: str) -> str:
     """The noun with its indefinite article."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
-def unseen(smallest: float, unit: str) -> str:
-    """What is printed in place of a difference that cannot be told from chance."""
-    if smallest == 0:
-        return "no difference at all"
-    return f"no difference that this run could see (smallest visible: {amount(smallest, unit)})"

@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from borough_bill.bill import Bill
 from borough_bill.report.plots import figure
-from borough_bill.report.sections import Section, sections, title, verdict
+from borough_bill.report.sections import Section, mood, sections, title, verdict
 
 _environment = Environment(
     loader=PackageLoader("borough_bill.report", "."),
@@ -24,6 +24,7 @@ def html(bill: Bill) -> str:
 
     return _environment.get_template("template.html.j2").render(
         bill=bill,
+        mood=mood(bill),
         drawn=drawn,
         sections=tuple(sections(bill)),
         title=title(bill),

@@ -18,7 +18,7 @@ def _lines(bill: Bill) -> Iterator[str]:
         yield f"\n## {section.title}\n"
         for sentence in section.sentences:
             yield f"- {_escaped(sentence)}"
-        for table in section.tables:
+        for table in (*section.tables, *section.more):
             yield ""
             yield from _table(table)
         if section.details:

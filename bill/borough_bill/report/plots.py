@@ -109,7 +109,7 @@ def _waterfall(ladder: Ladder, reference: str, top: str) -> Figure:
         if row.added is not None:
             text = signed(row.width, ladder.unit)
             if not row.added.excludes_zero:
-                text += ", not told from 0"
+                text += ", not significant"
             if row.added.low is not None and row.added.high is not None:
                 ends = row.start + row.added.low, row.start + row.added.high
                 axes.plot(ends, (place, place), color=INK, linewidth=1.2)

@@ -1,7 +1,7 @@
 """What a report tells, in this order: whether to believe it, what everything costs, and why."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from borough_bill.bill import PERCENTILES, Bill
 from borough_bill.lines.ladder import Ladder, alone, closure, on_the_path
@@ -11,7 +11,7 @@ from borough_bill.report.tables import Table
 from borough_bill.schedule import CONSTANT
 
 RARELY = 0.01
-"""Of the orders: so few may be still on their way when the next comes, for `nobody queues`."""
+"""Of the orders: so few may be still on their way when the next comes, for `none queues`."""
 TAX = (
     "The tax of a hop is all of its time but the handler's: the callee's stack, and the rest: "
     "the client, the kernel, the callee's HTTP server, and waiting for a core, both ways."
@@ -21,7 +21,7 @@ TAX = (
 class Section(NamedTuple):
     """A question with its answer: sentences, tables, and the name of a figure that shows it.
 
-    `details` are sentences for those who want to know more.
+    `details` are sentences, and `more` tables, for those who want to know more.
     """
 
     title: str
@@ -29,6 +29,7 @@ class Section(NamedTuple):
     tables: tuple[Table, ...] = ()
     figure: str = ""
     details: tuple[str, ...] = ()
+    more: tuple[Table, ...] = ()
 
 
 def title(bill: Bill) -> str:
@@ -41,21 +42,53 @@ def title(bill: Bill) -> str:
 
 
 def verdict(bill: Bill) -> str:
-    """Whether the measurement may be believed, in one sentence."""
-    failed = [check.name for check in bill.checks if not check.passed]
-    if failed:
-        return (
-            f"VOID: {len(failed)} of {len(bill.checks)} checks failed ({', '.join(failed)}), so no "
-            "line is printed."
+    """What of the measurement may be believed, in one or two sentences."""
+    if not bill.void:
+        return f"Valid: all {len(bill.checks)} checks passed."
+    void = "; ".join(
+        f"{one.family} ({listed(one.failed)})" for one in bill.families if one.family in bill.void
+    )
+    valid = f"Valid: {listed(bill.valid)}. " if bill.valid else ""
+    return f"{valid}VOID: {void}. No line of what is void is printed."
+
+
+def mood(bill: Bill) -> Literal["valid", "partly", "void"]:
+    """How the verdict is meant: `void` where there is no line to print."""
+    if not bill.void:
+        return "valid"
+    return "partly" if bill.lines else "void"
+
+
+def faults(bill: Bill) -> Iterator[str]:
+    """Of every check that failed: what was found, and what would help."""
+    for check in bill.checks:
+        if not check.passed:
+            yield (
+                f"{check.name}: {check.sentence} Found {check.value}, allowed {check.limit}. "
+                f"What would help: {check.helps}"
+            )
+
+
+def missing(bill: Bill) -> Iterator[str]:
+    """What cannot be measured here."""
+    unread = [one.family for one in bill.families if not one.measured]
+    if bill.kind != "compare" and unread:
+        yield (
+            f"{listed(unread)} are not measured here ({bill.machine.kernel}): only Linux "
+            "lets a process read the CPU clock and memory of others and give them cores of their "
+            "own, so latency is that of processes that share cores with the generator."
         )
-    return f"Valid: all {len(bill.checks)} checks passed."
 
 
 def sections(bill: Bill) -> Iterator[Section]:
-    """The whole report; of a void bill only the checks and how it was measured."""
-    yield Section("Can it be believed?", (verdict(bill),), (tables.checks(bill),))
-    if bill.valid:
-        yield from _costs(bill)
+    """The whole report; of a void family only the checks."""
+    yield Section(
+        "Can it be believed?",
+        (verdict(bill), *missing(bill), *faults(bill)),
+        (tables.families(bill),),
+        more=(tables.checks(bill),),
+    )
+    yield from _costs(bill)
     yield Section("How it was measured", (), (tables.facts(bill),))
 
 
@@ -119,9 +152,10 @@ def key(bill: Bill) -> str:
         else ""
     )
     return (
-        f"Differences are to {bill.plan.reference}, paired by block, with ratio and 95 % interval, "
-        "which is of these processes: others of the same code may differ. A difference is "
-        f"visible from what two instances of {bill.plan.reference} may differ by (95 %).{stars}"
+        f"Differences are to {bill.plan.reference} (the mean of its two instances), paired by "
+        "block, with ratio and 95 % interval, which is of these processes: others of the same code "
+        f"may differ. A difference is visible from what two instances of {bill.plan.reference} may "
+        f"differ by (95 %).{stars}"
     )
 
 
@@ -144,13 +178,13 @@ def climb(bill: Bill, ladder: Ladder) -> Iterator[str]:
 
 
 def _spacing(bill: Bill) -> Iterator[str]:
-    """Of evenly spaced orders: whether anybody queued, which their times tell."""
+    """Of evenly spaced orders: whether any queued, which their times tell."""
     plan = bill.plan
     if plan.arrivals != CONSTANT:
         return
     gap = 1000 / plan.rate
     waited = max(sum(ms > gap for ms in curve.ms) for curve in bill.curves) / len(PERCENTILES)
-    queue = "nobody queues" if waited <= RARELY else f"up to {share(waited)} wait for another"
+    queue = "none queues" if waited <= RARELY else f"up to {share(waited)} wait for another"
     yield (
         f"{plan.noun.capitalize()}s come evenly spaced, one every {gap:.0f} ms, and {queue}; what "
         "queueing adds is for the full run."

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from borough_bill.bill import PERCENTILES, Bill
+from borough_bill.bill import PERCENTILES, Bill, Validity
 from borough_bill.lines.ladder import Ladder
 from borough_bill.lines.line import Cell, Line
 from borough_bill.lines.words import listed, number, share, signed, span
@@ -31,21 +31,49 @@ class Table(NamedTuple):
     texts: int = 1
 
 
-def checks(bill: Bill) -> Table:
-    """Every check: its question, what was found, what was allowed, and the answer."""
+def families(bill: Bill) -> Table:
+    """Every family of lines: whether it is valid, and the checks that say so."""
     return Table(
-        ("", "check", "found", "allowed", "question and answer"),
+        ("", "lines of", "failed", "checked by"),
         tuple(
             (
-                Word("✓", mood="good") if check.passed else Word("✗", mood="bad"),
+                _mark(passed=one.valid) if one.measured else Word("-", mood="quiet"),
+                Word(one.family),
+                Word(listed(one.failed), mood="bad"),
+                Word(listed(_passed(bill, one)) if one.measured else "not measured"),
+            )
+            for one in bill.families
+        ),
+        texts=4,
+    )
+
+
+def _passed(bill: Bill, one: Validity) -> list[str]:
+    return [check.name for check in bill.checks if one.family in check.voids and check.passed]
+
+
+def _mark(*, passed: bool) -> Word:
+    return Word("✓", mood="good") if passed else Word("✗", mood="bad")
+
+
+def checks(bill: Bill) -> Table:
+    """Every check: its question, what was found, what was allowed, the families it speaks for, and
+    the answer.
+    """
+    return Table(
+        ("", "check", "found", "allowed", "speaks for", "question and answer"),
+        tuple(
+            (
+                _mark(passed=check.passed),
                 Word(check.name),
                 Word(check.value, mood="" if check.passed else "bad"),
                 Word(check.limit),
+                Word(listed(check.voids)),
                 Word(check.question, check.sentence),
             )
             for check in bill.checks
         ),
-        texts=5,
+        texts=6,
     )
 
 
@@ -82,11 +110,11 @@ def _name(line: Line) -> str:
 
 
 def _cell(cell: Cell, unit: str) -> Word:
-    if cell.visible is None:
+    if cell.decision is None:
         return Word(number(cell.value.mean, unit), "one reading", "quiet")
     if not cell.visible:
         limit = number(cell.smallest or 0, unit)
-        return Word("no difference", f"visible from {limit}" if cell.smallest else "", "quiet")
+        return Word(cell.decision, f"visible from {limit}" if cell.smallest else "", "quiet")
     star = "*" if cell.holds else ""
     times = "" if cell.ratio is None else f" x{cell.ratio.mean:.2f}"
     return Word(f"{signed(cell.change.mean, unit)}{star}{times}", span(cell.change, unit))
@@ -129,7 +157,7 @@ def ladder(found: Ladder, reference: str, top: str | None) -> Table:
 def _added(added: Interval | None, unit: str) -> tuple[Word, Word]:
     if added is None:
         return Word(""), Word("")
-    doubt = "" if added.excludes_zero else ", not told from 0"
+    doubt = "" if added.excludes_zero else ", not significant"
     return Word(signed(added.mean, unit)), Word(f"{span(added, unit)}{doubt}", mood="quiet")
 
 
@@ -192,6 +220,20 @@ def curves(bill: Bill) -> Table:
     )
 
 
+def _stages(bill: Bill) -> str:
+    """How long each took, and why no block more was measured."""
+    took = listed([f"{name} {seconds:.0f} s" for name, seconds in bill.took_s.items()])
+    return f"{took}; no block more was measured, because {bill.stopped}" if took else ""
+
+
+def _blocks(bill: Bill) -> str:
+    plan = bill.plan
+    if not plan.open_ended:
+        return f"{plan.blocks} blocks"
+    limit = f", for {plan.measuring_s:g} s at most" if plan.measuring_s else ""
+    return f"{bill.blocks} blocks, of {plan.blocks} to {plan.most}{limit}"
+
+
 def _longer(plan: Plan) -> str:
     """Whose windows are longer, if any are."""
     if plan.longer == 1:
@@ -209,10 +251,11 @@ def facts(bill: Bill) -> Table:
         "system": f"{machine.kernel}, {machine.python}",
         "packages": ", ".join(f"{name} {version}" for name, version in machine.packages.items()),
         "measured": f"{bill.created:%Y-%m-%d %H:%M} UTC, commit {bill.commit}, seed {bill.seed}",
-        "plan": f"{plan.blocks} blocks; windows of {plan.seconds:g} s{_longer(plan)} after "
+        "stages": _stages(bill),
+        "plan": f"{_blocks(bill)}; windows of {plan.seconds:g} s{_longer(plan)} after "
         f"{plan.warm_up_s:g} s of warm-up; workload {plan.workload}, "
-        f"{plan.rate:g} {plan.noun}s a second, {plan.arrivals} arrivals, the same for everybody in "
-        "a block",
+        f"{plan.rate:g} {plan.noun}s a second, {plan.arrivals} arrivals, the same for every "
+        "subject of a block",
         "settings of all": settings,
         "placement": plan.placement,
         **plan.labels,

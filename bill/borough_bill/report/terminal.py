@@ -8,22 +8,23 @@ from rich.text import Text
 
 from borough_bill.bill import Bill
 from borough_bill.report import tables
-from borough_bill.report.sections import climb, gist, key, title, verdict
+from borough_bill.report.sections import climb, faults, gist, key, missing, mood, title, verdict
 from borough_bill.report.tables import Table, Word
 
+MOODS = {"valid": "bold green", "partly": "bold yellow", "void": "bold red"}
 STYLES = {"": "", "good": "green", "bad": "bold red", "quiet": "dim"}
 
 
 def terminal(bill: Bill, console: Console) -> None:
-    """Print the checks; the bill and its ladders in short, or why there are none; and the facts."""
+    """Print what is valid and what is not, with what would help; the bill and its ladders in short;
+    and the facts.
+    """
     _title(title(bill), console)
-    console.print(_grid(tables.checks(bill), columns=4))
-    console.print(Text(verdict(bill), "bold green" if bill.valid else "bold red"))
-    for check in bill.checks:
-        if not check.passed:
-            _say(f"{check.question} {check.sentence}", console)
-    if bill.valid:
-        _costs(bill, console)
+    console.print(_grid(tables.families(bill)))
+    console.print(Text(verdict(bill), MOODS[mood(bill)]))
+    for sentence in (*missing(bill), *faults(bill)):
+        _say(sentence, console)
+    _costs(bill, console)
     _title("How it was measured", console)
     console.print(_grid(tables.facts(bill)))
 

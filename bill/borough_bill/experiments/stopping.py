@@ -1,0 +1,96 @@
+"""When a run has measured enough: a rule fixed before the data, asked at fixed numbers of blocks.
+
+At least `Plan.blocks` are measured. Then, at every look, the run ends where each headline line is
+told: its interval is narrow beside the difference it shows, or beside the reference's value. It
+ends in any case after `Plan.most` blocks or `Plan.measuring_s` seconds. Looking costs coverage,
+because a look that happens to see a narrow interval ends the run; the intervals are therefore those
+of `statistics.LOOKED`.
+"""
+
+import time
+from collections.abc import Callable
+
+from borough_bill.checks.every import checks
+from borough_bill.lines.cpu import cpu_lines
+from borough_bill.lines.latency import latency
+from borough_bill.lines.line import Cell, Line, narrow
+from borough_bill.lines.runs import Runs
+from borough_bill.results import Plan
+
+PRECISE = {"latency": 0.35, "CPU": 0.2}
+"""Half-widths, as shares of the difference, that a run aims at. Memory is always narrower."""
+LOOK_EVERY = 5
+"""Blocks between two looks, after the first."""
+
+
+class Stopping:
+    """Asked before every block whether it is to be measured; `reason` says why one was not.
+
+    `told` looks at what was measured so far. `ends_at` is a time of `clock` by which no block may
+    be under way any more, whatever is missing then; the bound of `Plan.measuring_s` waits for the
+    blocks that are needed at least. A block is expected to take as long as the longest so far.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        told: Callable[[], bool],
+        *,
+        ends_at: float = float("inf"),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.reason = ""
+        self._plan = plan
+        self._told = told
+        self._ends_at = ends_at
+        self._clock = clock
+        self._began = self._last = clock()
+        self._longest = 0.0
+
+    def another(self, done: int) -> bool:
+        """Whether to measure one block more after so many."""
+        now, plan = self._clock(), self._plan
+        self._longest = max(self._longest, now - self._last)
+        self._last, then = now, now + self._longest
+        most = max(plan.most or plan.blocks, plan.blocks)
+        self.reason = (
+            f"the bound of {most} blocks was reached"
+            if done >= most
+            else "the time for the whole run was over"
+            if then > self._ends_at
+            else ""
+            if done < plan.blocks
+            else f"the {plan.measuring_s:.0f} s for measuring were over"
+            if plan.measuring_s is not None and then > self._began + plan.measuring_s
+            else "every headline line that can be told was told"
+            if (done - plan.blocks) % LOOK_EVERY == 0 and self._told()
+            else ""
+        )
+        return not self.reason
+
+
+def told(runs: Runs) -> bool:
+    """Whether every headline line is told, as far as more blocks could tell it: the lines of a
+    family that a check voids whatever the number of blocks are not waited for.
+    """
+    failed = [check for check in checks(runs) if not check.passed]
+    hopeless = {family for check in failed if not check.more for family in check.voids}
+    if any(check.more and set(check.voids) - hopeless for check in failed):
+        return False
+    return all(
+        _precise(line, cell)
+        for line in _headlines(runs)
+        if line.family not in hopeless
+        for cell in line.cells
+    )
+
+
+def _headlines(runs: Runs) -> list[Line]:
+    lines = (*latency(runs), *cpu_lines(runs))
+    return [line for line in lines if line is not None and line.headline]
+
+
+def _precise(line: Line, cell: Cell) -> bool:
+    if narrow(cell.change, line.value.mean):
+        return True
+    return cell.visible and cell.change.half_width <= PRECISE[line.family] * abs(cell.change.mean)
