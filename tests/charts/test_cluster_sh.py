@@ -180,7 +180,7 @@ def test_a_cluster_that_may_hold_orders_is_never_deleted(machine: Machine, found
 def test_policies_let_in_the_node_that_publishes_a_port_and_no_other(
     machine: Machine, ip: str
 ) -> None:
-    """A packet that comes by its port bears its address, or this machine's where the pod is on it."""
+    """A packet by its port bears its address, or this machine's where the pod runs on it."""
     machine.answers["kubectl get node borough-control-plane *"] = (0, ip.partition("/")[0])
     assert machine.run("up").returncode == 0
     (shop,) = machine.calls("helm upgrade --install borough charts/borough ")
