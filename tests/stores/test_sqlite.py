@@ -200,3 +200,32 @@ async def test_a_file_that_is_away_is_found_again(tmp_path: Path) -> None:
     await database.execute(ADD, n=1)
     assert await things(database) == [1]
     await database.close()
+
+
+async def test_a_row_is_read_by_its_key_without_a_thread(database: Database) -> None:
+    """Whatever is being written; and by a thread where another process holds the file alone."""
+    one = Statement(select(THINGS).where(THINGS.c.n == bindparam("n")), brief=True)
+    await database.execute(ADD, n=1)
+    async with held_open(database, Statement(delete(THINGS))):
+        reading = database.execute(one, n=1)
+        with pytest.raises(StopIteration) as answered:
+            reading.send(None)
+    assert [row.n for row in answered.value.value.rows] == [1]
+    assert (await database.execute(one, n=1)).count == 0
+
+
+async def test_a_brief_read_of_a_file_that_is_held_waits_in_a_thread(tmp_path: Path) -> None:
+    """The event loop goes on."""
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE things (n INTEGER)")
+        other.execute("INSERT INTO things VALUES (1)")
+        other.execute("BEGIN EXCLUSIVE")  # without WAL, this shuts readers out
+        database = Database.open(f"sqlite:///{tmp_path}", "shop")
+        one = Statement(select(THINGS).where(THINGS.c.n == bindparam("n")), brief=True)
+        reading = asyncio.create_task(database.execute(one, n=1))
+        while not any(pool.in_use for pool in database.pools):
+            await asyncio.sleep(0)
+        other.execute("COMMIT")
+        assert (await reading).count == 1
+    await database.close()

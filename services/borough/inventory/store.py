@@ -71,7 +71,7 @@ _TAKE = Statement(
 _GIVE_BACK = Statement(
     update(shelf).where(_OF_ARTICLE).values(stock=shelf.c.stock + _QUANTITY).returning(shelf.c.sku)
 )
-_FIND = Statement(select(reservations).where(_OF_ORDER))
+_FIND = Statement(select(reservations).where(_OF_ORDER), brief=True)
 _ADD = Statement(lambda sql: sql.insert(reservations).on_conflict_do_nothing())
 _CLOSE = Statement(
     update(reservations)

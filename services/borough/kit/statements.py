@@ -75,14 +75,21 @@ class Statement:
         ADD = Statement(lambda sql: sql.insert(verdicts).on_conflict_do_nothing())
 
     One that is not `durable` may be undone by a power cut: what it does is done again anyway. An
-    embedded database then need not wait for the disk; a server is told nothing of it.
+    embedded database then need not wait for the disk; a server is told nothing of it. A SELECT that
+    is `brief` finds one row by a key: an embedded database answers it sooner than a thread would
+    take it over.
     """
 
     def __init__(
-        self, build: Executable | Callable[[ModuleType], Executable], *, durable: bool = True
+        self,
+        build: Executable | Callable[[ModuleType], Executable],
+        *,
+        durable: bool = True,
+        brief: bool = False,
     ) -> None:
         self._build = build
         self.durable = durable
+        self.brief = brief
 
     @cached_property
     def reads(self) -> bool:

@@ -67,8 +67,10 @@ _BEGIN = Statement(
         index_elements=[orders.c.customer_id, orders.c.key]
     )
 )
-_UNDER_KEY = Statement(select(orders).where(_OF_CUSTOMER, orders.c.key == bindparam("key")))
-_FIND = Statement(select(orders).where(_OF_ORDER))
+_UNDER_KEY = Statement(
+    select(orders).where(_OF_CUSTOMER, orders.c.key == bindparam("key")), brief=True
+)
+_FIND = Statement(select(orders).where(_OF_ORDER), brief=True)
 _PAGE = (
     select(orders).where(_OF_CUSTOMER).order_by(orders.c.order_id.desc()).limit(bindparam("limit"))
 )

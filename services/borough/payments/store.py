@@ -37,7 +37,7 @@ verdicts = Table(
     CheckConstraint("(amount_minor IS NULL) = (currency IS NULL)", name="currency"),
 )
 
-_FIND = Statement(select(verdicts).where(verdicts.c.order_id == bindparam("order_id")))
+_FIND = Statement(select(verdicts).where(verdicts.c.order_id == bindparam("order_id")), brief=True)
 _ADD = Statement(lambda sql: sql.insert(verdicts).on_conflict_do_nothing())
 _ALL = Statement(select(verdicts))
 

@@ -23,7 +23,9 @@ profiles = Table(
     Column("updated_at", Utc, nullable=False),
 )
 
-_FIND = Statement(select(profiles).where(profiles.c.customer_id == bindparam("customer_id")))
+_FIND = Statement(
+    select(profiles).where(profiles.c.customer_id == bindparam("customer_id")), brief=True
+)
 _UPSERT = Statement(
     lambda sql: (put := sql.insert(profiles)).on_conflict_do_update(
         index_elements=[profiles.c.customer_id], set_=dict(put.excluded)
