@@ -252,3 +252,14 @@ async def test_the_callees_own_time_is_found_beside_a_proxys(pool: Pool) -> None
     async with raw(Scripted([timed])) as url:
         assert (await ask(pool, url)).server_timing == b"server;dur=7, mesh;dur=1"
         await pool.close()
+
+
+async def test_a_caller_that_was_busy_does_not_blame_the_peer(pool: Pool) -> None:
+    """A connection that was made while the event loop did something else is used."""
+    async with raw(scripted := Scripted([OK])) as url:
+        asking = asyncio.create_task(ask(pool, url))
+        for _ in range(3):
+            await asyncio.sleep(0)  # the request for a connection has left
+        time.sleep(wire.CONNECT_S + 2 * wire.LATE_S)  # noqa: ASYNC251  # what keeps the loop busy
+        assert (await asking).body == b"ok"
+    assert scripted.connections == 1

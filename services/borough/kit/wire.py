@@ -8,7 +8,7 @@ knows. So a failure says how far it had come.
 
 import asyncio
 import time
-from typing import NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -17,6 +17,8 @@ KEEP_ALIVE_S = 15.0
 """Shorter than the server's, so that it is we who close an idle connection."""
 CONNECT_S = 0.5
 """A replica that does not even take the connection is no replica; there may be another."""
+LATE_S = 0.1
+"""A timer that comes later than this says that this process is busy."""
 LARGEST = 64 << 20
 """Bytes of an answer; what is larger has no end in sight."""
 _FINAL = 200
@@ -99,20 +101,20 @@ class Pool:
 
     async def _connect(self, url: str, until: float) -> "_Connection":
         loop, where = asyncio.get_running_loop(), urlsplit(url)
-        host, port = where.hostname or "", where.port or 80
-        left = until - time.monotonic()
+        connecting = loop.create_task(
+            loop.create_connection(
+                lambda: _Connection(self, url), where.hostname or "", where.port or 80
+            )
+        )
         try:
-            async with asyncio.timeout(min(left, CONNECT_S)):
-                _, connection = await loop.create_connection(
-                    lambda: _Connection(self, url), host, port
-                )
-        except TimeoutError:
-            if left <= CONNECT_S:
-                raise
-            raise NotSent("the connection is not taken") from None
+            await _taken_in_time(connecting, until)
+            return connecting.result()[1]
         except OSError as failure:
+            if isinstance(failure, TimeoutError):
+                raise
             raise NotSent(str(failure)) from failure
-        return connection
+        finally:
+            connecting.cancel()
 
     # -- what connections tell
 
@@ -151,6 +153,24 @@ class Pool:
             self._sweep = asyncio.get_running_loop().call_later(
                 max(oldest + KEEP_ALIVE_S - now, 0.001), self._close_the_old
             )
+
+
+async def _taken_in_time(connecting: "asyncio.Task[Any]", until: float) -> None:
+    """Wait until it is done. Raises NotSent where the peer had its time, TimeoutError at `until`.
+
+    Where the timer itself comes late, this process was too busy to see whether the connection was
+    made: that says nothing of the peer, which gets its time anew.
+    """
+    while not connecting.done():
+        begun = time.monotonic()
+        await asyncio.wait({connecting}, timeout=max(min(until - begun, CONNECT_S), 0))
+        now = time.monotonic()
+        if connecting.done():
+            return
+        if now >= until:
+            raise TimeoutError
+        if now < begun + CONNECT_S + LATE_S:
+            raise NotSent("the connection is not taken")
 
 
 class _Connection(asyncio.Protocol):
