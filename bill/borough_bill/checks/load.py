@@ -21,9 +21,9 @@ SLIP_MS = 5.0
 GENERATOR = 0.7
 """Of its core; above, requests begin to wait for the generator rather than for the subject."""
 UNSERVED = 0.001
-SPOILT = 0.01
+SPOILT = 0.05
 """Of all requests: what a failed one cost is shared out to those that were served, so that CPU and
-hops of a request are off by this share at most.
+hops of a request are off by this share at most: as little as counts for no difference on a line.
 """
 CLAIMED = 0.05
 """Of the smallest difference that is claimed: lateness below it changes no figure that is told."""

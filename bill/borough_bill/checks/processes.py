@@ -56,9 +56,9 @@ def _read(
 
 
 def hop_counts(runs: Runs) -> Check:
-    """An order makes the same calls every time: a call that was tried again, or was still to be
-    made when its window ended, is found by the mean over blocks, which it moves, and the median,
-    which it does not. Where requests are of several classes their mix differs by chance.
+    """A call that was tried again is one that a request does not need. It moves the mean over
+    blocks, and not the median. Fewer calls are no fault: events of several orders may go in one.
+    Where requests are of several classes their mix differs by chance.
     """
     worst, where = 0.0, ""
     for subject, windows in runs.loaded():
@@ -66,19 +66,19 @@ def hop_counts(runs: Runs) -> Check:
         for edge in {edge for window in served for edge in window.hops}:
             calls = np.array([_calls(window, edge) for window in served])
             usual = float(np.median(calls))
-            off = abs(float(calls.mean()) - usual) / usual if usual else 1.0
+            off = float(calls.mean()) / usual - 1 if usual else 1.0
             if off > worst:
                 worst, where = off, f"{edge} of {subject}"
     return Check(
         name="hop counts",
-        question="Does the same request make the same calls in every block?",
-        value=f"{share(worst, 1)} off",
+        question="Does a request make no more calls than it does in most blocks?",
+        value=f"{share(worst, 1)} more",
         limit=share(REPEATED),
         passed=worst <= REPEATED,
-        sentence=f"Calls of {where} are {share(worst, 1)} more or fewer than in most blocks: tried "
-        "again, or not made before the window was over."
+        sentence=f"Calls of {where} are {share(worst, 1)} more than in most blocks, as if some of "
+        "them were tried again."
         if where
-        else "None was repeated, and none was left for later.",
+        else "None was made again.",
         voids=("hops",),
         helps="A lower rate (--rate), or a machine that does less beside.",
     )
