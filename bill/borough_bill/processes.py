@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,13 +51,20 @@ class Ports:
     """
 
     def __init__(self) -> None:
-        self._holders = tuple(_hold() for _ in range(3))
-        self.public, self.internal, self.ops = (port for _, port in self._holders)
+        holders = tuple(_hold() for _ in range(3))
+        self.public, self.internal, self.ops = (port for _, port in holders)
+        self._release = weakref.finalize(self, _release, tuple(holder for holder, _ in holders))
 
     def release(self) -> None:
-        """Give the numbers back."""
-        for holder, _ in self._holders:
-            holder.close()
+        """Give the numbers back. Without a call that happens when the object is dropped, as where
+        a shape is never started.
+        """
+        self._release()
+
+
+def _release(holders: tuple[socket.socket, ...]) -> None:
+    for holder in holders:
+        holder.close()
 
 
 def _hold() -> tuple[socket.socket, int]:
