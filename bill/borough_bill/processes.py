@@ -209,6 +209,13 @@ class Process:
             return "".join(deque(log, LAST_WORDS)).rstrip()
 
 
+async def killed(process: asyncio.subprocess.Process) -> None:
+    """SIGKILL a process and wait for its end; one that has just ended by itself is none to kill."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+
+
 def die_with_parent() -> None:
     """Between fork and exec: leave this process to the runner.
 
