@@ -1,9 +1,10 @@
 """Stores for tests: SQLite in a folder, and a PostgreSQL of our own, started for the session.
 
 Where PostgreSQL is absent its tests are left out, and the end of the run says which; CI leaves out
-nothing.
+nothing. What a file of tests leaves open is found at the end of that file.
 """
 
+import gc
 import itertools
 import os
 import shutil
@@ -28,6 +29,21 @@ def _no_settings_of_the_caller() -> Iterator[None]:
         for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
             patch.delenv(name)
         yield
+
+
+def pytest_collection_finish() -> None:
+    """What was imported lives to the end, and is no garbage that a collection must look through."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leak_fails_the_file_that_left_it() -> Iterator[None]:
+    """A socket or file that is dropped open warns when it is collected, and a warning is an error:
+    without this in whichever test the collector next runs.
+    """
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

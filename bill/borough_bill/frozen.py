@@ -22,7 +22,7 @@ import numpy as np
 import uvloop
 
 from borough_bill.generator import Generator, Job
-from borough_bill.processes import die_with_parent
+from borough_bill.processes import die_with_parent, killed
 from borough_bill.schedule import CONSTANT
 
 PERIOD, STILL = 10.0, 1.0
@@ -101,8 +101,7 @@ async def server(
     try:
         yield (await process.stdout.readline()).decode().strip(), process.pid
     finally:
-        process.kill()
-        await process.wait()
+        await killed(process)
 
 
 async def freeze_check(generator: Generator, cpu: int | None = None) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from borough_bill.processes import die_with_parent
+from borough_bill.processes import die_with_parent, killed
 from borough_bill.recording import Recording
 from borough_bill.schedule import POISSON
 
@@ -127,8 +127,7 @@ class Generator:
                 else:
                     raise JobFailed(word.error or "the generator said nothing of what failed")
         except asyncio.CancelledError:
-            process.kill()
-            await process.wait()
+            await killed(process)
             raise
         raise JobFailed(f"the generator ended with {await process.wait()} during {job.out}")
 
@@ -145,5 +144,4 @@ class Generator:
         try:
             await asyncio.wait_for(process.wait(), STOP_WITHIN)
         except TimeoutError:
-            process.kill()
-            await process.wait()
+            await killed(process)

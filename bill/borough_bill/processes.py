@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,13 +51,20 @@ class Ports:
     """
 
     def __init__(self) -> None:
-        self._holders = tuple(_hold() for _ in range(3))
-        self.public, self.internal, self.ops = (port for _, port in self._holders)
+        holders = tuple(_hold() for _ in range(3))
+        self.public, self.internal, self.ops = (port for _, port in holders)
+        self._release = weakref.finalize(self, _release, tuple(holder for holder, _ in holders))
 
     def release(self) -> None:
-        """Give the numbers back."""
-        for holder, _ in self._holders:
-            holder.close()
+        """Give the numbers back. Without a call that happens when the object is dropped, as where
+        a shape is never started.
+        """
+        self._release()
+
+
+def _release(holders: tuple[socket.socket, ...]) -> None:
+    for holder in holders:
+        holder.close()
 
 
 def _hold() -> tuple[socket.socket, int]:
@@ -199,6 +207,13 @@ class Process:
         """The last lines of its log."""
         with self._log.open(errors="replace") as log:
             return "".join(deque(log, LAST_WORDS)).rstrip()
+
+
+async def killed(process: asyncio.subprocess.Process) -> None:
+    """SIGKILL a process and wait for its end; one that has just ended by itself is none to kill."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
 
 
 def die_with_parent() -> None:

@@ -13,7 +13,6 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,9 +53,8 @@ class ApiServer:
         self.folder = folder
         self._arguments = arguments
         self._programs = {name: of_control_plane(name) for name in ("etcd", "kube-apiserver")}
-        ports = Ports()
+        self._ports = ports = Ports()
         self._etcd, self._peers, self._port = ports.public, ports.internal, ports.ops
-        weakref.finalize(self, ports.release)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.url = f"https://{HOST}:{self._port}"
         self.authority = folder / "pki" / "apiserver.crt"

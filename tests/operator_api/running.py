@@ -7,7 +7,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -27,9 +26,8 @@ class Operator:
     """One process, from `start` on."""
 
     def __init__(self, kubeconfig: Path, folder: Path, *options: str) -> None:
-        ports = Ports()
-        weakref.finalize(self, ports.release)
-        self._port = ports.ops
+        self._ports = Ports()
+        self._port = self._ports.ops
         self._log = folder / f"operator-{self._port}.log"
         self._command = [
             sys.executable, "-m", "borough_operator", "run", f"--ops-port={self._port}", *options

@@ -1,6 +1,7 @@
 """Does the runner keep its promises to those who measure and test through it?"""
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -107,6 +108,17 @@ def test_a_port_stays_with_its_process_while_nobody_listens() -> None:
         ports.release()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists what a process has open")
+def test_dropped_shape_closes_the_sockets_that_hold_its_ports(tmp_path: Path) -> None:
+    """One that was never started leaves no socket for a later test to be blamed for."""
+    before = open_sockets()
+    town = LocalShape(shape_named("monolith"), tmp_path)
+    assert len(open_sockets() - before) == 3
+    del town
+    gc.collect()
+    assert open_sockets() <= before
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that it is alone")
 async def test_a_part_does_not_outlive_a_runner_that_is_killed(tmp_path: Path) -> None:
     """Even SIGKILL of the runner leaves no orphan behind."""
@@ -177,6 +189,12 @@ def test_a_customer_misses_an_order_that_is_in_no_book() -> None:
     assert disagreements([], Audit({"pending": 1}, ())) == (
         "customers were told of 0 pending orders, the books hold 1",
     )
+
+
+def open_sockets() -> set[str]:
+    """The sockets that this process has open."""
+    links = (str(path.resolve()) for path in Path("/proc/self/fd").iterdir())
+    return {link for link in links if "socket:" in link}
 
 
 def cores_by_thread(pid: int) -> dict[int, set[int]]:
