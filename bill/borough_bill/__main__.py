@@ -74,7 +74,7 @@ def demo(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
     seed: Seed = None,
     folder: Where = Path("build/bill/demo"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="Too little to be believed, in half a minute.")
+        bool, typer.Option("--quick", help="Too little to be believed, in half a minute: status 3.")
     ] = False,
     fresh: Fresh = False,
     strict: Strict = False,

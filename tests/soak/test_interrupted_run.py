@@ -19,6 +19,7 @@ from borough_bill.experiments.towns import AGAIN, BASELINE, REFERENCE
 from borough_bill.machine import commit
 from borough_bill.results import RUNGS, Plan, read
 from borough_bill.scale import QUICK
+from borough_bill.statuses import VOID
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 INTERRUPTED = 130
@@ -81,7 +82,7 @@ def test_an_interrupted_demonstration_goes_on_to_its_bill(tmp_path: Path) -> Non
 
     second = demo(folder)
     printed, said = second.communicate()
-    assert second.returncode == 0, said
+    assert second.returncode == VOID, said  # two blocks are too few for what is asked for
     assert {n: (windows / n).stat().st_mtime_ns for n in kept} == kept
     assert 0 < printed.index("nothing lost") < printed.index((folder.path / "report.html").as_uri())
     whole(folder)
