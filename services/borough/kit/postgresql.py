@@ -22,7 +22,13 @@ class Postgresql:
     seconds is for a server that fell silent in the middle of a command.
     """
 
-    failures = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+    failures = (
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        OSError,
+        TimeoutError,
+    )
 
     def __init__(self, url: str, capability: str, size: int, command_timeout: float | None) -> None:
         self._turns = Turns(capability, "shared", size)
@@ -94,8 +100,11 @@ class Postgresql:
         return None
 
     def is_lost(self, error: Exception) -> bool:
-        """Whether a connection broke, was closed, was not made or gave no answer in time."""
-        return isinstance(error, OSError | TimeoutError) or "closed" in str(error)
+        """Whether a connection broke, was closed, was not made or gave no answer in time. asyncpg has
+        InternalClientError where the server hangs up in the moment in which a statement is sent.
+        """
+        lost = OSError | TimeoutError | asyncpg.InternalClientError
+        return isinstance(error, lost) or "closed" in str(error)
 
 
 class _Transaction:
