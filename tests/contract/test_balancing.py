@@ -62,7 +62,7 @@ async def test_new_replicas_get_their_share() -> None:
             await stack.enter_async_context(running(served(Replica, replica), listener))
         wire = await stack.enter_async_context(Pool())
         addresses = Addresses("peer", (f"http://peer:{port}",), interval=0.01, lookup=lookup)
-        transport = Http("peer", addresses, wire, Telemetry("caller"), call_timeout=5)
+        transport = Http("peer", addresses, wire, Telemetry("caller"), call_timeout=600)
         peer = remote(Replica, transport)
 
         before = await load(peer)
@@ -94,7 +94,7 @@ async def test_a_replica_behind_one_address_gets_its_share_as_connections_end() 
         url = await join("old", first)
         wire = await stack.enter_async_context(Pool())
         addresses = Addresses("peer", (url,), interval=60)
-        peer = remote(Replica, Http("peer", addresses, wire, Telemetry("caller"), call_timeout=5))
+        peer = remote(Replica, Http("peer", addresses, wire, Telemetry("caller"), call_timeout=600))
 
         assert set(await load(peer)) == {"old"}
         await join("new", share(first.getsockname()[1]))
