@@ -1,7 +1,7 @@
 """Does a part that is scaled get a scaler for what it is, and Helm let go of its number?
 
-How the number changes hands on a live cluster is asked in
-tests/field/operator_api/test_handover.py.
+How the number changes hands is asked in tests/field/operator_api/test_handover.py, of a live
+cluster.
 """
 
 import pytest

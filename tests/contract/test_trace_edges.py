@@ -1,6 +1,5 @@
 """Does a trace tell the same story in every shape, and is it the story of `wiring.CALLS`?"""
 
-import asyncio
 from collections import Counter, defaultdict
 
 import pytest
@@ -17,6 +16,7 @@ from borough.kit.config import Settings
 from borough.kit.sql import Database
 from borough.notifications.store import SqlNotifications
 from borough.testing.parts import RunningShape, running_shape
+from waiting import becomes
 
 SHAPES = shapes.load(wiring.CALLS)
 HEADERS = {"Authorization": "Bearer key-of-ada"}
@@ -65,10 +65,14 @@ async def journey(town: RunningShape, settings: Settings) -> None:
         async with http.post(town.door("/v1/orders"), json=order, headers=key) as answer:
             assert answer.status == 201, await answer.text()
     database = Database.open(settings.store.get_secret_value(), "notifications")
-    async with asyncio.timeout(10):
-        while not any(n.text for n in await SqlNotifications(database).ledger()):
-            await asyncio.sleep(0.01)
-    await database.close()
+
+    async def told() -> bool:
+        return any(n.text for n in await SqlNotifications(database).ledger())
+
+    try:
+        await becomes(told)
+    finally:
+        await database.close()
 
 
 async def spans_of(shape: shapes.Shape, settings: Settings) -> list[ReadableSpan]:

@@ -74,7 +74,7 @@ async def ask(request: pytest.FixtureRequest, at_once: bool) -> AsyncIterator[As
                 else:
                     url = await stack.enter_async_context(running(app))
                     addresses = Addresses(contract.name, (url,), interval=60)
-                    transport = Http(contract.name, addresses, wire, telemetry, call_timeout=5)
+                    transport = Http(contract.name, addresses, wire, telemetry, call_timeout=600)
             return remote(contract, Twice(transport, at_once=at_once))
 
         yield reach

@@ -12,10 +12,10 @@ from typing import Any
 from borough_bill.processes import HOST, Ports, die_with_parent
 from borough_bill.shapes import LocalShape
 from programs import program
+from waiting import becomes
 
 ABSENT = "{} is not installed: apt-get install prometheus"
 SCRAPE = "500ms"
-READY_WITHIN = 30.0
 
 
 def of_prometheus(name: str) -> str:
@@ -67,9 +67,11 @@ class Prometheus:
 
     async def scrapes(self, processes: int) -> None:
         """Wait until it has heard so many. It looks for its targets only 5 s after its start."""
-        async with asyncio.timeout(READY_WITHIN):
-            while await self._heard() < processes:
-                await asyncio.sleep(0.1)
+
+        async def all_heard() -> bool:
+            return await self._heard() >= processes
+
+        await becomes(all_heard)
 
     async def _heard(self) -> int:
         try:

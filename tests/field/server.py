@@ -2,15 +2,12 @@
 
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from borough_bill.processes import HOST, die_with_parent
-
-LISTENS_WITHIN = 60.0
-"""Seconds; each of them takes a tenth of one where nothing else runs."""
+from waiting import until
 
 
 @contextmanager
@@ -31,11 +28,8 @@ def listening(
             preexec_fn=die_with_parent,  # noqa: PLW1509  # two system calls, and nothing else
         )
     try:
-        give_up = time.monotonic() + LISTENS_WITHIN
-        while not _accepts(port):
-            assert process.poll() is None, log.read_text("utf-8", "replace")
-            assert time.monotonic() < give_up, log.read_text("utf-8", "replace")
-            time.sleep(0.02)
+        until(lambda: process.poll() is not None or _accepts(port))
+        assert process.poll() is None, log.read_text("utf-8", "replace")
         yield
         assert process.poll() is None, log.read_text("utf-8", "replace")
     finally:

@@ -3,7 +3,6 @@
 Made-up pods count at a pace of their own; a Prometheus scrapes them, and so do we.
 """
 
-import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,10 +17,10 @@ from borough_operator.sources.prometheus import Prometheus
 from borough_operator.sources.protocol import Ask, Source, Target
 from dashboards.prometheus import scraping
 from scaling.servers import HOST
+from waiting import becomes
 
 SCRAPE = 0.5
 MAPPING = SeriesMapping(("town",), window=3 * SCRAPE)
-READY_WITHIN = 30.0
 PACE = 50.0
 """Requests a second of each pod."""
 
@@ -121,11 +120,14 @@ def near(value: float) -> Callable[[Reading], bool]:
 
 async def until(source: Source, one: Ask, so: Callable[[Reading], bool]) -> Reading:
     """The first reading that is so."""
-    last_moment = time.monotonic() + READY_WITHIN
-    while not so(reading := (await source.read([one]))[one]):
-        assert time.monotonic() < last_moment, f"{one}: {reading}"
-        await asyncio.sleep(0.1)
-    return reading
+
+    async def look() -> Reading | None:
+        reading = (await source.read([one]))[one]
+        return reading if so(reading) else None
+
+    found = await becomes(look)
+    assert found is not None
+    return found
 
 
 @pytest.fixture

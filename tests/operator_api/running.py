@@ -4,22 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from borough_bill.processes import HOST, Ports, die_with_parent
-
-WITHIN = 20.0
-"""Seconds that anything waited for here may take; each takes one or two."""
-LOOK_S = 0.05
-Found = TypeVar("Found")
+from waiting import until
 
 
 class Operator:
@@ -96,19 +89,12 @@ class Operator:
 
     def stop(self) -> int:
         """SIGTERM; answers the exit status."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(WITHIN)
+        process = self._process
+        assert process is not None
+        process.send_signal(signal.SIGTERM)
+        until(lambda: process.poll() is not None)
+        return process.wait()
 
     def log(self) -> str:
         """What it has written."""
         return self._log.read_text("utf-8", "replace")
-
-
-def until(look: Callable[[], Found], within: float = WITHIN) -> Found:
-    """What it answers once that is something. A test that waits for nothing has failed."""
-    give_up = time.monotonic() + within
-    while not (found := look()):
-        assert time.monotonic() < give_up, f"still {found!r} after {within:g} s"
-        time.sleep(LOOK_S)
-    return found

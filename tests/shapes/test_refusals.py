@@ -1,6 +1,5 @@
 """What is a part told that cannot start?"""
 
-import asyncio
 import json
 import os
 import re
@@ -14,6 +13,7 @@ import pytest
 from borough.cli import main
 from borough_bill.processes import HOST, PartDied, Ports, Process
 from borough_bill.shapes import LocalShape, shape_named
+from waiting import becomes
 
 DEAD = "http://127.0.0.1:1"
 """Nothing ever listens there."""
@@ -73,14 +73,17 @@ async def test_a_gateway_whose_peer_is_unreachable_is_not_ready_and_names_it(
     )
     await gateway.start()
     try:
-        async with aiohttp.ClientSession() as http, asyncio.timeout(30):
-            while "reason" not in (answer := await readiness(http, ports.ops)):
+        async with aiohttp.ClientSession() as http:
+
+            async def reason() -> str:
                 assert gateway.running, gateway.words()
-                await asyncio.sleep(0.05)
+                return (await readiness(http, ports.ops)).get("reason", "")
+
+            said = await becomes(reason)
     finally:
         await gateway.kill()
         ports.release()
-    assert re.fullmatch(r"(orders|profiles|inventory) .*127\.0\.0\.1:1", answer["reason"])
+    assert re.fullmatch(r"(orders|profiles|inventory) .*127\.0\.0\.1:1", said)
 
 
 async def test_a_part_that_dies_at_its_start_is_quoted(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from borough_bill.customers import LOST, PLACED, Outcome, crowd, disagreements, 
 from borough_bill.processes import HOST, Ports
 from borough_bill.scene import Finding
 from borough_bill.shapes import CommandFailed, LocalShape, read_shapes, shape_named
+from waiting import becomes
 
 RUNNER = """
 import asyncio, pathlib, sys
@@ -129,13 +130,15 @@ async def test_a_part_does_not_outlive_a_runner_that_is_killed(tmp_path: Path) -
     )  # fmt: skip  # the command on one line, as one would type it
     assert runner.stdout is not None
     port = int(await runner.stdout.readline())
-    async with aiohttp.ClientSession() as http, asyncio.timeout(30):
-        while not await answers(http, port):
-            await asyncio.sleep(0.05)
+    async with aiohttp.ClientSession() as http:
+
+        async def gone() -> bool:
+            return not await answers(http, port)
+
+        await becomes(lambda: answers(http, port))
         runner.send_signal(signal.SIGKILL)
         await runner.wait()
-        while await answers(http, port):
-            await asyncio.sleep(0.05)
+        await becomes(gone)
 
 
 async def test_ctrl_c_is_for_the_runner_alone(tmp_path: Path) -> None:

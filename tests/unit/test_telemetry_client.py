@@ -32,7 +32,7 @@ class Town:
     async def ask(self, url: str, times: int = 1) -> None:
         async with Pool() as pool:
             addresses = Addresses("peer", (url,), interval=60)
-            peer = remote(Peer, Http("peer", addresses, pool, self.caller, call_timeout=5))
+            peer = remote(Peer, Http("peer", addresses, pool, self.caller, call_timeout=600))
             for _ in range(times):
                 await peer.safe(Ping())
             await addresses.close()

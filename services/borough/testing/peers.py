@@ -77,7 +77,7 @@ class Replica(Peer):
 
 @asynccontextmanager
 async def asking(
-    *urls: str, retries: RetryBudget | None = None, call_timeout: float = 5
+    *urls: str, retries: RetryBudget | None = None, call_timeout: float = 600
 ) -> AsyncIterator[Peer]:
     """A caller of the peer at these addresses."""
     async with Pool() as wire:

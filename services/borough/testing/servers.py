@@ -16,6 +16,11 @@ from borough.kit.web import make_app
 
 C = TypeVar("C", bound=Capability)
 
+IDLE_S = 3_600
+"""An idle connection outlives its test. After uvicorn's 5 s a client that was kept from its core
+would meet a reset where it sends its next request.
+"""
+
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     """A bound socket, so that an address is known before anybody serves there. 0: a free port."""
@@ -48,7 +53,12 @@ async def running(app: Any, listener: socket.socket | None = None) -> AsyncItera
     """Serve on this loop; yields the URL."""
     with listener or listen() as bound:
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", reset_contextvars=True
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            reset_contextvars=True,
+            timeout_keep_alive=IDLE_S,
         )
         server = _Server(config)
         serving = asyncio.create_task(server.serve([bound]))

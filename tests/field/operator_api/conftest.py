@@ -14,7 +14,8 @@ from borough_operator.kube.credentials import of_kubeconfig
 from operator_api.apiserver import OPERATOR, ApiServer
 from operator_api.objects import Namespace, install_crd
 from operator_api.prometheus import Prometheus
-from operator_api.running import Operator, until
+from operator_api.running import Operator
+from waiting import until
 
 
 @pytest.fixture(scope="session")

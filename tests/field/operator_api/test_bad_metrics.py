@@ -7,8 +7,9 @@ import pytest
 
 from operator_api.objects import Namespace
 from operator_api.prometheus import Prometheus, vector
-from operator_api.running import Operator, until
+from operator_api.running import Operator
 from operator_api.scene import FAST, Scene
+from waiting import until
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_a_query_that_hangs_makes_nobody_else_late(
     until(lambda: stuck.reason() == "MetricsError")
     early, all_before = on_time(operator)
     scene.load(400)
-    until(lambda: scene.replicas() > 8, within=10.0)
+    until(lambda: scene.replicas() > 8)
     until(lambda: on_time(operator)[1] >= all_before + 10)
     in_time, everybody = on_time(operator)
     assert in_time - early == everybody - all_before

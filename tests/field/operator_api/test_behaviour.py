@@ -7,8 +7,9 @@ import pytest
 from operator_api.apiserver import Object, Refused
 from operator_api.objects import Namespace
 from operator_api.prometheus import Prometheus
-from operator_api.running import Operator, until
+from operator_api.running import Operator
 from operator_api.scene import Scene
+from waiting import until
 
 
 @pytest.fixture

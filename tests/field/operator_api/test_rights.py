@@ -14,8 +14,9 @@ from charts.helm import OPERATOR, Helm
 from charts.objects import of_kind
 from operator_api.apiserver import OPERATOR as USER
 from operator_api.objects import Namespace, scaler, workload
-from operator_api.running import Operator, until
+from operator_api.running import Operator
 from programs import program
+from waiting import until
 
 REQUESTS = "borough_operator_api_requests_total"
 
