@@ -19,6 +19,7 @@ from borough.kit.transport import remote
 from borough.kit.wire import Pool
 from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, running, served
+from borough.testing.serving import PATIENCE_S
 
 LOADS = 100
 """A balance that has not come after so many loads never comes; it takes two or three."""

@@ -162,8 +162,8 @@ def test_a_killed_operator_removes_nothing_earlier(story: Story) -> None:
 
 
 def test_a_crashing_version_is_no_reason_to_grow(story: Story) -> None:
-    """Its pods never get ready and the old ones carry the load: nobody asks for more of them. One of
-    them may go meanwhile, whose window of low readings ends.
+    """Its pods never get ready and the old ones carry the load, so that no more of them are needed.
+    One of them may go meanwhile, whose window of low readings ends.
     """
     sizes = story.ours.replicas(TARGET, story.crashed, story.mended)
     assert sizes == sorted(sizes, reverse=True)

@@ -100,8 +100,9 @@ class Postgresql:
         return None
 
     def is_lost(self, error: Exception) -> bool:
-        """Whether a connection broke, was closed, was not made or gave no answer in time. asyncpg has
-        InternalClientError where the server hangs up in the moment in which a statement is sent.
+        """Whether a connection broke, was closed, was not made or gave no answer in time.
+
+        asyncpg has InternalClientError where the server hangs up while a statement is sent.
         """
         lost = OSError | TimeoutError | asyncpg.InternalClientError
         return isinstance(error, lost) or "closed" in str(error)
