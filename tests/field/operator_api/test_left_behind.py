@@ -14,7 +14,7 @@ import pytest
 from operator_api.apiserver import ADMIN, ApiServer, of_control_plane
 from programs import program
 
-CHART = Path(__file__).parents[2] / "charts" / "borough-operator"
+CHART = Path(__file__).parents[3] / "charts" / "borough-operator"
 DEFINITION = "crd/servicescalers.borough.dev"
 
 
