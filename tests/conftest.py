@@ -12,12 +12,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from borough.kit.config import PREFIX
 from borough.migrations import migrate
 from postgresql import ABSENT, Cluster, find_binaries
 from programs import absent
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+"""Hypothesis fails an example that takes 0.2 s, which any example does on a busy machine."""
 
 CAPABILITIES = ("orders", "payments", "profiles", "inventory", "notifications")
 

@@ -117,7 +117,7 @@ def values_of(  # noqa: C901, PLR0911  # a case a keyword, as flat as the schema
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda m: m.__name__)
 @given(data=st.data())
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_a_message_survives_the_wire(message: type[Message], data: st.DataObject) -> None:
     """What is written and read again equals what was sent, every field of it."""
     schema = message.model_json_schema()

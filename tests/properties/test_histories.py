@@ -29,7 +29,7 @@ from borough.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Shap
 
 EXAMPLES = 300
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "0"))
-REPEATABLE = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
+REPEATABLE = settings(max_examples=EXAMPLES, derandomize=True, database=None)
 DRAWN = settings(
     REPEATABLE,
     max_examples=EXAMPLES * max(ROUNDS, 1),

@@ -132,7 +132,7 @@ def test_replicas_that_never_start_are_not_waited_for_forever() -> None:
     assert world.replicas > 6
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.floats(-0.04, 0.04), st.integers(3, 18))
 def test_nothing_moves_inside_the_tolerance(part: float, replicas: int) -> None:
     """A load that differs by less than the tolerance from what suits the size leaves it alone."""
@@ -141,7 +141,7 @@ def test_nothing_moves_inside_the_tolerance(part: float, replicas: int) -> None:
     assert set(world.run(300.0).sizes()) == {replicas}
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.floats(0.0, 2000.0),
     st.floats(0.0, 2000.0),

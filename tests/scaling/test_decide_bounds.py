@@ -21,7 +21,7 @@ from scaling.worlds import RATE, START, World, fresh, patient, policy
 DEAD = Reading(Truth.ERROR, detail="connection refused")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(st.floats(0.0, 5000.0), min_size=1, max_size=60), st.integers(1, 9), st.integers(0, 9)
 )

@@ -151,7 +151,7 @@ def test_what_could_not_be_written_was_not_done() -> None:
     assert after.memory.tracks == decision.history.memory.tracks
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.floats(0.0, 400.0), st.integers(1, 30)), max_size=6),
     st.lists(

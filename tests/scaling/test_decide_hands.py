@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from borough_operator.decision.decide import decide
@@ -198,7 +198,6 @@ targets = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.sampled_from(Mode), targets, st.none() | st.integers(1, 40))
 def test_nothing_is_written_while_hands_are_off(
     mode: Mode, target: Observation, applied: int | None

@@ -69,7 +69,7 @@ def live(world: World, story: list[Look]) -> list[Seen]:
 @pytest.mark.parametrize(
     "goals", [(BY_RATE,), (BY_IN_FLIGHT,), (BY_QUERY,), (BY_LATENCY,), (BY_RATE, BY_LATENCY)]
 )
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     story=st.tuples(looks, looks),
     start_up=st.sampled_from([0.0, 8.0, 45.0]),

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 from borough_operator.sources.exposition import Key, Malformed, Reader
 
 NAMES = ("asked_total", "asking", "took_seconds_sum", "took_seconds_count")
-REPEATABLE = settings(deadline=None, derandomize=True, database=None)
+REPEATABLE = settings(derandomize=True, database=None)
 READER = Reader(NAMES, histogram="took_seconds")
 
 VALUES = st.floats(0, 1e12) | st.integers(0, 10**6).map(float)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from borough_operator.decision.forecast import Forecast, forecast
@@ -53,7 +53,6 @@ def test_a_fall_is_not_followed() -> None:
     assert expect([220.0 - 10.0 * n for n in range(12)]).load >= 165.0
 
 
-@settings(deadline=None)
 @given(loads, st.floats(0.0, 1.0))
 @example([0.0, 0.0, 1.0, 1.0], 0.9375)  # the line sinks below the middle: that is no noise
 @example([1.0, 1.0, 2.5, 8.2], 0.95)  # the higher the newest, the less the others fit its line
@@ -64,7 +63,6 @@ def test_a_fall_never_raises_what_must_be_carried(values: list[float], part: flo
     assert expect(lowered).load <= expect(values).load * (1 + 1e-9) + 1e-9
 
 
-@settings(deadline=None)
 @given(loads)
 def test_a_forecast_is_at_least_the_mean(values: list[float]) -> None:
     """And it is finite."""

@@ -3,14 +3,13 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from borough_operator.decision.queueing import servers_for, staffed
 from borough_operator.simulator.station import erlang_c
 
 
-@settings(deadline=None)
 @given(st.floats(0.01, 150.0), st.floats(0.0, 10.0), st.sampled_from([0.01, 0.05, 0.1, 0.5]))
 def test_servers_are_as_many_as_needed_and_no_more(
     load: float, patience: float, share: float

@@ -15,7 +15,7 @@ MAPPING = SeriesMapping(
     ("town",), rate_metric="asked", in_flight_metric="asking", duration_metric="took"
 )
 RATE, IN_FLIGHT, DURATION = (Need(m) for m in (Measure.RATE, Measure.IN_FLIGHT, Measure.DURATION))
-REPEATABLE = settings(deadline=None, derandomize=True, database=None)
+REPEATABLE = settings(derandomize=True, database=None)
 WINDOW = 6.0
 STEP = 5.0
 
