@@ -33,10 +33,11 @@ def test_leaked_socket_fails_the_file_that_left_it(root: Path, tmp_path: Path) -
     (tmp_path / "test_b.py").write_text(FOLLOWS)
     done = subprocess.run(  # noqa: S603  # our own interpreter, our own words
         [
-            *(sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider"),
+            *(sys.executable, "-m", "pytest", "-p", "pytest_asyncio.plugin", "-p", "conftest"),
+            *("-p", "no:cacheprovider"),
             *("-c", str(root / "pyproject.toml"), "--rootdir", str(tmp_path), str(tmp_path)),
         ],
-        env=os.environ | {"PYTHONPATH": str(root / "tests")},
+        env=os.environ | {"PYTHONPATH": str(root / "tests"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,
