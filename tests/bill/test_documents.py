@@ -37,6 +37,11 @@ SCALERS = tuple(
     f"10,000 scalers every 15 s: {what}"
     for what in ("how late", "CPU at rest", "peak memory", "writes", "objects with a finalizer")
 )
+ORDERS = (
+    "An order's CPU, monolith, SQLite",
+    "An order's CPU, monolith, PostgreSQL",
+    "PostgreSQL's own CPU",
+)
 ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
 
@@ -192,7 +197,8 @@ def test_what_documents_quote_was_measured_in_earnest() -> None:
     assert quotable(COMMITTED / "bill.json") == []
     assert missing(COMMITTED / "bench.json") == []
     assert missing(COMMITTED / "bench-operator.json", SCALERS) == []
-    for run in ("bench-run.json", "bench-operator-run.json"):
+    assert missing(COMMITTED / "bench-orders.json", ORDERS) == []
+    for run in ("bench-run.json", "bench-operator-run.json", "bench-orders-run.json"):
         assert DIRTY not in json.loads((COMMITTED / run).read_text())["facts"]["Commit"]
     facts = json.loads((COMMITTED / "bench-run.json").read_text())["facts"]
     assert int(facts["Run"].partition(" blocks")[0].rsplit(" ", 1)[1]) >= BENCH_BLOCKS
