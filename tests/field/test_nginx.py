@@ -26,7 +26,7 @@ TIME_WAIT, ESTABLISHED = "06", "01"
 """States of a connection in /proc/net/tcp."""
 CONFIGURATION = """
 daemon off;
-worker_processes 1;
+master_process off;
 pid {folder}/nginx.pid;
 error_log stderr notice;
 events {{ worker_connections 256; }}
@@ -53,7 +53,8 @@ http {{
 }}
 """
 """As nginx's own documents keep connections to an upstream. A POST that was sent is not sent again,
-which is nginx's default: what a replica loses, the customer loses.
+which is nginx's default: what a replica loses, the customer loses. It is one process, since a
+worker would outlive a master that is killed.
 """
 
 
