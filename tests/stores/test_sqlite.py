@@ -202,6 +202,15 @@ async def test_a_file_that_is_away_is_found_again(tmp_path: Path) -> None:
     await database.close()
 
 
+async def test_a_thread_that_fails_otherwise_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """What the driver raises is no error of SQLite; the thread goes on to its next work."""
+    database = Database.open(f"sqlite:///{tmp_path}/\0", "shop")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="null"):
+            await database.execute(ADD, n=1)
+    await database.close()
+
+
 async def test_a_row_is_read_by_its_key_without_a_thread(database: Database) -> None:
     """Whatever is being written; and by a thread where another process holds the file alone."""
     one = Statement(select(THINGS).where(THINGS.c.n == bindparam("n")), brief=True)

@@ -110,7 +110,7 @@ class _Busy(Exception):
 
 
 def _connect(path: str, pragmas: Sequence[str], timeout: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
     try:
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
@@ -292,7 +292,7 @@ class _Threads:
             try:
                 connection = connection or _connect(self._path, self._pragmas, BUSY_TIMEOUT_S)
                 self._do(connection, jobs)
-            except sqlite3.Error as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for the jobs
                 for job in jobs:
                     job.error = job.error or error
             with suppress(RuntimeError):  # the event loop is gone, and with it all who waited
