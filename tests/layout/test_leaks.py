@@ -1,10 +1,9 @@
 """Is a socket that a test leaves open told at the file that left it?"""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from nested import run_pytest
 
 LEAKS = '''
 import socket
@@ -31,16 +30,10 @@ def test_leaked_socket_fails_the_file_that_left_it(root: Path, tmp_path: Path) -
     """The next file, in which the collector runs, passes."""
     (tmp_path / "test_a.py").write_text(LEAKS)
     (tmp_path / "test_b.py").write_text(FOLLOWS)
-    done = subprocess.run(  # noqa: S603  # our own interpreter, our own words
-        [
-            *(sys.executable, "-m", "pytest", "-p", "pytest_asyncio.plugin", "-p", "conftest"),
-            *("-p", "no:cacheprovider"),
-            *("-c", str(root / "pyproject.toml"), "--rootdir", str(tmp_path), str(tmp_path)),
-        ],
-        env=os.environ | {"PYTHONPATH": str(root / "tests"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_pytest(
+        root,
+        *("-p", "conftest", "-c", "pyproject.toml", "--rootdir", str(tmp_path), str(tmp_path)),
+        PYTHONPATH=str(root / "tests"),
     )
 
     assert done.returncode == 1, done.stdout

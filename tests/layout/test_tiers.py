@@ -1,19 +1,15 @@
 """Is the tier of a test the folder it stands in, and does each tier need what it may?"""
 
-import os
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 import programs
+from nested import run_pytest
 
 CHOSEN = re.compile(r"\bpytest (tests/\w+)")
-LEAN = ("-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider")
-"""Only the plugin that our settings name: the others take seconds to import."""
 TEST = 'def test_it() -> None:\n    """It holds."""\n    assert True\n'
 
 
@@ -26,14 +22,8 @@ def others(root: Path) -> set[str]:
 
 def collected(folder: Path, *arguments: str) -> set[str]:
     """The files of tests that pytest finds, run as the Makefile runs it."""
-    done = subprocess.run(  # noqa: S603  # our own interpreter, our own words
-        [sys.executable, "-m", "pytest", *LEAN, "--collect-only", "-q", *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_pytest(folder, "--collect-only", "-q", *arguments)
+    assert done.returncode == 0, done.stdout
     return {line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line}
 
 

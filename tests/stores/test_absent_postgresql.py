@@ -1,33 +1,17 @@
 """Where PostgreSQL is absent, does a run say what it left out, and does CI refuse to?"""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from nested import run_pytest
 
 ONE = "tests/stores/test_profiles.py::test_a_customer_without_a_profile_has_none"
 
 
 def run_without_postgresql(root: Path, empty: Path, *, ci: str) -> tuple[int, str]:
     """The exit status and the words of a run that finds no binaries."""
-    done = subprocess.run(  # noqa: S603  # our own interpreter, our own words
-        [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "pytest_asyncio.plugin"),
-            *("-p", "no:cacheprovider", ONE),
-        ],
-        cwd=root,
-        env={
-            **os.environ,
-            "POSTGRESQL_BIN": str(empty),
-            "CI": ci,
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # most of the time of a run so short
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_pytest(root, "-q", ONE, POSTGRESQL_BIN=str(empty), CI=ci)
     return done.returncode, done.stdout
 
 
