@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from borough.contracts.errors import Invalid
 from borough.contracts.inventory import Reservation, ReservationState
 from borough.contracts.values import Line, Money, PricedLine
 from borough.inventory import domain
@@ -116,15 +117,14 @@ class SqlStock(StockStore):
 
     async def reserve(self, order_id: UUID, lines: tuple[Line, ...], at: datetime) -> Reservation:
         async def reserve(tx: Transaction) -> Reservation:
-            if (known := (await tx.execute(_FIND, id=order_id)).first()) is not None:
-                return _unless_released(_reservation(known))
             found = await tx.execute(_THESE, skus=[line.sku for line in lines])
-            articles = {row.sku: _article(row) for row in found.rows}
-            held = Reservation(
-                order_id=order_id,
-                state=ReservationState.OPEN,
-                lines=domain.priced(lines, articles),
-            )
+            try:
+                asked = domain.priced(lines, {row.sku: _article(row) for row in found.rows})
+            except Invalid:  # which a known order does not mind
+                if (known := (await tx.execute(_FIND, id=order_id)).first()) is None:
+                    raise
+                return _unless_released(_reservation(known))
+            held = Reservation(order_id=order_id, state=ReservationState.OPEN, lines=asked)
             if not (await _add(tx, held, at)).count:
                 return _unless_released(await _standing(tx, order_id))
             taken = await tx.execute_many(_TAKE, _pieces(held))

@@ -306,16 +306,16 @@ class Relay:
     async def _pause(self) -> None:
         if self._woken.is_set():
             return
-        ends = {
-            asyncio.create_task(self._woken.wait()),
-            asyncio.create_task(self.clock.sleep(self.interval)),
-        }
+        sleeping = asyncio.create_task(self.clock.sleep(self.interval))
+        sleeping.add_done_callback(self._wake_after)
         try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            await self._woken.wait()
         finally:
-            for end in ends:
-                end.cancel()
-            await asyncio.wait(ends)
+            sleeping.cancel()
+
+    def _wake_after(self, pause: asyncio.Task[None]) -> None:
+        if not pause.cancelled():
+            self.wake()
 
 
 def _messages(envelopes: Iterable[Envelope], most: int) -> Iterator[list[Envelope]]:

@@ -2,8 +2,7 @@
 WHERE. The search path of a connection is the schema of the capability.
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -48,39 +47,41 @@ class Postgresql:
 
     async def execute(self, statement: Statement, values: Mapping[str, Any]) -> Result:
         """Execute one statement, which is a transaction of its own."""
-        async with self._connection() as connection:
-            return await _execute(connection, statement, values)
+        return await self._on_connection(lambda c: _execute(c, statement, values))
 
     async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Rows:
         """Execute a statement once for each of the mappings, as one transaction."""
-        async with self._connection() as connection:
-            return await _execute_many(connection, statement, rows)
+        return await self._on_connection(lambda c: _execute_many(c, statement, rows))
 
     async def transaction(self, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
         """Run `work` on a transaction."""
-        async with self._connection() as connection, connection.transaction():
-            return await work(_Transaction(connection))
+
+        async def run(connection: Any) -> T:
+            async with connection.transaction():
+                return await work(_Transaction(connection))
+
+        return await self._on_connection(run)
 
     async def has_table(self, name: str) -> bool:
         """Whether there is such a table in the schema."""
-        async with self._connection() as connection:
-            return await connection.fetchval("SELECT to_regclass($1)::text", name) is not None
+        sql = "SELECT to_regclass($1)::text"
+        return await self._on_connection(lambda c: c.fetchval(sql, name)) is not None
 
     async def close(self) -> None:
         """Close every connection."""
         while self._idle:
             await self._idle.pop().close(timeout=CONNECT_TIMEOUT_S)
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
-        """A connection, outside of any transaction. One of which it is not sure how it was left is
-        closed; so no other caller meets what a failure or a cancellation left behind.
+    async def _on_connection(self, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+        """Run `work` on a connection that is outside of any transaction. One of which it is not
+        sure how it was left is closed; so no other caller meets what a failure or a cancellation
+        left behind.
         """
         async with self._turns:
             connection = self._an_idle_one() or await self._connect()
             sound = False
             try:
-                yield connection
+                answer = await work(connection)
                 sound = True
             except (asyncpg.PostgresError, BoroughError):
                 sound = True  # the server, or a rule of the business, refused
@@ -90,6 +91,7 @@ class Postgresql:
                     self._idle.append(connection)
                 else:
                     connection.terminate()
+            return answer
 
     def _an_idle_one(self) -> Any:
         """None where there is none, or only such as the server has closed."""

@@ -4,8 +4,7 @@ A statement is a transaction of its own (`execute`), or several are one (`transa
 them is committed whole, or has changed nothing.
 """
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -114,28 +113,25 @@ class Database:
         the outcome is unknown; DeadlineExceeded where the deadline is spent before there is a
         connection for it, and then nothing was done; StatementFailed.
         """
-        with self._reachable("read" if statement.reads else "write"):
-            return await self._driver.execute(statement, values)
+        kind = "read" if statement.reads else "write"
+        return await self._asked(kind, self._driver.execute(statement, values))
 
     async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Rows:
         """Execute a statement with a RETURNING once for each of the mappings, as one transaction.
         Answers the rows of all of them, in the order of the mappings. Raises as `execute` does.
         """
-        with self._reachable("write"):
-            return await self._driver.execute_many(statement, rows)
+        return await self._asked("write", self._driver.execute_many(statement, rows))
 
     async def transaction(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
         """Run `work` as one transaction: committed at its end, rolled back by any exception. Raises
         as `execute` does. `work` awaits nothing but the statements of its transaction.
         """
-        with self._reachable("write"):
-            return await self._driver.transaction(work)
+        return await self._asked("write", self._driver.transaction(work))
 
     async def revision(self) -> str | None:
         """The revision of the schema; None where there was no migration yet. Raises Unavailable."""
-        with self._reachable("read"):
-            if not await self._driver.has_table(REVISIONS):
-                return None
+        if not await self._asked("read", self._driver.has_table(REVISIONS)):
+            return None
         row = (await self.execute(_REVISION)).first()
         return None if row is None else row.version_num
 
@@ -143,11 +139,10 @@ class Database:
         """Give every connection back."""
         await self._driver.close()
 
-    @contextmanager
-    def _reachable(self, kind: str) -> Iterator[None]:
+    async def _asked(self, kind: str, work: Coroutine[Any, Any, T]) -> T:
         begun = True
         try:
-            yield
+            return await work
         except DeadlineExceeded:
             begun = False
             raise

@@ -89,15 +89,17 @@ class OrdersService(Orders):
     async def _prepare(self, order: Order) -> tuple[Profile, Reservation]:
         """Who pays and what is held for them, asked at the same time; both are awaited always."""
         deadline.check("reserving")
-        profile, reservation = await asyncio.gather(
-            self.profiles.get(GetProfile(customer_id=order.customer_id)),
-            self.inventory.reserve(Reserve(order_id=order.order_id, lines=order.basket.lines)),
-            return_exceptions=True,
-        )
-        for answer in (profile, reservation):
-            if isinstance(answer, BaseException):
-                raise answer
-        return profile, reservation  # type: ignore[return-value]  # the exceptions left above
+        asking = asyncio.create_task(self.profiles.get(GetProfile(customer_id=order.customer_id)))
+        try:
+            reservation: Reservation | BoroughError = await self.inventory.reserve(
+                Reserve(order_id=order.order_id, lines=order.basket.lines)
+            )
+        except BoroughError as error:
+            reservation = error
+        profile = await asking
+        if isinstance(reservation, BoroughError):
+            raise reservation
+        return profile, reservation
 
     async def settle(
         self, order: Order, *, verdict: Verdict | None = None, refused: Refusal | None = None

@@ -75,19 +75,19 @@ _PAGE = (
     select(orders).where(_OF_CUSTOMER).order_by(orders.c.order_id.desc()).limit(bindparam("limit"))
 )
 _NEWEST, _OLDER = Statement(_PAGE), Statement(_PAGE.where(orders.c.order_id < bindparam("before")))
-_SETTLE = (
-    update(orders).where(_OF_ORDER, _PENDING).values(settled_at=bindparam("at")).returning(orders)
-)
+_SETTLE = update(orders).where(_OF_ORDER, _PENDING).values(settled_at=bindparam("at"))
 _PLACE = Statement(
     _SETTLE.values(
         status=OrderStatus.PLACED,
         lines=bindparam("priced"),
         total_minor=bindparam("minor"),
         currency=bindparam("of"),
-    )
+    ).returning(orders.c.basket, orders.c.created_at, orders.c.trace)  # what the event has not
 )
 _REJECT = Statement(
-    _SETTLE.values(status=OrderStatus.REJECTED, reason=bindparam("why"), detail=bindparam("told"))
+    _SETTLE.values(
+        status=OrderStatus.REJECTED, reason=bindparam("why"), detail=bindparam("told")
+    ).returning(orders)
 )
 _LATE = (
     select(orders)
@@ -153,7 +153,17 @@ class SqlOrders(OrderStore):
                 return Settled(_order(stands.rows[0]), changed=False)
             row = placed.rows[0]
             await enqueue(tx, event, row.trace, event.placed_at)
-            return Settled(_order(row), changed=True)
+            order = Order(
+                order_id=event.order_id,
+                customer_id=event.customer_id,
+                status=OrderStatus.PLACED,
+                basket=row.basket,
+                lines=event.lines,
+                total=event.total,
+                created_at=row.created_at,
+                settled_at=event.placed_at,
+            )
+            return Settled(order, changed=True)
 
         return await self.db.transaction(place)
 
