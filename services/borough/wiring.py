@@ -162,6 +162,7 @@ def _orders(site: Site, database: Database) -> Orders:
         interval=settings.outbox_interval_s,
         lease=settings.outbox_lease_s,
         retention=settings.outbox_retention_s,
+        linger=settings.outbox_linger_s,
     )
     service = OrdersService(
         store=store,

@@ -223,6 +223,23 @@ async def test_a_running_relay_is_woken(running: Desk) -> None:
     assert running.clock.monotonic() == 0
 
 
+async def test_what_happens_while_a_woken_relay_lingers_shares_its_round(running: Desk) -> None:
+    """One message for both events."""
+    running.relay.linger = 0.25
+    await paused(running)
+    await running.place(1)
+    running.relay.wake()
+    for _ in range(STEPS):
+        await asyncio.sleep(0)
+    assert not running.receiver.heard
+    await running.place(2)
+    running.clock.advance(0.25)
+
+    await until(lambda: running.receiver.heard)
+    assert running.receiver.messages == [2]
+    assert running.clock.monotonic() == 0.25
+
+
 async def test_a_running_relay_looks_by_itself(running: Desk) -> None:
     """For what another replica, or its former life, left behind."""
     await paused(running)

@@ -205,7 +205,11 @@ class Round(NamedTuple):
 
 @dataclass(slots=True)
 class Relay:
-    """A background loop that delivers the events of an outbox. Times in seconds."""
+    """A background loop that delivers the events of an outbox. Times in seconds.
+
+    Woken, it waits for `linger`: what happens meanwhile shares the round, and a round costs nearly
+    the same for one event as for ten.
+    """
 
     outbox: Outbox
     deliver: Callable[[Deliver], Awaitable[Delivered]]
@@ -214,6 +218,7 @@ class Relay:
     interval: float
     lease: float
     retention: float
+    linger: float = 0.0
     message_bytes: int = MESSAGE_BYTES
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _pruned_at: datetime | None = field(default=None, init=False)
@@ -242,6 +247,7 @@ class Relay:
                 await self.clock.sleep(self.interval)
             elif told < BATCH:
                 await self._pause()
+                await self.clock.sleep(self.linger)
 
     async def once(self) -> Round:
         """Claim what is due and try to deliver it, all at once; now and then, look at what is left
