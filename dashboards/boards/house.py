@@ -24,7 +24,7 @@ from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as model
 
 from boards.promql import Scope, Signal
-from borough.kit import signals
+from borough_telemetry.signals import BUILD_INFO
 
 PROMETHEUS, JAEGER = "prometheus", "jaeger"
 TAG = "borough"
@@ -39,7 +39,7 @@ def build(  # noqa: PLR0913  # the sides of a board
     scope: Scope,
     rows: Mapping[str, Sequence[Panel]],
     *,
-    among: Signal = signals.BUILD_INFO,
+    among: Signal = BUILD_INFO,
 ) -> model.Dashboard:
     """A board: its rows by their headings, with panels from left to right, 24 columns a line. What
     one may choose at the top are the labels of the series of `among`.

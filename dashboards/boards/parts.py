@@ -5,6 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from boards.house import Panel, build, line, lines, to_traces
 from boards.promql import Scope, share
 from borough.kit import signals
+from borough_telemetry.signals import ACTIVE_REQUESTS, CLIENT_DURATION, PROCESS, SERVER_DURATION
 
 PARTS = Scope(("namespace", "workload", "part"))
 ROUTE = ("part", "http_request_method", "http_route")
@@ -13,7 +14,7 @@ POOL = ("part", "capability", "pool")
 BY_POOL = "{{part}} {{capability}} {{pool}}"
 FAILED = {"http_response_status_code": '=~"5.."'}
 AWAITED = {"peer": '!="notifications"'}
-PROCESS = {signal.name: signal for signal in signals.PROCESS}
+OF_PROCESS = {signal.name: signal for signal in PROCESS}
 
 
 def board() -> Dashboard:
@@ -34,9 +35,9 @@ def board() -> Dashboard:
 
 def _requests(by: tuple[str, ...], legend: str, noun: str, width: int) -> list[Panel]:
     """Rate, errors, duration."""
-    asked = PARTS.per_second(signals.SERVER_DURATION, *by)
-    failed = PARTS.per_second(signals.SERVER_DURATION, *by, where=FAILED)
-    slow = PARTS.quantile(0.95, signals.SERVER_DURATION, *by)
+    asked = PARTS.per_second(SERVER_DURATION, *by)
+    failed = PARTS.per_second(SERVER_DURATION, *by, where=FAILED)
+    slow = PARTS.quantile(0.95, SERVER_DURATION, *by)
     return [
         lines(
             f"Requests per second, by {noun}",
@@ -67,8 +68,8 @@ def _requests(by: tuple[str, ...], legend: str, noun: str, width: int) -> list[P
 
 
 def _waiting() -> Panel:
-    took = PARTS.per_second(signals.SERVER_DURATION, "part", of="sum")
-    waited = PARTS.per_second(signals.CLIENT_DURATION, "part", where=AWAITED, of="sum")
+    took = PARTS.per_second(SERVER_DURATION, "part", of="sum")
+    waited = PARTS.per_second(CLIENT_DURATION, "part", where=AWAITED, of="sum")
     return lines(
         "Waiting for other parts",
         "The share of the time its requests take in which a part waits for others: one that is slow"
@@ -95,7 +96,7 @@ def _saturation() -> list[Panel]:
             "Requests in flight",
             "Being handled at this moment. Where it grows and the rate does not, they wait.",
             "short",
-            line("{{part}}", PARTS.now(signals.ACTIVE_REQUESTS, "part")),
+            line("{{part}}", PARTS.now(ACTIVE_REQUESTS, "part")),
         ),
         lines(
             "Store connections in use",
@@ -113,12 +114,12 @@ def _saturation() -> list[Panel]:
             "CPU",
             "Cores in use. One process can use one.",
             "short",
-            line("{{part}}", PARTS.per_second(PROCESS["process_cpu_seconds"], "part")),
+            line("{{part}}", PARTS.per_second(OF_PROCESS["process_cpu_seconds"], "part")),
         ),
         lines(
             "Memory",
             "Resident memory.",
             "bytes",
-            line("{{part}}", PARTS.now(PROCESS["process_resident_memory_bytes"], "part")),
+            line("{{part}}", PARTS.now(OF_PROCESS["process_resident_memory_bytes"], "part")),
         ),
     ]

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from borough.kit import signals as shops
 from borough_operator.running import signals as operators
+from borough_telemetry import signals as parts
 
-Signal = shops.Signal | operators.Signal
+Signal = parts.Signal | operators.Signal
 Kind = Literal["counter", "gauge", "histogram"]
 """What can be asked for over time: an info only names things."""
 

@@ -24,12 +24,13 @@ from borough.kit.config import PREFIX, Settings, WrongSettings
 from borough.kit.server import run as run_part
 from borough.kit.site import Site, open_store
 from borough.kit.sql import Database
-from borough.kit.telemetry import Telemetry
 from borough.migrations import is_current
 from borough.migrations import migrate as migrate_one
 from borough.notifications.store import SqlNotifications
 from borough.orders.store import SqlOrders
 from borough.payments.store import SqlVerdicts
+from borough_telemetry import Telemetry
+from borough_telemetry.signals import ATTRIBUTES, PROCESS
 
 LOOK_AGAIN_S = 1.0
 """How often a store is tried that cannot be reached."""
@@ -230,10 +231,10 @@ def signals_table(*, markdown: bool) -> str:
         ("Metric", "Kind", "Labels", "Meaning"),
         *(
             (told.series, told.kind, ", ".join(told.labels), told.help)
-            for told in (*signals.ALL, *signals.PROCESS)
+            for told in (*signals.ALL, *PROCESS)
         ),
     ]
-    attributes = [("Span attribute", "Meaning"), *signals.ATTRIBUTES.items()]
+    attributes = [("Span attribute", "Meaning"), *ATTRIBUTES.items()]
     return "\n\n".join(_table(rows, markdown=markdown) for rows in (metrics, attributes))
 
 

@@ -22,13 +22,13 @@ from borough.gateway.policy import ApiKeys, RateLimit
 from borough.gateway.rest import rest
 from borough.inventory.service import InventoryService
 from borough.inventory.store import SqlStock
+from borough.kit import signals
 from borough.kit.addresses import Addresses
 from borough.kit.config import Settings, WrongSettings
 from borough.kit.lifecycle import Part
 from borough.kit.outbox import Relay
 from borough.kit.site import Site
 from borough.kit.sql import Database
-from borough.kit.telemetry import Export, Telemetry, otlp
 from borough.migrations import is_current
 from borough.notifications.service import NotificationsService
 from borough.notifications.store import SqlNotifications
@@ -39,6 +39,7 @@ from borough.payments.service import PaymentsService
 from borough.payments.store import SqlVerdicts
 from borough.profiles.service import ProfilesService
 from borough.profiles.store import SqlProfiles
+from borough_telemetry import Export, Telemetry, otlp
 
 CALLS: Mapping[str, frozenset[str]] = {
     "gateway": frozenset({"orders", "profiles", "inventory"}),
@@ -250,4 +251,5 @@ def _telemetry(
         export=export,
         log_level=settings.log_level,
         access_log=settings.access_log_ratio,
+        signals=signals.OURS,
     )

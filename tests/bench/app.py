@@ -19,8 +19,8 @@ from bench.messages import ANSWER, PATH
 from bench.talk import answer_forever, say
 from bench.tracing import SpansLost, standard_tracing
 from borough.contracts.inventory import Reservation, Reserve
-from borough.kit.telemetry import instrument
 from borough.testing.rungs.hop import lost_spans
+from borough_telemetry import instrument
 
 KEEP_ALIVE_S = 600
 """Connections outlast the time between blocks: by default they would end just as httpx's pool uses

@@ -12,9 +12,9 @@ from bench.harness import Bench
 from bench.messages import QUESTION
 from bench.rows import Goal, Row
 from borough.contracts.inventory import Inventory, Reservation, Reserve
-from borough.kit.telemetry import Telemetry
 from borough.kit.transport import local
 from borough.testing.rungs.callee import FromMemory
+from borough_telemetry import Telemetry
 
 CALLS = 50_000
 

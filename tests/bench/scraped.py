@@ -7,8 +7,8 @@ from borough.kit import signals
 from borough.kit.config import Settings
 from borough.kit.lifecycle import Part
 from borough.kit.server import run
-from borough.kit.telemetry import Telemetry
 from borough.testing.serving import hello, small_part
+from borough_telemetry import Telemetry
 
 SERIES = 1_000
 

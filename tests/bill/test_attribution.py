@@ -10,6 +10,7 @@ import pytest
 from borough.kit import signals
 from borough_bill import attribution
 from borough_bill.attribution import Counters, NotExposed, ProcessGone, cpu_seconds, memory
+from borough_telemetry.signals import CLIENT_DURATION, HOP_HANDLER, HOP_SERVER
 
 BURNER = """
 import sys, threading, time
@@ -113,8 +114,8 @@ def test_hops_without_the_callees_word_are_refused() -> None:
 def test_the_counters_that_are_read_are_those_that_parts_declare() -> None:
     """Two sides that share no code call the same things by the same names."""
     edge = {"peer", "method"}
-    duration, handler = signals.CLIENT_DURATION, signals.HOP_HANDLER
-    server, store = signals.HOP_SERVER, signals.STORE_TRANSACTIONS
+    duration, handler = CLIENT_DURATION, HOP_HANDLER
+    server, store = HOP_SERVER, signals.STORE_TRANSACTIONS
     assert (f"{duration.name}_count", f"{duration.name}_sum") == (
         attribution.CALLS,
         attribution.TOTAL,

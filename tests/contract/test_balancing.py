@@ -14,12 +14,12 @@ from borough.contracts.errors import Unavailable
 from borough.kit.addresses import Addresses
 from borough.kit.client import Http
 from borough.kit.connections import Connections
-from borough.kit.telemetry import Telemetry
 from borough.kit.transport import remote
 from borough.kit.wire import Pool
 from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, running, served
 from borough.testing.serving import PATIENCE_S
+from borough_telemetry import Telemetry
 
 LOADS = 100
 """A balance that has not come after so many loads never comes; it takes two or three."""

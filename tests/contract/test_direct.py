@@ -8,10 +8,10 @@ from fastapi import FastAPI
 
 from borough.contracts.errors import Conflict
 from borough.kit import deadline
-from borough.kit.telemetry import HANDLER, Telemetry
 from borough.kit.transport import mount
 from borough.kit.web import make_app
 from borough.testing.peers import Peer, Ping, Replica
+from borough_telemetry import HANDLER, Telemetry
 
 LIMIT = 1_024
 

@@ -11,11 +11,11 @@ from pydantic import SecretStr
 
 from borough import shapes, wiring
 from borough.inventory.store import SqlStock, menu
-from borough.kit import signals
 from borough.kit.config import Settings
 from borough.kit.sql import Database
 from borough.notifications.store import SqlNotifications
 from borough.testing.parts import RunningShape, running_shape
+from borough_telemetry.signals import ATTRIBUTES, CAPABILITY, METHOD
 from waiting import becomes
 
 SHAPES = shapes.load(wiring.CALLS)
@@ -83,7 +83,7 @@ async def spans_of(shape: shapes.Shape, settings: Settings) -> list[ReadableSpan
 
 
 def capability_of(span: ReadableSpan) -> str | None:
-    return (span.attributes or {}).get(signals.CAPABILITY)  # type: ignore[return-value]  # a string
+    return (span.attributes or {}).get(CAPABILITY)  # type: ignore[return-value]  # a string
 
 
 def root_of(trace: list[ReadableSpan]) -> ReadableSpan:
@@ -94,7 +94,7 @@ def root_of(trace: list[ReadableSpan]) -> ReadableSpan:
 def story(trace: list[ReadableSpan]) -> set[tuple[object, object]]:
     """Who did what. A client span is on its way to somebody, and nobody's work."""
     return {
-        (capability_of(span), (span.attributes or {}).get(signals.METHOD))
+        (capability_of(span), (span.attributes or {}).get(METHOD))
         for span in trace
         if span.kind is not SpanKind.CLIENT
     }
@@ -167,7 +167,7 @@ async def test_every_attribute_of_a_span_is_declared(settings: Settings) -> None
     """What `signals` lists is what a journey bears, and nothing else."""
     spans = await spans_of(SHAPES["apis"], settings)
     borne = {name for span in spans for name in span.attributes or {}}
-    assert borne | {"error.type"} == set(signals.ATTRIBUTES)  # a repeated try met an error
+    assert borne | {"error.type"} == set(ATTRIBUTES)  # a repeated try met an error
 
 
 async def test_a_call_within_a_process_is_no_hop(settings: Settings) -> None:

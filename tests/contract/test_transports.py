@@ -37,12 +37,12 @@ from borough.contracts.values import Basket, Line, Money, PricedLine
 from borough.kit import deadline
 from borough.kit.addresses import Addresses
 from borough.kit.client import Http
-from borough.kit.telemetry import Telemetry
 from borough.kit.transport import Transport, local, remote
 from borough.kit.wire import Pool
 from borough.testing.servers import running, served
 from borough.testing.shop import memory_shop
 from borough.testing.transports import Asgi, Direct, Twice
+from borough_telemetry import Telemetry
 
 ADA = Profile(customer_id="ada", name="Ada", email="ada@example.org", card_token="tok_visa_1")
 EUROS = Money(minor=340, currency="EUR")

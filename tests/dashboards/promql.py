@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from boards.promql import Signal
 from borough.kit import signals
 from borough_operator.running import signals as operators
+from borough_telemetry.signals import PROCESS
 
 SELECTOR = re.compile(
     r"(?:(?P<function>\w+)\()?(?P<metric>[a-z_]\w*)\{(?P<matchers>[^}]*)\}(?:\[(?P<window>[^\]]*)\])?"
@@ -54,7 +55,7 @@ def bare_words(promql: str) -> set[str]:
 def catalogue() -> dict[str, tuple[Signal, str]]:
     """Every name a query may use: the signal, and what the series is: counter, gauge or bucket."""
     known: dict[str, tuple[Signal, str]] = {}
-    every: tuple[Signal, ...] = (*signals.ALL, *signals.PROCESS, *operators.ALL)
+    every: tuple[Signal, ...] = (*signals.ALL, *PROCESS, *operators.ALL)
     for signal in every:
         if signal.kind == "histogram":
             known |= {f"{signal.name}_{end}": (signal, "counter") for end in ("count", "sum")}

@@ -8,6 +8,7 @@ import pytest
 from boards.promql import PLACE, Scope, WrongQuestion, share
 from borough.kit import signals
 from borough_operator.running import signals as operators
+from borough_telemetry.signals import BUILD_INFO, SERVER_DURATION
 from dashboards.promql import QUANTILE, bare_words, catalogue, grouped, selectors
 from dashboards.rules import Board
 from e2e.queries import LABEL_VALUES, panels
@@ -59,7 +60,7 @@ def test_every_variable_asks_a_metric_there_is(board: Board) -> None:
             found = LABEL_VALUES.fullmatch(variable["query"])
             assert found is not None
             (asked,) = selectors(found["series"])
-            assert KNOWN[asked.metric][0] in (signals.BUILD_INFO, operators.SCALER_INFO)
+            assert KNOWN[asked.metric][0] in (BUILD_INFO, operators.SCALER_INFO)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_durations_and_reasons_lead_to_traces(board: Board) -> None:
     """
     for panel in panels(board):
         links = panel["fieldConfig"]["defaults"].get("links", [])
-        asks = [signals.SERVER_DURATION.name + "_bucket" in t["expr"] for t in panel["targets"]]
+        asks = [SERVER_DURATION.name + "_bucket" in t["expr"] for t in panel["targets"]]
         shows = [target["exemplar"] for target in panel["targets"]]
         assert shows == [asked and panel["type"] == "timeseries" for asked in asks], panel["title"]
         reasons = operators.REASON.series in panel["targets"][0]["expr"]

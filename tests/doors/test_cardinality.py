@@ -16,11 +16,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from borough import shapes, wiring
-from borough.kit import signals
 from borough.kit.config import Settings
-from borough.kit.telemetry import Telemetry
 from borough.testing.parts import RunningShape, running_shape
 from borough_bill.collector import Collector
+from borough_telemetry import Telemetry
+from borough_telemetry.signals import SERVER_DURATION, UNMATCHED
 
 REQUESTS = 1_000
 AT_A_TIME = 50
@@ -128,11 +128,11 @@ async def test_a_thousand_strangers_leave_no_series_behind(town: RunningShape, p
     told = telemetry.exposition().decode()
     assert not [word for word in first.words | second.words if word in told]
     samples = [s for family in text_string_to_metric_families(told) for s in family.samples]
-    of_requests = [s for s in samples if s.name == f"{signals.SERVER_DURATION.name}_count"]
+    of_requests = [s for s in samples if s.name == f"{SERVER_DURATION.name}_count"]
     assert sum(s.value for s in of_requests) == 2 * REQUESTS
     methods = {s.labels["http_request_method"] for s in of_requests}
     assert methods == {*METHODS[:8], "_OTHER"}
-    assert signals.UNMATCHED in {s.labels["http_route"] for s in of_requests}
+    assert UNMATCHED in {s.labels["http_route"] for s in of_requests}
     exemplars = [s.exemplar.labels for s in samples if s.exemplar]
     assert exemplars
     assert all(sum(map(len, (*e, *e.values()))) <= EXEMPLAR for e in exemplars)

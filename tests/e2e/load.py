@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import yaml
 
-from borough.kit import signals
+from borough_telemetry.signals import SERVER_DURATION
 from e2e.cluster import (
     Forward,
     exec_python,
@@ -29,7 +29,7 @@ from e2e.cluster import (
 from e2e.release import Release, Values, is_ready
 
 OPS = 9090
-ANSWERED = f"{signals.SERVER_DURATION.series}_count"
+ANSWERED = f"{SERVER_DURATION.series}_count"
 START_S, END_S = 60, 60
 """Bounds, for a Job to get under way, and from its last request to its end."""
 UNDER_WAY = 10

@@ -30,7 +30,7 @@ from borough.contracts.payments import Charge
 from borough.contracts.values import Money
 from borough.kit.clock import SystemClock
 from borough.kit.sql import Database
-from borough.kit.telemetry import Telemetry
+from borough_telemetry import Telemetry
 from borough.migrations import migrate
 from borough.payments.service import PaymentsService
 from borough.payments.store import SqlVerdicts

@@ -8,7 +8,6 @@ from starlette.types import Receive, Scope, Send
 
 from borough.kit import listener as kit
 from borough.kit.lifecycle import Tasks
-from borough.kit.telemetry import Telemetry
 from borough.testing.serving import (
     Running,
     Wire,
@@ -18,6 +17,7 @@ from borough.testing.serving import (
     small_part,
     until,
 )
+from borough_telemetry import Telemetry
 
 
 class Gate:

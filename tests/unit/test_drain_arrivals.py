@@ -8,8 +8,8 @@ import pytest
 
 from borough.kit import listener as kit
 from borough.kit.listener import Listener, bind
-from borough.kit.telemetry import Telemetry
 from borough.testing.serving import HOST, PATIENCE_S, Wire, hello, on_uvloop, until
+from borough_telemetry import Telemetry
 
 
 class Sudden(Listener):

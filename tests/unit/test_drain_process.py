@@ -14,7 +14,7 @@ PROGRAM = """
 import asyncio, uvloop
 from borough.kit.config import Settings
 from borough.kit.server import serve
-from borough.kit.telemetry import Telemetry
+from borough_telemetry import Telemetry
 from borough.testing.serving import say, small_part
 
 async def slow(scope, receive, send):

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from borough import wiring
 from borough.kit.config import Settings
-from borough.kit.telemetry import Telemetry
 from borough.testing.door import visiting
 from borough.testing.transports import request
+from borough_telemetry import Telemetry
 
 CARD, KEY = "tok_visa_4111111111111111", "key-of-ada"
 

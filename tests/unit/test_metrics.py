@@ -11,10 +11,16 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as older
 
 from borough.kit import signals
-from borough.kit.signals import Signal
-from borough.kit.telemetry import Format
-from borough.kit.telemetry.exposition import END, LINES
-from borough.kit.telemetry.metrics import Metrics
+from borough_telemetry import Format
+from borough_telemetry.exposition import END, LINES
+from borough_telemetry.metrics import Metrics
+from borough_telemetry.signals import (
+    ACTIVE_REQUESTS,
+    BUILD_INFO,
+    HOP_SERVER,
+    SERVER_DURATION,
+    Signal,
+)
 
 BUILD = {"version": "1", "part": "orders", "shape": "apis", "capabilities": "orders,payments"}
 TRACE, SPAN = 0xADA, 0xB0B
@@ -26,7 +32,7 @@ ODD = 'C:\\new "quoted"\nand a second line'
 @pytest.fixture
 def metrics() -> Metrics:
     """Of a part to which nothing has happened yet."""
-    return Metrics(BUILD)
+    return Metrics(BUILD, signals.OURS)
 
 
 class Theirs:
@@ -75,17 +81,17 @@ def test_every_kind_comes_out_as_the_library_would_write_it(metrics: Metrics) ->
     """In both formats: names, help, types, labels, buckets, values and exemplars."""
     theirs = Theirs()
     library = {signal: theirs.make(signal) for signal in signals.ALL}
-    library[signals.BUILD_INFO].info(BUILD)
+    library[BUILD_INFO].info(BUILD)
     for route, seconds in (("/v1/orders", 0.005), ("/v1/orders", 0.3), (ODD, 1e-7), (ODD, 11.0)):
         labels = ("GET", route, "200")
-        metrics[signals.SERVER_DURATION].labels(*labels).observe(seconds, (TRACE, SPAN))
-        library[signals.SERVER_DURATION].labels(*labels).observe(
+        metrics[SERVER_DURATION].labels(*labels).observe(seconds, (TRACE, SPAN))
+        library[SERVER_DURATION].labels(*labels).observe(
             seconds, {"trace_id": TRACE_ID, "span_id": f"{SPAN:016x}"}
         )
     for side in (metrics, library):
         side[signals.LOOP_LAG].observe(0.2)
-        side[signals.HOP_SERVER].labels("orders", "place").inc(0.25)
-        side[signals.ACTIVE_REQUESTS].inc()
+        side[HOP_SERVER].labels("orders", "place").inc(0.25)
+        side[ACTIVE_REQUESTS].inc()
     for signal in signals.ALL:
         if signal.kind == "gauge" and not signal.labels:
             metrics[signal].inc(0)  # the library tells these before anybody set them
@@ -99,7 +105,7 @@ def test_every_kind_comes_out_as_the_library_would_write_it(metrics: Metrics) ->
 
 def test_the_older_format_has_no_exemplars(metrics: Metrics) -> None:
     """Its readers would choke on them."""
-    metrics[signals.SERVER_DURATION].labels("GET", "/", "200").observe(1, (TRACE, SPAN))
+    metrics[SERVER_DURATION].labels("GET", "/", "200").observe(1, (TRACE, SPAN))
     assert TRACE_ID in told(metrics, Format.OPENMETRICS)
     assert TRACE_ID not in told(metrics, Format.TEXT)
 
@@ -107,7 +113,7 @@ def test_the_older_format_has_no_exemplars(metrics: Metrics) -> None:
 def test_a_piece_is_never_long(metrics: Metrics) -> None:
     """However many series there are, the lock is held for a bounded number of lines at a time."""
     for number in range(100):
-        metrics[signals.SERVER_DURATION].labels("GET", f"/{number}", "200").observe(1)
+        metrics[SERVER_DURATION].labels("GET", f"/{number}", "200").observe(1)
     pieces = list(metrics.pieces(Format.OPENMETRICS, None))
     lines = [piece.count(b"\n") for piece in pieces]
     assert max(lines) == LINES
@@ -116,7 +122,7 @@ def test_a_piece_is_never_long(metrics: Metrics) -> None:
 
 def test_a_series_may_come_while_the_rest_is_told(metrics: Metrics) -> None:
     """The part goes on working between two pieces; what comes then may be told the next time."""
-    durations = metrics[signals.SERVER_DURATION]
+    durations = metrics[SERVER_DURATION]
     for number in range(20):
         durations.labels("GET", f"/{number}", "200").observe(1)
     for number, _ in enumerate(metrics.pieces(Format.TEXT, None)):

@@ -12,9 +12,10 @@ from borough.inventory.store import SqlStock, menu
 from borough.kit import signals
 from borough.kit.config import Settings
 from borough.kit.sql import Database
-from borough.kit.telemetry import Format
 from borough.testing.serving import HOST, fetch, launched, on_uvloop
 from borough.wiring import CALLS, build
+from borough_telemetry import Format
+from borough_telemetry.signals import PROCESS
 from programs import program
 
 ABSENT = "promtool is not installed: apt-get install prometheus"
@@ -83,7 +84,7 @@ def test_the_exposition_of_a_working_part_is_in_order(promtool: Path, sqlite_url
     work()
     assert lint(promtool, told[Format.TEXT]) == (0, "")
     text = told[Format.TEXT].decode()
-    for signal in (signals.ORDERS, signals.STORE_TRANSACTIONS, *signals.PROCESS):
+    for signal in (signals.ORDERS, signals.STORE_TRANSACTIONS, *PROCESS):
         assert f"\n{signal.series}" in text
     assert b"# {trace_id=" in told[Format.OPENMETRICS]
 

@@ -12,12 +12,12 @@ from borough.contracts.notifications import (
     NotificationState,
 )
 from borough.kit import signals
-from borough.kit.telemetry import Telemetry
 from borough.notifications.domain import Unreadable, compose
 from borough.notifications.service import NotificationsService
 from borough.testing.clock import ManualClock
 from borough.testing.memory import MemoryNotifications
 from borough.testing.samples import an_event, an_order
+from borough_telemetry import Telemetry
 
 EVENT = an_event(an_order())
 NEWER = EVENT.model_copy(update={"schema_version": ORDER_PLACED_SCHEMA + 1})

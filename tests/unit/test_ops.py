@@ -15,9 +15,9 @@ import pytest
 from borough.kit.health import Health, State
 from borough.kit.listener import bind
 from borough.kit.ops import OpsPort
-from borough.kit.telemetry import Format, Telemetry, pages
 from borough.testing.clock import ManualClock
 from borough.testing.serving import HOST, Reply, fetch
+from borough_telemetry import Format, Telemetry, pages
 
 
 @dataclass

@@ -16,13 +16,13 @@ from borough.contracts.orders import Order, OrderStatus, Reason
 from borough.contracts.payments import Charge, Outcome, Payments, Verdict, VoidCharge
 from borough.contracts.values import Money
 from borough.kit import signals
-from borough.kit.telemetry import Telemetry
 from borough.kit.transport import remote
 from borough.orders.reconcile import BATCH, Reconcile
 from borough.orders.service import OrdersService
 from borough.testing.clock import MORNING, deadlines_by
 from borough.testing.samples import an_id, an_order, lines
 from borough.testing.shop import Shop, memory_shop
+from borough_telemetry import Telemetry
 
 DEADLINE, HORIZON = 2.0, 5.0
 

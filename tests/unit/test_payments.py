@@ -14,11 +14,11 @@ from borough.contracts.errors import DeadlineExceeded
 from borough.contracts.payments import Charge, Outcome, Verdict, VoidCharge
 from borough.contracts.values import Money
 from borough.kit import deadline, signals
-from borough.kit.telemetry import Telemetry
 from borough.payments.domain import DECLINED_PREFIX, SALT, decide, void
 from borough.payments.service import PaymentsService
 from borough.testing.clock import ManualClock, deadlines_by
 from borough.testing.memory import MemoryVerdicts, atomic
+from borough_telemetry import Telemetry
 
 ORDER_ID = UUID(int=1)
 PRICE = Money(minor=420, currency="EUR")

@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families as older
 from prometheus_client.registry import Collector, DuplicateTimeseries
 
 from borough.kit import signals
-from borough.kit.signals import Signal
-from borough.kit.telemetry import Format, Telemetry
+from borough_telemetry import Format, Telemetry
+from borough_telemetry.signals import BUILD_INFO, PROCESS, SERVER_DURATION, Signal
 
 PARSERS = {Format.OPENMETRICS: openmetrics, Format.TEXT: older}
 each_form = pytest.mark.parametrize("form", list(Format))
@@ -33,7 +33,7 @@ class Fickle(Collector):
 @pytest.fixture
 def telemetry() -> Telemetry:
     """That nobody has told anything yet."""
-    return Telemetry("t", log_level="warning")
+    return Telemetry("t", log_level="warning", signals=signals.OURS)
 
 
 def families(telemetry: Telemetry, form: Format) -> dict[str, Metric]:
@@ -83,8 +83,8 @@ def test_each_family_is_a_piece(telemetry: Telemetry) -> None:
     [
         (signals.ORDERS, "borough_orders"),
         (signals.ORDERS, "borough_orders_total"),
-        (signals.SERVER_DURATION, "http_server_request_duration_seconds_bucket"),
-        (signals.BUILD_INFO, "borough_build_info"),
+        (SERVER_DURATION, "http_server_request_duration_seconds_bucket"),
+        (BUILD_INFO, "borough_build_info"),
     ],
 )
 def test_the_name_of_a_signal_is_refused(telemetry: Telemetry, taken: Signal, name: str) -> None:
@@ -98,9 +98,10 @@ def test_the_name_of_a_signal_is_refused(telemetry: Telemetry, taken: Signal, na
     theirs = CollectorRegistry()
     gauge = Gauge(name, "Mine.", registry=theirs)
     with pytest.raises(ValueError, match=sentence):
-        Telemetry("t", registry=theirs)
+        Telemetry("t", registry=theirs, signals=signals.OURS)
     theirs.unregister(gauge)
-    assert Telemetry("t", registry=theirs).registry is theirs
+    own = Telemetry("t", registry=theirs, signals=signals.OURS)
+    assert own.registry is theirs
     Gauge(name, "Mine.", registry=theirs)
 
 
@@ -137,7 +138,7 @@ def test_a_process_is_told_as_by_any_client(telemetry: Telemetry) -> None:
     assert not [n for n in families(telemetry, Format.TEXT) if n.startswith(("process", "python"))]
     telemetry.watch_process()
     told = families(telemetry, Format.OPENMETRICS)
-    listed = {signal.name: signal for signal in signals.PROCESS}
+    listed = {signal.name: signal for signal in PROCESS}
     found = {name for name in told if name.startswith(("process_", "python_"))}
     assert found == set(listed)
     for name, signal in listed.items():

@@ -19,11 +19,11 @@ from borough.contracts.notifications import (
 )
 from borough.kit import signals
 from borough.kit.outbox import BATCH, PIECE, Relay, backoff
-from borough.kit.telemetry import Telemetry
 from borough.notifications.domain import opened
 from borough.testing.clock import ManualClock
 from borough.testing.memory import MemoryOrders
 from borough.testing.samples import an_event, an_id, an_order
+from borough_telemetry import Telemetry
 
 STEPS = 1_000
 

@@ -20,9 +20,8 @@ from borough.contracts.errors import NotFound
 from borough.contracts.inventory import Inventory
 from borough.contracts.orders import GetOrder, ListOrders, Orders, PlaceOrder
 from borough.contracts.values import Basket
-from borough.kit import deadline, signals
+from borough.kit import deadline
 from borough.kit.config import Settings, WrongSettings
-from borough.kit.telemetry import Telemetry
 from borough.kit.transport import remote
 from borough.testing.peers import Peer, Ping, Replica
 from borough.testing.rungs.boundaries import Coded
@@ -42,6 +41,8 @@ from borough.testing.servers import listen, running
 from borough.testing.serving import until
 from borough.testing.shop import memory_shop
 from borough_bill.collector import Collector
+from borough_telemetry import Telemetry
+from borough_telemetry.signals import SPANS_DROPPED
 
 CLIENT = 'http_client_request_duration_seconds_count{peer="inventory"'
 SERVER = "http_server_request_duration_seconds_count{"
@@ -232,7 +233,7 @@ def test_spans_that_nobody_took_are_noticed() -> None:
     """To drop them is cheaper than to export them, so it would be no measurement."""
     telemetry = Telemetry("caller")
     assert lost_spans(telemetry.exposition()) == []
-    telemetry.count(signals.SPANS_DROPPED, reason="queue_full")
+    telemetry.count(SPANS_DROPPED, reason="queue_full")
     (line,) = lost_spans(telemetry.exposition())
     assert line.startswith('borough_spans_dropped_total{reason="queue_full"} 1')
 

@@ -14,16 +14,16 @@ from borough.contracts.profiles import GetProfile, Profiles
 from borough.kit import deadline, runtime, signals
 from borough.kit.config import Settings
 from borough.kit.resilience import FAILURES
-from borough.kit.signals import Signal
 from borough.kit.site import Site
 from borough.kit.sql import Database, Transaction
 from borough.kit.statements import Statement
-from borough.kit.telemetry import Format, Telemetry
 from borough.orders.store import orders
 from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, url_of
 from borough.testing.serving import launched, on_uvloop, small_part, until
 from borough.testing.transactions import held_open
+from borough_telemetry import Format, Telemetry
+from borough_telemetry.signals import Signal
 
 READ = Statement(select(orders))
 WRITE = Statement(delete(orders))

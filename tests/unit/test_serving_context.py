@@ -6,8 +6,8 @@ from contextvars import ContextVar
 from starlette.types import Receive, Scope, Send
 
 from borough.kit.listener import Listener, bind
-from borough.kit.telemetry import Telemetry
 from borough.testing.serving import HOST, Wire, on_uvloop, say
+from borough_telemetry import Telemetry
 
 caller: ContextVar[str] = ContextVar("caller", default="nobody")
 

@@ -6,8 +6,8 @@ import pytest
 
 from borough.kit import health as kit
 from borough.kit.health import Health, State, watch
-from borough.kit.telemetry import Telemetry
 from borough.testing.serving import until
+from borough_telemetry import Telemetry
 
 NOT_MIGRATED = "the schema of orders is not migrated"
 

@@ -6,11 +6,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from borough.kit import signals
-from borough.kit.signals import Signal
-from borough.kit.telemetry import Format
-from borough.kit.telemetry.metrics import Metrics
+from borough_telemetry import Format
+from borough_telemetry.metrics import Metrics
+from borough_telemetry.signals import BUILD_INFO, Signal
 
-BUILD = dict.fromkeys(signals.BUILD_INFO.labels, "x")
+BUILD = dict.fromkeys(BUILD_INFO.labels, "x")
 NAME = re.compile(r"(http|process|borough)_[a-z]+(_[a-z]+)*")
 UNBOUNDED = {
     "path",
@@ -58,7 +58,7 @@ def test_no_two_signals_share_a_name() -> None:
 @each_signal
 def test_a_series_is_told_by_the_name_queries_know(signal: Signal) -> None:
     """What a dashboard asks for is what the exposition says."""
-    metrics = Metrics(BUILD)
+    metrics = Metrics(BUILD, signals.OURS)
     series = metrics[signal].labels(*signal.labels) if signal.labels else metrics[signal]
     series.observe(1) if signal.kind == "histogram" else series.inc()
     told = b"".join(metrics.pieces(Format.TEXT, None)).decode()

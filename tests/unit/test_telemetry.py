@@ -7,12 +7,12 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Receive, Scope, Send
 
-from borough.kit.telemetry import Telemetry
-from borough.kit.telemetry.routes import Templates
-from borough.kit.telemetry.server import Middleware
 from borough.kit.web import make_app
 from borough.testing.door import visiting
 from borough.testing.serving import hello as plain
+from borough_telemetry import Telemetry
+from borough_telemetry.routes import Templates
+from borough_telemetry.server import Middleware
 
 TRACE, SPAN = "a" * 32, "b" * 16
 WANTED, UNWANTED = f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00"

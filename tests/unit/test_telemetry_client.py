@@ -11,12 +11,12 @@ from opentelemetry.trace import SpanKind, StatusCode
 from borough.contracts.errors import Conflict, Unavailable
 from borough.kit.addresses import Addresses
 from borough.kit.client import Http
-from borough.kit.telemetry import Telemetry
 from borough.kit.transport import local, mount, remote
 from borough.kit.web import make_app
 from borough.kit.wire import Pool
 from borough.testing.peers import Dropping, Peer, Ping, Replica, raw
 from borough.testing.servers import running
+from borough_telemetry import Telemetry
 
 NAMES = '{peer="peer",method="safe"}'
 

@@ -14,11 +14,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from prometheus_client import CollectorRegistry
 
-from borough.kit.telemetry import Telemetry, export, instrument, otlp
-from borough.kit.telemetry.spans import Blueprint, Span
 from borough.testing.servers import running
 from borough.testing.serving import until
 from borough_bill.collector import Collector
+from borough_telemetry import Telemetry, export, instrument, otlp
+from borough_telemetry.spans import Blueprint, Span
 
 BLUEPRINT = Blueprint("GET /menu", "server", {})
 DEAD = "http://127.0.0.1:1"

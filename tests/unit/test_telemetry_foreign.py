@@ -18,11 +18,11 @@ from opentelemetry import trace
 from prometheus_client import REGISTRY, CollectorRegistry, Counter
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from borough.kit import signals
-from borough.kit.telemetry import Format, instrument
-from borough.kit.telemetry.spans import current
 from borough.testing.serving import Wire, fetch
 from borough_bill.collector import Collector
+from borough_telemetry import Format, instrument
+from borough_telemetry.signals import SERVER_DURATION
+from borough_telemetry.spans import current
 
 PAGE = Path(__file__).parents[2] / "docs" / "telemetry.md"
 
@@ -107,7 +107,7 @@ async def test_the_apps_own_metrics_are_told_beside_ours(
     lines = page.body.decode().splitlines()
     assert page.headers["content-type"] == form.value
     assert 'library_lent_total{shelf="poetry"} 1.0' in lines
-    assert [line for line in lines if line.startswith(f"{signals.SERVER_DURATION.name}_count")]
+    assert [line for line in lines if line.startswith(f"{SERVER_DURATION.name}_count")]
     for name in ("process_cpu_seconds_total ", "python_info{"):
         assert sum(line.startswith(name) for line in lines) == 1
     assert lines.count("# EOF") == (form is Format.OPENMETRICS)

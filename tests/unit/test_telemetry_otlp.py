@@ -13,9 +13,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.sdk.resources import Resource
 
-from borough.kit.telemetry import protobuf
-from borough.kit.telemetry.readable import readable
-from borough.kit.telemetry.spans import Blueprint, Cause, Span
+from borough_telemetry import protobuf
+from borough_telemetry.readable import readable
+from borough_telemetry.spans import Blueprint, Cause, Span
 
 RESOURCE = Resource({"service.name": "orders", "replicas": (1, 2), "share": 0.5, "spot": True})
 
@@ -99,7 +99,7 @@ def test_half_a_character_does_not_stop_a_batch() -> None:
 
 def test_ids_are_never_all_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
     """The standard has no such id; chance has one in 2**64 for a span."""
-    monkeypatch.setattr("borough.kit.telemetry.spans.getrandbits", lambda _: 0)
+    monkeypatch.setattr("borough_telemetry.spans.getrandbits", lambda _: 0)
     span = Span.root(1)
     assert int(span.trace_id, 16) > 0
     assert int(span.span_id, 16) > 0
@@ -111,7 +111,7 @@ def test_the_ratio_is_the_share_of_traces_that_are_recorded(
 ) -> None:
     """Of 4,000 traces so many, give or take chance; of none none, of all all."""
     seeded = random.Random(7)
-    monkeypatch.setattr("borough.kit.telemetry.spans.getrandbits", seeded.getrandbits)
+    monkeypatch.setattr("borough_telemetry.spans.getrandbits", seeded.getrandbits)
     share = sum(Span.root(ratio).sampled for _ in range(4_000)) / 4_000
     assert share == pytest.approx(ratio, abs=0.0 if ratio in (0, 1) else 0.02)
 

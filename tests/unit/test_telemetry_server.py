@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from starlette.types import Receive, Scope, Send
 
-from borough.kit import signals
-from borough.kit.telemetry import Telemetry, routes
 from borough.testing.servers import running
+from borough_telemetry import Telemetry, routes
+from borough_telemetry.signals import UNMATCHED
 
 DURATION = "http_server_request_duration_seconds"
 
@@ -230,5 +230,5 @@ async def test_apps_that_cannot_be_walked_cost_one_walk_a_route(
     watched.app.mount("/x", wrapped)
     await watched.ask(*["GET /x/a", "GET /x/b"] * 5)
     found = watched.series(f"{DURATION}_count")
-    assert found == {labels("GET", signals.UNMATCHED, 200): 10}
+    assert found == {labels("GET", UNMATCHED, 200): 10}
     assert len(walks) <= 4  # each of two walks goes on into the mount

@@ -17,9 +17,9 @@ from borough.contracts.errors import (
     Unavailable,
 )
 from borough.kit.problems import problem_response, problems
-from borough.kit.telemetry import Telemetry
 from borough.kit.web import make_app
 from borough.testing.door import Visitor, visiting
+from borough_telemetry import Telemetry
 
 
 class Note(BaseModel):

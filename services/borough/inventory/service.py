@@ -15,7 +15,7 @@ from borough.contracts.inventory import (
 from borough.inventory.domain import StockStore
 from borough.kit import signals
 from borough.kit.clock import Clock
-from borough.kit.telemetry import Telemetry
+from borough_telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,8 @@ from borough.kit import deadline, signals
 from borough.kit.addresses import Addresses
 from borough.kit.codec import JSON, decode_response, encode_request
 from borough.kit.resilience import Address, Breaker, Permit, RetryBudget
-from borough.kit.telemetry import ClientCall, Telemetry
 from borough.kit.wire import BrokenAnswer, NoAnswer, NotSent, Pool
+from borough_telemetry import ClientCall, Telemetry
 
 CONNECTIONS = 4
 """How many addresses are tried, one after the other, for a connection to send a call by."""

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from borough.contracts.errors import BoroughError, Malformed, TooLarge
 from borough.kit.codec import JSON
 from borough.kit.problems import defect_response, problem_response, trace_id
-from borough.kit.telemetry import Telemetry
+from borough_telemetry import Telemetry
 
 GONE = "the connection closed before the body had arrived"
 _JSON = (b"content-type", JSON.encode())

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 from starlette.types import ASGIApp
 
 from borough.kit.health import Health
-from borough.kit.telemetry import Telemetry
+from borough_telemetry import Telemetry
 
 Answer = TypeVar("Answer")
 Loop = Callable[[], Coroutine[Any, Any, object]]

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from borough.kit.config import PREFIX, WrongSettings
 from borough.kit.one_write import OneWriteProtocol
-from borough.kit.telemetry import Telemetry
+from borough_telemetry import Telemetry
 
 KEEP_ALIVE_S = 30
 """Longer than our clients keep an idle connection, so that it is they who hang up. Whoever has sent

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from borough.kit.health import Health, State
-from borough.kit.telemetry import Page, PageServer, Telemetry, json_page, metrics_page
+from borough_telemetry import Page, PageServer, Telemetry, json_page, metrics_page
 
 STUCK_S = 10.0
 """An event loop that was silent for longer is taken for dead."""

@@ -36,7 +36,7 @@ from borough.kit.clock import Clock
 from borough.kit.columns import Document, Utc, tables
 from borough.kit.sql import Database, Transaction
 from borough.kit.statements import Statement, any_of
-from borough.kit.telemetry import Telemetry
+from borough_telemetry import Telemetry
 
 BATCH = 32
 """Events claimed at once; also what one relay can hold back by dying."""

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from borough.contracts.errors import PROBLEM_MEDIA_TYPE, BoroughError, Internal
 from borough.kit.codec import PROBLEM_CONTENT
-from borough.kit.telemetry import Telemetry
+from borough_telemetry import Telemetry
 
 
 def problem_response(error: BoroughError, trace_id: str | None = None) -> Response:

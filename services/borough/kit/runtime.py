@@ -11,8 +11,8 @@ from typing import NoReturn
 from borough.kit import signals
 from borough.kit.clock import Clock
 from borough.kit.sql import Database
-from borough.kit.telemetry import Telemetry
 from borough.kit.turns import Pool
+from borough_telemetry import Telemetry
 
 LOOK_S = 0.25
 """How often the loop is asked; what it costs is below 0.1 % of a core."""

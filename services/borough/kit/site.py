@@ -22,10 +22,10 @@ from borough.kit.lifecycle import Loop, Tasks
 from borough.kit.resilience import Breaker, RetryBudget
 from borough.kit.runtime import watch_store
 from borough.kit.sql import Database
-from borough.kit.telemetry import Telemetry
 from borough.kit.transport import local, mount, remote
 from borough.kit.web import make_app
 from borough.kit.wire import Pool
+from borough_telemetry import Telemetry
 
 C = TypeVar("C", bound=Capability)
 

@@ -21,7 +21,7 @@ from borough.contracts.errors import BoroughError, DeadlineExceeded, Internal, M
 from borough.kit import deadline
 from borough.kit.codec import JSON, PROBLEM_CONTENT, decode_body, decode_strings, dump
 from borough.kit.direct import header_of
-from borough.kit.telemetry import HANDLER, Telemetry
+from borough_telemetry import HANDLER, Telemetry
 
 C = TypeVar("C", bound=Capability)
 Call = Callable[[Message], Awaitable[Message]]

@@ -32,7 +32,7 @@ from borough.contracts.errors import (
 from borough.kit.codec import SCHEMA_REF, error_of_validation
 from borough.kit.direct import GONE, ShortWay, too_large
 from borough.kit.problems import defect_response, problem_response, trace_id
-from borough.kit.telemetry import Telemetry
+from borough_telemetry import Telemetry
 
 
 def make_app(

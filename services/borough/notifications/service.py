@@ -16,9 +16,9 @@ from borough.contracts.notifications import (
 )
 from borough.kit import signals
 from borough.kit.clock import Clock
-from borough.kit.telemetry import Telemetry
 from borough.notifications import domain
 from borough.notifications.domain import NotificationStore
+from borough_telemetry import Telemetry
 
 Send = Callable[[OrderPlaced, str], Awaitable[None]]
 

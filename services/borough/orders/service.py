@@ -22,9 +22,9 @@ from borough.contracts.values import total_of
 from borough.kit import deadline, signals
 from borough.kit.clock import Clock
 from borough.kit.lifecycle import Tasks
-from borough.kit.telemetry import Telemetry
 from borough.orders import domain
 from borough.orders.domain import ABANDONED, OrderStore, Refusal, Settled
+from borough_telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)

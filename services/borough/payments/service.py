@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from borough.contracts.payments import Charge, Payments, Verdict, VoidCharge
 from borough.kit import deadline, signals
 from borough.kit.clock import Clock
-from borough.kit.telemetry import Telemetry
 from borough.payments import domain
 from borough.payments.domain import VerdictStore
+from borough_telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from borough import shapes, wiring
 from borough.kit.config import Settings
 from borough.kit.lifecycle import Part
-from borough.kit.telemetry import Export
 from borough.testing.servers import listen, running, url_of
+from borough_telemetry import Export
 
 
 @dataclass(slots=True)

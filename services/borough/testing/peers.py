@@ -11,9 +11,9 @@ from borough.contracts.errors import BoroughError
 from borough.kit.addresses import Addresses
 from borough.kit.client import Http
 from borough.kit.resilience import RetryBudget
-from borough.kit.telemetry import Telemetry
 from borough.kit.transport import remote
 from borough.kit.wire import Pool
+from borough_telemetry import Telemetry
 
 Wire = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

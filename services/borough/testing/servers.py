@@ -10,9 +10,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from borough.contracts.capability import Capability
-from borough.kit.telemetry import Telemetry
 from borough.kit.transport import mount
 from borough.kit.web import make_app
+from borough_telemetry import Telemetry
 
 C = TypeVar("C", bound=Capability)
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from borough.kit.config import Settings
 from borough.kit.lifecycle import Loop, Part, Tasks
 from borough.kit.server import Launch, Stop
-from borough.kit.telemetry import Telemetry
+from borough_telemetry import Telemetry
 
 HOST = "127.0.0.1"
 LOOK_S = 0.005

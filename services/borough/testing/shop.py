@@ -17,7 +17,6 @@ from borough.gateway.rest import rest
 from borough.inventory.domain import Article
 from borough.inventory.service import InventoryService
 from borough.kit.lifecycle import Tasks
-from borough.kit.telemetry import Telemetry
 from borough.kit.web import make_app
 from borough.notifications.service import NotificationsService
 from borough.orders.service import OrdersService
@@ -31,6 +30,7 @@ from borough.testing.memory import (
     MemoryStock,
     MemoryVerdicts,
 )
+from borough_telemetry import Telemetry
 
 PRICES = MappingProxyType({"cappuccino": 340, "espresso": 220, "flat-white": 380})
 """The menu: cents of EUR a piece."""

@@ -24,7 +24,6 @@ from borough.inventory.service import InventoryService
 from borough.kit import signals
 from borough.kit.lifecycle import Tasks
 from borough.kit.outbox import Relay
-from borough.kit.telemetry import Telemetry
 from borough.kit.transport import local, remote
 from borough.notifications.service import NotificationsService, Send, keep
 from borough.orders.reconcile import Reconcile
@@ -40,6 +39,7 @@ from borough.testing.memory import (
     MemoryStock,
     MemoryVerdicts,
 )
+from borough_telemetry import Telemetry
 
 PATIENCE, HORIZON = 2.0, 5.0
 """Seconds to the deadline of an order, and from there to its reconciling."""

@@ -14,13 +14,13 @@ from borough.kit.runtime import watch_store
 from borough.kit.schema import in_transaction
 from borough.kit.site import Site, open_store
 from borough.kit.sql import Database, parse
-from borough.kit.telemetry import Telemetry
 from borough.notifications.store import notifications
 from borough.orders.service import Patience
 from borough.orders.store import SqlOrders, orders
 from borough.payments.store import verdicts
 from borough.profiles.store import profiles
 from borough.testing.baseline.order import OneTransaction
+from borough_telemetry import Telemetry
 
 NAME = "baseline"
 """Of the one database."""

@@ -17,9 +17,9 @@ from borough.kit.codec import (
     dump,
     encode_request,
 )
-from borough.kit.signals import Signal
-from borough.kit.telemetry import ClientCall, Telemetry
 from borough.kit.wire import BrokenAnswer, NoAnswer, Pool
+from borough_telemetry import ClientCall, Telemetry
+from borough_telemetry.signals import Signal
 
 PATIENCE_S = 60.0
 """How long a plain call waits: nobody gave it a deadline, and no experiment hangs for ever."""

@@ -20,18 +20,18 @@ import uvloop
 
 from borough.contracts.errors import BoroughError
 from borough.contracts.inventory import Inventory
-from borough.kit import signals
 from borough.kit.config import load
-from borough.kit.telemetry import Telemetry, otlp
 from borough.testing.rungs.callee import QUESTION, Callee, CalleeSite, FromMemory, HopFailed, callee
 from borough.testing.rungs.ladder import NETWORK, RATIOS, RUNGS, Standing, Switch, index_of
+from borough_telemetry import Telemetry, otlp
+from borough_telemetry.signals import SPANS_DROPPED
 
 START = "T6"
 """Where both ends stand before they are told otherwise."""
 WARM_UP_SHARE = 0.1
 """Calls before each measurement, as a share of those that count."""
 
-DROPPED = f"{signals.SPANS_DROPPED.name}_total{{"
+DROPPED = f"{SPANS_DROPPED.name}_total{{"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

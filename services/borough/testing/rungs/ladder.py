@@ -8,7 +8,7 @@ import asyncio
 import signal
 
 from borough.kit.config import WrongSettings
-from borough.kit.telemetry import Telemetry
+from borough_telemetry import Telemetry
 
 RUNGS = ("T0", "T1", "T3", "T5", "T6", "T7a", "T7b")
 """T0 direct call · T1 and encoded and decoded · T3 over TCP to another process · T5 with deadline,

@@ -19,10 +19,10 @@ from borough.kit.config import Settings
 from borough.kit.lifecycle import Part
 from borough.kit.server import run
 from borough.kit.site import Site
-from borough.kit.telemetry import Telemetry
 from borough.kit.transport import remote
 from borough.testing.rungs.boundaries import Coded, Plain, Unwatched
 from borough.testing.rungs.ladder import RUNGS, Standing, Switch
+from borough_telemetry import Telemetry
 
 C = TypeVar("C", bound=Capability)
 

@@ -4,12 +4,12 @@ Nothing here is global: each part owns a `Telemetry`, so that several can live i
 one test. `instrument` gives one to an app that is no part of ours.
 """
 
-from borough.kit.telemetry.client import ClientCall
-from borough.kit.telemetry.exposition import Format
-from borough.kit.telemetry.foreign import instrument
-from borough.kit.telemetry.pages import Page, PageServer, json_page, metrics_page
-from borough.kit.telemetry.part import Export, Telemetry, otlp
-from borough.kit.telemetry.server import HANDLER
+from borough_telemetry.client import ClientCall
+from borough_telemetry.exposition import Format
+from borough_telemetry.foreign import instrument
+from borough_telemetry.pages import Page, PageServer, json_page, metrics_page
+from borough_telemetry.part import Export, Telemetry, otlp
+from borough_telemetry.server import HANDLER
 
 __all__ = [
     "HANDLER",

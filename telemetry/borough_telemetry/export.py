@@ -19,9 +19,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.util.re import parse_env_headers
 
-from borough.kit.telemetry import protobuf
-from borough.kit.telemetry.readable import readable
-from borough.kit.telemetry.spans import Span
+from borough_telemetry import protobuf
+from borough_telemetry.readable import readable
+from borough_telemetry.spans import Span
 
 BOUND = 4_096
 """Spans that wait at most; beyond, the new ones are dropped."""

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from borough.kit import signals
-from borough.kit.telemetry.metrics import Histogram
-from borough.kit.telemetry.routes import Templates
-from borough.kit.telemetry.spans import Blueprint, Span, cause_of, current
+from borough_telemetry.metrics import Histogram
+from borough_telemetry.routes import Templates
+from borough_telemetry.signals import CAPABILITY, METHOD, SERVER_DURATION, UNMATCHED
+from borough_telemetry.spans import Blueprint, Span, cause_of, current
 
 if TYPE_CHECKING:
-    from borough.kit.telemetry.part import Telemetry
+    from borough_telemetry.part import Telemetry
 
 METHODS = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
@@ -99,23 +99,23 @@ class Middleware:
             "http.request.method": method,
             "http.response.status_code": status,
             "url.scheme": "https" if tls else "http",
-            signals.CAPABILITY: self._capability if contract is None else contract.capability,
+            CAPABILITY: self._capability if contract is None else contract.capability,
         }
         if contract is not None:
-            attributes[signals.METHOD] = contract.method
-        if template != signals.UNMATCHED:
+            attributes[METHOD] = contract.method
+        if template != UNMATCHED:
             attributes["http.route"] = template
         if status >= _DEFECTS:
             attributes["error.type"] = str(status)
         name = "HTTP" if method == OTHER else method
         blueprint = Blueprint(
-            name if template == signals.UNMATCHED else f"{name} {template}",
+            name if template == UNMATCHED else f"{name} {template}",
             "server",
             attributes,
             detail="url.path",
             failed=status >= _DEFECTS,
         )
-        durations = self.telemetry.metrics[signals.SERVER_DURATION]
+        durations = self.telemetry.metrics[SERVER_DURATION]
         return Common(template, durations.labels(method, template, str(status)), blueprint)
 
 

@@ -5,8 +5,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from borough.kit.telemetry.protobuf import SCOPE
-from borough.kit.telemetry.spans import Span
+from borough_telemetry.protobuf import SCOPE
+from borough_telemetry.spans import Span
 
 _KINDS = {
     "internal": SpanKind.INTERNAL,

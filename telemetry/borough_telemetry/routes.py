@@ -12,7 +12,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, Mount, compile_path
 from starlette.types import ASGIApp, Scope
 
-from borough.kit import signals
+from borough_telemetry.signals import UNMATCHED
 
 FOREIGN = 1_000
 """Routes of apps that cannot be walked, remembered as such."""
@@ -41,14 +41,14 @@ class Templates:
         """The template, prefixes included; `unmatched` where there was no route."""
         by = scope.get("route") or scope.get("endpoint")
         if by is None:
-            return signals.UNMATCHED
+            return UNMATCHED
         served = self._known.get(id(by)) or self._foreign.get(id(by)) or self._find(by)
         if len(served.templates) == 1:
             return served.templates[0]
         for template in served.templates:
             if compile_path(template)[0].match(scope["path"]):
                 return template
-        return signals.UNMATCHED
+        return UNMATCHED
 
     def _find(self, by: object) -> _Served:
         """Learn all there is now. What is no route of this app stays unmatched."""
@@ -61,7 +61,7 @@ class Templates:
             return self._known[id(by)]
         if len(self._foreign) == FOREIGN:
             self._foreign.clear()
-        return self._foreign.setdefault(id(by), _Served(by, [signals.UNMATCHED]))
+        return self._foreign.setdefault(id(by), _Served(by, [UNMATCHED]))
 
 
 def _walk(routes: Sequence[BaseRoute], prefix: str) -> Iterator[tuple[object, str]]:

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from random import getrandbits
 from typing import Literal, NamedTuple
 
-from borough.kit.clock import unix_ns
-
 Kind = Literal["internal", "server", "client"]
 Value = str | int | float | bool
 LONGEST_DETAIL = 256
@@ -94,7 +92,7 @@ class Span:
         self.links: tuple[Cause, ...] = ()
         if sampled:
             self.detail = self.message = ""
-            self.start_ns = unix_ns()
+            self.start_ns = time.time_ns()
             self._started = time.perf_counter_ns()
 
     @classmethod

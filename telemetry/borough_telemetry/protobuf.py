@@ -8,7 +8,7 @@ it field by field with the stock encoder's.
 import struct
 from collections.abc import Mapping, Sequence
 
-from borough.kit.telemetry.spans import Blueprint, Cause, Span
+from borough_telemetry.spans import Blueprint, Cause, Span
 
 SCOPE = "borough"
 _KINDS = {"internal": 1, "server": 2, "client": 3}

@@ -14,11 +14,11 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from borough.kit.telemetry.pages import PageServer, metrics_page
-from borough.kit.telemetry.part import Telemetry, otlp
-from borough.kit.telemetry.routes import Templates
-from borough.kit.telemetry.server import Middleware
-from borough.kit.telemetry.spans import Span
+from borough_telemetry.pages import PageServer, metrics_page
+from borough_telemetry.part import Telemetry, otlp
+from borough_telemetry.routes import Templates
+from borough_telemetry.server import Middleware
+from borough_telemetry.spans import Span
 
 
 def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise

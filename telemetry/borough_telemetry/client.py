@@ -3,19 +3,31 @@
 import re
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-from borough.contracts.capability import Endpoint
-from borough.kit import signals
-from borough.kit.telemetry.metrics import Histogram, Metrics
-from borough.kit.telemetry.spans import Blueprint, Span, current
+from borough_telemetry.metrics import Histogram, Metrics
+from borough_telemetry.signals import CLIENT_DURATION, HOP_HANDLER, HOP_SERVER, METHOD
+from borough_telemetry.spans import Blueprint, Span, current
 
 if TYPE_CHECKING:
-    from borough.kit.telemetry.part import Telemetry
+    from borough_telemetry.part import Telemetry
 
 _MS = rb"(\d{1,9}(?:\.\d{1,9})?)(?![\d.])"
 _SERVER_TIMING = re.compile(rb"(?:^|,\s*)(?:handler;dur=" + _MS + rb", )?server;dur=" + _MS)
 _ERRORS = 400
+
+
+class Endpoint(Protocol):
+    """What is called: a method of a peer, and how HTTP carries it. It is hashable."""
+
+    @property
+    def capability(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def verb(self) -> str: ...
 
 
 class ClientCall:
@@ -39,11 +51,11 @@ class Traffic:
 
     def __init__(self, endpoint: Endpoint, metrics: Metrics) -> None:
         self._endpoint = endpoint
-        self._durations = metrics[signals.CLIENT_DURATION]
+        self._durations = metrics[CLIENT_DURATION]
         self._by_status: dict[int, tuple[Histogram, Blueprint]] = {}
         names = endpoint.capability, endpoint.method
-        self.handler = metrics[signals.HOP_HANDLER].labels(*names)
-        self.server = metrics[signals.HOP_SERVER].labels(*names)
+        self.handler = metrics[HOP_HANDLER].labels(*names)
+        self.server = metrics[HOP_SERVER].labels(*names)
 
     def of(self, status: int) -> tuple[Histogram, Blueprint]:
         """The series and the blueprint of the calls that were answered so."""
@@ -57,7 +69,7 @@ class Traffic:
         attributes: dict[str, str | int] = {
             "http.request.method": endpoint.verb,
             "borough.peer": endpoint.capability,
-            signals.METHOD: endpoint.method,
+            METHOD: endpoint.method,
         }
         if status:
             attributes["http.response.status_code"] = status

@@ -10,13 +10,12 @@ and a reader on the ops port's threads may see a histogram whose sum is one obse
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from time import time_ns
 from typing import Any
 
-from borough.kit import signals
-from borough.kit.clock import unix_ns
-from borough.kit.signals import Signal
-from borough.kit.telemetry.exposition import Format, labelled, pieces
+from borough_telemetry.exposition import Format, labelled, pieces
+from borough_telemetry.signals import BUILD_INFO, OWN, Signal
 
 Exemplar = tuple[int, int]
 """The trace and the span that an observation was made in."""
@@ -72,7 +71,7 @@ class Histogram:
         self.counts[place] += 1
         self.total += value
         if exemplar is not None:
-            self.exemplars[place] = (exemplar, value, unix_ns())
+            self.exemplars[place] = (exemplar, value, time_ns())
 
 
 class Family:
@@ -104,37 +103,44 @@ class Family:
 
 
 class Metrics:
-    """Every signal of one part. A counter without labels is told from the start, so that its first
-    increase is one; all else once it is known.
+    """Every signal of one part. A counter without labels that is among `signals` is exposed from
+    the start, so that its first increase is seen; every other series once it has a value.
     """
 
-    def __init__(self, build: Mapping[str, str]) -> None:
-        self._families = {signal: Family(signal) for signal in signals.ALL}
-        for family in self._families.values():
-            if family.signal.kind == "counter" and not family.signal.labels:
+    def __init__(self, build: Mapping[str, str], signals: Iterable[Signal] = ()) -> None:
+        self._families: dict[Signal, Family] = {}
+        for signal in (*OWN, *signals):
+            family = self._family(signal)
+            if signal.kind == "counter" and not signal.labels:
                 family.labels()
-        self._families[signals.BUILD_INFO].named(build).set(1)
+        self._family(BUILD_INFO).named(build).set(1)
 
     def __getitem__(self, signal: Signal) -> Any:
         """The family of a signal; where it has no labels, its only series. For whoever counts once
         a request: keep what `labels` answered.
         """
-        family = self._families[signal]
+        family = self._family(signal)
         return family if signal.labels else family.labels()
 
     def count(self, signal: Signal, by: int = 1, /, **labels: str) -> None:
         """Add to a counter."""
-        self._families[signal].named(labels).inc(by)
+        self._family(signal).named(labels).inc(by)
 
     def watch(self, signal: Signal, read: Callable[[], float], **labels: str) -> None:
         """A counter or gauge that is read when it is told, on the thread that tells: `read` must
         not wait. Where it fails, the series is left out.
         """
-        self._families[signal].named(labels).read = read
+        self._family(signal).named(labels).read = read
 
     def pieces(self, form: Format, log: Any) -> Iterator[bytes]:
         """Every series as text, without an END, in pieces that are written one at a time."""
-        return pieces(self._families.values(), form, log)
+        return pieces(tuple(self._families.values()), form, log)
+
+    def _family(self, signal: Signal) -> Family:
+        found = self._families.get(signal)
+        if found is None:
+            found = self._families[signal] = Family(signal)
+        return found
 
 
 def _escaped(value: str) -> str:

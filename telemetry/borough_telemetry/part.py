@@ -10,18 +10,25 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from borough.contracts.capability import Endpoint
-from borough.kit import signals
-from borough.kit.signals import Signal
-from borough.kit.telemetry.client import ClientCall, Traffic, WatchedCall
-from borough.kit.telemetry.export import Exporting, Otlp, Sdk
-from borough.kit.telemetry.exposition import END, Format
-from borough.kit.telemetry.logs import logger
-from borough.kit.telemetry.metrics import Metrics
-from borough.kit.telemetry.registry import Registry, pieces, watch_process, without_ours
-from borough.kit.telemetry.routes import Templates
-from borough.kit.telemetry.server import Middleware
-from borough.kit.telemetry.spans import Blueprint, Cause, Span, cause_of, current
+from borough_telemetry.client import ClientCall, Endpoint, Traffic, WatchedCall
+from borough_telemetry.export import Exporting, Otlp, Sdk
+from borough_telemetry.exposition import END, Format
+from borough_telemetry.logs import logger
+from borough_telemetry.metrics import Metrics
+from borough_telemetry.registry import Registry, pieces, watch_process, without
+from borough_telemetry.routes import Templates
+from borough_telemetry.server import Middleware
+from borough_telemetry.signals import (
+    ACTIVE_REQUESTS,
+    CAPABILITY,
+    METHOD,
+    OWN,
+    SPANS_DROPPED,
+    SPANS_EXPORTED,
+    Signal,
+    names,
+)
+from borough_telemetry.spans import Blueprint, Cause, Span, cause_of, current
 
 Export = SpanExporter | Otlp
 """Whatever receives finished spans: a collector, or any exporter of the OpenTelemetry SDK."""
@@ -33,8 +40,9 @@ class Telemetry:
 
     `ratio` is the share of the traces begun here that are recorded; it may change at any time.
     `access_log` is the share of requests answered below 500 that leave a line in the log.
-    `registry` holds what others want told beside our signals: where none is given, one that is new.
-    Raises ValueError where it has a name of ours.
+    `signals` are those of the part, beside those of this package: exposed from the start.
+    `registry` holds metrics of others: where none is given, a new one. Raises ValueError where it
+    has the name of a signal.
     """
 
     def __init__(  # noqa: PLR0913  # one for each thing that is told
@@ -47,27 +55,32 @@ class Telemetry:
         log_level: str = "info",
         access_log: float = 0.0,
         registry: CollectorRegistry | None = None,
+        signals: Iterable[Signal] = (),
     ) -> None:
         info = {"version": "", "part": part, "shape": "", "capabilities": ""} | (build or {})
         self.ratio = ratio
         self.access_log = access_log
         self.active = 0
         """Requests being handled."""
-        self.metrics = Metrics(info)
-        self.registry = Registry() if registry is None else without_ours(registry)
+        known = tuple(signals)
+        self.metrics = Metrics(info, known)
+        self._names = names((*OWN, *known))
+        self.registry = (
+            Registry(self._names) if registry is None else without(registry, self._names)
+        )
         self.log = logger(part, log_level)
         self._exporting = self._start(export, part, info["version"])
         self.records = export is not None
         """Whether spans are exported; a trace id that finds nothing is worse than none."""
         self._traffic: dict[Endpoint, Traffic] = {}
         self._blueprints: dict[tuple[str, str, str], Blueprint] = {}
-        self.watch(signals.ACTIVE_REQUESTS, lambda: self.active)
+        self.watch(ACTIVE_REQUESTS, lambda: self.active)
 
     def _start(self, export: Export | None, part: str, version: str) -> Exporting | None:
         if export is None:
             return None
-        exported = self.metrics[signals.SPANS_EXPORTED]
-        dropped = self.metrics[signals.SPANS_DROPPED]
+        exported = self.metrics[SPANS_EXPORTED]
+        dropped = self.metrics[SPANS_DROPPED]
         return Exporting(
             export if isinstance(export, Otlp) else Sdk(export),
             Resource.create({"service.name": part, "service.version": version}),
@@ -95,7 +108,7 @@ class Telemetry:
     def pieces(self, form: Format) -> Iterator[bytes]:
         """Our signals and what the registry holds, in pieces that are written one at a time."""
         yield from self.metrics.pieces(form, self.log)
-        yield from pieces(self.registry, form, self.log)
+        yield from pieces(self.registry, self._names, form, self.log)
         if form is Format.OPENMETRICS:
             yield END
 
@@ -169,9 +182,9 @@ class Telemetry:
     def _internal(self, capability: str, method: str, name: str) -> Blueprint:
         known = self._blueprints.get((capability, method, name))
         if known is None:
-            attributes = {signals.CAPABILITY: capability}
+            attributes = {CAPABILITY: capability}
             if method:
-                attributes[signals.METHOD] = method
+                attributes[METHOD] = method
             known = Blueprint(name or f"{capability}.{method}", "internal", attributes)
             self._blueprints[capability, method, name] = known
         return known

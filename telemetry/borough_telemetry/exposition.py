@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from borough.kit.telemetry.metrics import Family
+    from borough_telemetry.metrics import Family
 
 LINES = 200
 """Of a piece at most: about 70 us."""

@@ -5,7 +5,7 @@ everywhere else. It writes that down too, a family at a time, so that requests h
 between.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any
 
@@ -15,58 +15,58 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as as_openmetrics
 from prometheus_client.registry import Collector, DuplicateTimeseries
 
-from borough.kit import signals
-from borough.kit.telemetry.exposition import END, Format
+from borough_telemetry.exposition import END, Format
 
 _WRITERS: Mapping[Format, Callable[[Any], bytes]] = {
     Format.OPENMETRICS: as_openmetrics,
     Format.TEXT: as_text,
 }
-_SUFFIXES = ("", "_total", "_created", "_info", "_bucket", "_count", "_sum")
-OURS = frozenset(signal.name + suffix for signal in signals.ALL for suffix in _SUFFIXES)
-"""Names that nobody else may have."""
 
 
 class _Reserved(Collector):
-    """Takes our names in a registry, and tells nothing."""
+    """Takes names in a registry, and collects nothing."""
+
+    def __init__(self, taken: Collection[str]) -> None:
+        self._taken = taken
 
     def describe(self) -> Iterable[Metric]:
-        return [Metric(name, "A signal of ours.", "unknown") for name in OURS]
+        return [Metric(name, "A signal of the part.", "unknown") for name in self._taken]
 
     def collect(self) -> Iterable[Metric]:
         return ()
 
 
 class Registry(CollectorRegistry):
-    """A registry as the library's default one, with our names taken."""
+    """A registry as the library's default one, in which the names of the signals are taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Collection[str]) -> None:
         super().__init__(auto_describe=True)
-        super().register(_Reserved())
+        self._taken = frozenset(taken)
+        super().register(_Reserved(taken))
 
     def register(self, collector: Collector) -> None:
         """Raises ValueError where a name is taken; the sentence says so if it is by us."""
         try:
             super().register(collector)
         except DuplicateTimeseries as error:
-            if error.duplicates & OURS:
-                raise _refusal(error) from None
+            if ours := error.duplicates & self._taken:
+                raise _refusal(ours) from None
             raise
 
 
-def without_ours(registry: CollectorRegistry) -> CollectorRegistry:
-    """A registry of others, as it was. Raises ValueError where it has a name of ours."""
-    reserved = _Reserved()
+def without(registry: CollectorRegistry, taken: Collection[str]) -> CollectorRegistry:
+    """A registry of others, unchanged. Raises ValueError where it has one of the names."""
+    reserved = _Reserved(taken)
     try:
         registry.register(reserved)
     except DuplicateTimeseries as error:
-        raise _refusal(error) from None
+        raise _refusal(error.duplicates & frozenset(taken)) from None
     registry.unregister(reserved)
     return registry
 
 
-def _refusal(error: DuplicateTimeseries) -> ValueError:
-    name = min(error.duplicates & OURS)
+def _refusal(ours: Collection[str]) -> ValueError:
+    name = min(ours)
     return ValueError(f"{name} is a signal of Borough's telemetry: your metric needs another name")
 
 
@@ -79,17 +79,19 @@ def watch_process(registry: CollectorRegistry) -> None:
     PlatformCollector(registry=registry)
 
 
-def pieces(registry: CollectorRegistry, form: Format, log: Any) -> Iterator[bytes]:
+def pieces(
+    registry: CollectorRegistry, taken: Collection[str], form: Format, log: Any
+) -> Iterator[bytes]:
     """What a registry holds, a family at a time. When each series began is left out: nobody asks
     for it, and it would be every second line.
 
-    A family with a name of ours is left out, and so is whatever comes after a collector that fails;
+    A family whose name is taken is left out, and so is whatever comes after a collector that fails;
     the log says it. Neither costs anybody the rest.
     """
     write = _WRITERS[form]
     try:
         for family in registry.collect():
-            if family.name in OURS:
+            if family.name in taken:
                 log.warning("metric left out: its name is a signal's", metric=family.name)
             else:
                 yield write(_Only(family)).removesuffix(END)

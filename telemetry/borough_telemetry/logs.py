@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from borough.kit.telemetry.spans import current
+from borough_telemetry.spans import current
 
 
 def logger(part: str, level: str) -> Any:

@@ -1,0 +1,144 @@
+"""The metrics, labels and span attributes of this package, as data, and how others are declared.
+
+Request metrics have the stable names of the OpenTelemetry semantic conventions, process metrics
+those of the Prometheus clients. Labels are bounded: a route is a template, never a path; no label
+holds an id or a host.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+"""The bounds the semantic conventions advise for HTTP durations, in seconds."""
+
+Kind = Literal["counter", "gauge", "histogram", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A metric: its name without the suffix the exposition adds, its help, its labels.
+
+    A histogram has the upper bounds of its buckets, ascending, without the infinite one.
+
+        STOCK_OUTS = Signal("shop_stock_outs", "Reserves refused for want of stock.", "counter")
+    """
+
+    name: str
+    help: str
+    kind: Kind
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def series(self) -> str:
+        """The name that queries know: of a counter or an info, with its suffix."""
+        return self.name + {"counter": "_total", "info": "_info"}.get(self.kind, "")
+
+
+def declared(module: Mapping[str, object]) -> tuple[Signal, ...]:
+    """The signals of a module, given its `vars()`, in the order in which they stand there."""
+    return tuple(value for value in module.values() if isinstance(value, Signal))
+
+
+def names(signals: Iterable[Signal]) -> frozenset[str]:
+    """Every name that these signals take in an exposition, suffixes included."""
+    return frozenset(signal.name + suffix for signal in signals for suffix in _SUFFIXES)
+
+
+_SUFFIXES = ("", "_total", "_created", "_info", "_bucket", "_count", "_sum")
+
+SERVER_DURATION = Signal(
+    "http_server_request_duration_seconds",
+    "Time from a request's arrival to the last byte of its answer.",
+    "histogram",
+    ("http_request_method", "http_route", "http_response_status_code"),
+    SECONDS_BUCKETS,
+)
+CLIENT_DURATION = Signal(
+    "http_client_request_duration_seconds",
+    "Time of one try of a call to a peer, encoding and decoding included; the status is 0 where"
+    " none came back.",
+    "histogram",
+    ("peer", "method", "http_response_status_code"),
+    SECONDS_BUCKETS,
+)
+ACTIVE_REQUESTS = Signal("http_server_active_requests", "Requests being handled.", "gauge")
+HOP_HANDLER = Signal(
+    "borough_hop_handler_seconds",
+    "Time in the business of calls to a peer, as the peer told in Server-Timing.",
+    "counter",
+    ("peer", "method"),
+)
+HOP_SERVER = Signal(
+    "borough_hop_server_seconds",
+    "Time in the server of calls to a peer, its business included, as the peer told.",
+    "counter",
+    ("peer", "method"),
+)
+BUILD_INFO = Signal(
+    "borough_build", "What runs here.", "info", ("version", "part", "shape", "capabilities")
+)
+SPANS_EXPORTED = Signal("borough_spans_exported", "Spans a collector has taken.", "counter")
+SPANS_DROPPED = Signal(
+    "borough_spans_dropped", "Spans that were lost, by reason.", "counter", ("reason",)
+)
+
+OWN = declared(vars())
+"""What every part tells; `Telemetry` takes more."""
+
+PROCESS = (
+    Signal("process_cpu_seconds", "Total user and system CPU time spent in seconds.", "counter"),
+    Signal("process_resident_memory_bytes", "Resident memory size in bytes.", "gauge"),
+    Signal("process_virtual_memory_bytes", "Virtual memory size in bytes.", "gauge"),
+    Signal(
+        "process_start_time_seconds",
+        "Start time of the process since unix epoch in seconds.",
+        "gauge",
+    ),
+    Signal("process_open_fds", "Number of open file descriptors.", "gauge"),
+    Signal("process_max_fds", "Maximum number of open file descriptors.", "gauge"),
+    Signal(
+        "python_gc_collections",
+        "Number of times this generation was collected",
+        "counter",
+        ("generation",),
+    ),
+    Signal(
+        "python_gc_objects_collected", "Objects collected during gc", "counter", ("generation",)
+    ),
+    Signal(
+        "python_gc_objects_uncollectable",
+        "Uncollectable objects found during GC",
+        "counter",
+        ("generation",),
+    ),
+    Signal(
+        "python_info",
+        "Python platform information",
+        "gauge",
+        ("implementation", "major", "minor", "patchlevel", "version"),
+    ),
+)
+"""What prometheus_client tells of any process, in its own words."""
+
+UNMATCHED = "unmatched"
+"""The route label of a request that no route matched."""
+
+CAPABILITY = "borough.capability"
+METHOD = "borough.method"
+PEER = "borough.peer"
+
+ATTRIBUTES: Mapping[str, str] = {
+    CAPABILITY: "The capability whose work the span is: of a server span or a call in the process.",
+    METHOD: "The contract method, where the span is one.",
+    PEER: "The capability that is called: of a client span.",
+    "http.request.method": "The method; `_OTHER` where HTTP does not know it.",
+    "http.route": "The route's template: of a server span that a route matched.",
+    "http.response.status_code": "The status; missing where no answer came.",
+    "url.path": "The path as it was asked for: of a server span.",
+    "url.full": "The address as it was asked for: of a client span.",
+    "url.scheme": "http or https: of a server span.",
+    "error.type": "The status or the error, where the span failed.",
+}
+"""Every attribute of a span."""
