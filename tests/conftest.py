@@ -15,8 +15,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from borough.kit.config import PREFIX
-from borough.migrations import migrate
+from borough.config import PREFIX
+from borough_shop.migrations import migrate
 from postgresql import ABSENT, Cluster, find_binaries
 from programs import absent
 

@@ -83,9 +83,9 @@ def read_shapes(path: Path | None = None) -> dict[str, Shape]:
 
 
 def _ours() -> Path:
-    package = find_spec("borough")
+    package = find_spec("borough_shop")
     if package is None or not package.submodule_search_locations:
-        raise CommandFailed("borough is not installed beside borough-bill")
+        raise CommandFailed("borough-shop is not installed beside borough-bill")
     return Path(package.submodule_search_locations[0], "shapes.toml")
 
 

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from boards.house import Panel, build, line, lines, to_traces
 from boards.promql import Scope, share
-from borough.kit import signals
+from borough import signals
 from borough_telemetry.signals import ACTIVE_REQUESTS, CLIENT_DURATION, PROCESS, SERVER_DURATION
 
 PARTS = Scope(("namespace", "workload", "part"))

@@ -26,7 +26,7 @@ from bench.messages import ANSWER, JSON, PATH, QUESTION
 from bench.talk import say
 from bench.tracing import standard_tracing
 from bench.wire import Connections, request
-from borough.contracts.inventory import Reservation
+from borough_shop.inventory.contract import Reservation
 
 Call = Callable[[], Awaitable[None]]
 

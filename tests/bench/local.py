@@ -11,9 +11,9 @@ import uvloop
 from bench.harness import Bench
 from bench.messages import QUESTION
 from bench.rows import Goal, Row
-from borough.contracts.inventory import Inventory, Reservation, Reserve
-from borough.kit.transport import local
-from borough.testing.rungs.callee import FromMemory
+from borough.transport.calls import local
+from borough_shop.inventory.contract import Inventory, Reservation, Reserve
+from borough_shop.testing.rungs.callee import FromMemory
 from borough_telemetry import Telemetry
 
 CALLS = 50_000

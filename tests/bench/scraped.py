@@ -3,11 +3,11 @@
 python -m bench.scraped
 """
 
-from borough.kit import signals
-from borough.kit.config import Settings
-from borough.kit.lifecycle import Part
-from borough.kit.server import run
+from borough.config import Settings
+from borough.serving.lifecycle import Part
+from borough.serving.server import run
 from borough.testing.serving import hello, small_part
+from borough_shop import signals
 from borough_telemetry import Telemetry
 
 SERIES = 1_000

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from borough.kit import signals
+from borough import signals
 from borough_bill import attribution
 from borough_bill.attribution import Counters, NotExposed, ProcessGone, cpu_seconds, memory
 from borough_telemetry.signals import CLIENT_DURATION, HOP_HANDLER, HOP_SERVER

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from borough import shapes, wiring
-from borough.kit.config import Settings
+from borough.config import Settings
+from borough_shop import shapes, wiring
 from charts.helm import BOROUGH, RELEASE, Values, read
 
 

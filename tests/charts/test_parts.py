@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from borough import wiring
-from borough.kit.config import PREFIX, Settings, load
-from borough.shapes import Shape, needed
+from borough.config import PREFIX, Settings, load
+from borough_shop import wiring
+from borough_shop.shapes import Shape, needed
 from charts.cases import Case
 from charts.helm import BOROUGH, Helm, Objects
 from charts.objects import CAPABILITY, SHAPE_OF_DOOR, Pod, environment, named, pods

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from borough.contracts.capability import Capability, Message, post
-from borough.contracts.errors import Unavailable
-from borough.kit.addresses import Addresses
-from borough.kit.client import Http
-from borough.kit.connections import Connections
-from borough.kit.transport import remote
-from borough.kit.wire import Pool
+from borough.capability import Capability, Message, post
+from borough.errors import Unavailable
+from borough.serving.connections import Connections
 from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, running, served
 from borough.testing.serving import PATIENCE_S
+from borough.transport.addresses import Addresses
+from borough.transport.calls import remote
+from borough.transport.client import Http
+from borough.transport.wire import Pool
 from borough_telemetry import Telemetry
 
 LOADS = 100

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from borough.contracts.errors import Conflict
-from borough.kit import deadline
-from borough.kit.transport import mount
-from borough.kit.web import make_app
+from borough import deadline
+from borough.errors import Conflict
+from borough.serving.web import make_app
 from borough.testing.peers import Peer, Ping, Replica
+from borough.transport.calls import mount
 from borough_telemetry import HANDLER, Telemetry
 
 LIMIT = 1_024

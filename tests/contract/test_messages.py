@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
-from borough import wiring
-from borough.contracts.capability import Message
-from borough.contracts.errors import BoroughError, Problem
-from borough.contracts.events import OrderPlaced
+from borough.capability import Message
+from borough.errors import BoroughError, Problem
+from borough_shop import wiring
+from borough_shop.events import OrderPlaced
 
 ENDPOINTS = [e for contract in wiring.CONTRACTS.values() for e in contract.endpoints.values()]
 ATOMS = (str, int, bool, UUID, AwareDatetime, type(None))

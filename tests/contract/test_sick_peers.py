@@ -6,17 +6,12 @@ import socket
 
 import pytest
 
-from borough.contracts.errors import (
-    Abandoned,
-    Conflict,
-    DeadlineExceeded,
-    Internal,
-    Unavailable,
-)
-from borough.kit import deadline
-from borough.kit.resilience import FAILURES
+from borough import deadline
+from borough.errors import Conflict, DeadlineExceeded, Internal, Unavailable
 from borough.testing.peers import Dropping, Peer, Ping, Pong, Replica, asking, raw
 from borough.testing.servers import listen, running, served, url_of
+from borough.transport.resilience import FAILURES
+from borough_shop.errors import Abandoned
 
 
 async def test_an_unreachable_peer_is_named() -> None:

@@ -9,12 +9,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 from pydantic import SecretStr
 
-from borough import shapes, wiring
-from borough.inventory.store import SqlStock, menu
-from borough.kit.config import Settings
-from borough.kit.sql import Database
-from borough.notifications.store import SqlNotifications
-from borough.testing.parts import RunningShape, running_shape
+from borough.config import Settings
+from borough.stores.sql import Database
+from borough_shop import shapes, wiring
+from borough_shop.inventory.store import SqlStock, menu
+from borough_shop.notifications.store import SqlNotifications
+from borough_shop.testing.parts import RunningShape, running_shape
 from borough_telemetry.signals import ATTRIBUTES, CAPABILITY, METHOD
 from waiting import becomes
 

@@ -10,38 +10,37 @@ from uuid import UUID
 
 import pytest
 
-from borough.contracts.capability import Capability, Message, post, read
-from borough.contracts.errors import (
+from borough import deadline
+from borough.capability import Capability, Message, post, read
+from borough.errors import Internal, NotFound
+from borough.testing.servers import running, served
+from borough.transport.addresses import Addresses
+from borough.transport.calls import Transport, local, remote
+from borough.transport.client import Http
+from borough.transport.wire import Pool
+from borough_shop.errors import (
     CommitAfterRelease,
-    Internal,
     KeyReused,
-    NotFound,
     OutOfStock,
     ProfileUnknown,
     ReleaseAfterCommit,
     Released,
     UnknownSku,
 )
-from borough.contracts.events import ORDER_PLACED_SCHEMA, OrderPlaced
-from borough.contracts.inventory import Inventory, MenuRequest, OrderRef, Reserve
-from borough.contracts.notifications import (
+from borough_shop.events import ORDER_PLACED_SCHEMA, OrderPlaced
+from borough_shop.inventory.contract import Inventory, MenuRequest, OrderRef, Reserve
+from borough_shop.notifications.contract import (
     Deliver,
     ListNotifications,
     Notifications,
     NotificationState,
 )
-from borough.contracts.orders import GetOrder, ListOrders, Orders, OrderStatus, PlaceOrder
-from borough.contracts.payments import Charge, Outcome, Payments, VoidCharge
-from borough.contracts.profiles import GetProfile, Profile, Profiles
-from borough.contracts.values import Basket, Line, Money, PricedLine
-from borough.kit import deadline
-from borough.kit.addresses import Addresses
-from borough.kit.client import Http
-from borough.kit.transport import Transport, local, remote
-from borough.kit.wire import Pool
-from borough.testing.servers import running, served
-from borough.testing.shop import memory_shop
-from borough.testing.transports import Asgi, Direct, Twice
+from borough_shop.orders.contract import GetOrder, ListOrders, Orders, OrderStatus, PlaceOrder
+from borough_shop.payments.contract import Charge, Outcome, Payments, VoidCharge
+from borough_shop.profiles.contract import GetProfile, Profile, Profiles
+from borough_shop.testing.shop import memory_shop
+from borough_shop.testing.transports import Asgi, Direct, Twice
+from borough_shop.values import Basket, Line, Money, PricedLine
 from borough_telemetry import Telemetry
 
 ADA = Profile(customer_id="ada", name="Ada", email="ada@example.org", card_token="tok_visa_1")

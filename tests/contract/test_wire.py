@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from borough.kit import wire
-from borough.kit.wire import Answer, BrokenAnswer, NoAnswer, Pool
 from borough.testing.peers import raw
 from borough.testing.serving import until
+from borough.transport import wire
+from borough.transport.wire import Answer, BrokenAnswer, NoAnswer, Pool
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 

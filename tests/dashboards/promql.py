@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from boards.promql import Signal
-from borough.kit import signals
 from borough_operator.running import signals as operators
+from borough_shop import signals
 from borough_telemetry.signals import PROCESS
 
 SELECTOR = re.compile(

@@ -6,8 +6,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from boards.promql import PLACE, Scope, WrongQuestion, share
-from borough.kit import signals
+from borough import signals
 from borough_operator.running import signals as operators
+from borough_shop import signals as shops
 from borough_telemetry.signals import BUILD_INFO, SERVER_DURATION
 from dashboards.promql import QUANTILE, bare_words, catalogue, grouped, selectors
 from dashboards.rules import Board
@@ -138,13 +139,13 @@ def test_a_signal_is_asked_only_what_it_can_answer() -> None:
     with pytest.raises(WrongQuestion, match="borough_retry_budget is a gauge, not a counter"):
         scope.per_second(signals.RETRY_BUDGET)
     with pytest.raises(WrongQuestion, match="borough_orders is a counter, not a gauge"):
-        scope.now(signals.ORDERS)
+        scope.now(shops.ORDERS)
     with pytest.raises(WrongQuestion, match="borough_orders is a counter, not a histogram"):
-        scope.quantile(0.5, signals.ORDERS)
+        scope.quantile(0.5, shops.ORDERS)
     with pytest.raises(WrongQuestion, match="borough_orders has no label sku"):
-        scope.per_second(signals.ORDERS, "sku")
+        scope.per_second(shops.ORDERS, "sku")
     with pytest.raises(WrongQuestion, match="borough_orders has no label pod"):
-        scope.per_second(signals.ORDERS, where={"pod": '="x"'})
+        scope.per_second(shops.ORDERS, where={"pod": '="x"'})
 
 
 def test_a_state_is_asked_for_by_its_number() -> None:

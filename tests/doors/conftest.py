@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from borough.testing.door import Visitor, visiting
-from borough.testing.shop import Shop, memory_shop
+from borough_shop.testing.door import Visitor, visiting
+from borough_shop.testing.shop import Shop, memory_shop
 
 
 @pytest.fixture

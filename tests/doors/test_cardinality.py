@@ -15,10 +15,10 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from borough import shapes, wiring
-from borough.kit.config import Settings
-from borough.testing.parts import RunningShape, running_shape
+from borough.config import Settings
 from borough_bill.collector import Collector
+from borough_shop import shapes, wiring
+from borough_shop.testing.parts import RunningShape, running_shape
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SERVER_DURATION, UNMATCHED
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
-from borough import wiring
-from borough.kit.config import Settings
-from borough.testing.door import Answer, Visitor, visiting
+from borough.config import Settings
+from borough_shop import wiring
+from borough_shop.testing.door import Answer, Visitor, visiting
 
 DEAD = "http://127.0.0.1:1"
 SAID_BY_LIBRARIES = ("127.0.0.1", "http:", ":1", "connect", "errno", "ssl", "refused")

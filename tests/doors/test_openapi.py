@@ -10,9 +10,9 @@ from hypothesis import settings
 from schemathesis import Case, GenerationMode
 from schemathesis.config import SchemathesisConfig
 
-from borough.contracts.profiles import Profile
-from borough.kit import deadline
-from borough.testing.shop import KEYS, PRICES, memory_shop
+from borough import deadline
+from borough_shop.profiles.contract import Profile
+from borough_shop.testing.shop import KEYS, PRICES, memory_shop
 
 EXAMPLES = 60
 """Per operation, valid and invalid ones mixed; the same in every run."""

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from borough.contracts.errors import Unavailable
-from borough.contracts.orders import Order
-from borough.contracts.payments import Charge, Payments, Verdict, VoidCharge
+from borough.errors import Unavailable
 from borough.testing.clock import deadlines_by
-from borough.testing.door import Answer, Visitor, visiting
-from borough.testing.shop import Shop, memory_shop
+from borough_shop.orders.contract import Order
+from borough_shop.payments.contract import Charge, Payments, Verdict, VoidCharge
+from borough_shop.testing.door import Answer, Visitor, visiting
+from borough_shop.testing.shop import Shop, memory_shop
 
 ORDER = {"lines": [{"sku": "espresso", "quantity": 1}]}
 

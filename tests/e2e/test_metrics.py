@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from borough.wiring import CALLS
+from borough_shop.wiring import CALLS
 from e2e.cluster import ROOT, Forward, wait_until
 from e2e.installed import Journey, Platform
 from e2e.journey import order_journey

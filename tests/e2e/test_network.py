@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from borough.wiring import CALLS, CONTRACTS
+from borough_shop.wiring import CALLS, CONTRACTS
 from e2e.cluster import exec_python
 from e2e.installed import Platform
 from e2e.release import is_ready

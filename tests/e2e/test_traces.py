@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from borough.wiring import CALLS
+from borough_shop.wiring import CALLS
 from e2e.cluster import Forward, NotInTime, wait_until
 from e2e.installed import Journey, Platform
 

@@ -18,11 +18,11 @@ from urllib.parse import urlencode
 import pytest
 from pydantic import SecretStr
 
-from borough import commands
-from borough.kit.config import Settings
+from borough.config import Settings
 from borough_bill.clients import Clients, Shopping
 from borough_bill.customers import crowd, errands
 from borough_bill.shapes import LocalShape, shape_named
+from borough_shop import commands
 from dashboards.prometheus import Prometheus, of_prometheus, prometheus
 from e2e.queries import Question, has_data, questions
 from unhurried import UNHURRIED

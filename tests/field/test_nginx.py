@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from borough import commands
-from borough.kit.config import Settings
+from borough.config import Settings
 from borough_bill.clients import Clients, Shopping, Url
 from borough_bill.customers import PLACED, Customer, crowd, disagreements, errands
 from borough_bill.processes import HOST, Ports, Process
 from borough_bill.shapes import LocalShape, shape_named
+from borough_shop import commands
 from field.server import listening
 from programs import program
 from unhurried import UNHURRIED

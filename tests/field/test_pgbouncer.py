@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from borough import wiring
 from borough_bill.clients import Clients
 from borough_bill.customers import PLACED, crowd, disagreements, errands
 from borough_bill.processes import HOST, Ports
 from borough_bill.shapes import LocalShape, shape_named
+from borough_shop import wiring
 from field.server import listening
 from postgresql import Cluster
 from programs import program

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from borough.kit.config import Settings
+from borough.config import Settings
 
 VERB = re.compile(r"^([a-z0-9-]+):[^\n]*## ", re.MULTILINE)
 STATUS = re.compile(r"^Status: (accepted|superseded by \d{4}), \d{4}-\d{2}-\d{2}$", re.MULTILINE)

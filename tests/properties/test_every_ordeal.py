@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from borough.contracts.orders import OrderStatus, PlaceOrder
 from borough.testing.chaos import Mishap, Script
-from borough.testing.ordeals import ARTICLES, CUSTOMERS, ENDINGS, Ordeal, find, undergo
-from borough.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Shape, Town
+from borough_shop.orders.contract import OrderStatus, PlaceOrder
+from borough_shop.testing.ordeals import ARTICLES, CUSTOMERS, ENDINGS, Ordeal, find, undergo
+from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Shape, Town
 
 SHAPES = {
     "monolith": MONOLITH,

@@ -18,14 +18,14 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from borough.contracts.errors import BoroughError
-from borough.contracts.events import OrderPlaced
-from borough.contracts.orders import Order, OrderStatus, PlaceOrder
-from borough.contracts.values import Basket
+from borough.errors import BoroughError
 from borough.testing.chaos import Mishap, Script
-from borough.testing.mistakes import MISTAKES
-from borough.testing.ordeals import ARTICLES, CUSTOMERS
-from borough.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Shape, Town
+from borough_shop.events import OrderPlaced
+from borough_shop.orders.contract import Order, OrderStatus, PlaceOrder
+from borough_shop.testing.mistakes import MISTAKES
+from borough_shop.testing.ordeals import ARTICLES, CUSTOMERS
+from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Shape, Town
+from borough_shop.values import Basket
 
 EXAMPLES = 300
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "0"))

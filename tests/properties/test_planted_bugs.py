@@ -2,9 +2,9 @@
 
 import pytest
 
-from borough.testing.mistakes import MISTAKES, Mistake
-from borough.testing.ordeals import ENDINGS, find
-from borough.testing.town import MICROSERVICES
+from borough_shop.testing.mistakes import MISTAKES, Mistake
+from borough_shop.testing.ordeals import ENDINGS, find
+from borough_shop.testing.town import MICROSERVICES
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)

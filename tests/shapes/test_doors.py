@@ -11,14 +11,14 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from borough import commands, wiring
-from borough.contracts.capability import Endpoint
-from borough.kit.config import Settings
+from borough.capability import Endpoint
+from borough.config import Settings
 from borough_bill.clients import Clients
 from borough_bill.customers import Customer, Errand, crowd
 from borough_bill.processes import HOST
 from borough_bill.scene import hops_of
 from borough_bill.shapes import LocalShape, Shape, read_shapes
+from borough_shop import commands, wiring
 from unhurried import UNHURRIED
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

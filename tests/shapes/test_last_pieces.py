@@ -7,11 +7,11 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from borough import commands
-from borough.kit.config import Settings
+from borough.config import Settings
 from borough_bill.clients import Clients
 from borough_bill.customers import PLACED, Errand, by_word, crowd
 from borough_bill.shapes import LocalShape, read_shapes
+from borough_shop import commands
 from unhurried import UNHURRIED
 
 PIECES, ORDERS, CUSTOMERS = 50, 200, 20

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from borough import commands
-from borough.kit.config import Settings
+from borough.config import Settings
 from borough_bill.clients import Clients, Shopping
 from borough_bill.customers import Outcome, crowd, disagreements, errands
 from borough_bill.shapes import LocalShape, shape_named
+from borough_shop import commands
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 SETTINGS = {"RECONCILE_HORIZON_S": "1", "RECONCILE_INTERVAL_S": "0.5", "OUTBOX_LEASE_S": "2"}

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from borough import commands
-from borough.kit.config import Settings
+from borough.config import Settings
 from borough_bill.customers import crowd
 from borough_bill.experiments.blocks import Session, Subject
 from borough_bill.experiments.folder import Folder, Intent
@@ -28,6 +27,7 @@ from borough_bill.results import Plan, Result
 from borough_bill.shapes import LocalShape, shape_named
 from borough_bill.statistics import Interval
 from borough_bill.testing import planned_only
+from borough_shop import commands
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 DELAY_MS, TIMER_MS = 2.0, 1.1

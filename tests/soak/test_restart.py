@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from borough import commands
-from borough.kit.config import Settings
+from borough.config import Settings
 from borough_bill.clients import Clients, Shopping
 from borough_bill.customers import PLACED, crowd, disagreements, errands
 from borough_bill.processes import Process
 from borough_bill.shapes import LocalShape, shape_named
+from borough_shop import commands
 from unhurried import UNHURRIED
 
 SETTINGS = UNHURRIED | {"DRAIN_S": "0.5"}

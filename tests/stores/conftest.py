@@ -8,19 +8,17 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from borough.inventory.store import SqlStock
-from borough.kit.sql import Database
-from borough.notifications.store import SqlNotifications
-from borough.orders.store import SqlOrders
-from borough.payments.store import SqlVerdicts
-from borough.profiles.store import SqlProfiles
-from borough.testing.memory import (
-    MemoryNotifications,
-    MemoryOrders,
-    MemoryProfiles,
-    MemoryStock,
-    MemoryVerdicts,
-)
+from borough.stores.sql import Database
+from borough_shop.inventory.memory import MemoryStock
+from borough_shop.inventory.store import SqlStock
+from borough_shop.notifications.memory import MemoryNotifications
+from borough_shop.notifications.store import SqlNotifications
+from borough_shop.orders.memory import MemoryOrders
+from borough_shop.orders.store import SqlOrders
+from borough_shop.payments.memory import MemoryVerdicts
+from borough_shop.payments.store import SqlVerdicts
+from borough_shop.profiles.memory import MemoryProfiles
+from borough_shop.profiles.store import SqlProfiles
 
 Open = Callable[[str, str], Database]
 Orders = SqlOrders | MemoryOrders

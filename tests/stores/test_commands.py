@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from borough import commands
-from borough.cli import main
-from borough.contracts.errors import Unavailable
-from borough.kit.config import Settings
-from borough.kit.sql import Database
-from borough.notifications.store import SqlNotifications
+from borough.config import Settings
+from borough.errors import Unavailable
+from borough.stores.sql import Database
 from borough.testing.clock import MORNING
-from borough.testing.samples import an_event, an_order
+from borough_shop import commands
+from borough_shop.cli import main
+from borough_shop.notifications.store import SqlNotifications
+from borough_shop.testing.samples import an_event, an_order
 
 FOREVER_S = 300
 

@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import String, bindparam, text
 from sqlalchemy.types import NullType
 
-from borough.contracts.errors import DeadlineExceeded, Unavailable
-from borough.kit import deadline
-from borough.kit.config import WrongSettings
-from borough.kit.sql import Database, StatementFailed, Transaction
-from borough.kit.statements import Statement
-from borough.profiles.store import SqlProfiles
+from borough import deadline
+from borough.config import WrongSettings
+from borough.errors import DeadlineExceeded, Unavailable
+from borough.stores.sql import Database, StatementFailed, Transaction
+from borough.stores.statements import Statement
 from borough.testing.clock import MORNING
-from borough.testing.samples import a_profile
 from borough.testing.transactions import held_open
+from borough_shop.profiles.store import SqlProfiles
+from borough_shop.testing.samples import a_profile
 
 Open = Callable[[str, str], Database]
 RENAME = Statement(text("UPDATE profiles SET name = name || '!'"))

@@ -2,17 +2,17 @@
 
 import pytest
 
-from borough.contracts.errors import (
+from borough.testing.clock import MORNING
+from borough_shop.errors import (
     CommitAfterRelease,
     OutOfStock,
     ReleaseAfterCommit,
     Released,
     UnknownSku,
 )
-from borough.contracts.inventory import Reservation, ReservationState
-from borough.inventory.domain import StockStore
-from borough.testing.clock import MORNING
-from borough.testing.samples import an_article, an_id, lines
+from borough_shop.inventory.contract import Reservation, ReservationState
+from borough_shop.inventory.domain import StockStore
+from borough_shop.testing.samples import an_article, an_id, lines
 
 
 async def left(stock: StockStore) -> dict[str, int]:

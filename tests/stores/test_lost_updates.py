@@ -17,28 +17,28 @@ import pytest
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from borough.contracts.events import OrderPlaced
-from borough.contracts.inventory import Reservation, ReservationState
-from borough.contracts.orders import OrderStatus
-from borough.contracts.payments import Verdict
-from borough.contracts.values import Line
-from borough.inventory import domain
-from borough.inventory.store import SqlStock, reservations, shelf
-from borough.kit.outbox import Envelope, SqlOutbox, outbox
-from borough.kit.sql import Database, Transaction, parse
-from borough.kit.statements import Statement
-from borough.orders.domain import Refusal, Settled
-from borough.orders.store import SqlOrders, orders
-from borough.payments.store import SqlVerdicts, verdicts
+from borough.stores.sql import Database, Transaction, parse
+from borough.stores.statements import Statement
 from borough.testing.clock import MORNING
-from borough.testing.races import (
+from borough_shop.events import OrderPlaced
+from borough_shop.inventory import domain
+from borough_shop.inventory.contract import Reservation, ReservationState
+from borough_shop.inventory.store import SqlStock, reservations, shelf
+from borough_shop.orders.contract import OrderStatus
+from borough_shop.orders.domain import Refusal, Settled
+from borough_shop.orders.store import SqlOrders, orders
+from borough_shop.outbox import Envelope, SqlOutbox, outbox
+from borough_shop.payments.contract import Verdict
+from borough_shop.payments.store import SqlVerdicts, verdicts
+from borough_shop.testing.races import (
     MANY,
     check_last_pieces,
     check_one_claim,
     check_one_settlement,
     check_one_verdict,
 )
-from borough.testing.samples import an_event, an_order
+from borough_shop.testing.samples import an_event, an_order
+from borough_shop.values import Line
 
 EVENTS = Statement(select(outbox))
 STOCK = Statement(select(shelf.c.stock))

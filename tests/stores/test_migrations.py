@@ -12,17 +12,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, column, inspect, table, text
 
-from borough.contracts.errors import Unavailable
-from borough.inventory import store as inventory
-from borough.kit.config import WrongSettings
-from borough.kit.schema import in_transaction
-from borough.kit.sql import REVISIONS, Database
-from borough.kit.statements import Statement
-from borough.migrations import HERE, head, is_current, migrate
-from borough.notifications import store as notifications
-from borough.orders import store as orders
-from borough.payments import store as payments
-from borough.profiles import store as profiles
+from borough.config import WrongSettings
+from borough.errors import Unavailable
+from borough.stores.schema import in_transaction
+from borough.stores.sql import REVISIONS, Database
+from borough.stores.statements import Statement
+from borough_shop.inventory import store as inventory
+from borough_shop.migrations import HERE, head, is_current, migrate
+from borough_shop.notifications import store as notifications
+from borough_shop.orders import store as orders
+from borough_shop.payments import store as payments
+from borough_shop.profiles import store as profiles
 
 Open = Callable[[str, str], Database]
 
@@ -149,7 +149,9 @@ async def test_where_nothing_was_migrated_there_is_no_revision(
 
 async def test_migrations_at_once_are_safe(empty_store_url: str, open_database: Open) -> None:
     """However many processes do it: one migrates, the others find it done."""
-    program = "import sys; from borough.migrations import migrate; print(migrate(*sys.argv[1:]))"
+    program = (
+        "import sys; from borough_shop.migrations import migrate; print(migrate(*sys.argv[1:]))"
+    )
     racers = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", program, empty_store_url, "orders"),

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import pytest
 
-from borough.contracts.payments import Charge, VoidCharge
-from borough.contracts.values import Money
-from borough.kit.sql import Database
-from borough.migrations import is_current, migrate
-from borough.payments import domain
-from borough.payments.store import SqlVerdicts
+from borough.stores.sql import Database
+from borough_shop.migrations import is_current, migrate
+from borough_shop.payments import domain
+from borough_shop.payments.contract import Charge, VoidCharge
+from borough_shop.payments.store import SqlVerdicts
+from borough_shop.values import Money
 from e2e.next import version
 
 FIRST, SECOND = UUID(int=1), UUID(int=0xABCDEF)
@@ -26,14 +26,14 @@ EUR = Money(minor=440, currency="EUR")
 LATER = """
 import asyncio, sys
 from uuid import UUID
-from borough.contracts.payments import Charge
-from borough.contracts.values import Money
-from borough.kit.clock import SystemClock
-from borough.kit.sql import Database
+from borough_shop.payments.contract import Charge
+from borough_shop.values import Money
+from borough.clock import SystemClock
+from borough.stores.sql import Database
 from borough_telemetry import Telemetry
-from borough.migrations import migrate
-from borough.payments.service import PaymentsService
-from borough.payments.store import SqlVerdicts
+from borough_shop.migrations import migrate
+from borough_shop.payments.service import PaymentsService
+from borough_shop.payments.store import SqlVerdicts
 
 url, order = sys.argv[1], UUID(sys.argv[2])
 migrate(url, "payments")

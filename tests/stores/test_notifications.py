@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from borough.contracts.notifications import Notification, NotificationState
-from borough.notifications.domain import NotificationStore
 from borough.testing.clock import MORNING
-from borough.testing.samples import an_event, an_id, an_order
+from borough_shop.notifications.contract import Notification, NotificationState
+from borough_shop.notifications.domain import NotificationStore
+from borough_shop.testing.samples import an_event, an_id, an_order
 
 LATER = MORNING + timedelta(seconds=1)
 EVENT = an_event(an_order(1))

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from borough.contracts.orders import OrderStatus, Reason
-from borough.orders.domain import Begun, OrderRecord, OrderStore, Refusal, Settled
-from borough.orders.store import SqlOrders
 from borough.testing.clock import MORNING
-from borough.testing.memory import MemoryOrders
-from borough.testing.samples import an_event, an_id, an_order
+from borough_shop.orders.contract import OrderStatus, Reason
+from borough_shop.orders.domain import Begun, OrderRecord, OrderStore, Refusal, Settled
+from borough_shop.orders.memory import MemoryOrders
+from borough_shop.orders.store import SqlOrders
+from borough_shop.testing.samples import an_event, an_id, an_order
 
 DEADLINE = MORNING + timedelta(seconds=2)
 LATER = MORNING + timedelta(seconds=3)

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from borough.kit.outbox import Outbox
-from borough.orders.store import SqlOrders
 from borough.testing.clock import MORNING
-from borough.testing.memory import MemoryOrders
-from borough.testing.samples import an_event, an_id, an_order
+from borough_shop.orders.memory import MemoryOrders
+from borough_shop.orders.store import SqlOrders
+from borough_shop.outbox import Outbox
+from borough_shop.testing.samples import an_event, an_id, an_order
 
 LEASE = timedelta(seconds=10)
 SECOND = timedelta(seconds=1)

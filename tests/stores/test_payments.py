@@ -1,9 +1,9 @@
 """Is there one verdict per order, for good?"""
 
-from borough.contracts.payments import Outcome, Verdict
-from borough.payments.domain import VerdictStore
 from borough.testing.clock import MORNING
-from borough.testing.samples import an_id, euros
+from borough_shop.payments.contract import Outcome, Verdict
+from borough_shop.payments.domain import VerdictStore
+from borough_shop.testing.samples import an_id, euros
 
 CAPTURED = Verdict(order_id=an_id(1), outcome=Outcome.CAPTURED, amount=euros(5))
 DECLINED = Verdict(order_id=an_id(2), outcome=Outcome.DECLINED)

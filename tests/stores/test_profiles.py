@@ -1,8 +1,8 @@
 """Is there one profile per customer, the last one written?"""
 
-from borough.profiles.domain import ProfileStore
 from borough.testing.clock import MORNING
-from borough.testing.samples import a_profile
+from borough_shop.profiles.domain import ProfileStore
+from borough_shop.testing.samples import a_profile
 
 
 async def test_a_customer_without_a_profile_has_none(profiles: ProfileStore) -> None:

@@ -24,11 +24,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType
 
-from borough.contracts.errors import Unavailable
-from borough.kit.schema import in_transaction
-from borough.kit.sql import Database, StatementFailed, Transaction
-from borough.kit.sqlite import GROUP
-from borough.kit.statements import Statement
+from borough.errors import Unavailable
+from borough.stores.schema import in_transaction
+from borough.stores.sql import Database, StatementFailed, Transaction
+from borough.stores.sqlite import GROUP
+from borough.stores.statements import Statement
 from borough.testing.transactions import held_open
 
 METADATA = MetaData()

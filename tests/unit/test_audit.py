@@ -9,21 +9,19 @@ from uuid import UUID
 
 import pytest
 
-from borough.audit import GRACE, Books, Kind, Stores, audit, drained, examine
-from borough.contracts.inventory import Reservation, ReservationState
-from borough.contracts.notifications import Notification, NotificationState
-from borough.contracts.orders import Order, OrderStatus, Reason
-from borough.contracts.payments import Outcome, Verdict
-from borough.contracts.values import Basket, Money, PricedLine
-from borough.inventory.domain import Article
-from borough.orders.domain import ABANDONED, OrderRecord, placed_event
 from borough.testing.clock import MORNING, ManualClock
-from borough.testing.memory import (
-    MemoryNotifications,
-    MemoryOrders,
-    MemoryStock,
-    MemoryVerdicts,
-)
+from borough_shop.audit import GRACE, Books, Kind, Stores, audit, drained, examine
+from borough_shop.inventory.contract import Reservation, ReservationState
+from borough_shop.inventory.domain import Article
+from borough_shop.inventory.memory import MemoryStock
+from borough_shop.notifications.contract import Notification, NotificationState
+from borough_shop.notifications.memory import MemoryNotifications
+from borough_shop.orders.contract import Order, OrderStatus, Reason
+from borough_shop.orders.domain import ABANDONED, OrderRecord, placed_event
+from borough_shop.orders.memory import MemoryOrders
+from borough_shop.payments.contract import Outcome, Verdict
+from borough_shop.payments.memory import MemoryVerdicts
+from borough_shop.values import Basket, Money, PricedLine
 
 PLACED, REJECTED, PENDING, STRANGER = (UUID(int=number) for number in range(1, 5))
 HORIZON = timedelta(seconds=5)

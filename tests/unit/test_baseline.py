@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from borough import commands, wiring
-from borough.inventory.store import SqlStock
-from borough.kit.config import Fault, Settings, WrongSettings
-from borough.kit.lifecycle import Part
-from borough.kit.site import open_store
-from borough.notifications.store import SqlNotifications
-from borough.payments.store import SqlVerdicts
-from borough.testing.baseline.part import NAME, build
-from borough.testing.door import Answer, Visitor, visiting
+from borough.config import Fault, Settings, WrongSettings
+from borough.serving.lifecycle import Part
+from borough.site import open_store
+from borough_shop import commands, wiring
+from borough_shop.inventory.store import SqlStock
+from borough_shop.notifications.store import SqlNotifications
+from borough_shop.payments.store import SqlVerdicts
+from borough_shop.testing.baseline.part import NAME, build
+from borough_shop.testing.door import Answer, Visitor, visiting
 
 EVERYTHING = list(wiring.CALLS)
 OWN = frozenset({"order_id", "created_at", "settled_at", "trace_id", "next_cursor"})

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from borough import commands, shapes, wiring
-from borough.kit.config import Settings
+from borough.config import Settings
+from borough_shop import commands, shapes, wiring
 
 FACTS = yaml.safe_load(commands.chart_facts(Settings()))
 KNOWN = shapes.load(wiring.CALLS)

@@ -6,8 +6,8 @@ import json
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from borough.kit import listener as kit
-from borough.kit.lifecycle import Tasks
+from borough.serving import listener as kit
+from borough.serving.lifecycle import Tasks
 from borough.testing.serving import (
     Running,
     Wire,

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from borough.kit import listener as kit
-from borough.kit.listener import Listener, bind
+from borough.serving import listener as kit
+from borough.serving.listener import Listener, bind
 from borough.testing.serving import HOST, PATIENCE_S, Wire, hello, on_uvloop, until
 from borough_telemetry import Telemetry
 

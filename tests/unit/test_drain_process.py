@@ -12,8 +12,8 @@ from borough.testing.serving import PATIENCE_S, Wire
 
 PROGRAM = """
 import asyncio, uvloop
-from borough.kit.config import Settings
-from borough.kit.server import serve
+from borough.config import Settings
+from borough.serving.server import serve
 from borough_telemetry import Telemetry
 from borough.testing.serving import say, small_part
 

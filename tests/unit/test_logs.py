@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from borough import wiring
-from borough.kit.config import Settings
-from borough.testing.door import visiting
-from borough.testing.transports import request
+from borough.config import Settings
+from borough_shop import wiring
+from borough_shop.testing.door import visiting
+from borough_shop.testing.transports import request
 from borough_telemetry import Telemetry
 
 CARD, KEY = "tok_visa_4111111111111111", "key-of-ada"

@@ -8,12 +8,13 @@ import pytest
 from aiohttp import ClientSession
 from pydantic import SecretStr
 
-from borough.inventory.store import SqlStock, menu
-from borough.kit import signals
-from borough.kit.config import Settings
-from borough.kit.sql import Database
+from borough import signals
+from borough.config import Settings
+from borough.stores.sql import Database
 from borough.testing.serving import HOST, fetch, launched, on_uvloop
-from borough.wiring import CALLS, build
+from borough_shop import signals as shops
+from borough_shop.inventory.store import SqlStock, menu
+from borough_shop.wiring import CALLS, build
 from borough_telemetry import Format
 from borough_telemetry.signals import PROCESS
 from programs import program
@@ -84,7 +85,7 @@ def test_the_exposition_of_a_working_part_is_in_order(promtool: Path, sqlite_url
     work()
     assert lint(promtool, told[Format.TEXT]) == (0, "")
     text = told[Format.TEXT].decode()
-    for signal in (signals.ORDERS, signals.STORE_TRANSACTIONS, *PROCESS):
+    for signal in (shops.ORDERS, signals.STORE_TRANSACTIONS, *PROCESS):
         assert f"\n{signal.series}" in text
     assert b"# {trace_id=" in told[Format.OPENMETRICS]
 

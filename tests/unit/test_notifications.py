@@ -4,19 +4,19 @@ import asyncio
 
 import pytest
 
-from borough.contracts.events import ORDER_PLACED_SCHEMA, OrderPlaced
-from borough.contracts.notifications import (
+from borough.testing.clock import ManualClock
+from borough_shop import signals
+from borough_shop.events import ORDER_PLACED_SCHEMA, OrderPlaced
+from borough_shop.notifications.contract import (
     Deliver,
     ListNotifications,
     Notification,
     NotificationState,
 )
-from borough.kit import signals
-from borough.notifications.domain import Unreadable, compose
-from borough.notifications.service import NotificationsService
-from borough.testing.clock import ManualClock
-from borough.testing.memory import MemoryNotifications
-from borough.testing.samples import an_event, an_order
+from borough_shop.notifications.domain import Unreadable, compose
+from borough_shop.notifications.memory import MemoryNotifications
+from borough_shop.notifications.service import NotificationsService
+from borough_shop.testing.samples import an_event, an_order
 from borough_telemetry import Telemetry
 
 EVENT = an_event(an_order())

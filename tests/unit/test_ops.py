@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from borough.kit.health import Health, State
-from borough.kit.listener import bind
-from borough.kit.ops import OpsPort
+from borough.serving.health import Health, State
+from borough.serving.listener import bind
+from borough.serving.ops import OpsPort
 from borough.testing.clock import ManualClock
 from borough.testing.serving import HOST, Reply, fetch
 from borough_telemetry import Format, Telemetry, pages

@@ -10,18 +10,18 @@ from uuid import UUID
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from borough.contracts.capability import Endpoint, Message
-from borough.contracts.errors import Unavailable
-from borough.contracts.orders import Order, OrderStatus, Reason
-from borough.contracts.payments import Charge, Outcome, Payments, Verdict, VoidCharge
-from borough.contracts.values import Money
-from borough.kit import signals
-from borough.kit.transport import remote
-from borough.orders.reconcile import BATCH, Reconcile
-from borough.orders.service import OrdersService
+from borough.capability import Endpoint, Message
+from borough.errors import Unavailable
 from borough.testing.clock import MORNING, deadlines_by
-from borough.testing.samples import an_id, an_order, lines
-from borough.testing.shop import Shop, memory_shop
+from borough.transport.calls import remote
+from borough_shop import signals
+from borough_shop.orders.contract import Order, OrderStatus, Reason
+from borough_shop.orders.reconcile import BATCH, Reconcile
+from borough_shop.orders.service import OrdersService
+from borough_shop.payments.contract import Charge, Outcome, Payments, Verdict, VoidCharge
+from borough_shop.testing.samples import an_id, an_order, lines
+from borough_shop.testing.shop import Shop, memory_shop
+from borough_shop.values import Money
 from borough_telemetry import Telemetry
 
 DEADLINE, HORIZON = 2.0, 5.0

@@ -4,24 +4,14 @@ from uuid import UUID
 
 import pytest
 
-from borough.contracts.errors import (
-    BoroughError,
-    Conflict,
-    DeadlineExceeded,
-    Invalid,
-    OutOfStock,
-    PaymentDeclined,
-    ProfileUnknown,
-    Released,
-    Unavailable,
-    UnknownSku,
-)
-from borough.contracts.orders import Order, OrderStatus, PlaceOrder, Reason, error_of
-from borough.contracts.payments import Outcome, Verdict
-from borough.contracts.values import Basket, Line, Money, PricedLine
-from borough.gateway import schemas
-from borough.orders import domain
+from borough.errors import BoroughError, Conflict, DeadlineExceeded, Invalid, Unavailable
 from borough.testing.clock import MORNING
+from borough_shop.errors import OutOfStock, PaymentDeclined, ProfileUnknown, Released, UnknownSku
+from borough_shop.gateway import schemas
+from borough_shop.orders import domain
+from borough_shop.orders.contract import Order, OrderStatus, PlaceOrder, Reason, error_of
+from borough_shop.payments.contract import Outcome, Verdict
+from borough_shop.values import Basket, Line, Money, PricedLine
 
 ORDER_ID = UUID(int=1)
 REQUEST = PlaceOrder(customer_id="ada", key="k", basket=Basket.of(espresso=2, flat_white=1))

@@ -7,16 +7,24 @@ from uuid import UUID
 
 import pytest
 
-from borough.contracts.capability import Endpoint, Message
-from borough.contracts.errors import KeyReused, NotFound
-from borough.contracts.inventory import Inventory, ReservationState
-from borough.contracts.orders import GetOrder, ListOrders, Order, OrderStatus, PlaceOrder, Reason
-from borough.contracts.payments import Outcome, Payments
-from borough.contracts.values import Basket
-from borough.kit.transport import remote
+from borough.capability import Endpoint, Message
+from borough.errors import NotFound
 from borough.testing.clock import ManualClock, deadlines_by
-from borough.testing.samples import a_profile
-from borough.testing.shop import Shop, memory_shop
+from borough.transport.calls import remote
+from borough_shop.errors import KeyReused
+from borough_shop.inventory.contract import Inventory, ReservationState
+from borough_shop.orders.contract import (
+    GetOrder,
+    ListOrders,
+    Order,
+    OrderStatus,
+    PlaceOrder,
+    Reason,
+)
+from borough_shop.payments.contract import Outcome, Payments
+from borough_shop.testing.samples import a_profile
+from borough_shop.testing.shop import Shop, memory_shop
+from borough_shop.values import Basket
 
 ESPRESSO = PlaceOrder(customer_id="ada", key="k", basket=Basket.of(espresso=2))
 PATIENCE = 2.0

@@ -10,14 +10,16 @@ from uuid import UUID
 
 import pytest
 
-from borough.contracts.errors import DeadlineExceeded
-from borough.contracts.payments import Charge, Outcome, Verdict, VoidCharge
-from borough.contracts.values import Money
-from borough.kit import deadline, signals
-from borough.payments.domain import DECLINED_PREFIX, SALT, decide, void
-from borough.payments.service import PaymentsService
+from borough import deadline
+from borough.errors import DeadlineExceeded
 from borough.testing.clock import ManualClock, deadlines_by
-from borough.testing.memory import MemoryVerdicts, atomic
+from borough.testing.memory import atomic
+from borough_shop import signals
+from borough_shop.payments.contract import Charge, Outcome, Verdict, VoidCharge
+from borough_shop.payments.domain import DECLINED_PREFIX, SALT, decide, void
+from borough_shop.payments.memory import MemoryVerdicts
+from borough_shop.payments.service import PaymentsService
+from borough_shop.values import Money
 from borough_telemetry import Telemetry
 
 ORDER_ID = UUID(int=1)

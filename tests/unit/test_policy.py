@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from borough.contracts.errors import KeyMissing, Malformed, RateLimited
-from borough.gateway.policy import (
+from borough.config import WrongSettings
+from borough.errors import Malformed, RateLimited
+from borough.testing.clock import ManualClock
+from borough_shop.errors import KeyMissing
+from borough_shop.gateway.policy import (
     ApiKeys,
     RateLimit,
     decode_cursor,
@@ -15,8 +18,6 @@ from borough.gateway.policy import (
     parse_idempotency_key,
     parse_timeout_ms,
 )
-from borough.kit.config import WrongSettings
-from borough.testing.clock import ManualClock
 
 PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255)
 
@@ -40,7 +41,7 @@ class TestApiKeys:
             compared.append((left, right))
             return left == right
 
-        monkeypatch.setattr("borough.gateway.policy.hmac.compare_digest", compare)
+        monkeypatch.setattr("borough_shop.gateway.policy.hmac.compare_digest", compare)
         keys = ApiKeys({"ada": "a", "grace": "a much longer key", "joan": "c"})
         for asked in ("a", "c", "nobody's"):
             compared.clear()

@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as older
 from prometheus_client.registry import Collector, DuplicateTimeseries
 
-from borough.kit import signals
+from borough_shop import signals
 from borough_telemetry import Format, Telemetry
 from borough_telemetry.signals import BUILD_INFO, PROCESS, SERVER_DURATION, Signal
 

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from borough.kit.resilience import (
+from borough.transport.resilience import (
     LONGEST_PAUSE_S,
     PAUSE_S,
     Address,

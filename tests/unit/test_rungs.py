@@ -16,16 +16,18 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Receive, Scope, Send
 
-from borough.contracts.errors import NotFound
-from borough.contracts.inventory import Inventory
-from borough.contracts.orders import GetOrder, ListOrders, Orders, PlaceOrder
-from borough.contracts.values import Basket
-from borough.kit import deadline
-from borough.kit.config import Settings, WrongSettings
-from borough.kit.transport import remote
+from borough import deadline
+from borough.config import Settings, WrongSettings
+from borough.errors import NotFound
 from borough.testing.peers import Peer, Ping, Replica
-from borough.testing.rungs.boundaries import Coded
-from borough.testing.rungs.callee import (
+from borough.testing.servers import listen, running
+from borough.testing.serving import until
+from borough.transport.calls import remote
+from borough_bill.collector import Collector
+from borough_shop.inventory.contract import Inventory
+from borough_shop.orders.contract import GetOrder, ListOrders, Orders, PlaceOrder
+from borough_shop.testing.rungs.boundaries import Coded
+from borough_shop.testing.rungs.callee import (
     ANSWER,
     QUESTION,
     Callee,
@@ -33,20 +35,18 @@ from borough.testing.rungs.callee import (
     FromMemory,
     HopFailed,
 )
-from borough.testing.rungs.hop import Plan, carry_out, lost_spans, summary
-from borough.testing.rungs.ladder import RUNGS, Standing, Switch, signal_for
-from borough.testing.rungs.part import RungSite, build
-from borough.testing.samples import a_profile, an_id
-from borough.testing.servers import listen, running
-from borough.testing.serving import until
-from borough.testing.shop import memory_shop
-from borough_bill.collector import Collector
+from borough_shop.testing.rungs.hop import Plan, carry_out, lost_spans, summary
+from borough_shop.testing.rungs.ladder import RUNGS, Standing, Switch, signal_for
+from borough_shop.testing.rungs.part import RungSite, build
+from borough_shop.testing.samples import a_profile, an_id
+from borough_shop.testing.shop import memory_shop
+from borough_shop.values import Basket
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SPANS_DROPPED
 
 CLIENT = 'http_client_request_duration_seconds_count{peer="inventory"'
 SERVER = "http_server_request_duration_seconds_count{"
-HOP = (sys.executable, "-m", "borough.testing.rungs", "hop")
+HOP = (sys.executable, "-m", "borough_shop.testing.rungs", "hop")
 
 
 @dataclass(slots=True)

@@ -9,19 +9,20 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from sqlalchemy import delete, select
 
-from borough.contracts.errors import DeadlineExceeded, Unavailable
-from borough.contracts.profiles import GetProfile, Profiles
-from borough.kit import deadline, runtime, signals
-from borough.kit.config import Settings
-from borough.kit.resilience import FAILURES
-from borough.kit.site import Site
-from borough.kit.sql import Database, Transaction
-from borough.kit.statements import Statement
-from borough.orders.store import orders
+from borough import deadline, signals
+from borough.config import Settings
+from borough.errors import DeadlineExceeded, Unavailable
+from borough.serving import runtime
+from borough.site import Site
+from borough.stores.sql import Database, Transaction
+from borough.stores.statements import Statement
 from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, url_of
 from borough.testing.serving import launched, on_uvloop, small_part, until
 from borough.testing.transactions import held_open
+from borough.transport.resilience import FAILURES
+from borough_shop.orders.store import orders
+from borough_shop.profiles.contract import GetProfile, Profiles
 from borough_telemetry import Format, Telemetry
 from borough_telemetry.signals import Signal
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from borough.kit import connections, listener
-from borough.kit.connections import Connections
+from borough.serving import connections, listener
+from borough.serving.connections import Connections
 from borough.testing.clock import ManualClock
 from borough.testing.serving import (
     HOST,

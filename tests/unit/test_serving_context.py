@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 from starlette.types import Receive, Scope, Send
 
-from borough.kit.listener import Listener, bind
+from borough.serving.listener import Listener, bind
 from borough.testing.serving import HOST, Wire, on_uvloop, say
 from borough_telemetry import Telemetry
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from borough.kit import lifecycle
-from borough.kit.config import Settings, WrongSettings
-from borough.kit.listener import Listener, bind
-from borough.kit.server import Launch, Stop
+from borough.config import Settings, WrongSettings
+from borough.serving import lifecycle
+from borough.serving.listener import Listener, bind
+from borough.serving.server import Launch, Stop
 from borough.testing.serving import HOST, Wire, launched, on_uvloop, small_part, until
 
 

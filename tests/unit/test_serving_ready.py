@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from borough.kit import health as kit
-from borough.kit.health import Health, State, watch
+from borough.serving import health as kit
+from borough.serving.health import Health, State, watch
 from borough.testing.serving import until
 from borough_telemetry import Telemetry
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from borough import shapes, wiring
-from borough.kit.config import Settings, WrongSettings, load
+from borough.config import Settings, WrongSettings, load
+from borough_shop import shapes, wiring
 
 EVERYTHING = tuple(wiring.CALLS)
 WHOLE = f"[mine.parts]\na = {list(EVERYTHING)}\n"

@@ -5,7 +5,7 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from borough.kit import signals
+from borough_shop import signals
 from borough_telemetry import Format
 from borough_telemetry.metrics import Metrics
 from borough_telemetry.signals import BUILD_INFO, Signal

@@ -7,9 +7,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Receive, Scope, Send
 
-from borough.kit.web import make_app
-from borough.testing.door import visiting
+from borough.serving.web import make_app
 from borough.testing.serving import hello as plain
+from borough_shop.testing.door import visiting
 from borough_telemetry import Telemetry
 from borough_telemetry.routes import Templates
 from borough_telemetry.server import Middleware

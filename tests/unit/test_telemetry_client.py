@@ -8,14 +8,14 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from borough.contracts.errors import Conflict, Unavailable
-from borough.kit.addresses import Addresses
-from borough.kit.client import Http
-from borough.kit.transport import local, mount, remote
-from borough.kit.web import make_app
-from borough.kit.wire import Pool
+from borough.errors import Conflict, Unavailable
+from borough.serving.web import make_app
 from borough.testing.peers import Dropping, Peer, Ping, Replica, raw
 from borough.testing.servers import running
+from borough.transport.addresses import Addresses
+from borough.transport.calls import local, mount, remote
+from borough.transport.client import Http
+from borough.transport.wire import Pool
 from borough_telemetry import Telemetry
 
 NAMES = '{peer="peer",method="safe"}'

@@ -8,17 +8,11 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from starlette.types import Message, Scope
 
-from borough.contracts.errors import (
-    KeyMissing,
-    Malformed,
-    NotFound,
-    NotHosted,
-    RateLimited,
-    Unavailable,
-)
-from borough.kit.problems import problem_response, problems
-from borough.kit.web import make_app
-from borough.testing.door import Visitor, visiting
+from borough.errors import Malformed, NotFound, NotHosted, RateLimited, Unavailable
+from borough.serving.problems import problem_response, problems
+from borough.serving.web import make_app
+from borough_shop.errors import KeyMissing
+from borough_shop.testing.door import Visitor, visiting
 from borough_telemetry import Telemetry
 
 

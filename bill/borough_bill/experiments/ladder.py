@@ -1,7 +1,7 @@
 """E1: what each thing that a boundary does costs, for one hop alone and for an order.
 
-A hop alone is `borough.testing.rungs hop`, a command of its own that pins and times both ends; an
-order's rungs are windows like any other, in the same blocks as the shapes.
+A hop alone is `borough_shop.testing.rungs hop`, a command of its own that pins and times both ends;
+an order's rungs are windows like any other, in the same blocks as the shapes.
 """
 
 import asyncio
@@ -55,12 +55,14 @@ async def one_hop(  # noqa: PLR0913  # what may differ from one run to the next
     try:
         return HopLadder(rungs=tuple(HopRung.model_validate_json(line) for line in said))
     except ValidationError as error:
-        raise CommandFailed(f"borough.testing.rungs hop says what is no rung: {error}") from None
+        raise CommandFailed(
+            f"borough_shop.testing.rungs hop says what is no rung: {error}"
+        ) from None
 
 
 async def _run(*words: str) -> Sequence[bytes]:
     command = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "borough.testing.rungs", *words,
+        sys.executable, "-m", "borough_shop.testing.rungs", *words,
         env=outside(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -75,7 +77,7 @@ async def _run(*words: str) -> Sequence[bytes]:
         raise
     if command.returncode != 0:
         raise CommandFailed(
-            f"borough.testing.rungs {words[0]} ended with {command.returncode}:\n"
+            f"borough_shop.testing.rungs {words[0]} ended with {command.returncode}:\n"
             f"{err.decode(errors='replace').strip()}"
         )
     return out.splitlines()

@@ -181,8 +181,8 @@ class Towns:
         self._customers = {customer.name: customer.key for customer in crowd(CUSTOMERS)}
         one, many = shape_named(REFERENCE), shape_named(shapes[-1])
         alone = Shape(BASELINE, {"shop": ()}, {})
-        rungs = ("borough.testing.rungs", "serve", "--rung")
-        baseline = ("borough.testing.baseline", "serve")
+        rungs = ("borough_shop.testing.rungs", "serve", "--rung")
+        baseline = ("borough_shop.testing.baseline", "serve")
         self._towns = {
             REFERENCE: self._town(REFERENCE, one),
             AGAIN: self._town(AGAIN, one),

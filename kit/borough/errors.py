@@ -1,0 +1,177 @@
+r"""The error tree, drawn, then defined. An error knows its code, its HTTP status and its headline.
+
+    BoroughError
+      + Refused                    the caller must change something; repeating does not help
+        - Malformed           400  the bytes are not a message
+        - Unauthenticated     401  no API key, or one that names nobody
+        - NotFound            404  also: another customer's order
+          . NotHosted              this part does not host what was asked of it
+        - WrongMethod         405
+        - Conflict            409
+        - TooLarge            413
+        - WrongMediaType      415
+        - Invalid             422  a message whose values break a rule; `fields` says which
+        - RateLimited         429  `retry_after` seconds
+      + Failed                     nothing is wrong with the request
+        - Internal            500  a defect; the detail stays in the log
+        - Unavailable         503  a peer does not answer, or is known not to; `retry_after` seconds
+        - DeadlineExceeded    504  the outcome is unknown
+
+Over HTTP an error is a problem document (RFC 9457, `application/problem+json`), and the caller
+raises the same class again: business code cannot tell which transport it had.
+"""
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """One value that breaks a rule: where it stands and what is wrong with it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem document. `code` is stable and for machines, `detail` is for people."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    fields: tuple[FieldProblem, ...] = ()
+    retry_after: int | None = None
+    order_id: str | None = None
+    trace_id: str | None = None
+
+
+class BoroughError(Exception):
+    """The root. Its message is one sentence that names the thing, fit for the caller to read."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+    _by_code: ClassVar[dict[str, type["BoroughError"]]] = {}
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        fields: tuple[FieldProblem, ...] = (),
+        retry_after: int | None = None,
+        order_id: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.fields = fields
+        self.retry_after = retry_after
+        self.order_id = order_id
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "code" in vars(cls):
+            BoroughError._by_code[cls.code] = cls
+
+    def problem(self, *, trace_id: str | None = None) -> Problem:
+        """This error as the document that travels."""
+        return Problem(
+            type=f"urn:borough:problem:{self.code}",
+            title=self.title,
+            status=self.status,
+            detail=self.detail,
+            code=self.code,
+            fields=self.fields,
+            retry_after=self.retry_after,
+            order_id=self.order_id,
+            trace_id=trace_id,
+        )
+
+    @staticmethod
+    def from_problem(problem: Problem) -> "BoroughError":
+        """The error a document stands for.
+
+        A code this version does not know becomes the general error of its status, so that an
+        older part understands a newer one.
+        """
+        kind = BoroughError._by_code.get(problem.code) or BoroughError._by_status(problem.status)
+        return kind(
+            problem.detail,
+            fields=problem.fields,
+            retry_after=problem.retry_after,
+            order_id=problem.order_id,
+        )
+
+    @staticmethod
+    def _by_status(status: int) -> type["BoroughError"]:
+        for kind in BoroughError._by_code.values():
+            if kind.status == status and kind.__base__ in {Refused, Failed}:
+                return kind
+        return Invalid if 400 <= status < 500 else Internal  # noqa: PLR2004  # the classes of HTTP
+
+
+class Refused(BoroughError):
+    """The caller must change something; repeating the same does not help."""
+
+
+class Malformed(Refused):
+    code, status, title = "malformed", 400, "Malformed request"
+
+
+class Unauthenticated(Refused):
+    code, status, title = "unauthenticated", 401, "Unknown API key"
+
+
+class NotFound(Refused):
+    code, status, title = "not-found", 404, "Not found"
+
+
+class NotHosted(NotFound):
+    code, title = "not-hosted", "Not hosted here"
+
+
+class WrongMethod(Refused):
+    code, status, title = "method-not-allowed", 405, "Method not allowed"
+
+
+class Conflict(Refused):
+    code, status, title = "conflict", 409, "Conflict"
+
+
+class TooLarge(Refused):
+    code, status, title = "too-large", 413, "Body too large"
+
+
+class WrongMediaType(Refused):
+    code, status, title = "wrong-media-type", 415, "Wrong media type"
+
+
+class Invalid(Refused):
+    code, status, title = "invalid", 422, "Invalid message"
+
+
+class RateLimited(Refused):
+    code, status, title = "rate-limited", 429, "Too many requests"
+
+
+class Failed(BoroughError):
+    """Nothing is wrong with the request."""
+
+
+class Internal(Failed):
+    code, status, title = "internal", 500, "Internal error"
+
+
+class Unavailable(Failed):
+    code, status, title = "unavailable", 503, "Unavailable"
+
+
+class DeadlineExceeded(Failed):
+    code, status, title = "deadline-exceeded", 504, "Deadline exceeded"

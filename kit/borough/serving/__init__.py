@@ -1,0 +1,1 @@
+"""How a part is served, from its ports to its drain."""

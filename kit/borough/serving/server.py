@@ -1,0 +1,214 @@
+"""The launcher: brings a part up, and takes it down without losing anything it was given.
+
+One event loop serves the doors and what other parts call, and threads beside it serve the ops port.
+All ports are bound before anything starts. On SIGTERM the part says it is not ready and goes on
+for as long as others need to forget its address, ending each connection with its answer; then
+nothing new comes in, and what was begun is brought to its end. A second signal ends all waiting:
+an order cut off stays PENDING, and reconcile settles it.
+"""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import uvloop
+from starlette.types import ASGIApp
+
+from borough.clock import SystemClock
+from borough.config import Settings, WrongSettings
+from borough.serving.connections import Connections
+from borough.serving.health import Health, State, watch
+from borough.serving.lifecycle import Part, keep_running
+from borough.serving.listener import Listener, bind
+from borough.serving.ops import OpsPort
+from borough.serving.runtime import watch_loop
+
+TASKS_S = 30.0
+"""Work in flight that no connection waits for gets so long to finish."""
+CLOSE_S = 5.0
+"""Telemetry gets so long to flush, and then the stores to close."""
+
+
+class Stop:
+    """Asked once: drain. Asked again: hurry."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.hurry = asyncio.Event()
+
+    def ask(self) -> None:
+        (self.hurry if self.asked.is_set() else self.asked).set()
+
+    async def wait_for(
+        self, work: Coroutine[Any, Any, object], at_most: float | None = None
+    ) -> bool:
+        """Whether the work came to its end before `at_most` seconds passed, or anybody hurried."""
+        working = asyncio.create_task(work)
+        hurried = asyncio.create_task(self.hurry.wait())
+        await asyncio.wait({working, hurried}, timeout=at_most, return_when=asyncio.FIRST_COMPLETED)
+        ended = working.done()
+        await _cancel(working, hurried)
+        return ended
+
+
+def run(build: Callable[[], Awaitable[Part]], settings: Settings) -> None:
+    """Build a part on an event loop of its own and serve it until it is told to stop."""
+
+    async def build_and_serve() -> None:
+        await serve(await build(), settings)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(build_and_serve())
+
+
+async def serve(part: Part, settings: Settings) -> None:
+    """Serve the part until SIGTERM or SIGINT, drain it, and close it, whatever happens. The process
+    is its own: the part tells of both.
+
+    Raises WrongSettings when a port cannot be had.
+    """
+    part.telemetry.watch_process()
+    stop = Stop()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, stop.ask)
+    try:
+        await Launch(part, settings, stop).run()
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+class Launch:
+    """One part, from its ports to its close; `announce` gets a line of JSON once it is ready."""
+
+    def __init__(
+        self,
+        part: Part,
+        settings: Settings,
+        stop: Stop,
+        announce: Callable[[str], object] = _print,
+    ) -> None:
+        self._part = part
+        self._settings = settings
+        self._stop = stop
+        self._announce = announce
+        self._health = Health(part.facts)
+        apps = {"public": part.public, "internal": part.internal}
+        self._apps = {name: app for name, app in apps.items() if app is not None}
+        self._log = part.telemetry.log
+
+    async def run(self) -> None:
+        """Live until asked to stop. Raises WrongSettings when a port cannot be had."""
+        try:
+            sockets = self._bind()
+        except WrongSettings:
+            await self._close()
+            raise
+        with OpsPort(sockets["ops"], self._health, self._part.telemetry):
+            turning = (
+                asyncio.create_task(self._health.beat()),
+                asyncio.create_task(watch_loop(self._part.telemetry, SystemClock())),
+            )
+            try:
+                await self._live(sockets)
+            finally:
+                await self._close()
+                await _cancel(*turning)
+
+    def _bind(self) -> dict[str, socket.socket]:
+        host, bound = self._settings.host, {}
+        with contextlib.ExitStack() as undo:
+            for name in (*self._apps, "ops"):
+                setting = f"{name}_port"
+                bound[name] = bind(setting.upper(), host, getattr(self._settings, setting))
+                undo.callback(bound[name].close)
+            undo.pop_all()
+        return bound
+
+    async def _live(self, sockets: dict[str, socket.socket]) -> None:
+        part, stop = self._part, self._stop
+        listeners = [
+            Listener(self._with_ends(app), sockets[name], part.telemetry, stop.hurry)
+            for name, app in self._apps.items()
+        ]
+        asked = asyncio.create_task(stop.asked.wait())
+        serving = [asyncio.create_task(listener.run_until_stopped()) for listener in listeners]
+        loops = [
+            asyncio.create_task(keep_running(loop, self._health, part.telemetry))
+            for loop in part.loops
+        ]
+        watching = asyncio.create_task(
+            watch(self._health, part.ready, lambda: self._say_ready(sockets), self._log)
+        )
+        await asyncio.wait({asked, *serving}, return_when=asyncio.FIRST_COMPLETED)
+
+        await _cancel(asked, watching)
+        self._health.become(State.DRAINING, "the part is on its way out")
+        self._log.info("draining")
+        await stop.wait_for(asyncio.sleep(self._settings.drain_s))
+        for listener in listeners:
+            listener.stop()
+        await asyncio.gather(*serving, return_exceptions=True)
+        if not await stop.wait_for(part.tasks.drain(), at_most=TASKS_S):
+            self._log.warning("work left unfinished", tasks=len(part.tasks))
+        await _cancel(*loops)
+        for served in serving:
+            served.result()  # raises what killed a listener, if anything did
+
+    def _with_ends(self, app: ASGIApp) -> Connections:
+        return Connections(
+            app,
+            max_age=self._settings.connection_max_age_s,
+            leaving=lambda: self._health.state is State.DRAINING,
+        )
+
+    def _say_ready(self, sockets: dict[str, socket.socket]) -> None:
+        ports = {f"{name}_port": bound.getsockname()[1] for name, bound in sockets.items()}
+        self._announce(json.dumps({"event": "ready", "part": self._part.name, **ports}))
+
+    async def _close(self) -> None:
+        """Flush telemetry off the loop, then close what was opened. Neither may hold up the end."""
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await _in_daemon_thread(self._part.telemetry.close)
+        except TimeoutError:
+            self._log.warning("telemetry was not flushed in time", seconds=CLOSE_S)
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._part.close()
+        except Exception:  # noqa: BLE001  # told, and no reason to stay
+            self._log.exception("the part did not close cleanly")
+
+
+async def _in_daemon_thread(work: Callable[[], object]) -> None:
+    """Await blocking work in a thread that, unlike an executor's, the process does not wait for."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            with contextlib.suppress(RuntimeError):  # the loop may be gone by now
+                loop.call_soon_threadsafe(ended.set)
+
+    threading.Thread(target=run, name="flush", daemon=True).start()
+    await ended.wait()
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

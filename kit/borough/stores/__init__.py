@@ -1,0 +1,1 @@
+"""Where a capability keeps what it knows: SQLite or PostgreSQL."""

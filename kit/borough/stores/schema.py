@@ -1,0 +1,54 @@
+"""SQLAlchemy's own connection, for what makes or reads a schema; stores have `Database`."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from borough.stores.sql import CONNECT_TIMEOUT_S, cannot_be_reached, parse, says_away
+
+T = TypeVar("T")
+
+
+async def in_transaction(url: str, capability: str, work: Callable[[Connection], T]) -> T:
+    """Run `work` as one transaction on the database of a capability, which on SQLite is made where
+    there is none, and shuts out every other writer. Raises Unavailable and WrongSettings.
+    """
+    address = parse(url, capability)
+    try:
+        if address.drivername == "sqlite":
+            return await asyncio.to_thread(_on_sqlite, address, work)
+        return await _on_postgresql(address, capability, work)
+    except DBAPIError as error:
+        if error.connection_invalidated or says_away(error.orig):
+            raise cannot_be_reached(capability) from error
+        raise
+    except (OSError, TimeoutError) as error:  # from asyncpg, while it connects
+        raise cannot_be_reached(capability) from error
+
+
+def _on_sqlite(address: URL, work: Callable[[Connection], T]) -> T:
+    Path(address.database or "").parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        address, hide_parameters=True, poolclass=NullPool, connect_args={"isolation_level": None}
+    )
+    event.listen(engine, "connect", lambda opened, _: opened.execute("PRAGMA journal_mode = WAL"))
+    event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+    with engine.begin() as connection:
+        return work(connection)
+
+
+async def _on_postgresql(address: URL, capability: str, work: Callable[[Connection], T]) -> T:
+    engine = create_async_engine(
+        address.set(drivername="postgresql+asyncpg"),
+        hide_parameters=True,
+        poolclass=NullPool,
+        connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": {"search_path": capability}},
+    )
+    async with engine.begin() as connection:
+        return await connection.run_sync(work)

@@ -1,0 +1,1 @@
+"""What tests of any application can use."""

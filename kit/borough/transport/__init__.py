@@ -1,0 +1,1 @@
+"""How a capability of another part is called."""

@@ -1,0 +1,176 @@
+"""From one declaration, both ends: the route that serves a capability and the caller that asks it.
+
+`local` awaits the object in this process and carries the context only. `remote` hands the message
+to a `Transport`. Business code may never know which it got: both raise the same error tree.
+"""
+
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from types import SimpleNamespace
+from typing import Any, Protocol, TypeVar, cast
+
+from fastapi import FastAPI, Path, Query, Request
+from fastapi.routing import APIRoute
+from starlette.datastructures import QueryParams
+from starlette.responses import Response
+from starlette.types import Scope
+
+from borough import deadline
+from borough.capability import Capability, Endpoint, Message
+from borough.errors import BoroughError, DeadlineExceeded, Internal, Malformed
+from borough.serving.direct import header_of
+from borough.transport.codec import JSON, PROBLEM_CONTENT, decode_body, decode_strings, dump
+from borough_telemetry import HANDLER, Telemetry
+
+C = TypeVar("C", bound=Capability)
+Call = Callable[[Message], Awaitable[Message]]
+
+
+class Transport(Protocol):
+    """Carries one message to a peer and its answer back, or raises a BoroughError."""
+
+    async def call(self, endpoint: Endpoint, message: Message) -> Message:
+        """Ask, within the deadline in force."""
+        ...
+
+
+def remote(capability: type[C], transport: Transport) -> C:
+    """The capability as a caller of a peer."""
+
+    def caller(endpoint: Endpoint) -> Call:
+        async def call(message: Message) -> Message:
+            return await transport.call(endpoint, message)
+
+        return call
+
+    return _proxy(capability, caller)
+
+
+def local(capability: type[C], service: C, telemetry: Telemetry) -> C:
+    """The capability as the object in this process: no copy, no timeout, no retry.
+
+    A span is made only where the request is traced.
+    """
+
+    def caller(endpoint: Endpoint) -> Call:
+        method: Call = getattr(service, endpoint.method)
+
+        async def call(message: Message) -> Message:
+            try:
+                if not telemetry.sampled():
+                    return await method(message)
+                with telemetry.local_call(endpoint):
+                    return await method(message)
+            except BoroughError:
+                raise
+            except Exception as error:
+                telemetry.log.exception("call failed", call=endpoint.name)
+                raise Internal(f"{endpoint.name} failed") from error
+
+        return call
+
+    return _proxy(capability, caller)
+
+
+def _proxy(capability: type[C], caller: Callable[[Endpoint], Call]) -> C:
+    calls = {name: caller(endpoint) for name, endpoint in capability.endpoints.items()}
+    return cast(C, SimpleNamespace(**calls))
+
+
+def mount(app: FastAPI, capability: type[C], service: C) -> None:
+    """Serve every method of the capability, each under its declared path.
+
+    Raises TypeError for an app with dependencies: these routes would pass them by.
+    """
+    if app.router.dependencies:
+        raise TypeError(f"{capability.name} takes its messages and nothing more: no dependencies")
+    for endpoint in capability.endpoints.values():
+        app.router.routes.append(ContractRoute(endpoint, getattr(service, endpoint.method)))
+
+
+class ContractRoute(APIRoute):
+    """An ordinary FastAPI route in the OpenAPI document; at run time pydantic reads and writes
+    directly, without FastAPI's dependency machinery. The message is all there is.
+    """
+
+    def __init__(self, endpoint: Endpoint, method: Call) -> None:
+        self.contract = endpoint
+        self._method = method
+        super().__init__(
+            endpoint.path,
+            _signature_of(endpoint),
+            methods=[endpoint.verb],
+            name=endpoint.name,
+            description=endpoint.summary,
+            tags=[endpoint.capability],
+            response_model=endpoint.response,
+            responses={
+                422: {"content": PROBLEM_CONTENT, "description": "The message breaks a rule."},
+                "default": {"content": PROBLEM_CONTENT, "description": "Any other error."},
+            },
+        )
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        async def handle(request: Request) -> Response:
+            body = await request.body() if self.contract.verb == "POST" else b""
+            return Response(await self.respond(request.scope, body), media_type=JSON)
+
+        return handle
+
+    async def respond(self, scope: Scope, body: bytes) -> bytes:
+        """The answer of the service, as JSON; leaves in the scope how long the service took."""
+        endpoint = self.contract
+        with deadline.within(_granted(scope, endpoint)):
+            if endpoint.verb == "POST":
+                message = decode_body(endpoint, body)
+            else:
+                query = QueryParams(scope["query_string"])
+                message = decode_strings(endpoint, {**query, **scope.get("path_params", {})})
+            start = time.perf_counter()
+            try:
+                answer = await self._method(message)
+            finally:
+                scope[HANDLER] = time.perf_counter() - start
+        return dump(answer)
+
+
+_HEADER = deadline.HEADER.encode()
+UNBOUNDED_S = 60.0
+"""What a caller gets who names no deadline, say curl: long, but an end."""
+
+
+def _granted(scope: Scope, endpoint: Endpoint) -> float:
+    """Seconds the caller still waits. Raises DeadlineExceeded, before any work, when none."""
+    header = header_of(scope, _HEADER)
+    if header is None:
+        return UNBOUNDED_S
+    if not header.isdigit():
+        told = header.decode("latin-1")
+        raise Malformed(f"{deadline.HEADER}: {told!r} is not a count of milliseconds")
+    if not header.strip(b"0"):
+        raise DeadlineExceeded(f"the deadline was spent before {endpoint.name} began")
+    return int(header[:12]) / 1_000
+
+
+def _signature_of(endpoint: Endpoint) -> Callable[..., Any]:
+    """A function FastAPI can read the OpenAPI document from; it is never called."""
+
+    def documented() -> None:
+        raise AssertionError(endpoint.name)
+
+    def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+        return inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+        )
+
+    if endpoint.verb == "POST":
+        parameters = [parameter("message", endpoint.request, inspect.Parameter.empty)]
+    else:
+        parameters = [
+            parameter(name, field.annotation, Path() if name in endpoint.path_fields else
+                      Query(default=field.get_default()) if not field.is_required() else Query())
+            for name, field in endpoint.request.model_fields.items()
+        ]  # fmt: skip  # one rule, one glance
+    documented.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
+    return documented

@@ -1,0 +1,111 @@
+"""How messages and errors look on the wire: one pair of functions for each direction.
+
+A request leaves out what its sender left unset, so that a field added later changes nothing for
+those who do not know it. An answer is whole. An error is a problem document.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from pydantic import ValidationError
+
+from borough.capability import Endpoint, Message
+from borough.errors import (
+    PROBLEM_MEDIA_TYPE,
+    BoroughError,
+    FieldProblem,
+    Internal,
+    Invalid,
+    Malformed,
+    NotHosted,
+    Problem,
+    Unavailable,
+)
+
+JSON = "application/json"
+SCHEMA_REF = "#/components/schemas/{model}"
+PROBLEM_CONTENT: Mapping[str, Any] = {
+    PROBLEM_MEDIA_TYPE: {"schema": {"$ref": SCHEMA_REF.format(model=Problem.__name__)}}
+}
+"""An error in an OpenAPI document; `web` puts the schema there."""
+MAX_FIELDS = 20
+"""A body may be wrong in a thousand places; the answer names the first few."""
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+
+
+def encode_request(endpoint: Endpoint, message: Message) -> tuple[str, bytes]:
+    """The path with its query, and the body (empty for a GET)."""
+    if endpoint.verb == "POST":
+        return endpoint.path, dump(message, exclude_unset=True)
+    values = message.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    path = endpoint.path.format_map({k: quote(str(v), safe="") for k, v in values.items()})
+    query = {k: v for k, v in values.items() if k not in endpoint.path_fields}
+    return (f"{path}?{urlencode(query)}" if query else path), b""
+
+
+def decode_body(endpoint: Endpoint, body: bytes) -> Message:
+    """The message of a POST. Raises Malformed or Invalid."""
+    try:
+        return endpoint.request.model_validate_json(body)
+    except ValidationError as error:
+        raise error_of_validation(error.errors(), endpoint.name) from None
+
+
+def decode_strings(endpoint: Endpoint, values: dict[str, str]) -> Message:
+    """The message of a GET from its path and query. Raises Invalid."""
+    try:
+        return endpoint.request.model_validate_strings(values)
+    except ValidationError as error:
+        raise error_of_validation(error.errors(), endpoint.name) from None
+
+
+def dump(message: Message, *, exclude_unset: bool = False) -> bytes:
+    """A message as JSON, without the detour over a string."""
+    return message.__pydantic_serializer__.to_json(message, exclude_unset=exclude_unset)
+
+
+def decode_response(endpoint: Endpoint, status: int, body: bytes) -> Message:
+    """The answer, or the error it stands for, raised as the class the callee raised."""
+    if status >= 400:  # noqa: PLR2004  # where errors begin
+        raise decode_error(endpoint, status, body)
+    try:
+        return endpoint.response_adapter.validate_json(body)
+    except ValidationError as error:
+        raise Internal(
+            f"{endpoint.name} answered what is no {endpoint.response.__name__}: "
+            f"{error.error_count()} fields are wrong"
+        ) from None
+
+
+def decode_error(endpoint: Endpoint, status: int, body: bytes) -> BoroughError:
+    """The error of a problem document, or of the bare status where something else answered."""
+    try:
+        error = BoroughError.from_problem(Problem.model_validate_json(body))
+    except ValidationError:
+        return Unavailable(f"{endpoint.name} answered {status} without a problem document")
+    if isinstance(error, NotHosted):  # our own topology is wrong: nothing the caller could change
+        return Unavailable(f"{endpoint.name} was asked where it is not hosted")
+    return error
+
+
+def error_of_validation(errors: Iterable[Any], what: str = "the body") -> BoroughError:
+    """What pydantic found, as our error: bytes that are no JSON, or values that break rules.
+
+    What was sent is never repeated: it may be a secret.
+    """
+    found = list(errors)
+    if found[0]["type"] == "json_invalid":
+        return Malformed(f"{what} is not JSON: {found[0]['ctx']['error']}")
+    around = {e["loc"][:end] for e in found for end in range(len(e["loc"]))}
+    fields = tuple(
+        FieldProblem(field=_readable(".".join(map(str, e["loc"]))) or "body", message=e["msg"])
+        for e in found
+        if e["loc"] not in around  # a list without its wrong items is not "too short" as well
+    )[:MAX_FIELDS]
+    return Invalid("; ".join(f"{each.field}: {each.message}" for each in fields), fields=fields)
+
+
+def _readable(text: str) -> str:
+    """JSON may spell half a character; a problem document must not."""
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,104 @@
+"""What every door does before the business sees a request: who asks, may they, and until when.
+
+It comes before the body is read: a stranger's bytes are not worth parsing.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+
+from borough import deadline
+from borough.capability import Message
+from borough.errors import DeadlineExceeded, Unauthenticated
+from borough.serving.lifecycle import Tasks
+from borough.serving.web import require_json
+from borough_shop.gateway.policy import ApiKeys, RateLimit, parse_timeout_ms
+
+Question = TypeVar("Question", bound=Message)
+Answer = TypeVar("Answer", bound=Message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """The doorman, one for all doors of a part. `deadline_ms` is what a request gets at most."""
+
+    keys: ApiKeys
+    limit: RateLimit
+    deadline_ms: int
+    tasks: Tasks
+
+    def customer(self, headers: Headers) -> str:
+        """Who asks. Raises Unauthenticated, and RateLimited."""
+        key = headers.get("x-api-key")
+        if "authorization" in headers:  # where both are sent, this one decides
+            scheme, _, token = headers["authorization"].partition(" ")
+            key = token.strip() if scheme.lower() == "bearer" else None
+        if not key:
+            raise Unauthenticated(
+                "send your API key as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
+            )
+        customer = self.keys.customer_of(key)
+        if customer is None:
+            raise Unauthenticated("the API key you sent names nobody")
+        self.limit.admit(customer)
+        return customer
+
+    def until(self, headers: Headers) -> AbstractContextManager[float]:
+        """The deadline of the request: ours, or the caller's where it is nearer."""
+        asked = headers.get(deadline.HEADER)
+        patience = self.deadline_ms if asked is None else parse_timeout_ms(asked)
+        return deadline.within(min(patience, self.deadline_ms) / 1_000)
+
+    async def ask(
+        self,
+        call: Callable[[Question], Coroutine[Any, Any, Answer]],
+        question: Question,
+        *,
+        late: str,
+    ) -> Answer:
+        """Ask a capability and wait until the deadline, not longer; the work itself goes on.
+
+        Raises DeadlineExceeded; `late` tells the caller what that means for them.
+        """
+        deadline.check("the request was begun")
+        try:
+            async with asyncio.timeout(deadline.remaining()):
+                return await self.tasks.run(call(question))
+        except (TimeoutError, DeadlineExceeded) as error:
+            raise DeadlineExceeded(f"there was no answer before the deadline: {late}") from error
+
+    def route_class(self) -> type[APIRoute]:
+        """Routes that admit first, and hold the body against deadline and media type."""
+        admission = self
+
+        class AdmittedRoute(APIRoute):
+            def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+                handle = super().get_route_handler()
+                takes_body = self.body_field is not None
+
+                async def admitted(request: Request) -> Response:
+                    request.state.customer = admission.customer(request.headers)
+                    with admission.until(request.headers) as left:
+                        if takes_body:
+                            require_json(request.headers)
+                            await _arrived(request, left)
+                        return await handle(request)
+
+                return admitted
+
+        return AdmittedRoute
+
+
+async def _arrived(request: Request, seconds: float) -> None:
+    """The whole body is here, kept in the request; a caller who dribbles it gets no more time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await request.body()
+    except TimeoutError as error:
+        raise DeadlineExceeded("the deadline was spent before the body had arrived") from error

@@ -1,0 +1,91 @@
+"""The contract of inventory: the menu, and stock held for orders."""
+
+from enum import StrEnum
+from typing import Protocol
+
+from borough.capability import Capability, Message, post, read
+from borough_shop.values import Line, Money, OrderId, PricedLine, Sku
+
+
+class MenuRequest(Message):
+    """Nothing to say: there is one menu."""
+
+
+class MenuItem(Message):
+    """An article, its price a piece, and whether any is left."""
+
+    sku: Sku
+    name: str
+    price: Money
+    available: bool
+
+
+class Menu(Message):
+    """Every article, sorted by SKU."""
+
+    items: tuple[MenuItem, ...]
+
+
+class Reserve(Message):
+    """Hold these lines for this order."""
+
+    order_id: OrderId
+    lines: tuple[Line, ...]
+
+
+class ReservationState(StrEnum):
+    """OPEN becomes COMMITTED or RELEASED, once, and stays so."""
+
+    OPEN = "open"
+    COMMITTED = "committed"
+    RELEASED = "released"
+
+
+class Reservation(Message):
+    """What is held for an order, at the prices of the moment it was reserved.
+
+    `lines` is empty for a tombstone: a release that came before any reserve.
+    """
+
+    order_id: OrderId
+    state: ReservationState
+    lines: tuple[PricedLine, ...]
+
+
+class OrderRef(Message):
+    """An order by its id."""
+
+    order_id: OrderId
+
+
+class Inventory(Capability, Protocol, path="/inventory"):
+    """Holds stock for orders and never oversells. Every method is idempotent by order id."""
+
+    @read("/menu")
+    async def menu(self, request: MenuRequest) -> Menu:
+        """The menu."""
+        ...
+
+    @post("/reservations", idempotent=True)
+    async def reserve(self, request: Reserve) -> Reservation:
+        """Hold all lines or none; a known order id answers its row.
+
+        Raises UnknownSku, OutOfStock, and Released when the order was released before.
+        """
+        ...
+
+    @post("/commits", idempotent=True)
+    async def commit(self, request: OrderRef) -> Reservation:
+        """Take the held stock for good and answer its lines and prices.
+
+        Raises CommitAfterRelease, also where nothing was ever reserved.
+        """
+        ...
+
+    @post("/releases", idempotent=True)
+    async def release(self, request: OrderRef) -> Reservation:
+        """Give the held stock back; without a reservation, leave a tombstone against a late one.
+
+        Raises ReleaseAfterCommit.
+        """
+        ...

@@ -1,0 +1,75 @@
+"""The contract of notifications: what customers were told, once per event."""
+
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+from pydantic import Field
+
+from borough.capability import Capability, Message, post, read
+from borough_shop.events import OrderPlaced
+from borough_shop.values import CustomerId, EventId, Moment, OrderId
+
+
+class NotificationState(StrEnum):
+    """PENDING while handling fails and may succeed yet; the other two are final."""
+
+    PENDING = "pending"
+    RECORDED = "recorded"
+    PARKED = "parked"
+
+
+class Notification(Message):
+    """One row per event id. `text` is empty until the event was handled."""
+
+    event_id: EventId
+    order_id: OrderId
+    customer_id: CustomerId
+    state: NotificationState
+    failed_tries: int
+    text: str
+    updated_at: Moment
+
+
+class Deliver(Message):
+    """Events to handle; each in any number of messages, and at any time."""
+
+    events: Annotated[tuple[OrderPlaced, ...], Field(min_length=1, max_length=100)]
+
+
+class Delivered(Message):
+    """What stands for each of the events, in their order: PENDING where handling it failed and
+    there are tries left, so that it must be delivered again; the rest is done.
+    """
+
+    notifications: tuple[Notification, ...]
+
+
+class ListNotifications(Message):
+    """A page of a customer's notifications, newest first, older than `before`."""
+
+    customer_id: CustomerId
+    before: EventId | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+class NotificationPage(Message):
+    """`next_before` is what to ask next; none on the last page."""
+
+    notifications: tuple[Notification, ...]
+    next_before: EventId | None = None
+
+
+class Notifications(Capability, Protocol, path="/notifications"):
+    """Tells customers what happened, deduplicated by event id."""
+
+    @post("", idempotent=True)
+    async def deliver(self, request: Deliver) -> Delivered:
+        """Handle events: each is RECORDED, or PARKED after too many failed tries. One that fails
+        keeps none of the others from being handled.
+        """
+        ...
+
+    @read("")
+    async def list(self, request: ListNotifications) -> NotificationPage:
+        """What a customer was told."""
+        ...

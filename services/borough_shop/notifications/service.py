@@ -1,0 +1,78 @@
+"""Tells customers what happened, once per event, however often the event is delivered."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from borough.clock import Clock
+from borough_shop import signals
+from borough_shop.events import OrderPlaced
+from borough_shop.notifications import domain
+from borough_shop.notifications.contract import (
+    Deliver,
+    Delivered,
+    ListNotifications,
+    Notification,
+    NotificationPage,
+    Notifications,
+    NotificationState,
+)
+from borough_shop.notifications.domain import NotificationStore
+from borough_telemetry import Telemetry
+
+Send = Callable[[OrderPlaced, str], Awaitable[None]]
+
+
+async def keep(event: OrderPlaced, text: str) -> None:
+    """The shop has no mail server: the recorded row is the notification."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationsService(Notifications):
+    """Only a failed handling counts as a try; a caller that gave up waiting does not."""
+
+    store: NotificationStore
+    clock: Clock
+    telemetry: Telemetry
+    park_after: int
+    send: Send = keep
+
+    async def deliver(self, request: Deliver) -> Delivered:
+        rows = await self.store.open(request.events, self.clock.now())
+        due = {
+            event.event_id: event
+            for event in request.events
+            if rows[event.event_id].state is NotificationState.PENDING
+        }
+        told = dict(zip(due, await asyncio.gather(*map(self._tell, due.values())), strict=True))
+        if texts := {id_: text for id_, text in told.items() if isinstance(text, str)}:
+            rows |= await self.store.record(texts, self.clock.now())
+        rows |= {id_: row for id_, row in told.items() if isinstance(row, Notification)}
+        return Delivered(notifications=tuple(rows[event.event_id] for event in request.events))
+
+    async def _tell(self, event: OrderPlaced) -> str | Notification:
+        """The text that was sent, or what stands after a failed try."""
+        try:
+            text = domain.compose(event)
+            await self.send(event, text)
+        except Exception as error:  # noqa: BLE001  # whatever handling raises is one failed try
+            return await self._failed(event, error)
+        return text
+
+    async def _failed(self, event: OrderPlaced, error: Exception) -> Notification:
+        now = self.clock.now()
+        row, parked = await self.store.fail(event.event_id, self.park_after, now)
+        told = {"event_id": str(event.event_id), "error": str(error)}
+        if parked:
+            self.telemetry.count(signals.PARKED)
+            self.telemetry.log.error("event parked", **told)
+        elif row.state is NotificationState.PENDING:
+            self.telemetry.log.warning("event could not be handled", **told)
+        return row
+
+    async def list(self, request: ListNotifications) -> NotificationPage:
+        rows = await self.store.list(request.customer_id, request.before, request.limit + 1)
+        page = rows[: request.limit]
+        return NotificationPage(
+            notifications=page, next_before=page[-1].event_id if len(rows) > len(page) else None
+        )

@@ -1,0 +1,128 @@
+"""The contract of orders: place an order once, whatever happens on the way."""
+
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+from pydantic import Field, StringConstraints
+
+from borough.capability import Capability, Message, post, read
+from borough.errors import BoroughError, Conflict, Invalid
+from borough_shop.errors import Abandoned, OutOfStock, PaymentDeclined, ProfileMissing, UnknownSku
+from borough_shop.values import Basket, CustomerId, Moment, Money, OrderId, PricedLine
+
+IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
+
+
+class PlaceOrder(Message):
+    """A customer's basket, under a key that makes repeating it harmless."""
+
+    customer_id: CustomerId
+    key: IdempotencyKey
+    basket: Basket
+
+
+class OrderStatus(StrEnum):
+    """PENDING becomes PLACED or REJECTED, once, and stays so."""
+
+    PENDING = "pending"
+    PLACED = "placed"
+    REJECTED = "rejected"
+
+
+class Reason(StrEnum):
+    """Why an order was rejected. The value is the code of the problem it answers with."""
+
+    OUT_OF_STOCK = "out-of-stock"
+    UNKNOWN_SKU = "unknown-sku"
+    INVALID = "invalid"
+    PROFILE_MISSING = "profile-missing"
+    DECLINED = "payment-declined"
+    ABANDONED = "abandoned"
+
+
+class Order(Message):
+    """An order as its customer sees it.
+
+    `lines` and `total` stand once it is placed, `reason` and `detail` once it is rejected;
+    `settled_at` with either.
+    """
+
+    order_id: OrderId
+    customer_id: CustomerId
+    status: OrderStatus
+    basket: Basket
+    lines: tuple[PricedLine, ...] = ()
+    total: Money | None = None
+    reason: Reason | None = None
+    detail: str | None = None
+    created_at: Moment
+    settled_at: Moment | None = None
+
+
+ERROR_OF: dict[Reason, type[BoroughError]] = {
+    Reason.OUT_OF_STOCK: OutOfStock,
+    Reason.UNKNOWN_SKU: UnknownSku,
+    Reason.INVALID: Invalid,
+    Reason.PROFILE_MISSING: ProfileMissing,
+    Reason.DECLINED: PaymentDeclined,
+    Reason.ABANDONED: Abandoned,
+}
+
+
+def error_of(order: Order) -> BoroughError:
+    """The problem a rejected order answers with, at every door and on every replay."""
+    if order.reason is None:
+        raise Conflict(f"order {order.order_id} was not rejected")
+    return ERROR_OF[order.reason](order.detail or "", order_id=str(order.order_id))
+
+
+class Placement(Message):
+    """The answer to `place`: the order, and whether this call found it there already."""
+
+    order: Order
+    replayed: bool
+
+
+class GetOrder(Message):
+    """An order of this customer; anybody else's does not exist."""
+
+    order_id: OrderId
+    customer_id: CustomerId
+
+
+class ListOrders(Message):
+    """A page of a customer's orders, newest first, older than `before`."""
+
+    customer_id: CustomerId
+    before: OrderId | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+class OrderPage(Message):
+    """`next_before` is what to ask next; none on the last page."""
+
+    orders: tuple[Order, ...]
+    next_before: OrderId | None = None
+
+
+class Orders(Capability, Protocol, path="/orders"):
+    """Turns a basket into exactly one order: placed and paid, or rejected and undone."""
+
+    @post("", idempotent=True)
+    async def place(self, request: PlaceOrder) -> Placement:
+        """Place the order, or answer the one that stands under the same customer and key.
+
+        Never runs anything twice: a replay answers what is stored, PENDING included.
+        Raises KeyReused when the key stands for another basket.
+        """
+        ...
+
+    @read("/{order_id}")
+    async def get(self, request: GetOrder) -> Order:
+        """One order. Raises NotFound."""
+        ...
+
+    @read("")
+    async def list(self, request: ListOrders) -> OrderPage:
+        """A customer's orders."""
+        ...

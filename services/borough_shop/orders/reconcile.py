@@ -1,0 +1,63 @@
+"""Settles what a crash or an unknown outcome left PENDING, one horizon after its deadline.
+
+It asks payments and never assumes; it may race the original request, or a twin of itself in
+another replica, at any point without harm.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+from borough.clock import Clock
+from borough.errors import Unavailable
+from borough_shop import signals
+from borough_shop.orders.contract import Order
+from borough_shop.orders.domain import OrderRecord, OrderStore
+from borough_shop.orders.service import OrdersService
+
+BATCH = 16
+"""Orders settled at the same time: a backlog must not crowd out the living."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconcile:
+    """A background loop; `once` is one round of it. Times in seconds."""
+
+    service: OrdersService
+    store: OrderStore
+    clock: Clock
+    horizon: float
+    interval: float
+
+    async def run(self) -> None:
+        """Forever: a round, then a pause. A store that is away is told of, and asked again."""
+        while True:
+            try:
+                await self.once()
+            except Unavailable as error:
+                self.service.telemetry.log.warning("reconcile round failed", error=str(error))
+            await self.clock.sleep(self.interval)
+
+    async def once(self) -> int:
+        """Try every overdue order once, a batch at a time; answers how many were tried.
+
+        Paging by id, and telling of a defect instead of dying of it, keep an order that cannot be
+        settled from standing in the way of the rest.
+        """
+        before = self.clock.now() - timedelta(seconds=self.horizon)
+        tried, last = 0, None
+        while batch := await self.store.overdue(before, last, BATCH):
+            answers = await asyncio.gather(*map(self._settle, batch), return_exceptions=True)
+            for record, answer in zip(batch, answers, strict=True):
+                if isinstance(answer, Exception):
+                    self.service.telemetry.log.error(
+                        "order not settled", order_id=str(record.order.order_id), exc_info=answer
+                    )
+            tried, last = tried + len(batch), batch[-1].order.order_id
+        self.service.telemetry.metrics[signals.RECONCILE_QUEUE].set(tried)
+        return tried
+
+    async def _settle(self, record: OrderRecord) -> Order:
+        """In a trace of its own, linked to that of the order."""
+        with self.service.telemetry.background("orders.reconcile", "orders", causes=[record.trace]):
+            return await self.service.settle(record.order)

@@ -1,0 +1,56 @@
+"""The contract of profiles: who a customer is and how they pay."""
+
+from typing import Annotated, Protocol
+
+from pydantic import Field, StringConstraints
+
+from borough.capability import Capability, Message, post, read
+from borough_shop.payments.contract import CardToken
+from borough_shop.values import CustomerId
+
+CONTROL = r"\x00-\x1f\x7f-\x9f"
+SPACE = r" \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+r"""Spelled out: what `\s` means differs between the dialects of those who read our schemas."""
+
+PersonName = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        max_length=100,
+        pattern=f"^[^{CONTROL}]*[^{CONTROL}{SPACE}][^{CONTROL}]*$",
+    ),
+]
+"""At least one visible character, and no control characters: PostgreSQL keeps no NUL."""
+Email = Annotated[
+    str,
+    StringConstraints(max_length=254, pattern=f"^[^@{CONTROL}{SPACE}]+@[^@{CONTROL}{SPACE}]+$"),
+]
+
+
+class GetProfile(Message):
+    """A customer by id."""
+
+    customer_id: CustomerId
+
+
+class Profile(Message):
+    """A customer. The card token is a secret: never logged, never let out through a door."""
+
+    customer_id: CustomerId
+    name: PersonName
+    email: Email
+    card_token: CardToken = Field(repr=False)
+
+
+class Profiles(Capability, Protocol, path="/profiles"):
+    """Knows the customers. Read mostly."""
+
+    @read("/{customer_id}")
+    async def get(self, request: GetProfile) -> Profile:
+        """The profile. Raises ProfileUnknown."""
+        ...
+
+    @post("", idempotent=True)
+    async def upsert(self, request: Profile) -> Profile:
+        """Create the profile or replace it whole; answers what is stored."""
+        ...

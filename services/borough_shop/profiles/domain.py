@@ -1,0 +1,18 @@
+"""What a store of profiles must promise."""
+
+from datetime import datetime
+from typing import Protocol
+
+from borough_shop.profiles.contract import Profile
+
+
+class ProfileStore(Protocol):
+    """One profile per customer."""
+
+    async def get(self, customer_id: str) -> Profile | None:
+        """The profile."""
+        ...
+
+    async def upsert(self, profile: Profile, at: datetime) -> None:
+        """Insert it, or replace it whole."""
+        ...

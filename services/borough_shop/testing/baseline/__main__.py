@@ -1,0 +1,44 @@
+"""`python -m borough_shop.testing.baseline`: the order without boundaries and without a saga."""
+
+import sys
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from borough.config import WrongSettings, load
+from borough.errors import BoroughError
+from borough.serving.server import run
+from borough_shop.shapes import WrongShape
+from borough_shop.testing.baseline.part import build
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+
+
+@app.callback()
+def commands() -> None:
+    """Keeps `serve` a command by name, as it is of `borough`, though it is the only one."""
+
+
+@app.command()
+def serve(
+    stock: Annotated[int, typer.Option(min=0, help="Pieces of each article.")] = 1_000_000,
+) -> None:
+    """Make its database, and serve it at the doors until SIGTERM."""
+    settings = load()
+    run(partial(build, settings, stock), settings)
+
+
+def main() -> None:
+    """Run, and turn what was refused into one sentence and exit status 2."""
+    try:
+        app()
+    except (WrongSettings, WrongShape, BoroughError) as error:
+        typer.echo(f"baseline: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

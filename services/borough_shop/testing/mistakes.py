@@ -1,0 +1,178 @@
+"""Mistakes somebody could make while simplifying a settlement, a store or the outbox.
+
+A search that finds nothing proves nothing until it finds what is there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from borough.testing.chaos import Script
+from borough.testing.memory import atomic
+from borough_shop.audit import Kind
+from borough_shop.events import OrderPlaced
+from borough_shop.inventory.contract import Reservation, ReservationState
+from borough_shop.inventory.memory import MemoryStock
+from borough_shop.notifications.contract import Notification, NotificationState
+from borough_shop.notifications.memory import MemoryNotifications
+from borough_shop.notifications.service import Send, keep
+from borough_shop.orders.contract import Order, OrderStatus
+from borough_shop.orders.domain import ABANDONED, Refusal, Settled
+from borough_shop.orders.memory import MemoryOrders
+from borough_shop.orders.service import OrdersService
+from borough_shop.outbox import Envelope
+from borough_shop.payments.contract import Verdict
+from borough_shop.payments.memory import MemoryVerdicts
+from borough_shop.testing.memory_outbox import MemoryOutbox
+from borough_shop.testing.town import Shape, Shelves, Town
+from borough_shop.values import Line
+
+
+class AssumesAbandoned(OrdersService):
+    """Settles without a verdict in hand as if nothing could have been charged."""
+
+    async def settle(
+        self, order: Order, *, verdict: Verdict | None = None, refused: Refusal | None = None
+    ) -> Order:
+        if verdict is None:
+            refused = refused or ABANDONED
+        return await OrdersService.settle(self, order, verdict=verdict, refused=refused)
+
+
+class LastVerdictWins(MemoryVerdicts):
+    """A plain upsert."""
+
+    @atomic
+    def decide(self, verdict: Verdict, token_digest: str, at: datetime) -> tuple[Verdict, bool]:
+        self._verdicts[verdict.order_id] = verdict
+        return verdict, True
+
+
+class NoTombstone(MemoryStock):
+    """A release of what was never reserved has nothing to do, it seems."""
+
+    async def release(self, order_id: UUID, at: datetime) -> Reservation:
+        if order_id in self._reservations:
+            return await super().release(order_id, at)
+        return Reservation(order_id=order_id, state=ReservationState.RELEASED, lines=())
+
+
+class ReturnsStockAgain(MemoryStock):
+    """A release that does not look at what state it finds."""
+
+    async def release(self, order_id: UUID, at: datetime) -> Reservation:
+        if (known := self._reservations.get(order_id)) is not None:
+            self._keep(known, ReservationState.OPEN)
+        return await super().release(order_id, at)
+
+
+class HoldsAgain(MemoryStock):
+    """A reserve that does not know an order when it sees it."""
+
+    async def reserve(self, order_id: UUID, lines: tuple[Line, ...], at: datetime) -> Reservation:
+        self._reservations.pop(order_id, None)
+        return await super().reserve(order_id, lines, at)
+
+
+class PlacesAgain(MemoryOrders):
+    """`UPDATE orders SET status = 'placed' WHERE id = ?`, without `AND status = 'pending'`."""
+
+    @atomic
+    def place(self, event: OrderPlaced) -> Settled:
+        record = self._records[event.order_id]
+        changes = {"status": OrderStatus.PLACED, "lines": event.lines, "total": event.total}
+        order = record.order.model_copy(update=changes)
+        self._records[event.order_id] = replace(record, order=order)
+        self.outbox.enqueue(event, None, event.placed_at)
+        return Settled(order, changed=True)
+
+
+class OutboxApart(MemoryOrders):
+    """PLACED in one transaction, the event in the next."""
+
+    async def place(self, event: OrderPlaced) -> Settled:
+        settled = await self._place_only(event)
+        if settled.changed:
+            await self._tell(event)
+        return settled
+
+    @atomic
+    def _place_only(self, event: OrderPlaced) -> Settled:
+        changes = {"status": OrderStatus.PLACED, "lines": event.lines, "total": event.total}
+        return self._settle(event.order_id, **changes)
+
+    @atomic
+    def _tell(self, event: OrderPlaced) -> None:
+        self.outbox.enqueue(event, None, event.placed_at)
+
+
+class ClaimedIsSent(MemoryOutbox):
+    """At most once: what was taken out is forgotten before it is delivered."""
+
+    @atomic
+    def claim(self, now: datetime, lease: timedelta, limit: int) -> tuple[Envelope, ...]:
+        free = [row for row in self._rows.values() if row.sent_at is None and row.due <= now]
+        self._rows.clear()
+        return tuple(Envelope(row.event, row.trace, row.tries) for row in free)
+
+
+class TellsAgain(MemoryNotifications):
+    """A new row for each delivery, instead of one for each event."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._earlier: list[Notification] = []
+
+    async def open(self, events: tuple[OrderPlaced, ...], at: datetime) -> dict[UUID, Notification]:
+        for event in events:
+            told = self._rows.get(event.event_id)
+            if told is not None and told.state is NotificationState.RECORDED:
+                self._earlier.append(self._rows.pop(event.event_id))
+        return await super().open(events, at)
+
+    @atomic
+    def ledger(self) -> tuple[Notification, ...]:
+        return (*self._earlier, *self._rows.values())
+
+
+class ForgetsClaims(MemoryOrders):
+    """Sound orders over an outbox that is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outbox = ClaimedIsSent()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """What is wrong in a town, which ending of an order it spoils, and how the auditor calls it."""
+
+    settler: type[OrdersService] = OrdersService
+    wrong: Mapping[str, type[Any]] = field(default_factory=dict)
+    spoils: str = "placed"
+    kind: Kind
+
+    def town(self, shape: Shape, script: Script, *, send: Send = keep) -> Town:
+        """A town with this one mistake in it."""
+        shelves = Shelves(**{name: make() for name, make in self.wrong.items()})
+        return Town(shape, script, shelves=shelves, settler=self.settler, send=send)
+
+
+MISTAKES = MappingProxyType(
+    {
+        "settles without asking": Mistake(settler=AssumesAbandoned, kind=Kind.LOST_MONEY),
+        "the last verdict wins": Mistake(wrong={"verdicts": LastVerdictWins}, kind=Kind.UNPAID),
+        "no tombstone": Mistake(wrong={"stock": NoTombstone}, kind=Kind.STILL_OPEN),
+        "returns stock again": Mistake(
+            wrong={"stock": ReturnsStockAgain}, spoils="declined", kind=Kind.UNBALANCED
+        ),
+        "holds again": Mistake(wrong={"stock": HoldsAgain}, kind=Kind.UNBALANCED),
+        "places again": Mistake(wrong={"orders": PlacesAgain}, kind=Kind.TOLD_TWICE),
+        "outbox apart": Mistake(wrong={"orders": OutboxApart}, kind=Kind.UNTOLD),
+        "claimed is sent": Mistake(wrong={"orders": ForgetsClaims}, kind=Kind.UNTOLD),
+        "tells again": Mistake(wrong={"notifications": TellsAgain}, kind=Kind.TOLD_TWICE),
+    }
+)

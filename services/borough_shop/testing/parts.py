@@ -1,0 +1,77 @@
+"""All parts of a shape in one process, each behind its own sockets: for tests that look inside.
+
+The parts are built by `wiring` as they are in production, and talk to each other over the network.
+Only the launcher is missing: nothing here drains.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from borough.config import Settings
+from borough.serving.lifecycle import Part
+from borough.testing.servers import listen, running, url_of
+from borough_shop import shapes, wiring
+from borough_telemetry import Export
+
+
+@dataclass(slots=True)
+class RunningShape:
+    """`doors` are the public URLs and `inner` the internal ones, by part."""
+
+    shape: shapes.Shape
+    parts: dict[str, Part] = field(default_factory=dict)
+    doors: dict[str, str] = field(default_factory=dict)
+    inner: dict[str, str] = field(default_factory=dict)
+
+    def door(self, path: str) -> str:
+        """The URL of a public path, at the part that serves it."""
+        part = next(
+            (p for p, prefixes in self.shape.doors.items() if path.startswith(prefixes)),
+            list(self.doors)[-1],
+        )
+        return self.doors[part] + path
+
+
+@asynccontextmanager
+async def running_shape(
+    shape: shapes.Shape, settings: Settings, export: Callable[[str], Export | None] = lambda _: None
+) -> AsyncIterator[RunningShape]:
+    """Build and run every part of a shape; `export` makes the receiver of a part's spans."""
+    town = RunningShape(shape)
+    listeners = {part: listen() for part in shape.parts}
+    async with AsyncExitStack() as stack:
+        for part, hosted in shape.parts.items():
+            peers = {
+                capability: tuple(
+                    url_of(listeners[other])
+                    for other, offered in shape.parts.items()
+                    if capability in offered
+                )
+                for capability in shapes.needed(hosted, wiring.CALLS)
+            }
+            town.parts[part] = built = await wiring.build(
+                settings.model_copy(update={"part": part, "peers": peers}),
+                hosted,
+                export=export(part),
+            )
+            stack.push_async_callback(asyncio.to_thread, built.telemetry.close)
+            stack.push_async_callback(built.close)
+            if built.internal is not None:
+                town.inner[part] = await stack.enter_async_context(
+                    running(built.internal, listeners[part])
+                )
+            else:
+                listeners[part].close()
+            if built.public is not None:
+                town.doors[part] = await stack.enter_async_context(running(built.public))
+            for loop in built.loops:
+                stack.push_async_callback(_cancel, asyncio.ensure_future(loop()))
+            stack.push_async_callback(built.tasks.drain)
+        yield town
+
+
+async def _cancel(task: asyncio.Task[object]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,0 +1,131 @@
+"""Transports for tests: the app in this process through the real codec; one that repeats."""
+
+import asyncio
+from typing import Any
+from urllib.parse import unquote
+
+from fastapi import FastAPI
+
+from borough import deadline
+from borough.capability import Endpoint, Message
+from borough.errors import BoroughError, DeadlineExceeded
+from borough.transport.calls import Transport
+from borough.transport.codec import JSON, decode_response, encode_request
+from borough_shop.orders.contract import OrderStatus, Placement
+
+
+class Asgi:
+    """Calls the app without a socket: the same bytes, headers and errors as over the network."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def call(self, endpoint: Endpoint, message: Message) -> Message:
+        left = deadline.remaining()
+        if left is not None and left <= 0:
+            raise DeadlineExceeded(f"the deadline was spent before calling {endpoint.name}")
+        path, body = encode_request(endpoint, message)
+        headers = [(b"content-type", JSON.encode())] if body else []
+        if left is not None:
+            headers.append((deadline.HEADER.encode(), str(max(int(left * 1_000), 1)).encode()))
+        status, content = await request(self._app, endpoint.verb, path, body, headers)
+        return decode_response(endpoint, status, content)
+
+
+async def request(
+    app: Any,
+    verb: str,
+    target: str,
+    body: bytes = b"",
+    headers: list[tuple[bytes, bytes]] | None = None,
+) -> tuple[int, bytes]:
+    """One HTTP request to an ASGI app; answers status and body."""
+    path, _, query = target.partition("?")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": verb,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [*(headers or []), (b"content-length", str(len(body)).encode())],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "state": {},
+    }
+    status, chunks = 0, bytearray()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(event: dict[str, Any]) -> None:
+        nonlocal status
+        status = event.get("status", status)
+        chunks.extend(event.get("body", b""))
+
+    await app(scope, receive, send)
+    return status, bytes(chunks)
+
+
+class Twice:
+    """Sends every call marked idempotent twice, in turn or at once, to find out a wrong mark.
+
+    Answers what did the work. Where the other one is not the same, value for value, that is an
+    AssertionError that names the call. One message may differ, and only so far: of two placements
+    one is a replay and says so; and where both came at once, it may find the order still PENDING.
+    """
+
+    def __init__(self, transport: Transport, *, at_once: bool = False) -> None:
+        self._transport = transport
+        self._at_once = at_once
+
+    async def call(self, endpoint: Endpoint, message: Message) -> Message:
+        if not endpoint.idempotent:
+            return await self._transport.call(endpoint, message)
+        if self._at_once:
+            both = (self._outcome(endpoint, message) for _ in range(2))
+            first, again = sorted(await asyncio.gather(*both), key=_is_replay)
+        else:
+            first = await self._outcome(endpoint, message)
+            again = await self._outcome(endpoint, message)
+        if not self._agree(first, again):
+            raise AssertionError(f"{endpoint.name} is not idempotent: {first!r}, then {again!r}")
+        if isinstance(first, BoroughError):
+            raise first
+        return first
+
+    async def _outcome(self, endpoint: Endpoint, message: Message) -> Message | BoroughError:
+        try:
+            return await self._transport.call(endpoint, message)
+        except BoroughError as error:
+            return error
+
+    def _agree(self, first: Message | BoroughError, again: Message | BoroughError) -> bool:
+        match first, again:
+            case Placement(), Placement(replayed=True):
+                if self._at_once and again.order.status is OrderStatus.PENDING:
+                    return first.order.order_id == again.order.order_id
+                return first.order == again.order
+            case Placement(), Placement():
+                return False
+            case BoroughError(), BoroughError():
+                return type(first) is type(again) and first.problem() == again.problem()
+        return first == again
+
+
+def _is_replay(outcome: Message | BoroughError) -> bool:
+    return isinstance(outcome, Placement) and outcome.replayed
+
+
+class Direct:
+    """The service itself as a transport: `Twice` can stand before a local capability too."""
+
+    def __init__(self, capability: Any) -> None:
+        self._capability = capability
+
+    async def call(self, endpoint: Endpoint, message: Message) -> Message:
+        answer: Message = await getattr(self._capability, endpoint.method)(message)
+        return answer
