@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from borough.errors import BoroughError, Malformed, TooLarge
 from borough.serving.problems import defect_response, problem_response, trace_id
+from borough.transport.calls import header_of
 from borough.transport.codec import JSON
 from borough_telemetry import Telemetry
 
@@ -67,14 +68,6 @@ class ShortWay:
             headers = [(b"content-length", b"%d" % len(content)), _JSON]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": content})
-
-
-def header_of(scope: Scope, name: bytes) -> bytes | None:
-    """The first header of this name, in lower case; a mapping of all costs ten times more."""
-    for known, value in scope["headers"]:
-        if known == name:
-            return cast(bytes, value)
-    return None
 
 
 def too_large(limit: int) -> str:
