@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("services", "operator", "bill", "charts", "dashboards", "tests")
+ROOMS = ("telemetry", "kit", "services", "operator", "bill", "charts", "dashboards", "tests")
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +16,8 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def rooms() -> tuple[Path, ...]:
-    """The rooms that stand already; the operator comes later."""
-    return tuple(room for name in ROOMS if (room := ROOT / name).is_dir())
+    """The folders that hold code."""
+    return tuple(ROOT / name for name in ROOMS)
 
 
 @pytest.fixture(scope="session")
@@ -28,5 +28,6 @@ def sources(rooms: tuple[Path, ...]) -> tuple[Path, ...]:
 
 @pytest.fixture(scope="session")
 def business(root: Path) -> tuple[Path, ...]:
-    """The Python files of the distribution `borough`."""
-    return tuple(sorted((root / "services" / "borough").rglob("*.py")))
+    """The Python files of the kit and of the shop."""
+    packages = (root / "kit" / "borough", root / "services" / "borough_shop")
+    return tuple(sorted(path for package in packages for path in package.rglob("*.py")))
