@@ -16,7 +16,7 @@ import hypothesis
 import pytest
 
 from borough.config import PREFIX
-from borough_shop.migrations import migrate
+from borough.stores.migrations import migrate
 from postgresql import ABSENT, Cluster, find_binaries
 from programs import absent
 

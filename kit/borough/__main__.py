@@ -1,4 +1,4 @@
-"""`python -m borough`: the commands of `borough_shop.cli`.
+"""`python -m borough`: the commands of `borough.cli`.
 
 What is imported is there to stay. To look through it for garbage again and again while it grows
 was a seventh of a part's start. What a request makes is gone with its answer, with or without the
@@ -9,7 +9,7 @@ import gc
 
 gc.disable()
 
-from borough_shop.cli import main  # noqa: E402  # see above
+from borough.cli import main  # noqa: E402  # see above
 
 gc.freeze()
 gc.set_threshold(5_000, 20, 20)

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    create_model,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 PREFIX = "BOROUGH_"
@@ -77,28 +85,13 @@ class Settings(BaseSettings):
         5, description="Database connections a capability may hold."
     )
 
-    api_keys: dict[str, SecretStr] = Field(
-        {}, description='The key of each customer who may use the doors: {"ada": "..."}.'
-    )
     deadline_ms: Annotated[int, Field(ge=1, le=600_000)] = Field(
         2_000,
         description="What the door gives a request; a shorter borough-timeout-ms header wins.",
     )
-    rate_limit_per_s: Annotated[float, Field(gt=0)] = Field(
-        100, description="Requests a second a customer may send to one replica of the gateway."
-    )
-    rate_limit_burst: Annotated[int, Field(ge=1)] = Field(
-        200, description="Requests a customer may send at once before the rate holds."
-    )
 
-    settle_budget_ms: Annotated[int, Field(ge=1)] = Field(
-        5_000, description="Time settling an order may take, beyond the order's own deadline."
-    )
     reconcile_horizon_s: Seconds = Field(
         5, description="How long after its deadline a PENDING order is settled by reconcile."
-    )
-    reconcile_interval_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
-        1, description="How often reconcile looks."
     )
     outbox_interval_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
         0.5, description="How often the relay looks for rows nobody woke it for."
@@ -111,12 +104,6 @@ class Settings(BaseSettings):
     )
     outbox_retention_s: Annotated[float, Field(ge=0)] = Field(
         3_600, description="Sent rows are pruned after this."
-    )
-    pbkdf2_iterations: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
-        20_000, description="Work payments puts into a card token; 0 for none."
-    )
-    park_after: Annotated[int, Field(ge=1)] = Field(
-        5, description="A notification is parked after so many failed tries."
     )
 
     call_timeout_ms: Annotated[int, Field(ge=1)] = Field(
@@ -152,16 +139,28 @@ class Settings(BaseSettings):
         return endpoint
 
 
-def load() -> Settings:
-    """Read the settings. Raises WrongSettings with a sentence for each that is wrong."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
+def with_fields_of(*models: type[BaseModel]) -> type[Settings]:
+    """The settings of the kit, and beside them the fields of these models."""
+    fields: dict[str, Any] = {
+        name: (field.annotation, field)
+        for model in models
+        for name, field in model.model_fields.items()
+    }
+    return create_model("AppSettings", __base__=Settings, **fields)
+
+
+def load(settings: type[Settings]) -> Settings:
+    """Read the settings from the environment. Raises WrongSettings with a sentence for each that is
+    wrong.
+    """
+    known = {PREFIX + name.upper() for name in settings.model_fields}
     unknown = sorted(
         n for n in os.environ if n.upper().startswith(PREFIX) and n.upper() not in known
     )
     if unknown:
         raise WrongSettings(f"unknown settings: {', '.join(unknown)} (`borough config` lists them)")
     try:
-        return Settings()
+        return settings()
     except ValidationError as error:
         raise WrongSettings("; ".join(_sentence(e) for e in error.errors())) from None
     except SettingsError as error:

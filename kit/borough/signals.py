@@ -28,6 +28,21 @@ DEADLINE_EXCEEDED = Signal(
     ("where", "capability"),
 )
 
+# -- events
+
+DELIVERIES = Signal(
+    "borough_outbox_deliveries",
+    "Deliveries of events, by consumer and result.",
+    "counter",
+    ("consumer", "result"),
+)
+OUTBOX_AGE = Signal(
+    "borough_outbox_oldest_age_seconds",
+    "Age of the oldest event that a consumer is yet to be given, as this part knows it; else 0.",
+    "gauge",
+    ("consumer",),
+)
+
 # -- stores
 
 STORE_TRANSACTIONS = Signal(

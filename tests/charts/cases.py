@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from borough import shapes
 from borough.config import Settings
-from borough_shop import shapes, wiring
+from borough_shop import wiring
 from charts.helm import BOROUGH, RELEASE, Values, read
 
 

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from borough_shop.shapes import Shape
+from borough.shapes import Shape
 from charts.cases import CASES, SHAPES, TRIED, Case
 from charts.helm import Helm, Objects
 from programs import program

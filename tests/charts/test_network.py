@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
+from borough.shapes import Shape, needed
 from borough_shop import wiring
-from borough_shop.shapes import Shape, needed
 from charts.cases import CASES, SHAPES
 from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Helm, Object, Values
 from charts.network import Direction, Edge, Place, Policies, Town

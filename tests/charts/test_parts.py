@@ -6,8 +6,8 @@ import os
 import pytest
 
 from borough.config import PREFIX, Settings, load
+from borough.shapes import Shape, needed
 from borough_shop import wiring
-from borough_shop.shapes import Shape, needed
 from charts.cases import Case
 from charts.helm import BOROUGH, Helm, Objects
 from charts.objects import CAPABILITY, SHAPE_OF_DOOR, Pod, environment, named, pods

@@ -6,8 +6,8 @@ cluster.
 
 import pytest
 
+from borough.shapes import Shape
 from borough_operator.kube import spec
-from borough_shop.shapes import Shape
 from charts.cases import SHAPES
 from charts.helm import BOROUGH, Helm, Object, Objects, Values
 from charts.objects import named, of_kind, pods

@@ -2,8 +2,8 @@
 
 import pytest
 
+from borough.shapes import Shape
 from borough_shop import wiring
-from borough_shop.shapes import Shape
 from charts.cases import SHAPES
 from charts.helm import BOROUGH, Helm, Object, Objects
 from charts.objects import Pod, behind, named, of_kind, pods

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 from borough.capability import Message
 from borough.errors import BoroughError, Problem
 from borough_shop import wiring
-from borough_shop.events import OrderPlaced
+from borough_shop.orders.contract import OrderPlaced
 
 ENDPOINTS = [e for contract in wiring.CONTRACTS.values() for e in contract.endpoints.values()]
 ATOMS = (str, int, bool, UUID, AwareDatetime, type(None))

@@ -4,17 +4,18 @@ from collections import Counter, defaultdict
 
 import pytest
 from aiohttp import ClientSession
+from borough_shop.testing.parts import RunningShape, running_shape
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 from pydantic import SecretStr
 
+from borough import shapes
 from borough.config import Settings
 from borough.stores.sql import Database
-from borough_shop import shapes, wiring
+from borough_shop import wiring
 from borough_shop.inventory.store import SqlStock, menu
 from borough_shop.notifications.store import SqlNotifications
-from borough_shop.testing.parts import RunningShape, running_shape
 from borough_telemetry.signals import ATTRIBUTES, CAPABILITY, METHOD
 from waiting import becomes
 

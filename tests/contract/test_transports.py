@@ -27,7 +27,6 @@ from borough_shop.errors import (
     Released,
     UnknownSku,
 )
-from borough_shop.events import ORDER_PLACED_SCHEMA, OrderPlaced
 from borough_shop.inventory.contract import Inventory, MenuRequest, OrderRef, Reserve
 from borough_shop.notifications.contract import (
     Deliver,
@@ -35,7 +34,15 @@ from borough_shop.notifications.contract import (
     Notifications,
     NotificationState,
 )
-from borough_shop.orders.contract import GetOrder, ListOrders, Orders, OrderStatus, PlaceOrder
+from borough_shop.orders.contract import (
+    ORDER_PLACED_SCHEMA,
+    GetOrder,
+    ListOrders,
+    OrderPlaced,
+    Orders,
+    OrderStatus,
+    PlaceOrder,
+)
 from borough_shop.payments.contract import Charge, Outcome, Payments, VoidCharge
 from borough_shop.profiles.contract import GetProfile, Profile, Profiles
 from borough_shop.testing.shop import memory_shop

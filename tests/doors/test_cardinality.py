@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from borough_shop.testing.parts import RunningShape, running_shape
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
+from borough import shapes
 from borough.config import Settings
 from borough_bill.collector import Collector
-from borough_shop import shapes, wiring
-from borough_shop.testing.parts import RunningShape, running_shape
+from borough_shop import wiring
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SERVER_DURATION, UNMATCHED
 

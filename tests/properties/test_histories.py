@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 
 from borough.errors import BoroughError
 from borough.testing.chaos import Mishap, Script
-from borough_shop.events import OrderPlaced
-from borough_shop.orders.contract import Order, OrderStatus, PlaceOrder
+from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus, PlaceOrder
 from borough_shop.testing.mistakes import MISTAKES
 from borough_shop.testing.ordeals import ARTICLES, CUSTOMERS
 from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Shape, Town

@@ -14,12 +14,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from borough import shapes
 from borough_bill.audit import Audit
 from borough_bill.customers import LOST, PLACED, Outcome, crowd, disagreements, errands
 from borough_bill.processes import HOST, Ports
 from borough_bill.scene import Finding
 from borough_bill.shapes import CommandFailed, LocalShape, read_shapes, shape_named
-from borough_shop import shapes, wiring
+from borough_shop import wiring
 from waiting import becomes
 
 RUNNER = """

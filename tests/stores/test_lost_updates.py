@@ -17,17 +17,16 @@ import pytest
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from borough.outbox import Envelope, SqlOutbox, outbox
 from borough.stores.sql import Database, Transaction, parse
 from borough.stores.statements import Statement
 from borough.testing.clock import MORNING
-from borough_shop.events import OrderPlaced
 from borough_shop.inventory import domain
 from borough_shop.inventory.contract import Reservation, ReservationState
 from borough_shop.inventory.store import SqlStock, reservations, shelf
-from borough_shop.orders.contract import OrderStatus
+from borough_shop.orders.contract import OrderPlaced, OrderStatus
 from borough_shop.orders.domain import Refusal, Settled
 from borough_shop.orders.store import SqlOrders, orders
-from borough_shop.outbox import Envelope, SqlOutbox, outbox
 from borough_shop.payments.contract import Verdict
 from borough_shop.payments.store import SqlVerdicts, verdicts
 from borough_shop.testing.races import (

@@ -14,11 +14,12 @@ from sqlalchemy import Connection, MetaData, column, inspect, table, text
 
 from borough.config import WrongSettings
 from borough.errors import Unavailable
+from borough.stores.migrations import head, is_current, migrate
 from borough.stores.schema import in_transaction
 from borough.stores.sql import REVISIONS, Database
 from borough.stores.statements import Statement
 from borough_shop.inventory import store as inventory
-from borough_shop.migrations import HERE, head, is_current, migrate
+from borough_shop.migrations import HERE
 from borough_shop.notifications import store as notifications
 from borough_shop.orders import store as orders
 from borough_shop.payments import store as payments

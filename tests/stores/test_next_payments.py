@@ -12,8 +12,8 @@ from uuid import UUID
 
 import pytest
 
+from borough.stores.migrations import is_current, migrate
 from borough.stores.sql import Database
-from borough_shop.migrations import is_current, migrate
 from borough_shop.payments import domain
 from borough_shop.payments.contract import Charge, VoidCharge
 from borough_shop.payments.store import SqlVerdicts

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from borough.outbox import Outbox
 from borough.testing.clock import MORNING
 from borough_shop.orders.memory import MemoryOrders
 from borough_shop.orders.store import SqlOrders
-from borough_shop.outbox import Outbox
 from borough_shop.testing.samples import an_event, an_id, an_order
 
 LEASE = timedelta(seconds=10)

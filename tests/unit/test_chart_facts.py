@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
+from borough import shapes
 from borough.config import Settings
-from borough_shop import commands, shapes, wiring
+from borough_shop import commands, wiring
 
 FACTS = yaml.safe_load(commands.chart_facts(Settings()))
 KNOWN = shapes.load(wiring.CALLS)

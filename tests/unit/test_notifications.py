@@ -6,7 +6,6 @@ import pytest
 
 from borough.testing.clock import ManualClock
 from borough_shop import signals
-from borough_shop.events import ORDER_PLACED_SCHEMA, OrderPlaced
 from borough_shop.notifications.contract import (
     Deliver,
     ListNotifications,
@@ -16,6 +15,7 @@ from borough_shop.notifications.contract import (
 from borough_shop.notifications.domain import Unreadable, compose
 from borough_shop.notifications.memory import MemoryNotifications
 from borough_shop.notifications.service import NotificationsService
+from borough_shop.orders.contract import ORDER_PLACED_SCHEMA, OrderPlaced
 from borough_shop.testing.samples import an_event, an_order
 from borough_telemetry import Telemetry
 

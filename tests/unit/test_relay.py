@@ -10,13 +10,13 @@ from uuid import UUID
 import pytest
 
 from borough.errors import Unavailable
+from borough.outbox import BATCH, PIECE, Relay, backoff
 from borough.testing.clock import ManualClock
 from borough_shop import signals
-from borough_shop.events import OrderPlaced
 from borough_shop.notifications.contract import Deliver, Delivered, Notification, NotificationState
 from borough_shop.notifications.domain import opened
+from borough_shop.orders.contract import OrderPlaced
 from borough_shop.orders.memory import MemoryOrders
-from borough_shop.outbox import BATCH, PIECE, Relay, backoff
 from borough_shop.testing.samples import an_event, an_id, an_order
 from borough_telemetry import Telemetry
 

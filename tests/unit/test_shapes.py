@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from borough import shapes
 from borough.config import Settings, WrongSettings, load
-from borough_shop import shapes, wiring
+from borough_shop import wiring
 
 EVERYTHING = tuple(wiring.CALLS)
 WHOLE = f"[mine.parts]\na = {list(EVERYTHING)}\n"

@@ -5,7 +5,7 @@ needs none of them, so it is looked up by method and path; whatever is not found
 through FastAPI. Tests hold both to the same answers, byte for byte.
 """
 
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send

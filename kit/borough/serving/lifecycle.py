@@ -51,7 +51,7 @@ class Tasks:
 class Part:
     """One process of a shape, put together and not yet serving.
 
-    `loops` run in the background for as long as the part lives. `ready` answers None, or a sentence
+    `loops`, by name, run in the background for as long as the part lives. `ready` answers None, or a sentence
     that says why not. `facts` are told by /readyz.
     """
 
@@ -60,17 +60,16 @@ class Part:
     internal: ASGIApp | None
     telemetry: Telemetry
     tasks: Tasks
-    loops: tuple[Loop, ...]
+    loops: Mapping[str, Loop]
     ready: Callable[[], Awaitable[str | None]]
     close: Callable[[], Awaitable[None]]
     facts: Mapping[str, object]
 
 
-async def keep_running(loop: Loop, health: Health, telemetry: Telemetry) -> NoReturn:
+async def keep_running(name: str, loop: Loop, health: Health, telemetry: Telemetry) -> NoReturn:
     """Run a background loop, and start it again after a pause whenever it ends: one that dies is
     told of, and never silently gone.
     """
-    name = loop.__qualname__
     while True:
         try:
             await loop()

@@ -147,8 +147,8 @@ class Launch:
         asked = asyncio.create_task(stop.asked.wait())
         serving = [asyncio.create_task(listener.run_until_stopped()) for listener in listeners]
         loops = [
-            asyncio.create_task(keep_running(loop, self._health, part.telemetry))
-            for loop in part.loops
+            asyncio.create_task(keep_running(name, loop, self._health, part.telemetry))
+            for name, loop in part.loops.items()
         ]
         watching = asyncio.create_task(
             watch(self._health, part.ready, lambda: self._say_ready(sockets), self._log)

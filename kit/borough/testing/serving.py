@@ -8,9 +8,10 @@ import functools
 import http.client
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ParamSpec, Self
 
 import uvloop
@@ -152,7 +153,7 @@ def small_part(  # noqa: PLR0913  # whatever a test wants to be otherwise
     internal: ASGIApp | None = None,
     *,
     tasks: Tasks | None = None,
-    loops: tuple[Loop, ...] = (),
+    loops: Mapping[str, Loop] = MappingProxyType({}),
     ready: Callable[[], Awaitable[str | None]] = _ready,
     close: Callable[[], Awaitable[None]] = _close,
     telemetry: Telemetry | None = None,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from borough.clock import Clock
 from borough.errors import Conflict
-from borough_shop import signals
 from borough_shop.errors import OutOfStock
+from borough_shop.inventory import signals
 from borough_shop.inventory.contract import (
     Inventory,
     Menu,

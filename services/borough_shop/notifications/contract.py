@@ -6,7 +6,8 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from borough.capability import Capability, Message, post, read
-from borough_shop.events import OrderPlaced
+from borough.events import Delivered
+from borough_shop.orders.contract import OrderPlaced
 from borough_shop.values import CustomerId, EventId, Moment, OrderId
 
 
@@ -34,14 +35,6 @@ class Deliver(Message):
     """Events to handle; each in any number of messages, and at any time."""
 
     events: Annotated[tuple[OrderPlaced, ...], Field(min_length=1, max_length=100)]
-
-
-class Delivered(Message):
-    """What stands for each of the events, in their order: PENDING where handling it failed and
-    there are tries left, so that it must be delivered again; the rest is done.
-    """
-
-    notifications: tuple[Notification, ...]
 
 
 class ListNotifications(Message):

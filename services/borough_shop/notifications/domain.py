@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from borough_shop.events import ORDER_PLACED_SCHEMA, OrderPlaced
 from borough_shop.notifications.contract import Notification, NotificationState
+from borough_shop.orders.contract import ORDER_PLACED_SCHEMA, OrderPlaced
 
 
 class Unreadable(Exception):

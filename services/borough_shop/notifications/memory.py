@@ -5,9 +5,9 @@ from datetime import datetime
 from uuid import UUID
 
 from borough.testing.memory import Rows, atomic
-from borough_shop.events import OrderPlaced
 from borough_shop.notifications import domain
 from borough_shop.notifications.contract import Notification, NotificationState
+from borough_shop.orders.contract import OrderPlaced
 
 
 class MemoryNotifications(Rows):

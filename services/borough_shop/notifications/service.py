@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from borough.clock import Clock
-from borough_shop import signals
-from borough_shop.events import OrderPlaced
-from borough_shop.notifications import domain
+from borough.events import Delivered, Outcome
+from borough_shop.notifications import domain, signals
 from borough_shop.notifications.contract import (
     Deliver,
-    Delivered,
     ListNotifications,
     Notification,
     NotificationPage,
@@ -18,7 +17,16 @@ from borough_shop.notifications.contract import (
     NotificationState,
 )
 from borough_shop.notifications.domain import NotificationStore
+from borough_shop.orders.contract import OrderPlaced
 from borough_telemetry import Telemetry
+
+OUTCOMES = MappingProxyType(
+    {
+        NotificationState.PENDING: Outcome.PENDING,
+        NotificationState.RECORDED: Outcome.HANDLED,
+        NotificationState.PARKED: Outcome.PARKED,
+    }
+)
 
 Send = Callable[[OrderPlaced, str], Awaitable[None]]
 
@@ -48,7 +56,8 @@ class NotificationsService(Notifications):
         if texts := {id_: text for id_, text in told.items() if isinstance(text, str)}:
             rows |= await self.store.record(texts, self.clock.now())
         rows |= {id_: row for id_, row in told.items() if isinstance(row, Notification)}
-        return Delivered(notifications=tuple(rows[event.event_id] for event in request.events))
+        outcomes = (OUTCOMES[rows[event.event_id].state] for event in request.events)
+        return Delivered(outcomes=tuple(outcomes))
 
     async def _tell(self, event: OrderPlaced) -> str | Notification:
         """The text that was sent, or what stands after a failed try."""

@@ -23,10 +23,10 @@ from sqlalchemy import (
 from borough.stores.columns import Utc, tables
 from borough.stores.sql import Database
 from borough.stores.statements import Rows, Statement, any_of
-from borough_shop.events import OrderPlaced
 from borough_shop.notifications import domain
 from borough_shop.notifications.contract import Notification, NotificationState
 from borough_shop.notifications.domain import NotificationStore
+from borough_shop.orders.contract import OrderPlaced
 
 TABLES = tables()
 

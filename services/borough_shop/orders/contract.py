@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from borough.capability import Capability, Message, post, read
 from borough.errors import BoroughError, Conflict, Invalid
+from borough.events import Event
 from borough_shop.errors import Abandoned, OutOfStock, PaymentDeclined, ProfileMissing, UnknownSku
 from borough_shop.values import Basket, CustomerId, Moment, Money, OrderId, PricedLine
 
@@ -126,3 +127,16 @@ class Orders(Capability, Protocol, path="/orders"):
     async def list(self, request: ListOrders) -> OrderPage:
         """A customer's orders."""
         ...
+
+
+ORDER_PLACED_SCHEMA = 1
+
+
+class OrderPlaced(Event, name="order-placed"):
+    """An order was paid for and its stock is committed."""
+
+    order_id: OrderId
+    customer_id: CustomerId
+    lines: tuple[PricedLine, ...]
+    total: Money
+    placed_at: Moment

@@ -8,8 +8,14 @@ from uuid import UUID
 
 from borough.errors import BoroughError, Invalid
 from borough_shop.errors import OutOfStock, ProfileUnknown, UnknownSku
-from borough_shop.events import ORDER_PLACED_SCHEMA, OrderPlaced
-from borough_shop.orders.contract import Order, OrderStatus, PlaceOrder, Reason
+from borough_shop.orders.contract import (
+    ORDER_PLACED_SCHEMA,
+    Order,
+    OrderPlaced,
+    OrderStatus,
+    PlaceOrder,
+    Reason,
+)
 from borough_shop.payments.contract import Outcome, Verdict
 from borough_shop.values import Basket, EventId, Moment, OrderId, PricedLine, total_of
 

@@ -6,18 +6,17 @@ from typing import Self
 from uuid import UUID
 
 from borough.testing.memory import Checkpoint, Rows, atomic
-from borough_shop.events import OrderPlaced
-from borough_shop.orders.contract import Order, OrderStatus
+from borough.testing.outbox import MemoryOutbox
+from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus
 from borough_shop.orders.domain import Begun, OrderRecord, Refusal, Settled
-from borough_shop.testing.memory_outbox import MemoryOutbox
 
 
 class MemoryOrders(Rows):
     """Twin of `SqlOrders`; its outbox shares its transactions."""
 
-    def __init__(self) -> None:
+    def __init__(self, outbox: MemoryOutbox) -> None:
         super().__init__()
-        self.outbox = MemoryOutbox()
+        self.outbox = outbox
         self._records: dict[UUID, OrderRecord] = {}
         self._keys: dict[tuple[str, str], tuple[UUID, str]] = {}
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from borough.clock import Clock
 from borough.errors import Unavailable
-from borough_shop import signals
+from borough_shop.orders import signals
 from borough_shop.orders.contract import Order
 from borough_shop.orders.domain import OrderRecord, OrderStore
 from borough_shop.orders.service import OrdersService

@@ -9,10 +9,9 @@ from borough import deadline
 from borough.clock import Clock
 from borough.errors import BoroughError, NotFound
 from borough.serving.lifecycle import Tasks
-from borough_shop import signals
 from borough_shop.errors import KeyReused
 from borough_shop.inventory.contract import Inventory, OrderRef, Reservation, Reserve
-from borough_shop.orders import domain
+from borough_shop.orders import domain, signals
 from borough_shop.orders.contract import (
     GetOrder,
     ListOrders,

@@ -3,7 +3,7 @@
 Every change says `still pending` in its WHERE: of many who settle an order, one changes its row.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,13 +23,12 @@ from sqlalchemy import (
     update,
 )
 
+from borough.outbox import SqlOutbox, outbox
 from borough.stores.columns import Document, Utc, tables
 from borough.stores.sql import Database, Transaction
 from borough.stores.statements import Statement
-from borough_shop.events import OrderPlaced
-from borough_shop.orders.contract import Order, OrderStatus
+from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus
 from borough_shop.orders.domain import Begun, OrderRecord, OrderStore, Refusal, Settled
-from borough_shop.outbox import SqlOutbox, enqueue, outbox
 from borough_shop.values import Basket, Money, PricedLine
 
 TABLES = tables()
@@ -107,10 +106,7 @@ class SqlOrders(OrderStore):
     """The books of orders."""
 
     db: Database
-    outbox: SqlOutbox = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "outbox", SqlOutbox(self.db))
+    outbox: SqlOutbox
 
     async def begin(
         self, order: Order, key: str, print_: str, deadline: datetime, trace: str | None = None
@@ -152,7 +148,7 @@ class SqlOrders(OrderStore):
                 stands = await tx.execute(_FIND, id=event.order_id)
                 return Settled(_order(stands.rows[0]), changed=False)
             row = placed.rows[0]
-            await enqueue(tx, event, row.trace, event.placed_at)
+            await self.outbox.enqueue(tx, event, row.trace, event.placed_at)
             order = Order(
                 order_id=event.order_id,
                 customer_id=event.customer_id,

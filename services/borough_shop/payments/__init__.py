@@ -1,1 +1,47 @@
 """Payments: decides once, per order, whether money was taken."""
+
+from importlib import resources
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from borough.app import Definition
+from borough.compose import Composition
+from borough_shop.payments import signals
+from borough_shop.payments.contract import Payments
+from borough_shop.payments.domain import VerdictStore
+from borough_shop.payments.laws import LAWS
+from borough_shop.payments.memory import MemoryVerdicts
+from borough_shop.payments.service import PaymentsService
+from borough_shop.payments.store import SqlVerdicts
+
+
+class PaymentsSettings(BaseModel):
+    """What may be set."""
+
+    pbkdf2_iterations: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
+        20_000, description="Work payments puts into a card token; 0 for none."
+    )
+
+
+def make(part: Composition, store: VerdictStore) -> PaymentsService:
+    """The service."""
+    return PaymentsService(
+        store=store,
+        clock=part.clock,
+        telemetry=part.telemetry,
+        iterations=part.own(PaymentsSettings).pbkdf2_iterations,
+    )
+
+
+CAPABILITY = Definition(
+    contract=Payments,
+    make=make,
+    sql=SqlVerdicts,
+    memory=MemoryVerdicts,
+    migrations=resources.files(__name__) / "migrations",
+    settings=PaymentsSettings,
+    signals=signals.ALL,
+    laws=LAWS,
+    books=lambda store: store.ledger(),
+)

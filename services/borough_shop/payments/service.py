@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from borough import deadline
 from borough.clock import Clock
-from borough_shop import signals
-from borough_shop.payments import domain
+from borough_shop.payments import domain, signals
 from borough_shop.payments.contract import Charge, Payments, Verdict, VoidCharge
 from borough_shop.payments.domain import VerdictStore
 from borough_telemetry import Telemetry

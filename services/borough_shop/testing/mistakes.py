@@ -10,24 +10,27 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from borough.outbox import Envelope
 from borough.testing.chaos import Script
 from borough.testing.memory import atomic
-from borough_shop.audit import Kind
-from borough_shop.events import OrderPlaced
+from borough.testing.outbox import MemoryOutbox
+from borough.testing.simulation import Shape, memory_store
+from borough_shop.app import APP
 from borough_shop.inventory.contract import Reservation, ReservationState
+from borough_shop.inventory.laws import UNBALANCED
 from borough_shop.inventory.memory import MemoryStock
 from borough_shop.notifications.contract import Notification, NotificationState
+from borough_shop.notifications.laws import TOLD_TWICE, UNTOLD
 from borough_shop.notifications.memory import MemoryNotifications
 from borough_shop.notifications.service import Send, keep
-from borough_shop.orders.contract import Order, OrderStatus
+from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus
 from borough_shop.orders.domain import ABANDONED, Refusal, Settled
+from borough_shop.orders.laws import LOST_MONEY, STILL_OPEN, UNPAID
 from borough_shop.orders.memory import MemoryOrders
 from borough_shop.orders.service import OrdersService
-from borough_shop.outbox import Envelope
 from borough_shop.payments.contract import Verdict
 from borough_shop.payments.memory import MemoryVerdicts
-from borough_shop.testing.memory_outbox import MemoryOutbox
-from borough_shop.testing.town import Shape, Shelves, Town
+from borough_shop.testing.town import Town
 from borough_shop.values import Line
 
 
@@ -113,8 +116,10 @@ class ClaimedIsSent(MemoryOutbox):
     """At most once: what was taken out is forgotten before it is delivered."""
 
     @atomic
-    def claim(self, now: datetime, lease: timedelta, limit: int) -> tuple[Envelope, ...]:
-        free = [row for row in self._rows.values() if row.sent_at is None and row.due <= now]
+    def claim(
+        self, consumer: str, now: datetime, lease: timedelta, limit: int
+    ) -> tuple[Envelope, ...]:
+        free = [row for row in self._of(consumer) if row.sent_at is None and row.due <= now]
         self._rows.clear()
         return tuple(Envelope(row.event, row.trace, row.tries) for row in free)
 
@@ -141,9 +146,8 @@ class TellsAgain(MemoryNotifications):
 class ForgetsClaims(MemoryOrders):
     """Sound orders over an outbox that is not."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.outbox = ClaimedIsSent()
+    def __init__(self, outbox: MemoryOutbox) -> None:
+        super().__init__(ClaimedIsSent(outbox.routes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,26 +157,29 @@ class Mistake:
     settler: type[OrdersService] = OrdersService
     wrong: Mapping[str, type[Any]] = field(default_factory=dict)
     spoils: str = "placed"
-    kind: Kind
+    kind: str
 
     def town(self, shape: Shape, script: Script, *, send: Send = keep) -> Town:
         """A town with this one mistake in it."""
-        shelves = Shelves(**{name: make() for name, make in self.wrong.items()})
-        return Town(shape, script, shelves=shelves, settler=self.settler, send=send)
+        stores = {
+            name: memory_store(APP, replace(APP.definitions[name], memory=make))
+            for name, make in self.wrong.items()
+        }
+        return Town(shape, script, stores=stores, settler=self.settler, send=send)
 
 
 MISTAKES = MappingProxyType(
     {
-        "settles without asking": Mistake(settler=AssumesAbandoned, kind=Kind.LOST_MONEY),
-        "the last verdict wins": Mistake(wrong={"verdicts": LastVerdictWins}, kind=Kind.UNPAID),
-        "no tombstone": Mistake(wrong={"stock": NoTombstone}, kind=Kind.STILL_OPEN),
+        "settles without asking": Mistake(settler=AssumesAbandoned, kind=LOST_MONEY),
+        "the last verdict wins": Mistake(wrong={"payments": LastVerdictWins}, kind=UNPAID),
+        "no tombstone": Mistake(wrong={"inventory": NoTombstone}, kind=STILL_OPEN),
         "returns stock again": Mistake(
-            wrong={"stock": ReturnsStockAgain}, spoils="declined", kind=Kind.UNBALANCED
+            wrong={"inventory": ReturnsStockAgain}, spoils="declined", kind=UNBALANCED
         ),
-        "holds again": Mistake(wrong={"stock": HoldsAgain}, kind=Kind.UNBALANCED),
-        "places again": Mistake(wrong={"orders": PlacesAgain}, kind=Kind.TOLD_TWICE),
-        "outbox apart": Mistake(wrong={"orders": OutboxApart}, kind=Kind.UNTOLD),
-        "claimed is sent": Mistake(wrong={"orders": ForgetsClaims}, kind=Kind.UNTOLD),
-        "tells again": Mistake(wrong={"notifications": TellsAgain}, kind=Kind.TOLD_TWICE),
+        "holds again": Mistake(wrong={"inventory": HoldsAgain}, kind=UNBALANCED),
+        "places again": Mistake(wrong={"orders": PlacesAgain}, kind=TOLD_TWICE),
+        "outbox apart": Mistake(wrong={"orders": OutboxApart}, kind=UNTOLD),
+        "claimed is sent": Mistake(wrong={"orders": ForgetsClaims}, kind=UNTOLD),
+        "tells again": Mistake(wrong={"notifications": TellsAgain}, kind=TOLD_TWICE),
     }
 )

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from borough.audit import Violation
 from borough.errors import BoroughError
 from borough.testing.chaos import CALM, Mishap, Script
-from borough_shop.audit import Violation
+from borough.testing.simulation import Shape
 from borough_shop.orders.contract import PlaceOrder
 from borough_shop.payments.domain import DECLINED_PREFIX
 from borough_shop.testing.samples import a_profile, an_article
-from borough_shop.testing.town import HORIZON, PATIENCE, Shape, Town
+from borough_shop.testing.town import HORIZON, PATIENCE, Town
 from borough_shop.values import Basket
 
 ARTICLES = (an_article("espresso", stock=5), an_article("flat-white", stock=3))

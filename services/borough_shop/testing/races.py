@@ -13,6 +13,7 @@ from itertools import cycle
 from typing import TypeVar
 
 from borough.errors import Conflict
+from borough.outbox import Outbox
 from borough.testing.clock import MORNING
 from borough_shop.errors import OutOfStock, Released
 from borough_shop.inventory.contract import Reservation, ReservationState
@@ -21,7 +22,6 @@ from borough_shop.notifications.contract import NotificationState
 from borough_shop.notifications.domain import NotificationStore
 from borough_shop.orders.contract import OrderStatus, Reason
 from borough_shop.orders.domain import OrderStore, Refusal
-from borough_shop.outbox import Outbox
 from borough_shop.payments.contract import Outcome, Verdict
 from borough_shop.payments.domain import VerdictStore
 from borough_shop.testing.samples import an_article, an_event, an_id, an_order, euros, lines
@@ -148,10 +148,10 @@ async def check_one_verdict(stores: Sequence[VerdictStore]) -> None:
         assert {verdict for verdict, _ in decided} == {await first.find(an_id(number))}
 
 
-async def check_one_claim(stores: Sequence[Outbox], events: int) -> None:
+async def check_one_claim(stores: Sequence[Outbox], consumer: str, events: int) -> None:
     """Relays that claim at once never get the same event, and between them get all."""
     claims = await asyncio.gather(
-        *(store.claim(MORNING, timedelta(seconds=10), 3) for store in _many(stores))
+        *(store.claim(consumer, MORNING, timedelta(seconds=10), 3) for store in _many(stores))
     )
 
     claimed = [envelope.event.event_id for claim in claims for envelope in claim]

@@ -4,9 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from borough.testing.clock import MORNING
-from borough_shop.events import ORDER_PLACED_SCHEMA, OrderPlaced
 from borough_shop.inventory.domain import Article
-from borough_shop.orders.contract import Order, OrderStatus
+from borough_shop.orders.contract import ORDER_PLACED_SCHEMA, Order, OrderPlaced, OrderStatus
 from borough_shop.profiles.contract import Profile
 from borough_shop.values import Basket, Line, Money, PricedLine, total_of
 

@@ -4,31 +4,27 @@ For tests that ask what a customer meets. The business is the real one; only the
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any, TypeVar, cast
 
 from fastapi import FastAPI
+from pydantic import SecretStr
 
-from borough.serving.lifecycle import Tasks
-from borough.serving.web import make_app
+from borough.capability import Capability
 from borough.testing.clock import ManualClock
-from borough_shop.gateway.admission import Admission
-from borough_shop.gateway.policy import ApiKeys, RateLimit
-from borough_shop.gateway.rest import rest
+from borough.testing.simulation import InMemory, plain_settings
+from borough_shop import gateway
+from borough_shop.app import APP
 from borough_shop.inventory.domain import Article
 from borough_shop.inventory.memory import MemoryStock
 from borough_shop.inventory.service import InventoryService
-from borough_shop.notifications.memory import MemoryNotifications
 from borough_shop.notifications.service import NotificationsService
-from borough_shop.orders.memory import MemoryOrders
 from borough_shop.orders.service import OrdersService
 from borough_shop.payments.contract import Payments
-from borough_shop.payments.memory import MemoryVerdicts
 from borough_shop.payments.service import PaymentsService
-from borough_shop.profiles.memory import MemoryProfiles
 from borough_shop.profiles.service import ProfilesService
+from borough_shop.testing.town import Shelves
 from borough_shop.values import Money
-from borough_telemetry import Telemetry
 
 PRICES = MappingProxyType({"cappuccino": 340, "espresso": 220, "flat-white": 380})
 """The menu: cents of EUR a piece."""
@@ -36,31 +32,36 @@ PRICES = MappingProxyType({"cappuccino": 340, "espresso": 220, "flat-white": 380
 KEYS = MappingProxyType({"ada": "key-of-ada", "grace": "key-of-grace"})
 """The customers, and what they say at the door."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
-    """The rows of every capability."""
-
-    orders: MemoryOrders = field(default_factory=MemoryOrders)
-    verdicts: MemoryVerdicts = field(default_factory=MemoryVerdicts)
-    profiles: MemoryProfiles = field(default_factory=MemoryProfiles)
-    stock: MemoryStock
-    notifications: MemoryNotifications = field(default_factory=MemoryNotifications)
+C = TypeVar("C", bound=Capability)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shop:
+def _nothing(payments: Payments) -> Payments:
+    return payments
+
+
+class Shop(InMemory):
     """Every capability, and what they stand on."""
 
     clock: ManualClock
-    telemetry: Telemetry
-    tasks: Tasks
-    stores: Stores
-    profiles: ProfilesService
-    inventory: InventoryService
-    payments: PaymentsService
-    notifications: NotificationsService
-    orders: OrdersService
+
+    def __init__(self, stock: int, between: Callable[[Payments], Payments] = _nothing) -> None:
+        settings = plain_settings(APP, pbkdf2_iterations=0)
+        super().__init__(APP, stores={"inventory": MemoryStock(menu(stock))}, settings=settings)
+        self._between = between
+        self.compose(APP.contracts)
+        self.shelves = Shelves.of(self.stores)
+        made = cast(dict[str, Any], self.services)
+        self.profiles: ProfilesService = made["profiles"]
+        self.inventory: InventoryService = made["inventory"]
+        self.payments: PaymentsService = made["payments"]
+        self.notifications: NotificationsService = made["notifications"]
+        self.orders: OrdersService = made["orders"]
+
+    def local(self, contract: type[C], service: C) -> C:
+        direct = super().local(contract, service)
+        if contract is Payments:
+            return cast(C, self._between(cast(Payments, direct)))
+        return direct
 
     def door(
         self,
@@ -71,61 +72,23 @@ class Shop:
         max_body_bytes: int = 65_536,
     ) -> FastAPI:
         """The public app before this shop. After the burst it takes one request a second."""
-        app = make_app("Borough", telemetry=self.telemetry, max_body_bytes=max_body_bytes)
-        admission = Admission(
-            keys=ApiKeys(keys),
-            limit=RateLimit(rate=1, burst=burst, clock=self.clock.monotonic),
-            deadline_ms=deadline_ms,
-            tasks=self.tasks,
+        self.settings = self.settings.model_copy(
+            update={
+                "api_keys": {name: SecretStr(key) for name, key in keys.items()},
+                "rate_limit_per_s": 1,
+                "rate_limit_burst": burst,
+                "deadline_ms": deadline_ms,
+                "max_body_bytes": max_body_bytes,
+            }
         )
-        app.include_router(
-            rest(
-                admission,
-                orders=self.orders,
-                profiles=self.profiles,
-                inventory=self.inventory,
-            )
-        )
-        return app
-
-
-def _nothing(payments: Payments) -> Payments:
-    return payments
+        return gateway.make(self)
 
 
 def memory_shop(*, stock: int = 1_000, between: Callable[[Payments], Payments] = _nothing) -> Shop:
     """A shop with so many pieces of each article. `between` may put something between orders and
     payments, where things go wrong.
     """
-    clock, tasks = ManualClock(), Tasks()
-    telemetry = Telemetry("test", log_level="critical")
-    stores = Stores(stock=MemoryStock(menu(stock)))
-    profiles = ProfilesService(store=stores.profiles, clock=clock)
-    inventory = InventoryService(store=stores.stock, clock=clock, telemetry=telemetry)
-    payments = PaymentsService(
-        store=stores.verdicts, clock=clock, telemetry=telemetry, iterations=0
-    )
-    return Shop(
-        clock=clock,
-        telemetry=telemetry,
-        tasks=tasks,
-        stores=stores,
-        profiles=profiles,
-        inventory=inventory,
-        payments=payments,
-        notifications=NotificationsService(
-            store=stores.notifications, clock=clock, telemetry=telemetry, park_after=5
-        ),
-        orders=OrdersService(
-            store=stores.orders,
-            profiles=profiles,
-            inventory=inventory,
-            payments=between(payments),
-            clock=clock,
-            tasks=tasks,
-            telemetry=telemetry,
-        ),
-    )
+    return Shop(stock, between)
 
 
 def menu(stock: int) -> tuple[Article, ...]:

@@ -9,7 +9,8 @@ import typer
 from borough.config import WrongSettings, load
 from borough.errors import BoroughError
 from borough.serving.server import run
-from borough_shop.shapes import WrongShape
+from borough.shapes import WrongShape
+from borough_shop.app import APP
 from borough_shop.testing.baseline.part import build
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ def serve(
     stock: Annotated[int, typer.Option(min=0, help="Pieces of each article.")] = 1_000_000,
 ) -> None:
     """Make its database, and serve it at the doors until SIGTERM."""
-    settings = load()
+    settings = load(APP.settings)
     run(partial(build, settings, stock), settings)
 
 

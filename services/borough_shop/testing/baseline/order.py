@@ -9,16 +9,16 @@ from sqlalchemy import bindparam, insert, update
 
 from borough import deadline
 from borough.errors import Invalid
+from borough.outbox import SqlOutbox
 from borough.stores.sql import Database, Transaction
 from borough.stores.statements import Result, Rows, Statement
-from borough_shop import signals
 from borough_shop.errors import KeyReused, OutOfStock, UnknownSku
 from borough_shop.inventory.domain import out_of_stock, priced
 from borough_shop.inventory.store import SqlStock, shelf
 from borough_shop.notifications.contract import Notification, NotificationState
 from borough_shop.notifications.domain import compose
 from borough_shop.notifications.store import notifications
-from borough_shop.orders import domain
+from borough_shop.orders import domain, signals
 from borough_shop.orders.contract import Order, OrderStatus, Placement, PlaceOrder
 from borough_shop.orders.domain import Refusal
 from borough_shop.orders.service import OrdersService
@@ -76,6 +76,7 @@ class OneTransaction(OrdersService):
 
     payments: PaymentsService
     database: Database
+    outbox: SqlOutbox
 
     async def place(self, request: PlaceOrder) -> Placement:
         """One transaction, which shuts out every other: what was read in it holds until its end.
@@ -90,7 +91,9 @@ class OneTransaction(OrdersService):
             trace = self.telemetry.traceparent()
 
             async def place(tx: Transaction) -> Placement:
-                begun = await SqlOrders(Joined(tx)).begin(order, request.key, print_, until, trace)
+                begun = await SqlOrders(Joined(tx), self.outbox).begin(
+                    order, request.key, print_, until, trace
+                )
                 if begun.fingerprint != print_:
                     raise KeyReused(f"Idempotency-Key {request.key!r} stands for another basket")
                 if not begun.fresh:
@@ -108,7 +111,7 @@ class OneTransaction(OrdersService):
         joined = Joined(tx)
 
         async def reject(why: Refusal) -> Order:
-            return (await SqlOrders(joined).reject(order.order_id, why, now)).order
+            return (await SqlOrders(joined, self.outbox).reject(order.order_id, why, now)).order
 
         profile = await SqlProfiles(joined).get(order.customer_id)
         if profile is None:

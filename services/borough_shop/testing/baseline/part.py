@@ -1,22 +1,28 @@
 """The baseline as a part: what the monolith serves at its doors, on one database."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from sqlalchemy import Connection
 
+from borough.app import App, Definition
 from borough.capability import Capability
+from borough.compose import PartBuilder, open_database, open_store
+from borough.compose import build as compose
 from borough.config import Settings, WrongSettings
+from borough.outbox import Outbox
 from borough.serving.lifecycle import Part
 from borough.serving.runtime import watch_store
-from borough.site import Site, open_store
 from borough.stores.schema import in_transaction
-from borough.stores.sql import Database, parse
-from borough_shop import wiring
+from borough.stores.sql import parse
+from borough_shop import orders
+from borough_shop.app import APP
 from borough_shop.inventory.store import SqlStock, menu, shelf
 from borough_shop.notifications.store import notifications
+from borough_shop.orders import OrdersSettings
 from borough_shop.orders.service import Patience
-from borough_shop.orders.store import SqlOrders, orders
+from borough_shop.orders.store import SqlOrders
+from borough_shop.orders.store import orders as orders_table
 from borough_shop.payments.store import verdicts
 from borough_shop.profiles.store import profiles
 from borough_shop.testing.baseline.order import OneTransaction
@@ -26,36 +32,43 @@ NAME = "baseline"
 """Of the one database."""
 
 
-class BaselineSite(Site):
+class BaselineBuilder(PartBuilder):
     """Every capability on one database, and orders in one transaction."""
 
-    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
-        super().__init__(settings, telemetry)
-        self._database = open_store(settings, NAME)
-        watch_store(telemetry, self._database)
+    def __init__(self, app: App, settings: Settings, telemetry: Telemetry) -> None:
+        super().__init__(app, settings, telemetry)
+        self.database = open_database(settings, NAME)
+        watch_store(telemetry, self.database)
 
-    def host(self, capability: str, make: Callable[[Site, Database], Any]) -> None:
-        own = _orders if capability == OneTransaction.name else make
-        self.services[capability] = own(self, self._database)
+    def store_of(self, definition: Definition) -> Any:
+        return open_store(self.app, definition, self.database)
+
+    def _relay(self, definition: Definition, outbox: Outbox) -> None:
+        """There is none: a customer is told in the transaction of the order."""
 
     async def close(self) -> None:
         await super().close()
-        await self._database.close()
+        await self.database.close()
 
 
-def _orders(site: Site, database: Database) -> Capability:
-    settings, services = site.settings, cast(dict[str, Any], site.services)
+def _orders(part: BaselineBuilder, store: SqlOrders) -> Capability:
+    settings, own = part.settings, part.own(OrdersSettings)
+    made = cast(dict[str, Any], part.services)
     return OneTransaction(
-        store=SqlOrders(database),
-        profiles=services["profiles"],
-        inventory=services["inventory"],
-        payments=services["payments"],
-        clock=site.clock,
-        tasks=site.tasks,
-        telemetry=site.telemetry,
-        patience=Patience(settings.deadline_ms / 1_000, settings.settle_budget_ms / 1_000),
-        database=database,
+        store=store,
+        profiles=made["profiles"],
+        inventory=made["inventory"],
+        payments=made["payments"],
+        clock=part.clock,
+        tasks=part.tasks,
+        telemetry=part.telemetry,
+        patience=Patience(settings.deadline_ms / 1_000, own.settle_budget_ms / 1_000),
+        database=part.database,
+        outbox=store.outbox,
     )
+
+
+BASELINE = APP.replacing(replace(orders.CAPABILITY, make=_orders))
 
 
 async def build(settings: Settings, stock: int) -> Part:
@@ -66,7 +79,7 @@ async def build(settings: Settings, stock: int) -> Part:
         raise WrongSettings("BOROUGH_FAULTS: nothing in the baseline can fail apart from the rest")
     await _prepare(settings, stock)
     alone = settings.model_copy(update={"part": settings.part or NAME, "shape": ""})
-    return await wiring.build(alone, list(wiring.CALLS), site_of=BaselineSite)
+    return await compose(BASELINE, alone, list(APP.calls), builder=BaselineBuilder)
 
 
 async def _prepare(settings: Settings, stock: int) -> None:
@@ -78,11 +91,11 @@ async def _prepare(settings: Settings, stock: int) -> None:
         raise WrongSettings("BOROUGH_STORE: the baseline is measured on SQLite: sqlite:///FOLDER")
 
     def create(connection: Connection) -> None:
-        for table in (orders, shelf, verdicts, profiles, notifications):
+        for table in (orders_table, shelf, verdicts, profiles, notifications):
             table.create(connection, checkfirst=True)
 
     await in_transaction(url, NAME, create)
-    database = open_store(settings, NAME)
+    database = open_database(settings, NAME)
     try:
         await SqlStock(database).receive(tuple(menu(stock)))
     finally:

@@ -7,7 +7,8 @@ import typer
 
 from borough.config import WrongSettings, load
 from borough.errors import BoroughError
-from borough_shop.shapes import WrongShape
+from borough.shapes import WrongShape
+from borough_shop.app import APP
 from borough_shop.testing.rungs import callee as other_end
 from borough_shop.testing.rungs import hop as one_hop
 from borough_shop.testing.rungs import part
@@ -28,7 +29,7 @@ def serve(
     rung: Rung,
 ) -> None:
     """Serve these capabilities as one part, until SIGTERM. SIGRTMIN+k puts it on the k-th rung."""
-    part.serve(load(), capabilities, rung)
+    part.serve(load(APP.settings), capabilities, rung)
 
 
 @app.command()

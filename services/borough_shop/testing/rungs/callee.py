@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +24,7 @@ from uuid import UUID
 from borough.config import load
 from borough.serving.server import run
 from borough.testing.serving import HOST, fetch
+from borough_shop.app import APP
 from borough_shop.inventory.contract import (
     Inventory,
     Menu,
@@ -34,7 +35,7 @@ from borough_shop.inventory.contract import (
     Reserve,
 )
 from borough_shop.testing.rungs.ladder import signal_for
-from borough_shop.testing.rungs.part import RungSite, build
+from borough_shop.testing.rungs.part import RungBuilder, build
 from borough_shop.values import Line, Money, PricedLine
 
 START_S, SWITCH_S, STOP_S = 20.0, 20.0, 5.0
@@ -79,17 +80,17 @@ class FromMemory(Inventory):
         return ANSWER
 
 
-class CalleeSite(RungSite):
-    """A site whose one capability needs no store."""
+class CalleeBuilder(RungBuilder):
+    """A part whose one capability needs no store."""
 
-    def host(self, capability: str, make: Callable[..., Any]) -> None:
-        self.services[capability] = FromMemory()
+    def compose(self, capabilities: Collection[str]) -> None:
+        self.services = {name: FromMemory() for name in capabilities}
 
 
 def serve(rung: str) -> None:
     """Be the callee, until SIGTERM."""
-    settings = load()
-    run(partial(build, settings, [Inventory.name], rung, site_of=CalleeSite), settings)
+    settings = load(APP.settings)
+    run(partial(build, settings, [Inventory.name], rung, builder=CalleeBuilder), settings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,12 @@ import uvloop
 
 from borough.config import load
 from borough.errors import BoroughError
+from borough_shop.app import APP
 from borough_shop.inventory.contract import Inventory
 from borough_shop.testing.rungs.callee import (
     QUESTION,
     Callee,
-    CalleeSite,
+    CalleeBuilder,
     FromMemory,
     HopFailed,
     callee,
@@ -112,9 +113,11 @@ class Caller:
         self._switch = Switch(standing, self._telemetry)
         self._callee = far
         urls = {Inventory.name: (far.url if far else "",)}
-        settings = load().model_copy(update={"peers": urls})
-        self._sites = [CalleeSite(settings, self._telemetry, standing=standing) for _ in range(2)]
-        self._near = self._sites[0].near(Inventory, FromMemory())
+        settings = load(APP.settings).model_copy(update={"peers": urls})
+        self._sites = [
+            CalleeBuilder(APP, settings, self._telemetry, standing=standing) for _ in range(2)
+        ]
+        self._near = self._sites[0].local(Inventory, FromMemory())
         self._far = self._sites[1].ask(Inventory, from_door=True) if far else self._near
 
     async def measure(

@@ -13,13 +13,15 @@ from typing import Any, TypeVar, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from borough.app import App
 from borough.capability import Capability, Message
+from borough.compose import PartBuilder
+from borough.compose import build as compose
 from borough.config import Settings
 from borough.serving.lifecycle import Part
 from borough.serving.server import run
-from borough.site import Site
 from borough.transport.calls import remote
-from borough_shop import wiring
+from borough_shop.app import APP
 from borough_shop.testing.rungs.boundaries import Coded, Plain, Unwatched
 from borough_shop.testing.rungs.ladder import RUNGS, Standing, Switch
 from borough_telemetry import Telemetry
@@ -27,19 +29,21 @@ from borough_telemetry import Telemetry
 C = TypeVar("C", bound=Capability)
 
 
-class RungSite(Site):
-    """A site every boundary of which is the one of the rung where `standing` is."""
+class RungBuilder(PartBuilder):
+    """A part every boundary of which is the one of the rung where `standing` is."""
 
-    def __init__(self, settings: Settings, telemetry: Telemetry, *, standing: Standing) -> None:
-        super().__init__(settings, telemetry)
+    def __init__(
+        self, app: App, settings: Settings, telemetry: Telemetry, *, standing: Standing
+    ) -> None:
+        super().__init__(app, settings, telemetry)
         self.standing = standing
 
-    def near(self, contract: type[C], service: C) -> C:
-        direct = super().near(contract, service)
+    def local(self, contract: type[C], service: C) -> C:
+        direct = super().local(contract, service)
         coded = remote(contract, Coded(contract, direct))
         return self._whichever(contract, {"T1": coded}, otherwise=direct)
 
-    def far(self, contract: type[C], *, from_door: bool) -> C:
+    def remote(self, contract: type[C], *, from_door: bool) -> C:
         self.standing.needs_network()
         plain = Plain(self.settings.peers[contract.name][0], self.wire)
         unwatched = cast(Telemetry, Unwatched(self.telemetry))
@@ -47,7 +51,7 @@ class RungSite(Site):
         return self._whichever(
             contract,
             {"T3": remote(contract, plain), "T5": remote(contract, resilient)},
-            otherwise=super().far(contract, from_door=from_door),
+            otherwise=super().remote(contract, from_door=from_door),
         )
 
     def watched(self, app: ASGIApp, part: str) -> ASGIApp:
@@ -80,13 +84,13 @@ async def build(
     hosted: Collection[str],
     rung: str,
     *,
-    site_of: type[RungSite] = RungSite,
+    builder: type[RungBuilder] = RungBuilder,
 ) -> Part:
-    """Put a part together and let it follow the signals. Raises as `wiring.build` does, and
+    """Put a part together and let it follow the signals. Raises as `compose.build` does, and
     WrongSettings where the part cannot stand on that rung.
     """
     standing = Standing(rung)
-    part = await wiring.build(settings, hosted, site_of=partial(site_of, standing=standing))
+    part = await compose(APP, settings, hosted, builder=partial(builder, standing=standing))
     switch = Switch(standing, part.telemetry)
     switch.facts.update(part.facts)
     switch.listen()

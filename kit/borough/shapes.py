@@ -1,13 +1,12 @@
 """Which capabilities live in which part: read from `shapes.toml`, checked, and asked questions.
 
-Pure but for reading the file. What calls what comes in as an argument: only `wiring` knows it.
+Pure but for reading the file. What calls what is an argument: only the application knows it.
 """
 
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
+from importlib.resources.abc import Traversable
 
 Calls = Mapping[str, Collection[str]]
 EXTRACT = "extract:"
@@ -70,13 +69,12 @@ def check_hosted(capabilities: Collection[str], calls: Calls) -> None:
         raise WrongShape(f"{', '.join(twice)} is named twice in one part")
 
 
-def load(calls: Calls, path: Path | None = None) -> dict[str, Shape]:
-    """Every shape of the file, ours when none is named. Raises WrongShape."""
-    where = path or resources.files("borough_shop") / "shapes.toml"
+def load(calls: Calls, file: Traversable) -> dict[str, Shape]:
+    """Every shape of the file. Raises WrongShape."""
     try:
-        tables = tomllib.loads(where.read_text(encoding="utf-8"))
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise WrongShape(f"shapes file {where}: {error}") from None
+        raise WrongShape(f"shapes file {file}: {error}") from None
     return {name: _shape(name, table, calls) for name, table in tables.items()}
 
 

@@ -1,6 +1,6 @@
 """All parts of a shape in one process, each behind its own sockets: for tests that look inside.
 
-The parts are built by `wiring` as they are in production, and talk to each other over the network.
+The parts are composed as they are in production, and talk to each other over the network.
 Only the launcher is missing: nothing here drains.
 """
 
@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from borough import shapes
+from borough.app import App
+from borough.compose import build
 from borough.config import Settings
 from borough.serving.lifecycle import Part
 from borough.testing.servers import listen, running, url_of
-from borough_shop import shapes, wiring
 from borough_telemetry import Export
 
 
@@ -36,7 +38,10 @@ class RunningShape:
 
 @asynccontextmanager
 async def running_shape(
-    shape: shapes.Shape, settings: Settings, export: Callable[[str], Export | None] = lambda _: None
+    app: App,
+    shape: shapes.Shape,
+    settings: Settings,
+    export: Callable[[str], Export | None] = lambda _: None,
 ) -> AsyncIterator[RunningShape]:
     """Build and run every part of a shape; `export` makes the receiver of a part's spans."""
     town = RunningShape(shape)
@@ -49,9 +54,10 @@ async def running_shape(
                     for other, offered in shape.parts.items()
                     if capability in offered
                 )
-                for capability in shapes.needed(hosted, wiring.CALLS)
+                for capability in shapes.needed(hosted, app.calls)
             }
-            town.parts[part] = built = await wiring.build(
+            town.parts[part] = built = await build(
+                app,
                 settings.model_copy(update={"part": part, "peers": peers}),
                 hosted,
                 export=export(part),
@@ -66,7 +72,7 @@ async def running_shape(
                 listeners[part].close()
             if built.public is not None:
                 town.doors[part] = await stack.enter_async_context(running(built.public))
-            for loop in built.loops:
+            for loop in built.loops.values():
                 stack.push_async_callback(_cancel, asyncio.ensure_future(loop()))
             stack.push_async_callback(built.tasks.drain)
         yield town

@@ -1,9 +1,10 @@
-"""What happened is written down in the transaction that made it happen, and told afterwards.
+"""The outbox: events are written in the transaction that made them happen, and delivered afterwards.
 
-A row is delivered at least once: it is claimed for a lease, delivered, and marked sent; a relay
-that dies in between loses its claim, and another delivers again. Receivers know an event by its id.
-Rows are claimed, delivered and marked in batches: what a crossing to the database and a call over
-the network cost is shared by all that is due.
+There is a row for each event and consumer. It is delivered at least once: a relay claims it for a
+lease, delivers it, and marks it sent. Where the relay dies in between, the lease ends and another
+relay delivers it again; consumers recognize an event by its id. A consumer that fails or is slow
+delays no other, since each has a relay of its own. Rows are claimed, delivered and marked in
+batches, so that the cost of a transaction and of a call is shared by all that is due.
 """
 
 import asyncio
@@ -19,9 +20,9 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    Text,
     Uuid,
     bindparam,
-    cast,
     delete,
     func,
     insert,
@@ -29,13 +30,12 @@ from sqlalchemy import (
     update,
 )
 
+from borough import signals
 from borough.clock import Clock
-from borough.stores.columns import Document, Utc, tables
+from borough.events import Delivered, Event, Outcome
+from borough.stores.columns import Utc, tables
 from borough.stores.sql import Database, Transaction
 from borough.stores.statements import Statement, any_of
-from borough_shop import signals
-from borough_shop.events import OrderPlaced
-from borough_shop.notifications.contract import Deliver, Delivered, NotificationState
 from borough_telemetry import Telemetry
 
 BATCH = 32
@@ -45,34 +45,36 @@ MESSAGE_BYTES = 32_768
 """A message takes more events as long as it stays below this: half of what a part accepts."""
 
 LOOK_EVERY = timedelta(seconds=5)
-"""How often the age of the oldest untold event is looked up: never by whoever asks for metrics."""
+"""How often the age of the oldest event that is not delivered is looked up: never by a scrape."""
 PRUNE_EVERY = timedelta(minutes=1)
 PIECE = 1_000
-"""Events forgotten in one transaction: pruning a backlog must not keep the orders waiting."""
+"""Rows deleted in one transaction: pruning a backlog must not keep writers waiting."""
 
 outbox = Table(
     "outbox",
     tables(),
     Column("event_id", Uuid, primary_key=True),
-    Column("event", Document(OrderPlaced), nullable=False),
+    Column("consumer", String(63), primary_key=True),
+    Column("name", String(63), nullable=False),
+    Column("event", Text, nullable=False),
     Column("trace", String(128)),
     Column("tries", Integer, nullable=False),
+    Column("created_at", Utc, nullable=False),
     Column("due_at", Utc, nullable=False),
     Column("sent_at", Utc),
 )
 _UNSENT = outbox.c.sent_at.is_(None)
 _SENT = outbox.c.sent_at.is_not(None)
-Index(None, outbox.c.due_at, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
+Index(None, "consumer", outbox.c.due_at, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
 Index(None, outbox.c.sent_at, sqlite_where=_SENT, postgresql_where=_SENT)
 
-_BY_ID = cast(outbox.c.event_id, String)
-"""Ids sort by time. As text, lest a database walk its primary key through all that was sent."""
+_FOR_IT = outbox.c.consumer == bindparam("to")
 
 _ENQUEUE = Statement(insert(outbox))
 # A power cut may undo what follows: events are then claimed and delivered once more.
 _DUE = (
     select(outbox.c.event_id)
-    .where(_UNSENT, outbox.c.due_at <= bindparam("now"))
+    .where(_FOR_IT, _UNSENT, outbox.c.due_at <= bindparam("now"))
     .order_by(outbox.c.due_at, outbox.c.event_id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -80,115 +82,146 @@ _DUE = (
 )
 _CLAIM = Statement(
     update(outbox)
-    .where(outbox.c.event_id.in_(select(_DUE.c.event_id)))
+    .where(_FOR_IT, outbox.c.event_id.in_(select(_DUE.c.event_id)))
     .values(due_at=bindparam("until"))
-    .returning(outbox.c.event, outbox.c.trace, outbox.c.tries),
+    .returning(outbox.c.name, outbox.c.event, outbox.c.trace, outbox.c.tries),
     durable=False,
 )
 _MARK_SENT = Statement(
     lambda sql: (
         update(outbox)
-        .where(any_of(sql, outbox.c.event_id, "event_ids"), _UNSENT)
+        .where(any_of(sql, outbox.c.event_id, "event_ids"), _FOR_IT, _UNSENT)
         .values(sent_at=bindparam("at"))
     ),
     durable=False,
 )
 _MARK_FAILED = Statement(
     update(outbox)
-    .where(outbox.c.event_id == bindparam("id"), _UNSENT)
+    .where(outbox.c.event_id == bindparam("id"), _FOR_IT, _UNSENT)
     .values(due_at=bindparam("retry_at"), tries=outbox.c.tries + 1)
     .returning(outbox.c.event_id),
     durable=False,
 )
-_OLD = select(outbox.c.event_id).where(_SENT, outbox.c.sent_at < bindparam("before"))
+_OLD = (
+    select(outbox.c.event_id)
+    .where(_FOR_IT, _SENT, outbox.c.sent_at < bindparam("before"))
+    .limit(bindparam("limit"))
+)
 _PRUNE = Statement(
-    delete(outbox).where(outbox.c.event_id.in_(_OLD.limit(bindparam("limit")))),
+    delete(outbox).where(_FOR_IT, outbox.c.event_id.in_(_OLD)),
     durable=False,
 )
 _COUNT = Statement(select(func.count().label("unsent")).where(_UNSENT))
-_OLDEST = Statement(select(outbox.c.event).where(_UNSENT).order_by(_BY_ID).limit(1))
+_OLDEST = Statement(
+    select(func.min(outbox.c.created_at, type_=Utc).label("since")).where(_FOR_IT, _UNSENT)
+)
+
+Routes = Mapping[type[Event], tuple[str, ...]]
+"""The capabilities that consume each kind of event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """An event to tell, the traceparent of what caused it, and how often telling it failed."""
+    """An event to deliver, the traceparent of what caused it, and how often delivery failed."""
 
-    event: OrderPlaced
+    event: Event
     trace: str | None
     tries: int
 
 
 class Outbox(Protocol):
-    """The events of one database that somebody must yet be told."""
+    """The events of one capability that its consumers are yet to be given."""
 
-    async def claim(self, now: datetime, lease: timedelta, limit: int) -> tuple[Envelope, ...]:
-        """Unsent events that are due, those due longest. Until `now + lease` no other relay gets
-        them.
+    async def claim(
+        self, consumer: str, now: datetime, lease: timedelta, limit: int
+    ) -> tuple[Envelope, ...]:
+        """Events for this consumer that are due, those due longest. Until `now + lease` no other
+        relay gets them.
         """
         ...
 
-    async def sent(self, event_ids: Collection[UUID], at: datetime) -> None:
-        """They were delivered."""
+    async def sent(self, consumer: str, event_ids: Collection[UUID], at: datetime) -> None:
+        """They were delivered to it."""
         ...
 
-    async def failed(self, retries: Mapping[UUID, datetime]) -> None:
+    async def failed(self, consumer: str, retries: Mapping[UUID, datetime]) -> None:
         """They were not: one try more for each, and due again at the moment under its id."""
         ...
 
-    async def prune(self, sent_before: datetime, limit: int) -> int:
-        """Forget what was sent before that moment, at most `limit`; answers how many."""
+    async def prune(self, consumer: str, sent_before: datetime, limit: int) -> int:
+        """Delete what was sent before that moment, at most `limit`; answers how many."""
         ...
 
     async def unsent(self) -> int:
-        """How many are yet to be told, claimed or not."""
+        """How many deliveries are outstanding, claimed or not, over all consumers."""
         ...
 
-    async def oldest(self) -> OrderPlaced | None:
-        """The first that happened of those yet to be told, claimed or not."""
+    async def oldest(self, consumer: str) -> datetime | None:
+        """When the oldest event happened that this consumer is yet to be given."""
         ...
-
-
-async def enqueue(tx: Transaction, event: OrderPlaced, trace: str | None, at: datetime) -> None:
-    """Write the event down within a transaction, due at once."""
-    await tx.execute(
-        _ENQUEUE,
-        event_id=event.event_id,
-        event=event,
-        trace=trace,
-        tries=0,
-        due_at=at,
-        sent_at=None,
-    )
 
 
 @dataclass(frozen=True, slots=True)
 class SqlOutbox(Outbox):
-    """The outbox as a table beside those whose changes it tells."""
+    """The outbox as a table beside those whose changes are its events."""
 
     db: Database
+    routes: Routes
+    _kinds: dict[str, type[Event]] = field(init=False)
 
-    async def claim(self, now: datetime, lease: timedelta, limit: int) -> tuple[Envelope, ...]:
-        claimed = await self.db.execute(_CLAIM, now=now, limit=limit, until=now + lease)
-        envelopes = (Envelope(row.event, row.trace, row.tries) for row in claimed.rows)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_kinds", {kind.name: kind for kind in self.routes})
+
+    async def enqueue(self, tx: Transaction, event: Event, trace: str | None, at: datetime) -> None:
+        """Write the event within a transaction, for each of its consumers, due at once."""
+        text = event.model_dump_json()
+        for consumer in self.routes[type(event)]:
+            await tx.execute(
+                _ENQUEUE,
+                event_id=event.event_id,
+                consumer=consumer,
+                name=event.name,
+                event=text,
+                trace=trace,
+                tries=0,
+                created_at=at,
+                due_at=at,
+                sent_at=None,
+            )
+
+    async def claim(
+        self, consumer: str, now: datetime, lease: timedelta, limit: int
+    ) -> tuple[Envelope, ...]:
+        claimed = await self.db.execute(
+            _CLAIM, to=consumer, now=now, limit=limit, until=now + lease
+        )
+        envelopes = (
+            Envelope(self._kinds[row.name].model_validate_json(row.event), row.trace, row.tries)
+            for row in claimed.rows
+        )
         return tuple(sorted(envelopes, key=lambda envelope: envelope.event.event_id))
 
-    async def sent(self, event_ids: Collection[UUID], at: datetime) -> None:
-        await self.db.execute(_MARK_SENT, event_ids=list(event_ids), at=at)
+    async def sent(self, consumer: str, event_ids: Collection[UUID], at: datetime) -> None:
+        await self.db.execute(_MARK_SENT, to=consumer, event_ids=list(event_ids), at=at)
 
-    async def failed(self, retries: Mapping[UUID, datetime]) -> None:
-        rows = [{"id": event_id, "retry_at": retries[event_id]} for event_id in sorted(retries)]
+    async def failed(self, consumer: str, retries: Mapping[UUID, datetime]) -> None:
+        rows = [
+            {"id": event_id, "to": consumer, "retry_at": retries[event_id]}
+            for event_id in sorted(retries)
+        ]
         await self.db.execute_many(_MARK_FAILED, rows)
 
-    async def prune(self, sent_before: datetime, limit: int) -> int:
-        return (await self.db.execute(_PRUNE, before=sent_before, limit=limit)).count
+    async def prune(self, consumer: str, sent_before: datetime, limit: int) -> int:
+        pruned = await self.db.execute(_PRUNE, to=consumer, before=sent_before, limit=limit)
+        return pruned.count
 
     async def unsent(self) -> int:
         count: int = (await self.db.execute(_COUNT)).rows[0].unsent
         return count
 
-    async def oldest(self) -> OrderPlaced | None:
-        row = (await self.db.execute(_OLDEST)).first()
-        return None if row is None else row.event
+    async def oldest(self, consumer: str) -> datetime | None:
+        since: datetime | None = (await self.db.execute(_OLDEST, to=consumer)).rows[0].since
+        return since
 
 
 def backoff(tries: int) -> timedelta:
@@ -205,14 +238,16 @@ class Round(NamedTuple):
 
 @dataclass(slots=True)
 class Relay:
-    """A background loop that delivers the events of an outbox. Times in seconds.
+    """A background loop that delivers the events of an outbox to one consumer. Times in seconds.
 
     Woken, it waits for `linger`: what happens meanwhile shares the round, and a round costs nearly
     the same for one event as for ten.
     """
 
+    publisher: str
+    consumer: str
     outbox: Outbox
-    deliver: Callable[[Deliver], Awaitable[Delivered]]
+    deliver: Callable[[tuple[Event, ...]], Awaitable[Delivered]]
     clock: Clock
     telemetry: Telemetry
     interval: float
@@ -226,7 +261,7 @@ class Relay:
     _waiting_since: datetime | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.telemetry.watch(signals.OUTBOX_AGE, self._age)
+        self.telemetry.watch(signals.OUTBOX_AGE, self._age, consumer=self.consumer)
 
     def wake(self) -> None:
         """There is something to deliver: cut the pause short."""
@@ -254,7 +289,8 @@ class Relay:
         and prune what is not needed any more.
         """
         now = self.clock.now()
-        envelopes = await self.outbox.claim(now, timedelta(seconds=self.lease), BATCH)
+        lease = timedelta(seconds=self.lease)
+        envelopes = await self.outbox.claim(self.consumer, now, lease, BATCH)
         told = 0
         for heard in await asyncio.gather(
             *map(self._tell, _messages(envelopes, self.message_bytes)), return_exceptions=True
@@ -264,8 +300,7 @@ class Relay:
             told += heard
         if self._looked_at is None or now - self._looked_at >= LOOK_EVERY:
             self._looked_at = now
-            left = await self.outbox.oldest()
-            self._waiting_since = None if left is None else left.placed_at
+            self._waiting_since = await self.outbox.oldest(self.consumer)
         if self._pruned_at is None or now - self._pruned_at >= PRUNE_EVERY:
             self._pruned_at = now
             await self._prune(now - timedelta(seconds=self.retention))
@@ -276,24 +311,30 @@ class Relay:
         return 0.0 if since is None else (self.clock.now() - since).total_seconds()
 
     async def _prune(self, sent_before: datetime) -> None:
-        while await self.outbox.prune(sent_before, PIECE) == PIECE:
+        while await self.outbox.prune(self.consumer, sent_before, PIECE) == PIECE:
             pass  # others write between two pieces
 
     async def _tell(self, envelopes: Sequence[Envelope]) -> int:
         """Deliver them in one message; how many were heard."""
         events = tuple(envelope.event for envelope in envelopes)
         traces = [envelope.trace for envelope in envelopes]
-        with self.telemetry.background("orders.relay", "orders", causes=traces):
+        name = f"{self.publisher}.relay"
+        with self.telemetry.background(name, self.publisher, causes=traces):
             try:
-                answer = await self.deliver(Deliver(events=events))
+                answer = await self.deliver(events)
             except Exception as error:  # noqa: BLE001  # whatever it is, the events must be told again
-                self.telemetry.log.warning("delivery failed", events=len(events), error=str(error))
+                self.telemetry.log.warning(
+                    "delivery failed",
+                    consumer=self.consumer,
+                    events=len(events),
+                    error=str(error),
+                )
                 heard = set[UUID]()
             else:
                 heard = {
-                    row.event_id
-                    for row in answer.notifications
-                    if row.state is not NotificationState.PENDING
+                    event.event_id
+                    for event, outcome in zip(events, answer.outcomes, strict=True)
+                    if outcome is not Outcome.PENDING
                 }
             now = self.clock.now()
             missed = {
@@ -302,12 +343,15 @@ class Relay:
                 if envelope.event.event_id not in heard
             }
             if heard:
-                self.telemetry.count(signals.DELIVERIES, len(heard), result="sent")
-                await self.outbox.sent(heard, now)
+                self._count(len(heard), "sent")
+                await self.outbox.sent(self.consumer, heard, now)
             if missed:
-                self.telemetry.count(signals.DELIVERIES, len(missed), result="failed")
-                await self.outbox.failed(missed)
+                self._count(len(missed), "failed")
+                await self.outbox.failed(self.consumer, missed)
             return len(heard)
+
+    def _count(self, events: int, result: str) -> None:
+        self.telemetry.count(signals.DELIVERIES, events, consumer=self.consumer, result=result)
 
     async def _pause(self) -> None:
         if self._woken.is_set():

@@ -1,0 +1,198 @@
+"""An application as data: its capabilities, who calls whom, its doors, and its shapes.
+
+    APP = App(
+        name="library",
+        version="1.0",
+        capabilities=(books.CAPABILITY, loans.CAPABILITY),
+        gateway=Gateway(calls=(Books, Loans), make=doors),
+        shapes=Path(__file__).with_name("shapes.toml"),
+    )
+
+`borough.compose` puts it together, in production and in every test.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from borough.audit import Law
+from borough.capability import Capability
+from borough.config import Settings, with_fields_of
+from borough.events import Event
+from borough.outbox import Routes
+from borough.signals import OURS
+from borough_telemetry.signals import Signal
+
+GATEWAY = "gateway"
+"""The capability that has the doors: it calls others, and keeps nothing."""
+
+
+class WrongApp(Exception):
+    """An application that cannot be; the message names what is wrong with it."""
+
+
+async def _always(_store: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Definition:
+    """One capability of an application.
+
+    `make(part, store)` makes the service: it takes its store and never opens one, and asks the
+    part for whatever else it needs (`borough.compose.Composition`). `sql(database)` and `memory()`
+    make the store; where the capability publishes events, both are given its outbox as well.
+    `calls` are the contracts that the service asks for. `consumes` names, for each kind of event,
+    the contract's method that takes it. `migrations` is the folder of the schema's revisions,
+    `settings` a model whose fields are read from the environment beside those of the kit.
+
+    For the auditor (`borough.audit`): `books(store)` reads all rows, `laws` find what is wrong in
+    the books of all capabilities, and `counts(books)` says how many rows there are of each kind;
+    `at_rest(store)` says whether nothing is under way, and `until(store)` how long it may last.
+    """
+
+    contract: type[Capability]
+    make: Callable[[Any, Any], Capability]
+    sql: Callable[..., Any]
+    memory: Callable[..., Any]
+    migrations: Traversable
+    calls: tuple[type[Capability], ...] = ()
+    publishes: tuple[type[Event], ...] = ()
+    consumes: Mapping[type[Event], str] = field(default_factory=dict)
+    settings: type[Any] | None = None
+    signals: tuple[Signal, ...] = ()
+    laws: tuple[Law, ...] = ()
+    books: Callable[[Any], Awaitable[Any]] | None = None
+    counts: Callable[[Any], Mapping[str, int]] | None = None
+    at_rest: Callable[[Any], Awaitable[bool]] = _always
+    until: Callable[[Any], Awaitable[datetime | None]] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the contract."""
+        return self.contract.name
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gateway:
+    """The doors. `make(part)` answers the public ASGI app; `openapi(part)` its document."""
+
+    calls: tuple[type[Capability], ...]
+    make: Callable[[Any], Any]
+    settings: type[Any] | None = None
+    signals: tuple[Signal, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class App:
+    """An application. Raises WrongApp where its pieces do not fit together.
+
+    `shapes` is a TOML file (`borough.shapes`); `seed(stores, options)` puts into the stores what
+    the application starts with, and answers a sentence.
+    """
+
+    name: str
+    version: str
+    capabilities: tuple[Definition, ...]
+    shapes: Traversable
+    gateway: Gateway | None = None
+    seed: Callable[[Mapping[str, Any], Mapping[str, str]], Awaitable[str]] | None = None
+
+    def __post_init__(self) -> None:
+        names = [definition.name for definition in self.capabilities]
+        if twice := sorted({name for name in names if names.count(name) > 1 or name == GATEWAY}):
+            raise WrongApp(f"{self.name}: {', '.join(twice)} cannot be a capability twice")
+        for caller, callees in self.calls.items():
+            if unknown := sorted(callees - set(names)):
+                raise WrongApp(f"{self.name}: {caller} calls {', '.join(unknown)}: there is none")
+        for definition in self.capabilities:
+            for event, method in definition.consumes.items():
+                if method not in definition.contract.endpoints:
+                    raise WrongApp(f"{definition.name} has no method {method} for {event.name}")
+        self.in_order  # noqa: B018  # a circle is refused here
+
+    @cached_property
+    def definitions(self) -> Mapping[str, Definition]:
+        """Every capability but the gateway, by name."""
+        return {definition.name: definition for definition in self.capabilities}
+
+    @cached_property
+    def contracts(self) -> Mapping[str, type[Capability]]:
+        """The contract of every capability but the gateway, by name."""
+        return {definition.name: definition.contract for definition in self.capabilities}
+
+    @cached_property
+    def calls(self) -> Mapping[str, frozenset[str]]:
+        """Who calls whom, deliveries of events included. Policies, traces and charts follow it."""
+        calls = {} if self.gateway is None else {GATEWAY: _names(self.gateway.calls)}
+        for definition in self.capabilities:
+            consumers = {c for kind in definition.publishes for c in self.consumers[kind]}
+            calls[definition.name] = _names(definition.calls) | consumers
+        return calls
+
+    @cached_property
+    def consumers(self) -> Routes:
+        """The names of those that consume each kind of event, in the order of the application."""
+        published = {kind for definition in self.capabilities for kind in definition.publishes}
+        return {
+            kind: tuple(d.name for d in self.capabilities if kind in d.consumes)
+            for kind in published
+        }
+
+    def routes(self, definition: Definition) -> Routes:
+        """The consumers of what this capability publishes."""
+        return {kind: self.consumers[kind] for kind in definition.publishes}
+
+    @cached_property
+    def in_order(self) -> tuple[Definition, ...]:
+        """Every capability, those that are called before those that call them."""
+        graph = {name: callees for name, callees in self.calls.items() if name != GATEWAY}
+        try:
+            order = tuple(TopologicalSorter(graph).static_order())
+        except CycleError as error:
+            circle = " -> ".join(error.args[1])
+            raise WrongApp(f"{self.name}: capabilities call each other: {circle}") from None
+        return tuple(self.definitions[name] for name in order)
+
+    @cached_property
+    def settings(self) -> type[Settings]:
+        """What is read from the environment: the fields of the kit and of every capability."""
+        own = [d.settings for d in (*self.capabilities, self.gateway) if d and d.settings]
+        return with_fields_of(*own)
+
+    @cached_property
+    def signals(self) -> tuple[Signal, ...]:
+        """What parts expose beside the signals of telemetry."""
+        own = [signal for definition in self.capabilities for signal in definition.signals]
+        doors = () if self.gateway is None else self.gateway.signals
+        return (*OURS, *own, *doors)
+
+    def replacing(self, *others: Definition) -> "App":
+        """The same application with other definitions in the place of those of the same names."""
+        by_name = {other.name: other for other in others}
+        return replace(self, capabilities=tuple(by_name.pop(d.name, d) for d in self.capabilities))
+
+    def adding(self, *others: Definition, shapes: Traversable) -> "App":
+        """The same application with more capabilities, in shapes that host them."""
+        return replace(self, capabilities=(*self.capabilities, *others), shapes=shapes)
+
+
+def load(reference: str) -> App:
+    """The application that `MODULE:NAME` names. Raises WrongApp."""
+    module, _, name = reference.partition(":")
+    try:
+        found = getattr(import_module(module), name or "APP")
+    except (ImportError, AttributeError) as error:
+        raise WrongApp(f"--app {reference}: {error}") from None
+    if not isinstance(found, App):
+        raise WrongApp(f"--app {reference}: that is no borough.app.App")
+    return found
+
+
+def _names(contracts: Iterable[type[Capability]]) -> frozenset[str]:
+    return frozenset(contract.name for contract in contracts)

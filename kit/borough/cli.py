@@ -1,0 +1,139 @@
+"""`borough`: serve a part of an application, prepare its stores, ask the auditor."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from borough import commands, shapes
+from borough.app import App, WrongApp, load
+from borough.compose import load_shapes
+from borough.config import Settings, WrongSettings
+from borough.config import load as load_settings
+from borough.errors import BoroughError, Malformed
+
+SHOP = "borough_shop.app:APP"
+"""The application where none is named."""
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+
+AppName = Annotated[str, typer.Option("--app", help="The application: MODULE:NAME.")]
+Capabilities = Annotated[list[str], typer.Argument(help="gateway orders payments ...")]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="As Markdown tables.")]
+
+
+def _read(name: str) -> tuple[App, Settings]:
+    found = load(name)
+    return found, load_settings(found.settings)
+
+
+@app.command()
+def serve(capabilities: Capabilities, of: AppName = SHOP) -> None:
+    """Serve these capabilities as one part, until SIGTERM."""
+    commands.serve(*_read(of), capabilities)
+
+
+@app.command()
+def migrate(
+    capabilities: Annotated[
+        list[str] | None, typer.Argument(help="Those that keep something, if none is named.")
+    ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            envvar="MIGRATION_WAIT_S",  # an older image, which may be a part's own, knows no option
+            help="Seconds to wait for a store that cannot be reached.",
+        ),
+    ] = 0,
+    of: AppName = SHOP,
+) -> None:
+    """Bring the schemas to this version; one that is at a later version stays there."""
+    found, settings = _read(of)
+    names = capabilities or list(found.contracts)
+    for line in commands.migrate(found, settings, names, wait_s=wait, say=typer.echo):
+        typer.echo(line)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def seed(context: typer.Context, of: AppName = SHOP) -> None:
+    """Put into the stores what the application starts with. Its options are --NAME VALUE; for the
+    shop --stock, pieces of each article, and --only, the SKU of the one that is put on the menu.
+    """
+    typer.echo(asyncio.run(commands.seed(*_read(of), _options(context.args))))
+
+
+def _options(given: list[str]) -> dict[str, str]:
+    names, values = given[::2], given[1::2]
+    if len(names) != len(values) or not all(name.startswith("--") for name in names):
+        raise Malformed(f"{' '.join(given)}: options are --NAME VALUE")
+    return {name.removeprefix("--"): value for name, value in zip(names, values, strict=True)}
+
+
+@app.command()
+def audit(
+    wait: Annotated[bool, typer.Option(help="Wait first until nothing is under way.")] = True,
+    as_json: AsJson = False,
+    of: AppName = SHOP,
+) -> None:
+    """Read every store and say which law of the application is broken, if any."""
+    report = asyncio.run(commands.audit(*_read(of), wait=wait))
+    typer.echo(json.dumps(report.as_dict()) if as_json else str(report))
+    raise typer.Exit(0 if report.clean else 1)
+
+
+@app.command()
+def config(markdown: AsMarkdown = False, of: AppName = SHOP) -> None:
+    """Every setting: its variable, type, default and meaning."""
+    typer.echo(commands.settings_table(load(of), markdown=markdown))
+
+
+@app.command(name="signals")
+def list_signals(markdown: AsMarkdown = False, of: AppName = SHOP) -> None:
+    """Every metric and every attribute of a span that a part exposes."""
+    typer.echo(commands.signals_table(load(of), markdown=markdown))
+
+
+@app.command(name="shapes")
+def list_shapes(as_json: AsJson = False, of: AppName = SHOP) -> None:
+    """The shapes, and which capabilities live in which part."""
+    known = load_shapes(*_read(of))
+    if as_json:
+        table = {
+            name: {k: list(v) for k, v in shape.parts.items()} for name, shape in known.items()
+        }
+        typer.echo(json.dumps(table))
+        return
+    for name, shape in known.items():
+        line = "; ".join(f"{part}: {' '.join(hosted)}" for part, hosted in shape.parts.items())
+        typer.echo(f"{name:18} {line}")
+
+
+@app.command()
+def chart(
+    parts: Annotated[bool, typer.Option("--parts", help="Just the names of all parts.")] = False,
+    of: AppName = SHOP,
+) -> None:
+    """What a chart must know of the application, as YAML."""
+    typer.echo((commands.part_names if parts else commands.chart)(*_read(of)))
+
+
+@app.command()
+def openapi(of: AppName = SHOP) -> None:
+    """The OpenAPI document of the doors."""
+    typer.echo(json.dumps(asyncio.run(commands.openapi(load(of))), indent=2, sort_keys=True))
+
+
+def main(run: Callable[..., Any] = app) -> None:
+    """Run, and turn what was refused into one sentence and exit status 2."""
+    try:
+        run()
+    except (WrongApp, WrongSettings, shapes.WrongShape, BoroughError) as error:
+        typer.echo(f"borough: {error}", err=True)
+        sys.exit(2)

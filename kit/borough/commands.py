@@ -1,0 +1,224 @@
+"""What the verbs of `borough` do, for any application, apart from how they are called."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import SecretStr
+
+from borough import shapes
+from borough.app import GATEWAY, App, Definition
+from borough.audit import Report, examine
+from borough.clock import SystemClock
+from borough.compose import PartBuilder, build, load_shapes, open_database, open_store
+from borough.config import PREFIX, Settings, WrongSettings
+from borough.errors import Malformed, Unavailable
+from borough.serving.server import run as run_part
+from borough.stores.migrations import is_current
+from borough.stores.migrations import migrate as migrate_one
+from borough_telemetry import Telemetry
+from borough_telemetry.signals import ATTRIBUTES, OWN, PROCESS
+
+LOOK_AGAIN_S = 1.0
+"""How often a store is tried that cannot be reached."""
+
+
+def serve(app: App, settings: Settings, capabilities: Collection[str]) -> None:
+    """Build a part and serve it until it is told to stop."""
+    run_part(partial(build, app, settings, capabilities), settings)
+
+
+def migrate(
+    app: App,
+    settings: Settings,
+    capabilities: Collection[str],
+    *,
+    wait_s: float = 0,
+    say: Callable[[str], object] = print,
+) -> list[str]:
+    """Bring each capability's schema to this version; answers a line for each.
+
+    A store that cannot be reached is tried again for `wait_s` seconds in all; `say` gets a line
+    for each that is waited for. Raises Unavailable after that.
+    """
+    named = [name for name in capabilities if name != GATEWAY]  # it keeps nothing
+    shapes.check_hosted(named, app.calls)
+    until = time.monotonic() + wait_s
+    definitions = [app.definitions[name] for name in named]
+    return [f"{d.name}: {_migrate_in_time(settings, d, until, say)}" for d in definitions]
+
+
+def _migrate_in_time(
+    settings: Settings, definition: Definition, until: float, say: Callable[[str], object]
+) -> str:
+    url, said = settings.store.get_secret_value(), False
+    while True:
+        try:
+            return migrate_one(url, definition.name, definition.migrations)
+        except Unavailable as failure:
+            if time.monotonic() >= until:
+                raise
+            if not said:
+                say(f"{failure}: it is tried again every {LOOK_AGAIN_S:.0f} s")
+                said = True
+            time.sleep(LOOK_AGAIN_S)
+
+
+async def seed(app: App, settings: Settings, options: Mapping[str, str]) -> str:
+    """Put into the stores what the application starts with. Raises Malformed."""
+    if app.seed is None:
+        raise Malformed(f"{app.name} has nothing to seed")
+    async with opened(app, settings) as stores:
+        return await app.seed(stores, options)
+
+
+@asynccontextmanager
+async def opened(app: App, settings: Settings) -> AsyncIterator[Mapping[str, Any]]:
+    """The store of every capability, as its part would open it. Raises WrongSettings where a schema
+    is not there yet.
+    """
+    async with AsyncExitStack() as stack:
+        stores = {}
+        for definition in app.capabilities:
+            name = definition.name
+            database = open_database(settings, name)
+            stack.push_async_callback(database.close)
+            if not is_current(await database.revision(), name, definition.migrations):
+                raise WrongSettings(f"the schema of {name} is not migrated: run `borough migrate`")
+            stores[name] = open_store(app, definition, database)
+        yield stores
+
+
+async def audit(app: App, settings: Settings, *, wait: bool) -> Report:
+    """Read every store, after waiting for the drain where asked to, and judge."""
+    horizon = timedelta(seconds=settings.reconcile_horizon_s)
+    async with opened(app, settings) as stores:
+        return await examine(app, stores, SystemClock(), horizon, wait=wait)
+
+
+def chart(app: App, settings: Settings) -> str:
+    """What charts/borough must know of the application, as YAML: who calls whom, every shape with
+    what each of its parts hosts, serves to other parts and calls of them, and all settings.
+    """
+    known = shapes.every(load_shapes(app, settings), app.calls)
+    facts = {
+        "calls": {caller: sorted(callees) for caller, callees in app.calls.items()},
+        "shapes": {
+            name: {
+                "parts": {
+                    part: {
+                        "hosts": hosted,
+                        "serves": sorted(shape.served_to_others(part, app.calls)),
+                        "calls": sorted(shapes.needed(hosted, app.calls)),
+                    }
+                    for part, hosted in shape.parts.items()
+                },
+                "routes": shape.routes(),
+            }
+            for name, shape in known.items()
+        },
+        "settings": sorted(app.settings.model_fields),
+    }
+    return _yaml(facts)
+
+
+def part_names(app: App, settings: Settings) -> str:
+    """The name of every part of any shape, as YAML: what charts/observability may find to ask."""
+    known = shapes.every(load_shapes(app, settings), app.calls)
+    return _yaml({"parts": sorted({part for shape in known.values() for part in shape.parts})})
+
+
+def _yaml(facts: Mapping[str, Any]) -> str:
+    head = "# Written by `make generate` from the application's capabilities, shapes and settings."
+    return "\n".join([head, *_yaml_lines(facts, "")])
+
+
+def _yaml_lines(facts: Mapping[str, Any], indent: str) -> Iterator[str]:
+    """Maps in blocks, the rest as JSON, which YAML contains: any name stays a name."""
+    for key, value in facts.items():
+        if isinstance(value, Mapping):
+            yield f"{indent}{json.dumps(key)}:"
+            yield from _yaml_lines(value, indent + "  ")
+        else:
+            yield f"{indent}{json.dumps(key)}: {json.dumps(value)}"
+
+
+TYPE_NAMES = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    SecretStr: "secret",
+    Path | None: "path",
+}
+
+
+def settings_table(app: App, *, markdown: bool) -> str:
+    """Every setting: variable, type, default, meaning. A default is no secret."""
+    rows = [("Variable", "Type", "Default", "Meaning")]
+    for name, field in app.settings.model_fields.items():
+        default = field.default
+        shown = default.get_secret_value() if isinstance(default, SecretStr) else default
+        rows.append(
+            (
+                PREFIX + name.upper(),
+                _type_name(field.annotation),
+                str(shown),
+                field.description or "",
+            )
+        )
+    return _table(rows, markdown=markdown)
+
+
+def signals_table(app: App, *, markdown: bool) -> str:
+    """Every metric and every attribute of a span: name, kind, labels, meaning."""
+    metrics = [
+        ("Metric", "Kind", "Labels", "Meaning"),
+        *(
+            (signal.series, signal.kind, ", ".join(signal.labels), signal.help)
+            for signal in (*OWN, *app.signals, *PROCESS)
+        ),
+    ]
+    attributes = [("Span attribute", "Meaning"), *ATTRIBUTES.items()]
+    return "\n\n".join(_table(rows, markdown=markdown) for rows in (metrics, attributes))
+
+
+def _table(rows: Sequence[tuple[str, ...]], *, markdown: bool) -> str:
+    """The first row is the head; the last column is as wide as it likes."""
+    if markdown:
+        lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+        lines.insert(1, " | ".join("---" for _ in rows[0]))
+        return "\n".join(f"| {line} |" for line in lines)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths[-1] = 0
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
+
+
+def _type_name(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return " or ".join(get_args(annotation))
+    if get_origin(annotation) is dict:
+        return "JSON map"
+    return TYPE_NAMES[annotation]
+
+
+async def openapi(app: App) -> dict[str, Any]:
+    """The OpenAPI document of the doors, as a gateway of its own serves it. Raises Malformed where
+    there are none.
+    """
+    if app.gateway is None:
+        raise Malformed(f"{app.name} has no doors")
+    peers = dict.fromkeys(app.contracts, ("http://peer",))
+    part = PartBuilder(app, app.settings(peers=peers), Telemetry(GATEWAY))
+    try:
+        document: dict[str, Any] = app.gateway.make(part).openapi()
+        return document
+    finally:
+        await part.close()

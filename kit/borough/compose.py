@@ -1,0 +1,368 @@
+"""The one composition: how the capabilities that live in a part are put together.
+
+Production, proofs, planted mistakes, rungs and baselines all use it. They differ in what a subclass
+of `Composition` says: where rows are kept, and how another part is called.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from typing import Any, Protocol, TypeVar, cast
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from borough import shapes, signals
+from borough.app import GATEWAY, App, Definition
+from borough.capability import Capability
+from borough.clock import Clock, SystemClock
+from borough.config import Settings, WrongSettings
+from borough.errors import BoroughError
+from borough.events import Delivered, Event
+from borough.outbox import Outbox, Relay, SqlOutbox
+from borough.serving.lifecycle import Part, Tasks
+from borough.serving.runtime import watch_store
+from borough.serving.web import make_app
+from borough.stores.migrations import is_current
+from borough.stores.sql import Database
+from borough.transport.addresses import Addresses
+from borough.transport.calls import local, mount, remote
+from borough.transport.client import Http
+from borough.transport.faults import with_fault
+from borough.transport.resilience import Breaker, RetryBudget
+from borough.transport.wire import Pool
+from borough_telemetry import Export, Telemetry, otlp
+
+C = TypeVar("C", bound=Capability)
+S = TypeVar("S")
+
+
+class Loop(Protocol):
+    """Work in the background: `run` for ever, or a round of it."""
+
+    async def run(self) -> object: ...
+    async def once(self) -> object: ...
+
+
+class Composition(ABC):
+    """The capabilities of one part. What makes a capability's service asks it for its neighbours
+    (`ask`), the clock, the telemetry, the settings, and for work in the background.
+    """
+
+    def __init__(
+        self, app: App, settings: Settings, telemetry: Telemetry, clock: Clock, tasks: Tasks
+    ) -> None:
+        self.app = app
+        self.settings = settings
+        self.telemetry = telemetry
+        self.clock = clock
+        self.tasks = tasks
+        self.stores: dict[str, Any] = {}
+        self.services: dict[str, Capability] = {}
+        self.loops: dict[str, Loop] = {}
+        self._relays: list[Relay] = []
+
+    # -- what a subclass decides
+
+    @abstractmethod
+    def store_of(self, definition: Definition) -> Any:
+        """Where the rows of a capability are kept."""
+
+    @abstractmethod
+    def remote(self, contract: type[C], *, from_door: bool) -> C:
+        """A capability of another part."""
+
+    def local(self, contract: type[C], service: C) -> C:
+        """A capability of this part, as its neighbours call it."""
+        return local(contract, service, self.telemetry)
+
+    def hosted(self, definition: Definition, service: Capability) -> Capability:
+        """The service as the part hosts it."""
+        return service
+
+    # -- what the maker of a service may ask for
+
+    def ask(self, contract: type[C], *, from_door: bool = False) -> C:
+        """A capability, in this part or in another: the caller cannot tell which.
+
+        Only a door repeats what failed, and waits for its peers before it opens.
+        """
+        if contract.name in self.services:
+            return self.local(contract, cast(C, self.services[contract.name]))
+        return self.remote(contract, from_door=from_door)
+
+    def own(self, settings: type[S]) -> S:
+        """The settings, as the capability that declared them reads its own."""
+        return cast(S, self.settings)
+
+    def background(self, name: str, loop: Loop) -> None:
+        """Run a loop for as long as the part lives."""
+        self.loops[name] = loop
+
+    def empty_app(self, title: str, *, internal: bool = False) -> FastAPI:
+        """An app without routes, whose errors are problem documents."""
+        return make_app(
+            title,
+            telemetry=self.telemetry,
+            max_body_bytes=self.settings.max_body_bytes,
+            internal=internal,
+        )
+
+    def wake_relays(self) -> None:
+        """Events were written: deliver them now."""
+        for relay in self._relays:
+            relay.wake()
+
+    # -- the composition
+
+    def compose(self, capabilities: Collection[str]) -> None:
+        """Make the services of these capabilities."""
+        for definition in self.app.in_order:
+            if definition.name in capabilities:
+                self._make(definition)
+
+    def _make(self, definition: Definition) -> None:
+        store = self.stores[definition.name] = self.store_of(definition)
+        if definition.publishes:
+            self._relay(definition, store.outbox)
+        service = definition.make(self, store)
+        self.services[definition.name] = self.hosted(definition, service)
+
+    def _relay(self, definition: Definition, outbox: Outbox) -> None:
+        """One to each consumer of what the capability publishes."""
+        settings = self.settings
+        consumers = {name for names in self.app.routes(definition).values() for name in names}
+        for consumer in sorted(consumers):
+            relay = Relay(
+                publisher=definition.name,
+                consumer=consumer,
+                outbox=outbox,
+                deliver=self._delivery(self.app.definitions[consumer]),
+                clock=self.clock,
+                telemetry=self.telemetry,
+                interval=settings.outbox_interval_s,
+                lease=settings.outbox_lease_s,
+                retention=settings.outbox_retention_s,
+                linger=settings.outbox_linger_s,
+            )
+            self._relays.append(relay)
+            self.background(f"{definition.name}.relay.{consumer}", relay)
+
+    def _delivery(self, consumer: Definition) -> Callable[[tuple[Event, ...]], Any]:
+        """How events reach a consumer: by the method that its definition names for their kind."""
+        peer = self.ask(consumer.contract)
+        calls = {
+            kind: (getattr(peer, method), consumer.contract.endpoints[method].request)
+            for kind, method in consumer.consumes.items()
+        }
+
+        async def deliver(events: tuple[Event, ...]) -> Delivered:
+            call, message = calls[type(events[0])]
+            answer: Delivered = await call(message(events=events))
+            return answer
+
+        return deliver
+
+
+class PartBuilder(Composition):
+    """A part as production has it: databases, and other parts over the network. Needs a running
+    event loop; `close` gives everything back.
+    """
+
+    def __init__(self, app: App, settings: Settings, telemetry: Telemetry) -> None:
+        super().__init__(app, settings, telemetry, SystemClock(), Tasks())
+        self._databases: dict[str, Database] = {}
+        self.wire = Pool()
+        self._retries = RetryBudget()
+        self._awaited: dict[str, Http] = {}
+        self._peers: dict[str, tuple[Addresses, Breaker]] = {}
+
+    def store_of(self, definition: Definition) -> Any:
+        database = self._databases[definition.name] = open_database(self.settings, definition.name)
+        watch_store(self.telemetry, database)
+        return open_store(self.app, definition, database)
+
+    def hosted(self, definition: Definition, service: Capability) -> Capability:
+        fault = self.settings.faults.get(definition.name)
+        return service if fault is None else with_fault(definition.contract, service, fault)
+
+    def remote(self, contract: type[C], *, from_door: bool) -> C:
+        return remote(contract, self.peer(contract.name, self.telemetry, from_door=from_door))
+
+    def peer(self, name: str, telemetry: Telemetry, *, from_door: bool) -> Http:
+        """The way over the network; all ways to one peer share its addresses and its breaker."""
+        settings = self.settings
+        if name not in self._peers:
+            urls = settings.peers[name]
+            known = Addresses(name, urls, interval=settings.resolve_interval_s), Breaker()
+            self._peers[name] = known
+        addresses, breaker = self._peers[name]
+        self.telemetry.watch(signals.BREAKER_OPEN, partial(getattr, breaker, "open"), peer=name)
+        peer = Http(
+            name,
+            addresses,
+            self.wire,
+            telemetry,
+            call_timeout=settings.call_timeout_ms / 1_000,
+            read_timeout=settings.read_timeout_ms / 1_000,
+            retries=self._retries if from_door else None,
+            breaker=breaker,
+        )
+        if from_door:
+            self._awaited[name] = peer
+            left = partial(getattr, self._retries, "left")
+            self.telemetry.watch(signals.RETRY_BUDGET, left)
+        return peer
+
+    def internal_app(self, part: str, contracts: Iterable[type[Capability]]) -> ASGIApp:
+        """What other parts call, and nothing else."""
+        app = self.empty_app(f"{self.app.name}, {part}", internal=True)
+        for contract in contracts:
+            mount(app, contract, self.services[contract.name])
+        return self.watched(app, part)
+
+    def watched(self, app: ASGIApp, part: str) -> ASGIApp:
+        """The internal app under telemetry."""
+        return self.telemetry.middleware(app, capability=part, trusted=True)
+
+    def public_app(self) -> ASGIApp:
+        """The doors under telemetry."""
+        assert self.app.gateway is not None  # noqa: S101  # who hosts it was asked before
+        doors: ASGIApp = self.app.gateway.make(self)
+        return self.telemetry.middleware(doors, capability=GATEWAY, trusted=False)
+
+    async def unready(self) -> str | None:
+        """Why this part cannot work yet: its schemas; for a door its direct peers, once each."""
+        for name, database in self._databases.items():
+            folder = self.app.definitions[name].migrations
+            if not is_current(await database.revision(), name, folder):
+                return f"the schema of {name} is not migrated: run `borough migrate`"
+        for name, peer in list(self._awaited.items()):
+            try:
+                await peer.answers()
+            except BoroughError as error:
+                return str(error)
+            self._awaited.pop(name, None)
+        return None
+
+    async def close(self) -> None:
+        """Close what was opened, the network first."""
+        for addresses, _ in self._peers.values():
+            await addresses.close()
+        await self.wire.close()
+        for database in self._databases.values():
+            await database.close()
+
+
+def open_database(settings: Settings, capability: str) -> Database:
+    """The database of one capability, as the settings say. Raises WrongSettings."""
+    return Database.open(
+        settings.store.get_secret_value(),
+        capability,
+        synchronous=settings.sqlite_synchronous,
+        pool_size=settings.pool_size,
+    )
+
+
+def open_store(app: App, definition: Definition, database: Database) -> Any:
+    """The store of one capability on its database."""
+    if definition.publishes:
+        return definition.sql(database, SqlOutbox(database, app.routes(definition)))
+    return definition.sql(database)
+
+
+async def build(
+    app: App,
+    settings: Settings,
+    hosted: Collection[str],
+    *,
+    export: Export | None = None,
+    builder: Callable[[App, Settings, Telemetry], PartBuilder] = PartBuilder,
+) -> Part:
+    """Put a part together. Raises WrongShape or WrongSettings with a sentence that says why not.
+
+    `export` receives the spans; without it they go to the OTLP endpoint of the settings, if any.
+    """
+    exposed = _exposed(app, settings, hosted)
+    _check_names(app, settings, hosted)
+    name = settings.part or "-".join(sorted(hosted))
+    part = builder(app, settings, _telemetry(app, settings, name, hosted, export))
+    try:
+        part.compose(hosted)
+        contracts = [app.contracts[c] for c in sorted(exposed)]
+        return Part(
+            name=name,
+            public=part.public_app() if GATEWAY in hosted else None,
+            internal=part.internal_app(name, contracts) if exposed else None,
+            telemetry=part.telemetry,
+            tasks=part.tasks,
+            loops={name: loop.run for name, loop in part.loops.items()},
+            ready=part.unready,
+            close=part.close,
+            facts={
+                "capabilities": sorted(hosted),
+                "shape": settings.shape,
+                "faults": {k: v.model_dump(exclude_unset=True) for k, v in settings.faults.items()},
+            },
+        )
+    except BaseException:
+        await part.close()
+        raise
+
+
+def load_shapes(app: App, settings: Settings) -> Mapping[str, shapes.Shape]:
+    """The shapes of the application, or those of the file the settings name. Raises WrongShape."""
+    return shapes.load(app.calls, settings.shapes_file or app.shapes)
+
+
+def _exposed(app: App, settings: Settings, hosted: Collection[str]) -> frozenset[str]:
+    """What the internal port serves: what another part of the shape calls. A part that was told no
+    shape serves whatever has a caller that it does not host.
+    """
+    calls = app.calls
+    shapes.check_hosted(hosted, calls)
+    known = load_shapes(app, settings)
+    if settings.shape:
+        shape = shapes.named(settings.shape, known, calls)
+        return shape.served_to_others(shape.part_hosting(hosted), calls)
+    elsewhere = set(calls) - set(hosted)
+    return frozenset(c for c in hosted if any(c in calls[caller] for caller in elsewhere))
+
+
+def _check_names(app: App, settings: Settings, hosted: Collection[str]) -> None:
+    needed = shapes.needed(hosted, app.calls)
+    if missing := sorted(needed - set(settings.peers)):
+        raise shapes.WrongShape(
+            f"this part calls {', '.join(missing)} and neither hosts it nor has an address of it: "
+            f"name it in BOROUGH_PEERS"
+        )
+    for setting, names in (("PEERS", settings.peers), ("FAULTS", settings.faults)):
+        if unknown := sorted(set(names) - set(app.contracts)):
+            raise WrongSettings(f"BOROUGH_{setting}: there is no capability {', '.join(unknown)}")
+    if elsewhere := sorted(set(settings.faults) - set(hosted)):
+        raise WrongSettings(f"BOROUGH_FAULTS: this part does not host {', '.join(elsewhere)}")
+    for name in needed:
+        try:
+            Addresses(name, settings.peers[name], interval=1)
+        except ValueError as error:
+            raise WrongSettings(f"BOROUGH_PEERS: {error}") from None
+
+
+def _telemetry(
+    app: App, settings: Settings, part: str, hosted: Collection[str], export: Export | None
+) -> Telemetry:
+    if export is None and settings.otlp_endpoint:
+        export = otlp(settings.otlp_endpoint)
+    return Telemetry(
+        part,
+        build={
+            "version": app.version,
+            "shape": settings.shape,
+            "capabilities": ",".join(sorted(hosted)),
+        },
+        ratio=settings.trace_ratio,
+        export=export,
+        log_level=settings.log_level,
+        access_log=settings.access_log_ratio,
+        signals=app.signals,
+    )

@@ -1,0 +1,49 @@
+"""Events: facts that have happened, which an outbox delivers to every consumer.
+
+    class OrderPlaced(Event, name="order-placed"):
+        order_id: UUID
+
+The capability that publishes an event writes it into its outbox, in the transaction that made it
+happen. A capability that consumes it has a contract method which takes several at once:
+
+    class Deliver(Message):
+        events: tuple[OrderPlaced, ...]
+
+    class Notifications(Capability, Protocol, path="/notifications"):
+        @post("", idempotent=True)
+        async def deliver(self, request: Deliver) -> Delivered: ...
+"""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from borough.capability import Message
+
+
+class Event(Message):
+    """A fact, frozen, with the version of its schema. Its name stands in the outbox beside it."""
+
+    name: ClassVar[str] = ""
+
+    event_id: UUID
+    schema_version: int
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.name = name or cls.name
+
+
+class Outcome(StrEnum):
+    """What became of an event at a consumer."""
+
+    HANDLED = "handled"
+    PENDING = "pending"  # handling failed, and must be tried again
+    PARKED = "parked"  # handling failed too often; the consumer keeps it
+
+
+class Delivered(Message):
+    """The outcome of each event of a delivery, in its order."""
+
+    outcomes: tuple[Outcome, ...]

@@ -1,0 +1,197 @@
+"""A whole application in one event loop: its services over memory stores, in any shape, in chaos.
+
+What stands in the stores outlives every part. Everything else dies with its part, which is started
+anew from what stands there.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from itertools import chain, cycle, repeat
+from typing import Any, TypeVar
+
+from borough.app import App, Definition
+from borough.audit import Violation, at_rest, judge, read
+from borough.capability import Capability, Endpoint, Message
+from borough.compose import Composition
+from borough.config import Settings
+from borough.errors import Unavailable
+from borough.serving.lifecycle import Tasks
+from borough.testing.chaos import CALM, Crashed, Life, Network, Script, Wire
+from borough.testing.clock import ManualClock, deadlines_by
+from borough.testing.outbox import MemoryOutbox
+from borough.transport.calls import remote
+from borough_telemetry import Telemetry
+
+ROUNDS = 20
+"""A drain without faults that takes more rounds than this will never end."""
+
+C = TypeVar("C", bound=Capability)
+Shape = Mapping[str, tuple[str, ...]]
+"""The capabilities of each part."""
+
+
+def memory_stores(app: App) -> dict[str, Any]:
+    """An empty store in memory for every capability."""
+    return {d.name: memory_store(app, d) for d in app.capabilities}
+
+
+def memory_store(app: App, definition: Definition) -> Any:
+    """An empty store in memory."""
+    if definition.publishes:
+        return definition.memory(MemoryOutbox(app.routes(definition)))
+    return definition.memory()
+
+
+def plain_settings(app: App, **changes: Any) -> Settings:
+    """The defaults, whatever the environment says, and these changes."""
+    return app.settings.model_construct(**changes)
+
+
+class InMemory(Composition):
+    """Every capability in one process, over stores in memory."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        stores: Mapping[str, Any] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        telemetry = Telemetry("test", log_level="critical", signals=app.signals)
+        settings = settings or plain_settings(app)
+        super().__init__(app, settings, telemetry, ManualClock(), Tasks())
+        self._given = memory_stores(app) | dict(stores or {})
+
+    def store_of(self, definition: Definition) -> Any:
+        return self._given[definition.name]
+
+    def remote(self, contract: type[C], *, from_door: bool) -> C:
+        raise AssertionError(f"{contract.name} is not hosted")
+
+
+class Simulation:
+    """`shape` says which capabilities die together; `stores` replace those that would be made."""
+
+    def __init__(
+        self,
+        app: App,
+        shape: Shape,
+        script: Script = CALM,
+        *,
+        stores: Mapping[str, Any] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.app = app
+        self.shape = shape
+        self.settings = settings or plain_settings(app)
+        self.clock = ManualClock()
+        self.telemetry = Telemetry("simulation", ratio=0, log_level="critical", signals=app.signals)
+        self.stores = memory_stores(app) | dict(stores or {})
+        self.network = Network(script.mishaps, self._arrive)
+        self.tasks = Tasks()
+        self._pace = cycle(script.pace)
+        self._deaths = {part: _then_none(script.deaths.get(part, ())) for part in shape}
+        self._parts = {part: self._build(part) for part in shape}
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Meanwhile deadlines are kept by the clock of the simulation."""
+        with deadlines_by(self.clock):
+            yield
+
+    def client(self, contract: type[C]) -> C:
+        """A capability, as a client outside of every part calls it over the network."""
+        return remote(contract, self.network)
+
+    async def round(self, name: str) -> None:
+        """One round of the background loops whose names begin so, if their part lives to its end."""
+        for part in self.shape:
+            for loop_name, loop in self._living(part).loops.items():
+                if loop_name.startswith(name):
+                    with suppress(Crashed):
+                        await loop.once()
+
+    async def come_to_rest(self) -> None:
+        """Everything that goes wrong ends; time passes until nothing is under way.
+
+        What is late stays late: deliver it before or after, as the test wants. Where there is no
+        rest to come to it gives up, and the auditor will say so.
+        """
+        self.network.calm()
+        for part in self.shape:
+            self._deaths[part] = _then_none(())
+            self._parts[part].life.dies_at = None
+        await self.tasks.drain()
+        for _ in range(ROUNDS):
+            self.clock.advance(60)
+            await self.round("")
+            if await at_rest(self.app, self.stores):
+                return
+
+    async def audit(self) -> tuple[Violation, ...]:
+        """What the auditor finds now."""
+        horizon = timedelta(seconds=self.settings.reconcile_horizon_s)
+        return judge(self.app, await read(self.app, self.stores, self.clock.now(), horizon))
+
+    def steps(self, part: str) -> int:
+        """How many steps the part's present life has taken."""
+        return self._parts[part].life.steps
+
+    async def _arrive(self, endpoint: Endpoint, message: Message) -> Message:
+        host = next(p for p, hosted in self.shape.items() if endpoint.capability in hosted)
+        service = self._living(host).services[endpoint.capability]
+        try:
+            answer: Message = await getattr(service, endpoint.method)(message)
+        except Crashed:
+            raise Unavailable(f"{endpoint.capability} died on the way") from None
+        return answer
+
+    def _living(self, part: str) -> "_Living":
+        """The part, started anew where it died."""
+        if not self._parts[part].life.alive:
+            self._parts[part] = self._build(part)
+        return self._parts[part]
+
+    def _build(self, part: str) -> "_Living":
+        life = Life(self._pace, next(self._deaths[part]))
+        living = _Living(self, life)
+        living.compose(self.shape[part])
+        return living
+
+
+class _Living(Composition):
+    """A part in one of its lives."""
+
+    def __init__(self, simulation: Simulation, life: Life) -> None:
+        of = simulation
+        super().__init__(of.app, of.settings, of.telemetry, of.clock, of.tasks)
+        self.life = life
+        self._kept = of.stores
+        self._network = of.network
+
+    def store_of(self, definition: Definition) -> Any:
+        return self._kept[definition.name].through(self.life.step)
+
+    def remote(self, contract: type[C], *, from_door: bool) -> C:
+        return remote(contract, Wire(self.life, self._network))
+
+
+def monolith(app: App) -> Shape:
+    """Every capability in one part."""
+    return {"app": tuple(app.contracts)}
+
+
+def microservices(app: App) -> Shape:
+    """Every capability in a part of its own."""
+    return {name: (name,) for name in app.contracts}
+
+
+def extracted(app: App, capabilities: Collection[str]) -> Shape:
+    """These capabilities in one part, and the others in another."""
+    rest = tuple(name for name in app.contracts if name not in capabilities)
+    return {"-".join(capabilities): tuple(capabilities), "app": rest}
+
+
+def _then_none(deaths: tuple[int, ...]) -> Iterator[int | None]:
+    return chain(deaths, repeat(None))
