@@ -17,6 +17,7 @@ import pytest
 
 from borough.config import PREFIX
 from borough.stores.migrations import migrate
+from borough_shop.app import APP
 from postgresql import ABSENT, Cluster, find_binaries
 from programs import absent
 
@@ -24,7 +25,7 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 """Hypothesis fails an example that takes 0.2 s, which any example does on a busy machine."""
 
-CAPABILITIES = ("orders", "payments", "profiles", "inventory", "notifications")
+CAPABILITIES = tuple(APP.contracts)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,7 +65,7 @@ def cluster() -> Iterator[Cluster]:
         try:
             url = server.create("town")
             for capability in CAPABILITIES:
-                migrate(url, capability)
+                migrate(url, capability, APP.definitions[capability].migrations)
             yield server
         finally:
             server.stop()
@@ -96,7 +97,7 @@ def sqlite_town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of migrated SQLite files to copy from."""
     folder = tmp_path_factory.mktemp("town")
     for capability in CAPABILITIES:
-        migrate(f"sqlite:///{folder}", capability)
+        migrate(f"sqlite:///{folder}", capability, APP.definitions[capability].migrations)
     return folder
 
 

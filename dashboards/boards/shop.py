@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from boards.house import build, line, lines, number, to_traces
 from boards.promql import Scope, share
-from borough_shop.signals import ORDERS
+from borough_shop.orders.signals import ORDERS
 from borough_telemetry.signals import SERVER_DURATION
 
 TOLERATED = 0.001

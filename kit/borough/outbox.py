@@ -1,4 +1,4 @@
-"""The outbox: events are written in the transaction that made them happen, and delivered afterwards.
+"""The outbox: events are written in the transaction that made them happen, and delivered later.
 
 There is a row for each event and consumer. It is delivered at least once: a relay claims it for a
 lease, delivers it, and marks it sent. Where the relay dies in between, the lease ends and another

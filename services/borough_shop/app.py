@@ -22,7 +22,8 @@ from borough_shop.inventory.store import menu
 async def seed(stores: Mapping[str, Any], options: Mapping[str, str]) -> str:
     """Put the menu into inventory; what is there already stays as it is.
 
-    `stock`: pieces of each article, 1,000,000 if unset; `only`: the SKU of the one that is put there.
+    `stock`: pieces of each article, 1,000,000 if unset; `only`: the SKU of the only one to put
+    there.
     """
     only, stock = options.get("only", ""), options.get("stock", "1000000")
     if unknown := sorted(set(options) - {"stock", "only"}):

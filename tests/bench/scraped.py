@@ -7,7 +7,7 @@ from borough.config import Settings
 from borough.serving.lifecycle import Part
 from borough.serving.server import run
 from borough.testing.serving import hello, small_part
-from borough_shop import signals
+from borough_shop.orders.signals import ORDERS
 from borough_telemetry import Telemetry
 
 SERIES = 1_000
@@ -17,7 +17,7 @@ async def build() -> Part:
     """Its door answers any path from memory, under the whole telemetry pass."""
     telemetry = Telemetry("scraped", log_level="critical")
     for number in range(SERIES):
-        telemetry.count(signals.ORDERS, outcome=f"outcome-{number}", reason="")
+        telemetry.count(ORDERS, outcome=f"outcome-{number}", reason="")
     door = telemetry.middleware(hello, capability="gateway", trusted=False)
     return small_part(door, telemetry=telemetry)
 

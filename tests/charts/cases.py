@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from borough import shapes
+from borough.compose import load_shapes
 from borough.config import Settings
-from borough_shop import wiring
+from borough_shop.app import APP
 from charts.helm import BOROUGH, RELEASE, Values, read
 
 
@@ -20,10 +21,10 @@ class Case:
 
 
 def _every_shape() -> Iterator[shapes.Shape]:
-    known = wiring.load_shapes(Settings())
+    known = load_shapes(APP, Settings())
     yield from known.values()
-    for capability in wiring.CALLS:
-        yield shapes.named(shapes.EXTRACT + capability, known, wiring.CALLS)
+    for capability in APP.calls:
+        yield shapes.named(shapes.EXTRACT + capability, known, APP.calls)
 
 
 SHAPES: Mapping[str, shapes.Shape] = {shape.name: shape for shape in _every_shape()}

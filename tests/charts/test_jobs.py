@@ -6,15 +6,15 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+import borough.cli
 import borough_bill.__main__
 import borough_operator.__main__
-import borough_shop.cli
 from charts.cases import Case
 from charts.helm import BOROUGH, Helm, Object, Objects
 from charts.objects import name_of, of_kind, pods
 
 APPS = {
-    "borough": borough_shop.cli.app,
+    "borough": borough.cli.app,
     "borough_bill": borough_bill.__main__.app,
     "borough_operator": borough_operator.__main__.app,
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from borough.shapes import Shape, needed
-from borough_shop import wiring
+from borough_shop.app import APP
 from charts.cases import CASES, SHAPES
 from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Helm, Object, Values
 from charts.network import Direction, Edge, Place, Policies, Town
@@ -39,7 +39,7 @@ def calls(shape: Shape) -> set[tuple[str, str]]:
         for caller, hosted in shape.parts.items()
         for callee in shape.parts
         if caller != callee
-        if needed(hosted, wiring.CALLS) & shape.served_to_others(callee, wiring.CALLS)
+        if needed(hosted, APP.calls) & shape.served_to_others(callee, APP.calls)
     }
 
 
@@ -56,11 +56,11 @@ def test_parts_reach_each_other_where_one_calls_the_other(shape: Shape, edges: s
 
 
 def test_a_part_a_capability_has_the_very_edges_of_the_call_graph(helm: Helm) -> None:
-    """What `wiring.CALLS` says, read back from the policies."""
+    """What `APP.calls` says, read back from the policies."""
     found = town(helm, {"shape": "microservices"}).edges(HERE, [INTERNAL])
 
     assert between(found, INTERNAL) == {
-        (caller, callee) for caller, callees in wiring.CALLS.items() for callee in callees
+        (caller, callee) for caller, callees in APP.calls.items() for callee in callees
     }
 
 
@@ -163,7 +163,7 @@ def test_while_the_shape_changes_both_can_work(helm: Helm) -> None:
         for other, callee in parts
         if caller != callee
         for hosted in one.parts[caller]
-        if wiring.CALLS[hosted] & other.served_to_others(callee, wiring.CALLS)
+        if APP.calls[hosted] & other.served_to_others(callee, APP.calls)
     }
 
 

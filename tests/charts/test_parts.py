@@ -2,12 +2,14 @@
 
 import json
 import os
+from typing import Any
 
 import pytest
 
+from borough.compose import build
 from borough.config import PREFIX, Settings, load
 from borough.shapes import Shape, needed
-from borough_shop import wiring
+from borough_shop.app import APP
 from charts.cases import Case
 from charts.helm import BOROUGH, Helm, Objects
 from charts.objects import CAPABILITY, SHAPE_OF_DOOR, Pod, environment, named, pods
@@ -36,13 +38,13 @@ def hosted(pod: Pod) -> list[str]:
     return arguments[1:]
 
 
-def settings_of(pod: Pod, objects: Objects, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings_of(pod: Pod, objects: Objects, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The settings as the part will read them. Raises WrongSettings."""
     for name in [n for n in os.environ if n.upper().startswith(PREFIX)]:
         monkeypatch.delenv(name)
     for name, value in environment(pod, objects).items():
         monkeypatch.setenv(name, value)
-    return load()
+    return load(APP.settings)
 
 
 def test_there_is_a_deployment_for_each_part_and_none_besides(
@@ -66,7 +68,7 @@ def test_a_part_is_told_its_shape_and_whom_it_needs(
         assert (settings.part, settings.shape) == (part, shape.name)
         assert settings.peers == {
             capability: (f"http://borough-{capability}:8081",)
-            for capability in needed(shape.parts[part], wiring.CALLS)
+            for capability in needed(shape.parts[part], APP.calls)
         }
 
 
@@ -74,7 +76,7 @@ async def test_wiring_accepts_every_part(objects: Objects, monkeypatch: pytest.M
     """It can be put together from what the pod is told, and opens the ports that the pod names."""
     for pod in parts(objects).values():
         settings = settings_of(pod, objects, monkeypatch)
-        built = await wiring.build(settings, hosted(pod))
+        built = await build(APP, settings, hosted(pod))
         try:
             named_ports = {"ops": settings.ops_port}
             if built.public is not None:
@@ -93,7 +95,7 @@ def test_a_part_bears_the_capabilities_that_other_parts_call(
     """What its internal port serves and nothing else: callers find it by these labels."""
     for pod in parts(objects).values():
         borne = {key.removeprefix(CAPABILITY) for key in pod.labels if key.startswith(CAPABILITY)}
-        assert borne == shape.served_to_others(pod.component, wiring.CALLS), pod.owner
+        assert borne == shape.served_to_others(pod.component, APP.calls), pod.owner
 
 
 def test_a_part_with_a_door_says_of_which_shape(shape: Shape, objects: Objects) -> None:
@@ -154,7 +156,7 @@ async def test_wiring_accepts_the_parts_of_every_example(
 
     assert parts(objects)
     for pod in parts(objects).values():
-        built = await wiring.build(settings_of(pod, objects, monkeypatch), hosted(pod))
+        built = await build(APP, settings_of(pod, objects, monkeypatch), hosted(pod))
         await built.close()
 
 

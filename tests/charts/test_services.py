@@ -3,7 +3,7 @@
 import pytest
 
 from borough.shapes import Shape
-from borough_shop import wiring
+from borough_shop.app import APP
 from charts.cases import SHAPES
 from charts.helm import BOROUGH, Helm, Object, Objects
 from charts.objects import Pod, behind, named, of_kind, pods
@@ -14,7 +14,7 @@ def hosting(shape: Shape, capability: str) -> set[str]:
     return {
         f"Deployment/borough-{part}"
         for part in shape.parts
-        if capability in shape.served_to_others(part, wiring.CALLS)
+        if capability in shape.served_to_others(part, APP.calls)
     }
 
 
@@ -41,7 +41,7 @@ def test_each_capability_is_found_where_another_part_calls_it(
     there in every shape, also where nobody needs it.
     """
     services = named(objects, "Service")
-    for capability in wiring.CONTRACTS:
+    for capability in APP.contracts:
         service = services[f"borough-{capability}"]
         assert service["spec"]["clusterIP"] == "None"
         assert ports(service) == {8081: "internal"}

@@ -14,10 +14,10 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from borough.capability import Message
 from borough.errors import BoroughError, Problem
-from borough_shop import wiring
+from borough_shop.app import APP
 from borough_shop.orders.contract import OrderPlaced
 
-ENDPOINTS = [e for contract in wiring.CONTRACTS.values() for e in contract.endpoints.values()]
+ENDPOINTS = [e for contract in APP.contracts.values() for e in contract.endpoints.values()]
 ATOMS = (str, int, bool, UUID, AwareDatetime, type(None))
 
 

@@ -1,10 +1,9 @@
-"""Does a trace tell the same story in every shape, and is it the story of `wiring.CALLS`?"""
+"""Does a trace tell the same story in every shape, and is it the story of `APP.calls`?"""
 
 from collections import Counter, defaultdict
 
 import pytest
 from aiohttp import ClientSession
-from borough_shop.testing.parts import RunningShape, running_shape
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
@@ -13,13 +12,15 @@ from pydantic import SecretStr
 from borough import shapes
 from borough.config import Settings
 from borough.stores.sql import Database
-from borough_shop import wiring
+from borough.testing.parts import RunningShape, running_shape
+from borough.testing.simulation import settings_with
+from borough_shop.app import APP
 from borough_shop.inventory.store import SqlStock, menu
 from borough_shop.notifications.store import SqlNotifications
 from borough_telemetry.signals import ATTRIBUTES, CAPABILITY, METHOD
 from waiting import becomes
 
-SHAPES = shapes.load(wiring.CALLS)
+SHAPES = shapes.load(APP.calls, APP.shapes)
 HEADERS = {"Authorization": "Bearer key-of-ada"}
 STORIES = {
     "GET /v1/menu": {("gateway", None), ("inventory", "menu")},
@@ -44,7 +45,8 @@ async def settings(sqlite_url: str) -> Settings:
     await SqlStock(database).receive(tuple(menu(100)))
     await database.close()
     keys = {"ada": SecretStr("key-of-ada")}
-    return Settings(
+    return settings_with(
+        APP,
         store=SecretStr(sqlite_url),
         api_keys=keys,
         pbkdf2_iterations=0,
@@ -78,7 +80,7 @@ async def journey(town: RunningShape, settings: Settings) -> None:
 
 async def spans_of(shape: shapes.Shape, settings: Settings) -> list[ReadableSpan]:
     exporters: dict[str, InMemorySpanExporter] = defaultdict(InMemorySpanExporter)
-    async with running_shape(shape, settings, export=exporters.__getitem__) as town:
+    async with running_shape(APP, shape, settings, export=exporters.__getitem__) as town:
         await journey(town, settings)
     return [span for exporter in exporters.values() for span in exporter.get_finished_spans()]
 
@@ -120,9 +122,9 @@ async def test_the_edges_of_a_journey_are_the_calls_of_the_wiring(
     shape: str, settings: Settings
 ) -> None:
     """Parent and child, through hops and local calls alike: every edge of CALLS, and no other."""
-    spans = await spans_of(shapes.named(shape, SHAPES, wiring.CALLS), settings)
+    spans = await spans_of(shapes.named(shape, SHAPES, APP.calls), settings)
     assert edges(spans) == {
-        (caller, callee) for caller in wiring.CALLS for callee in wiring.CALLS[caller]
+        (caller, callee) for caller in APP.calls for callee in APP.calls[caller]
     }
 
 
@@ -181,11 +183,11 @@ async def test_a_call_within_a_process_is_no_hop(settings: Settings) -> None:
 async def test_no_internal_route_answers_on_a_public_port(shape: str, settings: Settings) -> None:
     """A door opens to the street; what parts ask each other stays inside."""
     async with (
-        running_shape(SHAPES[shape], settings) as town,
+        running_shape(APP, SHAPES[shape], settings) as town,
         ClientSession(headers=HEADERS) as http,
     ):
         for url in town.doors.values():
-            for contract in wiring.CONTRACTS.values():
+            for contract in APP.contracts.values():
                 for endpoint in contract.endpoints.values():
                     async with http.request(endpoint.verb, url + endpoint.path) as answer:
                         assert answer.status == 404, endpoint.name
@@ -196,11 +198,11 @@ async def test_the_internal_port_serves_only_what_other_parts_call(
     shape: str, settings: Settings
 ) -> None:
     """A part asked for anything else answers 404 and never forwards."""
-    async with running_shape(SHAPES[shape], settings) as town, ClientSession() as http:
+    async with running_shape(APP, SHAPES[shape], settings) as town, ClientSession() as http:
         for part in SHAPES[shape].parts:
-            served = SHAPES[shape].served_to_others(part, wiring.CALLS)
+            served = SHAPES[shape].served_to_others(part, APP.calls)
             assert (part in town.inner) == bool(served)
-            for contract in wiring.CONTRACTS.values():
+            for contract in APP.contracts.values():
                 for endpoint in contract.endpoints.values() if part in town.inner else ():
                     async with http.request(
                         endpoint.verb, town.inner[part] + endpoint.path

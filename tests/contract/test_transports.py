@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from borough import deadline
+from borough import deadline, events
 from borough.capability import Capability, Message, post, read
 from borough.errors import Internal, NotFound
 from borough.testing.servers import running, served
@@ -163,12 +163,15 @@ class TestNotifications:
         """Deliveries are at least once, notifications exactly once."""
         notifications: Notifications = await ask(Notifications, memory_shop().notifications)
         told = await notifications.deliver(Deliver(events=(placed(1),)))
-        (first,) = told.notifications
+        assert told.outcomes == (events.Outcome.HANDLED,)
+        (first,) = (await notifications.list(ListNotifications(customer_id="ada"))).notifications
         assert first.state is NotificationState.RECORDED
         assert "2 x espresso" in first.text
         both = await notifications.deliver(Deliver(events=(placed(2), placed(1))))
-        assert [n.event_id for n in both.notifications] == [order_id(102), order_id(101)]
-        assert both.notifications[1] == first
+        assert both.outcomes == (events.Outcome.HANDLED, events.Outcome.HANDLED)
+        known = (await notifications.list(ListNotifications(customer_id="ada"))).notifications
+        assert [n.event_id for n in known] == [order_id(102), order_id(101)]
+        assert known[1] == first
         page = await notifications.list(ListNotifications(customer_id="ada", limit=1))
         assert [n.event_id for n in page.notifications] == [order_id(102)]
         rest = await notifications.list(

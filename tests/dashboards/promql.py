@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from boards.promql import Signal
 from borough_operator.running import signals as operators
-from borough_shop import signals
-from borough_telemetry.signals import PROCESS
+from borough_shop.app import APP
+from borough_telemetry.signals import OWN, PROCESS
+
+EVERY = (*OWN, *APP.signals)
 
 SELECTOR = re.compile(
     r"(?:(?P<function>\w+)\()?(?P<metric>[a-z_]\w*)\{(?P<matchers>[^}]*)\}(?:\[(?P<window>[^\]]*)\])?"
@@ -55,7 +57,7 @@ def bare_words(promql: str) -> set[str]:
 def catalogue() -> dict[str, tuple[Signal, str]]:
     """Every name a query may use: the signal, and what the series is: counter, gauge or bucket."""
     known: dict[str, tuple[Signal, str]] = {}
-    every: tuple[Signal, ...] = (*signals.ALL, *PROCESS, *operators.ALL)
+    every: tuple[Signal, ...] = (*EVERY, *PROCESS, *operators.ALL)
     for signal in every:
         if signal.kind == "histogram":
             known |= {f"{signal.name}_{end}": (signal, "counter") for end in ("count", "sum")}

@@ -8,7 +8,7 @@ import pytest
 from boards.promql import PLACE, Scope, WrongQuestion, share
 from borough import signals
 from borough_operator.running import signals as operators
-from borough_shop import signals as shops
+from borough_shop.orders.signals import ORDERS
 from borough_telemetry.signals import BUILD_INFO, SERVER_DURATION
 from dashboards.promql import QUANTILE, bare_words, catalogue, grouped, selectors
 from dashboards.rules import Board
@@ -139,13 +139,13 @@ def test_a_signal_is_asked_only_what_it_can_answer() -> None:
     with pytest.raises(WrongQuestion, match="borough_retry_budget is a gauge, not a counter"):
         scope.per_second(signals.RETRY_BUDGET)
     with pytest.raises(WrongQuestion, match="borough_orders is a counter, not a gauge"):
-        scope.now(shops.ORDERS)
+        scope.now(ORDERS)
     with pytest.raises(WrongQuestion, match="borough_orders is a counter, not a histogram"):
-        scope.quantile(0.5, shops.ORDERS)
+        scope.quantile(0.5, ORDERS)
     with pytest.raises(WrongQuestion, match="borough_orders has no label sku"):
-        scope.per_second(shops.ORDERS, "sku")
+        scope.per_second(ORDERS, "sku")
     with pytest.raises(WrongQuestion, match="borough_orders has no label pod"):
-        scope.per_second(shops.ORDERS, where={"pod": '="x"'})
+        scope.per_second(ORDERS, where={"pod": '="x"'})
 
 
 def test_a_state_is_asked_for_by_its_number() -> None:

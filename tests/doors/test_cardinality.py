@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
-from borough_shop.testing.parts import RunningShape, running_shape
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from borough import shapes
-from borough.config import Settings
+from borough.testing.parts import RunningShape, running_shape
+from borough.testing.simulation import settings_with
 from borough_bill.collector import Collector
-from borough_shop import wiring
+from borough_shop.app import APP
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SERVER_DURATION, UNMATCHED
 
@@ -37,17 +37,18 @@ EXEMPLAR = 128
 @pytest.fixture
 async def town(sqlite_url: str) -> AsyncIterator[RunningShape]:
     """A part with a door and one that only others call, neither of them short of patience."""
-    settings = Settings(
+    settings = settings_with(
+        APP,
         store=SecretStr(sqlite_url),
         api_keys={"ada": SecretStr("key-of-ada")},
         rate_limit_per_s=1e6,
         rate_limit_burst=1_000_000,
         log_level="error",
     )
-    shape = shapes.load(wiring.CALLS)["extract-payments"]
+    shape = shapes.load(APP.calls, APP.shapes)["extract-payments"]
     async with Collector() as collector:
         settings = settings.model_copy(update={"otlp_endpoint": collector.url})
-        async with running_shape(shape, settings) as town:
+        async with running_shape(APP, shape, settings) as town:
             yield town
 
 

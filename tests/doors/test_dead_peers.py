@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
-from borough.config import Settings
-from borough_shop import wiring
+from borough.compose import build
+from borough.testing.simulation import settings_with
+from borough_shop.app import APP
 from borough_shop.testing.door import Answer, Visitor, visiting
 
 DEAD = "http://127.0.0.1:1"
@@ -16,12 +17,13 @@ SAID_BY_LIBRARIES = ("127.0.0.1", "http:", ":1", "connect", "errno", "ssl", "ref
 @pytest.fixture
 async def ada() -> AsyncIterator[Visitor]:
     """A customer at the door of a gateway that stands alone: nobody listens where peers were."""
-    settings = Settings(
+    settings = settings_with(
+        APP,
         api_keys={"ada": SecretStr("key-of-ada")},
-        peers=dict.fromkeys(wiring.CALLS["gateway"], (DEAD,)),
+        peers=dict.fromkeys(APP.calls["gateway"], (DEAD,)),
         log_level="error",
     )
-    part = await wiring.build(settings, {"gateway"})
+    part = await build(APP, settings, {"gateway"})
     try:
         async with visiting(part.public) as visitor:
             yield visitor

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from borough_shop.wiring import CALLS
+from borough_shop.app import APP
 from e2e.cluster import ROOT, Forward, wait_until
 from e2e.installed import Journey, Platform
 from e2e.journey import order_journey
@@ -33,7 +33,7 @@ def test_metrics_of_all_parts_are_there_soon_after_traffic(
 
     def all_grew() -> bool:
         now = requests_by_part(prometheus, platform)
-        return all(now.get(part, 0) > before.get(part, 0) for part in CALLS)
+        return all(now.get(part, 0) > before.get(part, 0) for part in APP.calls)
 
     assert wait_until(f"more requests of all parts than {before}", all_grew, SOON_S)
 

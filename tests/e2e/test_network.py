@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from borough_shop.wiring import CALLS, CONTRACTS
+from borough_shop.app import APP
 from e2e.cluster import exec_python
 from e2e.installed import Platform
 from e2e.release import is_ready
@@ -74,15 +74,15 @@ def met(platform: Platform, pods: dict[str, Pod]) -> dict[str, dict[str, str]]:
         others = {name: at for name, at in targets.items() if at[0] != pods[part].ip}
         return knock(platform.shop.namespace, pods[part].name, others)
 
-    with ThreadPoolExecutor(len(CALLS)) as pool:
-        return dict(zip(CALLS, pool.map(of, CALLS), strict=True))
+    with ThreadPoolExecutor(len(APP.calls)) as pool:
+        return dict(zip(APP.calls, pool.map(of, APP.calls), strict=True))
 
 
 def ports(pods: Mapping[str, Pod]) -> Iterator[tuple[str, tuple[str, int]]]:
     """Everything that listens, by what it is called here."""
-    for part in CALLS:
+    for part in APP.calls:
         yield f"{part}'s ops", (pods[part].ip, OPS)
-        if part in CONTRACTS:
+        if part in APP.contracts:
             yield part, (pods[part].ip, INTERNAL)
     yield "the public door", (pods["gateway"].ip, PUBLIC)
     yield "the database", (pods["postgres"].ip, DATABASE)
@@ -91,22 +91,26 @@ def ports(pods: Mapping[str, Pod]) -> Iterator[tuple[str, tuple[str, int]]]:
     yield "jaeger", (pods["jaeger"].ip, 16686)
 
 
-@pytest.mark.parametrize("part", CALLS)
+@pytest.mark.parametrize("part", APP.calls)
 def test_a_part_reaches_what_it_calls_and_nothing_else(
     part: str, met: dict[str, dict[str, str]]
 ) -> None:
     """Callees, the database of who keeps something, the collector; all else is silence."""
-    wanted = {*CALLS[part], "the collector", *({"the database"} if part in CONTRACTS else ())}
+    wanted = {
+        *APP.calls[part],
+        "the collector",
+        *({"the database"} if part in APP.contracts else ()),
+    }
     assert met[part] == {name: OPEN if name in wanted else SILENT for name in met[part]}
 
 
-@pytest.mark.parametrize("part", [part for part in CALLS if CALLS[part]])
+@pytest.mark.parametrize("part", [part for part in APP.calls if APP.calls[part]])
 def test_the_names_of_what_a_part_calls_lead_to_it(
     part: str, platform: Platform, pods: dict[str, Pod]
 ) -> None:
     """By the Service of each capability, so DNS answers under the policies too."""
     shop = platform.shop
-    named = {name: (f"{shop.fullname}-{name}", INTERNAL) for name in CALLS[part]}
+    named = {name: (f"{shop.fullname}-{name}", INTERNAL) for name in APP.calls[part]}
     assert set(knock(shop.namespace, pods[part].name, named).values()) == {OPEN}
 
 

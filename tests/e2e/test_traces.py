@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from borough_shop.wiring import CALLS
+from borough_shop.app import APP
 from e2e.cluster import Forward, NotInTime, wait_until
 from e2e.installed import Journey, Platform
 
-MAP = {(caller, callee) for caller in CALLS for callee in CALLS[caller]}
+MAP = {(caller, callee) for caller in APP.calls for callee in APP.calls[caller]}
 SOON_S = 30
 """A part exports every few seconds."""
 
@@ -31,7 +31,7 @@ def spans_of(jaeger: Forward, journey: Journey) -> dict[str, Span]:
     """Every span of every part since the journey began, by id."""
     found: dict[str, Span] = {}
     since = {"start": int(journey.began * 1e6), "end": int((journey.ended + 600) * 1e6)}
-    for service in CALLS:
+    for service in APP.calls:
         query = urlencode({"service": service, "limit": 100, **since})
         for trace in jaeger.json(f"/api/traces?{query}")["data"]:
             found.update(_spans(trace))
@@ -66,7 +66,7 @@ def spans(jaeger: Forward, journey: Journey) -> dict[str, Span]:
 
 
 def test_the_edges_of_the_traces_are_the_calls_of_the_wiring(spans: dict[str, Span]) -> None:
-    """Every edge of CALLS, and no other: the map of the shop is what really happens."""
+    """Every edge of APP.calls, and no other: the map of the shop is what really happens."""
     assert edges(spans) == MAP
 
 
@@ -74,7 +74,7 @@ def test_a_span_names_the_pod_it_is_from(spans: dict[str, Span], platform: Platf
     """By the downward API: no part of the pipeline has to ask Kubernetes."""
     pods = {pod["metadata"]["name"] for pod in platform.shop.pods()}
     parts = {(span.service, span.pod) for span in spans.values()}
-    assert {service for service, _ in parts} == set(CALLS)
+    assert {service for service, _ in parts} == set(APP.calls)
     assert {pod for _, pod in parts} <= pods
     assert all(f"-{service}-" in pod for service, pod in parts)
 

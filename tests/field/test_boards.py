@@ -18,11 +18,12 @@ from urllib.parse import urlencode
 import pytest
 from pydantic import SecretStr
 
+from borough import commands
 from borough.config import Settings
 from borough_bill.clients import Clients, Shopping
 from borough_bill.customers import crowd, errands
 from borough_bill.shapes import LocalShape, shape_named
-from borough_shop import commands
+from borough_shop.app import APP
 from dashboards.prometheus import Prometheus, of_prometheus, prometheus
 from e2e.queries import Question, has_data, questions
 from unhurried import UNHURRIED
@@ -99,7 +100,7 @@ async def _town(name: str, keys: Mapping[str, str], sqlite_town: Path, folder: P
     own = folder / name
     shutil.copytree(sqlite_town, own / "store")
     store = f"sqlite:///{own / 'store'}"
-    await commands.seed(Settings(store=SecretStr(store)), 100_000, "")
+    await commands.seed(APP, Settings(store=SecretStr(store)), {"stock": "100_000"})
     return LocalShape(shape_named(name), own, store=store, keys=keys, settings=SETTINGS)
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from borough import commands
 from borough.config import Settings
 from borough_bill.clients import Clients, Shopping, Url
 from borough_bill.customers import PLACED, Customer, crowd, disagreements, errands
 from borough_bill.processes import HOST, Ports, Process
 from borough_bill.shapes import LocalShape, shape_named
-from borough_shop import commands
+from borough_shop.app import APP
 from field.server import listening
 from programs import program
 from unhurried import UNHURRIED
@@ -87,7 +88,7 @@ async def fronted(
         keys={customer.name: customer.key for customer in customers},
         settings=UNHURRIED | settings,
     )
-    await commands.seed(Settings(store=SecretStr(store)), 1_000_000, "")
+    await commands.seed(APP, Settings(store=SecretStr(store)), {"stock": "1_000_000"})
     with ExitStack() as stack:
         ports = Ports()
         stack.callback(ports.release)

@@ -11,7 +11,7 @@ from borough_bill.clients import Clients
 from borough_bill.customers import PLACED, crowd, disagreements, errands
 from borough_bill.processes import HOST, Ports
 from borough_bill.shapes import LocalShape, shape_named
-from borough_shop import wiring
+from borough_shop.app import APP
 from field.server import listening
 from postgresql import Cluster
 from programs import program
@@ -34,7 +34,7 @@ ignore_startup_parameters = search_path, default_transaction_isolation
 """PgBouncer knows no `search_path` among the parameters of a new connection and refuses it, unless
 it is told to ignore it. The schema is then that of the role, so each capability has its own.
 """
-ROLES = tuple(wiring.CONTRACTS)
+ROLES = tuple(APP.contracts)
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from borough.testing.chaos import Mishap, Script
+from borough.testing.simulation import Shape
 from borough_shop.orders.contract import OrderStatus, PlaceOrder
 from borough_shop.testing.ordeals import ARTICLES, CUSTOMERS, ENDINGS, Ordeal, find, undergo
-from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Shape, Town
+from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Town
 
 SHAPES = {
     "monolith": MONOLITH,

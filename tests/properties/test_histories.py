@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 
 from borough.errors import BoroughError
 from borough.testing.chaos import Mishap, Script
+from borough.testing.simulation import Shape
 from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus, PlaceOrder
 from borough_shop.testing.mistakes import MISTAKES
 from borough_shop.testing.ordeals import ARTICLES, CUSTOMERS
-from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Shape, Town
+from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Town
 from borough_shop.values import Basket
 
 EXAMPLES = 300

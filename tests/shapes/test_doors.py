@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from borough import commands
 from borough.capability import Endpoint
 from borough.config import Settings
 from borough_bill.clients import Clients
@@ -18,7 +19,7 @@ from borough_bill.customers import Customer, Errand, crowd
 from borough_bill.processes import HOST
 from borough_bill.scene import hops_of
 from borough_bill.shapes import LocalShape, Shape, read_shapes
-from borough_shop import commands, wiring
+from borough_shop.app import APP
 from unhurried import UNHURRIED
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,7 +34,7 @@ STORY = (
 )
 """Who calls what for one order that is placed."""
 
-ENDPOINTS = tuple(e for contract in wiring.CONTRACTS.values() for e in contract.endpoints.values())
+ENDPOINTS = tuple(e for contract in APP.contracts.values() for e in contract.endpoints.values())
 NO_ID = "_"
 """No legal id of anything: whoever knows the route does not say 404."""
 
@@ -56,7 +57,7 @@ async def shop(
     shape = read_shapes()[request.param]
     folder = tmp_path_factory.mktemp(shape.name)
     store = f"sqlite:///{shutil.copytree(sqlite_town, folder / 'store')}"
-    await commands.seed(Settings(store=SecretStr(store)), 100, "")
+    await commands.seed(APP, Settings(store=SecretStr(store)), {"stock": "100"})
     town = LocalShape(shape, folder, store=store, keys={ada.name: ada.key}, settings=UNHURRIED)
     async with town, Clients(town) as clients:
         await clients.introduce([ada])
@@ -136,7 +137,7 @@ def apart(shape: Shape, caller: str, call: str) -> bool:
 def called_from_elsewhere(shape: Shape, part: str, capability: str) -> bool:
     """Whether another part calls this capability of this part."""
     return capability in shape.parts[part] and any(
-        capability in wiring.CALLS[caller]
+        capability in APP.calls[caller]
         for hosted in shape.parts.values()
         if capability not in hosted
         for caller in hosted

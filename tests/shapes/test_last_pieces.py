@@ -7,11 +7,12 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
+from borough import commands
 from borough.config import Settings
 from borough_bill.clients import Clients
 from borough_bill.customers import PLACED, Errand, by_word, crowd
 from borough_bill.shapes import LocalShape, read_shapes
-from borough_shop import commands
+from borough_shop.app import APP
 from unhurried import UNHURRIED
 
 PIECES, ORDERS, CUSTOMERS = 50, 200, 20
@@ -32,7 +33,7 @@ async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are
         settings=UNHURRIED,  # only the stock decides who is told no
     )
     books = Settings(store=SecretStr(store_url))
-    await commands.seed(books, PIECES, SCARCE)
+    await commands.seed(APP, books, {"stock": str(PIECES), "only": SCARCE})
     async with town, Clients(town, wait=610) as clients:
         await clients.introduce(customers)
         outcomes = await asyncio.gather(
@@ -46,4 +47,4 @@ async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are
             201,
             409,
         }  # nobody asked again
-        assert (await commands.audit(books, wait=True)).violations == ()
+        assert (await commands.audit(APP, books, wait=True)).violations == ()

@@ -10,9 +10,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from borough.cli import main
 from borough_bill.processes import HOST, PartDied, Ports, Process
 from borough_bill.shapes import LocalShape, shape_named
-from borough_shop.cli import main
 from waiting import becomes
 
 DEAD = "http://127.0.0.1:1"

@@ -20,7 +20,7 @@ from borough_bill.customers import LOST, PLACED, Outcome, crowd, disagreements, 
 from borough_bill.processes import HOST, Ports
 from borough_bill.scene import Finding
 from borough_bill.shapes import CommandFailed, LocalShape, read_shapes, shape_named
-from borough_shop import wiring
+from borough_shop.app import APP
 from waiting import becomes
 
 RUNNER = """
@@ -40,19 +40,19 @@ asyncio.run(main())
 
 def test_the_runner_reads_the_shapes_that_the_parts_read() -> None:
     """Two readers of one file, which share no code, understand the same by it."""
-    theirs = shapes.load(wiring.CALLS)
+    theirs = shapes.load(APP.calls, APP.shapes)
     assert {n: (s.parts, s.doors) for n, s in read_shapes().items()} == {
         name: (shape.parts, shape.doors) for name, shape in theirs.items()
     }
-    extracted = shapes.named("extract:inventory", theirs, wiring.CALLS)
+    extracted = shapes.named("extract:inventory", theirs, APP.calls)
     assert set(shape_named("extract:inventory").parts) == set(extracted.parts)
 
 
 def test_every_part_is_told_where_to_find_all_it_calls() -> None:
-    """The addresses the runner hands out cover `wiring.CALLS`, in every shape."""
+    """The addresses the runner hands out cover `APP.calls`, in every shape."""
     for shape in read_shapes().values():
         for part, hosted in shape.parts.items():
-            assert shapes.needed(hosted, wiring.CALLS) <= set(shape.peers(part))
+            assert shapes.needed(hosted, APP.calls) <= set(shape.peers(part))
 
 
 def test_a_file_of_ones_own_brings_shapes_that_are_not_ours(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ async def test_a_part_of_a_shape_of_ones_own_starts_pinned_with_all_its_threads(
 ) -> None:
     """Parts read the file the runner read, and no thread of theirs strays to another core."""
     own = tmp_path / "own.toml"
-    own.write_text(f"[whole.parts]\nall = {['gateway', *wiring.CONTRACTS]}\n")
+    own.write_text(f"[whole.parts]\nall = {['gateway', *APP.contracts]}\n")
     core = min(os.sched_getaffinity(0))
     town = LocalShape(
         shape_named("whole", own), tmp_path, store=sqlite_url, cpu=core, shapes_file=own

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from borough import commands
 from borough.config import Settings
 from borough_bill.clients import Clients, Shopping
 from borough_bill.customers import Outcome, crowd, disagreements, errands
 from borough_bill.shapes import LocalShape, shape_named
-from borough_shop import commands
+from borough_shop.app import APP
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 SETTINGS = {"RECONCILE_HORIZON_S": "1", "RECONCILE_INTERVAL_S": "0.5", "OUTBOX_LEASE_S": "2"}
@@ -48,8 +49,8 @@ async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
         settings=SETTINGS,
     )
     settings = Settings(store=SecretStr(sqlite_url))
-    await commands.seed(settings, 50 * ROUNDS, "espresso")
-    await commands.seed(settings, 1_000_000, "")
+    await commands.seed(APP, settings, {"stock": str(50 * ROUNDS), "only": "espresso"})
+    await commands.seed(APP, settings, {"stock": "1_000_000"})
     async with town, Clients(town) as clients:
         await clients.introduce(customers)
         others = [sku for sku in await clients.menu(customers[0]) if sku != "espresso"]

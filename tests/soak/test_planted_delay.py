@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from borough import commands
 from borough.config import Settings
 from borough_bill.customers import crowd
 from borough_bill.experiments.blocks import Session, Subject
@@ -27,7 +28,7 @@ from borough_bill.results import Plan, Result
 from borough_bill.shapes import LocalShape, shape_named
 from borough_bill.statistics import Interval
 from borough_bill.testing import planned_only
-from borough_shop import commands
+from borough_shop.app import APP
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 DELAY_MS, TIMER_MS = 2.0, 1.1
@@ -81,7 +82,7 @@ async def test_two_milliseconds_in_payments_are_found_where_they_are(
     not charge the hops for it.
     """
     place, people = Placement.here(), {c.name: c.key for c in crowd(10)}
-    await commands.seed(Settings(store=SecretStr(sqlite_url)), 1_000_000, "")
+    await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1_000_000"})
 
     def town(name: str, delay_ms: float = 0) -> Town:
         home = tmp_path / name

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from borough import commands
 from borough.config import Settings
 from borough_bill.clients import Clients, Shopping
 from borough_bill.customers import PLACED, crowd, disagreements, errands
 from borough_bill.processes import Process
 from borough_bill.shapes import LocalShape, shape_named
-from borough_shop import commands
+from borough_shop.app import APP
 from unhurried import UNHURRIED
 
 SETTINGS = UNHURRIED | {"DRAIN_S": "0.5"}
@@ -41,7 +42,7 @@ async def test_a_restart_behind_two_replicas_fails_no_order(
         assert await process.terminate(STOP_WITHIN) == 0, process.words()
         await town.restart(process)
 
-    await commands.seed(Settings(store=SecretStr(sqlite_url)), 1_000_000, "")
+    await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1_000_000"})
     async with town, Clients(town, wait=45) as clients:
         await clients.introduce(customers)
         wanted = errands(random.Random(7), customers, await clients.menu(customers[0]))

@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from borough.compose import open_store
 from borough.stores.sql import Database
+from borough.testing.simulation import memory_stores
+from borough_shop.app import APP
 from borough_shop.inventory.memory import MemoryStock
 from borough_shop.inventory.store import SqlStock
 from borough_shop.notifications.memory import MemoryNotifications
@@ -55,8 +58,12 @@ def kept_at(request: pytest.FixtureRequest) -> str | None:
 def two_orders(kept_at: str | None, open_database: Open) -> tuple[Orders, Orders]:
     """A fresh store of orders, with its outbox, and its replica."""
     if kept_at is None:
-        return (memory := MemoryOrders(), memory)
-    first, second = (SqlOrders(open_database(kept_at, "orders")) for _ in range(2))
+        memory: MemoryOrders = memory_stores(APP)["orders"]
+        return memory, memory
+    definition = APP.definitions["orders"]
+    first, second = (
+        open_store(APP, definition, open_database(kept_at, "orders")) for _ in range(2)
+    )
     return first, second
 
 

@@ -6,19 +6,20 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from borough import commands
+from borough.cli import main
 from borough.config import Settings
 from borough.errors import Unavailable
 from borough.stores.sql import Database
 from borough.testing.clock import MORNING
-from borough_shop import commands
-from borough_shop.cli import main
+from borough_shop.app import APP
 from borough_shop.notifications.store import SqlNotifications
 from borough_shop.testing.samples import an_event, an_order
 
 FOREVER_S = 300
 
 
-@pytest.mark.parametrize(("command", "first"), [("audit", "orders"), ("seed", "inventory")])
+@pytest.mark.parametrize(("command", "first"), [("audit", "orders"), ("seed", "orders")])
 def test_a_store_that_is_not_migrated_is_refused_with_a_sentence(
     command: str,
     first: str,
@@ -46,9 +47,9 @@ async def test_an_audit_counts_the_parked_events(sqlite_url: str) -> None:
     await notifications.fail(event.event_id, 1, MORNING)
     await database.close()
 
-    report = await commands.audit(settings, wait=False)
-    assert report.as_dict()["parked"] == 1
-    assert "parked events: 1;" in str(report)
+    report = await commands.audit(APP, settings, wait=False)
+    assert report.as_dict()["notifications"] == {"parked": 1}
+    assert "notifications: 1 parked;" in str(report)
 
 
 def test_a_migration_waits_for_a_database_that_comes_late(
@@ -59,7 +60,7 @@ def test_a_migration_waits_for_a_database_that_comes_late(
     late = tmp_path / "late"
     settings = Settings(store=SecretStr(f"{url}?host={late}"))
     with pytest.raises(Unavailable, match="the store of orders cannot be reached"):
-        commands.migrate(settings, ["orders"])
+        commands.migrate(APP, settings, ["orders"])
 
     told: list[str] = []
 
@@ -68,7 +69,7 @@ def test_a_migration_waits_for_a_database_that_comes_late(
         late.symlink_to(socket)
 
     (orders, payments) = commands.migrate(
-        settings, ["orders", "payments"], wait_s=FOREVER_S, tell=come
+        APP, settings, ["orders", "payments"], wait_s=FOREVER_S, say=come
     )
     assert orders.startswith("orders: ")
     assert payments.startswith("payments: ")

@@ -21,6 +21,7 @@ from borough.outbox import Envelope, SqlOutbox, outbox
 from borough.stores.sql import Database, Transaction, parse
 from borough.stores.statements import Statement
 from borough.testing.clock import MORNING
+from borough_shop.app import APP
 from borough_shop.inventory import domain
 from borough_shop.inventory.contract import Reservation, ReservationState
 from borough_shop.inventory.store import SqlStock, reservations, shelf
@@ -119,7 +120,9 @@ class ForgetfulOutbox(SqlOutbox):
     careless: AsyncEngine
     barrier: asyncio.Barrier
 
-    async def claim(self, now: datetime, lease: timedelta, limit: int) -> tuple[Envelope, ...]:
+    async def claim(
+        self, consumer: str, now: datetime, lease: timedelta, limit: int
+    ) -> tuple[Envelope, ...]:
         async with self.careless.begin() as connection:
             due = select(outbox.c.event_id).where(outbox.c.due_at <= now).limit(limit)
             ids = (await connection.scalars(due)).all()
@@ -128,7 +131,9 @@ class ForgetfulOutbox(SqlOutbox):
             await connection.execute(update(outbox).where(claimed).values(due_at=now + lease))
         rows = (await self.db.execute(EVENTS)).rows
         return tuple(
-            Envelope(row.event, row.trace, row.tries) for row in rows if row.event_id in ids
+            Envelope(OrderPlaced.model_validate_json(row.event), row.trace, row.tries)
+            for row in rows
+            if row.event_id in ids
         )
 
 
@@ -230,14 +235,15 @@ async def test_a_second_verdict_is_found(careless: Careless, planted: Planted) -
 @pytest.mark.parametrize("careless", ["orders"], indirect=True)
 async def test_an_event_claimed_twice_is_found(careless: Careless, planted: Planted) -> None:
     """Without a lock on what is due, every relay takes it."""
-    store = SqlOrders(careless.database)
+    routes = APP.routes(APP.definitions["orders"])
+    store = SqlOrders(careless.database, SqlOutbox(careless.database, routes))
     for number in range(3):
         await store.begin(an_order(number), f"key-{number}", "print", MORNING)
         await store.place(an_event(an_order(number)))
     relays = planted.stores(ForgetfulOutbox, careless, MANY)
 
     with planted.verdict():
-        await check_one_claim(relays, events=3)
+        await check_one_claim(relays, "notifications", events=3)
 
 
 @dataclass(frozen=True, slots=True)

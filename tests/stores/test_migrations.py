@@ -1,13 +1,16 @@
 """Do the migrations make the tables that the stores use, once, whoever migrates when?"""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.resources.abc import Traversable
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, column, inspect, table, text
@@ -18,8 +21,9 @@ from borough.stores.migrations import head, is_current, migrate
 from borough.stores.schema import in_transaction
 from borough.stores.sql import REVISIONS, Database
 from borough.stores.statements import Statement
+from borough.stores.upgrade import HERE
+from borough_shop.app import APP
 from borough_shop.inventory import store as inventory
-from borough_shop.migrations import HERE
 from borough_shop.notifications import store as notifications
 from borough_shop.orders import store as orders
 from borough_shop.payments import store as payments
@@ -34,6 +38,13 @@ TABLES = {
     "inventory": inventory.TABLES,
     "notifications": notifications.TABLES,
 }
+
+
+def folder(capability: str) -> Traversable:
+    """Where the revisions of a capability are."""
+    return APP.definitions[capability].migrations
+
+
 revisions = table(REVISIONS, column("version_num"))
 
 ASPECTS = (
@@ -113,11 +124,14 @@ async def test_migrating_and_creating_make_the_same(store_url: str) -> None:
 async def test_migrating_again_does_nothing(empty_store_url: str, open_database: Open) -> None:
     """It answers where the schema is, makes the folder or schema first, and is current then."""
     for capability in TABLES:
-        answers = [await asyncio.to_thread(migrate, empty_store_url, capability) for _ in range(2)]
+        answers = [
+            await asyncio.to_thread(migrate, empty_store_url, capability, folder(capability))
+            for _ in range(2)
+        ]
 
-        assert answers == [head(capability)] * 2
+        assert answers == [head(capability, folder(capability))] * 2
         revision = await open_database(empty_store_url, capability).revision()
-        assert is_current(revision, capability)
+        assert is_current(revision, capability, folder(capability))
 
 
 async def test_a_later_revision_is_left_as_it_is(store_url: str, open_database: Open) -> None:
@@ -125,9 +139,9 @@ async def test_a_later_revision_is_left_as_it_is(store_url: str, open_database: 
     database = open_database(store_url, "orders")
     await database.execute(Statement(revisions.update().values(version_num="orders_0042")))
 
-    assert await asyncio.to_thread(migrate, store_url, "orders") == "orders_0042"
+    assert await asyncio.to_thread(migrate, store_url, "orders", folder("orders")) == "orders_0042"
     assert await database.revision() == "orders_0042"
-    assert is_current("orders_0042", "orders")
+    assert is_current("orders_0042", "orders", folder("orders"))
 
 
 async def test_the_schema_of_another_is_refused(store_url: str, open_database: Open) -> None:
@@ -136,8 +150,8 @@ async def test_the_schema_of_another_is_refused(store_url: str, open_database: O
     await database.execute(Statement(revisions.update().values(version_num="profiles_0001")))
 
     with pytest.raises(WrongSettings, match="profiles_0001"):
-        await asyncio.to_thread(migrate, store_url, "orders")
-    assert not is_current(await database.revision(), "orders")
+        await asyncio.to_thread(migrate, store_url, "orders", folder("orders"))
+    assert not is_current(await database.revision(), "orders", folder("orders"))
 
 
 async def test_where_nothing_was_migrated_there_is_no_revision(
@@ -145,17 +159,15 @@ async def test_where_nothing_was_migrated_there_is_no_revision(
 ) -> None:
     """Such a part is not ready, and says why."""
     assert await open_database(empty_postgresql_url, "orders").revision() is None
-    assert not is_current(None, "orders")
+    assert not is_current(None, "orders", folder("orders"))
 
 
 async def test_migrations_at_once_are_safe(empty_store_url: str, open_database: Open) -> None:
     """However many processes do it: one migrates, the others find it done."""
-    program = (
-        "import sys; from borough_shop.migrations import migrate; print(migrate(*sys.argv[1:]))"
-    )
     racers = [
         await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", program, empty_store_url, "orders"),
+            *(sys.executable, "-m", "borough", "migrate", "orders"),
+            env={**os.environ, "BOROUGH_STORE": empty_store_url},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -163,22 +175,26 @@ async def test_migrations_at_once_are_safe(empty_store_url: str, open_database: 
     ]
     told = await asyncio.gather(*(racer.communicate() for racer in racers))
 
-    assert told == [(b"orders_0001\n", b"")] * 4
+    assert told == [(b"orders: orders_0001\n", b"")] * 4
     assert await open_database(empty_store_url, "orders").revision() == "orders_0001"
 
 
 def test_a_database_that_is_away_stops_the_migration() -> None:
     """With the sentence every other use gets."""
+    url = "postgresql://ada:opensesame@127.0.0.1:1/shop"
     with pytest.raises(Unavailable, match="the store of orders cannot be reached"):
-        migrate("postgresql://ada:opensesame@127.0.0.1:1/shop", "orders")
+        migrate(url, "orders", folder("orders"))
 
 
-def test_each_line_is_in_the_order_of_its_numbers() -> None:
+@pytest.mark.parametrize("capability", TABLES)
+def test_each_line_is_in_the_order_of_its_numbers(capability: str) -> None:
     """A revision's number says where it stands, so a later one is known without its file."""
-    script = ScriptDirectory(str(HERE))
-    revisions = {script.get_revision(name).revision for name in script.get_heads()}
-
-    assert revisions == {head(capability) for capability in TABLES}
-    for capability in TABLES:
-        line = [step.revision for step in script.iterate_revisions(head(capability), "base")]
-        assert line == [f"{capability}_{n:04}" for n in range(len(line), 0, -1)]
+    config = Config()
+    config.set_main_option("script_location", str(HERE))
+    config.set_main_option("version_locations", str(folder(capability)))
+    config.set_main_option("path_separator", "newline")
+    script = ScriptDirectory.from_config(config)
+    last = head(capability, folder(capability))
+    assert script.get_heads() == [last]
+    line = [step.revision for step in script.iterate_revisions(last, "base")]
+    assert line == [f"{capability}_{n:04}" for n in range(len(line), 0, -1)]

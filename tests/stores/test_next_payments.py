@@ -14,12 +14,14 @@ import pytest
 
 from borough.stores.migrations import is_current, migrate
 from borough.stores.sql import Database
+from borough_shop.app import APP
 from borough_shop.payments import domain
 from borough_shop.payments.contract import Charge, VoidCharge
 from borough_shop.payments.store import SqlVerdicts
 from borough_shop.values import Money
 from e2e.next import version
 
+MIGRATIONS = APP.definitions["payments"].migrations
 FIRST, SECOND = UUID(int=1), UUID(int=0xABCDEF)
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 EUR = Money(minor=440, currency="EUR")
@@ -31,12 +33,13 @@ from borough_shop.values import Money
 from borough.clock import SystemClock
 from borough.stores.sql import Database
 from borough_telemetry import Telemetry
-from borough_shop.migrations import migrate
+from borough.stores.migrations import migrate
+from borough_shop.app import APP
 from borough_shop.payments.service import PaymentsService
 from borough_shop.payments.store import SqlVerdicts
 
 url, order = sys.argv[1], UUID(sys.argv[2])
-migrate(url, "payments")
+migrate(url, "payments", APP.definitions["payments"].migrations)
 
 async def charge():
     database = Database.open(url, "payments")
@@ -63,7 +66,9 @@ def told(sqlite_url: str, tmp_path: Path) -> dict[str, object]:
     """What the later version says of the charge of FIRST, after it migrated the store."""
     later = tmp_path / "later"
     shutil.copytree(
-        version.SERVICES / "borough", later / "borough", ignore=shutil.ignore_patterns("*.pyc")
+        version.SERVICES / "borough_shop",
+        later / "borough_shop",
+        ignore=shutil.ignore_patterns("*.pyc"),
     )
     version.change(later)
     done = subprocess.run(  # noqa: S603  # our own words
@@ -82,11 +87,11 @@ async def test_both_versions_of_payments_keep_one_book(
     reads what either wrote.
     """
     assert told["receipt"] == FIRST.hex[-12:]
-    assert await asyncio.to_thread(migrate, sqlite_url, "payments") == "payments_0002"
+    assert await asyncio.to_thread(migrate, sqlite_url, "payments", MIGRATIONS) == "payments_0002"
     database = Database.open(sqlite_url, "payments")
     try:
         store = SqlVerdicts(database)
-        assert is_current(await database.revision(), "payments")
+        assert is_current(await database.revision(), "payments", MIGRATIONS)
         decided, ours = await store.decide(domain.decide(charge_of(SECOND)), "digest", NOW)
         stands, _ = await store.decide(domain.void(VoidCharge(order_id=FIRST)), "", NOW)
         assert ours

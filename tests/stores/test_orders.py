@@ -76,7 +76,7 @@ async def test_placing_writes_what_the_event_says(orders: SqlOrders | MemoryOrde
     )
     assert settled == Settled(placed, changed=True)
     assert await orders.get(an_id(1)) == placed
-    (envelope,) = await orders.outbox.claim(LATER, timedelta(seconds=1), 10)
+    (envelope,) = await orders.outbox.claim("notifications", LATER, timedelta(seconds=1), 10)
     assert (envelope.event, envelope.trace, envelope.tries) == (event, TRACE, 0)
 
 

@@ -12,11 +12,12 @@ from borough_shop.testing.samples import an_event, an_id, an_order
 
 LEASE = timedelta(seconds=10)
 SECOND = timedelta(seconds=1)
+TO = "notifications"
 
 
 async def claimed(outbox: Outbox, seconds: float = 0, limit: int = 10) -> list[int]:
     """The numbers of what can be claimed then."""
-    envelopes = await outbox.claim(MORNING + seconds * SECOND, LEASE, limit)
+    envelopes = await outbox.claim(TO, MORNING + seconds * SECOND, LEASE, limit)
     return [next(n for n in range(10) if an_id(n) == e.event.event_id) for e in envelopes]
 
 
@@ -48,18 +49,16 @@ async def test_the_oldest_event_is_the_first_that_is_not_sent(outbox: Outbox) ->
     """Claimed or not, and whenever it is due; there is none when all are sent."""
     await claimed(outbox, seconds=2)
     for number in (1, 2, 3):
-        oldest = await outbox.oldest()
-        assert oldest is not None
-        assert oldest.event_id == an_id(number)
-        await outbox.sent([an_id(number)], MORNING)
-    assert await outbox.oldest() is None
+        assert await outbox.oldest(TO) == MORNING + (number - 1) * SECOND
+        await outbox.sent(TO, [an_id(number)], MORNING)
+    assert await outbox.oldest(TO) is None
 
 
 async def test_a_sent_event_is_not_claimed_again(outbox: Outbox) -> None:
     """Not even when a slow twin reports a failure afterwards."""
     await claimed(outbox)
-    await outbox.sent([an_id(1)], MORNING)
-    await outbox.failed({an_id(1): MORNING})
+    await outbox.sent(TO, [an_id(1)], MORNING)
+    await outbox.failed(TO, {an_id(1): MORNING})
 
     assert await claimed(outbox, seconds=100) == [2, 3]
     assert await outbox.unsent() == 2
@@ -68,38 +67,38 @@ async def test_a_sent_event_is_not_claimed_again(outbox: Outbox) -> None:
 async def test_several_events_are_marked_at_once(outbox: Outbox) -> None:
     """Those that were sent, and those that failed, each with its moment."""
     assert await claimed(outbox, seconds=2) == [1, 2, 3]
-    await outbox.failed({an_id(2): MORNING + 3 * SECOND, an_id(1): MORNING + 4 * SECOND})
-    await outbox.sent([an_id(3)], MORNING)
+    await outbox.failed(TO, {an_id(2): MORNING + 3 * SECOND, an_id(1): MORNING + 4 * SECOND})
+    await outbox.sent(TO, [an_id(3)], MORNING)
 
     assert await claimed(outbox, seconds=3) == [2]
     assert await claimed(outbox, seconds=4) == [1]
-    await outbox.sent([an_id(1), an_id(2)], MORNING)
+    await outbox.sent(TO, [an_id(1), an_id(2)], MORNING)
     assert await outbox.unsent() == 0
 
 
 async def test_a_failed_event_is_due_when_said_with_one_try_more(outbox: Outbox) -> None:
     """The lease ends with the failure."""
-    await outbox.claim(MORNING, LEASE, 10)
-    await outbox.failed({an_id(1): MORNING + SECOND / 2})
+    await outbox.claim(TO, MORNING, LEASE, 10)
+    await outbox.failed(TO, {an_id(1): MORNING + SECOND / 2})
 
-    (envelope,) = await outbox.claim(MORNING + SECOND / 2, LEASE, 10)
+    (envelope,) = await outbox.claim(TO, MORNING + SECOND / 2, LEASE, 10)
     assert (envelope.event.event_id, envelope.tries) == (an_id(1), 1)
 
 
 async def test_only_what_was_sent_long_ago_is_pruned(outbox: Outbox) -> None:
     """Unsent events are never forgotten."""
-    await outbox.sent([an_id(1)], MORNING)
-    await outbox.sent([an_id(2)], MORNING + SECOND)
+    await outbox.sent(TO, [an_id(1)], MORNING)
+    await outbox.sent(TO, [an_id(2)], MORNING + SECOND)
 
-    assert await outbox.prune(MORNING + SECOND, 10) == 1
-    assert await outbox.prune(MORNING + SECOND, 10) == 0
+    assert await outbox.prune(TO, MORNING + SECOND, 10) == 1
+    assert await outbox.prune(TO, MORNING + SECOND, 10) == 0
     assert await outbox.unsent() == 1
 
 
 async def test_no_more_is_pruned_at_once_than_was_asked_for(outbox: Outbox) -> None:
     """A backlog goes piece by piece, each in a transaction of its own."""
     for number in (1, 2, 3):
-        await outbox.sent([an_id(number)], MORNING)
+        await outbox.sent(TO, [an_id(number)], MORNING)
 
-    assert await outbox.prune(MORNING + SECOND, 2) == 2
-    assert await outbox.prune(MORNING + SECOND, 2) == 1
+    assert await outbox.prune(TO, MORNING + SECOND, 2) == 2
+    assert await outbox.prune(TO, MORNING + SECOND, 2) == 1

@@ -72,7 +72,7 @@ async def test_an_event_goes_to_one_relay(
         await first.begin(an_order(number), f"key-{number}", "print", MORNING)
         await first.place(an_event(an_order(number)))
 
-    await check_one_claim((first.outbox, second.outbox), events=10)
+    await check_one_claim((first.outbox, second.outbox), "notifications", events=10)
 
 
 async def test_tries_at_once_are_all_counted(

@@ -9,24 +9,28 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from borough import commands
+from borough.compose import build, open_database
 from borough.config import Fault, Settings, WrongSettings
 from borough.serving.lifecycle import Part
-from borough.site import open_store
-from borough_shop import commands, wiring
+from borough.testing.simulation import settings_with
+from borough_shop.app import APP
 from borough_shop.inventory.store import SqlStock
 from borough_shop.notifications.store import SqlNotifications
 from borough_shop.payments.store import SqlVerdicts
-from borough_shop.testing.baseline.part import NAME, build
+from borough_shop.testing.baseline.part import NAME
+from borough_shop.testing.baseline.part import build as build_baseline
 from borough_shop.testing.door import Answer, Visitor, visiting
 
-EVERYTHING = list(wiring.CALLS)
+EVERYTHING = list(APP.calls)
 OWN = frozenset({"order_id", "created_at", "settled_at", "trace_id", "next_cursor"})
 """Fields that are another's in every order."""
 WRITES = 'borough_store_transactions_total{capability="baseline",kind="write"}'
 
 
 def settings_for(folder: Path) -> Settings:
-    return Settings(
+    return settings_with(
+        APP,
         store=SecretStr(f"sqlite:///{folder}"),
         sqlite_synchronous="NORMAL",
         pbkdf2_iterations=0,
@@ -49,7 +53,7 @@ async def served(part: Part) -> AsyncIterator[Visitor]:
 
 @asynccontextmanager
 async def baseline(folder: Path, stock: int = 10) -> AsyncIterator[tuple[Visitor, Part]]:
-    part = await build(settings_for(folder), stock)
+    part = await build_baseline(settings_for(folder), stock)
     async with served(part) as ada:
         yield ada, part
 
@@ -99,8 +103,8 @@ def _without_own(body: Any) -> Any:
 async def test_a_customer_cannot_tell_it_from_the_monolith(sqlite_url: str, tmp_path: Path) -> None:
     """Every answer is the same, field by field, but for ids and times."""
     shop = settings_for(tmp_path).model_copy(update={"store": SecretStr(sqlite_url)})
-    await commands.seed(shop, 10, "")
-    async with served(await wiring.build(shop, EVERYTHING)) as ada:
+    await commands.seed(APP, shop, {"stock": "10"})
+    async with served(await build(APP, shop, EVERYTHING)) as ada:
         theirs = [comparable(answer) for answer in await journey(ada)]
     async with baseline(tmp_path / "baseline") as (ada, _):
         ours = [comparable(answer) for answer in await journey(ada)]
@@ -116,7 +120,7 @@ async def test_of_sixty_orders_for_the_last_fifty_pieces_exactly_fifty_are_place
         await ada.introduce()
         answers = await asyncio.gather(*(ada.order(f"k{n}", espresso=1) for n in range(60)))
         assert sorted(answer.status for answer in answers) == [201] * 50 + [409] * 10
-    database = open_store(settings_for(tmp_path), NAME)
+    database = open_database(settings_for(tmp_path), NAME)
     stock = {article.sku: article.stock for article in await SqlStock(database).articles()}
     assert stock["espresso"] == 0
     assert len(await SqlNotifications(database).ledger()) == 50
@@ -174,4 +178,4 @@ async def test_settings_that_the_baseline_cannot_follow_are_refused(
 ) -> None:
     """Not ignored: it would be measured with something else than was asked for."""
     with pytest.raises(WrongSettings, match=sentence):
-        await build(settings_for(tmp_path).model_copy(update=changed), 1)
+        await build_baseline(settings_for(tmp_path).model_copy(update=changed), 1)

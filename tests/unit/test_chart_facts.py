@@ -3,25 +3,25 @@
 import pytest
 import yaml
 
-from borough import shapes
+from borough import commands, shapes
 from borough.config import Settings
-from borough_shop import commands, wiring
+from borough_shop.app import APP
 
-FACTS = yaml.safe_load(commands.chart_facts(Settings()))
-KNOWN = shapes.load(wiring.CALLS)
+FACTS = yaml.safe_load(commands.chart(APP, Settings()))
+KNOWN = shapes.load(APP.calls, APP.shapes)
 
 
 @pytest.mark.parametrize(
-    "name", [*KNOWN, *(shapes.EXTRACT + capability for capability in wiring.CALLS)]
+    "name", [*KNOWN, *(shapes.EXTRACT + capability for capability in APP.calls)]
 )
 def test_a_chart_knows_every_shape_as_a_part_does(name: str) -> None:
     """What a part hosts, serves and calls is told as `serve` will see it, extracted ones too."""
-    shape = shapes.named(name, KNOWN, wiring.CALLS)
+    shape = shapes.named(name, KNOWN, APP.calls)
     assert FACTS["shapes"][name]["parts"] == {
         part: {
             "hosts": list(hosted),
-            "serves": sorted(shape.served_to_others(part, wiring.CALLS)),
-            "calls": sorted(shapes.needed(hosted, wiring.CALLS)),
+            "serves": sorted(shape.served_to_others(part, APP.calls)),
+            "calls": sorted(shapes.needed(hosted, APP.calls)),
         }
         for part, hosted in shape.parts.items()
     }
@@ -29,7 +29,7 @@ def test_a_chart_knows_every_shape_as_a_part_does(name: str) -> None:
 
 def test_a_chart_knows_the_call_graph_and_the_settings() -> None:
     """Network policies and the check of settings are made of nothing else."""
-    assert {k: set(v) for k, v in FACTS["calls"].items()} == wiring.CALLS
+    assert {k: set(v) for k, v in FACTS["calls"].items()} == APP.calls
     assert set(FACTS["settings"]) == set(Settings.model_fields)
 
 
@@ -47,5 +47,5 @@ def test_every_part_that_hosts_the_gateway_has_its_paths_and_the_last_the_rest()
 
 def test_the_names_of_the_parts_are_those_of_all_shapes() -> None:
     """Prometheus asks for parts by these names, and misses one that is not among them."""
-    told = yaml.safe_load(commands.part_names(Settings()))["parts"]
+    told = yaml.safe_load(commands.part_names(APP, Settings()))["parts"]
     assert told == sorted({part for shape in FACTS["shapes"].values() for part in shape["parts"]})

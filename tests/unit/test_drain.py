@@ -85,7 +85,7 @@ async def test_a_drain_ends_things_in_order() -> None:
     part = small_part(
         gate,
         tasks=tasks,
-        loops=(relay,),
+        loops={"relay": relay},
         close=close,
         telemetry=Flushed("small", log_level="critical"),
     )

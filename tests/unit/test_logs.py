@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from borough.config import Settings
-from borough_shop import wiring
+from borough.compose import build
+from borough.testing.simulation import settings_with
+from borough_shop.app import APP
 from borough_shop.testing.door import visiting
 from borough_shop.testing.transports import request
 from borough_telemetry import Telemetry
@@ -83,14 +84,15 @@ async def test_no_card_and_no_key_is_ever_in_a_log(
     sqlite_url: str, profiles: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not when all goes well, not when a body is refused, not when a store fails."""
-    settings = Settings(
+    settings = settings_with(
+        APP,
         store=SecretStr(sqlite_url),
         api_keys={"ada": SecretStr(KEY)},
         access_log_ratio=1,
         log_level="debug",
         pbkdf2_iterations=0,
     )
-    part = await wiring.build(settings, set(wiring.CALLS))
+    part = await build(APP, settings, set(APP.calls))
     good = {"name": "Ada", "email": "ada@example.org", "card_token": CARD}
     try:
         async with visiting(part.public) as ada:

@@ -11,7 +11,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as older
 
 from borough import signals
-from borough_shop import signals as shops
+from borough_shop.app import APP
+from borough_shop.inventory.signals import STOCK_OUTS
 from borough_telemetry import Format
 from borough_telemetry.exposition import END, LINES
 from borough_telemetry.metrics import Metrics
@@ -19,9 +20,12 @@ from borough_telemetry.signals import (
     ACTIVE_REQUESTS,
     BUILD_INFO,
     HOP_SERVER,
+    OWN,
     SERVER_DURATION,
     Signal,
 )
+
+EVERY = (*OWN, *APP.signals)
 
 BUILD = {"version": "1", "part": "orders", "shape": "apis", "capabilities": "orders,payments"}
 TRACE, SPAN = 0xADA, 0xB0B
@@ -33,7 +37,7 @@ ODD = 'C:\\new "quoted"\nand a second line'
 @pytest.fixture
 def metrics() -> Metrics:
     """Of a part to which nothing has happened yet."""
-    return Metrics(BUILD, shops.OURS)
+    return Metrics(BUILD, APP.signals)
 
 
 class Theirs:
@@ -81,7 +85,7 @@ def facts(families: Iterable[Any]) -> list[Any]:
 def test_every_kind_comes_out_as_the_library_would_write_it(metrics: Metrics) -> None:
     """In both formats: names, help, types, labels, buckets, values and exemplars."""
     theirs = Theirs()
-    library = {signal: theirs.make(signal) for signal in shops.ALL}
+    library = {signal: theirs.make(signal) for signal in EVERY}
     library[BUILD_INFO].info(BUILD)
     for route, seconds in (("/v1/orders", 0.005), ("/v1/orders", 0.3), (ODD, 1e-7), (ODD, 11.0)):
         labels = ("GET", route, "200")
@@ -93,7 +97,7 @@ def test_every_kind_comes_out_as_the_library_would_write_it(metrics: Metrics) ->
         side[signals.LOOP_LAG].observe(0.2)
         side[HOP_SERVER].labels("orders", "place").inc(0.25)
         side[ACTIVE_REQUESTS].inc()
-    for signal in shops.ALL:
+    for signal in EVERY:
         if signal.kind == "gauge" and not signal.labels:
             metrics[signal].inc(0)  # the library tells these before anybody set them
 
@@ -134,8 +138,8 @@ def test_a_series_may_come_while_the_rest_is_told(metrics: Metrics) -> None:
 def test_a_gauge_is_not_told_before_it_is_known(metrics: Metrics) -> None:
     """0 would be a statement; a counter makes it from the start, so that its first step is seen."""
     text = told(metrics, Format.TEXT)
-    assert shops.OUTBOX_AGE.series not in text
-    assert f"{shops.STOCK_OUTS.series} 0.0\n" in text
+    assert signals.OUTBOX_AGE.series not in text
+    assert f"{STOCK_OUTS.series} 0.0\n" in text
 
 
 def test_a_watched_value_is_read_when_it_is_told(metrics: Metrics) -> None:

@@ -9,12 +9,13 @@ from aiohttp import ClientSession
 from pydantic import SecretStr
 
 from borough import signals
-from borough.config import Settings
+from borough.compose import build
 from borough.stores.sql import Database
 from borough.testing.serving import HOST, fetch, launched, on_uvloop
-from borough_shop import signals as shops
+from borough.testing.simulation import settings_with
+from borough_shop.app import APP
 from borough_shop.inventory.store import SqlStock, menu
-from borough_shop.wiring import CALLS, build
+from borough_shop.orders.signals import ORDERS
 from borough_telemetry import Format
 from borough_telemetry.signals import PROCESS
 from programs import program
@@ -57,14 +58,15 @@ def test_the_exposition_of_a_working_part_is_in_order(promtool: Path, sqlite_url
     @on_uvloop
     async def work() -> None:
         await seed(sqlite_url)
-        settings = Settings(
+        settings = settings_with(
+            APP,
             store=SecretStr(sqlite_url),
             api_keys={"ada": SecretStr("key-of-ada")},
             pbkdf2_iterations=0,
             log_level="error",
             otlp_endpoint="http://127.0.0.1:1",  # exemplars are of exported traces only
         )
-        part = await build(settings, tuple(CALLS))
+        part = await build(APP, settings, tuple(APP.calls))
         part.telemetry.watch_process()
         async with launched(part) as running:
             door = f"http://{HOST}:{running.ports['public']}"
@@ -85,7 +87,7 @@ def test_the_exposition_of_a_working_part_is_in_order(promtool: Path, sqlite_url
     work()
     assert lint(promtool, told[Format.TEXT]) == (0, "")
     text = told[Format.TEXT].decode()
-    for signal in (shops.ORDERS, signals.STORE_TRANSACTIONS, *PROCESS):
+    for signal in (ORDERS, signals.STORE_TRANSACTIONS, *PROCESS):
         assert f"\n{signal.series}" in text
     assert b"# {trace_id=" in told[Format.OPENMETRICS]
 

@@ -14,11 +14,11 @@ from borough import deadline
 from borough.errors import DeadlineExceeded
 from borough.testing.clock import ManualClock, deadlines_by
 from borough.testing.memory import atomic
-from borough_shop import signals
 from borough_shop.payments.contract import Charge, Outcome, Verdict, VoidCharge
 from borough_shop.payments.domain import DECLINED_PREFIX, SALT, decide, void
 from borough_shop.payments.memory import MemoryVerdicts
 from borough_shop.payments.service import PaymentsService
+from borough_shop.payments.signals import VERDICTS
 from borough_shop.values import Money
 from borough_telemetry import Telemetry
 
@@ -91,7 +91,7 @@ async def test_only_a_verdict_that_was_written_is_counted() -> None:
     payments = service()
     for _ in range(3):
         await payments.charge(GOOD)
-    series = f'{signals.VERDICTS.name}_total{{outcome="captured"}} 1.0'
+    series = f'{VERDICTS.name}_total{{outcome="captured"}} 1.0'
     assert series in payments.telemetry.exposition().decode()
 
 

@@ -10,7 +10,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as older
 from prometheus_client.registry import Collector, DuplicateTimeseries
 
-from borough_shop import signals
+from borough_shop.app import APP
+from borough_shop.inventory.signals import STOCK_OUTS
+from borough_shop.orders.signals import ORDERS
 from borough_telemetry import Format, Telemetry
 from borough_telemetry.signals import BUILD_INFO, PROCESS, SERVER_DURATION, Signal
 
@@ -33,7 +35,7 @@ class Fickle(Collector):
 @pytest.fixture
 def telemetry() -> Telemetry:
     """That nobody has told anything yet."""
-    return Telemetry("t", log_level="warning", signals=signals.OURS)
+    return Telemetry("t", log_level="warning", signals=APP.signals)
 
 
 def families(telemetry: Telemetry, form: Format) -> dict[str, Metric]:
@@ -56,10 +58,10 @@ def test_a_metric_of_somebodys_own_is_told_beside_the_signals(
     visits = Counter("visits", "Visits.", ["of"], registry=telemetry.registry)
     visits.labels('a "guest"').inc(3, exemplar={"trace_id": "ada"})
     Histogram("stays", "Stays.", buckets=(1,), registry=telemetry.registry).observe(2)
-    telemetry.count(signals.STOCK_OUTS)
+    telemetry.count(STOCK_OUTS)
 
     told = families(telemetry, form)
-    assert {signals.STOCK_OUTS.name, "visits", "stays"} <= told.keys()
+    assert {STOCK_OUTS.name, "visits", "stays"} <= told.keys()
     assert not [name for name in told if name.endswith("_created")]
     (sample,) = told["visits"].samples
     assert (sample.name, sample.labels, sample.value) == ("visits_total", {"of": 'a "guest"'}, 3)
@@ -81,8 +83,8 @@ def test_each_family_is_a_piece(telemetry: Telemetry) -> None:
 @pytest.mark.parametrize(
     ("taken", "name"),
     [
-        (signals.ORDERS, "borough_orders"),
-        (signals.ORDERS, "borough_orders_total"),
+        (ORDERS, "borough_orders"),
+        (ORDERS, "borough_orders_total"),
         (SERVER_DURATION, "http_server_request_duration_seconds_bucket"),
         (BUILD_INFO, "borough_build_info"),
     ],
@@ -98,9 +100,9 @@ def test_the_name_of_a_signal_is_refused(telemetry: Telemetry, taken: Signal, na
     theirs = CollectorRegistry()
     gauge = Gauge(name, "Mine.", registry=theirs)
     with pytest.raises(ValueError, match=sentence):
-        Telemetry("t", registry=theirs, signals=signals.OURS)
+        Telemetry("t", registry=theirs, signals=APP.signals)
     theirs.unregister(gauge)
-    own = Telemetry("t", registry=theirs, signals=signals.OURS)
+    own = Telemetry("t", registry=theirs, signals=APP.signals)
     assert own.registry is theirs
     Gauge(name, "Mine.", registry=theirs)
 
@@ -121,13 +123,13 @@ def test_what_cannot_be_told_costs_nobody_the_rest(
     """
     fickle = Fickle()
     telemetry.registry.register(fickle)
-    fickle.names = ("before", signals.STOCK_OUTS.name, "after")
+    fickle.names = ("before", STOCK_OUTS.name, "after")
 
     told = families(telemetry, form)
     assert {"before", "after"} <= told.keys()
-    assert [sample.value for sample in told[signals.STOCK_OUTS.name].samples] == [0]
+    assert [sample.value for sample in told[STOCK_OUTS.name].samples] == [0]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert lines[0]["metric"] == signals.STOCK_OUTS.name
+    assert lines[0]["metric"] == STOCK_OUTS.name
     assert "ZeroDivisionError" in lines[1]["exception"]
 
 

@@ -5,22 +5,26 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
 
+from borough import signals
 from borough.errors import Unavailable
+from borough.events import Delivered, Event, Outcome
 from borough.outbox import BATCH, PIECE, Relay, backoff
 from borough.testing.clock import ManualClock
-from borough_shop import signals
-from borough_shop.notifications.contract import Deliver, Delivered, Notification, NotificationState
-from borough_shop.notifications.domain import opened
-from borough_shop.orders.contract import OrderPlaced
-from borough_shop.orders.memory import MemoryOrders
+from borough.testing.simulation import memory_stores
+from borough_shop.app import APP
 from borough_shop.testing.samples import an_event, an_id, an_order
 from borough_telemetry import Telemetry
 
+if TYPE_CHECKING:
+    from borough_shop.orders.memory import MemoryOrders
+
 STEPS = 1_000
+TO = "notifications"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +36,17 @@ class Receiver:
 
     messages: list[int] = field(default_factory=list)
 
-    async def deliver(self, request: Deliver) -> Delivered:
-        self.messages.append(len(request.events))
-        return Delivered(notifications=tuple(map(self._hear, request.events)))
+    async def deliver(self, events: tuple[Event, ...]) -> Delivered:
+        self.messages.append(len(events))
+        return Delivered(outcomes=tuple(map(self._hear, events)))
 
-    def _hear(self, event: OrderPlaced) -> Notification:
+    def _hear(self, event: Event) -> Outcome:
         missed = self.misses[event.event_id] > 0
         if missed:
             self.misses[event.event_id] -= 1
         else:
             self.heard.append(event.event_id)
-        state = NotificationState.PENDING if missed else NotificationState.RECORDED
-        return opened(event, event.placed_at).model_copy(update={"state": state})
+        return Outcome.PENDING if missed else Outcome.HANDLED
 
 
 class Desk:
@@ -52,13 +55,15 @@ class Desk:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.telemetry = Telemetry("orders", log_level="critical")
-        self.orders = MemoryOrders()
+        self.orders: MemoryOrders = memory_stores(APP)["orders"]
         self.receiver = Receiver()
         self.relay = Relay(
-            self.orders.outbox,
-            self.receiver.deliver,
-            self.clock,
-            self.telemetry,
+            publisher="orders",
+            consumer=TO,
+            outbox=self.orders.outbox,
+            deliver=self.receiver.deliver,
+            clock=self.clock,
+            telemetry=self.telemetry,
             interval=1,
             lease=10,
             retention=100,
@@ -177,7 +182,7 @@ async def test_a_receiver_that_is_away_misses_all_of_a_message(
 ) -> None:
     """Each event is due again, with one try more."""
 
-    async def away(_: Deliver) -> Delivered:
+    async def away(_: tuple[Event, ...]) -> Delivered:
         raise Unavailable("the receiver is away")
 
     for number in (1, 2):
@@ -185,7 +190,7 @@ async def test_a_receiver_that_is_away_misses_all_of_a_message(
     monkeypatch.setattr(desk.relay, "deliver", away)
     assert await desk.relay.once() == (0, 2)
     envelopes = await desk.orders.outbox.claim(
-        desk.clock.now() + backoff(0), timedelta(seconds=10), 10
+        TO, desk.clock.now() + backoff(0), timedelta(seconds=10), 10
     )
     assert [envelope.tries for envelope in envelopes] == [1, 1]
 
@@ -193,7 +198,7 @@ async def test_a_receiver_that_is_away_misses_all_of_a_message(
 async def test_an_event_claimed_by_a_dead_relay_is_told_by_another(desk: Desk) -> None:
     """When the lease has ended."""
     await desk.place(1)
-    await desk.orders.outbox.claim(desk.clock.now(), timedelta(seconds=10), 1)
+    await desk.orders.outbox.claim(TO, desk.clock.now(), timedelta(seconds=10), 1)
 
     assert await desk.relay.once() == (0, 0)
     desk.clock.advance(10)
@@ -346,5 +351,5 @@ async def test_what_was_sent_is_pruned_after_its_retention(desk: Desk) -> None:
     desk.receiver.misses[an_id(2)] = 1
     await desk.relay.once()
 
-    assert await desk.orders.outbox.prune(desk.clock.now(), 10) == 0
+    assert await desk.orders.outbox.prune(TO, desk.clock.now(), 10) == 0
     assert await desk.orders.outbox.unsent() == 1

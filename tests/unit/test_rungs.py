@@ -24,6 +24,7 @@ from borough.testing.servers import listen, running
 from borough.testing.serving import until
 from borough.transport.calls import remote
 from borough_bill.collector import Collector
+from borough_shop.app import APP
 from borough_shop.inventory.contract import Inventory
 from borough_shop.orders.contract import GetOrder, ListOrders, Orders, PlaceOrder
 from borough_shop.testing.rungs.boundaries import Coded
@@ -31,13 +32,13 @@ from borough_shop.testing.rungs.callee import (
     ANSWER,
     QUESTION,
     Callee,
-    CalleeSite,
+    CalleeBuilder,
     FromMemory,
     HopFailed,
 )
 from borough_shop.testing.rungs.hop import Plan, carry_out, lost_spans, summary
 from borough_shop.testing.rungs.ladder import RUNGS, Standing, Switch, signal_for
-from borough_shop.testing.rungs.part import RungSite, build
+from borough_shop.testing.rungs.part import RungBuilder, build
 from borough_shop.testing.samples import a_profile, an_id
 from borough_shop.testing.shop import memory_shop
 from borough_shop.values import Basket
@@ -53,7 +54,7 @@ HOP = (sys.executable, "-m", "borough_shop.testing.rungs", "hop")
 class Hop:
     """A call over a socket, and what is to be seen of it at both ends."""
 
-    site: RungSite
+    site: RungBuilder
     switches: tuple[Switch, Switch]
     callee: Telemetry
     spans: InMemorySpanExporter
@@ -84,10 +85,10 @@ async def hop() -> AsyncIterator[Hop]:
     spans = InMemorySpanExporter()
     here, there = Standing("T3"), Standing("T3")
     far = Telemetry("callee", export=spans)
-    callee_site = CalleeSite(Settings(), far, standing=there)
-    callee_site.host("inventory", lambda _: None)
+    callee_site = CalleeBuilder(APP, Settings(), far, standing=there)
+    callee_site.compose(["inventory"])
     heard: list[dict[str, str]] = []
-    app = callee_site.inner("callee", [Inventory])
+    app = callee_site.internal_app("callee", [Inventory])
 
     async def overhear(scope: Scope, receive: Receive, send: Send) -> None:
         heard.append({name.decode(): value.decode() for name, value in scope["headers"]})
@@ -95,7 +96,7 @@ async def hop() -> AsyncIterator[Hop]:
 
     async with running(overhear) as url:
         near = Telemetry("caller", export=spans)
-        site = RungSite(Settings(peers={"inventory": (url,)}), near, standing=here)
+        site = RungBuilder(APP, Settings(peers={"inventory": (url,)}), near, standing=here)
         try:
             yield Hop(site, (Switch(here, near), Switch(there, far)), far, spans, heard)
         finally:
@@ -158,8 +159,8 @@ async def test_a_neighbour_is_asked_in_bytes_on_t1_only() -> None:
     telemetry = Telemetry("part", log_level="critical")
     standing = Standing("T0")
     switch = Switch(standing, telemetry)
-    site = RungSite(Settings(), telemetry, standing=standing)
-    near = site.near(Inventory, FromMemory())
+    site = RungBuilder(APP, Settings(), telemetry, standing=standing)
+    near = site.local(Inventory, FromMemory())
     same = []
     for rung in RUNGS:
         switch.step(rung)
@@ -172,7 +173,7 @@ async def test_a_neighbour_is_asked_in_bytes_on_t1_only() -> None:
 
 async def test_a_signal_moves_a_part_and_readyz_says_when_it_stands_there() -> None:
     """A part that talks to others stays where it is when told to leave the network."""
-    part = await build(Settings(), ["inventory"], "T6", site_of=CalleeSite)
+    part = await build(Settings(), ["inventory"], "T6", builder=CalleeBuilder)
     try:
         assert part.facts.items() >= {"rung": "T6", "switches": 0, "faults": {}}.items()
         for rung in ("T3", "T1", "T7b"):
@@ -191,7 +192,7 @@ async def test_a_signal_moves_a_part_and_readyz_says_when_it_stands_there() -> N
 async def test_a_rung_a_part_cannot_stand_on_is_refused_by_name(rung: str, sentence: str) -> None:
     """At the start, before anything is served."""
     with pytest.raises(WrongSettings, match=sentence):
-        await build(Settings(), ["inventory"], rung, site_of=CalleeSite)
+        await build(Settings(), ["inventory"], rung, builder=CalleeBuilder)
 
 
 async def test_a_hop_is_measured_on_every_rung_in_every_block() -> None:

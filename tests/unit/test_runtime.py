@@ -6,21 +6,21 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from pydantic import SecretStr
 from sqlalchemy import delete, select
 
 from borough import deadline, signals
-from borough.config import Settings
+from borough.compose import PartBuilder
 from borough.errors import DeadlineExceeded, Unavailable
 from borough.serving import runtime
-from borough.site import Site
 from borough.stores.sql import Database, Transaction
 from borough.stores.statements import Statement
 from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, url_of
 from borough.testing.serving import launched, on_uvloop, small_part, until
+from borough.testing.simulation import settings_with
 from borough.testing.transactions import held_open
 from borough.transport.resilience import FAILURES
+from borough_shop.app import APP
 from borough_shop.orders.store import orders
 from borough_shop.profiles.contract import GetProfile, Profiles
 from borough_telemetry import Format, Telemetry
@@ -138,18 +138,20 @@ async def test_a_running_part_measures_its_loop() -> None:
 
 
 @asynccontextmanager
-async def site_asking(telemetry: Telemetry, url: str) -> AsyncIterator[Profiles]:
+async def door_asking(telemetry: Telemetry, url: str) -> AsyncIterator[Profiles]:
     """The door's way to profiles, which are far away."""
-    site = Site(Settings(peers={"profiles": (url,)}, call_timeout_ms=50), telemetry)
+    part = PartBuilder(
+        APP, settings_with(APP, peers={"profiles": (url,)}, call_timeout_ms=50), telemetry
+    )
     try:
-        yield site.ask(Profiles, from_door=True)
+        yield part.ask(Profiles, from_door=True)
     finally:
-        await site.close()
+        await part.close()
 
 
 async def test_a_breaker_tells_whether_it_is_open(telemetry: Telemetry) -> None:
     """From the start, and once it opened."""
-    async with site_asking(telemetry, "http://127.0.0.1:1") as profiles:
+    async with door_asking(telemetry, "http://127.0.0.1:1") as profiles:
         assert told(telemetry, signals.BREAKER_OPEN, peer="profiles") == 0
         assert told(telemetry, signals.RETRY_BUDGET) == 0
         for _ in range(FAILURES):
@@ -163,7 +165,7 @@ async def test_a_call_that_missed_its_deadline_is_counted(telemetry: Telemetry) 
     """By whom was called: here one who takes the connection and never answers."""
     with listen() as silent:
         silent.listen()
-        async with site_asking(telemetry, url_of(silent)) as profiles:
+        async with door_asking(telemetry, url_of(silent)) as profiles:
             with pytest.raises(DeadlineExceeded):
                 await profiles.get(GetProfile(customer_id="ada"))
     assert told(telemetry, signals.DEADLINE_EXCEEDED, where="call", capability="profiles") == 1
@@ -171,11 +173,11 @@ async def test_a_call_that_missed_its_deadline_is_counted(telemetry: Telemetry) 
 
 async def test_a_hosted_store_is_told(telemetry: Telemetry, sqlite_url: str) -> None:
     """Whoever hosts a capability need not think of it."""
-    site = Site(Settings(store=SecretStr(sqlite_url)), telemetry)
-    site.host("profiles", lambda _, database: database)
+    part = PartBuilder(APP, settings_with(APP, store=sqlite_url), telemetry)
+    part.compose(["profiles"])
     place = {"capability": "profiles", "pool": "writer"}
     assert told(telemetry, signals.STORE_LIMIT, **place) == 1
-    await site.close()
+    await part.close()
 
 
 def test_a_reading_that_fails_costs_nobody_the_rest(capsys: pytest.CaptureFixture[str]) -> None:

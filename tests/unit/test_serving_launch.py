@@ -94,7 +94,7 @@ async def test_a_loop_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch
             raise OSError("the disk is full")
         await asyncio.Event().wait()
 
-    async with launched(small_part(loops=(relay,))) as running:
+    async with launched(small_part(loops={"relay": relay})) as running:
         await until(lambda: len(lives) == 3)
         report = json.loads((await running.ops("/readyz")).body)
     assert list(report["loop_restarts"].values()) == [2]

@@ -6,17 +6,18 @@ from typing import Any
 import pytest
 
 from borough import shapes
+from borough.compose import build
 from borough.config import Settings, WrongSettings, load
-from borough_shop import wiring
+from borough_shop.app import APP
 
-EVERYTHING = tuple(wiring.CALLS)
+EVERYTHING = tuple(APP.calls)
 WHOLE = f"[mine.parts]\na = {list(EVERYTHING)}\n"
 """A shape that could be."""
 
 
 def test_the_shapes_are_the_five_of_the_design() -> None:
     """Each hosts every capability; in the order of more and more parts."""
-    known = shapes.load(wiring.CALLS)
+    known = shapes.load(APP.calls, APP.shapes)
     assert {name: len(shape.parts) for name, shape in known.items()} == {
         "monolith": 1, "roles": 2, "apis": 3, "extract-payments": 2, "microservices": 6,
     }  # fmt: skip  # a table
@@ -24,7 +25,7 @@ def test_the_shapes_are_the_five_of_the_design() -> None:
 
 def test_any_capability_can_be_extracted() -> None:
     """`extract:NAME` is the monolith without NAME, beside NAME."""
-    shape = shapes.named("extract:inventory", {}, wiring.CALLS)
+    shape = shapes.named("extract:inventory", {}, APP.calls)
     assert shape.parts["inventory"] == ("inventory",)
     assert set(shape.parts["town"]) == set(EVERYTHING) - {"inventory"}
 
@@ -48,7 +49,7 @@ def test_a_part_serves_to_others_only_what_they_call(
     shape: str, part: str, served: set[str]
 ) -> None:
     """The internal port has the routes another part needs, and no more."""
-    found = shapes.load(wiring.CALLS)[shape].served_to_others(part, wiring.CALLS)
+    found = shapes.load(APP.calls, APP.shapes)[shape].served_to_others(part, APP.calls)
     assert found == served
 
 
@@ -72,7 +73,7 @@ def test_a_shape_that_cannot_be_is_refused_by_name(tmp_path: Path, text: str, na
     path = tmp_path / "shapes.toml"
     path.write_text(text)
     with pytest.raises(shapes.WrongShape, match=named):
-        shapes.load(wiring.CALLS, path)
+        shapes.load(APP.calls, path)
 
 
 def test_a_shapes_file_that_is_no_text_is_refused_by_name(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_a_shapes_file_that_is_no_text_is_refused_by_name(tmp_path: Path) -> Non
     path = tmp_path / "shapes.toml"
     path.write_bytes(b"\xff\xfe[mine]")
     with pytest.raises(shapes.WrongShape, match=r"shapes file .*shapes\.toml.*utf-8"):
-        shapes.load(wiring.CALLS, path)
+        shapes.load(APP.calls, path)
 
 
 def test_a_shape_of_ones_own_is_read(tmp_path: Path) -> None:
@@ -88,8 +89,8 @@ def test_a_shape_of_ones_own_is_read(tmp_path: Path) -> None:
     path = tmp_path / "shapes.toml"
     rest = ", ".join(f'"{name}"' for name in EVERYTHING if name != "gateway")
     path.write_text(f'[two.parts]\ndoor = ["gateway"]\nrest = [{rest}]\n')
-    (shape,) = shapes.load(wiring.CALLS, path).values()
-    assert shape.served_to_others("rest", wiring.CALLS) == {"orders", "profiles", "inventory"}
+    (shape,) = shapes.load(APP.calls, path).values()
+    assert shape.served_to_others("rest", APP.calls) == {"orders", "profiles", "inventory"}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ async def test_a_part_that_cannot_work_does_not_start(
 ) -> None:
     """What it calls and cannot reach, or was told wrong, is named at the start."""
     with pytest.raises((shapes.WrongShape, WrongSettings), match=named):
-        await wiring.build(Settings(**settings), hosted)
+        await build(APP, Settings(**settings), hosted)
 
 
 @pytest.mark.parametrize("url", ["orders:80", "https://orders", "http://", "http://orders/path"])
@@ -119,7 +120,7 @@ async def test_an_address_that_is_none_is_refused(url: str) -> None:
     """A peer is http://HOST:PORT, and the sentence says so."""
     peers = dict.fromkeys(("orders", "profiles", "inventory"), ("http://127.0.0.1:1",))
     with pytest.raises(WrongSettings, match="BOROUGH_PEERS: orders"):
-        await wiring.build(Settings(peers=peers | {"orders": (url,)}), ["gateway"])
+        await build(APP, Settings(peers=peers | {"orders": (url,)}), ["gateway"])
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_wrong_setting_names_its_variable_and_tells_no_secret(
     """The sentence begins with what one would have to change."""
     monkeypatch.setenv(f"BOROUGH_{name}", value)
     with pytest.raises(WrongSettings, match=f"^BOROUGH_{name}: ") as refused:
-        load()
+        load(APP.settings)
     assert "secret" not in str(refused.value)
 
 

@@ -5,10 +5,12 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from borough_shop import signals
+from borough_shop.app import APP
 from borough_telemetry import Format
 from borough_telemetry.metrics import Metrics
-from borough_telemetry.signals import BUILD_INFO, Signal
+from borough_telemetry.signals import BUILD_INFO, OWN, Signal
+
+EVERY = (*OWN, *APP.signals)
 
 BUILD = dict.fromkeys(BUILD_INFO.labels, "x")
 NAME = re.compile(r"(http|process|borough)_[a-z]+(_[a-z]+)*")
@@ -24,7 +26,7 @@ UNBOUNDED = {
     "span_id",
     "error",
 }
-each_signal = pytest.mark.parametrize("signal", signals.ALL, ids=lambda signal: signal.name)
+each_signal = pytest.mark.parametrize("signal", EVERY, ids=lambda signal: signal.name)
 
 
 @each_signal
@@ -51,14 +53,14 @@ def test_buckets_ascend_and_belong_to_a_histogram(signal: Signal) -> None:
 
 def test_no_two_signals_share_a_name() -> None:
     """Nor would the series of one be those of another."""
-    names = [signal.series for signal in signals.ALL]
+    names = [signal.series for signal in EVERY]
     assert len(set(names)) == len(names)
 
 
 @each_signal
 def test_a_series_is_told_by_the_name_queries_know(signal: Signal) -> None:
     """What a dashboard asks for is what the exposition says."""
-    metrics = Metrics(BUILD, signals.OURS)
+    metrics = Metrics(BUILD, APP.signals)
     series = metrics[signal].labels(*signal.labels) if signal.labels else metrics[signal]
     series.observe(1) if signal.kind == "histogram" else series.inc()
     told = b"".join(metrics.pieces(Format.TEXT, None)).decode()

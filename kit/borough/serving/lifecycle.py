@@ -51,8 +51,8 @@ class Tasks:
 class Part:
     """One process of a shape, put together and not yet serving.
 
-    `loops`, by name, run in the background for as long as the part lives. `ready` answers None, or a sentence
-    that says why not. `facts` are told by /readyz.
+    `loops`, by name, run in the background for as long as the part lives. `ready` answers None, or
+    a sentence that says why not. `facts` are part of what /readyz answers.
     """
 
     name: str

@@ -48,6 +48,11 @@ def plain_settings(app: App, **changes: Any) -> Settings:
     return app.settings.model_construct(**changes)
 
 
+def settings_with(app: App, **values: Any) -> Settings:
+    """The settings of the environment, with these values. Raises ValidationError."""
+    return app.settings(**values)
+
+
 class InMemory(Composition):
     """Every capability in one process, over stores in memory."""
 
@@ -105,7 +110,7 @@ class Simulation:
         return remote(contract, self.network)
 
     async def round(self, name: str) -> None:
-        """One round of the background loops whose names begin so, if their part lives to its end."""
+        """One round of the background loops whose names begin so, if their part survives it."""
         for part in self.shape:
             for loop_name, loop in self._living(part).loops.items():
                 if loop_name.startswith(name):

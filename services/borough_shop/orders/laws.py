@@ -24,7 +24,7 @@ UNKNOWN_ORDER = "order-unknown"
 
 
 def orders_agree_with_money_and_stock(books: Books) -> Iterator[Violation]:
-    """PLACED if and only if CAPTURED and stock committed, for the lines and the sum of the order."""
+    """PLACED if and only if CAPTURED and stock committed, for its lines and their sum."""
     verdicts = {verdict.order_id: verdict for verdict in _verdicts(books)}
     held = {reservation.order_id: reservation for reservation in _reservations(books)}
     for order in judged(books):

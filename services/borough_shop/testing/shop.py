@@ -5,7 +5,7 @@ For tests that ask what a customer meets. The business is the real one; only the
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -17,14 +17,16 @@ from borough_shop import gateway
 from borough_shop.app import APP
 from borough_shop.inventory.domain import Article
 from borough_shop.inventory.memory import MemoryStock
-from borough_shop.inventory.service import InventoryService
-from borough_shop.notifications.service import NotificationsService
-from borough_shop.orders.service import OrdersService
 from borough_shop.payments.contract import Payments
-from borough_shop.payments.service import PaymentsService
-from borough_shop.profiles.service import ProfilesService
 from borough_shop.testing.town import Shelves
 from borough_shop.values import Money
+
+if TYPE_CHECKING:
+    from borough_shop.inventory.service import InventoryService
+    from borough_shop.notifications.service import NotificationsService
+    from borough_shop.orders.service import OrdersService
+    from borough_shop.payments.service import PaymentsService
+    from borough_shop.profiles.service import ProfilesService
 
 PRICES = MappingProxyType({"cappuccino": 340, "espresso": 220, "flat-white": 380})
 """The menu: cents of EUR a piece."""

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 SERVICES = HERE.parents[2] / "services"
 CLUSTER = HERE.parents[2] / "charts" / "cluster.sh"
 DIFF = HERE / "payments.diff"
-WHERE = "import borough, pathlib; print(pathlib.Path(borough.__file__).parent)"
+WHERE = "import borough_shop, pathlib; print(pathlib.Path(borough_shop.__file__).parent)"
 
 
 class NotBuilt(Exception):
@@ -23,7 +23,7 @@ class NotBuilt(Exception):
 
 
 def change(folder: Path) -> None:
-    """Turn `folder`/borough, of this version, into the later one. Raises NotBuilt."""
+    """Turn `folder`/borough_shop, of this version, into the later one. Raises NotBuilt."""
     alone = {"GIT_CEILING_DIRECTORIES": str(folder.resolve().parent)}  # in no repository around it
     _run(["git", "apply", str(DIFF)], cwd=folder, env={**os.environ, **alone})
 
