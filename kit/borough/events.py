@@ -29,9 +29,8 @@ class Event(Message):
     event_id: UUID
     schema_version: int
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
+    def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
         cls.name = name or cls.name
 
 

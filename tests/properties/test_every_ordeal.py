@@ -45,10 +45,10 @@ async def test_no_single_ordeal_breaks_a_law(shape: Shape, request_: PlaceOrder)
 @pytest.mark.parametrize("request_", ENDINGS.values(), ids=ENDINGS)
 async def test_a_crash_during_recovery_from_a_crash_breaks_no_law(request_: PlaceOrder) -> None:
     """Recovery may die at every step too: the next one finds what this one would have."""
-    steps = (await undergo(Town(MONOLITH), request_, Ordeal())).steps["town"]
+    steps = (await undergo(Town(MONOLITH), request_, Ordeal())).steps["app"]
     for first in range(1, steps + 1):
         for second in range(1, steps + 1):
-            script = Script(deaths={"town": (first, second)})
+            script = Script(deaths={"app": (first, second)})
             outcome = await undergo(Town(MONOLITH, script), request_, Ordeal(script))
             assert outcome.violations == (), script
 

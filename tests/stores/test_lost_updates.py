@@ -6,7 +6,7 @@ stores pass: what the checks find is the lost update and nothing else.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,6 +44,9 @@ EVENTS = Statement(select(outbox))
 STOCK = Statement(select(shelf.c.stock))
 SET_STOCK = Statement(update(shelf).values(stock=bindparam("left")))
 HOLD = Statement(insert(reservations))
+
+
+ROUTES = APP.routes(APP.definitions["orders"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,14 @@ class Careless:
     engine: AsyncEngine
     database: Database
 
+    def kept(self, kind: type[Any]) -> tuple[Any, ...]:
+        """What a store of this kind is made of."""
+        if issubclass(kind, SqlOutbox):
+            return self.database, ROUTES
+        if issubclass(kind, SqlOrders):
+            return self.database, SqlOutbox(self.database, ROUTES)
+        return (self.database,)
+
 
 @pytest.fixture
 async def careless(store_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Careless]:
@@ -188,10 +199,10 @@ class Planted:
 
     at_once: bool
 
-    def stores(self, kind: Callable[..., Any], at: Careless, n: int) -> Any:
+    def stores(self, kind: type[Any], at: Careless, n: int) -> Any:
         """The pair. At once, `n` callers have read before one of them writes."""
         barrier = asyncio.Barrier(n if self.at_once else 1)
-        store = kind(at.database, careless=at.engine, barrier=barrier)
+        store = kind(*at.kept(kind), careless=at.engine, barrier=barrier)
         return [store if self.at_once else InTurn(store)] * 2
 
     def verdict(self) -> AbstractContextManager[object]:
@@ -235,8 +246,7 @@ async def test_a_second_verdict_is_found(careless: Careless, planted: Planted) -
 @pytest.mark.parametrize("careless", ["orders"], indirect=True)
 async def test_an_event_claimed_twice_is_found(careless: Careless, planted: Planted) -> None:
     """Without a lock on what is due, every relay takes it."""
-    routes = APP.routes(APP.definitions["orders"])
-    store = SqlOrders(careless.database, SqlOutbox(careless.database, routes))
+    store = SqlOrders(careless.database, SqlOutbox(careless.database, ROUTES))
     for number in range(3):
         await store.begin(an_order(number), f"key-{number}", "print", MORNING)
         await store.place(an_event(an_order(number)))

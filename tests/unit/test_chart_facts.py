@@ -30,7 +30,7 @@ def test_a_chart_knows_every_shape_as_a_part_does(name: str) -> None:
 def test_a_chart_knows_the_call_graph_and_the_settings() -> None:
     """Network policies and the check of settings are made of nothing else."""
     assert {k: set(v) for k, v in FACTS["calls"].items()} == APP.calls
-    assert set(FACTS["settings"]) == set(Settings.model_fields)
+    assert set(FACTS["settings"]) == set(APP.settings.model_fields)
 
 
 def test_every_part_that_hosts_the_gateway_has_its_paths_and_the_last_the_rest() -> None:

@@ -115,7 +115,10 @@ async def test_an_event_is_told_and_marked_sent(desk: Desk) -> None:
     assert await desk.relay.once() == (0, 0)
     assert desk.receiver.heard == [an_id(1)]
     assert await desk.orders.outbox.unsent() == 0
-    assert b'borough_outbox_deliveries_total{result="sent"} 1.0' in desk.telemetry.exposition()
+    assert (
+        b'borough_outbox_deliveries_total{consumer="notifications",result="sent"} 1.0'
+        in desk.telemetry.exposition()
+    )
 
 
 async def test_a_missed_event_is_told_again_after_a_pause(desk: Desk) -> None:
@@ -131,12 +134,15 @@ async def test_a_missed_event_is_told_again_after_a_pause(desk: Desk) -> None:
         desk.clock.advance(pause * 0.2)
         assert await desk.relay.once() == then
     assert desk.receiver.heard == [an_id(1)]
-    assert b'borough_outbox_deliveries_total{result="failed"} 2.0' in desk.telemetry.exposition()
+    assert (
+        b'borough_outbox_deliveries_total{consumer="notifications",result="failed"} 2.0'
+        in desk.telemetry.exposition()
+    )
 
 
 async def test_the_age_of_the_oldest_untold_event_is_told(desk: Desk) -> None:
     """It grows while the event waits, between two looks as well, and is 0 when all are told."""
-    age = signals.OUTBOX_AGE.series.encode()
+    age = f'{signals.OUTBOX_AGE.series}{{consumer="{TO}"}}'.encode()
     desk.receiver.misses[an_id(1)] = 1
     await desk.place(1)
     await desk.relay.once()
@@ -330,7 +336,7 @@ async def test_pruning_goes_on_piece_by_piece_to_its_end(
     """No transaction is longer than a piece, and nothing is left for the next minute."""
     left, pieces = 2 * PIECE + 1, list[int]()
 
-    async def prune(_: datetime, limit: int) -> int:
+    async def prune(_: str, __: datetime, limit: int) -> int:
         nonlocal left
         pieces.append(min(left, limit))
         left -= pieces[-1]
