@@ -113,8 +113,8 @@ regenerated: $(READY)
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json README.md > build/generated/README.md
 	@$(BIN)/python -m borough_bill.documents docs/results/bill.json --picture > build/generated/docs/bill.svg
 	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json $(BENCHES) > build/generated/docs/bench.md
-	@$(BIN)/python -m borough shapes --chart > build/generated/charts/borough/files/shapes.yaml
-	@$(BIN)/python -m borough shapes --parts > build/generated/charts/observability/files/parts.yaml
+	@$(BIN)/python -m borough chart > build/generated/charts/borough/files/shapes.yaml
+	@$(BIN)/python -m borough chart --parts > build/generated/charts/observability/files/parts.yaml
 	@$(BIN)/python -m borough_operator.documents charts/borough-operator/files/servicescaler.yaml > build/generated/docs/scaler.md
 	@$(BIN)/python -m borough_operator.simulator.page docs/results/leaderboard.json > build/generated/docs/leaderboard.md
 	@$(BIN)/python -m borough_operator.simulator.page docs/results/leaderboard.json --picture build/generated/docs/leaderboard.svg

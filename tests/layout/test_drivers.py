@@ -18,7 +18,7 @@ def loaded_by(program: str) -> set[str]:
 
 def test_importing_the_whole_system_loads_no_driver() -> None:
     """The composition root reaches every store; a driver comes with the first connection."""
-    loaded = loaded_by("import borough_shop.wiring")
+    loaded = loaded_by("import borough.compose, borough_shop.app")
 
     assert "sqlalchemy" in loaded
     assert loaded.isdisjoint({"sqlite3", "asyncpg"})

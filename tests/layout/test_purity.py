@@ -19,8 +19,8 @@ WALL_CLOCK = {
     "time.time_ns",
 }
 CONTRACTS_MAY_IMPORT = {
-    *(*sys.stdlib_module_names, "pydantic", "borough.capability", "borough.errors"),
-    *("borough_shop.events", "borough_shop.errors", "borough_shop.values"),
+    *(*sys.stdlib_module_names, "pydantic", "borough.capability", "borough.errors", "borough.events"),
+    *("borough_shop.errors", "borough_shop.values"),
 }
 
 
