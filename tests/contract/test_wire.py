@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from borough.testing.peers import raw
-from borough.testing.serving import until
+from borough.testing.serving import on_uvloop, until
 from borough.transport import wire
-from borough.transport.wire import Answer, BrokenAnswer, NoAnswer, Pool
+from borough.transport.wire import Answer, BrokenAnswer, NoAnswer, NotSent, Pool
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -48,6 +49,22 @@ async def pool() -> AsyncIterator[Pool]:
     """Connections that are closed in the end."""
     async with Pool() as pool:
         yield pool
+
+
+class Doomed(Pool):
+    """Its connections are gone as soon as they are made, as where the peer is killed."""
+
+    def opened(self, connection: Any) -> None:
+        super().opened(connection)
+        connection.transport.abort()
+
+
+@on_uvloop
+async def test_a_connection_that_ends_before_it_is_used_has_sent_nothing() -> None:
+    """So the question may be asked elsewhere; on uvloop, to write to it would be an error."""
+    async with Doomed() as pool, raw(Scripted([OK])) as url:
+        with pytest.raises(NotSent, match="before it was used"):
+            await ask(pool, url)
 
 
 async def ask(pool: Pool, url: str, seconds: float = 600) -> Answer:

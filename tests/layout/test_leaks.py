@@ -37,6 +37,6 @@ def test_leaked_socket_fails_the_file_that_left_it(root: Path, tmp_path: Path) -
     )
 
     assert done.returncode == 1, done.stdout
-    assert re.search(r"^ERROR \S*test_a.py::test_leaves_a_socket_open$", done.stdout, re.MULTILINE)
+    assert re.search(r"^ERROR \S*test_a.py::test_leaves_a_socket_open\b", done.stdout, re.MULTILINE)
     assert "ResourceWarning: unclosed <socket.socket" in done.stdout
     assert "2 passed, 1 error" in done.stdout

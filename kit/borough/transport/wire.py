@@ -108,13 +108,16 @@ class Pool:
         )
         try:
             await _taken_in_time(connecting, until)
-            return connecting.result()[1]
+            connection: _Connection = connecting.result()[1]
         except OSError as failure:
             if isinstance(failure, TimeoutError):
                 raise
             raise NotSent(str(failure)) from failure
         finally:
             connecting.cancel()
+        if connection.transport.is_closing():
+            raise NotSent("the connection ended before it was used")
+        return connection
 
     # -- what connections tell
 
