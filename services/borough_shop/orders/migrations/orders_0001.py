@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from borough.stores.revisions import create_outbox
+
 revision = "orders_0001"
 down_revision = None
 
@@ -33,28 +35,4 @@ def upgrade() -> None:
     op.create_index(
         "ix_orders_pending", "orders", ["order_id"], sqlite_where=pending, postgresql_where=pending
     )
-
-    unsent, sent = sa.text("sent_at IS NULL"), sa.text("sent_at IS NOT NULL")
-    op.create_table(
-        "outbox",
-        sa.Column("event_id", sa.Uuid(), nullable=False),
-        sa.Column("consumer", sa.String(63), nullable=False),
-        sa.Column("name", sa.String(63), nullable=False),
-        sa.Column("event", sa.Text(), nullable=False),
-        sa.Column("trace", sa.String(128)),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("sent_at", sa.DateTime(timezone=True)),
-        sa.PrimaryKeyConstraint("event_id", "consumer", name="pk_outbox"),
-    )
-    op.create_index(
-        "ix_outbox_consumer_due_at",
-        "outbox",
-        ["consumer", "due_at"],
-        sqlite_where=unsent,
-        postgresql_where=unsent,
-    )
-    op.create_index(
-        "ix_outbox_sent_at", "outbox", ["sent_at"], sqlite_where=sent, postgresql_where=sent
-    )
+    create_outbox()

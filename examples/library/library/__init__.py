@@ -1,0 +1,1 @@
+"""A lending library: an application of Borough that knows nothing of the shop."""

@@ -1,0 +1,22 @@
+"""Loans, and their outbox."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from borough.stores.revisions import create_outbox
+
+revision = "loans_0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "loans",
+        sa.Column("loan_id", sa.Uuid(), nullable=False),
+        sa.Column("isbn", sa.String(13), nullable=False),
+        sa.Column("member", sa.String(63), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.PrimaryKeyConstraint("loan_id", name="pk_loans"),
+    )
+    op.create_index("ix_loans_state", "loans", ["state"])
+    create_outbox()
