@@ -5,7 +5,7 @@ of the new name is put before the one of the old, which goes on starting the old
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -43,7 +43,7 @@ class Profile:
 
 
 BOROUGH = Profile(
-    entry="services/borough/__main__.py",
+    entry="kit/borough/__main__.py",
     module="borough",
     settings=MappingProxyType(
         {
@@ -68,6 +68,8 @@ BOROUGH = Profile(
     dropped="borough_spans_dropped_total",
     shapes=("shapes", "--json"),
 )
+BEFORE_THE_KIT = replace(BOROUGH, entry="services/borough/__main__.py")
+"""When the kit and the shop were one package."""
 COMMON = Profile(
     entry="tests/bench/common/__main__.py",
     module="bench.common",
@@ -86,7 +88,7 @@ COMMON = Profile(
     path="tests",
 )
 """The order as most would write it."""
-PROFILES = (BOROUGH,)
+PROFILES = (BOROUGH, BEFORE_THE_KIT)
 """Of commits; the newest first."""
 PREFIXES = ("BOROUGH_", "COMMON_", "OTEL_")
 """What the environment of the bench must not tell a side."""

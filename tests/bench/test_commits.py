@@ -81,5 +81,5 @@ def test_a_commit_that_is_not_there_is_named(repository: Path, tmp_path: Path) -
 def test_a_tree_is_started_by_the_profile_whose_entry_it_has(tmp_path: Path) -> None:
     """And one that has none is refused."""
     assert profile_of(ROOT) is BOROUGH
-    with pytest.raises(BenchFailed, match=r"there is no services/borough/__main__\.py"):
+    with pytest.raises(BenchFailed, match=r"there is no kit/borough/__main__\.py"):
         profile_of(tmp_path)

@@ -10,13 +10,13 @@ from borough import deadline
 from borough.capability import Capability, post
 from borough.errors import Invalid, Unavailable
 from borough.testing.servers import served
+from borough.testing.transports import Asgi, Direct, Twice, request
 from borough.transport.calls import mount, remote
 from borough_shop.inventory.contract import Inventory, MenuRequest
 from borough_shop.orders.contract import Placement
 from borough_shop.payments.contract import Outcome, Payments, Verdict, VoidCharge
 from borough_shop.testing.samples import an_order
 from borough_shop.testing.shop import memory_shop
-from borough_shop.testing.transports import Asgi, Direct, Twice, request
 
 ORDER = UUID(int=1)
 VOID = VoidCharge(order_id=ORDER).model_dump_json().encode()

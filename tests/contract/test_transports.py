@@ -14,6 +14,7 @@ from borough import deadline, events
 from borough.capability import Capability, Message, post, read
 from borough.errors import Internal, NotFound
 from borough.testing.servers import running, served
+from borough.testing.transports import Asgi, Direct, Twice
 from borough.transport.addresses import Addresses
 from borough.transport.calls import Transport, local, remote
 from borough.transport.client import Http
@@ -45,8 +46,8 @@ from borough_shop.orders.contract import (
 )
 from borough_shop.payments.contract import Charge, Outcome, Payments, VoidCharge
 from borough_shop.profiles.contract import GetProfile, Profile, Profiles
+from borough_shop.testing.placements import agree
 from borough_shop.testing.shop import memory_shop
-from borough_shop.testing.transports import Asgi, Direct, Twice
 from borough_shop.values import Basket, Line, Money, PricedLine
 from borough_telemetry import Telemetry
 
@@ -81,7 +82,7 @@ async def ask(request: pytest.FixtureRequest, at_once: bool) -> AsyncIterator[As
                     url = await stack.enter_async_context(running(app))
                     addresses = Addresses(contract.name, (url,), interval=60)
                     transport = Http(contract.name, addresses, wire, telemetry, call_timeout=600)
-            return remote(contract, Twice(transport, at_once=at_once))
+            return remote(contract, Twice(transport, at_once=at_once, agree=agree))
 
         yield reach
 

@@ -19,7 +19,13 @@ WALL_CLOCK = {
     "time.time_ns",
 }
 CONTRACTS_MAY_IMPORT = {
-    *(*sys.stdlib_module_names, "pydantic", "borough.capability", "borough.errors", "borough.events"),
+    *(
+        *sys.stdlib_module_names,
+        "pydantic",
+        "borough.capability",
+        "borough.errors",
+        "borough.events",
+    ),
     *("borough_shop.errors", "borough_shop.values"),
 }
 

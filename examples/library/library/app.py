@@ -1,8 +1,8 @@
 """The library as an application, and its door.
 
-    borough migrate --app library.app:APP
-    borough seed --app library.app:APP --copies 3
-    borough serve gateway catalog loans notices --app library.app:APP
+borough migrate --app library.app:APP
+borough seed --app library.app:APP --copies 3
+borough serve gateway catalog loans notices --app library.app:APP
 """
 
 from collections.abc import Mapping

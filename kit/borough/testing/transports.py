@@ -1,6 +1,7 @@
 """Transports for tests: the app in this process through the real codec; one that repeats."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,7 +12,6 @@ from borough.capability import Endpoint, Message
 from borough.errors import BoroughError, DeadlineExceeded
 from borough.transport.calls import Transport
 from borough.transport.codec import JSON, decode_response, encode_request
-from borough_shop.orders.contract import OrderStatus, Placement
 
 
 class Asgi:
@@ -70,24 +70,39 @@ async def request(
     return status, bytes(chunks)
 
 
+Outcome = Message | BoroughError
+"""What a call answers or raises."""
+Agree = Callable[[Outcome, Outcome], bool]
+"""Whether two outcomes of the same message are what a promise to be idempotent allows."""
+
+
+def same(first: Outcome, again: Outcome) -> bool:
+    """Value for value; of errors, class and document."""
+    if isinstance(first, BoroughError) and isinstance(again, BoroughError):
+        return type(first) is type(again) and first.problem() == again.problem()
+    return first == again
+
+
 class Twice:
     """Sends every call marked idempotent twice, in turn or at once, to find out a wrong mark.
 
-    Answers what did the work. Where the other one is not the same, value for value, that is an
-    AssertionError that names the call. One message may differ, and only so far: of two placements
-    one is a replay and says so; and where both came at once, it may find the order still PENDING.
+    Answers the first outcome, or where both came at once, one that `agree` takes for the first.
+    Where they do not agree, that is an AssertionError that names the call.
     """
 
-    def __init__(self, transport: Transport, *, at_once: bool = False) -> None:
+    def __init__(self, transport: Transport, *, at_once: bool = False, agree: Agree = same) -> None:
         self._transport = transport
         self._at_once = at_once
+        self._agree = agree
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
         if not endpoint.idempotent:
             return await self._transport.call(endpoint, message)
         if self._at_once:
             both = (self._outcome(endpoint, message) for _ in range(2))
-            first, again = sorted(await asyncio.gather(*both), key=_is_replay)
+            first, again = await asyncio.gather(*both)
+            if not self._agree(first, again):
+                first, again = again, first
         else:
             first = await self._outcome(endpoint, message)
             again = await self._outcome(endpoint, message)
@@ -97,27 +112,11 @@ class Twice:
             raise first
         return first
 
-    async def _outcome(self, endpoint: Endpoint, message: Message) -> Message | BoroughError:
+    async def _outcome(self, endpoint: Endpoint, message: Message) -> Outcome:
         try:
             return await self._transport.call(endpoint, message)
         except BoroughError as error:
             return error
-
-    def _agree(self, first: Message | BoroughError, again: Message | BoroughError) -> bool:
-        match first, again:
-            case Placement(), Placement(replayed=True):
-                if self._at_once and again.order.status is OrderStatus.PENDING:
-                    return first.order.order_id == again.order.order_id
-                return first.order == again.order
-            case Placement(), Placement():
-                return False
-            case BoroughError(), BoroughError():
-                return type(first) is type(again) and first.problem() == again.problem()
-        return first == again
-
-
-def _is_replay(outcome: Message | BoroughError) -> bool:
-    return isinstance(outcome, Placement) and outcome.replayed
 
 
 class Direct:
