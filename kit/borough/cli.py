@@ -15,7 +15,7 @@ from borough.config import Settings, WrongSettings
 from borough.config import load as load_settings
 from borough.errors import BoroughError, Malformed
 
-SHOP = "borough_shop.app:APP"
+DEFAULT = "borough_shop.app:APP"
 """The application where none is named."""
 
 app = typer.Typer(
@@ -23,7 +23,9 @@ app = typer.Typer(
 )
 
 AppName = Annotated[str, typer.Option("--app", help="The application: MODULE:NAME.")]
-Capabilities = Annotated[list[str], typer.Argument(help="gateway orders payments ...")]
+Capabilities = Annotated[
+    list[str], typer.Argument(help="Names of capabilities; gateway for the doors.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="As Markdown tables.")]
 
@@ -34,7 +36,7 @@ def _read(name: str) -> tuple[App, Settings]:
 
 
 @app.command()
-def serve(capabilities: Capabilities, of: AppName = SHOP) -> None:
+def serve(capabilities: Capabilities, of: AppName = DEFAULT) -> None:
     """Serve these capabilities as one part, until SIGTERM."""
     commands.serve(*_read(of), capabilities)
 
@@ -52,7 +54,7 @@ def migrate(
             help="Seconds to wait for a store that cannot be reached.",
         ),
     ] = 0,
-    of: AppName = SHOP,
+    of: AppName = DEFAULT,
 ) -> None:
     """Bring the schemas to this version; one that is at a later version stays there."""
     found, settings = _read(of)
@@ -62,9 +64,9 @@ def migrate(
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def seed(context: typer.Context, of: AppName = SHOP) -> None:
-    """Put into the stores what the application starts with. Its options are --NAME VALUE; for the
-    shop --stock, pieces of each article, and --only, the SKU of the one that is put on the menu.
+def seed(context: typer.Context, of: AppName = DEFAULT) -> None:
+    """Put into the stores what the application starts with. Its options, as --NAME VALUE, are the
+    application's.
     """
     typer.echo(asyncio.run(commands.seed(*_read(of), _options(context.args))))
 
@@ -80,7 +82,7 @@ def _options(given: list[str]) -> dict[str, str]:
 def audit(
     wait: Annotated[bool, typer.Option(help="Wait first until nothing is under way.")] = True,
     as_json: AsJson = False,
-    of: AppName = SHOP,
+    of: AppName = DEFAULT,
 ) -> None:
     """Read every store and say which law of the application is broken, if any."""
     report = asyncio.run(commands.audit(*_read(of), wait=wait))
@@ -89,19 +91,19 @@ def audit(
 
 
 @app.command()
-def config(markdown: AsMarkdown = False, of: AppName = SHOP) -> None:
+def config(markdown: AsMarkdown = False, of: AppName = DEFAULT) -> None:
     """Every setting: its variable, type, default and meaning."""
     typer.echo(commands.settings_table(load(of), markdown=markdown))
 
 
 @app.command(name="signals")
-def list_signals(markdown: AsMarkdown = False, of: AppName = SHOP) -> None:
+def list_signals(markdown: AsMarkdown = False, of: AppName = DEFAULT) -> None:
     """Every metric and every attribute of a span that a part exposes."""
     typer.echo(commands.signals_table(load(of), markdown=markdown))
 
 
 @app.command(name="shapes")
-def list_shapes(as_json: AsJson = False, of: AppName = SHOP) -> None:
+def list_shapes(as_json: AsJson = False, of: AppName = DEFAULT) -> None:
     """The shapes, and which capabilities live in which part."""
     known = load_shapes(*_read(of))
     if as_json:
@@ -118,14 +120,14 @@ def list_shapes(as_json: AsJson = False, of: AppName = SHOP) -> None:
 @app.command()
 def chart(
     parts: Annotated[bool, typer.Option("--parts", help="Just the names of all parts.")] = False,
-    of: AppName = SHOP,
+    of: AppName = DEFAULT,
 ) -> None:
     """What a chart must know of the application, as YAML."""
     typer.echo((commands.part_names if parts else commands.chart)(*_read(of)))
 
 
 @app.command()
-def openapi(of: AppName = SHOP) -> None:
+def openapi(of: AppName = DEFAULT) -> None:
     """The OpenAPI document of the doors."""
     typer.echo(json.dumps(asyncio.run(commands.openapi(load(of))), indent=2, sort_keys=True))
 

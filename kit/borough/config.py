@@ -91,16 +91,17 @@ class Settings(BaseSettings):
     )
 
     reconcile_horizon_s: Seconds = Field(
-        5, description="How long after its deadline a PENDING order is settled by reconcile."
+        5,
+        description="How long after its deadline unfinished work is settled, and audited.",
     )
     outbox_interval_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
-        0.5, description="How often the relay looks for rows nobody woke it for."
+        0.5, description="How often the relay looks without being woken."
     )
     outbox_linger_s: Annotated[float, Field(ge=0, le=60)] = Field(
         0.01, description="How long a woken relay waits for more to tell in the same round."
     )
     outbox_lease_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
-        10, description="A row claimed longer than this belongs to nobody again."
+        10, description="After this lease another relay may deliver a row that was claimed."
     )
     outbox_retention_s: Annotated[float, Field(ge=0)] = Field(
         3_600, description="Sent rows are pruned after this."
@@ -121,7 +122,7 @@ class Settings(BaseSettings):
         "", description="OTLP/HTTP collector, http://host:4318; empty: no export."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severe log line that is written."
+        "info", description="Minimum log level."
     )
     access_log_ratio: Share = Field(
         0.01, description="Share of requests that leave a log line; of failures (5xx) all do."

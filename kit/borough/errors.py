@@ -4,7 +4,7 @@ r"""The error tree, drawn, then defined. An error knows its code, its HTTP statu
       + Refused                    the caller must change something; repeating does not help
         - Malformed           400  the bytes are not a message
         - Unauthenticated     401  no API key, or one that names nobody
-        - NotFound            404  also: another customer's order
+        - NotFound            404  also: what belongs to somebody else
           . NotHosted              this part does not host what was asked of it
         - WrongMethod         405
         - Conflict            409
@@ -21,6 +21,8 @@ Over HTTP an error is a problem document (RFC 9457, `application/problem+json`),
 raises the same class again: business code cannot tell which transport it had.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -38,9 +40,11 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem document. `code` is stable and for machines, `detail` is for people."""
+    """RFC 9457 problem document. `code` is stable and for machines, `detail` is for people. What
+    else it has are ids of the application, by name: see `about`.
+    """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     type: str
     title: str
@@ -49,8 +53,13 @@ class Problem(BaseModel):
     code: str
     fields: tuple[FieldProblem, ...] = ()
     retry_after: int | None = None
-    order_id: str | None = None
     trace_id: str | None = None
+
+    @property
+    def about(self) -> dict[str, str]:
+        """The extension members that are text: ids of what the error is about."""
+        members = self.model_extra or {}
+        return {name: value for name, value in members.items() if isinstance(value, str)}
 
 
 class BoroughError(Exception):
@@ -67,13 +76,13 @@ class BoroughError(Exception):
         *,
         fields: tuple[FieldProblem, ...] = (),
         retry_after: int | None = None,
-        order_id: str | None = None,
+        about: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.fields = fields
         self.retry_after = retry_after
-        self.order_id = order_id
+        self.about = dict(about)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -90,8 +99,8 @@ class BoroughError(Exception):
             code=self.code,
             fields=self.fields,
             retry_after=self.retry_after,
-            order_id=self.order_id,
             trace_id=trace_id,
+            **self.about,
         )
 
     @staticmethod
@@ -106,7 +115,7 @@ class BoroughError(Exception):
             problem.detail,
             fields=problem.fields,
             retry_after=problem.retry_after,
-            order_id=problem.order_id,
+            about=problem.about,
         )
 
     @staticmethod

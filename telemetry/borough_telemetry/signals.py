@@ -21,7 +21,7 @@ class Signal:
 
     A histogram has the upper bounds of its buckets, ascending, without the infinite one.
 
-        STOCK_OUTS = Signal("shop_stock_outs", "Reserves refused for want of stock.", "counter")
+        RENEWALS = Signal("library_renewals", "Loans that were renewed.", "counter")
     """
 
     name: str

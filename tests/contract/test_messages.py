@@ -151,11 +151,12 @@ def errors() -> list[type[BoroughError]]:
 @pytest.mark.parametrize("error", errors(), ids=lambda e: e.__name__)
 def test_an_error_arrives_as_what_it_was(error: type[BoroughError]) -> None:
     """A problem document names its error, and the caller raises the same class."""
-    sent = error("espresso is out of stock", retry_after=3, order_id="7")
+    sent = error("espresso is out of stock", retry_after=3, about={"order_id": "7"})
     document = Problem.model_validate_json(sent.problem().model_dump_json())
     arrived = BoroughError.from_problem(document)
     assert type(arrived) is error
-    assert (arrived.detail, arrived.retry_after, arrived.order_id) == (sent.detail, 3, "7")
+    assert (arrived.detail, arrived.retry_after) == (sent.detail, 3)
+    assert arrived.about == {"order_id": "7"}
 
 
 def test_no_two_errors_share_a_code() -> None:

@@ -126,7 +126,7 @@ async def test_a_rejected_order_answers_the_same_problem_ever_after(
         assert (first.status, first.problem.code) == (status, code)
         assert names in first.problem.detail
         assert same(first, again)
-        order = await visitor.ask("GET", f"/v1/orders/{first.problem.order_id}")
+        order = await visitor.ask("GET", f"/v1/orders/{first.problem.about['order_id']}")
         assert (order.body["status"], order.body["reason"]) == ("rejected", code)
         assert order.body["detail"] == first.problem.detail
 
@@ -167,7 +167,7 @@ async def test_an_order_that_was_undone_answers_so_ever_after() -> None:
         answers = [await visitor.order("k-1", espresso=1) for _ in range(2)]
         assert same(*answers)
         assert (answers[0].status, answers[0].problem.code) == (503, "abandoned")
-        assert answers[0].problem.order_id == order_id
+        assert answers[0].problem.about == {"order_id": order_id}
 
 
 async def stored(shop: Shop, order_id: str) -> Order:

@@ -106,7 +106,7 @@ def test_every_reason_answers_with_the_error_of_its_code(reason: Reason) -> None
     """The value of a reason is the code of its problem, at every door and on every replay."""
     error = error_of(rejected(reason))
     assert error.code == reason.value
-    assert (error.detail, error.order_id) == ("because", str(ORDER_ID))
+    assert (error.detail, error.about) == ("because", {"order_id": str(ORDER_ID)})
 
 
 def test_a_declined_order_answers_402() -> None:

@@ -1,6 +1,7 @@
 """Loans: a member takes a copy home, once for each loan id, whatever happens on the way."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from importlib import resources
@@ -103,10 +104,8 @@ class LoansService(Loans):
     async def run(self) -> None:
         """For ever, with a pause."""
         while True:
-            try:
+            with suppress(BoroughError):  # a peer or the store is away: the next round tries again
                 await self.once()
-            except BoroughError:
-                pass  # a peer or the store is away: the next round tries again
             await self._clock.sleep(1)
 
 

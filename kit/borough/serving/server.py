@@ -4,7 +4,7 @@ One event loop serves the doors and what other parts call, and threads beside it
 All ports are bound before anything starts. On SIGTERM the part says it is not ready and goes on
 for as long as others need to forget its address, ending each connection with its answer; then
 nothing new comes in, and what was begun is brought to its end. A second signal ends all waiting:
-an order cut off stays PENDING, and reconcile settles it.
+work that is cut off is settled by whoever finds it unfinished.
 """
 
 import asyncio

@@ -7,7 +7,8 @@ idempotent is sent once more, to another address if there is one, when the conne
 a byte of an answer came. With a retry budget, which only the gateway has, a 503 or a timeout is
 sent once more too.
 
-Errors name the call, never an address: they may travel to a customer. The span has the rest.
+Errors name the call, never an address: they may travel to a client of the doors. The span has the
+rest.
 """
 
 import asyncio

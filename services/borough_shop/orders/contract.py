@@ -74,7 +74,7 @@ def error_of(order: Order) -> BoroughError:
     """The problem a rejected order answers with, at every door and on every replay."""
     if order.reason is None:
         raise Conflict(f"order {order.order_id} was not rejected")
-    return ERROR_OF[order.reason](order.detail or "", order_id=str(order.order_id))
+    return ERROR_OF[order.reason](order.detail or "", about={"order_id": str(order.order_id)})
 
 
 class Placement(Message):

@@ -1,0 +1,81 @@
+"""Does an application of somebody else's hold in every shape, on every store, whatever happens?"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from borough.testing import suites
+from borough.testing.simulation import Shape, microservices, monolith
+from borough.testing.suites import Ask, answer
+from library import catalog, loans, notices
+from library.app import APP
+from library.catalog import Catalog, Find, Title
+from library.loans import Lend, Loans
+
+SHAPES: Mapping[str, Shape] = {"monolith": monolith(APP), "microservices": microservices(APP)}
+each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+
+
+class Lending:
+    """Three members want one of two copies."""
+
+    async def prepare(self, stores: Mapping[str, Any]) -> None:
+        """The title."""
+        await stores[Catalog.name].add(Title(isbn="1", name="C", copies=2))
+
+    async def travel(self, ask: Ask) -> Sequence[object]:
+        """Each asks; somebody looks for a title that there is not."""
+        wanted = [Lend(loan_id=UUID(int=n), isbn="1", member=f"member-{n}") for n in (1, 2, 3)]
+        lent = [await answer(ask(Loans).lend(lend)) for lend in wanted]
+        return [*lent, await answer(ask(Catalog).find(Find(isbn="2")))]
+
+
+@each_shape
+async def test_no_crash_and_no_mishap_loses_a_loan(shape: Shape) -> None:
+    """Each part dies at each of its steps; each call is lost, late, doubled."""
+    assert await suites.crashes(APP, shape, Lending()) == []
+    assert await suites.mishaps(APP, shape, Lending()) == []
+
+
+async def test_every_shape_answers_the_same() -> None:
+    """The last copy is lent, the third member is refused."""
+    assert await suites.shapes(APP, SHAPES, Lending()) == {}
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "at once"])
+async def test_what_is_marked_idempotent_is(at_once: bool) -> None:  # noqa: FBT001  # a parameter
+    """And the journey comes by every such method."""
+    assert await suites.repeats(APP, Lending(), at_once=at_once) == set()
+
+
+async def test_sqlite_keeps_the_books_of_memory(tmp_path: Path) -> None:
+    """Row for row."""
+    assert await suites.stores(APP, Lending(), f"sqlite:///{tmp_path}") == {}
+
+
+async def test_postgresql_keeps_the_books_of_memory(empty_postgresql_url: str) -> None:
+    """Row for row."""
+    assert await suites.stores(APP, Lending(), empty_postgresql_url) == {}
+
+
+async def test_a_mistake_is_found() -> None:
+    """A consumer that keeps a row for each delivery, not for each event."""
+
+    class Forgetful(notices.MemoryNotices):
+        async def keep(self, notice: notices.Notice) -> None:
+            self._rows[UUID(int=len(self._rows))] = notice
+            await asyncio.sleep(0)
+
+    wrong = APP.replacing(replace(notices.CAPABILITY, memory=Forgetful))
+    assert await suites.crashes(wrong, SHAPES["microservices"], Lending())
+
+
+def test_the_schema_is_made_of_the_tables_of_the_code() -> None:
+    """Every table of a module is one of its capability."""
+    assert {"titles", "holds", "counted"} == set(catalog.TABLES.tables)
+    assert {"loans"} == set(loans.TABLES.tables)
