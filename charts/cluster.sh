@@ -15,6 +15,7 @@ RETIRING=${RETIRING:-}
 SCALING=${SCALING:-} # parts to be scaled, with a comma between them
 IMAGE=${IMAGE:-borough}
 OPERATOR_IMAGE=${OPERATOR_IMAGE:-borough-operator}
+LOAD_IMAGE=${LOAD_IMAGE:-borough-bill}
 TAG=${TAG:-$(sed -n 's/^appVersion: *"\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' charts/borough/Chart.yaml)}
 PYTHON_IMAGE=${PYTHON_IMAGE:-python:3.13-slim}
 GRAFANA=${GRAFANA:-true}
@@ -166,6 +167,7 @@ build() {
 	: > "$BUILD_LOG"
 	build_one services/Dockerfile "$IMAGE:$TAG"
 	build_one operator/Dockerfile "$OPERATOR_IMAGE:$TAG"
+	build_one bill/Dockerfile "$LOAD_IMAGE:$TAG"
 }
 
 # build_one DOCKERFILE IMAGE: what docker says is shown where it could not.
@@ -292,6 +294,7 @@ install_shop() {
 	helm upgrade --install borough charts/borough --namespace "$NAMESPACE" \
 		--wait --wait-for-jobs --timeout "$WAIT" \
 		--set "shape=$SHAPE,retiring=$RETIRING,image.repository=$IMAGE,image.tag=$TAG" \
+		--set "load.image.repository=$LOAD_IMAGE" \
 		--set "postgres.existingSecret=borough-database,customers.existingSecret=borough-api-keys" \
 		--set "telemetry.endpoint=http://observability-collector.$OBSERVABILITY:4318" \
 		--set "networkPolicy.observability.namespace=$OBSERVABILITY" \
@@ -339,7 +342,7 @@ up() {
 	local observability operator
 	choose_cluster
 	[ "${BUILD:-yes}" = no ] || build
-	deliver "$IMAGE:$TAG" "$OPERATOR_IMAGE:$TAG"
+	deliver "$IMAGE:$TAG" "$OPERATOR_IMAGE:$TAG" "$LOAD_IMAGE:$TAG"
 	STEP="making the namespaces"
 	namespace "$OBSERVABILITY"
 	namespace "$NAMESPACE"
@@ -407,7 +410,7 @@ down() {
 
 images() {
 	build
-	if kubectl config current-context > /dev/null 2>&1; then deliver "$IMAGE:$TAG" "$OPERATOR_IMAGE:$TAG"; fi
+	if kubectl config current-context > /dev/null 2>&1; then deliver "$IMAGE:$TAG" "$OPERATOR_IMAGE:$TAG" "$LOAD_IMAGE:$TAG"; fi
 }
 
 case $VERB in

@@ -31,6 +31,7 @@ from borough_operator import __version__ as operator_version
 ROOT = Path(__file__).parents[2]
 IMAGE = os.environ.get("BOROUGH_IMAGE", f"borough:{__version__}")
 """The image under test, as the cluster's nodes have it."""
+LOAD_IMAGE = os.environ.get("BOROUGH_LOAD_IMAGE", f"borough-bill:{__version__}")
 OPERATOR_IMAGE = os.environ.get("BOROUGH_OPERATOR_IMAGE", f"borough-operator:{operator_version}")
 """The operator's, likewise."""
 GROUPS = {

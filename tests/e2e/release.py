@@ -12,6 +12,7 @@ from typing import Any
 
 from e2e.cluster import (
     IMAGE,
+    LOAD_IMAGE,
     OPERATOR_IMAGE,
     ROOT,
     CommandFailed,
@@ -109,7 +110,13 @@ class Release:
 
     def _whole(self, values: Values) -> dict[str, Any]:
         image = IMAGES.get(self.chart.name)
-        return ({"image": image_values(image)} if image else {}) | dict(values)
+        ours: dict[str, Any] = {"image": image_values(image)} if image else {}
+        if self.chart.name == "borough":
+            ours["load"] = {"image": image_values(LOAD_IMAGE)}
+        return ours | {
+            key: {**ours.get(key, {}), **value} if isinstance(value, dict) else value
+            for key, value in values.items()
+        }
 
     def _helm(self, verb: str, *words: str, text: str = "", within: int = READY_S) -> str:
         try:

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 import uvloop
 
-PROGRAMS = {"services": "borough", "operator": "borough_operator"}
+PROGRAMS = {"services": "borough", "operator": "borough_operator", "bill": "borough_bill"}
 """What an image runs, by the folder of its Dockerfile."""
 
 
@@ -123,6 +123,25 @@ def sees(path: str, among: list[str]) -> bool:
     return any(
         f"{one}/".startswith(f"{path}/") or f"{path}/".startswith(f"{one}/") for one in among
     )
+
+
+def brought_by(root: Path, package: str) -> set[str]:
+    """What a package brings with it, by the lock."""
+    packages = tomllib.loads((root / "uv.lock").read_text())["package"]
+    needs = {p["name"]: [d["name"] for d in p.get("dependencies", ())] for p in packages}
+    found, open_ = set[str](), [package]
+    while open_:
+        name = open_.pop()
+        if name not in found:
+            found.add(name)
+            open_ += needs[name]
+    return found
+
+
+def test_a_released_image_holds_only_what_it_runs(root: Path) -> None:
+    """The shop's neither bill nor numpy; what sends load neither kit nor shop."""
+    assert not brought_by(root, "borough-shop") & {"borough-bill", "borough-operator", "numpy"}
+    assert not brought_by(root, "borough-bill") & {"borough", "borough-shop", "fastapi"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has modules that can be cut")
