@@ -12,28 +12,28 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from borough_bill.attribution import NotExposed, ProcessGone
-from borough_bill.clients import NotServed
-from borough_bill.closed_loop import customers
-from borough_bill.cluster import Unreachable
-from borough_bill.collector import BrokenSpans
-from borough_bill.compare import compare
-from borough_bill.drill import drill as show
+from borough_bill.experiments.compare import compare
+from borough_bill.experiments.drill import drill as show
 from borough_bill.experiments.folder import RESULT, Folder, WrongFolder
 from borough_bill.experiments.foreign import CannotCompare
-from borough_bill.extras import MissingExtra, need_report
-from borough_bill.generator import JobFailed
-from borough_bill.load import load
-from borough_bill.processes import PartDied
-from borough_bill.publish import publish
-from borough_bill.recording import BrokenRecording
+from borough_bill.experiments.run import Run
+from borough_bill.experiments.scale import DEMO, FULL, QUICK, Scale
+from borough_bill.experiments.up import up as start
+from borough_bill.load.clients import NotServed
+from borough_bill.load.closed_loop import customers
+from borough_bill.load.command import load
+from borough_bill.load.generator import JobFailed
+from borough_bill.load.recording import BrokenRecording
+from borough_bill.report.extras import MissingExtra, need_report
+from borough_bill.report.publish import publish
+from borough_bill.report.screen import Screen
 from borough_bill.results import BrokenResult, read
-from borough_bill.run import Run
-from borough_bill.scale import DEMO, FULL, QUICK, Scale
-from borough_bill.screen import Screen
-from borough_bill.shapes import CommandFailed
 from borough_bill.statuses import FAILED, INTERRUPTED, LOST, status
-from borough_bill.up import up as start
+from borough_bill.targets.attribution import NotExposed, ProcessGone
+from borough_bill.targets.cluster import Unreachable
+from borough_bill.targets.collector import BrokenSpans
+from borough_bill.targets.processes import PartDied
+from borough_bill.targets.shapes import CommandFailed
 
 WIDTH = 120
 """Columns where there is no terminal to ask."""

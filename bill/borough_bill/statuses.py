@@ -1,7 +1,7 @@
 """Exit statuses, the same of every command that ends in a bill."""
 
-from borough_bill.bill import Bill
-from borough_bill.families import FAMILIES
+from borough_bill.analysis.bill import Bill
+from borough_bill.analysis.families import FAMILIES
 
 LOST, FAILED, VOID, INTERRUPTED = 1, 2, 3, 130
 """An order was lost, or a book is wrong; there is no bill; a family that was asked for is void;

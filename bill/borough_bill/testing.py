@@ -14,14 +14,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from borough_bill.attribution import Counters, Memory, memory_of
-from borough_bill.cluster import Unreachable
 from borough_bill.experiments.blocks import Subject
 from borough_bill.experiments.folder import Intent
 from borough_bill.experiments.stopping import Stopping
-from borough_bill.generator import Generator, Job
-from borough_bill.recording import REQUEST, Header, Recording
+from borough_bill.load.generator import Generator, Job
+from borough_bill.load.recording import REQUEST, Header, Recording
 from borough_bill.results import Plan, Rung
+from borough_bill.targets.attribution import Counters, Memory, memory_of
+from borough_bill.targets.cluster import Unreachable
 
 WARM, MEASURED = 2, 8
 """Requests of every window."""

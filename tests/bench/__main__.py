@@ -36,10 +36,10 @@ from bench.harness import ROOT, Bench, BenchFailed
 from bench.render import terminal
 from bench.rows import Row, run_file, write
 from bench.sides import SHAPES
-from borough_bill.generator import JobFailed
-from borough_bill.machine import commit, machine
-from borough_bill.processes import PartDied
-from borough_bill.shapes import CommandFailed
+from borough_bill.load.generator import JobFailed
+from borough_bill.targets.machine import commit, machine
+from borough_bill.targets.processes import PartDied
+from borough_bill.targets.shapes import CommandFailed
 
 SUBJECTS: Mapping[str, Callable[[Bench], Coroutine[None, None, list[Row]]]] = {
     "local": local.measure,

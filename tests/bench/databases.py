@@ -9,7 +9,7 @@ from os import sysconf
 from pathlib import Path
 
 from bench.harness import BenchFailed
-from borough_bill.attribution import ProcessGone, cpu_seconds
+from borough_bill.targets.attribution import ProcessGone, cpu_seconds
 from postgresql import ABSENT, Cluster, find_binaries
 
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"

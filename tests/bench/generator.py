@@ -13,11 +13,11 @@ from functools import partial
 
 from bench.harness import Bench, BenchFailed, Candidates, ratios, settle_in
 from bench.rows import Goal, Row
-from borough_bill.attribution import memory
-from borough_bill.frozen import server
-from borough_bill.generator import Generator, Job
-from borough_bill.placement import Placement
-from borough_bill.recording import Recording, slip_check
+from borough_bill.load.frozen import server
+from borough_bill.load.generator import Generator, Job
+from borough_bill.load.recording import Recording, slip_check
+from borough_bill.targets.attribution import memory
+from borough_bill.targets.placement import Placement
 
 TOO_MUCH, BURST_S = 200_000.0, 0.5
 """More than it can send: what it then sends is what it can."""

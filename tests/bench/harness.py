@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from borough_bill.processes import die_with_parent
+from borough_bill.targets.processes import die_with_parent
 
 LAST_WORDS = 2_000
 """Characters of its log that a process which failed is quoted with."""
@@ -150,7 +150,7 @@ async def child(bench: Bench, *words: str, cpu: int | None = None) -> AsyncItera
 async def collector(bench: Bench) -> AsyncIterator[str]:
     """A process that takes spans and does nothing with them; its address."""
     keep = str(bench.folder / "spans")
-    words = ("borough_bill.collector", "--port", "0", "--keep", keep)
+    words = ("borough_bill.targets.collector", "--port", "0", "--keep", keep)
     async with child(bench, *words) as process:
         yield f"http://127.0.0.1:{(await process.hear())['port']:.0f}"
 

@@ -12,7 +12,7 @@ from functools import partial
 
 from bench.harness import Bench, Child, child, collector, ratios
 from bench.rows import Goal, Row
-from borough_bill.placement import Placement
+from borough_bill.targets.placement import Placement
 
 IN_FLIGHT = (16, 1)
 CALLS = {"ours": 2_000, "httpx": 400, "aiohttp": 800}

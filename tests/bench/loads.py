@@ -14,7 +14,7 @@ import time
 from aiohttp import web
 
 from bench.talk import say
-from borough_bill.processes import HOST
+from borough_bill.targets.processes import HOST
 
 RATE = 30.0
 """Requests a second of each target, of which one replica carries 50."""

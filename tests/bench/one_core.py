@@ -15,8 +15,8 @@ from bench.harness import Bench
 from bench.orderer import Task
 from bench.rows import Goal, Row
 from bench.sides import MONOLITH, Side, sides
-from borough_bill.placement import Placement
-from borough_bill.processes import pin
+from borough_bill.targets.placement import Placement
+from borough_bill.targets.processes import pin
 
 IN_FLIGHT = 16
 ORDERS, WARM_UP = 100, 60

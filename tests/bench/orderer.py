@@ -26,8 +26,8 @@ import uvloop
 from pydantic import BaseModel
 
 from bench.wire import Connections, request
-from borough_bill.customers import crowd
-from borough_bill.schedule import POISSON, arrivals
+from borough_bill.load.customers import crowd
+from borough_bill.load.schedule import POISSON, arrivals
 
 CUSTOMERS = 50
 NOWHERE = "/there-is-no-such-path"

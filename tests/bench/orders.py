@@ -21,12 +21,12 @@ import numpy as np
 
 from bench.harness import Bench, BenchFailed, ratios
 from bench.rows import Goal, Row
-from borough_bill.customers import crowd
-from borough_bill.generator import Generator, Job
-from borough_bill.placement import Placement
-from borough_bill.recording import Recording
-from borough_bill.schedule import CONSTANT
-from borough_bill.shapes import LocalShape, shape_named
+from borough_bill.load.customers import crowd
+from borough_bill.load.generator import Generator, Job
+from borough_bill.load.recording import Recording
+from borough_bill.load.schedule import CONSTANT
+from borough_bill.targets.placement import Placement
+from borough_bill.targets.shapes import LocalShape, shape_named
 
 MONOLITH, MICROSERVICES = "monolith", "microservices"
 SEQUENTIAL_HOPS = 4

@@ -11,9 +11,9 @@ from functools import partial
 
 from bench.harness import ROOT, Bench, BenchFailed, ratios
 from bench.rows import Goal, Row
-from borough_bill.attribution import memory
-from borough_bill.processes import HOST, Ports, Process, outside
-from borough_bill.shapes import LocalShape, shape_named
+from borough_bill.targets.attribution import memory
+from borough_bill.targets.processes import HOST, Ports, Process, outside
+from borough_bill.targets.shapes import LocalShape, shape_named
 
 LOOK_EVERY_S = 0.005
 WITHIN_S = 60.0

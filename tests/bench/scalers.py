@@ -23,7 +23,7 @@ import typer
 
 from bench.harness import Bench, BenchFailed, Child, child
 from bench.rows import Goal, Row
-from borough_bill.attribution import cpu_seconds
+from borough_bill.targets.attribution import cpu_seconds
 from operator_api.apiserver import ADMIN, ApiServer, Object
 from operator_api.objects import Namespace, install_crd, scaler, workload
 from operator_api.running import Operator

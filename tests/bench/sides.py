@@ -19,11 +19,11 @@ from bench.databases import Database, database
 from bench.harness import OURS, Bench, BenchFailed, Build, Child, child, collector
 from bench.orderer import Task
 from bench.profiles import COMMON, PREFIXES, Profile, profile_of
-from borough_bill.attribution import cpu_seconds
-from borough_bill.audit import Audit
-from borough_bill.customers import crowd
-from borough_bill.placement import Placement
-from borough_bill.processes import HOST, Ports, Process, die_with_parent, pin
+from borough_bill.load.customers import crowd
+from borough_bill.targets.attribution import cpu_seconds
+from borough_bill.targets.audit import Audit
+from borough_bill.targets.placement import Placement
+from borough_bill.targets.processes import HOST, Ports, Process, die_with_parent, pin
 
 MONOLITH, MICROSERVICES = "monolith", "microservices"
 SHAPES = (MONOLITH, MICROSERVICES)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from borough import signals
-from borough_bill import attribution
-from borough_bill.attribution import Counters, NotExposed, ProcessGone, cpu_seconds, memory
+from borough_bill.targets import attribution
+from borough_bill.targets.attribution import Counters, NotExposed, ProcessGone, cpu_seconds, memory
 from borough_telemetry.signals import CLIENT_DURATION, HOP_HANDLER, HOP_SERVER
 
 BURNER = """

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from bill.verdicts import LOADED, Change, changed, failed, late, void
-from borough_bill.bill import bill
-from borough_bill.lines.ladder import Ladder
+from borough_bill.analysis.bill import bill
+from borough_bill.analysis.lines.ladder import Ladder
+from borough_bill.analysis.statistics import Interval
 from borough_bill.results import Freeze, Result, Window
-from borough_bill.statistics import Interval
 
 
 def test_an_honest_measurement_is_valid(measured: Result) -> None:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from borough_bill.audit import Audit
-from borough_bill.checks.every import checks
-from borough_bill.checks.whole import NOTHING_LOST
+from borough_bill.analysis.checks.every import checks
+from borough_bill.analysis.checks.whole import NOTHING_LOST
+from borough_bill.analysis.lines.runs import Runs
 from borough_bill.experiments import books
 from borough_bill.experiments.folder import Folder
 from borough_bill.experiments.foreign import OF, A, B
-from borough_bill.generator import Job
-from borough_bill.lines.runs import Runs
+from borough_bill.load.generator import Job
 from borough_bill.results import Result, Window
+from borough_bill.targets.audit import Audit
 from borough_bill.testing import MEASURED, WARM, Scripted
 
 EACH = WARM + MEASURED

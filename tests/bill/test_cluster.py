@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from borough_bill.cluster import Kubectl, Unreachable
-from borough_bill.release import ReleaseName
-from borough_bill.wire import BadAddress
+from borough_bill.load.wire import BadAddress
+from borough_bill.targets.cluster import Kubectl, Unreachable
+from borough_bill.targets.release import ReleaseName
 from programs import program
 
 

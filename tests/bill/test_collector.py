@@ -17,8 +17,15 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from borough_bill.collector import PROTOBUF, BrokenSpans, Collector, Span, decode, read_spans
-from borough_bill.collector import Link as Cause
+from borough_bill.targets.collector import (
+    PROTOBUF,
+    BrokenSpans,
+    Collector,
+    Span,
+    decode,
+    read_spans,
+)
+from borough_bill.targets.collector import Link as Cause
 
 TRACE, CAUSE = 0xA << 124, 0xB << 124
 RESOURCE = Resource({"service.name": "orders"})
@@ -126,7 +133,7 @@ async def test_a_process_keeps_what_arrives(tmp_path: Path) -> None:
     """Bodies sent to the process are spans in its file, in the order of their arrival."""
     file = tmp_path / "spans"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "borough_bill.collector", "--port", "0", "--keep", str(file),
+        sys.executable, "-m", "borough_bill.targets.collector", "--port", "0", "--keep", str(file),
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip  # the command on one line, as one would type it
     assert process.stdout is not None

@@ -14,10 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 from borough_bill.__main__ import app
-from borough_bill.attribution import ProcessGone
-from borough_bill.bill import bill
-from borough_bill.compare import planned
+from borough_bill.analysis.bill import bill
+from borough_bill.analysis.lines.latency import latency
+from borough_bill.analysis.lines.runs import Runs, mean_latency, series
+from borough_bill.analysis.statistics import difference
 from borough_bill.experiments import foreign
+from borough_bill.experiments.compare import planned
 from borough_bill.experiments.folder import Folder, WrongFolder
 from borough_bill.experiments.foreign import (
     A,
@@ -28,16 +30,14 @@ from borough_bill.experiments.foreign import (
     introduce,
     measure,
 )
-from borough_bill.generator import Generator
-from borough_bill.lines.latency import latency
-from borough_bill.lines.runs import Runs, mean_latency, series
-from borough_bill.placement import Placement
+from borough_bill.experiments.run import FREEZE
+from borough_bill.load.generator import Generator
+from borough_bill.load.wire import BadAddress
 from borough_bill.report.sections import verdict
 from borough_bill.results import Freeze, Plan, Result, Window, read, write
-from borough_bill.run import FREEZE
-from borough_bill.statistics import difference
 from borough_bill.statuses import VOID
-from borough_bill.wire import BadAddress
+from borough_bill.targets.attribution import ProcessGone
+from borough_bill.targets.placement import Placement
 
 DELAY_MS = 60
 """Large enough to be seen in three short blocks, whatever else this machine does meanwhile."""

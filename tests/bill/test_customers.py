@@ -12,10 +12,10 @@ from aiohttp import web
 from typer.testing import CliRunner
 
 from borough_bill.__main__ import app
-from borough_bill.clients import Clients, NotServed, Url
-from borough_bill.closed_loop import CustomersResult
-from borough_bill.customers import LOST, PLACED, Errand, Outcome, crowd
-from borough_bill.generator import JobFailed
+from borough_bill.load.clients import Clients, NotServed, Url
+from borough_bill.load.closed_loop import CustomersResult
+from borough_bill.load.customers import LOST, PLACED, Errand, Outcome, crowd
+from borough_bill.load.generator import JobFailed
 
 (ADA,) = crowd(1)
 ORDER = Errand(ADA, "the-key", (("espresso", 1),))

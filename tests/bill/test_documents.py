@@ -8,16 +8,16 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from borough_bill.bill import bill
-from borough_bill.checks.load import FREEZE, GENERATOR, OTHERS, SLIP_MS, SPOILT, UNSERVED
-from borough_bill.checks.null import NULL_LEVEL, TWINS
-from borough_bill.checks.processes import REPEATED
-from borough_bill.documents import PICTURE, NoPlace, figures, filled, picture, whole
-from borough_bill.lines.ladder import BLUR, RESIDUAL
-from borough_bill.lines.words import share
-from borough_bill.machine import DIRTY, UNKNOWN
+from borough_bill.analysis.bill import bill
+from borough_bill.analysis.checks.load import FREEZE, GENERATOR, OTHERS, SLIP_MS, SPOILT, UNSERVED
+from borough_bill.analysis.checks.null import NULL_LEVEL, TWINS
+from borough_bill.analysis.checks.processes import REPEATED
+from borough_bill.analysis.lines.ladder import BLUR, RESIDUAL
+from borough_bill.analysis.lines.words import share
+from borough_bill.report.documents import PICTURE, NoPlace, figures, filled, picture, whole
 from borough_bill.report.sections import verdict
 from borough_bill.results import Result, read, write
+from borough_bill.targets.machine import DIRTY, UNKNOWN
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "bill.md"

@@ -8,8 +8,8 @@ import pytest
 from borough_bill.experiments.blocks import Session, Subject
 from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.shapes import affordable_rate, first_orders
-from borough_bill.generator import Job
-from borough_bill.placement import Placement
+from borough_bill.load.generator import Job
+from borough_bill.targets.placement import Placement
 from borough_bill.testing import (
     MEASURED,
     NAMES,

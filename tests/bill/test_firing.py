@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from borough_bill.doors import set_up
-from borough_bill.firing import Firing
-from borough_bill.generator import Job, JobFailed
-from borough_bill.recording import Recording
-from borough_bill.workload import Workload
+from borough_bill.load.doors import set_up
+from borough_bill.load.firing import Firing
+from borough_bill.load.generator import Job, JobFailed
+from borough_bill.load.recording import Recording
+from borough_bill.load.workload import Workload
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Answer = Callable[[str, asyncio.StreamWriter], Awaitable[None]]

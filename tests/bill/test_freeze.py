@@ -2,8 +2,8 @@
 
 import pytest
 
-from borough_bill.frozen import freeze_check
-from borough_bill.generator import Generator
+from borough_bill.load.frozen import freeze_check
+from borough_bill.load.generator import Generator
 
 TRIES = 3
 """A machine that has other work may add a stall of its own to one; to a generator that waits for

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from borough_bill.frozen import server
-from borough_bill.generator import Generator, Job, JobFailed, Progress
-from borough_bill.recording import slip_check
+from borough_bill.load.frozen import server
+from borough_bill.load.generator import Generator, Job, JobFailed, Progress
+from borough_bill.load.recording import slip_check
 
 
 async def test_the_process_measures_others_and_fails_by_name(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from borough_bill.bill import Bill, bill
-from borough_bill.lines.line import Cell, Line
-from borough_bill.lines.runs import cpu
+from borough_bill.analysis.bill import Bill, bill
+from borough_bill.analysis.lines.line import Cell, Line
+from borough_bill.analysis.lines.runs import cpu
+from borough_bill.analysis.statistics import Interval
 from borough_bill.report.sections import climb
 from borough_bill.results import Class, Result
-from borough_bill.statistics import Interval
 
 SHAPES = ("apis", "extract-payments", "microservices")
 DELAY_MS = 2.0

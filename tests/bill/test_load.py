@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from borough_bill.__main__ import app
-from borough_bill.frozen import server
-from borough_bill.generator import JobFailed
-from borough_bill.load import sentences
-from borough_bill.load_result import LoadResult
-from borough_bill.recording import REQUEST, Header, Recording
+from borough_bill.load.command import sentences
+from borough_bill.load.frozen import server
+from borough_bill.load.generator import JobFailed
+from borough_bill.load.recording import REQUEST, Header, Recording
+from borough_bill.load.result import LoadResult
 
 
 async def test_a_load_is_sent_and_its_records_are_kept(tmp_path: Path) -> None:

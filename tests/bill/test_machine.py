@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from borough_bill import machine
-from borough_bill.machine import DIRTY, UNKNOWN, commit
+from borough_bill.targets import machine
+from borough_bill.targets.machine import DIRTY, UNKNOWN, commit
 
 
 def test_two_trees_never_have_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from borough_bill import nodes
-from borough_bill.compare import planned
+from borough_bill.experiments.compare import planned
 from borough_bill.experiments.foreign import A, B, Deployment, Site
-from borough_bill.nodes import nodes_of, placement
-from borough_bill.placement import Placement
-from borough_bill.pods import Pod
+from borough_bill.targets import nodes
+from borough_bill.targets.nodes import nodes_of, placement
+from borough_bill.targets.placement import Placement
+from borough_bill.targets.pods import Pod
 
 PLAIN = {A: Deployment.at("http://a"), B: Deployment.at("http://b")}
 

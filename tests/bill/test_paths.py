@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from borough_bill.collector import Span
-from borough_bill.paths import (
+from borough_bill.analysis.paths import (
     IncompleteTrace,
     NoTrace,
     Piece,
@@ -16,6 +15,7 @@ from borough_bill.paths import (
     shares,
     summarise,
 )
+from borough_bill.targets.collector import Span
 
 MS = 1_000_000
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from borough_bill import priority
+from borough_bill.load import priority
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such priorities")
 SCHEDULING = """

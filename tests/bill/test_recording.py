@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from borough_bill.recording import REQUEST, BrokenRecording, Header, Recording, slip_check
+from borough_bill.load.recording import REQUEST, BrokenRecording, Header, Recording, slip_check
 
 HEADER = Header(
     job={"rate": 2.0},

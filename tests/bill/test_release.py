@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from borough_bill import release as release_module
-from borough_bill.attribution import NotExposed, ProcessGone
-from borough_bill.cluster import Unreachable
-from borough_bill.release import Release, ReleaseName
-from borough_bill.releases import opened
+from borough_bill.targets import release as release_module
+from borough_bill.targets.attribution import NotExposed, ProcessGone
+from borough_bill.targets.cluster import Unreachable
+from borough_bill.targets.release import Release, ReleaseName
+from borough_bill.targets.releases import opened
 from borough_bill.testing import Listed
 
 NAME = ReleaseName("shops", "borough")

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from borough_bill.bill import Bill, bill
+from borough_bill.analysis.bill import Bill, bill
 from borough_bill.report.html import html
 from borough_bill.report.markdown import markdown
 from borough_bill.report.plots import figure

@@ -9,10 +9,10 @@ import pytest
 
 from borough_bill.experiments.blocks import Session
 from borough_bill.experiments.folder import PLAN, Folder, WrongFolder
-from borough_bill.machine import commit
+from borough_bill.experiments.run import Run
+from borough_bill.experiments.scale import DEMO, FULL
 from borough_bill.results import BrokenResult
-from borough_bill.run import Run
-from borough_bill.scale import DEMO, FULL
+from borough_bill.targets.machine import commit
 from borough_bill.testing import (
     MEASURED,
     NAMES,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest  # type: ignore[import-untyped]  # scipy has no types
 
-from borough_bill.schedule import BadSchedule, arrivals, constant, from_file, poisson
+from borough_bill.load.schedule import BadSchedule, arrivals, constant, from_file, poisson
 
 
 def test_the_same_seed_gives_the_same_times() -> None:

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from borough_bill.screen import Screen
+from borough_bill.report.screen import Screen
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from borough_bill.statistics import (
+from borough_bill.analysis.statistics import (
     Interval,
     difference,
     holm,

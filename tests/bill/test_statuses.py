@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from borough_bill.bill import bill
+from borough_bill.analysis.bill import bill
 from borough_bill.results import Result, write
 from borough_bill.statuses import FAILED, LOST, VOID, status
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit  # type: ignore[import-untyped]  # scipy has no types
 
+from borough_bill.analysis.lines.line import NARROW
+from borough_bill.analysis.lines.runs import Runs
+from borough_bill.analysis.statistics import LEVEL, LOOKED
 from borough_bill.experiments.blocks import Session
 from borough_bill.experiments.folder import Folder
+from borough_bill.experiments.scale import DEMO, FULL, Scale
 from borough_bill.experiments.stopping import LOOK_EVERY, PRECISE, Stopping, told
-from borough_bill.lines.line import NARROW
-from borough_bill.lines.runs import Runs
 from borough_bill.results import Plan, Result
-from borough_bill.scale import DEMO, FULL, Scale
-from borough_bill.statistics import LEVEL, LOOKED
 from borough_bill.testing import Scripted, intent, subjects
 
 RUNS = 4_000

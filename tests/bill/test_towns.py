@@ -12,9 +12,9 @@ import pytest
 
 from borough_bill.experiments import towns
 from borough_bill.experiments.towns import Town
-from borough_bill.processes import PartDied, Ports, Process
 from borough_bill.results import RUNGS, Rung
-from borough_bill.shapes import LocalShape
+from borough_bill.targets.processes import PartDied, Ports, Process
+from borough_bill.targets.shapes import LocalShape
 
 LOOK_S, EXPORT_S = 0.003, 0.05
 

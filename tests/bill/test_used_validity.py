@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bill.verdicts import changed, failed, void
-from borough_bill.bill import bill
+from borough_bill.analysis.bill import bill
 from borough_bill.report.sections import missing
 from borough_bill.results import Result, Window
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from borough_bill.workload import KEY, VARIANTS, BadWorkload, Workload, shipped, workload
+from borough_bill.load.workload import KEY, VARIANTS, BadWorkload, Workload, shipped, workload
 
 CUSTOMERS = {"ada": "key-of-ada", "bob": "key-of-bob"}
 

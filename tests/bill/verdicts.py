@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from borough_bill.bill import Bill
+from borough_bill.analysis.bill import Bill
 from borough_bill.results import Result, Summary, Window
 
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from borough_bill.processes import HOST, Ports, die_with_parent
-from borough_bill.shapes import LocalShape
+from borough_bill.targets.processes import HOST, Ports, die_with_parent
+from borough_bill.targets.shapes import LocalShape
 from programs import program
 from waiting import becomes
 

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from borough import shapes
 from borough.testing.parts import RunningShape, running_shape
 from borough.testing.simulation import settings_with
-from borough_bill.collector import Collector
+from borough_bill.targets.collector import Collector
 from borough_shop.app import APP
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SERVER_DURATION, UNMATCHED

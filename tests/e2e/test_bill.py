@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from borough_bill.bill import bill
+from borough_bill.analysis.bill import bill
 from borough_bill.results import read
 from borough_bill.statuses import VOID
 from e2e.installed import Platform

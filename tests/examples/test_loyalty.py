@@ -1,10 +1,10 @@
 """Can the shop be given a seventh capability from outside, and does it hold as the six do?"""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
+from loyalty import APP, Loyalty
 
 from borough import shapes
 from borough.testing import suites
@@ -13,10 +13,8 @@ from borough.testing.simulation import Shape, microservices, monolith
 from borough.testing.suites import Ask, answer
 from borough_shop.app import APP as SHOP
 from borough_shop.orders.contract import Orders, PlaceOrder
-from borough_shop.testing.placements import agree
 from borough_shop.testing.samples import a_profile, an_article
 from borough_shop.values import Basket
-from loyalty import APP, Customer, Loyalty
 
 SHAPES: Mapping[str, Shape] = {"monolith": monolith(APP), "microservices": microservices(APP)}
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from borough_bill.processes import HOST, die_with_parent
+from borough_bill.targets.processes import HOST, die_with_parent
 from waiting import until
 
 

@@ -20,9 +20,9 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.clients import Clients, Shopping
-from borough_bill.customers import crowd, errands
-from borough_bill.shapes import LocalShape, shape_named
+from borough_bill.load.clients import Clients, Shopping
+from borough_bill.load.customers import crowd, errands
+from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
 from dashboards.prometheus import Prometheus, of_prometheus, prometheus
 from e2e.queries import Question, has_data, questions

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.clients import Clients, Shopping, Url
-from borough_bill.customers import PLACED, Customer, crowd, disagreements, errands
-from borough_bill.processes import HOST, Ports, Process
-from borough_bill.shapes import LocalShape, shape_named
+from borough_bill.load.clients import Clients, Shopping, Url
+from borough_bill.load.customers import PLACED, Customer, crowd, disagreements, errands
+from borough_bill.targets.processes import HOST, Ports, Process
+from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
 from field.server import listening
 from programs import program

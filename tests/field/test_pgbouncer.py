@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from borough_bill.clients import Clients
-from borough_bill.customers import PLACED, crowd, disagreements, errands
-from borough_bill.processes import HOST, Ports
-from borough_bill.shapes import LocalShape, shape_named
+from borough_bill.load.clients import Clients
+from borough_bill.load.customers import PLACED, crowd, disagreements, errands
+from borough_bill.targets.processes import HOST, Ports
+from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
 from field.server import listening
 from postgresql import Cluster

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from borough_bill.frozen import server
-from borough_bill.generator import Generator, Job
+from borough_bill.load.frozen import server
+from borough_bill.load.generator import Generator, Job
 from programs import program
 
 ABSENT = "wrk is not installed: apt-get install wrk"

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from borough_bill.processes import HOST, Ports, die_with_parent
+from borough_bill.targets.processes import HOST, Ports, die_with_parent
 from programs import program
 from waiting import until
 

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from borough_bill.processes import HOST
+from borough_bill.targets.processes import HOST
 
 LONGEST_HANG = 20.0
 

@@ -13,7 +13,7 @@ from typing import Self
 import aiohttp
 from aiohttp import web
 
-from borough_bill.processes import HOST
+from borough_bill.targets.processes import HOST
 from operator_api.apiserver import ApiServer
 
 EXPIRED = {

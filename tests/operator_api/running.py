@@ -11,7 +11,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from borough_bill.processes import HOST, Ports, die_with_parent
+from borough_bill.targets.processes import HOST, Ports, die_with_parent
 from waiting import until
 
 

@@ -14,11 +14,11 @@ from pydantic import SecretStr
 from borough import commands
 from borough.capability import Endpoint
 from borough.config import Settings
-from borough_bill.clients import Clients
-from borough_bill.customers import Customer, Errand, crowd
-from borough_bill.processes import HOST
-from borough_bill.scene import hops_of
-from borough_bill.shapes import LocalShape, Shape, read_shapes
+from borough_bill.experiments.scene import hops_of
+from borough_bill.load.clients import Clients
+from borough_bill.load.customers import Customer, Errand, crowd
+from borough_bill.targets.processes import HOST
+from borough_bill.targets.shapes import LocalShape, Shape, read_shapes
 from borough_shop.app import APP
 from unhurried import UNHURRIED
 

@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.clients import Clients
-from borough_bill.customers import PLACED, Errand, by_word, crowd
-from borough_bill.shapes import LocalShape, read_shapes
+from borough_bill.load.clients import Clients
+from borough_bill.load.customers import PLACED, Errand, by_word, crowd
+from borough_bill.targets.shapes import LocalShape, read_shapes
 from borough_shop.app import APP
 from unhurried import UNHURRIED
 

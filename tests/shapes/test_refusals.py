@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from borough.cli import main
-from borough_bill.processes import HOST, PartDied, Ports, Process
-from borough_bill.shapes import LocalShape, shape_named
+from borough_bill.targets.processes import HOST, PartDied, Ports, Process
+from borough_bill.targets.shapes import LocalShape, shape_named
 from waiting import becomes
 
 DEAD = "http://127.0.0.1:1"

@@ -15,11 +15,11 @@ import aiohttp
 import pytest
 
 from borough import shapes
-from borough_bill.audit import Audit
-from borough_bill.customers import LOST, PLACED, Outcome, crowd, disagreements, errands
-from borough_bill.processes import HOST, Ports
-from borough_bill.scene import Finding
-from borough_bill.shapes import CommandFailed, LocalShape, read_shapes, shape_named
+from borough_bill.experiments.scene import Finding
+from borough_bill.load.customers import LOST, PLACED, Outcome, crowd, disagreements, errands
+from borough_bill.targets.audit import Audit
+from borough_bill.targets.processes import HOST, Ports
+from borough_bill.targets.shapes import CommandFailed, LocalShape, read_shapes, shape_named
 from borough_shop.app import APP
 from waiting import becomes
 

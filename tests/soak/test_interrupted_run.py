@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from borough_bill.experiments.folder import Folder, Intent
+from borough_bill.experiments.scale import QUICK
 from borough_bill.experiments.towns import AGAIN, BASELINE, REFERENCE
-from borough_bill.machine import commit
 from borough_bill.results import RUNGS, Plan, read
-from borough_bill.scale import QUICK
 from borough_bill.statuses import VOID
+from borough_bill.targets.machine import commit
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 INTERRUPTED = 130

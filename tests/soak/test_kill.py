@@ -14,9 +14,9 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.clients import Clients, Shopping
-from borough_bill.customers import Outcome, crowd, disagreements, errands
-from borough_bill.shapes import LocalShape, shape_named
+from borough_bill.load.clients import Clients, Shopping
+from borough_bill.load.customers import Outcome, crowd, disagreements, errands
+from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))

@@ -14,19 +14,19 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.customers import crowd
+from borough_bill.analysis.lines.hops import edges, hop_lines
+from borough_bill.analysis.lines.latency import latency
+from borough_bill.analysis.lines.runs import Runs
+from borough_bill.analysis.statistics import Interval
 from borough_bill.experiments.blocks import Session, Subject
 from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.towns import SETTINGS, Town
-from borough_bill.generator import Generator, Job
-from borough_bill.lines.hops import edges, hop_lines
-from borough_bill.lines.latency import latency
-from borough_bill.lines.runs import Runs
-from borough_bill.machine import machine
-from borough_bill.placement import Placement
+from borough_bill.load.customers import crowd
+from borough_bill.load.generator import Generator, Job
 from borough_bill.results import Plan, Result
-from borough_bill.shapes import LocalShape, shape_named
-from borough_bill.statistics import Interval
+from borough_bill.targets.machine import machine
+from borough_bill.targets.placement import Placement
+from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_bill.testing import planned_only
 from borough_shop.app import APP
 

@@ -10,10 +10,10 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.clients import Clients, Shopping
-from borough_bill.customers import PLACED, crowd, disagreements, errands
-from borough_bill.processes import Process
-from borough_bill.shapes import LocalShape, shape_named
+from borough_bill.load.clients import Clients, Shopping
+from borough_bill.load.customers import PLACED, crowd, disagreements, errands
+from borough_bill.targets.processes import Process
+from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
 from unhurried import UNHURRIED
 

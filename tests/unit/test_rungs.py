@@ -23,7 +23,7 @@ from borough.testing.peers import Peer, Ping, Replica
 from borough.testing.servers import listen, running
 from borough.testing.serving import until
 from borough.transport.calls import remote
-from borough_bill.collector import Collector
+from borough_bill.targets.collector import Collector
 from borough_shop.app import APP
 from borough_shop.inventory.contract import Inventory
 from borough_shop.orders.contract import GetOrder, ListOrders, Orders, PlaceOrder

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from borough.testing.servers import running
 from borough.testing.serving import until
-from borough_bill.collector import Collector
+from borough_bill.targets.collector import Collector
 from borough_telemetry import Telemetry, export, instrument, otlp
 from borough_telemetry.spans import Blueprint, Span
 

@@ -19,7 +19,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from borough.testing.serving import Wire, fetch
-from borough_bill.collector import Collector
+from borough_bill.targets.collector import Collector
 from borough_telemetry import Format, instrument
 from borough_telemetry.signals import SERVER_DURATION
 from borough_telemetry.spans import current

@@ -14,12 +14,12 @@ from typing import Protocol
 
 import numpy as np
 
-from borough_bill.attribution import Counters, Memory
 from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.stopping import Stopping
-from borough_bill.generator import Generator, Job
-from borough_bill.recording import Recording
+from borough_bill.load.generator import Generator, Job
+from borough_bill.load.recording import Recording
 from borough_bill.results import Class, Rung, Summary, Window
+from borough_bill.targets.attribution import Counters, Memory
 
 SEEDS = 10_000
 """Two runs share no schedule unless they share their seed."""

@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from borough_bill.audit import Audit
 from borough_bill.experiments.folder import Folder
-from borough_bill.recording import Recording
-from borough_bill.workload import workload as workload_of
+from borough_bill.load.recording import Recording
+from borough_bill.load.workload import workload as workload_of
+from borough_bill.targets.audit import Audit
 
 BOOKS, PLACED = "books", "placed"
 ORDER = ("POST", "/v1/orders")

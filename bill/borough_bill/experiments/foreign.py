@@ -14,20 +14,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, Self
 
-from borough_bill.attribution import Counters, Memory, cpu_seconds, memory, memory_of
-from borough_bill.audit import Audit
+from borough_bill.analysis.lines.runs import Runs
 from borough_bill.experiments import books
 from borough_bill.experiments.blocks import SEEDS, Place, Session, Subject
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
+from borough_bill.experiments.run import FREEZE, SEED_BELOW, Tell
+from borough_bill.experiments.scale import AUDIT_S
 from borough_bill.experiments.stopping import Stopping, told
-from borough_bill.generator import Generator, Job, JobFailed
-from borough_bill.lines.runs import Runs
-from borough_bill.machine import commit, machine
+from borough_bill.load.generator import Generator, Job, JobFailed
+from borough_bill.load.schedule import CONSTANT
+from borough_bill.load.wire import Address
 from borough_bill.results import Freeze, Plan, Result, Rung, write
-from borough_bill.run import FREEZE, SEED_BELOW, Tell
-from borough_bill.scale import AUDIT_S
-from borough_bill.schedule import CONSTANT
-from borough_bill.wire import Address
+from borough_bill.targets.attribution import Counters, Memory, cpu_seconds, memory, memory_of
+from borough_bill.targets.audit import Audit
+from borough_bill.targets.machine import commit, machine
 
 A, AGAIN, B = "a", "a-again", "b"
 OF = {A: A, AGAIN: A, B: B}

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from borough_bill.experiments.blocks import Subject
 from borough_bill.experiments.towns import Towns
-from borough_bill.processes import die_with_parent, outside
 from borough_bill.results import RUNGS, HopRung
-from borough_bill.shapes import CommandFailed
+from borough_bill.targets.processes import die_with_parent, outside
+from borough_bill.targets.shapes import CommandFailed
 
 
 class HopLadder(BaseModel):

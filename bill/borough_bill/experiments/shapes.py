@@ -8,13 +8,13 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from borough_bill.attribution import cpu_seconds
 from borough_bill.experiments.blocks import Session, Subject
 from borough_bill.experiments.towns import AGAIN, BASELINE, REFERENCE, Towns
-from borough_bill.generator import Job
+from borough_bill.load.generator import Job
+from borough_bill.load.schedule import CONSTANT
 from borough_bill.results import Window
-from borough_bill.schedule import CONSTANT
-from borough_bill.shapes import CommandFailed
+from borough_bill.targets.attribution import cpu_seconds
+from borough_bill.targets.shapes import CommandFailed
 
 WORKLOAD = "orders"
 UTILISATION = 0.3

@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from borough_bill.collector import read_spans
-from borough_bill.paths import NoTrace, summarise
-from borough_bill.processes import die_with_parent, pin
+from borough_bill.analysis.paths import NoTrace, summarise
 from borough_bill.results import CriticalPath
-from borough_bill.shapes import CommandFailed
+from borough_bill.targets.collector import read_spans
+from borough_bill.targets.processes import die_with_parent, pin
+from borough_bill.targets.shapes import CommandFailed
 
 ORDER = "POST /v1/orders"
 """The root span of an order's trace."""
@@ -36,7 +36,7 @@ async def collecting(keep: Path, cpu: int | None) -> AsyncIterator[str]:
     Raises CommandFailed where it does not start.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "borough_bill.collector", "--port", "0", "--keep", str(keep),
+        sys.executable, "-m", "borough_bill.targets.collector", "--port", "0", "--keep", str(keep),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         preexec_fn=_beneath,

@@ -10,11 +10,11 @@ of `statistics.LOOKED`.
 import time
 from collections.abc import Callable
 
-from borough_bill.checks.every import checks
-from borough_bill.lines.cpu import cpu_lines
-from borough_bill.lines.latency import latency
-from borough_bill.lines.line import Cell, Line, narrow
-from borough_bill.lines.runs import Runs
+from borough_bill.analysis.checks.every import checks
+from borough_bill.analysis.lines.cpu import cpu_lines
+from borough_bill.analysis.lines.latency import latency
+from borough_bill.analysis.lines.line import Cell, Line, narrow
+from borough_bill.analysis.lines.runs import Runs
 from borough_bill.results import Plan
 
 PRECISE = {"latency": 0.35, "CPU": 0.2}

@@ -17,11 +17,11 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from borough_bill.attribution import Counters, Memory, cpu_seconds, memory_of, total
-from borough_bill.customers import crowd
-from borough_bill.processes import BOROUGH, PartDied
+from borough_bill.load.customers import crowd
 from borough_bill.results import RUNGS, Rung
-from borough_bill.shapes import LocalShape, Shape, shape_named
+from borough_bill.targets.attribution import Counters, Memory, cpu_seconds, memory_of, total
+from borough_bill.targets.processes import BOROUGH, PartDied
+from borough_bill.targets.shapes import LocalShape, Shape, shape_named
 
 REFERENCE, AGAIN, BASELINE = "monolith", "monolith-again", "baseline"
 LOW, HIGH = "ladder-low", "ladder-high"

@@ -4,8 +4,8 @@ The rest of E0 needs no run of its own: A/A is a second monolith in every block,
 that of the ladder with the shapes measured beside it. The bill asks both before it prints a line.
 """
 
-from borough_bill.frozen import freeze_check
-from borough_bill.generator import Generator
+from borough_bill.load.frozen import freeze_check
+from borough_bill.load.generator import Generator
 from borough_bill.results import Freeze
 
 

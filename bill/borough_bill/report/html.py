@@ -3,7 +3,7 @@
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from borough_bill.bill import Bill
+from borough_bill.analysis.bill import Bill
 from borough_bill.report.plots import figure
 from borough_bill.report.sections import Section, mood, sections, title, verdict
 

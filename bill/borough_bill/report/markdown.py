@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from borough_bill.bill import Bill
+from borough_bill.analysis.bill import Bill
 from borough_bill.report.sections import sections, title
 from borough_bill.report.tables import Table, Word
 

@@ -14,10 +14,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from borough_bill.bill import PERCENTILES, Bill
-from borough_bill.lines.ladder import SHIPPED, Ladder
-from borough_bill.lines.words import number, signed
-from borough_bill.statistics import Interval
+from borough_bill.analysis.bill import PERCENTILES, Bill
+from borough_bill.analysis.lines.ladder import SHIPPED, Ladder
+from borough_bill.analysis.lines.words import number, signed
+from borough_bill.analysis.statistics import Interval
 
 INK, QUIET, GRID, PAPER = "#010203", "#040506", "#070809", "#0a0b0c"
 VARIABLES = {INK: "--ink", QUIET: "--quiet", GRID: "--grid", PAPER: "--paper"}

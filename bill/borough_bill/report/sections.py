@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from borough_bill.bill import PERCENTILES, Bill
-from borough_bill.lines.ladder import Ladder, alone, closure, on_the_path
-from borough_bill.lines.words import amount, article, listed, share
+from borough_bill.analysis.bill import PERCENTILES, Bill
+from borough_bill.analysis.lines.ladder import Ladder, alone, closure, on_the_path
+from borough_bill.analysis.lines.words import amount, article, listed, share
+from borough_bill.load.schedule import CONSTANT
 from borough_bill.report import tables
 from borough_bill.report.tables import Table
-from borough_bill.schedule import CONSTANT
 
 RARELY = 0.01
 """Of the orders: so few may be still on their way when the next comes, for `none queues`."""

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from borough_bill.bill import PERCENTILES, Bill, Validity
-from borough_bill.lines.ladder import Ladder
-from borough_bill.lines.line import Cell, Line
-from borough_bill.lines.words import listed, number, share, signed, span
+from borough_bill.analysis.bill import PERCENTILES, Bill, Validity
+from borough_bill.analysis.lines.ladder import Ladder
+from borough_bill.analysis.lines.line import Cell, Line
+from borough_bill.analysis.lines.words import listed, number, share, signed, span
+from borough_bill.analysis.statistics import Interval
 from borough_bill.results import Plan
-from borough_bill.statistics import Interval
 
 SHOWN = (50, 75, 90, 95, 99)
 """Percentiles of a curve that a table shows."""

@@ -6,7 +6,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from borough_bill.bill import Bill
+from borough_bill.analysis.bill import Bill
 from borough_bill.report import tables
 from borough_bill.report.sections import climb, faults, gist, key, missing, mood, title, verdict
 from borough_bill.report.tables import Table, Word

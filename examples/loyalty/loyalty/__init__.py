@@ -1,7 +1,7 @@
 """Loyalty: a point for each euro. A seventh capability for the shop, of which no file is touched.
 
-    borough migrate --app loyalty:APP
-    borough serve loyalty --app loyalty:APP
+borough migrate --app loyalty:APP
+borough serve loyalty --app loyalty:APP
 """
 
 from collections import Counter

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from borough_bill.processes import HOST
+from borough_bill.targets.processes import HOST
 from dashboards.prometheus import scraping
 from e2e.queries import has_data, questions
 from operator_api.objects import Namespace, scaler, workload

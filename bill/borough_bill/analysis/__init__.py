@@ -1,0 +1,1 @@
+"""What the figures say: statistics, lines, checks, the bill. Pure."""

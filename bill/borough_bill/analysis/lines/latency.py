@@ -1,0 +1,74 @@
+"""D1: how long a request takes, end to end, from the moment it was meant to be sent."""
+
+from collections.abc import Callable, Iterator
+
+from borough_bill.analysis.lines.line import Line, Topic, between, compared
+from borough_bill.analysis.lines.runs import Runs, mean_latency, pooled
+from borough_bill.analysis.lines.words import article
+from borough_bill.analysis.statistics import Series
+from borough_bill.results import Window
+
+SOURCE = "generator, from the intended send time"
+BEYOND = 5
+"""Answers a window must hold beyond a quantile, for the window to have that quantile at all."""
+QUANTILES = {
+    "p50": (0.5, "The median {} takes"),
+    "p90": (0.9, "Nine of ten {}s take up to"),
+    "p99": (0.99, "Ninety-nine of a hundred {}s take up to"),
+}
+
+
+def latency(runs: Runs) -> Iterator[Line | None]:
+    """The mean, which adds up; quantiles, which do not; and the mean of every class."""
+    noun = runs.plan.noun
+    lead = f"On average {article(noun)} takes"
+    topic = Topic(
+        "D1", "latency", "latency, mean", "ms", SOURCE, lead, "longer", "less", headline=True
+    )
+    yield compared(runs, topic, mean_latency)
+    for name, (probability, words) in QUANTILES.items():
+        yield _quantile(runs, name, probability, words.format(noun))
+    classes = {name for _, windows in runs.loaded() for w in windows for name in w.classes}
+    for name in sorted(classes) if len(classes) > 1 else ():
+        topic = Topic(
+            "D1", "latency", f"latency of {name}, mean", "ms", SOURCE, f"On average {name} takes"
+        )
+        yield compared(runs, topic._replace(more="longer"), _mean_of_class(name))
+
+
+def _quantile(runs: Runs, name: str, probability: float, lead: str) -> Line | None:
+    """By window where every window is large enough, else of all windows together."""
+    subjects = (runs.plan.reference, *runs.plan.shapes)
+    served = [window.served for subject in subjects for window in runs.windows(subject)]
+    if min(served, default=0) * (1 - probability) >= BEYOND:
+        topic = Topic("D1", "latency", f"latency, {name}", "ms", SOURCE, lead, "longer", "less")
+        return compared(runs, topic, lambda window: getattr(window.latency, name, None))
+    topic = Topic(
+        "D1",
+        "latency",
+        f"latency, {name} of all blocks together",
+        "ms",
+        SOURCE,
+        lead,
+        "longer",
+        "less",
+    )
+    return between(runs, topic, _of_all(runs, probability))
+
+
+def _of_all(runs: Runs, probability: float) -> Callable[[str], Series]:
+    """One reading a subject: windows this short have no such quantile of their own."""
+
+    def of(subject: str) -> Series:
+        pool = pooled(runs.windows(subject), "latency")
+        return {} if pool is None else {0: pool.quantile(probability)}
+
+    return of
+
+
+def _mean_of_class(name: str) -> Callable[[Window], float | None]:
+    def mean(window: Window) -> float | None:
+        found = window.classes.get(name)
+        return None if found is None or found.latency is None else found.latency.mean
+
+    return mean

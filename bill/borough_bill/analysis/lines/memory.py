@@ -1,0 +1,28 @@
+"""D6: memory that all processes of a shape hold, after a window of load."""
+
+from collections.abc import Iterator, Mapping
+
+from borough_bill.analysis.lines.line import Line, Topic, compared
+from borough_bill.analysis.lines.runs import Runs
+from borough_bill.results import Window
+
+SOURCE = "/proc/PID/smaps_rollup of every process, after the window"
+LEAD = "The processes hold"
+
+
+def memory(runs: Runs) -> Iterator[Line | None]:
+    """RSS, what as many containers would hold; PSS, what they hold together on one machine."""
+    source = runs.plan.sources.get("memory", SOURCE)
+    rss = Topic("D6", "memory", "memory, RSS of all processes", "MiB", source, LEAD, headline=True)
+    yield compared(runs, rss, resident)
+    shared = Topic("D6", "memory", "memory, PSS (shared pages split)", "MiB", SOURCE, LEAD)
+    yield compared(runs, shared, lambda window: _sum(window.pss_mib))
+
+
+def resident(window: Window) -> float | None:
+    """RSS of all the subject's processes, in MiB."""
+    return _sum(window.rss_mib)
+
+
+def _sum(mib: Mapping[str, float]) -> float | None:
+    return sum(mib.values()) if mib else None

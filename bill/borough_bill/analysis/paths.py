@@ -1,0 +1,173 @@
+"""The critical path of a trace: what an order waited for, instant by instant.
+
+Calls that run beside each other hide each other's time, so the taxes of all hops of an order add up
+to more than a customer waits. Only what lies on the critical path is paid in latency; this is the
+bill's cross-check from spans, independent of the ladder. The rules are those of CRISP (Zhang et
+al., USENIX ATC 2022): from the end backwards, the child that finished last, then repeatedly the one
+that had finished when that one began; inside each, the same. A child that overflows its parent is
+clipped, one wholly outside it (work nobody waits for) is dropped, and an overlap of 1 % of the
+parent counts as one after the other, because clocks and schedulers are not finer than that.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from borough_bill.results import CriticalPath
+from borough_bill.targets.collector import Span
+
+OVERLAP = 0.01
+"""Share of the parent by which two children may overlap and still count as sequential."""
+
+CAPABILITY = "borough.capability"
+STATUS = "http.response.status_code"
+CLIENT = "client"
+NS_PER_MS = 1e6
+
+
+class IncompleteTrace(Exception):
+    """A trace of which spans are missing: its critical path cannot be known."""
+
+
+class NoTrace(Exception):
+    """No trace is there that the question was about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of the critical path that belongs to one span itself, not to a child of it."""
+
+    span: Span
+    begin_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Where the time of one trace went, in ms; `work` and `edges` add up to `path_ms`.
+
+    `work` is by capability. `edges` are the hops, by method as in `payments.charge`: client spans
+    without what the callee's server spans cover, which is encoding, the wire and the callee's stack
+    before its span begins. `hops` counts the calls on the critical path.
+    """
+
+    path_ms: float
+    work: Mapping[str, float]
+    edges: Mapping[str, float]
+    hops: int
+
+
+def critical_path(trace: Sequence[Span]) -> tuple[Piece, ...]:
+    """The pieces of one trace in order of time, from its root's start to its end without a gap.
+
+    Raises IncompleteTrace when it has not exactly one root, when a span's parent is not there, or
+    when a call was answered and nobody in the trace did so.
+    """
+    root, children = _tree(trace)
+    return tuple(_backwards(root, root.start_ns, root.end_ns, children))[::-1]
+
+
+def shares(trace: Sequence[Span]) -> Shares:
+    """Where one trace's time went. Raises IncompleteTrace."""
+    by_id = {span.span_id: span for span in trace}
+    work, edges = Counter[str](), Counter[str]()
+    pieces = critical_path(trace)
+    for piece in pieces:
+        duration = piece.end_ns - piece.begin_ns
+        if piece.span.kind == CLIENT:
+            edges[piece.span.name] += duration
+        else:
+            work[_capability(piece.span, by_id)] += duration
+    return Shares(
+        path_ms=(work.total() + edges.total()) / NS_PER_MS,
+        work={capability: ns / NS_PER_MS for capability, ns in work.items()},
+        edges={method: ns / NS_PER_MS for method, ns in edges.items()},
+        hops=len({piece.span.span_id for piece in pieces if piece.span.kind == CLIENT}),
+    )
+
+
+def summarise(spans: Iterable[Span], root: str) -> CriticalPath:
+    """Mean shares of the traces whose root span has this name, such as `POST /v1/orders`.
+
+    Traces of other stories, as a delivery's, do not count; a trace without a root may be any, and
+    counts as left out. Raises NoTrace when none is whole.
+    """
+    traces = defaultdict[str, list[Span]](list)
+    for span in spans:
+        traces[span.trace_id].append(span)
+    found, left_out = [], 0
+    for trace in traces.values():
+        roots = {span.name for span in trace if not span.parent_id}
+        if roots and root not in roots:
+            continue
+        try:
+            found.append(shares(trace))
+        except IncompleteTrace:
+            left_out += 1
+    if not found:
+        raise NoTrace(f"no whole trace begins with {root}; {left_out} were incomplete")
+    edges = _means([one.edges for one in found])
+    return CriticalPath(
+        traces=len(found),
+        left_out=left_out,
+        path_ms=fmean(one.path_ms for one in found),
+        hop_ms=sum(edges.values()),
+        hops=fmean(one.hops for one in found),
+        edges=edges,
+        work=_means([one.work for one in found]),
+    )
+
+
+def _tree(trace: Sequence[Span]) -> tuple[Span, Mapping[str, list[Span]]]:
+    """The root, and the children of each span; raises IncompleteTrace."""
+    ids = {span.span_id for span in trace}
+    roots = [span for span in trace if not span.parent_id]
+    children = defaultdict[str, list[Span]](list)
+    for span in trace:
+        if span.parent_id:
+            children[span.parent_id].append(span)
+    if len(roots) != 1:
+        raise IncompleteTrace(f"a trace has one root, this one {len(roots)}")
+    if lost := children.keys() - ids:
+        raise IncompleteTrace(f"spans that others stand below are not there: {sorted(lost)}")
+    for span in trace:
+        if span.kind == CLIENT and span.attributes.get(STATUS) and not children.get(span.span_id):
+            raise IncompleteTrace(f"{span.name} was answered, but the answering span is not there")
+    return roots[0], children
+
+
+def _backwards(
+    span: Span, begin: int, end: int, children: Mapping[str, list[Span]]
+) -> Iterator[Piece]:
+    """What lies on the critical path of a span within these bounds, the last piece first."""
+    slack = OVERLAP * (end - begin)
+    at = end
+    for child in sorted(children.get(span.span_id, ()), key=lambda c: c.end_ns, reverse=True):
+        if min(child.end_ns, end) > at + slack:  # hidden behind one that finished later
+            continue
+        first, last = max(child.start_ns, begin), min(child.end_ns, at)
+        if first >= last:  # outside its parent
+            continue
+        if last < at:
+            yield Piece(span, last, at)
+        yield from _backwards(child, first, last, children)
+        at = first
+    if begin < at:
+        yield Piece(span, begin, at)
+
+
+def _capability(span: Span, by_id: Mapping[str, Span]) -> str:
+    """Whose work a span is: what the nearest span at or above it says."""
+    at: Span | None = span
+    while at is not None:
+        if at.kind != CLIENT and (named := at.attributes.get(CAPABILITY)):
+            return str(named)
+        at = by_id.get(at.parent_id) if at.parent_id else None
+    return "unknown"
+
+
+def _means(of_each: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean by key; a trace that does not have a key spent nothing on it."""
+    keys = sorted({key for one in of_each for key in one})
+    return {key: fmean(one.get(key, 0.0) for one in of_each) for key in keys}

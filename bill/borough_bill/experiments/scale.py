@@ -1,0 +1,128 @@
+"""How much is measured: a demonstration, the bill at length, or only whether all of it runs."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from borough_bill.analysis.lines.ladder import SHIPPED
+from borough_bill.experiments.towns import AGAIN, REFERENCE
+from borough_bill.load.schedule import CONSTANT, POISSON
+from borough_bill.results import RUNGS
+
+SHAPES = ("apis", "extract-payments", "microservices")
+"""Beside the monolith; the ladder leads to the last."""
+START_S, INTRODUCE_S, FREEZE_S, AUDIT_S = 14, 12, 11, 13
+OVERHEAD_S = 0.3
+"""What steps take by experience; only the time left that is shown depends on it."""
+PAUSE_MS, PACED_BLOCKS = 20.0, 3
+"""A hop that is asked now and then, as one of an order is: by then its caches are cold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How much is measured. Without `rate`, orders a second are chosen by what an order costs here;
+    without `seed`, chance is new.
+
+    `blocks` are measured at least, and up to `most` until the headline lines are told; begun
+    none is once `measuring_s` seconds of measuring are over, or `within_s` of the whole run. With
+    `ladder`, every rung stands in the blocks too; `hop_calls` are calls of one hop a rung and
+    block, `paced_calls` those with a pause. What must be known best is measured side by side, in
+    windows `longer` times as long.
+    """
+
+    kind: Literal["preliminary", "full"]
+    shapes: tuple[str, ...] = SHAPES
+    blocks: int
+    most: int | None = None
+    measuring_s: float | None = None
+    within_s: float | None = None
+    seconds: float
+    warm_up_s: float
+    ladder: bool = True
+    hop_calls: int = 0
+    paced_calls: int = 0
+    idle_s: float
+    freeze: bool = True
+    rate: float | None = None
+    seed: int | None = None
+    arrivals: str = POISSON
+    longer: float = 1
+
+    @property
+    def together(self) -> tuple[tuple[str, ...], ...]:
+        """The ladder's ends, and the shapes they must come to; without a ladder all shapes."""
+        if not self.ladder:
+            return ((REFERENCE, AGAIN, *self.shapes),)
+        return ((REFERENCE, AGAIN, RUNGS[0]), (self.shapes[-1], SHIPPED))
+
+    @property
+    def estimate_s(self) -> float:
+        """Seconds a run takes, about; at most, where the number of blocks is open."""
+        windows, precise = len(self.shapes) + 3, sum(map(len, self.together))
+        windows += len(RUNGS) if self.ladder else 0
+        block = windows * (self.warm_up_s + OVERHEAD_S)
+        block += self.seconds * (windows + precise * (self.longer - 1))
+        measuring = (self.most or self.blocks) * block
+        measuring = min(measuring, self.measuring_s or measuring)
+        return self.set_up_s + measuring + self.idle_s + AUDIT_S
+
+    @property
+    def bound_s(self) -> float | None:
+        """Seconds that a run takes at most, about, however slow the machine is."""
+        return None if self.within_s is None else self.within_s + self.idle_s + AUDIT_S
+
+    @property
+    def set_up_s(self) -> float:
+        """Seconds until the first block, about."""
+        hops = self.blocks * self.hop_s + self.paced_s if self.ladder else 0
+        return START_S + INTRODUCE_S + (FREEZE_S if self.freeze else 0) + hops
+
+    @property
+    def hop_s(self) -> float:
+        """Seconds a block of one hop takes, about."""
+        return 0.3 + self.hop_calls * 0.003
+
+    @property
+    def paced_s(self) -> float:
+        """Seconds that all hops with a pause take, about."""
+        return PACED_BLOCKS * len(RUNGS) * (self.paced_calls + 3) * (PAUSE_MS + 2) / 1_000
+
+
+DEMO = Scale(
+    kind="preliminary",
+    blocks=10,
+    most=60,
+    measuring_s=285,
+    within_s=430,
+    seconds=0.8,
+    warm_up_s=0.25,
+    ladder=False,
+    idle_s=5,
+    arrivals=CONSTANT,
+    longer=2.5,
+)
+"""Its minutes go to the shapes: no rungs. A window holds so few orders that by chance some would
+queue and others not, and that would be most of what is measured. So they come evenly spaced.
+"""
+QUICK = Scale(
+    kind="preliminary",
+    shapes=("extract-payments",),
+    blocks=2,
+    seconds=0.4,
+    warm_up_s=0.1,
+    hop_calls=20,
+    paced_calls=2,
+    idle_s=0.5,
+    freeze=False,
+    arrivals=CONSTANT,
+)
+"""Too little to be believed; it shows in half a minute that everything runs."""
+FULL = Scale(
+    kind="full",
+    blocks=20,
+    most=40,
+    seconds=5,
+    warm_up_s=1,
+    hop_calls=1_000,
+    paced_calls=100,
+    idle_s=30,
+)

@@ -1,0 +1,1 @@
+"""The generator of load: what is sent, when, and what came back."""

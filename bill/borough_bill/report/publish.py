@@ -1,0 +1,26 @@
+"""A result as people read it: on the screen, as one page, as Markdown and as data."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from borough_bill.analysis.bill import Bill, bill
+from borough_bill.report.markdown import markdown
+from borough_bill.report.terminal import terminal
+from borough_bill.results import Result
+
+PAGE, MARKDOWN, DATA = "report.html", "bill.md", "bill.json"
+
+
+def publish(result: Result, folder: Path, console: Console) -> Bill:
+    """Print the bill of a result, and write its page, its Markdown and its data beside it."""
+    from borough_bill.report.html import html  # noqa: PLC0415  # it draws with what is extra
+
+    found = bill(result)
+    (folder / MARKDOWN).write_text(markdown(found), "utf-8")
+    (folder / DATA).write_text(found.model_dump_json(indent=1), "utf-8")
+    page = folder / PAGE
+    page.write_text(html(found), "utf-8")
+    terminal(found, console)
+    console.print(f"\nThe whole bill: {page.resolve().as_uri()}", soft_wrap=True, highlight=False)
+    return found

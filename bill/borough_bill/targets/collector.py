@@ -1,0 +1,212 @@
+"""A place where spans go: an OTLP/HTTP sink, and what it received as plain values.
+
+In a test it runs on the test's own loop, and can be told to be slow, to refuse or never to answer.
+As a process (`python -m borough_bill.targets.collector --port P --keep FILE`) it only appends what
+arrives to a file, undecoded: a collector that worked while we measure would be part of what is
+measured.
+"""
+
+import asyncio
+import json
+import signal
+import struct
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple, Self
+
+import typer
+from aiohttp import web
+
+PATH = "/v1/traces"
+PROTOBUF = "application/x-protobuf"
+LARGEST = 64 << 20
+"""Bytes of a body, once it is unpacked."""
+FAREWELL_S = 0.1
+"""Exporters that still wait for an answer when the collector goes get so long."""
+
+_LENGTH = struct.Struct(">I")
+_KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
+_STATUSES = ("unset", "ok", "error")
+
+
+class BrokenSpans(Exception):
+    """What should hold spans does not; the message names it."""
+
+
+class Link(NamedTuple):
+    """Another span, that caused this one without being its parent."""
+
+    trace_id: str
+    span_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A finished span. Ids in lower-case hex; `parent_id` is empty at the root of a trace; times in
+    Unix nanoseconds; `kind` and `status` in the words of OpenTelemetry, in lower case.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    links: tuple[Link, ...]
+    name: str
+    kind: str
+    start_ns: int
+    end_ns: int
+    attributes: Mapping[str, Any]
+    resource: Mapping[str, Any]
+    status: str
+
+
+def decode(body: bytes) -> Iterator[Span]:
+    """The spans of one request of an exporter. Raises BrokenSpans."""
+    from google.protobuf.message import (  # type: ignore[import-untyped]  # it has no stubs # noqa: PLC0415  # a process decodes nothing
+        DecodeError,
+    )
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415  # as above
+        ExportTraceServiceRequest,
+    )
+
+    try:
+        request = ExportTraceServiceRequest.FromString(body)
+    except DecodeError as error:
+        raise BrokenSpans(f"{len(body)} bytes are no OTLP request: {error}") from None
+    for group in request.resource_spans:
+        resource = _attributes(group.resource.attributes)
+        for scope in group.scope_spans:
+            for span in scope.spans:
+                yield Span(
+                    trace_id=span.trace_id.hex(),
+                    span_id=span.span_id.hex(),
+                    parent_id=span.parent_span_id.hex(),
+                    links=tuple(Link(e.trace_id.hex(), e.span_id.hex()) for e in span.links),
+                    name=span.name,
+                    kind=_KINDS[span.kind],
+                    start_ns=span.start_time_unix_nano,
+                    end_ns=span.end_time_unix_nano,
+                    attributes=_attributes(span.attributes),
+                    resource=resource,
+                    status=_STATUSES[span.status.code],
+                )
+
+
+def _attributes(pairs: Iterable[Any]) -> Mapping[str, Any]:
+    return MappingProxyType({pair.key: _value(pair.value) for pair in pairs})
+
+
+def _value(value: Any) -> Any:
+    match value.WhichOneof("value"):
+        case None:
+            return None
+        case "array_value":
+            return tuple(_value(item) for item in value.array_value.values)
+        case "kvlist_value":
+            return _attributes(value.kvlist_value.values)
+        case simple:
+            return getattr(value, simple)
+
+
+class Collector:
+    """The sink, listening while the context lasts; port 0 takes a free one.
+
+    `status` is what it answers, after `delay` seconds (None: never); both may be changed while it
+    runs. What it refused it does not keep. `keep` receives each body instead of `bodies`.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        status: int = 200,
+        delay: float | None = 0.0,
+        keep: Callable[[bytes], object] | None = None,
+    ) -> None:
+        self.status = status
+        self.delay = delay
+        self.bodies: list[bytes] = []
+        self.requests = 0
+        """How many came in, whatever was answered."""
+        self.port = port
+        self._keep = keep or self.bodies.append
+        app = web.Application(client_max_size=LARGEST)
+        app.router.add_post(PATH, self._take)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=FAREWELL_S)
+
+    @property
+    def url(self) -> str:
+        """What an exporter takes for its endpoint, without the path."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def spans(self) -> list[Span]:
+        """Every span received so far, decoded now. Raises BrokenSpans."""
+        return [span for body in self.bodies for span in decode(body)]
+
+    async def _take(self, request: web.Request) -> web.Response:
+        self.requests += 1
+        if request.content_type != PROTOBUF:
+            raise web.HTTPUnsupportedMediaType(text=f"send {PROTOBUF}")
+        body = await request.read()
+        await (asyncio.sleep(self.delay) if self.delay is not None else asyncio.Event().wait())
+        if self.status == 200:  # noqa: PLR2004  # OTLP's word for taken
+            self._keep(body)
+        return web.Response(status=self.status, content_type=PROTOBUF)
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+
+def read_spans(path: Path) -> list[Span]:
+    """The spans of a file that a collector process kept. Raises BrokenSpans, naming the file."""
+    data = path.read_bytes()
+    spans, at = list[Span](), 0
+    while at < len(data):
+        end = at + _LENGTH.size
+        if end <= len(data):
+            end += _LENGTH.unpack_from(data, at)[0]
+        if end > len(data):
+            raise BrokenSpans(f"{path} is cut short: the body at byte {at} is not whole")
+        try:
+            spans += decode(data[at + _LENGTH.size : end])
+        except BrokenSpans as error:
+            raise BrokenSpans(f"{path}, the body at byte {at}: {error}") from None
+        at = end
+    return spans
+
+
+async def _keep_until_stopped(port: int, path: Path) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with path.open("ab", buffering=0) as file:
+
+        def keep(body: bytes) -> None:
+            file.write(_LENGTH.pack(len(body)) + body)
+
+        async with Collector(port=port, keep=keep) as collector:
+            sys.stdout.write(json.dumps({"event": "ready", "port": collector.port}) + "\n")
+            sys.stdout.flush()
+            await stop.wait()
+
+
+def main(
+    keep: Annotated[Path, typer.Option(help="The file that what arrives is appended to.")],
+    port: Annotated[int, typer.Option(help="Where to listen; 0 takes a free port.")] = 4318,
+) -> None:
+    """Take spans by OTLP/HTTP until SIGTERM, and keep them for `read_spans`."""
+    asyncio.run(_keep_until_stopped(port, keep))
+
+
+if __name__ == "__main__":
+    typer.run(main)
