@@ -11,7 +11,7 @@ from borough_bill.load import priority
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such priorities")
 SCHEDULING = """
 import os, sys
-from borough_bill import priority
+from borough_bill.load import priority
 if sys.argv[1] == "plain":
     def refused(*_): raise PermissionError("as for anybody but root")
     os.sched_setscheduler = refused

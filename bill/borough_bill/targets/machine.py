@@ -15,7 +15,7 @@ PACKAGES = (
 )  # fmt: skip  # a list to be read, not a column
 """What lies on the path of a request; other packages do not change a figure."""
 HERE = Path(__file__).parent
-CODE = (":/services", ":/bill", ":/tests/bench", ":/uv.lock")
+CODE = (":/telemetry", ":/kit", ":/services", ":/bill", ":/tests/bench", ":/uv.lock")
 """What a figure is a figure of: neither a document nor the folder of a run changes it."""
 UNKNOWN, DIRTY = "unknown", "-dirty"
 GIB = 2**30
