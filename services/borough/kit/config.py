@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         0.5, description="How often the relay looks for rows nobody woke it for."
     )
     outbox_linger_s: Annotated[float, Field(ge=0, le=60)] = Field(
-        0.01, description="How long a woken relay waits for more to tell in the same round."
+        0.01, description="How long a busy relay waits for more to tell in the same round."
     )
     outbox_lease_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
         10, description="A row claimed longer than this belongs to nobody again."
