@@ -37,12 +37,14 @@ SCALERS = tuple(
     f"10,000 scalers every 15 s: {what}"
     for what in ("how late", "CPU at rest", "peak memory", "writes", "objects with a finalizer")
 )
-ORDERS = tuple(
-    f"{what}, {shape}, {database}"
-    for what in ("An order's CPU",)
-    for shape in ("monolith", "microservices")
-    for database in ("SQLite", "PostgreSQL")
-) + ("PostgreSQL's own CPU",)
+ORDERS = (
+    "PostgreSQL's own CPU",
+    *(
+        f"An order's CPU, {shape}, {database}"
+        for shape in ("monolith", "microservices")
+        for database in ("SQLite", "PostgreSQL")
+    ),
+)
 CORE = tuple(
     f"{what}, monolith, {database}"
     for what in (
