@@ -10,7 +10,7 @@ import pytest
 
 from borough_bill.bill import bill
 from borough_bill.checks.load import FREEZE, GENERATOR, OTHERS, SLIP_MS, SPOILT, UNSERVED
-from borough_bill.checks.null import NULL_LEVEL, TWINS
+from borough_bill.checks.null import LAYOUT, NULL_LEVEL, TWINS
 from borough_bill.checks.processes import REPEATED
 from borough_bill.documents import PICTURE, NoPlace, figures, filled, picture, whole
 from borough_bill.lines.ladder import BLUR, RESIDUAL
@@ -175,6 +175,7 @@ def test_the_page_on_the_bill_knows_every_check_and_its_limit(measured: Result) 
         "generator": share(GENERATOR),
         "own core": share(OTHERS),
         "A/A latency": share(NULL_LEVEL),
+        "A/A CPU": share(LAYOUT),
         "A/A memory": share(TWINS),
         "hop counts": share(REPEATED),
         "closure": share(RESIDUAL),
