@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         0.5, description="How often the relay looks without being woken."
     )
     outbox_linger_s: Annotated[float, Field(ge=0, le=60)] = Field(
-        0.01, description="How long a woken relay waits for more to tell in the same round."
+        0.01, description="How long a busy relay waits for more to tell in the same round."
     )
     outbox_lease_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
         10, description="After this lease another relay may deliver a row that was claimed."

@@ -296,6 +296,24 @@ def test_twins_that_differ_void_their_family(
 
 
 @pytest.mark.parametrize(
+    ("what", "unit", "line"), [("latency_ms", "latency", "D1"), ("cpu_us", "CPU", "D4")]
+)
+def test_twins_that_differ_as_processes_do_bound_the_claims_and_void_nothing(
+    what: str, unit: str, line: str, planted: Callable[..., Result], town: Any
+) -> None:
+    """Enough blocks find any constant difference, however small; no line then claims as little."""
+    costs = getattr(town, what)
+    found = bill(planted(**{what: {**costs, "monolith-again": costs["monolith"] * 1.05}}))
+
+    (check,) = [check for check in found.checks if check.name == f"A/A {unit}"]
+    assert "differ in" in check.sentence
+    assert unit not in void(found)
+    shown = next(each for each in found.lines if each.id == line)  # of latency, the mean
+    assert shown.smallest is not None
+    assert shown.smallest > 0.05 * costs["monolith"]
+
+
+@pytest.mark.parametrize(
     "freeze", [None, Freeze(p95_s=0.5, p99_s=0.001), Freeze(p95_s=0.4, p99_s=0.9)]
 )
 def test_a_generator_that_misses_a_frozen_server_voids_latency(

@@ -10,7 +10,7 @@ import pytest
 
 from borough_bill.analysis.bill import bill
 from borough_bill.analysis.checks.load import FREEZE, GENERATOR, OTHERS, SLIP_MS, SPOILT, UNSERVED
-from borough_bill.analysis.checks.null import NULL_LEVEL, TWINS
+from borough_bill.analysis.checks.null import LAYOUT, NULL_LEVEL, TWINS
 from borough_bill.analysis.checks.processes import REPEATED
 from borough_bill.analysis.lines.ladder import BLUR, RESIDUAL
 from borough_bill.analysis.lines.words import share
@@ -38,10 +38,21 @@ SCALERS = tuple(
     for what in ("how late", "CPU at rest", "peak memory", "writes", "objects with a finalizer")
 )
 ORDERS = (
-    "An order's CPU, monolith, SQLite",
-    "An order's CPU, monolith, PostgreSQL",
     "PostgreSQL's own CPU",
+    *(
+        f"An order's CPU, {shape}, {database}"
+        for shape in ("monolith", "microservices")
+        for database in ("SQLite", "PostgreSQL")
+    ),
 )
+CORE = tuple(
+    f"{what}, monolith, {database}"
+    for what in (
+        "Orders a second on one core", "Goodput a core with p99 <= 100 ms",
+        "Events relayed a second", "Event loop's lag, 99th percentile",
+    )
+    for database in ("SQLite", "PostgreSQL")
+)  # fmt: skip  # words of every answer `make bench` gives beside a commit
 ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
 
@@ -164,6 +175,7 @@ def test_the_page_on_the_bill_knows_every_check_and_its_limit(measured: Result) 
         "generator": share(GENERATOR),
         "own core": share(OTHERS),
         "A/A latency": share(NULL_LEVEL),
+        "A/A CPU": share(LAYOUT),
         "A/A memory": share(TWINS),
         "hop counts": share(REPEATED),
         "closure": share(RESIDUAL),
@@ -198,8 +210,10 @@ def test_what_documents_quote_was_measured_in_earnest() -> None:
     assert missing(COMMITTED / "bench.json") == []
     assert missing(COMMITTED / "bench-operator.json", SCALERS) == []
     assert missing(COMMITTED / "bench-orders.json", ORDERS) == []
-    for run in ("bench-run.json", "bench-operator-run.json", "bench-orders-run.json"):
-        assert DIRTY not in json.loads((COMMITTED / run).read_text())["facts"]["Commit"]
+    assert missing(COMMITTED / "bench-core.json", CORE) == []
+    for run in ("bench-run", "bench-operator-run", "bench-orders-run", "bench-core-run"):
+        facts = json.loads((COMMITTED / f"{run}.json").read_text())["facts"]
+        assert DIRTY not in facts["Commit"]
     facts = json.loads((COMMITTED / "bench-run.json").read_text())["facts"]
     assert int(facts["Run"].partition(" blocks")[0].rsplit(" ", 1)[1]) >= BENCH_BLOCKS
 

@@ -48,6 +48,22 @@ class Slowly:
         return answer
 
 
+@dataclass
+class Behind:
+    """A transport whose answers come some turns of the event loop later."""
+
+    service: Any
+    answered: int = 0
+
+    async def call(self, endpoint: Endpoint, message: Message) -> Message:
+        """The loop turns, then the service works."""
+        for _ in range(5):
+            await asyncio.sleep(0)
+        answer: Message = await getattr(self.service, endpoint.method)(message)
+        self.answered += 1
+        return answer
+
+
 @pytest.fixture
 async def shop() -> Shop:
     """Five pieces of each article; ada has a good card."""
@@ -146,6 +162,19 @@ async def test_no_charge_is_sent_after_the_deadline(shop: Shop) -> None:
     assert payments.asked == []
     assert inventory.asked == ["inventory.reserve", "inventory.release"]
     assert await left(shop) == 5
+
+
+async def test_a_defect_in_one_question_leaves_the_other_one_answered(shop: Shop) -> None:
+    """The profile is asked beside the reservation: nothing of an order goes on behind its end."""
+    profiles = Behind(shop.profiles)
+    orders = replace(
+        shop.orders,
+        profiles=remote(Profiles, profiles),
+        inventory=remote(Inventory, Slowly(None, shop.clock)),
+    )
+    with pytest.raises(AttributeError, match="reserve"):
+        await orders.place(ESPRESSO)
+    assert profiles.answered == 1
 
 
 async def test_a_verdict_in_hand_is_settled_though_the_deadline_is_spent(shop: Shop) -> None:

@@ -229,20 +229,28 @@ async def test_a_running_relay_is_woken(running: Desk) -> None:
     assert running.clock.monotonic() == 0
 
 
-async def test_what_happens_while_a_woken_relay_lingers_shares_its_round(running: Desk) -> None:
-    """One message for both events."""
+async def test_what_happens_while_a_busy_relay_lingers_shares_its_round(running: Desk) -> None:
+    """After a round of several events; a single one is told at once."""
     running.relay.linger = 0.25
-    await paused(running)
-    await running.place(1)
+    for number, messages in ((1, [1]), (2, [1, 1])):
+        await paused(running)
+        await running.place(number)
+        running.relay.wake()
+        await until(lambda: running.receiver.messages == messages)  # noqa: B023  # within the turn
+    await running.place(3)
+    await running.place(4)
+    running.relay.wake()
+    await until(lambda: running.receiver.messages == [1, 1, 2])
+
+    await running.place(5)
     running.relay.wake()
     for _ in range(STEPS):
         await asyncio.sleep(0)
-    assert not running.receiver.heard
-    await running.place(2)
+    assert running.receiver.messages == [1, 1, 2]
+    await running.place(6)
     running.clock.advance(0.25)
 
-    await until(lambda: running.receiver.heard)
-    assert running.receiver.messages == [2]
+    await until(lambda: running.receiver.messages == [1, 1, 2, 2])
     assert running.clock.monotonic() == 0.25
 
 

@@ -92,15 +92,16 @@ class OrdersService(Orders):
         deadline.check("reserving")
         asking = asyncio.create_task(self.profiles.get(GetProfile(customer_id=order.customer_id)))
         try:
-            reservation: Reservation | BoroughError = await self.inventory.reserve(
+            reservation = await self.inventory.reserve(
                 Reserve(order_id=order.order_id, lines=order.basket.lines)
             )
-        except BoroughError as error:
-            reservation = error
-        profile = await asking
-        if isinstance(reservation, BoroughError):
-            raise reservation
-        return profile, reservation
+        except asyncio.CancelledError:
+            asking.cancel()
+            raise
+        except Exception:
+            await asking  # its own error goes first
+            raise
+        return await asking, reservation
 
     async def settle(
         self, order: Order, *, verdict: Verdict | None = None, refused: Refusal | None = None
