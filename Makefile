@@ -125,7 +125,7 @@ regenerated: $(READY)
 	@cp build/generated/dashboards/*.json build/generated/charts/observability/files/dashboards
 	@PYTHONPATH=tests $(BIN)/python -m charts.golden build/generated/tests/charts/golden
 
-$(READY): uv.lock pyproject.toml telemetry/pyproject.toml kit/pyproject.toml services/pyproject.toml bill/pyproject.toml operator/pyproject.toml examples/library/pyproject.toml $(TOOLS)
+$(READY): uv.lock pyproject.toml telemetry/pyproject.toml kit/pyproject.toml services/pyproject.toml bill/pyproject.toml operator/pyproject.toml examples/library/pyproject.toml examples/loyalty/pyproject.toml $(TOOLS)
 	@echo "Setting up $(VENV) with what uv.lock names; this happens once." >&2
 	@$(UV) sync --locked --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 	@touch $@

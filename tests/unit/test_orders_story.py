@@ -22,6 +22,7 @@ from borough_shop.orders.contract import (
     Reason,
 )
 from borough_shop.payments.contract import Outcome, Payments
+from borough_shop.profiles.contract import Profiles
 from borough_shop.testing.samples import a_profile
 from borough_shop.testing.shop import Shop, memory_shop
 from borough_shop.values import Basket
