@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from boards.house import Panel, build, line, lines, number, timeline, to_changes
 from boards.promql import Scope, share
-from borough_operator.decision.model import Reason, Truth
+from borough_operator.decision.model import Freshness, Reason
 from borough_operator.running import signals
 
 SCALERS = Scope(("namespace", "scaler"))
@@ -44,7 +44,12 @@ REASONS = {
     Reason.SPEC_INVALID: WRONG,
 }
 """What is well, moves, waits, is at a bound, sees nothing, is somebody else's, is wrong."""
-TRUTHS = {Truth.FRESH: WELL, Truth.STALE: AT_BOUND, Truth.EMPTY: BLIND, Truth.ERROR: WRONG}
+FRESHNESSES = {
+    Freshness.FRESH: WELL,
+    Freshness.STALE: AT_BOUND,
+    Freshness.EMPTY: BLIND,
+    Freshness.ERROR: WRONG,
+}
 KEPT_FROM = {"condition": '=~"ManualHold|Contested|Limited"'}
 LEFT_ALONE = {"condition": '=~"ManualHold|Contested"'}
 HEALTHY = {"condition": '="MetricsHealthy"'}
@@ -164,7 +169,7 @@ def _replicas() -> list[Panel]:
 
 
 def _readings() -> list[Panel]:
-    truths = SCALERS.which(signals.GOAL_TRUTH, "truth", (t.value for t in Truth), *GOAL)
+    states = SCALERS.which(signals.GOAL_FRESHNESS, "freshness", (t.value for t in Freshness), *GOAL)
     return [
         lines(
             "What was read",
@@ -181,8 +186,8 @@ def _readings() -> list[Panel]:
         timeline(
             "How far it is trusted",
             "Only what is fresh removes a replica. Empty is not zero, unless the goal says so.",
-            line(BY_GOAL, truths),
-            {truth.value: TRUTHS[truth] for truth in Truth},
+            line(BY_GOAL, states),
+            {freshness.value: FRESHNESSES[freshness] for freshness in Freshness},
             width=8,
         ),
     ]
@@ -266,7 +271,7 @@ def _operators() -> list[Panel]:
             width=8,
         ),
         lines(
-            "Readings per second, by truth",
+            "Readings per second, by freshness",
             "How far what the sources say can be trusted.",
             "none",
             line(

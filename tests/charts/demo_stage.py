@@ -15,7 +15,7 @@ import pytest
 
 from borough_operator.decision.decide import decide
 from borough_operator.decision.goals import needs
-from borough_operator.decision.model import History, Observation, Policy, Reading, Truth, Writer
+from borough_operator.decision.model import Freshness, History, Observation, Policy, Reading, Writer
 from borough_operator.kube.spec import parse
 
 CALM, SKEWED = 0.15, 0.6
@@ -128,7 +128,7 @@ class Stage:
             Observation(
                 self.sizes[part],
                 self.sizes[part],
-                {need: Reading(Truth.FRESH, rate) for need in needs(policy)},
+                {need: Reading(Freshness.FRESH, rate) for need in needs(policy)},
                 writer=self._writers.get(part),
             ),
             history,

@@ -9,7 +9,7 @@ import pytest
 
 from borough_operator.decision.decide import decide
 from borough_operator.decision.goals import needs
-from borough_operator.decision.model import History, Observation, Reading, Truth
+from borough_operator.decision.model import Freshness, History, Observation, Reading
 from borough_operator.kube.spec import parse
 from charts.demo_stage import CALM, SKEWED
 
@@ -19,7 +19,7 @@ def wanted(demo: ModuleType, part: str, rate: float) -> int:
     manifest = demo.scaler(part)
     manifest["metadata"] |= {"uid": "1", "generation": 1}
     policy = parse(manifest).policy
-    readings = {need: Reading(Truth.FRESH, rate) for need in needs(policy)}
+    readings = {need: Reading(Freshness.FRESH, rate) for need in needs(policy)}
     return decide(policy, Observation(1, 1, readings), History(), 1_000.0).replicas
 
 

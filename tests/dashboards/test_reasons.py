@@ -1,11 +1,11 @@
-"""Does the board show every reason and every truth as what it is?"""
+"""Does the board show every reason and every freshness as what it is?"""
 
 import json
 from typing import Any
 
 import pytest
 
-from borough_operator.decision.model import Reason, Truth
+from borough_operator.decision.model import Freshness, Reason
 from borough_operator.running import signals
 from dashboards.conftest import ROOM
 from dashboards.promql import selectors
@@ -28,7 +28,7 @@ def lanes(metric: str) -> dict[str, Any]:
     ("metric", "label", "values"),
     [
         (signals.REASON.series, "reason", [reason.value for reason in Reason]),
-        (signals.GOAL_TRUTH.series, "truth", [truth.value for truth in Truth]),
+        (signals.GOAL_FRESHNESS.series, "freshness", [freshness.value for freshness in Freshness]),
     ],
 )
 def test_every_state_has_its_number_and_its_words(

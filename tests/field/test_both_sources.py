@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from borough_operator.decision.model import Measure, Need, Reading, Truth
+from borough_operator.decision.model import Freshness, Measure, Need, Reading
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.pods import Pods
 from borough_operator.sources.prometheus import Prometheus
@@ -105,12 +105,12 @@ def ask(workload: str, need: Need) -> Ask:
 
 
 def fresh(reading: Reading) -> bool:
-    return reading.truth is Truth.FRESH
+    return reading.freshness is Freshness.FRESH
 
 
-def saying(truth: Truth, words: str = "") -> Callable[[Reading], bool]:
-    """Of that truth, with these words in its detail."""
-    return lambda reading: reading.truth is truth and words in reading.detail
+def saying(freshness: Freshness, words: str = "") -> Callable[[Reading], bool]:
+    """Of that freshness, with these words in its detail."""
+    return lambda reading: reading.freshness is freshness and words in reading.detail
 
 
 def near(value: float) -> Callable[[Reading], bool]:
@@ -158,27 +158,27 @@ async def test_both_sources_tell_the_same(prometheus: Prometheus, direct: Pods, 
         assert reading.age < MAPPING.window
     assert (await until(source, ask("idle", RATE), fresh)).value == 0
     for need in (DURATION, P75):
-        await until(source, ask("idle", need), saying(Truth.EMPTY, "no request was answered"))
+        await until(source, ask("idle", need), saying(Freshness.EMPTY, "no request was answered"))
 
 
 async def test_a_query_is_taken_for_what_it_answers(prometheus: Prometheus) -> None:
     """By a real Prometheus: a number, nothing, or an error in a sentence that names the query."""
     said = {
-        "42": (Truth.FRESH, ""),
-        "sum(http_server_active_requests)": (Truth.FRESH, ""),
-        "absent_metric": (Truth.EMPTY, "knows nothing of what the query asks"),
-        "up": (Truth.ERROR, "series where one is needed: sum() makes one; asked for up"),
-        '"text"': (Truth.ERROR, 'answers a string, not a number; asked for "text"'),
-        "up[1m]": (Truth.ERROR, "answers a matrix, not a number; asked for up[1m]"),
-        "vector(0)/vector(0)": (Truth.ERROR, "answers NaN; asked for vector(0)/vector(0)"),
-        "sum(": (Truth.ERROR, "parse error"),
+        "42": (Freshness.FRESH, ""),
+        "sum(http_server_active_requests)": (Freshness.FRESH, ""),
+        "absent_metric": (Freshness.EMPTY, "knows nothing of what the query asks"),
+        "up": (Freshness.ERROR, "series where one is needed: sum() makes one; asked for up"),
+        '"text"': (Freshness.ERROR, 'answers a string, not a number; asked for "text"'),
+        "up[1m]": (Freshness.ERROR, "answers a matrix, not a number; asked for up[1m]"),
+        "vector(0)/vector(0)": (Freshness.ERROR, "answers NaN; asked for vector(0)/vector(0)"),
+        "sum(": (Freshness.ERROR, "parse error"),
     }
     await until(prometheus, ask("steady", IN_FLIGHT), fresh)
     asks = {promql: ask("steady", Need(Measure.QUERY, promql)) for promql in said}
     readings = await prometheus.read(list(asks.values()))
-    for promql, (truth, words) in said.items():
+    for promql, (freshness, words) in said.items():
         reading = readings[asks[promql]]
-        assert reading.truth is truth, promql
+        assert reading.freshness is freshness, promql
         assert words in reading.detail
 
 
@@ -190,9 +190,11 @@ async def test_silence_is_stale_and_what_was_never_there_is_empty(
         if workload in ("halved", "stopped", "steady"):
             await until(prometheus, ask(workload, RATE), near(count * PACE))
     Pod.silent = frozenset({"/halved/1", "/stopped/0"})
-    await until(prometheus, ask("stopped", RATE), saying(Truth.STALE, "no pod has answered"))
-    await until(prometheus, ask("halved", RATE), saying(Truth.STALE, "do not answer Prometheus: 1"))
+    await until(prometheus, ask("stopped", RATE), saying(Freshness.STALE, "no pod has answered"))
+    await until(
+        prometheus, ask("halved", RATE), saying(Freshness.STALE, "do not answer Prometheus: 1")
+    )
     await until(prometheus, ask("steady", RATE), fresh)
     never = [ask("mute", RATE), ask("abroad", RATE)]
     readings = await prometheus.read(never)
-    assert [readings[one].truth for one in never] == [Truth.EMPTY, Truth.EMPTY]
+    assert [readings[one].freshness for one in never] == [Freshness.EMPTY, Freshness.EMPTY]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from borough_operator.decision.model import Reading, Truth
+from borough_operator.decision.model import Freshness, Reading
 from borough_operator.kube.api import Api, Gone, Refused
 from borough_operator.kube.cluster import Cluster
 from borough_operator.kube.events import Events
@@ -105,8 +105,8 @@ class Loads:
 
     def _reading(self, name: str) -> Reading:
         if name not in self.rates:
-            return Reading(Truth.EMPTY)
-        return Reading(Truth.FRESH, self.rates[name], 0.5)
+            return Reading(Freshness.EMPTY)
+        return Reading(Freshness.FRESH, self.rates[name], 0.5)
 
 
 class Stage:
@@ -190,7 +190,7 @@ class Stage:
             self.loop.begin()
         end = self.now() + seconds
         while self.now() < end:
-            self.loop.turn()
+            self.loop.begin_due()
             await asyncio.sleep(BATCH_S)
         await self.loop.drain()
 

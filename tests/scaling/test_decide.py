@@ -217,7 +217,7 @@ def test_the_shadow_answers_as_an_hpa_would() -> None:
 
 
 def test_noise_turns_the_direction_only_as_often_as_the_budget_allows() -> None:
-    """However hard a load swings, no hour has more turns than the budget."""
+    """However hard a load swings, no hour has more reversals than the budget."""
     world = World(
         policy(behavior=patient(reversals_per_hour=6)),
         lambda time: 300.0 if time % 400.0 < 100.0 else 60.0,
@@ -229,10 +229,10 @@ def test_noise_turns_the_direction_only_as_often_as_the_budget_allows() -> None:
         for (t, _), (a, b) in zip(world.decisions[1:], pairwise(world.sizes()), strict=True)
     ]
     moves = [(t, step > 0) for t, step in steps if step]
-    turns = [t for (_, a), (t, b) in pairwise(moves) if a is not b]
+    reversals = [t for (_, a), (t, b) in pairwise(moves) if a is not b]
     assert Reason.REVERSALS in {decision.reason for _, decision in world.decisions}
-    assert turns
-    assert all(sum(t <= other < t + 3600.0 for other in turns) <= 6 for t in turns)
+    assert reversals
+    assert all(sum(t <= other < t + 3600.0 for other in reversals) <= 6 for t in reversals)
 
 
 def test_a_steady_target_is_left_alone() -> None:

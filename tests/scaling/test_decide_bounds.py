@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from borough_operator.decision.decide import decide
 from borough_operator.decision.model import (
     Clamp,
+    Freshness,
     History,
     Observation,
     Reading,
     Reason,
     Rollout,
-    Truth,
 )
 from scaling.worlds import RATE, START, World, fresh, patient, policy
 
-DEAD = Reading(Truth.ERROR, detail="connection refused")
+DEAD = Reading(Freshness.ERROR, detail="connection refused")
 
 
 @settings(max_examples=50)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from borough_operator.decision.decide import decide, unwritten
-from borough_operator.decision.model import Observation, Reading, Reason, Truth
+from borough_operator.decision.model import Freshness, Observation, Reading, Reason
 from scaling.worlds import (
     BY_RATE,
     IN_FLIGHT,
@@ -124,10 +124,10 @@ def test_the_last_step_goes_down_to_the_least() -> None:
 
 
 def test_without_a_budget_left_nothing_is_removed() -> None:
-    """A turn down needs two of the hour's turns: itself and the way back."""
+    """A turn down needs two of the hour's reversals: itself and the way back."""
     world = steady(200.0, 12)
     used = tuple(world.now - n for n in range(11))
-    world.history = replace(world.history, turns=used)
+    world.history = replace(world.history, reversals=used)
     world.load = lambda _: 40.0
     world.run(300.0)
     assert removals(world, since=240.0) == []
@@ -136,17 +136,17 @@ def test_without_a_budget_left_nothing_is_removed() -> None:
 
 
 def test_what_could_not_be_written_was_not_done() -> None:
-    """A refused change leaves number, turns and deeds as they were, and what was seen counts."""
+    """A refused change leaves number, reversals and actions as they were; what was seen counts."""
     before = steady(100.0, 6).history
     observation = Observation(6, 6, {RATE: fresh(300.0)})
     decision = decide(policy(), observation, before, START + 240.0)
     after = unwritten(decision, before)
     assert decision.write
     assert decision.history.applied == decision.replicas
-    assert (after.applied, after.turns, after.memory.deeds) == (
+    assert (after.applied, after.reversals, after.memory.last_actions) == (
         before.applied,
-        before.turns,
-        before.memory.deeds,
+        before.reversals,
+        before.memory.last_actions,
     )
     assert after.memory.tracks == decision.history.memory.tracks
 
@@ -157,9 +157,9 @@ def test_what_could_not_be_written_was_not_done() -> None:
     st.lists(
         st.sampled_from(
             [
-                Reading(Truth.STALE, 10.0, 90.0),
-                Reading(Truth.EMPTY),
-                Reading(Truth.ERROR, detail="connection refused"),
+                Reading(Freshness.STALE, 10.0, 90.0),
+                Reading(Freshness.EMPTY),
+                Reading(Freshness.ERROR, detail="connection refused"),
             ]
         ),
         min_size=1,

@@ -7,6 +7,7 @@ import pytest
 
 from borough_operator.decision.decide import decide
 from borough_operator.decision.model import (
+    Freshness,
     Goal,
     GoalType,
     History,
@@ -15,7 +16,6 @@ from borough_operator.decision.model import (
     Observation,
     Reading,
     Reason,
-    Truth,
 )
 from borough_operator.simulator.station import erlang_c
 from scaling.worlds import (
@@ -72,7 +72,7 @@ def test_the_objective_is_reached_and_not_left_again() -> None:
     ("goals", "in_flight", "size"),
     [
         ((BY_LATENCY,), fresh(10.0), 8),
-        ((BY_RATE, BY_LATENCY), Reading(Truth.EMPTY), 8),
+        ((BY_RATE, BY_LATENCY), Reading(Freshness.EMPTY), 8),
         ((BY_RATE, BY_LATENCY), fresh(10.0), 5),
     ],
     ids=["alone", "nobody counts what waits", "counted"],
@@ -106,7 +106,7 @@ def test_a_replica_is_worth_what_it_has_shown() -> None:
 def test_no_request_is_no_latency() -> None:
     """Without requests there is no quantile, and the goal needs nothing."""
     world = World(policy(BY_LATENCY), replicas=4)
-    nothing = Reading(Truth.EMPTY)
+    nothing = Reading(Freshness.EMPTY)
     world.broken = {RATE: fresh(0.0), DURATION: nothing, P95: nothing, IN_FLIGHT: fresh(0.0)}
     assert world.run(900.0).replicas == 1
 
@@ -114,7 +114,7 @@ def test_no_request_is_no_latency() -> None:
 def test_a_target_that_hangs_is_not_idle() -> None:
     """Nothing is answered, and requests are in flight: nothing is removed, and it is said why."""
     world = World(policy(BY_LATENCY), replicas=4)
-    nothing = Reading(Truth.EMPTY)
+    nothing = Reading(Freshness.EMPTY)
     world.broken = {RATE: fresh(0.0), DURATION: nothing, P95: nothing, IN_FLIGHT: fresh(60.0)}
     world.run(900.0)
     assert (world.replicas, world.last.reason) == (4, Reason.METRICS_ERROR)
@@ -123,7 +123,7 @@ def test_a_target_that_hangs_is_not_idle() -> None:
 
 def test_a_goal_is_as_sure_as_its_least_sure_reading() -> None:
     """A fresh quantile with a rate that is not known says nothing."""
-    readings = {P95: fresh(0.1), DURATION: fresh(0.05), RATE: Reading(Truth.STALE, 9.0, 80.0)}
+    readings = {P95: fresh(0.1), DURATION: fresh(0.05), RATE: Reading(Freshness.STALE, 9.0, 80.0)}
     decision = decide(policy(BY_LATENCY), Observation(4, 4, readings), History(), START)
     assert (decision.replicas, decision.reason) == (4, Reason.METRICS_STALE)
 

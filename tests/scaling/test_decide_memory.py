@@ -82,7 +82,7 @@ def test_a_trial_ends_with_its_goal() -> None:
     world = World(policy(BY_LATENCY), replicas=3)
     world.broken = {RATE: fresh(40.0), DURATION: fresh(0.3), P95: fresh(0.9)}
     world.run(5.0)
-    assert len(world.history.memory.deeds.trials) == 1
+    assert len(world.history.memory.last_actions.trials) == 1
     world.policy = policy(replace(BY_LATENCY, objective=0.3))
     world.run(15.0)
     assert world.replicas > 6

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from borough_operator.decision.goals import needs
-from borough_operator.decision.model import Goal, Need, Reading, Truth
+from borough_operator.decision.model import Freshness, Goal, Need, Reading
 from scaling.worlds import (
     BY_IN_FLIGHT,
     BY_LATENCY,
@@ -28,7 +28,11 @@ Look = tuple[float | Reading, float, int]
 WINDOW = 40.0
 TOLERANCE = 0.25
 """Share of a size that is not taken away soon after a raise, where less would do."""
-DEAD = (Reading(Truth.STALE, 10.0, 90.0), Reading(Truth.EMPTY), Reading(Truth.ERROR, detail="no"))
+DEAD = (
+    Reading(Freshness.STALE, 10.0, 90.0),
+    Reading(Freshness.EMPTY),
+    Reading(Freshness.ERROR, detail="no"),
+)
 looks = st.lists(
     st.tuples(
         st.sampled_from([0.0, 30.0, 100.0, 300.0]) | st.floats(0.0, 400.0) | st.sampled_from(DEAD),
@@ -74,15 +78,15 @@ def live(world: World, story: list[Look]) -> list[Seen]:
     story=st.tuples(looks, looks),
     start_up=st.sampled_from([0.0, 8.0, 45.0]),
     budget=st.sampled_from([2, 12]),
-    forgets_turns=st.booleans(),
+    forgets=st.booleans(),
 )
-@example(story=([(0.0, 0.1, 7)], [(30.0, 0.1, 12)]), start_up=0.0, budget=2, forgets_turns=False)
+@example(story=([(0.0, 0.1, 7)], [(30.0, 0.1, 12)]), start_up=0.0, budget=2, forgets=False)
 def test_a_restart_never_removes_a_replica_earlier(
     goals: tuple[Goal, ...],
     story: tuple[list[Look], list[Look]],
     start_up: float,
     budget: int,
-    forgets_turns: bool,  # noqa: FBT001  # drawn, not given
+    forgets: bool,  # noqa: FBT001  # drawn, not given
 ) -> None:
     """A new process removes nothing before a whole window of its own, and nothing while the old one
     would have removed nothing. Where both come down, it goes no lower than the least that the old
@@ -98,8 +102,8 @@ def test_a_restart_never_removes_a_replica_earlier(
     live(old, past)
     new = copy(old)
     new.restart()
-    if forgets_turns:
-        new.history = replace(new.history, turns=None)
+    if forgets:
+        new.history = replace(new.history, reversals=None)
     restarted, size = new.time, old.replicas
     lowest = size
     for was, now in zip(live(old, future), live(new, future), strict=True):

@@ -57,7 +57,7 @@ def test_an_average_value_is_the_total_over_the_target(
         (1.2, Pods(4, 4, 0), 2),  # 30 / 60 = 0.5: ceil(2)
         (3.6, Pods(6, 4, 2), 6),  # 1.5; with two at nothing 60 / 60 = 1: within
         (4.0, Pods(5, 4, 1), 7),  # 100 / 60 = 1.67; 80 / 60 = 1.33: ceil(1.33 x 5)
-        (2.8, Pods(8, 4, 4), 8),  # 70 / 60 = 1.17; 35 / 60 < 1: the direction turns, so nothing
+        (2.8, Pods(8, 4, 4), 8),  # 70 / 60 = 1.17; 35 / 60 < 1: the direction reversals, so nothing
         (1.2, Pods(6, 4, 2), 2),  # on the way down unready pods do not count: ceil(0.5 x 4)
     ],
 )

@@ -171,7 +171,7 @@ def test_a_scaler_that_goes_is_forgotten_even_in_the_middle() -> None:
         stage.add("pay", rate=400.0, goals=QUERY)
         stage.loads.hangs["pay"] = 2.0
         stage.loop.begin()
-        stage.loop.turn()
+        stage.loop.begin_due()
         stage.remove("pay")
         await stage.loop.drain()
         assert stage.server.scaled == []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from borough_operator.decision.model import Measure, Need, Reading, Truth
+from borough_operator.decision.model import Freshness, Measure, Need, Reading
 from borough_operator.sources.exposition import ACCEPT
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.pods import Pods
@@ -81,11 +81,11 @@ async def test_the_second_look_tells_a_rate(source: Pods, town: Town, clock: Clo
     """Over all pods, since the first look; what is in flight the first tells."""
     town.of[ORDERS] = ["a", "b"]
     town.requests = {"a": 1000, "b": 2000}
-    assert await read(source, IN_FLIGHT) == Reading(Truth.FRESH, 4)
+    assert await read(source, IN_FLIGHT) == Reading(Freshness.FRESH, 4)
     assert (await read(source)).detail.endswith("_count was looked at only once so far")
     town.requests = {"a": 1100, "b": 2050}
     clock.now += STEP
-    assert await read(source) == Reading(Truth.FRESH, 150 / STEP)
+    assert await read(source) == Reading(Freshness.FRESH, 150 / STEP)
 
 
 async def test_a_step_is_known_at_the_second_look_after_it(
@@ -126,7 +126,7 @@ async def test_a_pod_that_misbehaves_is_named_and_does_as_its_peers(
     """Two of three that answer speak for the third."""
     town.of[ORDERS], town.requests = ["a", "b", pod], {"a": 0, "b": 0}
     reading = await read(source, IN_FLIGHT)
-    assert reading.truth is Truth.FRESH
+    assert reading.freshness is Freshness.FRESH
     assert reading.detail == f"1 of 3 pods gave no metrics: {town.url}/{pod} {words}"
 
 
@@ -136,10 +136,10 @@ async def test_pods_that_all_hang_are_an_error_and_delay_nobody(source: Pods, to
     town.of = {ORDERS: ["a"], stuck: [f"hangs{i}" for i in range(40)]}
     town.requests = {"a": 0}
     waiting = asyncio.create_task(read(source, IN_FLIGHT, stuck))
-    assert (await read(source, IN_FLIGHT)).truth is Truth.FRESH
+    assert (await read(source, IN_FLIGHT)).freshness is Freshness.FRESH
     assert not waiting.done()
     reading = await waiting
-    assert reading.truth is Truth.ERROR
+    assert reading.freshness is Freshness.ERROR
     assert reading.detail.startswith("40 of 40 pods gave no metrics: ")
 
 
@@ -147,7 +147,7 @@ async def test_a_query_needs_prometheus(source: Pods) -> None:
     """Pods know no PromQL, and the reading says so."""
     reading = await read(source, Need(Measure.QUERY, "sum(queue)"))
     assert reading == Reading(
-        Truth.ERROR, detail="pods answer no PromQL: a Query goal needs Prometheus"
+        Freshness.ERROR, detail="pods answer no PromQL: a Query goal needs Prometheus"
     )
 
 

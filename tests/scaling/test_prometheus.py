@@ -1,4 +1,4 @@
-"""Does every ask get a reading that tells the truth, few queries though there are?"""
+"""Does every ask get a reading that tells the freshness, few queries though there are?"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from borough_operator.decision.model import Measure, Need, Reading, Truth
+from borough_operator.decision.model import Freshness, Measure, Need, Reading
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.prometheus import SHARED_FOR, Prometheus
 from borough_operator.sources.protocol import Ask, Target
@@ -69,9 +69,9 @@ async def test_an_answer_holds_for_a_while_and_no_longer(
     clock.now += 0.1
     after = await source.read([ask("orders")])
     assert [reading[ask("orders")] for reading in (before, within, after)] == [
-        Reading(Truth.FRESH, 40, 1),
-        Reading(Truth.FRESH, 40, 1 + SHARED_FOR),
-        Reading(Truth.FRESH, 80, 1),
+        Reading(Freshness.FRESH, 40, 1),
+        Reading(Freshness.FRESH, 40, 1 + SHARED_FOR),
+        Reading(Freshness.FRESH, 80, 1),
     ]
 
 
@@ -80,19 +80,19 @@ async def test_a_scrape_that_stopped_is_stale_then_forgotten(
 ) -> None:
     """Whether its samples stand still or vanish, for as long as Prometheus itself looks back."""
     tell(script, RATE, 40, age=MAPPING.window)
-    assert (await source.read([ask("orders")]))[ask("orders")].truth is Truth.FRESH
+    assert (await source.read([ask("orders")]))[ask("orders")].freshness is Freshness.FRESH
     clock.now += SHARED_FOR + 1
     tell(script, RATE, 40, age=MAPPING.window + 1)
     assert (await source.read([ask("orders")]))[ask("orders")] == Reading(
-        Truth.STALE, 40, 16, "no scrape for 16 s"
+        Freshness.STALE, 40, 16, "no scrape for 16 s"
     )
     script.answers.clear()
     clock.now += 10
     assert (await source.read([ask("orders")]))[ask("orders")] == Reading(
-        Truth.STALE, 40, 28, "no pod has answered Prometheus for 28 s"
+        Freshness.STALE, 40, 28, "no pod has answered Prometheus for 28 s"
     )
     clock.now += FORGET_AFTER
-    assert (await source.read([ask("orders")]))[ask("orders")].truth is Truth.EMPTY
+    assert (await source.read([ask("orders")]))[ask("orders")].freshness is Freshness.EMPTY
 
 
 async def test_a_target_that_was_never_seen_is_empty(source: Prometheus) -> None:
@@ -107,27 +107,38 @@ async def test_pods_that_fell_silent_make_a_sum_stale(source: Prometheus, script
     tell(script, RATE, 40)
     script.answers[MAPPING.silent()] = of_workloads("town", orders=2)
     reading = (await source.read([ask("orders")]))[ask("orders")]
-    assert (reading.truth, reading.value) == (Truth.STALE, 40)
+    assert (reading.freshness, reading.value) == (Freshness.STALE, 40)
     assert "pods that do not answer Prometheus: 2" in reading.detail
 
 
 @pytest.mark.parametrize(
-    ("need", "value", "truth", "detail"),
+    ("need", "value", "freshness", "detail"),
     [
-        (RATE, 0, Truth.FRESH, ""),
-        (DURATION, "NaN", Truth.EMPTY, "no request was answered within 15 s"),
-        (RATE, "NaN", Truth.EMPTY, "has no two samples within 15 s"),
-        (IN_FLIGHT, -1, Truth.ERROR, "answers -1, and no quantity is negative for http_server_act"),
-        (DURATION, "+Inf", Truth.ERROR, "answers Inf"),
+        (RATE, 0, Freshness.FRESH, ""),
+        (DURATION, "NaN", Freshness.EMPTY, "no request was answered within 15 s"),
+        (RATE, "NaN", Freshness.EMPTY, "has no two samples within 15 s"),
+        (
+            IN_FLIGHT,
+            -1,
+            Freshness.ERROR,
+            "answers -1, and no quantity is negative for http_server_act",
+        ),
+        (DURATION, "+Inf", Freshness.ERROR, "answers Inf"),
     ],
 )
 async def test_no_requests_are_zero_and_tell_no_duration(  # noqa: PLR0913  # a table
-    source: Prometheus, script: Scripted, *, need: Need, value: object, truth: Truth, detail: str
+    source: Prometheus,
+    script: Scripted,
+    *,
+    need: Need,
+    value: object,
+    freshness: Freshness,
+    detail: str,
 ) -> None:
     """An idle target has a rate of zero; how long its requests take, nobody knows."""
     tell(script, need, value)
     reading = (await source.read([ask("orders", need)]))[ask("orders", need)]
-    assert reading.truth is truth
+    assert reading.freshness is freshness
     assert detail in reading.detail
 
 
@@ -140,11 +151,11 @@ async def test_a_query_is_asked_once_and_answers_for_itself(
     twin = Ask(Target("town", "Deployment", "payments"), Need(Measure.QUERY, "sum(queue)"))
     asks = [query("sum(queue)"), twin, query("queue"), query("nothing")]
     readings = await source.read(asks)
-    assert [readings[one].truth for one in asks] == [
-        Truth.FRESH,
-        Truth.FRESH,
-        Truth.ERROR,
-        Truth.EMPTY,
+    assert [readings[one].freshness for one in asks] == [
+        Freshness.FRESH,
+        Freshness.FRESH,
+        Freshness.ERROR,
+        Freshness.EMPTY,
     ]
     assert readings[asks[0]].value == 12
     assert readings[asks[2]].detail.endswith(
@@ -167,8 +178,11 @@ async def test_a_query_that_hangs_delays_nobody_else(script: Scripted, clock: Cl
         tell(script, RATE, 40)
         hanging = asyncio.create_task(source.read([query("slow")]))
         readings = await source.read([ask("orders"), query("quick")])
-        assert [reading.truth for reading in readings.values()] == [Truth.FRESH, Truth.EMPTY]
+        assert [reading.freshness for reading in readings.values()] == [
+            Freshness.FRESH,
+            Freshness.EMPTY,
+        ]
         assert not hanging.done()
         released.set()
-        assert (await hanging)[query("slow")].truth is Truth.EMPTY
+        assert (await hanging)[query("slow")].freshness is Freshness.EMPTY
         await source.close()

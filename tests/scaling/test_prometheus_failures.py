@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiohttp import web
 
-from borough_operator.decision.model import Measure, Need, Reading, Truth
+from borough_operator.decision.model import Freshness, Measure, Need, Reading
 from borough_operator.sources import prometheus
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.prometheus import Prometheus
@@ -85,7 +85,7 @@ async def test_what_went_wrong_is_said_in_a_sentence(answer: Answer, words: str)
         await source.close()
     for one in ASKS:
         reading = readings[one]
-        assert reading.truth is Truth.ERROR
+        assert reading.freshness is Freshness.ERROR
         assert reading.detail.startswith(f"Prometheus at {url.removeprefix('http://')} {words}")
         assert "; asked for sum" in reading.detail
 
@@ -157,6 +157,6 @@ async def detail_of(url: str) -> str:
     source = Prometheus(url, SeriesMapping(("town",)))
     readings = await source.read(ASKS)
     await source.close()
-    assert {reading.truth for reading in readings.values()} == {Truth.ERROR}
+    assert {reading.freshness for reading in readings.values()} == {Freshness.ERROR}
     reading: Reading = readings[ASKS[0]]
     return reading.detail

@@ -134,7 +134,7 @@ def test_a_status_that_cannot_be_read_is_no_memory() -> None:
     """Somebody wrote there what we never would: its scaler begins anew, and ends nobody."""
     cache = Cache()
     for name, status in (
-        ("a", {"appliedReplicas": 4, "turns": ["yesterday"]}),
+        ("a", {"appliedReplicas": 4, "reversals": ["yesterday"]}),
         ("b", {"hold": {"manager": "kubectl"}}),
     ):
         cache.scaler(name, status=status)

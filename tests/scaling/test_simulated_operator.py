@@ -2,7 +2,7 @@
 
 import pytest
 
-from borough_operator.decision.model import Truth
+from borough_operator.decision.model import Freshness
 from borough_operator.simulator import paths
 from borough_operator.simulator.ours import BUCKETS, Ours, Source, histogram_quantile
 from borough_operator.simulator.pods import model
@@ -35,7 +35,7 @@ def test_a_rate_is_of_the_past_and_bears_its_age(source: Source, rate: float, ag
 
     assert ours.decision is not None
     proposal = ours.decision.proposals[0]
-    assert (proposal.goal, proposal.truth) == ("RequestRate", Truth.FRESH)
+    assert (proposal.goal, proposal.freshness) == ("RequestRate", Freshness.FRESH)
     assert (proposal.value, proposal.age) == (rate, age)
 
 
@@ -45,7 +45,7 @@ def test_before_there_is_a_window_nothing_is_known() -> None:
 
     assert ours.look(View(0, 7, 7, 80, Record())) == 7
     assert ours.decision is not None
-    assert {proposal.truth for proposal in ours.decision.proposals} == {Truth.EMPTY}
+    assert {proposal.freshness for proposal in ours.decision.proposals} == {Freshness.EMPTY}
 
 
 def test_a_quantile_is_read_off_the_buckets_as_prometheus_does() -> None:

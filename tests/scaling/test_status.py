@@ -7,28 +7,28 @@ from typing import Any
 import pytest
 
 from borough_operator.decision.decide import impossible
-from borough_operator.decision.memory import Deeds, Memory
+from borough_operator.decision.memory import LastActions, Memory
 from borough_operator.decision.model import (
     NO_TARGET,
     Clamp,
     Decision,
+    Freshness,
     History,
     Hold,
     Observation,
     Proposal,
     Reason,
     Rollout,
-    Truth,
 )
 from borough_operator.kube.status import REFRESH, recover, render, same
 
 NOW = 1_795_422_600.4
-FRESH = Proposal("RequestRate", Truth.FRESH, 7, value=331.25, age=1.04, formula="ceil(...) = 7")
+FRESH = Proposal("RequestRate", Freshness.FRESH, 7, value=331.25, age=1.04, formula="ceil(...) = 7")
 DECISION = Decision(
     replicas=5,
     reason=Reason.AT_MAX,
     message="RequestRate asks for 7 and 5 is the most.",
-    history=History(applied=4, memory=Memory(deeds=Deeds(given=NOW))),
+    history=History(applied=4, memory=Memory(last_actions=LastActions(given=NOW))),
     proposals=(FRESH,),
     binding="RequestRate",
     raw=7,
@@ -65,7 +65,7 @@ def test_a_status_tells_the_whole_decision() -> None:
         "inputs": [
             {
                 "goal": "RequestRate",
-                "truth": "fresh",
+                "freshness": "fresh",
                 "value": "331.25",
                 "age": "1.0s",
                 "proposed": 7,
@@ -138,7 +138,7 @@ def test_other_numbers_behind_the_same_answer_are_news_once_in_a_while() -> None
         replace(DECISION, binding="InFlight"),
         replace(DECISION, history=History(applied=5)),
         replace(DECISION, history=History(4, Hold("kubectl", 4, NOW, NOW + 900))),
-        replace(DECISION, proposals=(replace(FRESH, truth=Truth.STALE),)),
+        replace(DECISION, proposals=(replace(FRESH, freshness=Freshness.STALE),)),
         replace(DECISION, clamps=()),
     ],
 )
@@ -150,9 +150,11 @@ def test_what_a_person_or_a_restart_needs_is_news(other: Decision) -> None:
 
 def test_the_truth_of_every_goal_is_news() -> None:
     """Also of a second that fails, where the condition is false already."""
-    failed = Proposal("Q", Truth.ERROR, None)
+    failed = Proposal("Q", Freshness.ERROR, None)
     before = status(replace(DECISION, proposals=(failed, FRESH)))
-    worse = replace(DECISION, proposals=(failed, replace(FRESH, truth=Truth.STALE)), write=False)
+    worse = replace(
+        DECISION, proposals=(failed, replace(FRESH, freshness=Freshness.STALE)), write=False
+    )
     assert not same(before, status(worse, previous=before))
 
 
@@ -188,10 +190,10 @@ def test_a_hold_without_end_stays_without_end() -> None:
 
 def test_a_restart_knows_when_the_direction_changed() -> None:
     """Rounded to whole seconds no turn is forgotten earlier; a number without any had none."""
-    history = History(4, turns=(NOW - 60, NOW))
+    history = History(4, reversals=(NOW - 60, NOW))
     found = recover(status(replace(DECISION, history=history)))
-    assert list(found.turns or ()) == [math.ceil(NOW - 60), math.ceil(NOW)]
-    assert [recover(each).turns for each in (status(), {})] == [(), None]
+    assert list(found.reversals or ()) == [math.ceil(NOW - 60), math.ceil(NOW)]
+    assert [recover(each).reversals for each in (status(), {})] == [(), None]
 
 
 def test_an_empty_status_is_an_empty_history() -> None:
@@ -225,25 +227,28 @@ def test_a_condition_keeps_the_time_of_its_last_change() -> None:
             {"Limited": ("False", "WithinLimits"), "MetricsHealthy": ("True", "Fresh")},
         ),
         (
-            replace(DECISION, proposals=(FRESH, Proposal("Q", Truth.ERROR, None, detail="no"))),
+            replace(DECISION, proposals=(FRESH, Proposal("Q", Freshness.ERROR, None, detail="no"))),
             SEEN,
             {"Ready": ("True", "Auto"), "MetricsHealthy": ("False", "MetricsError")},
         ),
         (
-            replace(DECISION, proposals=(Proposal("Q", Truth.EMPTY, None),)),
+            replace(DECISION, proposals=(Proposal("Q", Freshness.EMPTY, None),)),
             SEEN,
             {"Ready": ("False", "MetricsEmpty"), "MetricsHealthy": ("False", "MetricsEmpty")},
         ),
         (
             replace(
                 DECISION,
-                proposals=(Proposal("Q", Truth.STALE, None), Proposal("L", Truth.EMPTY, None)),
+                proposals=(
+                    Proposal("Q", Freshness.STALE, None),
+                    Proposal("L", Freshness.EMPTY, None),
+                ),
             ),
             SEEN,
             {"MetricsHealthy": ("False", "MetricsEmpty")},  # as the decision has it
         ),
         (
-            replace(DECISION, proposals=(Proposal("Q", Truth.EMPTY, 1, detail="zero"),)),
+            replace(DECISION, proposals=(Proposal("Q", Freshness.EMPTY, 1, detail="zero"),)),
             SEEN,
             {"Ready": ("True", "Auto"), "MetricsHealthy": ("True", "Fresh")},
         ),
@@ -283,7 +288,7 @@ def test_conditions_say_what_is_true(
 
 def test_a_failed_metric_is_named() -> None:
     """The message says which goal, and what failed."""
-    failed = Proposal("Query-2", Truth.ERROR, None, detail="prometheus:9090 did not answer")
+    failed = Proposal("Query-2", Freshness.ERROR, None, detail="prometheus:9090 did not answer")
     told = status(replace(DECISION, proposals=(FRESH, failed)))
     (found,) = [c for c in told["conditions"] if c["type"] == "MetricsHealthy"]
     assert found["message"] == "Query-2: prometheus:9090 did not answer"

@@ -68,7 +68,7 @@ def test_a_decision_is_told_as_it_was_made() -> None:
         assert value(signals.CURRENT) == stage.replicas("pay")
         assert value(signals.REASON, reason=decision.reason) == 1
         assert value(signals.GOAL_VALUE, goal="RequestRate") == 400
-        assert value(signals.GOAL_TRUTH, goal="RequestRate", truth="fresh") == 1
+        assert value(signals.GOAL_FRESHNESS, goal="RequestRate", freshness="fresh") == 1
         assert value(signals.CHANGES, direction="up") == 1
         assert value(signals.CHANGES, direction="down") == 0
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from borough_operator.decision.model import Measure, Need, Truth
+from borough_operator.decision.model import Freshness, Measure, Need
 from borough_operator.sources.exposition import Key
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.tracks import Told, Track
@@ -38,14 +38,14 @@ class Town:
 
     def rate(self) -> float | None:
         reading = self.track.reading(RATE, self.now)
-        return reading.value if reading.truth is Truth.FRESH else None
+        return reading.value if reading.freshness is Freshness.FRESH else None
 
 
 def test_a_rate_takes_two_looks() -> None:
     """The first tells where counting begins; in-flight needs no second."""
     town = Town()
     town.look(a={"asked": 100, "asking": 3}, b={"asked": 900, "asking": 4})
-    assert town.track.reading(RATE, town.now).truth is Truth.EMPTY
+    assert town.track.reading(RATE, town.now).freshness is Freshness.EMPTY
     assert town.track.reading(IN_FLIGHT, town.now).value == 7
     town.look(a={"asked": 150, "asking": 5}, b={"asked": 1000, "asking": 4})
     assert town.rate() == pytest.approx(150 / STEP)
@@ -116,9 +116,9 @@ def test_when_half_are_silent_nothing_is_known() -> None:
     town.look(a=0, b=0)
     town.look("b", a=100)
     reading = town.track.reading(RATE, town.now)
-    assert (reading.truth, reading.detail[:15]) == (Truth.ERROR, "1 of 2 pods gav")
+    assert (reading.freshness, reading.detail[:15]) == (Freshness.ERROR, "1 of 2 pods gav")
     town.look(a=200, b=200)
-    assert town.track.reading(RATE, town.now).truth is Truth.EMPTY
+    assert town.track.reading(RATE, town.now).freshness is Freshness.EMPTY
     town.look(a=300, b=300)
     assert town.rate() == pytest.approx(200 / STEP)
 
@@ -146,7 +146,10 @@ def test_no_requests_are_zero_and_tell_no_duration() -> None:
     assert town.rate() == 0
     for need in (DURATION, Need(Measure.QUANTILE, "0.9")):
         reading = town.track.reading(need, town.now)
-        assert (reading.truth, reading.detail) == (Truth.EMPTY, "no request was answered of late")
+        assert (reading.freshness, reading.detail) == (
+            Freshness.EMPTY,
+            "no request was answered of late",
+        )
     assert town.track.reading(IN_FLIGHT, town.now).detail == "no pod tells asking"
 
 
@@ -185,7 +188,7 @@ def test_every_request_is_counted_once(steps: list[dict[str, int]]) -> None:
         track.look(float(at), tuple(more), told, "")
     reading = track.reading(RATE, float(len(steps)))
     if len(answered) == 1:
-        assert reading.truth is Truth.EMPTY
+        assert reading.freshness is Freshness.EMPTY
     else:
         last = answered[1:][-int(WINDOW) :]
         assert reading.value == pytest.approx(sum(last) / len(last))

@@ -7,7 +7,7 @@ from scaling.virtual import virtually
 
 
 def test_a_change_is_written_once_and_told_once() -> None:
-    """The target gets its number, the status and one Event say so, and the next turns repeat
+    """The target gets its number, the status and one Event say so, and the next evaluations repeat
     nothing.
     """
 

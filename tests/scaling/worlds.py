@@ -7,6 +7,7 @@ from borough_operator.decision.decide import decide
 from borough_operator.decision.model import (
     Behavior,
     Decision,
+    Freshness,
     Goal,
     GoalType,
     History,
@@ -16,7 +17,6 @@ from borough_operator.decision.model import (
     Policy,
     Reading,
     Rollout,
-    Truth,
     Writer,
 )
 
@@ -38,7 +38,7 @@ SOON = 125.0
 
 
 def fresh(value: float, age: float = 1.0) -> Reading:
-    return Reading(Truth.FRESH, value, age)
+    return Reading(Freshness.FRESH, value, age)
 
 
 def policy(*goals: Goal, **changes: object) -> Policy:
@@ -120,7 +120,7 @@ class World:
 
     def restart(self) -> None:
         """The process is lost, and all that the status does not keep."""
-        self.history = History(self.history.applied, self.history.hold, self.history.turns)
+        self.history = History(self.history.applied, self.history.hold, self.history.reversals)
 
     def sizes(self) -> list[int]:
         """The number after every decision."""

@@ -1,6 +1,6 @@
 """The decision: what a target should have, and why. Pure: time and the cluster are arguments.
 
-In this order: whose target is it (`hands`); what does each goal ask for (`goals`); which rules
+In this order: whose number is it (`ownership`); what does each goal ask for (`goals`); which rules
 change the largest of it (`limits`); what is said, and remembered, of the answer. A process removes
 only what a whole window of its own has shown to be unneeded.
 """
@@ -8,9 +8,9 @@ only what a whole window of its own has shown to be unneeded.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from borough_operator.decision import goals, hands, latency, limits, message, shadow, turns
+from borough_operator.decision import goals, latency, limits, message, ownership, reversals, shadow
 from borough_operator.decision.goals import Wish
-from borough_operator.decision.memory import LONGEST_LEAD, Asked, Deeds, Memory, Trial, Window
+from borough_operator.decision.memory import LONGEST_LEAD, Asked, LastActions, Memory, Trial, Window
 from borough_operator.decision.model import (
     Decision,
     History,
@@ -36,12 +36,12 @@ def decide(policy: Policy, observation: Observation, history: History, now: floa
     """What the target should have. `now` never goes back between two decisions of one history."""
     history = replace(
         history,
-        turns=turns.known(policy, history, now),
+        reversals=reversals.known(policy, history, now),
         memory=_resumed(policy, history.memory, now),
     )
-    off, history = hands.look(policy, observation, history, now)
-    if off is not None and off.reason in {Reason.PAUSED, Reason.SCALED_TO_ZERO}:
-        return impossible(off.reason, off.message, history, observation.replicas)
+    not_ours, history = ownership.check(policy, observation, history, now)
+    if not_ours is not None and not_ours.reason in {Reason.PAUSED, Reason.SCALED_TO_ZERO}:
+        return impossible(not_ours.reason, not_ours.message, history, observation.replicas)
     seen = _look(policy, observation, history.memory, now)
     history = replace(history, memory=seen.memory)
     said = Decision(
@@ -55,13 +55,13 @@ def decide(policy: Policy, observation: Observation, history: History, now: floa
         hpa=seen.memory.shadow.replicas,
         contradiction=seen.contradiction,
     )
-    if off is not None:
-        return replace(said, reason=off.reason, message=off.message)
+    if not_ours is not None:
+        return replace(said, reason=not_ours.reason, message=not_ours.message)
     situation = limits.Situation(
         policy=policy,
         wishes=seen.wishes,
         memory=seen.memory,
-        turns=history.turns or (),
+        reversals=history.reversals or (),
         current=seen.current,
         ready=observation.ready,
         awaiting=_awaiting(policy, observation, seen.memory, now),
@@ -92,15 +92,16 @@ def unwritten(decision: Decision, before: History) -> History:
     was done.
     """
     after = decision.history
-    memory = replace(after.memory, deeds=before.memory.deeds)
-    return replace(after, applied=before.applied, turns=before.turns, memory=memory)
+    memory = replace(after.memory, last_actions=before.memory.last_actions)
+    return replace(after, applied=before.applied, reversals=before.reversals, memory=memory)
 
 
 def impossible(
     reason: Reason, sentence: str, history: History, replicas: int | None = None
 ) -> Decision:
-    """The decision where there is nothing to decide: no target, no valid spec, or hands are off and
-    nothing is asked. What was seen before no longer counts as seen without a gap.
+    """The decision where there is nothing to decide: no target, no valid spec, or another owner
+    has the number and nothing is asked. What was seen before no longer counts as seen without a
+    gap.
     """
     memory = replace(history.memory, window=Window(), tracks={}, advised=None)
     return Decision(replicas or 0, reason, sentence, replace(history, memory=memory))
@@ -163,14 +164,14 @@ def _look(policy: Policy, observation: Observation, memory: Memory, now: float) 
 
 def _expired(memory: Memory, now: float) -> Memory:
     """Without trials that nothing is learned from any more."""
-    trials = memory.deeds.trials
+    trials = memory.last_actions.trials
     kept = {goal: trial for goal, trial in trials.items() if now - trial.at <= latency.LATEST}
     return memory if len(kept) == len(trials) else memory.trying(kept)
 
 
 def _arrived(observation: Observation, memory: Memory, now: float) -> Memory:
     """With the lead time measured, once all that was asked for is ready."""
-    asked = memory.deeds.asked
+    asked = memory.last_actions.asked
     if asked is None:
         return memory
     disturbed = observation.replicas < asked.replicas or observation.rollout is not Rollout.STABLE
@@ -180,12 +181,12 @@ def _arrived(observation: Observation, memory: Memory, now: float) -> Memory:
         took = min(now - asked.at, _LONGEST_START)
         lead = took if memory.lead is None else (memory.lead + took) / 2.0
         memory = replace(memory, lead=lead)
-    return replace(memory, deeds=replace(memory.deeds, asked=None))
+    return replace(memory, last_actions=replace(memory.last_actions, asked=None))
 
 
 def _awaiting(policy: Policy, observation: Observation, memory: Memory, now: float) -> bool:
     """Whether replicas are on their way that may still be expected."""
-    asked = memory.deeds.asked
+    asked = memory.last_actions.asked
     if asked is None or observation.ready >= asked.replicas:
         return False
     lead = memory.lead or LONGEST_LEAD
@@ -193,22 +194,35 @@ def _awaiting(policy: Policy, observation: Observation, memory: Memory, now: flo
 
 
 def _doubt(wishes: Sequence[Wish]) -> Reason | None:
-    truths = {wish.proposal.truth for wish in wishes}
-    return next((reason for truth, reason in DOUBTS.items() if truth in truths), None)
+    found = {wish.proposal.freshness for wish in wishes}
+    return next((reason for freshness, reason in DOUBTS.items() if freshness in found), None)
 
 
 def _done(
     situation: limits.Situation, observation: Observation, history: History, replicas: int
 ) -> History:
     """What giving the target this number makes worth remembering."""
-    deeds, now, up = situation.memory.deeds, situation.now, replicas > situation.current
-    passed = situation.turns if deeds.rising is up else turns.added(situation.turns, now)
+    last_actions, now, up = (
+        situation.memory.last_actions,
+        situation.now,
+        replicas > situation.current,
+    )
+    passed = (
+        situation.reversals
+        if last_actions.rising is up
+        else reversals.added(situation.reversals, now)
+    )
     auto = situation.policy.mode is Mode.AUTO
-    done = Deeds(now, now if auto else deeds.given, step=deeds.step if up else now, rising=up)
+    done = LastActions(
+        now, now if auto else last_actions.given, step=last_actions.step if up else now, rising=up
+    )
     if up and auto:
-        trials = {**dict(_trials(situation, observation)), **deeds.trials}  # who tries, tries on
+        trials = {
+            **dict(_trials(situation, observation)),
+            **last_actions.trials,
+        }  # who tries, tries on
         done = replace(done, asked=Asked(now, replicas), trials=trials)
-    return replace(history, turns=passed, memory=replace(history.memory, deeds=done))
+    return replace(history, reversals=passed, memory=replace(history.memory, last_actions=done))
 
 
 def _trials(situation: limits.Situation, observation: Observation) -> Iterator[tuple[str, Trial]]:

@@ -14,6 +14,7 @@ from borough_operator.decision import latency, queueing
 from borough_operator.decision.forecast import Forecast, forecast
 from borough_operator.decision.memory import Memory, Sample, Track
 from borough_operator.decision.model import (
+    Freshness,
     Goal,
     GoalType,
     Measure,
@@ -22,7 +23,6 @@ from borough_operator.decision.model import (
     Policy,
     Proposal,
     Reading,
-    Truth,
 )
 
 SPARE = 0.4
@@ -31,7 +31,7 @@ _DRAIN = 10.0
 """Seconds in which requests that wait are to be worked off, once there are replicas for it."""
 
 _RATE, _IN_FLIGHT = Need(Measure.RATE), Need(Measure.IN_FLIGHT)
-_UNKNOWN = Reading(Truth.ERROR, detail="the source gave no answer")
+_UNKNOWN = Reading(Freshness.ERROR, detail="the source gave no answer")
 _WORK = frozenset({GoalType.RATE, GoalType.IN_FLIGHT})
 
 
@@ -100,7 +100,7 @@ def counted(policy: Policy, observation: Observation) -> bool:
     """Whether a goal counts the work, and with it what waits."""
     in_flight = observation.readings.get(_IN_FLIGHT, _UNKNOWN)
     types = {goal.type for goal in policy.goals}
-    return in_flight.truth is Truth.FRESH and not types.isdisjoint(_WORK)
+    return in_flight.freshness is Freshness.FRESH and not types.isdisjoint(_WORK)
 
 
 def wish(
@@ -110,9 +110,9 @@ def wish(
     if goal.type is GoalType.LATENCY:
         return _latency_wish(goal, observation, memory, times.now, counted=counted)
     reading = observation.readings.get(_needs(goal)[0], _UNKNOWN)
-    if reading.truth is Truth.EMPTY and goal.type is GoalType.QUERY and goal.empty_is_zero:
-        reading = Reading(Truth.FRESH)
-    if reading.truth is not Truth.FRESH:
+    if reading.freshness is Freshness.EMPTY and goal.type is GoalType.QUERY and goal.empty_is_zero:
+        reading = Reading(Freshness.FRESH)
+    if reading.freshness is not Freshness.FRESH:
         return _nothing(goal, reading), memory
     return _work_wish(goal, reading, observation, memory, times)
 
@@ -131,7 +131,7 @@ def _work_wish(
     need = queueing.staffed(load, SPARE)
     proposal = Proposal(
         goal.name,
-        Truth.FRESH,
+        Freshness.FRESH,
         math.ceil(need),
         reading.value,
         reading.age,
@@ -153,7 +153,7 @@ def _flow(
     calm times, and the rest waits. Arrivals take two looks: after one, any number may be.
     """
     at, counted = times.now - reading.age, observation.readings.get(_IN_FLIGHT)
-    if counted is None or counted.truth is not Truth.FRESH:
+    if counted is None or counted.freshness is not Freshness.FRESH:
         return track.seen(Sample(at, reading.value, 0.0), times.lookback), reading.value, 0.0
     arriving, seen = reading.value, track.in_flight
     if seen is not None and at > seen[0]:
@@ -183,18 +183,18 @@ def _latency_wish(
 ) -> tuple[Wish, Memory]:
     readings = tuple(observation.readings.get(need, _UNKNOWN) for need in latency.needs(goal))
     quantile, _, rate = readings
-    if rate.truth is Truth.FRESH and rate.value == 0.0 and not _hangs(observation):
-        idle = Proposal(goal.name, Truth.FRESH, 0, 0.0, rate.age, "0 requests need 0 replicas")
+    if rate.freshness is Freshness.FRESH and rate.value == 0.0 and not _hangs(observation):
+        idle = Proposal(goal.name, Freshness.FRESH, 0, 0.0, rate.age, "0 requests need 0 replicas")
         return Wish(proposal=idle, need=0.0), memory
     weakest = latency.worst(readings)
-    if weakest.truth is not Truth.FRESH:
+    if weakest.freshness is not Freshness.FRESH:
         return _nothing(goal, weakest), memory
     memory = latency.judged(goal, memory, observation, readings, now)
     learned = memory.latency(goal.identity)
     estimate, learned = latency.estimate(goal, observation, readings, learned, counted=counted)
     proposal = Proposal(
         goal.name,
-        Truth.FRESH,
+        Freshness.FRESH,
         math.ceil(estimate.replicas),
         quantile.value,
         weakest.age,
@@ -213,8 +213,8 @@ def _latency_wish(
 
 def _nothing(goal: Goal, reading: Reading) -> Wish:
     """A goal whose reading says too little."""
-    proposal = Proposal(goal.name, reading.truth, None, detail=reading.detail)
-    if reading.truth is Truth.STALE:
+    proposal = Proposal(goal.name, reading.freshness, None, detail=reading.detail)
+    if reading.freshness is Freshness.STALE:
         proposal = replace(proposal, value=reading.value, age=reading.age)
     return Wish(proposal=proposal, need=None)
 
@@ -232,7 +232,9 @@ def contradiction(policy: Policy, observation: Observation) -> str:
         return "requests are in flight and none is answered, so nothing is removed"
     law = (_RATE, _IN_FLIGHT, Need(Measure.DURATION))
     readings = [observation.readings.get(need, _UNKNOWN) for need in law]
-    if not _balanced(policy) or any(reading.truth is not Truth.FRESH for reading in readings):
+    if not _balanced(policy) or any(
+        reading.freshness is not Freshness.FRESH for reading in readings
+    ):
         return ""
     rate, in_flight, duration = (reading.value for reading in readings)
     expected = rate * duration
@@ -252,5 +254,5 @@ _LAX = 3.0
 def _hangs(observation: Observation) -> bool:
     """Whether requests are in flight and none is answered: no rate is no lack of work then."""
     rate, in_flight = (observation.readings.get(need, _UNKNOWN) for need in (_RATE, _IN_FLIGHT))
-    fresh = rate.truth is in_flight.truth is Truth.FRESH
+    fresh = rate.freshness is in_flight.freshness is Freshness.FRESH
     return fresh and rate.value == 0.0 and in_flight.value > _FEW

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from borough_operator.decision import queueing
 from borough_operator.decision.memory import Latency, Memory, Trial
-from borough_operator.decision.model import Goal, Measure, Need, Observation, Reading, Truth
+from borough_operator.decision.model import Freshness, Goal, Measure, Need, Observation, Reading
 
 LATEST = 300.0
 """Seconds after a raise from which nothing is learned from it any more."""
@@ -105,8 +105,8 @@ def _worth(known: float | None, shown: float, *, missed: bool) -> float:
 
 def worst(readings: tuple[Reading, ...]) -> Reading:
     """The reading that can be trusted least; the oldest of fresh ones."""
-    order = list(Truth)
-    return max(readings, key=lambda reading: (order.index(reading.truth), reading.age))
+    order = list(Freshness)
+    return max(readings, key=lambda reading: (order.index(reading.freshness), reading.age))
 
 
 def judged(
@@ -116,11 +116,11 @@ def judged(
 
     It says nothing where the load of each replica did not fall, or where they never were.
     """
-    trial = memory.deeds.trials.get(goal.identity)
+    trial = memory.last_actions.trials.get(goal.identity)
     if trial is None:
         return memory
     quantile, _, rate = readings
-    trials = dict(memory.deeds.trials)
+    trials = dict(memory.last_actions.trials)
     if observation.ready < observation.replicas:
         trials[goal.identity] = replace(trial, ready_at=None)
     elif trial.ready_at is None:

@@ -2,14 +2,14 @@
 
 A replica is added at once, for work that can be counted; work that only waits is left to the
 replicas on their way. Replicas are removed when all goals are sure and have been for a whole
-window, a step at a time, and when the budget of turns allows it.
+window, a step at a time, and when the budget of reversals allows it.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from borough_operator.decision import turns
+from borough_operator.decision import reversals
 from borough_operator.decision.goals import Wish
 from borough_operator.decision.memory import Memory
 from borough_operator.decision.model import Behavior, Clamp, Policy, Reason, Rollout
@@ -37,7 +37,7 @@ class Situation:
     policy: Policy
     wishes: Sequence[Wish]
     memory: Memory
-    turns: tuple[float, ...]
+    reversals: tuple[float, ...]
     current: int
     ready: int
     awaiting: bool
@@ -129,7 +129,7 @@ def _up(situation: Situation, base: int) -> tuple[int, Reason]:
 
 def _on_its_way(situation: Situation, wish: Wish) -> bool:
     """Whether what was already asked for has to show first what it is good for."""
-    trying = wish.missed and bool(situation.memory.deeds.trials)
+    trying = wish.missed and bool(situation.memory.last_actions.trials)
     return trying or (wish.queued and situation.awaiting)
 
 
@@ -141,10 +141,10 @@ def _down(situation: Situation, base: int) -> tuple[int, Reason]:
     if situation.rollout is not Rollout.STABLE:
         failing = situation.rollout is Rollout.FAILING
         return base, Reason.ROLLOUT_FAILING if failing else Reason.ROLLOUT
-    deeds, length = memory.deeds, behavior.down_window
-    raised = memory.began if deeds.changed is None else deeds.changed
-    quiet = math.inf if raised is None or not deeds.rising else now - raised
-    stepped = deeds.step is not None and now - deeds.step < length / _STEPS
+    last_actions, length = memory.last_actions, behavior.down_window
+    raised = memory.began if last_actions.changed is None else last_actions.changed
+    quiet = math.inf if raised is None or not last_actions.rising else now - raised
+    stepped = last_actions.step is not None and now - last_actions.step < length / _STEPS
     needs = [wish.need for wish in situation.wishes if wish.need is not None]
     highest = max(memory.window.largest, *needs)
     lowest = math.ceil(situation.bounded(highest))
@@ -153,7 +153,7 @@ def _down(situation: Situation, base: int) -> tuple[int, Reason]:
     enough = lowest < base and (beyond or highest <= base * (1.0 - margin))
     if not memory.window.full(now) or not enough or stepped or quiet < length:
         return base, Reason.WINDOW
-    if deeds.rising and not turns.may(situation.policy, situation.turns, now):
+    if last_actions.rising and not reversals.may(situation.policy, situation.reversals, now):
         return base, Reason.REVERSALS
     share = max(1, math.floor(base * behavior.down_max_percent / 100.0))
     return max(lowest, base - share), Reason.AT_MAX if beyond else Reason.SCALED_DOWN

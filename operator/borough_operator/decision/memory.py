@@ -127,7 +127,7 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
-class Deeds:
+class LastActions:
     """What this process did to the target."""
 
     changed: float | None = None
@@ -179,7 +179,7 @@ class Memory:
     """Seconds from asking for a replica to all being ready, as measured."""
     latencies: Mapping[str, Latency] = field(default_factory=dict)
     """By the identity of the goal."""
-    deeds: Deeds = field(default_factory=Deeds)
+    last_actions: LastActions = field(default_factory=LastActions)
     rival: Rival = Rival()
     shadow: Shadow = Shadow()
     advised: int | None = None
@@ -203,7 +203,7 @@ class Memory:
 
     def trying(self, trials: Mapping[str, Trial]) -> "Memory":
         """With these trials under way, and no others."""
-        return replace(self, deeds=replace(self.deeds, trials=trials))
+        return replace(self, last_actions=replace(self.last_actions, trials=trials))
 
     def of(self, goals: frozenset[str], source: str) -> "Memory":
         """Without what was remembered of others; a window has heard all of them or begins anew."""
@@ -217,7 +217,7 @@ class Memory:
             tracks=_only(kept, self.tracks),
             window=Window(),
             latencies=_only(kept, self.latencies),
-        ).trying(_only(kept, self.deeds.trials))
+        ).trying(_only(kept, self.last_actions.trials))
 
 
 def _only(goals: frozenset[str], known: Mapping[str, T]) -> dict[str, T]:

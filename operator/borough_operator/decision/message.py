@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from borough_operator.decision.goals import Wish
 from borough_operator.decision.limits import Answer, Situation
-from borough_operator.decision.model import Mode, Proposal, Reason, Truth
+from borough_operator.decision.model import Freshness, Mode, Proposal, Reason
 
 
 def tell(situation: Situation, answer: Answer, binding: Wish | None, contradiction: str) -> str:
@@ -66,13 +66,13 @@ def _window(situation: Situation) -> str:
 
 def _doubts(proposals: Sequence[Proposal]) -> str:
     said = {
-        Truth.STALE: "was last read {age:.0f} s ago",
-        Truth.EMPTY: "is not known to the source",
-        Truth.ERROR: "cannot be read ({detail})",
+        Freshness.STALE: "was last read {age:.0f} s ago",
+        Freshness.EMPTY: "is not known to the source",
+        Freshness.ERROR: "cannot be read ({detail})",
     }
     doubts = [
-        f"{p.goal} {said[p.truth].format(age=p.age or 0.0, detail=p.detail)}"
+        f"{p.goal} {said[p.freshness].format(age=p.age or 0.0, detail=p.detail)}"
         for p in proposals
-        if p.truth in said
+        if p.freshness in said
     ]
     return f"{', '.join(doubts)}: nothing is removed"

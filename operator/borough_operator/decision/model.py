@@ -46,7 +46,7 @@ class Need:
     """The quantile, such as "0.95", or the PromQL."""
 
 
-class Truth(StrEnum):
+class Freshness(StrEnum):
     """How far a reading can be trusted. Only a fresh one ever removes a replica."""
 
     FRESH = "fresh"
@@ -62,7 +62,7 @@ class Truth(StrEnum):
 class Reading:
     """What a source said of one need."""
 
-    truth: Truth
+    freshness: Freshness
     value: float = 0.0
     """Finite and not negative; only of a fresh or stale reading does it mean anything."""
     age: float = 0.0
@@ -206,7 +206,7 @@ class Proposal:
     """What one goal asks for."""
 
     goal: str
-    truth: Truth
+    freshness: Freshness
     replicas: int | None
     """None where the goal knows nothing."""
     value: float | None = None
@@ -247,7 +247,7 @@ class History:
     applied: int | None = None
     """The number this operator gave the target last, or found when it took over."""
     hold: Hold | None = None
-    turns: tuple[float, ...] | None = None
+    reversals: tuple[float, ...] | None = None
     """When the direction changed, of the last hour at least. None where nobody knows: then there is
     no budget left for an hour."""
     memory: Memory = field(default_factory=Memory)
@@ -258,8 +258,8 @@ class Decision:
     """An answer, how it came about, and what to remember for the next one."""
 
     replicas: int
-    """What the target should have: the advice where the mode is Advise, its own number where hands
-    are off, and meaningless where there is no `answer`."""
+    """What the target should have: the advice where the mode is Advise, its own number where
+    another owns it, and meaningless where there is no `answer`."""
     reason: Reason
     message: str
     """One sentence for a person, numbers included."""

@@ -6,7 +6,7 @@ The message of a decision has the numbers of its case (`message.py`).
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from borough_operator.decision.model import Reason, Truth
+from borough_operator.decision.model import Freshness, Reason
 
 MEANING: Mapping[Reason, str] = MappingProxyType(
     {
@@ -25,7 +25,7 @@ MEANING: Mapping[Reason, str] = MappingProxyType(
         Reason.METRICS_EMPTY: "The source does not know the target: nothing is removed.",
         Reason.METRICS_ERROR: "The source failed, or cannot be right: nothing is removed.",
         Reason.MANUAL_HOLD: "Somebody else set the number: it is left alone for `manualHold`.",
-        Reason.CONTESTED: "Another controller undoes our changes: hands are off until it is ended.",
+        Reason.CONTESTED: "Another controller undoes our changes: none is made until it is ended.",
         Reason.SCALED_TO_ZERO: "Somebody scaled the target to 0: it stays there until they end it.",
         Reason.PAUSED: "The scaler's mode is `Paused`.",
         Reason.TARGET_MISSING: "There is no target of this kind and name.",
@@ -33,11 +33,11 @@ MEANING: Mapping[Reason, str] = MappingProxyType(
         Reason.SPEC_INVALID: "The spec asks for something that cannot be.",
     }
 )
-DOUBTS: Mapping[Truth, Reason] = MappingProxyType(
+DOUBTS: Mapping[Freshness, Reason] = MappingProxyType(
     {
-        Truth.ERROR: Reason.METRICS_ERROR,
-        Truth.EMPTY: Reason.METRICS_EMPTY,
-        Truth.STALE: Reason.METRICS_STALE,
+        Freshness.ERROR: Reason.METRICS_ERROR,
+        Freshness.EMPTY: Reason.METRICS_EMPTY,
+        Freshness.STALE: Reason.METRICS_STALE,
     }
 )
 """What a reading that is not fresh is called, the worst first."""

@@ -10,10 +10,10 @@ from typing import Any
 from borough_operator.decision.model import (
     NO_TARGET,
     Decision,
+    Freshness,
     Observation,
     Reason,
     Rollout,
-    Truth,
 )
 from borough_operator.decision.reasons import DOUBTS
 from borough_operator.moments import text_of
@@ -37,7 +37,7 @@ CONDITIONS = {
     "Limited": "A rule changed the largest proposal: a bound, the window, a budget.",
     "ManualHold": "Somebody else's number is left alone for a while.",
     "RolloutStable": "No rollout of the target is under way or failing.",
-    "Contested": "Another controller undoes what this one does, and hands are off.",
+    "Contested": "Another controller undoes what this one does, and nothing is changed.",
 }
 """Every condition, and what it means that it is true."""
 
@@ -100,11 +100,11 @@ def _ready(decision: Decision, mode: str) -> _Finding:
 def _metrics_healthy(decision: Decision) -> _Finding:
     if not decision.proposals:
         return _Finding(holds=None, reason=decision.reason, message="No metric was asked for.")
-    for truth, reason in DOUBTS.items():
+    for freshness, reason in DOUBTS.items():
         for proposal in decision.proposals:
-            declared = truth is Truth.EMPTY and proposal.replicas is not None
-            if proposal.truth is truth and not declared:
-                said = proposal.detail or f"its reading is {truth}"
+            declared = freshness is Freshness.EMPTY and proposal.replicas is not None
+            if proposal.freshness is freshness and not declared:
+                said = proposal.detail or f"its reading is {freshness}"
                 return _Finding(holds=False, reason=reason, message=f"{proposal.goal}: {said}")
     if decision.contradiction:
         return _Finding(
@@ -133,7 +133,7 @@ def _rollout_stable(decision: Decision, observation: Observation | None) -> _Fin
 
 
 def _on(decision: Decision, reason: Reason, otherwise: str) -> _Finding:
-    """Hands are off for this reason: its message names who, and until when."""
+    """Another owner has the number, for this reason: its message names who, and until when."""
     if decision.reason is reason:
         return _Finding(holds=True, reason=reason, message=decision.message)
     return _Finding(holds=False, reason="HandsOn", message=otherwise)

@@ -30,14 +30,14 @@ def render(  # noqa: PLR0913  # all that a status tells of
 ) -> dict[str, Any]:
     """The status of a scaler after a decision. No field is there that has nothing to say."""
     history = decision.history
-    given = history.memory.deeds.given
+    given = history.memory.last_actions.given
     told = {
         "observedGeneration": generation,
         "desiredReplicas": decision.answer,
         "currentReplicas": observation and observation.replicas,
         "readyReplicas": observation and observation.ready,
         "appliedReplicas": history.applied,
-        "turns": [text_of(math.ceil(at)) for at in history.turns or ()] or None,
+        "reversals": [text_of(math.ceil(at)) for at in history.reversals or ()] or None,
         "bindingGoal": decision.binding or None,
         "reason": str(decision.reason),
         "lastScaleTime": previous.get("lastScaleTime") if given is None else text_of(given),
@@ -68,11 +68,11 @@ def same(before: Status, after: Status) -> bool:
 def recover(status: Status) -> History:
     """What a new process remembers of what an old one did."""
     applied, hold = status.get("appliedReplicas"), status.get("hold")
-    turns = tuple(moment_of(at) for at in status.get("turns", ()))
+    reversals = tuple(moment_of(at) for at in status.get("reversals", ()))
     return History(
         applied=applied,
         hold=None if hold is None else _held(hold),
-        turns=None if applied is None else turns,
+        reversals=None if applied is None else reversals,
     )
 
 
@@ -91,7 +91,7 @@ def _news(status: Status) -> tuple[Any, ...]:
     return (
         plain,
         [(c["type"], c["status"], c["reason"]) for c in status.get("conditions", ())],
-        [(each["goal"], each["truth"]) for each in decision.get("inputs", ())],
+        [(each["goal"], each["freshness"]) for each in decision.get("inputs", ())],
     )
 
 
@@ -132,7 +132,7 @@ def _input(proposal: Proposal) -> Mapping[str, Any]:
     value, age = proposal.value, proposal.age
     told = {
         "goal": proposal.goal,
-        "truth": str(proposal.truth),
+        "freshness": str(proposal.freshness),
         "value": None if value is None else f"{value:.6g}",
         "age": None if age is None else f"{age:.1f}s",
         "proposed": proposal.replicas,

@@ -3,8 +3,8 @@
 Nothing that takes time is waited for here. Scalers that are due together and ask Prometheus for
 the same families are read for together, in a task of their own; who reads pods or has a query of
 its own is read for alone, so that what hangs holds up nobody else. A scaler that is being worked on
-is not due, so it is never worked on twice at once. What fails is tried again at the next turn, from
-the state of then: nothing is queued.
+is not due, so it is never worked on twice at once. What fails is tried again at the next
+evaluation, from the state of then: nothing is queued.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import structlog
 
 from borough_operator.decision.goals import needs
-from borough_operator.decision.model import Measure, Mode, Reading, Truth
+from borough_operator.decision.model import Freshness, Measure, Mode, Reading
 from borough_operator.running.registry import Entry, Registry
 from borough_operator.running.schedule import Schedule, step_after
 from borough_operator.running.telemetry import Telemetry
@@ -32,14 +32,14 @@ PROMPT_S = 1.0
 UNREADABLE_INTERVAL_S = 30.0
 """How often a scaler is looked at whose own interval cannot be read."""
 IN_A_ROW = 25
-"""Decisions until others get their turn: a few milliseconds."""
+"""Decisions in a row, until other tasks may run: a few milliseconds."""
 PROMETHEUS = "Prometheus"
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Evaluation:
     """One scaler that is due."""
 
     entry: Entry
@@ -80,13 +80,13 @@ class Loop:
         self._changed: set[Name] = set()  # while they were being worked on
         self._tasks: set[asyncio.Task[None]] = set()
         self.beat = clock()
-        """When the loop last turned."""
+        """When the loop last looked."""
 
     async def run(self) -> NoReturn:
-        """Turn for ever."""
+        """Evaluate for ever."""
         self.begin()
         while True:
-            self.turn()
+            self.begin_due()
             await asyncio.sleep(BATCH_S)
 
     def begin(self) -> None:
@@ -97,13 +97,13 @@ class Loop:
         self._registry.arrived = self._soon
         self._registry.left = self._forget
 
-    def turn(self) -> None:
+    def begin_due(self) -> None:
         """Begin what is due, and wait for none of it."""
         self.beat = now = self._clock()
         due = list(self._schedule.take(now))
         self._working.update(name for name, _ in due)
-        turns = [_turn(self._registry.entries[name], moment) for name, moment in due]
-        for together in _grouped(turns):
+        evaluations = [_evaluation(self._registry.entries[name], moment) for name, moment in due]
+        for together in _grouped(evaluations):
             self._start(self._serve(together))
 
     async def drain(self) -> None:
@@ -136,68 +136,70 @@ class Loop:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, turns: Sequence[Turn]) -> None:
+    async def _serve(self, evaluations: Sequence[Evaluation]) -> None:
         """Read for them, and decide about one after the other."""
         began = self._clock()
-        for turn in turns:
-            self._telemetry.began(began - turn.due)
-        readings = await self._read(turns)
-        for number, turn in enumerate(turns, 1):
-            self._conclude(turn, readings)
+        for evaluation in evaluations:
+            self._telemetry.began(began - evaluation.due)
+        readings = await self._read(evaluations)
+        for number, evaluation in enumerate(evaluations, 1):
+            self._conclude(evaluation, readings)
             if number % IN_A_ROW == 0:
                 await asyncio.sleep(0)
 
-    async def _read(self, turns: Sequence[Turn]) -> Mapping[Ask, Reading]:
-        asks = [ask for turn in turns for ask in turn.asks]
+    async def _read(self, evaluations: Sequence[Evaluation]) -> Mapping[Ask, Reading]:
+        asks = [ask for evaluation in evaluations for ask in evaluation.asks]
         if not asks:
             return {}
-        name = next(turn.source for turn in turns if turn.asks)
+        name = next(evaluation.source for evaluation in evaluations if evaluation.asks)
         source = self._sources.get(name)
         if source is None:
-            off = Reading(Truth.ERROR, detail=f"this operator runs without the source {name}")
+            off = Reading(Freshness.ERROR, detail=f"this operator runs without the source {name}")
             return dict.fromkeys(asks, off)
         began = time.perf_counter()
         readings = await source.read(asks)
         self._telemetry.read(name, readings, time.perf_counter() - began)
         return readings
 
-    def _conclude(self, turn: Turn, readings: Mapping[Ask, Reading]) -> None:
+    def _conclude(self, evaluation: Evaluation, readings: Mapping[Ask, Reading]) -> None:
         """Decide, and write in a task of its own where there is something to write."""
-        entry, now = turn.entry, self._clock()
+        entry, now = evaluation.entry, self._clock()
         if self._registry.entries.get(entry.wanted.name) is not entry:
-            self._over(turn)
+            self._over(evaluation)
             return
         try:
             began, before = time.perf_counter(), entry.history
-            mine = {ask.need: readings[ask] for ask in turn.asks}
+            mine = {ask.need: readings[ask] for ask in evaluation.asks}
             decision, observation = verdict(self._registry, entry, mine, now)
             self._registry.decided(entry, decision, now)
             self._telemetry.decided(decision, time.perf_counter() - began)
-            todo = self._writer.todo(entry, observation, before)
+            pending_write = self._writer.pending_write(entry, observation, before)
         except Exception:  # noqa: BLE001  # one scaler's misfortune is nobody else's
             _log.exception("a decision failed", scaler="/".join(entry.wanted.name))
-            todo = None
-        if todo is None:
-            self._over(turn)
+            pending_write = None
+        if pending_write is None:
+            self._over(evaluation)
         else:
-            self._start(self._write(turn, todo))
+            self._start(self._write(evaluation, pending_write))
 
-    async def _write(self, turn: Turn, todo: Coroutine[Any, Any, None]) -> None:
+    async def _write(
+        self, evaluation: Evaluation, pending_write: Coroutine[Any, Any, None]
+    ) -> None:
         try:
-            await todo
+            await pending_write
         except Exception:  # noqa: BLE001  # as above
-            _log.exception("a write failed", scaler="/".join(turn.entry.wanted.name))
+            _log.exception("a write failed", scaler="/".join(evaluation.entry.wanted.name))
         finally:
-            self._over(turn)
+            self._over(evaluation)
 
-    def _over(self, turn: Turn) -> None:
-        """Its next turn comes at its next step; soon, if it wants something else by now, or if it
-        is another scaler that took its name.
+    def _over(self, evaluation: Evaluation) -> None:
+        """Its next evaluation comes at its next step; soon, if it wants something else by now, or
+        if it is another scaler that took its name.
         """
-        name = turn.entry.wanted.name
+        name = evaluation.entry.wanted.name
         self._working.discard(name)
         entry = self._registry.entries.get(name)
-        if entry is not turn.entry or name in self._changed:
+        if entry is not evaluation.entry or name in self._changed:
             self._changed.discard(name)
             if entry is not None:
                 self._soon(name)
@@ -205,25 +207,25 @@ class Loop:
             self._prompted.discard(name)
             self._schedule.spread(name, self._clock(), _interval(entry))
         else:
-            self._schedule.put(name, step_after(turn.due, self._clock(), _interval(entry)))
+            self._schedule.put(name, step_after(evaluation.due, self._clock(), _interval(entry)))
 
 
-def _turn(entry: Entry, due: float) -> Turn:
+def _evaluation(entry: Entry, due: float) -> Evaluation:
     scaler = entry.wanted.scaler
     if scaler is None or scaler.policy.mode is Mode.PAUSED:
-        return Turn(entry, due, "", ())
+        return Evaluation(entry, due, "", ())
     asks = tuple(Ask(scaler.target, need) for need in needs(scaler.policy))
-    return Turn(entry, due, scaler.source, asks)
+    return Evaluation(entry, due, scaler.source, asks)
 
 
-def _grouped(turns: Iterable[Turn]) -> Iterator[Sequence[Turn]]:
+def _grouped(evaluations: Iterable[Evaluation]) -> Iterator[Sequence[Evaluation]]:
     """Those who share questions together, and each of the others alone."""
     shared = []
-    for turn in turns:
-        if turn.shared:
-            shared.append(turn)
+    for evaluation in evaluations:
+        if evaluation.shared:
+            shared.append(evaluation)
         else:
-            yield (turn,)
+            yield (evaluation,)
     if shared:
         yield shared
 

@@ -145,9 +145,9 @@ def _goal_value(row: Row) -> Iterator[Sample]:
             yield _label("goal", proposal.goal), proposal.value
 
 
-def _goal_truth(row: Row) -> Iterator[Sample]:
+def _goal_freshness(row: Row) -> Iterator[Sample]:
     for proposal in row.proposals:
-        yield _label("goal", proposal.goal) + _label("truth", proposal.truth), 1
+        yield _label("goal", proposal.goal) + _label("freshness", proposal.freshness), 1
 
 
 def _metric_age(row: Row) -> Iterator[Sample]:
@@ -180,7 +180,7 @@ _TOLD: Mapping[Signal, Told] = {
     signals.CONDITION: _conditions,
     signals.GOAL_REPLICAS: _goal_replicas,
     signals.GOAL_VALUE: _goal_value,
-    signals.GOAL_TRUTH: _goal_truth,
+    signals.GOAL_FRESHNESS: _goal_freshness,
     signals.METRIC_AGE: _metric_age,
     signals.REPLICA_SECONDS: _of_tally(
         (OURS, attrgetter("ours")), (HPA, attrgetter("hpa")), (MOST, attrgetter("most"))

@@ -73,8 +73,8 @@ CONDITION = _of_a_scaler(
 )
 GOAL_REPLICAS = _of_a_scaler("goal_replicas", "Replicas a goal asks for.", "goal")
 GOAL_VALUE = _of_a_scaler("goal_value", "What was read for a goal.", "goal")
-GOAL_TRUTH = _of_a_scaler(
-    "goal_truth", "1 for how far a goal's reading is trusted.", "goal", "truth"
+GOAL_FRESHNESS = _of_a_scaler(
+    "goal_freshness", "1 for how far a goal's reading is trusted.", "goal", "freshness"
 )
 METRIC_AGE = _of_a_scaler(
     "metric_age_seconds", "Since when a goal's reading has been true.", "goal"

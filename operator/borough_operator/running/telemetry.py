@@ -74,7 +74,7 @@ class Telemetry:
         """A source answered."""
         self._reading.labels(source).observe(seconds)
         for reading in readings.values():
-            self._reads.labels(source, reading.truth).inc()
+            self._reads.labels(source, reading.freshness).inc()
 
     def decided(self, decision: Decision, seconds: float) -> None:
         """That took so long."""

@@ -52,7 +52,7 @@ class Writer:
         self._telling = 0
         self._budget = Budget(STATUSES_A_SECOND, STATUSES_AT_ONCE)
 
-    def todo(
+    def pending_write(
         self, entry: Entry, observation: Observation | None, before: History
     ) -> Coroutine[Any, Any, None] | None:
         """What is to be written after its last decision, which found `before` remembered; None
@@ -79,7 +79,7 @@ class Writer:
         before: History,
     ) -> None:
         began, decision = self._clock(), entry.decision
-        assert decision is not None  # noqa: S101  # `todo` has looked
+        assert decision is not None  # noqa: S101  # `pending_write` has looked
         try:
             version = await self._cluster.scale(
                 scaler.target,
@@ -137,7 +137,7 @@ class Writer:
 
     def _report(self, entry: Entry, observation: Observation | None) -> dict[str, Any] | None:
         """Its status, where that is news."""
-        assert entry.decision is not None  # noqa: S101  # `todo` has looked
+        assert entry.decision is not None  # noqa: S101  # `pending_write` has looked
         previous = json.loads(entry.wanted.status)
         scaler = entry.wanted.scaler
         report = status.render(

@@ -13,6 +13,7 @@ from borough_operator.decision.goals import needs
 from borough_operator.decision.model import (
     Behavior,
     Decision,
+    Freshness,
     Goal,
     GoalType,
     History,
@@ -20,7 +21,6 @@ from borough_operator.decision.model import (
     Need,
     Observation,
     Reading,
-    Truth,
 )
 from borough_operator.decision.model import Policy as Spec
 from borough_operator.simulator import paths
@@ -78,11 +78,11 @@ class Ours:
     def _reading(self, need: Need, view: View) -> Reading:
         window = self._window(view.now)
         if window is None:
-            return Reading(Truth.EMPTY)
+            return Reading(Freshness.EMPTY)
         value = self._value(need, view.record, window)
         if math.isnan(value):
-            return Reading(Truth.EMPTY, detail="no request was answered")
-        return Reading(Truth.FRESH, value, age=float(view.now - window.end))
+            return Reading(Freshness.EMPTY, detail="no request was answered")
+        return Reading(Freshness.FRESH, value, age=float(view.now - window.end))
 
     @property
     def _every(self) -> int:

@@ -8,7 +8,7 @@ others speak for it, `tracks` knows.
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from borough_operator.decision.model import Measure, Reading, Truth
+from borough_operator.decision.model import Freshness, Measure, Reading
 from borough_operator.sources.exposition import ACCEPT, Malformed, Reader
 from borough_operator.sources.fetching import Fetcher, Unfetched
 from borough_operator.sources.mapping import SeriesMapping
@@ -93,12 +93,12 @@ class Pods:
     def _reading(self, ask: Ask, track: Track | None) -> Reading:
         if ask.need.measure is Measure.QUERY:
             return Reading(
-                Truth.ERROR, detail="pods answer no PromQL: a Query goal needs Prometheus"
+                Freshness.ERROR, detail="pods answer no PromQL: a Query goal needs Prometheus"
             )
         if track is None:
             target = f"{ask.target.kind} {ask.target.namespace}/{ask.target.name}"
             detail = f"the pods of {target} told nothing within {PATIENCE:g} s"
-            return Reading(Truth.ERROR, detail=detail)
+            return Reading(Freshness.ERROR, detail=detail)
         return track.reading(ask.need, self._clock())
 
     async def _look(self, target: Target) -> Track:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from borough_operator.decision.model import Measure, Need, Reading, Truth
+from borough_operator.decision.model import Freshness, Measure, Need, Reading
 from borough_operator.sources.answers import NoSeries, Row, Unusable, check, data, quantity, table
 from borough_operator.sources.fetching import Fetcher, Unfetched, quoted
 from borough_operator.sources.mapping import SeriesMapping
@@ -153,8 +153,10 @@ class Prometheus:
         if isinstance(said, _Failure):
             return self._error(said)
         if said.value is None:
-            return Reading(Truth.EMPTY, detail=f"{self._name} knows nothing of what the query asks")
-        return Reading(Truth.FRESH, said.value, max(0.0, self._clock() - said.at))
+            return Reading(
+                Freshness.EMPTY, detail=f"{self._name} knows nothing of what the query asks"
+            )
+        return Reading(Freshness.FRESH, said.value, max(0.0, self._clock() - said.at))
 
     def _read(self, ask: Ask, said: Sequence[_Rows | _Failure | None]) -> Reading:
         """Of a target's own series, by what was said of all targets."""
@@ -173,26 +175,28 @@ class Prometheus:
     def _judged(self, ask: Ask, value: float, age: float, silent: float) -> Reading:
         """Of a target with samples. NaN is what Prometheus says of nothing."""
         if math.isnan(value):
-            return Reading(Truth.EMPTY, detail=self._nothing(ask))
+            return Reading(Freshness.EMPTY, detail=self._nothing(ask))
         try:
             check(value)
         except Unusable as error:
             return self._error(_Failure(f"{error} for {self._series(ask)}"))
         if age > self._mapping.window:
-            return Reading(Truth.STALE, value, age, f"no scrape for {age:.0f} s")
+            return Reading(Freshness.STALE, value, age, f"no scrape for {age:.0f} s")
         self._seen[ask] = value, self._clock() - age
         if silent:
             detail = f"pods that do not answer Prometheus: {silent:.0f}; their share is missing"
-            return Reading(Truth.STALE, value, age, detail)
-        return Reading(Truth.FRESH, value, age)
+            return Reading(Freshness.STALE, value, age, detail)
+        return Reading(Freshness.FRESH, value, age)
 
     def _remembered(self, ask: Ask) -> Reading:
         """Of a target without series: it fell silent, or was never there."""
         if (seen := self._seen.get(ask)) is None:
-            return Reading(Truth.EMPTY, detail=f"{self._name} knows no {self._series(ask)}")
+            return Reading(Freshness.EMPTY, detail=f"{self._name} knows no {self._series(ask)}")
         value, at = seen
         age = self._clock() - at
-        return Reading(Truth.STALE, value, age, f"no pod has answered Prometheus for {age:.0f} s")
+        return Reading(
+            Freshness.STALE, value, age, f"no pod has answered Prometheus for {age:.0f} s"
+        )
 
     def _nothing(self, ask: Ask) -> str:
         """Why there is no value although there are samples."""
@@ -209,7 +213,7 @@ class Prometheus:
         )
 
     def _error(self, failure: _Failure) -> Reading:
-        return Reading(Truth.ERROR, detail=f"{self._name} {failure.words}")
+        return Reading(Freshness.ERROR, detail=f"{self._name} {failure.words}")
 
     def _sweep(self) -> None:
         """Forget what was true so long ago that Prometheus would not know it either."""

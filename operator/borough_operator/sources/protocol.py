@@ -29,7 +29,7 @@ class Source(Protocol):
     """Reads many needs of many targets at once."""
 
     async def read(self, asks: Sequence[Ask]) -> Mapping[Ask, Reading]:
-        """A reading for every ask, in bounded time. What fails is a reading of its own truth,
+        """A reading for every ask, in bounded time. What fails is a reading of its own freshness,
         never an exception.
         """
         ...

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from borough_operator.decision.model import Measure, Need, Reading, Truth
+from borough_operator.decision.model import Freshness, Measure, Need, Reading
 from borough_operator.sources.exposition import Key
 from borough_operator.sources.histograms import quantile
 from borough_operator.sources.mapping import SeriesMapping
@@ -82,16 +82,16 @@ class Track:
     def reading(self, need: Need, now: float) -> Reading:
         """What is known of a need, which is no query."""
         if self._failed:
-            return Reading(Truth.ERROR, detail=self._detail)
+            return Reading(Freshness.ERROR, detail=self._detail)
         if not self._looks:
-            return Reading(Truth.EMPTY, detail="no pod is ready")
+            return Reading(Freshness.EMPTY, detail="no pod is ready")
         metric = self._mapping.metric(need.measure)
         if need.measure is not Measure.IN_FLIGHT and len(self._looks) == 1:
-            return Reading(Truth.EMPTY, detail=f"{metric} was looked at only once so far")
+            return Reading(Freshness.EMPTY, detail=f"{metric} was looked at only once so far")
         value = self._value(need)
         if value is None:
-            return Reading(Truth.EMPTY, detail=self._nothing(need.measure))
-        return Reading(Truth.FRESH, value, max(0.0, now - self._looks[-1].at), self._detail)
+            return Reading(Freshness.EMPTY, detail=self._nothing(need.measure))
+        return Reading(Freshness.FRESH, value, max(0.0, now - self._looks[-1].at), self._detail)
 
     def _value(self, need: Need) -> float | None:
         match need.measure:

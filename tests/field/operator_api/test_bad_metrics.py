@@ -38,7 +38,7 @@ def test_a_query_with_a_bad_answer_is_a_condition_and_removes_nothing(
     prometheus.answers[kind] = BAD[kind]
     scene.create(7, goals=[query(kind)])
     until(lambda: scene.condition("MetricsHealthy") == "False")
-    assert scene.inputs()[0]["truth"] in {"error", "empty"}
+    assert scene.inputs()[0]["freshness"] in {"error", "empty"}
     assert scene.reason() in {"MetricsError", "MetricsEmpty"}
     assert scene.replicas() == 7
 

@@ -5,12 +5,12 @@ import pytest
 from borough_operator.decision.model import (
     Clamp,
     Decision,
+    Freshness,
     History,
     Hold,
     Observation,
     Proposal,
     Reason,
-    Truth,
 )
 from borough_operator.kube.api import Conflict, Gone
 from borough_operator.kube.cluster import Cluster
@@ -33,8 +33,8 @@ def told(seen: Observation, previous: Object) -> Object:
         message="RequestRate asks for 7 and 5 is the most.",
         history=History(4, Hold("kubectl", 4, NOW, NOW + 900), (NOW - 60, NOW)),
         proposals=(
-            Proposal("RequestRate", Truth.FRESH, 7, 331.25, 1.0, "ceil(...) = 7"),
-            Proposal("Latency", Truth.ERROR, None, detail="it did not answer"),
+            Proposal("RequestRate", Freshness.FRESH, 7, 331.25, 1.0, "ceil(...) = 7"),
+            Proposal("Latency", Freshness.ERROR, None, detail="it did not answer"),
         ),
         binding="RequestRate",
         raw=7,

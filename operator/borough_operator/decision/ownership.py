@@ -20,22 +20,22 @@ a controller that repairs drift looks every three minutes or more often."""
 
 
 @dataclass(frozen=True, slots=True)
-class Off:
-    """Hands are off."""
+class NotOurs:
+    """Why another owner has the number of replicas."""
 
     reason: Reason
     message: str
 
 
-def look(
+def check(
     policy: Policy, observation: Observation, history: History, now: float
-) -> tuple[Off | None, History]:
+) -> tuple[NotOurs | None, History]:
     """Why the target is not ours, None if it is; and what is known of who gave it its number."""
     if policy.mode is Mode.PAUSED:
-        return Off(Reason.PAUSED, "The scaler is paused: no answer is asked for."), history
+        return NotOurs(Reason.PAUSED, "The scaler is paused: no answer is asked for."), history
     if observation.replicas == 0:
         message = "The target was scaled to 0 and stays there until somebody scales it up."
-        return Off(Reason.SCALED_TO_ZERO, message), replace(history, hold=None)
+        return NotOurs(Reason.SCALED_TO_ZERO, message), replace(history, hold=None)
     if policy.mode is Mode.ADVISE:
         # Advice owns no number, so there is none that anybody could change.
         return None, replace(history, applied=None, hold=None)
@@ -55,18 +55,18 @@ def _released(hold: Hold, observation: Observation, history: History) -> History
     return replace(history, applied=observation.replicas, hold=None, memory=memory)
 
 
-def _held(hold: Hold) -> Off:
+def _held(hold: Hold) -> NotOurs:
     if hold.until < math.inf:
         message = (
             f"{hold.manager} set {hold.replicas} replicas at {text_of(hold.since)}: "
             f"held until {text_of(math.ceil(hold.until))}."
         )
-        return Off(Reason.MANUAL_HOLD, message)
+        return NotOurs(Reason.MANUAL_HOLD, message)
     message = (
-        f"{hold.manager} undid {_FLIPS} changes in a row and keeps {hold.replicas} replicas: hands "
-        "are off until the annotation borough.dev/resume, or somebody else's number."
+        f"{hold.manager} undid {_FLIPS} changes in a row and keeps {hold.replicas} replicas: "
+        "nothing is changed until the annotation borough.dev/resume, or another manager's number."
     )
-    return Off(Reason.CONTESTED, message)
+    return NotOurs(Reason.CONTESTED, message)
 
 
 def _noticed(policy: Policy, observation: Observation, history: History) -> History:
@@ -94,7 +94,7 @@ def _noticed(policy: Policy, observation: Observation, history: History) -> Hist
 def _rival(writer: Writer, history: History) -> Rival:
     """Who undoes our writes, and how often in a row."""
     memory = history.memory
-    changed = memory.deeds.changed
+    changed = memory.last_actions.changed
     same = memory.rival if memory.rival.manager == writer.manager else Rival(writer.manager)
     if history.hold is not None:
         return same  # it changes a number that was not ours

@@ -6,13 +6,13 @@ import pytest
 
 from borough_operator.decision.decide import decide
 from borough_operator.decision.model import (
+    Freshness,
     Goal,
     GoalType,
     History,
     Observation,
     Reading,
     Reason,
-    Truth,
 )
 from scaling.worlds import (
     BY_IN_FLIGHT,
@@ -29,9 +29,9 @@ from scaling.worlds import (
     steady,
 )
 
-STALE = Reading(Truth.STALE, 1.0, 95.0)
-EMPTY = Reading(Truth.EMPTY)
-ERROR = Reading(Truth.ERROR, detail="prometheus answered 503")
+STALE = Reading(Freshness.STALE, 1.0, 95.0)
+EMPTY = Reading(Freshness.EMPTY)
+ERROR = Reading(Freshness.ERROR, detail="prometheus answered 503")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_each_truth_but_fresh_holds_and_says_why(
     decision = decide(policy(), observation, History(), START)
     assert (decision.replicas, decision.reason, decision.raw) == (7, reason, None)
     assert said in decision.message
-    assert decision.proposals[0].truth is reading.truth
+    assert decision.proposals[0].freshness is reading.freshness
 
 
 def test_a_goal_that_was_not_answered_is_an_error() -> None:
@@ -132,5 +132,5 @@ def test_two_goals_of_one_type_are_two_goals() -> None:
     other = Goal("Query 2", GoalType.QUERY, per_replica=1.0, promql="sum(mails)")
     world = World(policy(BY_QUERY, other), lambda _: 30.0, replicas=3)
     world.run(30.0)
-    assert [p.truth for p in world.last.proposals] == [Truth.FRESH, Truth.ERROR]
+    assert [p.freshness for p in world.last.proposals] == [Freshness.FRESH, Freshness.ERROR]
     assert world.history.memory.tracks.keys() == {BY_QUERY.identity}

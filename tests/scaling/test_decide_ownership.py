@@ -99,7 +99,7 @@ def test_the_first_number_is_adopted() -> None:
 def test_a_number_of_ours_that_was_forgotten_is_not_foreign() -> None:
     """Written, and lost with the process before the status was: nobody else is named as writer."""
     observation = Observation(6, 6, {RATE: fresh(100.0)})
-    decision = decide(policy(), observation, History(applied=3, turns=()), START)
+    decision = decide(policy(), observation, History(applied=3, reversals=()), START)
     assert (decision.reason, decision.history.applied) == (Reason.STEADY, 6)
 
 
@@ -215,7 +215,7 @@ def test_nothing_is_written_while_hands_are_off(
 
 @pytest.mark.parametrize("hold", [0.0, 1.0])
 def test_a_hold_may_be_nothing(hold: float) -> None:
-    """`manualHold: 0s` hands the number back at the next look."""
+    """`manualHold: 0s` gives the number back at the next evaluation."""
     world = steady(100.0, 6)
     world.policy = policy(manual_hold=hold)
     world.scaled_by("kubectl", 3)
