@@ -85,7 +85,7 @@ def named(name: str, shapes: Mapping[str, Shape], calls: Calls) -> Shape:
     if name.startswith(EXTRACT):
         alone = name.removeprefix(EXTRACT)
         check_hosted([alone], calls)
-        return Shape(name, {"town": tuple(c for c in calls if c != alone), alone: (alone,)})
+        return Shape(name, {"app": tuple(c for c in calls if c != alone), alone: (alone,)})
     raise WrongShape(f"there is no shape {name}; there are {', '.join(shapes)} and {EXTRACT}NAME")
 
 

@@ -156,7 +156,7 @@ async def _paced(act: Act, rate: float, seconds: float, seed: int, begun: float)
 
 def _baskets() -> list[Any]:
     """Those of the bill's own workload of orders."""
-    text = (resources.files("borough_bill") / "workloads" / "orders.toml").read_text("utf-8")
+    text = (resources.files("borough_bill.load") / "workloads" / "orders.toml").read_text("utf-8")
     baskets: list[Any] = tomllib.loads(text)["data"]["basket"]
     return baskets
 

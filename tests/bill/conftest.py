@@ -29,10 +29,10 @@ Serve = Callable[[Callable[[web.Request], Awaitable[web.Response]]], Awaitable[s
 
 CAPABILITIES = ("orders", "payments", "profiles", "inventory", "notifications")
 PARTS = {
-    "monolith": ("town",),
-    "monolith-again": ("town",),
+    "monolith": ("app",),
+    "monolith-again": ("app",),
     "apis": ("catalogue", "ordering", "members"),
-    "extract-payments": ("town", "payments"),
+    "extract-payments": ("app", "payments"),
     "microservices": ("gateway", *CAPABILITIES),
     "baseline": ("baseline",),
 }
@@ -134,7 +134,7 @@ class Town:
                 )  # fmt: skip  # a table of what a window holds
             for rung, ms, cpu_us in zip(RUNGS, self.rungs_ms, self.rungs_us, strict=True):
                 yield self._window(
-                    chance, luck, weather * ms, cpu_us * chance.normal(1, self.noise), ("town",),
+                    chance, luck, weather * ms, cpu_us * chance.normal(1, self.noise), ("app",),
                     block=block, experiment="ladder", subject="microservices", rung=rung,
                 )  # fmt: skip  # likewise
         for block in range(5):
@@ -145,7 +145,7 @@ class Town:
                     experiment="idle",
                     subject=subject,
                     seconds=1.0,
-                    cpu_s={"town-0": busy},
+                    cpu_s={"app-0": busy},
                 )
 
     def _window(

@@ -127,7 +127,7 @@ def test_a_difference_within_what_twins_differ_by_is_none(measured: Result) -> N
     """Memory that an identical twin holds too much by a constant says nothing of a shape."""
     extra = {"monolith-again": 3.5, "apis": 3.0}
     windows = tuple(
-        one.model_copy(update={"rss_mib": {"town-0": 80.0 + extra.get(one.subject, 0)}})
+        one.model_copy(update={"rss_mib": {"app-0": 80.0 + extra.get(one.subject, 0)}})
         for one in measured.windows
     )
     found = line(
@@ -143,7 +143,7 @@ def test_a_subject_that_wavers_is_not_told_from_chance(measured: Result) -> None
     """Twins may agree to the byte: what decides then is the subject's own interval."""
     windows = tuple(
         one.model_copy(
-            update={"rss_mib": {"town-0": 80 + (one.subject == "apis") * (9 * (one.block % 2) - 4)}}
+            update={"rss_mib": {"app-0": 80 + (one.subject == "apis") * (9 * (one.block % 2) - 4)}}
         )
         for one in measured.windows
     )
@@ -233,12 +233,12 @@ def test_parts_add_up_to_their_shape(found: Bill) -> None:
 def test_replicas_of_a_part_are_one_part(measured: Result) -> None:
     """What is scaled is the part, so its replicas share a line."""
     windows = tuple(
-        one.model_copy(update={"cpu_s": {**one.cpu_s, "town-1": 0.01}}) for one in measured.windows
+        one.model_copy(update={"cpu_s": {**one.cpu_s, "app-1": 0.01}}) for one in measured.windows
     )
     found = bill(measured.model_copy(update={"windows": windows}))
 
     assert [cost.part for cost in found.parts if cost.subject == "extract-payments"] == [
-        "town",
+        "app",
         "payments",
     ]
 

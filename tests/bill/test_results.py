@@ -87,7 +87,7 @@ def test_a_file_that_is_not_there_is_refused_with_its_name(tmp_path: Path) -> No
         ({"seconds": 0}, r"windows\.0\.seconds"),
         ({"rung": "T3"}, "a window of the ladder has a rung, and no other has"),
         ({"subject": "stranger"}, "block 0, shapes, stranger: the plan has no such subject"),
-        ({"cpu_s": {"town-0": -1}}, r"windows\.0\.cpu_s\.town-0"),
+        ({"cpu_s": {"app-0": -1}}, r"windows\.0\.cpu_s\.app-0"),
         ({"latency": None}, "requests were served, but it has no times"),
         ({"mood": "good"}, r"windows\.0\.mood"),
     ],

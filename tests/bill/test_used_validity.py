@@ -44,7 +44,7 @@ def test_twins_that_hold_other_memory_void_it(measured: Result) -> None:
     """Some pages more or less are luck; 5 MiB of 80 are something else."""
 
     def heavier(window: Window) -> dict[str, Any]:
-        return {"rss_mib": {"town-0": 85.0}} if window.subject == "monolith-again" else {}
+        return {"rss_mib": {"app-0": 85.0}} if window.subject == "monolith-again" else {}
 
     found = bill(changed(measured, heavier))
     assert failed(found) == {"A/A memory"}

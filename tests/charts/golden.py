@@ -61,7 +61,7 @@ GOLDENS: Mapping[str, Golden] = {
     "one-part-on-sqlite": Golden(
         "borough/monolith-on-sqlite",
         kinds=frozenset({"PersistentVolumeClaim", "Service"}),
-        components=frozenset({"town", "test", "audit"}),
+        components=frozenset({"app", "test", "audit"}),
     ),
     "parts-and-their-database": Golden(
         "borough/microservices-under-load",

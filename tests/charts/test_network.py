@@ -223,10 +223,10 @@ def test_what_observes_reaches_what_it_asks_and_no_more(helm: Helm) -> None:
     visitors = {"dns", "neighbour", "stranger"}
 
     assert {e for e in found if e.target != "dns"} == {
-        Edge("town", "collector", OTLP),
+        Edge("app", "collector", OTLP),
         *(Edge("neighbour", "collector", port) for port in (OTLP, 4317)),
         Edge("collector", "jaeger", OTLP),
-        Edge("prometheus", "town", OPS),
+        Edge("prometheus", "app", OPS),
         *(Edge("prometheus", to, 8888) for to in ("collector", "jaeger")),
         Edge("prometheus", "grafana", 3000),
         Edge("grafana", "prometheus", 9090),

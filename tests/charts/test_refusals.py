@@ -24,11 +24,11 @@ WRONG: dict[str, tuple[Values, tuple[str, ...]]] = {
     "no such shape to retire": ({"retiring": "monolit"}, ("monolit", "monolith")),
     "a part of another shape": (
         {"shape": "monolith", "parts": {"payments": {"replicas": 2}}},
-        ("payments", "monolith", "town"),
+        ("payments", "monolith", "app"),
     ),
     "a part that changes what it hosts": (
         {"shape": "extract:payments", "retiring": "monolith"},
-        ("town", "extract:payments", "monolith"),
+        ("app", "extract:payments", "monolith"),
     ),
     "no such setting": ({"settings": {"pbkdf2_iteration": 0}}, ("pbkdf2_iteration",)),
     "no such setting of a part": (
@@ -48,16 +48,16 @@ WRONG: dict[str, tuple[Values, tuple[str, ...]]] = {
     "no such store": ({"store": {"kind": "mysql"}}, ("store", "kind", "sqlite")),
     "one file for many parts": ({"store": {"kind": "sqlite"}}, ("store", "sqlite", "payments")),
     "one file for many pods": (
-        {"shape": "monolith", "store": {"kind": "sqlite"}, "parts": {"town": {"replicas": 2}}},
-        ("store", "sqlite", "town", "replica"),
+        {"shape": "monolith", "store": {"kind": "sqlite"}, "parts": {"app": {"replicas": 2}}},
+        ("store", "sqlite", "app", "replica"),
     ),
     "one file for a part that grows": (
         {
             "shape": "monolith",
             "store": {"kind": "sqlite"},
-            "parts": {"town": {"scaling": {"enabled": True}}},
+            "parts": {"app": {"scaling": {"enabled": True}}},
         },
-        ("store", "sqlite", "town", "scaling"),
+        ("store", "sqlite", "app", "scaling"),
     ),
     "a typo in the scaling": (
         {"parts": {"payments": {"scaling": {"maximum": 3}}}},

@@ -127,7 +127,7 @@ def test_a_part_of_both_shapes_is_one_deployment(helm: Helm) -> None:
     objects = helm.objects(BOROUGH, values)
 
     assert set(named(objects, "Deployment")) == {
-        "borough-town", *(f"borough-{part}" for part in SHAPES["microservices"].parts)
+        "borough-app", *(f"borough-{part}" for part in SHAPES["microservices"].parts)
     }  # fmt: skip  # one glance
     payments = named(objects, "ConfigMap")["borough-payments"]
     assert payments["data"]["BOROUGH_SHAPE"] == "microservices"

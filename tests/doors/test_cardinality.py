@@ -113,7 +113,7 @@ def series(telemetry: Telemetry) -> int:
     return sum(not line.startswith(b"#") for line in telemetry.exposition().splitlines())
 
 
-@pytest.mark.parametrize("part", ["town", "payments"])
+@pytest.mark.parametrize("part", ["app", "payments"])
 async def test_a_thousand_strangers_leave_no_series_behind(town: RunningShape, part: str) -> None:
     """The first thousand may show every method, route and status once; a second thousand, with
     nothing in common with the first, adds none. No word of theirs is a label, and what exemplars

@@ -99,7 +99,7 @@ def played(stage: Stage, outage_s: float) -> Iterator[Story]:
                 "one pod of payments again", "Deployment", TARGET, one,
                 since=story.killed, within=3 * WINDOW_S + GROWN_S,
             )  # fmt: skip  # one glance
-        story.audits = [audit(stage.ours, "orders"), audit(stage.rival, "town")]
+        story.audits = [audit(stage.ours, "orders"), audit(stage.rival, "app")]
         _take_away(stage, story)
         yield story
 

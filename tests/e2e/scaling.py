@@ -133,7 +133,7 @@ class Stage:
                 arrivals="constant",
             )  # fmt: skip  # one glance
 
-        return one(self.ours, ours(), "gateway"), one(self.rival, rivals(), "town")
+        return one(self.ours, ours(), "gateway"), one(self.rival, rivals(), "app")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("one_load")
 
 TOWN, APART = "monolith", "microservices"
 BOOKKEEPER = {
-    "roles": "checkout", "apis": "checkout", "extract-payments": "town", "microservices": "orders",
+    "roles": "checkout", "apis": "checkout", "extract-payments": "app", "microservices": "orders",
 }  # fmt: skip  # one glance
 """A part of each shape that has a store, from where the auditor looks."""
 
@@ -58,7 +58,7 @@ def test_a_change_of_shape_loses_no_order(tell: Callable[[str], None]) -> None:
         customers(space, "ada", "grace")
         shop = Release("borough", space)
         shop.install(values(TOWN))
-        with open_loop(shop, values(TOWN), door="town", rate=4, seconds=75) as load:
+        with open_loop(shop, values(TOWN), door="app", rate=4, seconds=75) as load:
             shop.upgrade(values(APART, retiring=TOWN))
             shop.upgrade(values(APART))
             shop.upgrade(values(TOWN, retiring=APART))
@@ -66,5 +66,5 @@ def test_a_change_of_shape_loses_no_order(tell: Callable[[str], None]) -> None:
         longest = load.told["latency_ms"]["longest"]
         tell(f"the longest answer while the shape changed: {longest:.0f} ms")
         assert failures(load.told) == {}, load.told
-        found = audit(shop, "town")
+        found = audit(shop, "app")
         assert (found["violations"], found["orders"]) == ([], {"placed": served(load.told)})

@@ -28,7 +28,7 @@ def test_a_shop_that_is_uninstalled_leaves_its_orders(store: str, visitor: tuple
         }
         shop.install(values)
         order_id = order_journey(door, keys["ada"], keys["grace"])
-        books = audit(shop, "town")
+        books = audit(shop, "app")
         assert (books["violations"], books["orders"]) == ([], {"placed": 1})
 
         shop.uninstall()

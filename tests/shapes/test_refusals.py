@@ -89,7 +89,7 @@ async def test_a_gateway_whose_peer_is_unreachable_is_not_ready_and_names_it(
 async def test_a_part_that_dies_at_its_start_is_quoted(tmp_path: Path) -> None:
     """The runner names the part and repeats its last words: nobody has to look for a log."""
     town = LocalShape(shape_named("monolith"), tmp_path, settings={"DRAIN_S": "a while"})
-    with pytest.raises(PartDied, match=r"part town-0 ended with 2:\nborough: BOROUGH_DRAIN_S"):
+    with pytest.raises(PartDied, match=r"part app-0 ended with 2:\nborough: BOROUGH_DRAIN_S"):
         await town.__aenter__()
 
 

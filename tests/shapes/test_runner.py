@@ -25,7 +25,7 @@ from waiting import becomes
 
 RUNNER = """
 import asyncio, pathlib, sys
-from borough_bill.shapes import LocalShape, shape_named
+from borough_bill.targets.shapes import LocalShape, shape_named
 
 async def main():
     town = LocalShape(shape_named("monolith"), pathlib.Path(sys.argv[1]))
@@ -63,7 +63,7 @@ def test_a_file_of_ones_own_brings_shapes_that_are_not_ours(tmp_path: Path) -> N
         'people = ["profiles", "notifications"]\n'
     )
     assert set(shape_named("pair", own).parts) == {"shop", "people"}
-    assert set(shape_named("extract:payments", own).parts) == {"town", "payments"}
+    assert set(shape_named("extract:payments", own).parts) == {"app", "payments"}
     own.write_text("pair = 2\n")
     with pytest.raises(CommandFailed, match=r"own\.toml: every shape is a table with `parts`"):
         read_shapes(own)
@@ -177,7 +177,7 @@ def test_a_drill_is_clean_only_if_nothing_is_wrong(
     orders: dict[str, int], complaints: tuple[str, ...], *, clean: bool
 ) -> None:
     """A lost order, an unexpected problem or any complaint spoils it."""
-    finding = Finding(shape_named("monolith"), 1, Counter(), orders, "town-0", complaints)
+    finding = Finding(shape_named("monolith"), 1, Counter(), orders, "app-0", complaints)
     assert finding.clean is clean
 
 

@@ -27,19 +27,19 @@ def test_any_capability_can_be_extracted() -> None:
     """`extract:NAME` is the monolith without NAME, beside NAME."""
     shape = shapes.named("extract:inventory", {}, APP.calls)
     assert shape.parts["inventory"] == ("inventory",)
-    assert set(shape.parts["town"]) == set(EVERYTHING) - {"inventory"}
+    assert set(shape.parts["app"]) == set(EVERYTHING) - {"inventory"}
 
 
 @pytest.mark.parametrize(
     ("shape", "part", "served"),
     [
-        ("monolith", "town", set()),
+        ("monolith", "app", set()),
         ("roles", "browse", set()),
         ("roles", "checkout", set()),
-        ("apis", "front", {"profiles"}),
+        ("apis", "api", {"profiles"}),
         ("apis", "checkout", {"orders", "inventory"}),
-        ("apis", "post", {"notifications"}),
-        ("extract-payments", "town", set()),
+        ("apis", "notifier", {"notifications"}),
+        ("extract-payments", "app", set()),
         ("extract-payments", "payments", {"payments"}),
         ("microservices", "gateway", set()),
         ("microservices", "orders", {"orders"}),

@@ -248,7 +248,7 @@ class Workload(BaseModel):
 
 def shipped(name: str) -> Workload:
     """One of the workloads beside this module. Raises BadWorkload, naming those there are."""
-    folder = files("borough_bill") / "workloads"
+    folder = files("borough_bill.load") / "workloads"
     names = sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir())
     if name not in names:
         raise BadWorkload(f"there is no workload {name}; there are {', '.join(names)}")

@@ -100,9 +100,7 @@ def shape_named(name: str, path: Path | None = None) -> Shape:
     (everything,) = read_shapes()["monolith"].parts.values()
     alone = name.removeprefix(EXTRACT)
     if name.startswith(EXTRACT) and alone in everything:
-        return Shape(
-            name, {"town": tuple(c for c in everything if c != alone), alone: (alone,)}, {}
-        )
+        return Shape(name, {"app": tuple(c for c in everything if c != alone), alone: (alone,)}, {})
     raise CommandFailed(
         f"there is no shape {name}; there are {', '.join(shapes)} and {EXTRACT}NAME"
     )

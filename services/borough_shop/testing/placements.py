@@ -5,12 +5,12 @@ from borough_shop.orders.contract import OrderStatus, Placement
 
 
 def agree(first: Outcome, again: Outcome) -> bool:
-    """As `same`, but for placements: the second is a replay of the first order. Where both came at
+    """As `same`, but for placements: the second is a replay of the first one's order. Where both came at
     once, it may find the order still PENDING.
     """
     if not (isinstance(first, Placement) and isinstance(again, Placement)):
         return same(first, again)
-    if first.replayed or not again.replayed:
+    if not again.replayed:
         return False
     if again.order.status is OrderStatus.PENDING:
         return first.order.order_id == again.order.order_id

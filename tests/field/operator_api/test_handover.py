@@ -16,7 +16,7 @@ from charts.helm import BOROUGH, Refused
 from operator_api.objects import Namespace
 from programs import program
 
-PART = "borough-town"
+PART = "borough-app"
 SMALL = {
     "shape": "monolith",
     "store": {"kind": "external", "existingSecret": "shop"},
@@ -34,11 +34,11 @@ class Release:
         self._program = program
         self._namespace = namespace
 
-    def upgrade(self, *options: str, **town: Any) -> int:
+    def upgrade(self, *options: str, **app: Any) -> int:
         """Install it or bring it up to date, with these values of its part, and nothing kept of
         earlier ones. Answers the number of pods that its part is to have. Raises Refused.
         """
-        values = {**SMALL, "parts": {"town": town}}
+        values = {**SMALL, "parts": {"app": app}}
         words = ("upgrade", "--install", "--reset-values", "borough", str(BOROUGH), *options)
         done = subprocess.run(  # noqa: S603  # our own words
             [self._program, *words, "--namespace", self._namespace.name, "--values", "-"],
@@ -128,7 +128,7 @@ def test_whoever_switches_scaling_off_says_how_many_pods_there_are_to_be(
     release.scale(6)
 
     for off in ({}, ADVISE):
-        with pytest.raises(Refused, match=r"parts\.town\.replicas: it has 6"):
+        with pytest.raises(Refused, match=r"parts\.app\.replicas: it has 6"):
             release.upgrade(**off)
     assert release.upgrade(**ADVISE, replicas=6) == 6
     force = ("--force-conflicts",) if helm == "helm4" else ()  # the number was another manager's

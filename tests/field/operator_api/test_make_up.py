@@ -97,7 +97,7 @@ def test_a_part_that_is_scaled_no_more_goes_on_with_its_pods(shop: Shop) -> None
     assert [one["metadata"]["name"] for one in shop.all("ServiceScaler")] == ["borough-orders"]
 
     found = shop.up(SHAPE="monolith")
-    assert found == {"town": 1}
+    assert found == {"app": 1}
 
 
 def test_a_number_given_by_hand_is_good_until_the_next_time(shop: Shop) -> None:
