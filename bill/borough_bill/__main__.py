@@ -19,10 +19,10 @@ from borough_bill.experiments.foreign import CannotCompare
 from borough_bill.experiments.run import Run
 from borough_bill.experiments.scale import DEMO, FULL, QUICK, Scale
 from borough_bill.experiments.up import up as start
-from borough_bill.load.clients import NotServed
 from borough_bill.load.closed_loop import customers
 from borough_bill.load.command import load
 from borough_bill.load.generator import JobFailed
+from borough_bill.load.order_client import NotServed
 from borough_bill.load.recording import BrokenRecording
 from borough_bill.report.extras import MissingExtra, need_report
 from borough_bill.report.publish import publish

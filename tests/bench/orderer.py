@@ -26,7 +26,7 @@ import uvloop
 from pydantic import BaseModel
 
 from bench.wire import Connections, request
-from borough_bill.load.customers import crowd
+from borough_bill.load.customers import make_customers
 from borough_bill.load.schedule import POISSON, arrivals
 
 CUSTOMERS = 50
@@ -56,7 +56,7 @@ class Orderer:
     def __init__(self, url: str, orders: str, profile: str) -> None:
         self._url, self._orders, self._profile = url, orders, profile
         self._connections = Connections(url)
-        self._customers = crowd(CUSTOMERS)
+        self._customers = make_customers(CUSTOMERS)
         self._baskets = [json.dumps({"lines": lines}).encode() for lines in _baskets()]
         self._probe = request(url, "GET", NOWHERE)
         self._run = uuid4().hex

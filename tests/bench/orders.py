@@ -21,7 +21,7 @@ import numpy as np
 
 from bench.harness import Bench, BenchFailed, ratios
 from bench.rows import Goal, Row
-from borough_bill.load.customers import crowd
+from borough_bill.load.customers import make_customers
 from borough_bill.load.generator import Generator, Job
 from borough_bill.load.recording import Recording
 from borough_bill.load.schedule import CONSTANT
@@ -56,7 +56,7 @@ async def measure(bench: Bench) -> list[Row]:
 
 
 async def _with(bench: Bench, name: str) -> list[Row]:
-    keys = {customer.name: customer.key for customer in crowd(50)}
+    keys = {customer.name: customer.key for customer in make_customers(50)}
     async with AsyncExitStack() as stack:
         towns = {}
         for shape in (MONOLITH, MICROSERVICES):

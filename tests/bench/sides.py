@@ -19,7 +19,7 @@ from bench.databases import Database, database
 from bench.harness import OURS, Bench, BenchFailed, Build, Child, child, collector
 from bench.orderer import Task
 from bench.profiles import COMMON, PREFIXES, Profile, profile_of
-from borough_bill.load.customers import crowd
+from borough_bill.load.customers import make_customers
 from borough_bill.targets.attribution import cpu_seconds
 from borough_bill.targets.audit import Audit
 from borough_bill.targets.placement import Placement
@@ -231,7 +231,7 @@ class Side:
         return out.decode()
 
     def _environment(self, books: Database, own: Mapping[str, str]) -> dict[str, str]:
-        keys = {customer.name: customer.key for customer in crowd(50)}
+        keys = {customer.name: customer.key for customer in make_customers(50)}
         meant = {
             "shape": self._shape,
             "store": books.url,

@@ -1,4 +1,4 @@
-"""Does the generator see a server that stands still, as its customers would?"""
+"""Does the generator measure the latency of a frozen server as customers would see it?"""
 
 import pytest
 
@@ -6,13 +6,13 @@ from borough_bill.load.frozen import freeze_check
 from borough_bill.load.generator import Generator
 
 TRIES = 3
-"""A machine that has other work may add a stall of its own to one; to a generator that waits for
-answers before it sends again, none of them would show the freeze.
+"""A busy machine may add a stall of its own to one attempt. A generator that waits for answers
+before it sends again would fail all of them.
 """
 
 
-async def test_a_freeze_is_seen_by_everybody_who_came_in_it() -> None:
-    """Still for 1 s in every 10 s: P(latency > x) = (1 - x) / 10, so p95 = 0.5 s, p99 = 0.9 s."""
+async def test_freeze_is_in_the_latency_of_every_request_it_delays() -> None:
+    """Frozen for 1 s in every 10 s: P(latency > x) = (1 - x) / 10, so p95 = 0.5 s, p99 = 0.9 s."""
     known = pytest.approx((0.5, 0.9), rel=0.05)
     seen: list[tuple[float, float]] = []
     async with Generator() as generator:

@@ -1,4 +1,4 @@
-"""Does the generator's process run one job after another, and end with whoever gave them?"""
+"""Does the generator's process run one job after another, and end with its parent?"""
 
 import asyncio
 import os
@@ -12,9 +12,9 @@ from borough_bill.load.generator import Generator, Job, JobFailed, Progress
 from borough_bill.load.recording import slip_check
 
 
-async def test_the_process_measures_others_and_fails_by_name(tmp_path: Path) -> None:
-    """One process, many jobs: a good one, one whose server is gone, one that makes no sense."""
-    told: list[Progress] = []
+async def test_process_runs_many_jobs_and_names_what_failed(tmp_path: Path) -> None:
+    """A valid job, one whose server has ended, and one with an unknown workload."""
+    reports: list[Progress] = []
     async with Generator() as generator:
         async with server() as (url, pid):
             job = Job(
@@ -26,11 +26,11 @@ async def test_the_process_measures_others_and_fails_by_name(tmp_path: Path) -> 
                 warm_up_s=0.1,
                 pids={"the server": pid},
             )
-            run = await generator.run(job, told.append)
+            run = await generator.run(job, reports.append)
         assert run.served == len(run.measured) > 100
         assert 0 < run.header.cpu["the server"] < run.header.window_s
         assert 0 < run.header.generator_cpu_s < run.header.window_s
-        assert told[-1].left_s < 0.7
+        assert reports[-1].left_s < 0.7
 
         with pytest.raises(JobFailed, match="the server cannot be measured: process"):
             await generator.run(job.model_copy(update={"doors": {"": (url,)}}))
@@ -38,8 +38,8 @@ async def test_the_process_measures_others_and_fails_by_name(tmp_path: Path) -> 
             await generator.run(job.model_copy(update={"workload": "nonsense"}))
 
 
-async def test_a_generator_that_is_kept_from_its_core_voids_the_run(tmp_path: Path) -> None:
-    """Stopped and continued from outside, it is late; it says so, and latency includes it."""
+async def test_stopped_generator_voids_its_recording(tmp_path: Path) -> None:
+    """After SIGSTOP and SIGCONT, slip is above its limit and part of the latency."""
     async with Generator() as generator, server() as (url, _):
         job = Job(
             doors={"": (url,)}, workload="probe", out=tmp_path / "o.npz", rate=200, seconds=0.6
@@ -57,8 +57,8 @@ async def test_a_generator_that_is_kept_from_its_core_voids_the_run(tmp_path: Pa
     assert run.latencies().max() > 0.09
 
 
-async def test_who_is_cancelled_ends_the_process(tmp_path: Path) -> None:
-    """Nobody is left behind sending requests."""
+async def test_cancelled_run_kills_the_process(tmp_path: Path) -> None:
+    """No process is left that sends requests."""
     async with Generator() as generator, server() as (url, _):
         job = Job(doors={"": (url,)}, workload="probe", out=tmp_path / "o.npz", rate=50, seconds=60)
         under_way = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Does `borough-bill load` say what happened, and what voids it?"""
+"""Does `borough-bill load` report what happened, and what voids it?"""
 
 import asyncio
 import json
@@ -17,8 +17,8 @@ from borough_bill.load.recording import REQUEST, Header, Recording
 from borough_bill.load.result import LoadResult
 
 
-async def test_a_load_is_sent_and_its_records_are_kept(tmp_path: Path) -> None:
-    """With the CPU of a process one asked for, and the keys of customers from a file."""
+async def test_load_is_sent_and_recorded(tmp_path: Path) -> None:
+    """With the CPU of a process, and customers' keys from a file, which are not recorded."""
     workload, keys, out = tmp_path / "w.toml", tmp_path / "keys.json", tmp_path / "new" / "run.npz"
     workload.write_text("classes.look = { path = '/', headers = { key = '{{api_key}}' } }")
     keys.write_text(json.dumps({"ada": "secret-of-ada"}))
@@ -33,8 +33,8 @@ async def test_a_load_is_sent_and_its_records_are_kept(tmp_path: Path) -> None:
     assert b"secret-of-ada" not in out.read_bytes()
 
 
-def test_a_late_generator_and_wrong_answers_are_told() -> None:
-    """Nobody has to look into the records to see that a run is worth nothing."""
+def test_output_reports_a_late_generator_and_wrong_answers() -> None:
+    """A void run is visible without reading the records."""
     row = (1.0, 1.1, 1.2, 1.3, 503, 0, False, False)
     header = Header(
         job={},
@@ -48,12 +48,12 @@ def test_a_late_generator_and_wrong_answers_are_told() -> None:
         held_back=7,
         reasons={"look: answered 503": 1},
     )
-    said = " ".join(sentences(Recording(Path("run.npz"), header, np.array([row], REQUEST))))
+    output = " ".join(sentences(Recording(Path("run.npz"), header, np.array([row], REQUEST))))
 
-    assert "0 of 1 served" in said
-    assert "1 times, warm-up included: look: answered 503" in said
-    assert "7 requests had to wait: every connection was busy" in said
-    assert "VOID: 99 % of slip is 100.0 ms, above 5 ms" in said
+    assert "0 of 1 served" in output
+    assert "1 times, warm-up included: look: answered 503" in output
+    assert "7 requests had to wait: every connection was busy" in output
+    assert "VOID: 99 % of slip is 100.0 ms, above 5 ms" in output
 
 
 @pytest.mark.parametrize(
@@ -69,21 +69,23 @@ def test_a_late_generator_and_wrong_answers_are_told() -> None:
         ("--workload shop --share oder=0.2 --keys KEYS", "no class oder among browse, order, "),
     ],
 )
-def test_what_cannot_be_sent_is_refused(options: str, complaint: str, tmp_path: Path) -> None:
-    """With a sentence that names it."""
+def test_wrong_option_of_load_is_refused_by_name(
+    options: str, complaint: str, tmp_path: Path
+) -> None:
+    """The message names the option and what is wrong with it."""
     keys = tmp_path / "keys.json"
     keys.write_text('{"ada": "secret-of-ada"}')
-    words = options.replace("KEYS", str(keys))
-    done = CliRunner().invoke(app, f"load http://127.0.0.1:1 {words}")
+    arguments = options.replace("KEYS", str(keys))
+    done = CliRunner().invoke(app, f"load http://127.0.0.1:1 {arguments}")
 
     assert isinstance(done.exception, JobFailed)
     assert complaint in str(done.exception)
 
 
-async def test_a_program_reads_what_was_found(bare: tuple[str, ...]) -> None:
-    """One line of JSON tells what the table tells, and of each failure why and when.
+async def test_json_output_has_all_figures_of_the_table(bare: tuple[str, ...]) -> None:
+    """One line of JSON holds the figures of the table, and each failure's reason and time.
 
-    It needs neither the extra that bills need nor a place to write that is not temporary.
+    The command needs no extra, and writes only to a temporary folder.
     """
     async with server() as (url, _):
         options = ("--workload", "probe", "--rate", "100", "--seconds", "0.3", "--warm-up", "0.1")
@@ -106,10 +108,10 @@ async def test_a_program_reads_what_was_found(bare: tuple[str, ...]) -> None:
     assert (found.reasons, found.first_failures) == ({}, ())
 
 
-def test_a_program_reads_why_requests_failed() -> None:
-    """With the class, the status, the reason and the second; the run's status is 1."""
-    words = "--workload probe --rate 100 --seconds 0.2 --warm-up 0 --arrivals constant --json"
-    done = CliRunner().invoke(app, f"load http://127.0.0.1:1 {words}")
+def test_json_output_has_each_failure() -> None:
+    """With class, status, reason and time; the exit status is 1."""
+    arguments = "--workload probe --rate 100 --seconds 0.2 --warm-up 0 --arrivals constant --json"
+    done = CliRunner().invoke(app, f"load http://127.0.0.1:1 {arguments}")
     found = LoadResult.model_validate_json(done.stdout)
 
     assert done.exit_code == 1
@@ -123,9 +125,11 @@ def test_a_program_reads_why_requests_failed() -> None:
     )
 
 
-def test_a_bill_without_its_extra_is_refused_at_once(bare: tuple[str, ...], tmp_path: Path) -> None:
-    """By name, and before anything is measured."""
-    done = subprocess.run(  # noqa: S603  # our own interpreter, our own words
+def test_bill_without_its_extra_is_refused_before_measuring(
+    bare: tuple[str, ...], tmp_path: Path
+) -> None:
+    """The message names the missing packages and the extra."""
+    done = subprocess.run(  # noqa: S603  # our own interpreter and arguments
         [*bare, "demo", "--folder", str(tmp_path / "demo")],
         stderr=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""Does a generator that shares its core with others that never rest get it when it wakes?"""
+"""Does the generator get its core as soon as it wakes, beside processes that never sleep?"""
 
 import os
 import subprocess
@@ -13,39 +13,39 @@ SCHEDULING = """
 import os, sys
 from borough_bill.load import priority
 if sys.argv[1] == "plain":
-    def refused(*_): raise PermissionError("as for anybody but root")
+    def refused(*_): raise PermissionError("as without privileges")
     os.sched_setscheduler = refused
-priority.be_prompt()
-said = open("/proc/self/sched").read().partition("se.slice")[2].split()
-print(os.sched_getscheduler(0), said[1] if said else 0)
+priority.request_priority()
+schedule = open("/proc/self/sched").read().partition("se.slice")[2].split()
+print(os.sched_getscheduler(0), schedule[1] if schedule else 0)
 """
 
 
-def scheduling(who: str) -> tuple[int, int]:
-    """The policy and the slice, in nanoseconds, of a process that asked to be prompt."""
-    done = subprocess.run(  # noqa: S603  # our own interpreter, our own words
-        [sys.executable, "-c", SCHEDULING, who], capture_output=True, text=True, check=True
+def scheduling(privileges: str) -> tuple[int, int]:
+    """The policy and the time slice, in nanoseconds, of a process that asked for priority."""
+    done = subprocess.run(  # noqa: S603  # our own interpreter and arguments
+        [sys.executable, "-c", SCHEDULING, privileges], capture_output=True, text=True, check=True
     )
     policy, slice_ns = done.stdout.split()
     return int(policy), int(slice_ns)
 
 
 def may_have_priority() -> bool:
-    """Whether this user may ask for real-time priority."""
+    """Whether this user is permitted real-time priority."""
     asked = "import os; os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))"
-    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=False)  # noqa: S603  # our own words
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=False)  # noqa: S603  # as above
     return done.returncode == 0
 
 
-def test_whoever_may_have_real_time_priority_gets_it() -> None:
-    """Others stay as they are, and are not worse off than before."""
+def test_real_time_priority_is_set_where_permitted() -> None:
+    """Where it is not permitted, the process keeps its policy."""
     policy, _ = scheduling("privileged")
 
     assert policy == (os.SCHED_RR if may_have_priority() else os.SCHED_OTHER)
 
 
-def test_whoever_may_not_gets_a_short_slice_where_the_kernel_has_it() -> None:
-    """As an ordinary process among others."""
+def test_short_slice_is_set_where_real_time_priority_is_refused() -> None:
+    """On kernels from 6.12 on; the policy stays the ordinary one."""
     policy, slice_ns = scheduling("plain")
 
     assert policy == os.SCHED_OTHER

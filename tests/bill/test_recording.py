@@ -22,7 +22,7 @@ HEADER = Header(
 
 
 def recording(path: Path, *, late: float = 0.0) -> Recording:
-    """A warm-up request, two that were served, and one that was not; all sent `late` seconds."""
+    """A warm-up request, two that were served, one that failed; all sent `late` seconds late."""
     rows = [
         (0.5, 0.5 + late, 0.51, 0.52, 200, 0, True, True),
         (1.0, 1.0 + late, 1.25, 1.5, 200, 0, False, True),
@@ -32,8 +32,8 @@ def recording(path: Path, *, late: float = 0.0) -> Recording:
     return Recording(path, HEADER, np.array(rows, REQUEST))
 
 
-def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """Every fact and every request; and nothing half-written is left beside it."""
+def test_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Header and requests are equal, and no partial file is left."""
     written = recording(tmp_path / "run.npz")
     written.write()
     read = Recording.read(tmp_path / "run.npz")
@@ -43,8 +43,8 @@ def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["run.npz"]
 
 
-def test_only_right_answers_in_the_window_count_as_served(tmp_path: Path) -> None:
-    """The warm-up is no part of it, and a wrong answer, however fast, has no latency."""
+def test_only_correct_answers_of_the_window_count_as_served(tmp_path: Path) -> None:
+    """The warm-up is excluded, and a wrong answer has no latency."""
     run = recording(tmp_path / "run.npz")
 
     assert (run.served, run.failed) == (2, 1)
@@ -52,8 +52,8 @@ def test_only_right_answers_in_the_window_count_as_served(tmp_path: Path) -> Non
     assert run.latencies("order").tolist() == [0.25]
 
 
-def test_a_late_generator_shortens_no_latency(tmp_path: Path) -> None:
-    """What the generator slipped is part of what a customer would have waited, and told apart."""
+def test_slip_is_part_of_latency_and_reported_apart(tmp_path: Path) -> None:
+    """Latency counts from the intended time; `from_sent` and `slips` are separate."""
     run = recording(tmp_path / "run.npz", late=0.125)
 
     assert run.latencies().tolist() == [0.5, 0.25]
@@ -61,8 +61,8 @@ def test_a_late_generator_shortens_no_latency(tmp_path: Path) -> None:
     assert run.slips().tolist() == [0.125] * 3
 
 
-def test_a_late_generator_voids_its_runs(tmp_path: Path) -> None:
-    """The 99th percentile of slip over all of them decides."""
+def test_late_generator_voids_its_recordings(tmp_path: Path) -> None:
+    """The 99th percentile of slip over all recordings decides."""
     punctual, late = recording(tmp_path / "a", late=0.004), recording(tmp_path / "b", late=0.006)
 
     assert not slip_check([punctual]).void
@@ -71,8 +71,8 @@ def test_a_late_generator_voids_its_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 1, 100, 500, -1])
-def test_a_truncated_recording_is_refused_by_name(tmp_path: Path, kept: int) -> None:
-    """A disk that was full, or a copy that was interrupted."""
+def test_truncated_recording_is_refused_by_name(tmp_path: Path, kept: int) -> None:
+    """As after a full disk or an interrupted copy."""
     path = tmp_path / "run.npz"
     recording(path).write()
     path.write_bytes(path.read_bytes()[:kept])
@@ -81,8 +81,8 @@ def test_a_truncated_recording_is_refused_by_name(tmp_path: Path, kept: int) -> 
         Recording.read(path)
 
 
-def test_a_recording_with_another_byte_is_refused(tmp_path: Path) -> None:
-    """Its checksums see what the eye would not: every byte of the requests is under one."""
+def test_recording_with_a_changed_byte_is_refused(tmp_path: Path) -> None:
+    """A checksum covers every byte of the requests."""
     path = tmp_path / "run.npz"
     run = recording(path)
     run.write()
@@ -94,8 +94,8 @@ def test_a_recording_with_another_byte_is_refused(tmp_path: Path) -> None:
         Recording.read(path)
 
 
-def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
-    """Whatever is there instead: nothing, text, or somebody else's arrays."""
+def test_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
+    """A missing file, a text, and an archive of other arrays."""
     text, foreign = tmp_path / "text.npz", tmp_path / "foreign.npz"
     text.write_text("not an archive")
     np.savez(foreign, header=np.zeros(3, np.uint8), requests=np.zeros(3))
@@ -105,8 +105,8 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
             Recording.read(path)
 
 
-def test_a_recording_of_another_version_is_refused(tmp_path: Path) -> None:
-    """What a later version meant by its columns is not guessed."""
+def test_recording_of_another_version_is_refused(tmp_path: Path) -> None:
+    """The columns of a later version may have another meaning."""
     run = recording(tmp_path / "run.npz")
     Recording(run.path, HEADER.model_copy(update={"version": 2}), run.requests).write()
 

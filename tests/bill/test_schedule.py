@@ -1,4 +1,4 @@
-"""Are requests meant for the same times in every run, and for the times one asked for?"""
+"""Does a schedule have the times that its kind, rate and seed define?"""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from scipy.stats import kstest  # type: ignore[import-untyped]  # scipy has no t
 from borough_bill.load.schedule import BadSchedule, arrivals, constant, from_file, poisson
 
 
-def test_the_same_seed_gives_the_same_times() -> None:
-    """Deployments are compared under one and the same load; another seed is another load."""
+def test_same_seed_gives_the_same_times() -> None:
+    """Deployments are compared under the same load; another seed gives another load."""
     assert np.array_equal(poisson(40, 10, seed=7), poisson(40, 10, seed=7))
     assert not np.array_equal(poisson(40, 10, seed=7), poisson(40, 10, seed=8))
 
 
-def test_poisson_arrivals_are_independent_at_the_rate() -> None:
-    """Gaps are exponential with mean 1 / rate (Kolmogorov-Smirnov), and all times in the range."""
+def test_poisson_gaps_are_exponential_at_the_rate() -> None:
+    """With mean 1 / rate (Kolmogorov-Smirnov test), and all times within the range."""
     times = poisson(200, 50, seed=1)
 
     assert kstest(np.diff(times), "expon", args=(0, 1 / 200)).pvalue > 0.01
@@ -25,18 +25,18 @@ def test_poisson_arrivals_are_independent_at_the_rate() -> None:
     assert times[-1] < 50
 
 
-def test_a_longer_schedule_begins_like_a_shorter_one() -> None:
-    """How long one measures changes nothing of what is sent first."""
+def test_longer_schedule_begins_like_a_shorter_one() -> None:
+    """The duration does not change the first requests."""
     assert np.array_equal(poisson(10, 100, 3)[:500], poisson(10, 200, 3)[:500])
 
 
-def test_a_constant_rate_is_one_request_every_so_often() -> None:
-    """The first at once, the last one gap before the end."""
+def test_constant_arrivals_are_evenly_spaced() -> None:
+    """The first is at 0, the last one gap before the end."""
     assert constant(4, 1).tolist() == [0, 0.25, 0.5, 0.75]
 
 
-def test_times_may_come_from_a_file(tmp_path: Path) -> None:
-    """Comments and empty lines are none; what is not before the end is left out."""
+def test_times_are_read_from_a_file(tmp_path: Path) -> None:
+    """Comments and empty lines are skipped, and times after the end left out."""
     file = tmp_path / "times.txt"
     file.write_text("# as seen on Friday\n0\n0.5  # a pair\n0.5\n\n3.25\n")
 
@@ -55,8 +55,8 @@ def test_times_may_come_from_a_file(tmp_path: Path) -> None:
         ("# nothing\n", "holds no times"),
     ],
 )
-def test_a_file_that_is_no_schedule_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
-    """With its name, and the line to blame."""
+def test_file_that_is_no_schedule_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    """The message has the file and the line."""
     file = tmp_path / "times.txt"
     file.write_text(text)
 
@@ -74,9 +74,9 @@ def test_a_file_that_is_no_schedule_is_refused(tmp_path: Path, text: str, compla
         ("poison", 1, 1, "poisson, constant or a file of times; poison cannot be read"),
     ],
 )
-def test_a_schedule_that_cannot_be_is_refused(
+def test_impossible_schedule_is_refused(
     kind: str, rate: float, seconds: float, complaint: str
 ) -> None:
-    """Before anything is sent."""
+    """The message names the wrong value."""
     with pytest.raises(BadSchedule, match=complaint):
         arrivals(kind, rate, seconds, 0)

@@ -1,4 +1,4 @@
-"""Does a workload file say what is sent and what must come back, and is a mistake in it named?"""
+"""Does a workload file define requests and expected answers, and is a mistake in it named?"""
 
 import json
 from pathlib import Path
@@ -12,17 +12,17 @@ CUSTOMERS = {"ada": "key-of-ada", "bob": "key-of-bob"}
 
 
 def parse(text: str) -> Workload:
-    """A workload from its text."""
+    """The workload of a text."""
     return Workload.parse(text, "mine.toml")
 
 
 def rendered(load: Workload, seed: int = 1) -> list[list[tuple[str, bytes]]]:
-    """Its requests, for our two customers."""
+    """Its requests, for CUSTOMERS."""
     return load.variants(CUSTOMERS, np.random.default_rng(seed))
 
 
-def test_an_order_is_a_whole_request() -> None:
-    """Placeholders are filled in, with the type of what they stand for; the length is right."""
+def test_placeholders_are_filled_in_with_their_types() -> None:
+    """A rendered order is a whole request with the correct content length."""
     load = parse("""
         data = { basket = [[{ sku = "tea", quantity = 2 }]] }
         [classes.order]
@@ -48,13 +48,13 @@ def test_an_order_is_a_whole_request() -> None:
     ]
 
 
-def test_the_place_of_a_key_is_as_long_as_a_key() -> None:
-    """Otherwise a key in a body would belie its content-length."""
+def test_key_placeholder_is_as_long_as_a_key() -> None:
+    """Otherwise the content length would be wrong with a key in the body."""
     assert len(KEY) == 32
 
 
-def test_choices_are_seeded_and_reach_everybody() -> None:
-    """The same seed sends the same baskets of the same customers; none of them is left out."""
+def test_variants_are_seeded_and_cover_all_customers_and_data() -> None:
+    """The same seed gives the same requests; no basket or customer is left out."""
     load = shipped("orders")
     (variants,) = rendered(load)
 
@@ -64,8 +64,8 @@ def test_choices_are_seeded_and_reach_everybody() -> None:
     assert len({request for _, request in variants}) == len(CUSTOMERS) * len(load.data["basket"])
 
 
-def test_a_placeholder_in_a_path_is_quoted() -> None:
-    """A value must not become another path, nor another request."""
+def test_placeholder_in_a_path_is_quoted() -> None:
+    """A value cannot change the path or add a request."""
     load = parse("""
         data = { sku = ["a/b ?\\r\\n"] }
         [classes.look]
@@ -74,20 +74,20 @@ def test_a_placeholder_in_a_path_is_quoted() -> None:
     assert rendered(load)[0][0][0] == "/menu/a%2Fb%20%3F%0D%0A"
 
 
-def test_a_value_cannot_smuggle_a_header() -> None:
-    """It is refused before anything is sent."""
+def test_value_with_a_line_break_is_refused_in_a_header() -> None:
+    """A value cannot add a header."""
     load = parse("""
         data = { token = ["x\\r\\nhost: elsewhere"] }
         [classes.look]
         path = "/"
         headers = { token = "{{token}}" }
     """)
-    with pytest.raises(BadWorkload, match="cannot stand in the head of a request"):
+    with pytest.raises(BadWorkload, match="is not allowed in the head of a request"):
         rendered(load)
 
 
-def test_graphql_is_no_placeholder() -> None:
-    """Braces of other languages stay what they are."""
+def test_single_braces_are_no_placeholder() -> None:
+    """A GraphQL query is sent as it is written."""
     load = parse("""
         [classes.ask]
         method = "POST"
@@ -97,8 +97,8 @@ def test_graphql_is_no_placeholder() -> None:
     assert rendered(load)[0][0][1].endswith(b'{"query":"{menu{items{sku}}}"}')
 
 
-def test_the_shop_is_mostly_looked_at() -> None:
-    """The mix of the design: browse, order, reorder, profile."""
+def test_shop_workload_has_the_mix_of_the_design() -> None:
+    """60 % browse, 25 % order, 10 % reorder, 5 % profile."""
     load = shipped("shop")
 
     assert dict(zip(load.classes, load.shares, strict=True)) == {
@@ -123,8 +123,10 @@ def test_the_shop_is_mostly_looked_at() -> None:
         ),
     ],
 )
-def test_a_class_can_be_given_its_share(asked: dict[str, float], shares: dict[str, float]) -> None:
-    """It gets this share of all requests, others keep their proportions; who has none is gone."""
+def test_named_class_gets_its_share_and_others_divide_the_rest(
+    asked: dict[str, float], shares: dict[str, float]
+) -> None:
+    """Other classes keep their proportions; a class with share 0 is left out."""
     load = shipped("shop").with_shares(asked)
 
     assert dict(zip(load.classes, load.shares, strict=True)) == pytest.approx(shares)
@@ -142,14 +144,14 @@ def test_a_class_can_be_given_its_share(asked: dict[str, float], shares: dict[st
         ),
     ],
 )
-def test_a_share_that_cannot_be_is_refused(asked: dict[str, float], complaint: str) -> None:
-    """Nothing else than what was asked for is sent in its place."""
+def test_shares_that_do_not_add_up_are_refused(asked: dict[str, float], complaint: str) -> None:
+    """So are shares of an unknown class."""
     with pytest.raises(BadWorkload, match=complaint):
         shipped("shop").with_shares(asked)
 
 
-def test_every_customer_is_introduced_once() -> None:
-    """A set-up request that is somebody's is sent for everybody, any other one once."""
+def test_set_up_request_is_sent_once_for_each_customer() -> None:
+    """One without a placeholder of a customer is sent once."""
     load = parse("""
         setup = [
             { method = "PUT", path = "/people/{{customer}}", json = { key = "{{api_key}}" } },
@@ -157,13 +159,13 @@ def test_every_customer_is_introduced_once() -> None:
         ]
         classes.look.path = "/"
     """)
-    paths = [path for _, path, _ in load.prepare(CUSTOMERS)]
+    paths = [path for _, path, _ in load.setup_requests(CUSTOMERS)]
 
     assert paths == ["/people/ada", "/people/bob", "/open"]
 
 
-def test_a_workload_of_customers_needs_some() -> None:
-    """Nobody is invented."""
+def test_workload_with_customers_is_refused_without_any() -> None:
+    """The message names the request that needs a customer."""
     with pytest.raises(BadWorkload, match=r"orders, setup\.0: it is sent by customers"):
         shipped("orders").variants({}, np.random.default_rng(1))
 
@@ -177,19 +179,19 @@ def test_a_workload_of_customers_needs_some() -> None:
         ("status = [200, 201]", 200, b"", None),
         ("status = [200, 201]", 202, b"", "answered 202"),
         ('json = { status = "placed" }', 200, b'{"status": "placed"}', None),
-        ('json = { status = "placed" }', 200, b'{"status": "pending"}', "another status than"),
-        ('json = { status = "placed" }', 200, b"{}", "another status than"),
+        ('json = { status = "placed" }', 200, b'{"status": "pending"}', "status is not"),
+        ('json = { status = "placed" }', 200, b"{}", "status is not"),
         ('json = { status = "placed" }', 200, b"<html>", "no JSON"),
         ('json = { status = "placed" }', 200, b"\xff", "no JSON"),
         ('json = { "items.1.sku" = "tea" }', 200, b'{"items": [{}, {"sku": "tea"}]}', None),
-        ('json = { "items.1.sku" = "tea" }', 200, b'{"items": []}', "another items.1.sku than"),
-        ('json = { "items.1.sku" = "tea" }', 200, b"[]", "another items.1.sku than"),
+        ('json = { "items.1.sku" = "tea" }', 200, b'{"items": []}', "items.1.sku is not"),
+        ('json = { "items.1.sku" = "tea" }', 200, b"[]", "items.1.sku is not"),
     ],
 )
-def test_a_wrong_answer_is_told_from_a_right_one(
+def test_answer_is_checked_by_status_and_json(
     expect: str, status: int, body: bytes, fault: str | None
 ) -> None:
-    """By its status and by what its JSON says; a fast wrong answer must not pass for a service."""
+    """A wrong answer has a reason, a correct one has none."""
     load = parse(f'classes.look = {{ path = "/", expect = {{ {expect} }} }}')
     found = load.classes["look"].expect.fault(status, body)
 
@@ -208,7 +210,7 @@ def test_a_wrong_answer_is_told_from_a_right_one(
         ("classes.a = { path = '/', method = 'HEAD' }", "classes.a.method: "),
         ("classes.a = { path = '/{{sku}}' }", "classes.a: there is no data sku"),
         ("data.sku = []\nclasses.a.path = '/{{sku}}'", "data.sku: "),
-        ("data.key = [1]\nclasses.a.path = '/'", "data.key: the name is taken"),
+        ("data.key = [1]\nclasses.a.path = '/'", "data.key: the name is built in"),
         ("classes.a = { path = '/', headers = { Host = 'x' } }", "classes.a.headers.host: "),
         (
             "classes.a = { path = '/', expect.json.who = '{{customer}}' }",
@@ -218,16 +220,16 @@ def test_a_wrong_answer_is_told_from_a_right_one(
         ("classes = [", "is no TOML"),
     ],
 )
-def test_a_mistake_in_a_file_is_named(text: str, complaint: str) -> None:
-    """With the file and the key, since a typo must not silently measure something else."""
+def test_mistake_in_a_file_is_named(text: str, complaint: str) -> None:
+    """The message has the file and the key, since a typo could change what is measured."""
     with pytest.raises(BadWorkload) as refusal:
         parse(text)
     assert str(refusal.value).startswith("workload mine.toml")
     assert complaint in str(refusal.value)
 
 
-def test_a_workload_is_found_by_path_or_by_name(tmp_path: Path) -> None:
-    """What looks like a path is one; a name nobody knows is answered with those there are."""
+def test_workload_is_found_by_path_or_name(tmp_path: Path) -> None:
+    """An unknown name is refused with the list of shipped workloads."""
     file = tmp_path / "mine.toml"
     file.write_text("classes.look.path = '/'")
 

@@ -131,7 +131,7 @@ def test_no_order_is_lost_while_pods_are_replaced(
             whole = wait_until("a part that is whole", lambda: sorted(spare_pods(shop)), within=30)
             kubectl("delete", "pod", chance.choice(whole), "--namespace", SPACE, "--wait=false")
             time.sleep(max(0.0, began + EVERY_S - time.monotonic()))  # the pace is the law's
-    assert crowd.told["words"] == {"placed": crowd.told["orders"]}, crowd.told
+    assert crowd.told["endings"] == {"placed": crowd.told["orders"]}, crowd.told
     found = audit(shop, "orders")
     assert found["violations"] == []
     assert found["orders"] == {"placed": placed_before + crowd.told["orders"]}

@@ -20,8 +20,8 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.load.clients import Clients, Shopping
-from borough_bill.load.customers import crowd, errands
+from borough_bill.load.customers import make_customers, order_plans
+from borough_bill.load.order_client import ClosedLoop, OrderClient
 from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
 from dashboards.prometheus import Prometheus, of_prometheus, prometheus
@@ -82,17 +82,17 @@ def heard(sqlite_town: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 
 async def _hear(boards: list[dict[str, Any]], sqlite_town: Path, folder: Path) -> tuple[Heard, ...]:
-    customers = crowd(2)
+    customers = make_customers(2)
     keys = {customer.name: customer.key for customer in customers}
     towns = {name: await _town(name, keys, sqlite_town, folder) for name in SHAPES}
     async with prometheus(towns, folder) as server, AsyncExitStack() as running:
         await asyncio.gather(*map(running.enter_async_context, towns.values()))
         await server.scrapes(sum(len(town.processes) for town in towns.values()))
         for town in towns.values():
-            clients = await running.enter_async_context(Clients(town))
-            await clients.introduce(customers)
-            wanted = errands(random.Random(7), customers, await clients.menu(customers[0]))
-            await running.enter_async_context(Shopping(clients, wanted, at_once=1))
+            clients = await running.enter_async_context(OrderClient(town))
+            await clients.put_profiles(customers)
+            wanted = order_plans(random.Random(7), customers, await clients.menu(customers[0]))
+            await running.enter_async_context(ClosedLoop(clients, wanted, at_once=1))
         return tuple([heard for name in towns for heard in await _ask(server, boards, name)])
 
 

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.load.clients import Clients, Shopping, Url
-from borough_bill.load.customers import PLACED, Customer, crowd, disagreements, errands
+from borough_bill.load.customers import PLACED, Customer, disagreements, make_customers, order_plans
+from borough_bill.load.order_client import ClosedLoop, OrderClient, Url
 from borough_bill.targets.processes import HOST, Ports, Process
 from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
@@ -79,7 +79,7 @@ async def fronted(
     nginx: str, folder: Path, store: str, replicas: int, **settings: str
 ) -> AsyncIterator[Front]:
     """A monolith of so many replicas behind nginx; its customers have profiles."""
-    customers = crowd(4)
+    customers = make_customers(4)
     shop = LocalShape(
         shape_named("monolith"),
         folder,
@@ -110,8 +110,8 @@ async def fronted(
                 )
             )
             url = f"http://{HOST}:{ports.public}"
-            async with Clients(Url(url), wait=600) as clients:
-                await clients.introduce(customers)
+            async with OrderClient(Url(url), timeout_s=600) as clients:
+                await clients.put_profiles(customers)
             yield Front(shop, url, customers)
 
 
@@ -121,9 +121,9 @@ async def test_sequential_orders_share_one_connection_from_nginx(
     """Twenty orders, and nothing between them ends the connection that nginx keeps."""
     async with fronted(nginx, tmp_path, sqlite_url, 1, CONNECTION_MAX_AGE_S="0") as front:
         (replica,) = front.shop.processes
-        async with Clients(Url(front.url), wait=600) as clients:
+        async with OrderClient(Url(front.url), timeout_s=600) as clients:
             menu = await clients.menu(front.customers[0])
-            wanted = errands(random.Random(3), front.customers, menu)
+            wanted = order_plans(random.Random(3), front.customers, menu)
             outcomes = [await clients.run(next(wanted)) for _ in range(20)]
         assert {outcome.statuses for outcome in outcomes} == {(201,)}
         assert states_at(replica.ports.public) == [ESTABLISHED]
@@ -138,15 +138,15 @@ async def test_rolling_restart_behind_nginx_fails_no_order(
     and refuses the rest, which nginx then takes to the other one.
     """
     async with fronted(nginx, tmp_path, sqlite_url, 2, DRAIN_S="0.5") as front:
-        async with Clients(Url(front.url), wait=600) as clients:
+        async with OrderClient(Url(front.url), timeout_s=600) as clients:
             menu = await clients.menu(front.customers[0])
-            wanted = errands(random.Random(7), front.customers, menu)
-            async with Shopping(clients, wanted, at_once=4) as shopping:
+            wanted = order_plans(random.Random(7), front.customers, menu)
+            async with ClosedLoop(clients, wanted, at_once=4) as shopping:
                 for process in front.shop.processes:
-                    await shopping.reaches(len(shopping.outcomes) + 20)
+                    await shopping.wait_for(len(shopping.outcomes) + 20)
                     await restart(front.shop, process)
-                await shopping.reaches(len(shopping.outcomes) + 20)
-        assert {outcome.word for outcome in shopping.outcomes} == {PLACED}
+                await shopping.wait_for(len(shopping.outcomes) + 20)
+        assert {outcome.ending for outcome in shopping.outcomes} == {PLACED}
         assert {status for o in shopping.outcomes for status in o.statuses} == {201}
         audit = await front.shop.audit()
         assert (audit.violations, disagreements(shopping.outcomes, audit)) == ((), ())

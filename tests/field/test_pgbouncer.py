@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from borough_bill.load.clients import Clients
-from borough_bill.load.customers import PLACED, crowd, disagreements, errands
+from borough_bill.load.customers import PLACED, disagreements, make_customers, order_plans
+from borough_bill.load.order_client import OrderClient
 from borough_bill.targets.processes import HOST, Ports
 from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
@@ -70,7 +70,7 @@ async def test_orders_are_placed_through_pgbouncer_in_session_mode(
     pooled_url: str, tmp_path: Path
 ) -> None:
     """Migrated, seeded, ordered and audited through it, with a role for each capability."""
-    customers = crowd(4)
+    customers = make_customers(4)
     shop = LocalShape(
         shape_named("extract-payments"),
         tmp_path,
@@ -79,11 +79,11 @@ async def test_orders_are_placed_through_pgbouncer_in_session_mode(
         settings=UNHURRIED,
     )
     await shop.prepare()
-    async with shop, Clients(shop, wait=600) as clients:
-        await clients.introduce(customers)
-        wanted = errands(random.Random(5), customers, await clients.menu(customers[0]))
+    async with shop, OrderClient(shop, timeout_s=600) as clients:
+        await clients.put_profiles(customers)
+        wanted = order_plans(random.Random(5), customers, await clients.menu(customers[0]))
         outcomes = [await clients.run(next(wanted)) for _ in range(20)]
-        assert {outcome.word for outcome in outcomes} == {PLACED}
+        assert {outcome.ending for outcome in outcomes} == {PLACED}
         assert {outcome.statuses for outcome in outcomes} == {(201,)}
         audit = await shop.audit()
         assert (audit.violations, disagreements(outcomes, audit)) == ((), ())

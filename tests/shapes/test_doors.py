@@ -15,8 +15,8 @@ from borough import commands
 from borough.capability import Endpoint
 from borough.config import Settings
 from borough_bill.experiments.scene import hops_of
-from borough_bill.load.clients import Clients
-from borough_bill.load.customers import Customer, Errand, crowd
+from borough_bill.load.customers import Customer, OrderPlan, make_customers
+from borough_bill.load.order_client import OrderClient
 from borough_bill.targets.processes import HOST
 from borough_bill.targets.shapes import LocalShape, Shape, read_shapes
 from borough_shop.app import APP
@@ -44,7 +44,7 @@ class Open:
     """A shape that is open for business, and a customer with a profile."""
 
     town: LocalShape
-    clients: Clients
+    clients: OrderClient
     ada: Customer
 
 
@@ -53,20 +53,20 @@ async def shop(
     request: pytest.FixtureRequest, sqlite_town: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Open]:
     """Each shape in turn, as processes on SQLite."""
-    (ada,) = crowd(1)
+    (ada,) = make_customers(1)
     shape = read_shapes()[request.param]
     folder = tmp_path_factory.mktemp(shape.name)
     store = f"sqlite:///{shutil.copytree(sqlite_town, folder / 'store')}"
     await commands.seed(APP, Settings(store=SecretStr(store)), {"stock": "100"})
     town = LocalShape(shape, folder, store=store, keys={ada.name: ada.key}, settings=UNHURRIED)
-    async with town, Clients(town) as clients:
-        await clients.introduce([ada])
+    async with town, OrderClient(town) as clients:
+        await clients.put_profiles([ada])
         yield Open(town, clients, ada)
 
 
 async def test_a_customer_orders_and_finds_the_order_again(shop: Open) -> None:
     """Menu, profile, order, replay, look-up and list answer alike in every shape."""
-    ask, ada = shop.clients.ask, shop.ada
+    ask, ada = shop.clients.request, shop.ada
     status, menu = await ask("GET", "/v1/menu", ada)
     prices = {item["sku"]: item["price"]["minor"] for item in menu["items"]}
     assert status == 200
@@ -86,7 +86,7 @@ async def test_a_customer_orders_and_finds_the_order_again(shop: Open) -> None:
 
 async def test_an_order_hops_exactly_where_caller_and_callee_are_apart(shop: Open) -> None:
     """The hops read from the metrics are the calls of the story that leave their part."""
-    errand = Errand(shop.ada, "the-hops", (("espresso", 1),))
+    errand = OrderPlan(shop.ada, "the-hops", (("espresso", 1),))
     _, hops = await hops_of(shop.town, shop.clients, errand)
     assert hops == Counter(call for caller, call in STORY if apart(shop.town.shape, caller, call))
 

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.load.clients import Clients
-from borough_bill.load.customers import PLACED, Errand, by_word, crowd
+from borough_bill.load.customers import PLACED, OrderPlan, count_by_ending, make_customers
+from borough_bill.load.order_client import OrderClient
 from borough_bill.targets.shapes import LocalShape, read_shapes
 from borough_shop.app import APP
 from unhurried import UNHURRIED
@@ -24,7 +24,7 @@ async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are
     name: str, store_url: str, tmp_path: Path
 ) -> None:
     """No piece is sold twice and none stays on the shelf, in every shape, on both databases."""
-    customers = crowd(CUSTOMERS)
+    customers = make_customers(CUSTOMERS)
     town = LocalShape(
         read_shapes()[name],
         tmp_path,
@@ -34,15 +34,15 @@ async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are
     )
     books = Settings(store=SecretStr(store_url))
     await commands.seed(APP, books, {"stock": str(PIECES), "only": SCARCE})
-    async with town, Clients(town, wait=610) as clients:
-        await clients.introduce(customers)
+    async with town, OrderClient(town, timeout_s=610) as clients:
+        await clients.put_profiles(customers)
         outcomes = await asyncio.gather(
             *(
-                clients.run(Errand(customers[number % CUSTOMERS], str(uuid4()), ((SCARCE, 1),)))
+                clients.run(OrderPlan(customers[number % CUSTOMERS], str(uuid4()), ((SCARCE, 1),)))
                 for number in range(ORDERS)
             )
         )
-        assert by_word(outcomes) == {PLACED: PIECES, "out-of-stock": ORDERS - PIECES}
+        assert count_by_ending(outcomes) == {PLACED: PIECES, "out-of-stock": ORDERS - PIECES}
         assert {status for o in outcomes for status in o.statuses} == {
             201,
             409,

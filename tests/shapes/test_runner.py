@@ -16,7 +16,14 @@ import pytest
 
 from borough import shapes
 from borough_bill.experiments.scene import Finding
-from borough_bill.load.customers import LOST, PLACED, Outcome, crowd, disagreements, errands
+from borough_bill.load.customers import (
+    LOST,
+    PLACED,
+    Outcome,
+    disagreements,
+    make_customers,
+    order_plans,
+)
 from borough_bill.targets.audit import Audit
 from borough_bill.targets.processes import HOST, Ports
 from borough_bill.targets.shapes import CommandFailed, LocalShape, read_shapes, shape_named
@@ -158,7 +165,8 @@ async def test_ctrl_c_is_for_the_runner_alone(tmp_path: Path) -> None:
 def test_a_seed_repeats_the_errands_and_no_two_share_a_key() -> None:
     """A drill can be repeated, and an Idempotency-Key stands for one order."""
     first, again = (
-        list(islice(errands(random.Random(3), crowd(4), ("a", "b", "c")), 500)) for _ in range(2)
+        list(islice(order_plans(random.Random(3), make_customers(4), ("a", "b", "c")), 500))
+        for _ in range(2)
     )
     assert first == again
     assert len({errand.key for errand in first}) == 500
@@ -183,15 +191,15 @@ def test_a_drill_is_clean_only_if_nothing_is_wrong(
 
 def test_a_customer_misses_an_order_that_is_in_no_book() -> None:
     """What customers were told is held against the books, status by status."""
-    errand = next(errands(random.Random(3), crowd(1), ("a", "b")))
+    errand = next(order_plans(random.Random(3), make_customers(1), ("a", "b")))
     words = (PLACED, PLACED, "out-of-stock", "abandoned")
     outcomes = [Outcome(errand, word, ()) for word in words]
     assert disagreements(outcomes, Audit({"placed": 2, "rejected": 2}, ())) == ()
     assert disagreements(outcomes, Audit({"placed": 1, "rejected": 2}, ())) == (
-        "customers were told of 2 placed orders, the books hold 1",
+        "customers were answered 2 placed orders, the stores hold 1",
     )
     assert disagreements([], Audit({"pending": 1}, ())) == (
-        "customers were told of 0 pending orders, the books hold 1",
+        "customers were answered 0 pending orders, the stores hold 1",
     )
 
 

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.load.clients import Clients, Shopping
-from borough_bill.load.customers import Outcome, crowd, disagreements, errands
+from borough_bill.load.customers import Outcome, disagreements, make_customers, order_plans
+from borough_bill.load.order_client import ClosedLoop, OrderClient
 from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
 
@@ -40,7 +40,7 @@ async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
     """SIGKILL at a random moment under load: nothing lost, charged twice or oversold."""
     seed = random.SystemRandom().randrange(1_000_000)
     chance = random.Random(seed)
-    customers = crowd(8, declined=1)
+    customers = make_customers(8, declined=1)
     town = LocalShape(
         shape_named(name),
         tmp_path,
@@ -51,21 +51,21 @@ async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
     settings = Settings(store=SecretStr(sqlite_url))
     await commands.seed(APP, settings, {"stock": str(50 * ROUNDS), "only": "espresso"})
     await commands.seed(APP, settings, {"stock": "1_000_000"})
-    async with town, Clients(town) as clients:
-        await clients.introduce(customers)
+    async with town, OrderClient(town) as clients:
+        await clients.put_profiles(customers)
         others = [sku for sku in await clients.menu(customers[0]) if sku != "espresso"]
-        wanted = errands(chance, customers, ("espresso", *others))
+        wanted = order_plans(chance, customers, ("espresso", *others))
         outcomes: list[Outcome] = []
         victims = chance.sample(town.processes, len(town.processes))  # in turn: none is spared
         for number in range(ROUNDS):
             victim = victims[number % len(victims)]
             scene = f"seed {seed}, round {number}: killed {victim.name}"
-            async with Shopping(clients, wanted, at_once=8) as shopping:
-                await shopping.reaches(chance.randint(8, 60))
+            async with ClosedLoop(clients, wanted, at_once=8) as shopping:
+                await shopping.wait_for(chance.randint(8, 60))
                 await asyncio.sleep(chance.uniform(0, 0.05))  # anywhere within an order
                 await victim.kill()
                 await town.restart(victim)
-                await shopping.reaches(len(shopping.outcomes) + 30)
+                await shopping.wait_for(len(shopping.outcomes) + 30)
             assert [o for o in shopping.outcomes if not o.settled] == [], scene
             outcomes += shopping.outcomes
             audit = await town.audit()

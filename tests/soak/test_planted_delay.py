@@ -21,7 +21,7 @@ from borough_bill.analysis.statistics import Interval
 from borough_bill.experiments.blocks import Session, Subject
 from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.towns import SETTINGS, Town
-from borough_bill.load.customers import crowd
+from borough_bill.load.customers import make_customers
 from borough_bill.load.generator import Generator, Job
 from borough_bill.results import Plan, Result
 from borough_bill.targets.machine import machine
@@ -81,7 +81,7 @@ async def test_two_milliseconds_in_payments_are_found_where_they_are(
     """The bill tells the planted delay of payments' handler and of the order's latency, and does
     not charge the hops for it.
     """
-    place, people = Placement.here(), {c.name: c.key for c in crowd(10)}
+    place, people = Placement.here(), {c.name: c.key for c in make_customers(10)}
     await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1_000_000"})
 
     def town(name: str, delay_ms: float = 0) -> Town:

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.load.clients import Clients, Shopping
-from borough_bill.load.customers import PLACED, crowd, disagreements, errands
+from borough_bill.load.customers import PLACED, disagreements, make_customers, order_plans
+from borough_bill.load.order_client import ClosedLoop, OrderClient
 from borough_bill.targets.processes import Process
 from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
@@ -28,7 +28,7 @@ async def test_a_restart_behind_two_replicas_fails_no_order(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     """SIGTERM and restart of every process, half of them at a time: no order meets an error."""
-    customers = crowd(4)
+    customers = make_customers(4)
     town = LocalShape(
         shape_named("microservices"),
         tmp_path,
@@ -43,15 +43,15 @@ async def test_a_restart_behind_two_replicas_fails_no_order(
         await town.restart(process)
 
     await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1_000_000"})
-    async with town, Clients(town, wait=45) as clients:
-        await clients.introduce(customers)
-        wanted = errands(random.Random(7), customers, await clients.menu(customers[0]))
-        async with Shopping(clients, wanted, at_once=4) as shopping:
+    async with town, OrderClient(town, timeout_s=45) as clients:
+        await clients.put_profiles(customers)
+        wanted = order_plans(random.Random(7), customers, await clients.menu(customers[0]))
+        async with ClosedLoop(clients, wanted, at_once=4) as shopping:
             for twins in zip(*town.parts.values(), strict=True):
-                await shopping.reaches(len(shopping.outcomes) + 20)
+                await shopping.wait_for(len(shopping.outcomes) + 20)
                 await asyncio.gather(*map(restart, twins))
-            await shopping.reaches(len(shopping.outcomes) + 20)
-        assert {outcome.word for outcome in shopping.outcomes} == {PLACED}
+            await shopping.wait_for(len(shopping.outcomes) + 20)
+        assert {outcome.ending for outcome in shopping.outcomes} == {PLACED}
         # 0: a customer found the door's replica gone, before it took anything, and asked the other.
         assert {status for o in shopping.outcomes for status in o.statuses} <= {0, 201}
         audit = await town.audit()

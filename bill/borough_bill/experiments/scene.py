@@ -11,17 +11,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from borough_bill.load.clients import Clients, Shopping
 from borough_bill.load.customers import (
     ENDINGS,
     PLACED,
-    Errand,
+    OrderPlan,
     Outcome,
-    by_word,
-    crowd,
+    count_by_ending,
     disagreements,
-    errands,
+    make_customers,
+    order_plans,
 )
+from borough_bill.load.order_client import ClosedLoop, OrderClient
 from borough_bill.targets.shapes import CommandFailed, LocalShape, Shape
 
 ORDERS = 300
@@ -75,29 +75,31 @@ class Finding:
 
 async def play(shape: Shape, folder: Path, chance: random.Random, watcher: Watcher) -> Finding:
     """One shape, from empty stores in `folder` to the auditor's word."""
-    customers = crowd(CUSTOMERS, declined=1)
+    customers = make_customers(CUSTOMERS, declined=1)
     keys = {customer.name: customer.key for customer in customers}
     town = LocalShape(shape, folder, keys=keys, settings=SETTINGS)
     watcher.step("making the stores")
     await town.prepare(SCARCE, STOCK)
     watcher.step("starting")
-    async with town, Clients(town) as clients:
-        await clients.introduce(customers)
+    async with town, OrderClient(town) as clients:
+        await clients.put_profiles(customers)
         others = [sku for sku in await clients.menu(customers[0]) if sku != SCARCE]
         watcher.step("counting the hops of one order")
         first, hops = await hops_of(
-            town, clients, Errand(customers[0], "the-first-order", ((others[0], 1),))
+            town, clients, OrderPlan(customers[0], "the-first-order", ((others[0], 1),))
         )
         watcher.step("taking orders")
         victim = chance.choice(town.processes)
-        orders = islice(errands(chance, customers, (SCARCE, *others)), ORDERS)
-        async with Shopping(clients, orders, at_once=CUSTOMERS, tell=watcher.settled) as shopping:
-            await shopping.reaches(ORDERS // 2)
+        orders = islice(order_plans(chance, customers, (SCARCE, *others)), ORDERS)
+        async with ClosedLoop(
+            clients, orders, at_once=CUSTOMERS, on_outcome=watcher.settled
+        ) as shopping:
+            await shopping.wait_for(ORDERS // 2)
             watcher.step(f"{victim.name} is killed")
             await victim.kill()
             await town.restart(victim)
             watcher.step(f"{victim.name} is back")
-            await shopping.reaches(ORDERS)
+            await shopping.wait_for(ORDERS)
         watcher.step("asking the auditor")
         audit = await town.audit()
     watcher.step("done")
@@ -105,20 +107,20 @@ async def play(shape: Shape, folder: Path, chance: random.Random, watcher: Watch
         shape=shape,
         processes=len(town.processes),
         hops=hops,
-        orders=by_word(shopping.outcomes),
+        orders=count_by_ending(shopping.outcomes),
         killed=victim.name,
         complaints=(*audit.violations, *disagreements([first, *shopping.outcomes], audit)),
     )
 
 
 async def hops_of(
-    town: LocalShape, clients: Clients, errand: Errand
+    town: LocalShape, clients: OrderClient, errand: OrderPlan
 ) -> tuple[Outcome, Counter[str]]:
     """An order, and the calls between parts it makes until its notification is delivered."""
     before, delivered = await town.counts(HOPS, "peer", "method"), await town.counts(DELIVERIES)
     outcome = await clients.run(errand)
-    if outcome.word != PLACED:
-        raise CommandFailed(f"{town.shape.name}: the first order is {outcome.word}, not placed")
+    if outcome.ending != PLACED:
+        raise CommandFailed(f"{town.shape.name}: the first order is {outcome.ending}, not placed")
     async with asyncio.timeout(DELIVERED_WITHIN):
         while await town.counts(DELIVERIES) == delivered:  # noqa: ASYNC110  # not in this process
             await asyncio.sleep(LOOK_EVERY)

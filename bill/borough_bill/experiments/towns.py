@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from borough_bill.load.customers import crowd
+from borough_bill.load.customers import make_customers
 from borough_bill.results import RUNGS, Rung
 from borough_bill.targets.attribution import Counters, Memory, cpu_seconds, memory_of, total
 from borough_bill.targets.processes import BOROUGH, PartDied
@@ -178,7 +178,7 @@ class Towns:
         self._stores_there = stores_there
         self._folder = folder
         self._cpu = cpu
-        self._customers = {customer.name: customer.key for customer in crowd(CUSTOMERS)}
+        self._customers = {customer.name: customer.key for customer in make_customers(CUSTOMERS)}
         one, many = shape_named(REFERENCE), shape_named(shapes[-1])
         alone = Shape(BASELINE, {"shop": ()}, {})
         rungs = ("borough_shop.testing.rungs", "serve", "--rung")

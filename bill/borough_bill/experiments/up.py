@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from borough_bill.load.clients import Clients
-from borough_bill.load.customers import crowd
+from borough_bill.load.customers import make_customers
+from borough_bill.load.order_client import OrderClient
 from borough_bill.targets.shapes import LocalShape, shape_named
 
 
@@ -16,7 +16,7 @@ async def up(name: str, replicas: int, console: Console, shapes_file: Path | Non
 
     The shape is one of ours, or of a file of the user's own.
     """
-    (ada,) = customers = crowd(1)
+    (ada,) = customers = make_customers(1)
     with tempfile.TemporaryDirectory(prefix="borough-up-") as folder:
         town = LocalShape(
             shape_named(name, shapes_file),
@@ -26,8 +26,8 @@ async def up(name: str, replicas: int, console: Console, shapes_file: Path | Non
             keys={c.name: c.key for c in customers},
         )
         await town.prepare()
-        async with town, Clients(town) as clients:
-            await clients.introduce(customers)
+        async with town, OrderClient(town) as clients:
+            await clients.put_profiles(customers)
             for process in town.processes:
                 console.print(f"{process.name:20} ops http://127.0.0.1:{process.ports.ops}/readyz")
             door = town.addresses("/v1/orders")[0]

@@ -1,1 +1,1 @@
-"""The generator of load: what is sent, when, and what came back."""
+"""The load generator: workload, schedule, attack, recording and result."""

@@ -1,7 +1,8 @@
-"""`borough-bill customers`: people who order at any door, and ask again until the order is settled.
+"""`borough-bill customers`: a closed loop of orders, each repeated until it is settled.
 
-A closed loop, unlike `load`: whoever waits for an order begins no other. So it says nothing of how
-fast a door is under a given load; it says whether an order was ever lost, while parts come and go.
+Unlike `load`, a customer begins the next order only when the last one has ended. So the result says
+nothing about latency under a given load. It says whether an order was lost while parts were killed,
+scaled or replaced.
 """
 
 import asyncio
@@ -18,41 +19,48 @@ from uuid import uuid4
 import typer
 from pydantic import BaseModel, ConfigDict
 
-from borough_bill.load.clients import Clients, Shopping, Url
-from borough_bill.load.customers import LOST, Customer, Errand, Outcome, by_word, errands
+from borough_bill.load.customers import (
+    LOST,
+    Customer,
+    OrderPlan,
+    Outcome,
+    count_by_ending,
+    order_plans,
+)
 from borough_bill.load.generator import JobFailed
 from borough_bill.load.keys import read_keys
+from borough_bill.load.order_client import ClosedLoop, OrderClient, Url
 from borough_bill.load.wire import Address, BadAddress
 
-TOLD = 20
-"""Orders without a proper end that are told one by one."""
+LISTED = 20
+"""Orders without a correct ending that are listed one by one."""
 
 
 class Unsettled(BaseModel):
-    """An order that came to no proper end; `statuses` are the answers, 0 where none came."""
+    """An order without a correct ending; `statuses` are those of all attempts, 0 for no answer."""
 
     model_config = ConfigDict(frozen=True)
 
     customer: str
     key: str
-    word: str
+    ending: str
     statuses: tuple[int, ...]
 
 
 class CustomersResult(BaseModel):
     """How the orders of `seconds` ended.
 
-    `words` counts the ends, and of these `lost` the orders whose end could not be learnt,
-    `unexpected` those with an end that no order should have. `repeated` orders were sent more than
-    once; `statuses` counts all answers, 0 standing for none. `unsettled` are the first few orders
-    that were lost or unexpected.
+    `endings` counts the orders by ending. Of these, `lost` counts the orders that stayed open until
+    the time was over, and `unexpected` those with an ending that is not correct. `repeated` orders
+    were sent more than once. `statuses` counts all attempts by status, 0 for no answer. `unsettled`
+    are the first few orders that were lost or unexpected.
     """
 
     model_config = ConfigDict(frozen=True)
 
     seconds: float
     orders: int
-    words: dict[str, int]
+    endings: dict[str, int]
     lost: int
     unexpected: int
     repeated: int
@@ -61,48 +69,49 @@ class CustomersResult(BaseModel):
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome], seconds: float) -> Self:
-        """All of it from the orders."""
+        """Count the outcomes of the orders that were placed within `seconds`."""
         unsettled = [outcome for outcome in outcomes if not outcome.settled]
-        lost = sum(outcome.word == LOST for outcome in unsettled)
+        lost = sum(outcome.ending == LOST for outcome in unsettled)
         statuses = Counter(chain.from_iterable(outcome.statuses for outcome in outcomes))
         return cls(
             seconds=seconds,
             orders=len(outcomes),
-            words=by_word(outcomes),
+            endings=count_by_ending(outcomes),
             lost=lost,
             unexpected=len(unsettled) - lost,
             repeated=sum(len(outcome.statuses) > 1 for outcome in outcomes),
             statuses=dict(sorted(statuses.items())),
             unsettled=tuple(
                 Unsettled(
-                    customer=outcome.errand.customer.name,
-                    key=outcome.errand.key,
-                    word=outcome.word,
+                    customer=outcome.plan.customer.name,
+                    key=outcome.plan.key,
+                    ending=outcome.ending,
                     statuses=outcome.statuses,
                 )
-                for outcome in unsettled[:TOLD]
+                for outcome in unsettled[:LISTED]
             ),
         )
 
     def sentences(self) -> Iterator[str]:
-        """The same for people."""
-        words = ", ".join(f"{number:,} {word}" for word, number in self.words.items())
-        yield f"{self.orders:,} orders in {self.seconds:.1f} s: {words or 'none'}."
+        """The result as sentences."""
+        endings = ", ".join(f"{number:,} {ending}" for ending, number in self.endings.items())
+        yield f"{self.orders:,} orders in {self.seconds:.1f} s: {endings or 'none'}."
         answers = ", ".join(f"{number:,} x {status}" for status, number in self.statuses.items())
-        yield f"{self.repeated:,} were sent more than once. Answers (0: none came): {answers}."
+        yield f"{self.repeated:,} were sent more than once."
+        yield f"Answers by status (0: no answer): {answers}."
         for order in self.unsettled:
             statuses = " ".join(map(str, order.statuses))
-            yield f"{order.customer}, key {order.key}: {order.word} after {statuses}"
+            yield f"{order.customer}, key {order.key}: {order.ending} after {statuses}"
 
 
-def customers(  # noqa: PLR0913  # the options of a command
-    url: Annotated[str, typer.Argument(help="Where they order: http://host:port.")],
+def customers(  # noqa: PLR0913  # the options of the command
+    url: Annotated[str, typer.Argument(help="The door: http://host:port.")],
     *,
     keys: Annotated[Path, typer.Option(help="JSON: the API keys of customers by name.")],
-    seconds: Annotated[float, typer.Option(min=0, help="Then nobody begins another order.")] = 30,
+    seconds: Annotated[float, typer.Option(min=0, help="No order is begun after that.")] = 30,
     at_once: Annotated[int, typer.Option(min=1, help="Orders under way at the same time.")] = 4,
-    pause: Annotated[float, typer.Option(min=0, help="Seconds of rest after each order.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of who orders what; keys are fresh.")] = 0,
+    pause: Annotated[float, typer.Option(min=0, help="Seconds after each order.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of customers and baskets.")] = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="One line of JSON, no sentences.")
     ] = False,
@@ -112,13 +121,13 @@ def customers(  # noqa: PLR0913  # the options of a command
         Address.parse(url)
     except BadAddress as error:
         raise JobFailed(str(error)) from None
-    people = tuple(
+    customers = tuple(
         Customer(name, key, f"tok_visa_{number:04}")
         for number, (name, key) in enumerate(read_keys(keys).items(), start=1)
     )
-    if not people:
+    if not customers:
         raise JobFailed(f"{keys} holds no API keys")
-    result = asyncio.run(_shop(url.rstrip("/"), people, seconds, at_once, pause, seed))
+    result = asyncio.run(_place_orders(url.rstrip("/"), customers, seconds, at_once, pause, seed))
     if as_json:
         typer.echo(result.model_dump_json())
     else:
@@ -127,20 +136,21 @@ def customers(  # noqa: PLR0913  # the options of a command
     raise typer.Exit(1 if result.unsettled else 0)
 
 
-async def _shop(  # noqa: PLR0913, PLR0917  # those of the command
-    url: str, people: tuple[Customer, ...], seconds: float, at_once: int, pause: float, seed: int
+async def _place_orders(  # noqa: PLR0913, PLR0917  # the same options
+    url: str, customers: tuple[Customer, ...], seconds: float, at_once: int, pause: float, seed: int
 ) -> CustomersResult:
     """Raises NotServed."""
-    chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
-    async with Clients(Url(url)) as clients:
-        await clients.introduce(people)
-        wanted = map(_fresh, errands(chance, people, await clients.menu(people[0])))
+    chance = random.Random(seed)  # noqa: S311  # repeatable, no secret
+    async with OrderClient(Url(url)) as client:
+        await client.put_profiles(customers)
+        menu = await client.menu(customers[0])
+        plans = map(_with_fresh_key, order_plans(chance, customers, menu))
         begin = time.monotonic()
-        async with Shopping(clients, wanted, at_once=at_once, pause=pause) as shopping:
+        async with ClosedLoop(client, plans, at_once=at_once, pause=pause) as loop:
             await asyncio.sleep(seconds)
-        return CustomersResult.of(shopping.outcomes, time.monotonic() - begin)
+        return CustomersResult.of(loop.outcomes, time.monotonic() - begin)
 
 
-def _fresh(errand: Errand) -> Errand:
-    """Under a key nobody used: an order that was placed before would be answered from the books."""
-    return replace(errand, key=str(uuid4()))
+def _with_fresh_key(plan: OrderPlan) -> OrderPlan:
+    """The order under an unused key: with a used one, the shop would answer the stored order."""
+    return replace(plan, key=str(uuid4()))

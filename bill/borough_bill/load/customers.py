@@ -1,6 +1,6 @@
-"""Customers: who they are, what they want, and what became of it.
+"""Customers, the orders they plan to place, and how these orders ended.
 
-How they order, repeating each under its key until it is settled, stands in `clients`.
+`order_client` places them.
 """
 
 import random
@@ -15,14 +15,14 @@ PLACED, ABANDONED = "placed", "abandoned"
 ENDINGS = frozenset(
     {PLACED, "out-of-stock", "unknown-sku", "profile-missing", "payment-declined", ABANDONED}
 )
-"""How an order may end: placed, or rejected with the code of one of these problems."""
+"""The endings that are correct: placed, or rejected with the code of one of these problems."""
 LOST = "lost"
-"""The word for an order whose end could not be learnt. There must be none."""
+"""The ending of an order that stayed open until the time was over: its real end is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Somebody with an API key and a card."""
+    """An API key, and the card that pays."""
 
     name: str
     key: str
@@ -30,8 +30,8 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """An order a customer means to place, under the key it will always be sent with."""
+class OrderPlan:
+    """An order to place: SKUs with quantities, and the idempotency key of all its attempts."""
 
     customer: Customer
     key: str
@@ -40,23 +40,23 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an errand: one of ENDINGS, LOST, or the code of an unexpected problem.
+    """How an order ended: `ending` is one of ENDINGS, LOST, or the code of an unexpected problem.
 
-    `statuses` are all answers on the way; 0 where none came.
+    `statuses` are those of all attempts; 0 stands for no answer.
     """
 
-    errand: Errand
-    word: str
+    plan: OrderPlan
+    ending: str
     statuses: tuple[int, ...]
 
     @property
     def settled(self) -> bool:
-        """Whether the order came to one of its proper ends."""
-        return self.word in ENDINGS
+        """Whether the ending is one of ENDINGS."""
+        return self.ending in ENDINGS
 
 
-def crowd(size: int, *, declined: int = 0) -> tuple[Customer, ...]:
-    """So many customers; the cards of the last `declined` ones are always declined."""
+def make_customers(size: int, *, declined: int = 0) -> tuple[Customer, ...]:
+    """`size` customers; the cards of the last `declined` of them are always declined."""
     return tuple(
         Customer(
             name=f"customer-{number}",
@@ -67,34 +67,39 @@ def crowd(size: int, *, declined: int = 0) -> tuple[Customer, ...]:
     )
 
 
-def errands(
+def order_plans(
     chance: random.Random, customers: tuple[Customer, ...], menu: tuple[str, ...]
-) -> Iterator[Errand]:
-    """Orders without end: most want the first article of the menu, many want another one too."""
+) -> Iterator[OrderPlan]:
+    """An endless series of random orders.
+
+    60 % contain the first article of the menu; another article is in 30 % of these and in all the
+    others.
+    """
     favourite, *others = menu
     while True:
         lines = {favourite: chance.randint(1, 2)} if chance.random() < 0.6 else {}  # noqa: PLR2004
-        if not lines or chance.random() < 0.3:  # noqa: PLR2004  # tastes, not limits
+        if not lines or chance.random() < 0.3:  # noqa: PLR2004  # as in the docstring
             lines[chance.choice(others)] = chance.randint(1, 3)
         key = str(UUID(int=chance.getrandbits(128), version=4))
-        yield Errand(chance.choice(customers), key, tuple(lines.items()))
+        yield OrderPlan(chance.choice(customers), key, tuple(lines.items()))
 
 
-def by_word(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """How many orders ended how, the most frequent first."""
-    return dict(Counter(outcome.word for outcome in outcomes).most_common())
+def count_by_ending(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """The number of orders by ending, the most frequent first."""
+    return dict(Counter(outcome.ending for outcome in outcomes).most_common())
 
 
 def disagreements(outcomes: Iterable[Outcome], audit: Audit) -> tuple[str, ...]:
-    """Where the books hold more or fewer orders of a status than customers were told of.
+    """A sentence for each status of which the stores hold more or fewer orders than were answered.
 
-    The auditor compares the books with each other: an order that is in none of them he cannot
-    miss. The customer who was told that it is placed can.
+    The auditor compares the stores with each other, so it cannot find an order that is in none of
+    them. Comparing them with the answers that customers got can.
     """
-    told = Counter(PLACED if outcome.word == PLACED else "rejected" for outcome in outcomes)
+    answered = Counter(PLACED if outcome.ending == PLACED else "rejected" for outcome in outcomes)
     held = Counter(audit.orders)
     return tuple(
-        f"customers were told of {told[status]} {status} orders, the books hold {held[status]}"
-        for status in sorted({*told, *held})
-        if told[status] != held[status]
+        f"customers were answered {answered[status]} {status} orders, "
+        f"the stores hold {held[status]}"
+        for status in sorted({*answered, *held})
+        if answered[status] != held[status]
     )

@@ -1,9 +1,10 @@
-"""The load generator as its user sees it: a process of its own that runs one job after another.
+"""The load generator for its users: a child process that runs one job after another.
 
-A process, because its garbage, its clock and its core must be nobody else's; one for many jobs,
-because imports and a cold interpreter would otherwise be part of every window.
+It is a process, because its garbage collection, its CPU clock and its core must not be shared. One
+process runs many jobs, because imports and a cold interpreter would otherwise be part of every
+window.
 
-The process itself is `borough_bill.load.process`.
+The child process is `borough_bill.load.process`.
 """
 
 import asyncio
@@ -21,24 +22,26 @@ from borough_bill.load.schedule import POISSON
 from borough_bill.targets.processes import die_with_parent, killed
 
 STOP_WITHIN = 5.0
-"""Seconds an idle generator has to end by itself."""
+"""Seconds that an idle generator has to end, before it is killed."""
 
 
 class JobFailed(Exception):
-    """A job that left no recording; the message says what failed."""
+    """A job ended without a recording; the message says what failed."""
 
 
 class Job(BaseModel):
-    """A run: what is sent where, when, and what is measured meanwhile.
+    """What one attack sends, where and when, and what is measured meanwhile.
 
-    `doors` are base URLs by path prefix, taken in turn, "" for every other path; `workload` is a
-    path or the name of one we ship; `arrivals` as in `schedule.arrivals`. `seconds` of measuring
-    follow `warm_up_s`, whose requests are recorded and marked. `customers` are API keys by name.
-    The CPU clocks of `pids`, by any name, are read at the window's edges, and how long their `core`
-    was busy, if they have one. `connections` bounds the
-    connections to one address, `timeout_s` the wait for an answer. `set_up` says whether the
-    workload's set-up requests are sent before. `shares` are those of classes as in
-    `Workload.with_shares`.
+    `doors` are base URLs by path prefix, used in turn; the prefix "" stands for every other path.
+    `workload` is a path or the name of a shipped workload; `shares` are those of its classes, as in
+    `Workload.with_shares`. `arrivals` is a schedule as in `schedule.arrivals`, `rate` requests a
+    second. The window of `seconds` follows the warm-up of `warm_up_s`, whose requests are recorded
+    and marked. `customers` are API keys by name. `out` is the path of the recording.
+
+    The CPU clocks of `pids`, by any name, are read at the edges of the window, and so is the busy
+    time of their `core`, if it is given. `connections` bounds the connections to one address,
+    `timeout_s` the wait for an answer. `set_up` says whether the workload's set-up requests are
+    sent first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,7 +64,7 @@ class Job(BaseModel):
 
 
 class Progress(BaseModel):
-    """How far a run is: `left_s` seconds to go, and its requests so far."""
+    """The progress of an attack: the seconds that are left, and its requests so far."""
 
     left_s: float
     sent: int
@@ -69,8 +72,8 @@ class Progress(BaseModel):
     failed: int
 
 
-class Word(BaseModel):
-    """One line of the process: how far it is, or how it ended."""
+class Message(BaseModel):
+    """One line of the child process: progress, or how the job ended."""
 
     progress: Progress | None = None
     recording: Path | None = None
@@ -78,7 +81,7 @@ class Word(BaseModel):
 
 
 class Generator:
-    """The process, while the `async with` lasts; on core `cpu`, or wherever the system puts it."""
+    """The child process, while the `async with` lasts; pinned to core `cpu`, if that is given."""
 
     def __init__(self, cpu: int | None = None) -> None:
         self._cpu = cpu
@@ -88,11 +91,11 @@ class Generator:
         place = () if self._cpu is None else ("--cpu", str(self._cpu))
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "borough_bill.load.process", *place,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # idle threads are memory all the same
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # idle threads would hold memory
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             preexec_fn=die_with_parent,
-        )  # fmt: skip  # the command on one line, as one would type it
+        )  # fmt: skip  # the command on one line, as it is typed
         return self
 
     async def __aexit__(
@@ -105,27 +108,30 @@ class Generator:
 
     @property
     def pid(self) -> int:
-        """Of the process, for whoever looks at it from outside."""
+        """The pid of the child process. Raises JobFailed where it does not run."""
         return self._running().pid
 
-    async def run(self, job: Job, tell: Callable[[Progress], None] = lambda _: None) -> Recording:
-        """Run a job and read what it left; `tell` hears of its progress about twice a second.
+    async def run(
+        self, job: Job, on_progress: Callable[[Progress], None] = lambda _: None
+    ) -> Recording:
+        """Run a job and read its recording; `on_progress` is called about twice a second.
 
-        Raises JobFailed. Whoever cancels this ends the process, and with it this generator.
+        Raises JobFailed and BrokenRecording. Cancelling it kills the child process, and no other
+        job can be run.
         """
         process = self._running()
-        assert process.stdin is not None  # noqa: S101  # both were asked for
-        assert process.stdout is not None  # noqa: S101  # at its start
+        assert process.stdin is not None  # noqa: S101  # both are pipes
+        assert process.stdout is not None  # noqa: S101  # as above
         try:
             process.stdin.write(job.model_dump_json().encode() + b"\n")
             while line := await process.stdout.readline():
-                word = Word.model_validate_json(line)
-                if word.progress is not None:
-                    tell(word.progress)
-                elif word.recording is not None:
-                    return Recording.read(word.recording)
+                message = Message.model_validate_json(line)
+                if message.progress is not None:
+                    on_progress(message.progress)
+                elif message.recording is not None:
+                    return Recording.read(message.recording)
                 else:
-                    raise JobFailed(word.error or "the generator said nothing of what failed")
+                    raise JobFailed(message.error or "the generator failed without a message")
         except asyncio.CancelledError:
             await killed(process)
             raise

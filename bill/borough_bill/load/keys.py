@@ -1,4 +1,4 @@
-"""The API keys of customers: a file of JSON, as a part reads them from BOROUGH_API_KEYS."""
+"""The API keys of customers: a JSON file in the format of BOROUGH_API_KEYS."""
 
 import json
 from pathlib import Path
@@ -9,9 +9,10 @@ from borough_bill.load.generator import JobFailed
 
 
 def read_keys(path: Path) -> dict[str, str]:
-    """The keys by the customer's name. Raises JobFailed for a file that is not what it should be.
+    """The keys by the customer's name.
 
-    Nothing of what the file holds is told: keys are secrets.
+    Raises JobFailed for a file that is no such JSON. Since keys are secrets, the message quotes no
+    value of the file.
     """
     try:
         return TypeAdapter(dict[str, str]).validate_python(json.loads(path.read_text("utf-8")))

@@ -1,8 +1,8 @@
-"""How a process asks the kernel to let it run as soon as it wakes, beside others that never rest.
+"""How the generator asks the kernel to run it as soon as it wakes, beside busy processes.
 
-A generator that wakes on a core that is taken waits until the other's time slice is over, some
-milliseconds. It works for a few per cent of the time only, so being let in at once takes nothing
-from others that they would notice.
+A process that wakes on a busy core otherwise waits until the running one has used its time slice,
+which takes milliseconds. The generator runs for a few per cent of the time, so running it first
+slows the others by no more than that.
 """
 
 import contextlib
@@ -12,11 +12,11 @@ import platform
 import sys
 
 SLICE_NS = 100_000
-"""The shortest that Linux grants. A shorter slice means an earlier deadline, and the earliest
-deadline runs first; no more of the core is given for it. From Linux 6.12 on; anybody may ask.
+"""The shortest time slice that Linux grants, from 6.12 on and without privileges. A shorter slice
+means an earlier deadline, and the earliest deadline runs first; the share of the core is the same.
 """
 SYSCALLS = {"x86_64": 314, "aarch64": 274}
-"""sched_setattr, for which there is no function in the C library."""
+"""The number of sched_setattr by architecture, since the C library has no function for it."""
 
 
 class _Attributes(ctypes.Structure):
@@ -34,11 +34,11 @@ class _Attributes(ctypes.Structure):
     )
 
 
-def be_prompt() -> None:
-    """Ask for real-time priority, where this process may have it; else for a short slice, where the
-    kernel has that; else leave everything as it is.
+def request_priority() -> None:
+    """Ask for real-time priority; where that is not permitted, for a short time slice; and where
+    the kernel has none, change nothing.
 
-    Only for a process that has a core beside that of what it measures: it goes before all others.
+    Only for a process that shares no core with what it measures, since it runs before all others.
     """
     if sys.platform != "linux":
         return
@@ -52,7 +52,7 @@ def be_prompt() -> None:
 
 
 def _short_slice() -> None:
-    """Raises OSError where the kernel refuses."""
+    """Ask for a time slice of SLICE_NS. Raises OSError where the kernel refuses."""
     number = SYSCALLS.get(platform.machine())
     if number is None:
         return

@@ -1,8 +1,8 @@
-"""What a run of the generator left: one binary record a request, and the facts of the run.
+"""The recording of an attack: one binary record a request, and a header.
 
-Raw records are kept, not summaries: quantiles of windows cannot be averaged later, and a doubt
-about a number can only be settled by the requests it came from. A file is a NumPy archive; its
-checksums and this module refuse what is not whole.
+Raw records are kept instead of summaries, because quantiles of windows cannot be averaged, and
+because a number can then be checked against the requests it came from. A file is a NumPy archive;
+its checksums and this module reject a file that is not whole.
 """
 
 import os
@@ -32,22 +32,22 @@ REQUEST = np.dtype(
         ("ok", "?"),
     ]
 )
-"""Times are seconds from the start of the run; NaN where that never came. `sent` is when the
-generator turned to the request: waiting for a connection after that is latency, not slip. `status`
-is 0 where no whole answer came; `klass` counts into the header's classes; `ok` is a status and a
-body as the workload expects them."""
+"""Times are seconds from the start of the attack, or NaN. `intended` is the time in the schedule,
+`sent` the time at which the generator took up the request: a wait for a connection after that is
+latency, not slip. `status` is 0 without a whole answer. `klass` is an index into the header's
+classes. `warm` marks the warm-up. `ok` says that status and body are those the workload expects."""
 
 SLIP_LIMIT_S = 0.005
-"""A run whose 99th percentile of slip is above this measured its generator: it is void."""
+"""Above this 99th percentile of slip the generator was late, and the latencies are void."""
 
 
 class BrokenRecording(Exception):
-    """A file that is no whole recording; the message names it."""
+    """A file is no whole recording; the message names it."""
 
 
 class Failure(BaseModel):
-    """A request that was not served: when it was meant to be sent, in seconds from the start, and
-    what came instead. The status is 0 where no whole answer came.
+    """A request that was not served: its intended time, in seconds from the start, and what went
+    wrong. The status is 0 without a whole answer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,13 +59,16 @@ class Failure(BaseModel):
 
 
 class Header(BaseModel):
-    """The facts of a run. `cpu` and `generator_cpu_s` are CPU seconds between the window's edges;
-    `core_busy_s` are those of all processes on the job's core.
+    """The header of a recording.
 
-    The window begins `window_begin_s` after the start, when the last answer to the warm-up is in,
-    and ends `window_s` later, when the last answer of all is in. `reasons` counts what was wrong
-    with answers, `first_failures` are the first few of them, and `held_back` counts the requests
-    that found every permitted connection busy.
+    The window begins `window_begin_s` seconds after the start, when the last answer to the warm-up
+    has arrived, and ends `window_s` seconds later, when the last answer has. `cpu`, by the names in
+    the job's `pids`, and `generator_cpu_s` are CPU seconds between these edges; `core_busy_s` is
+    the busy time of the job's core.
+
+    `reasons` counts failures by reason, and `first_failures` are the first few. `connections` is
+    the number that was opened; `held_back` counts the requests that had to wait for one at the
+    bound.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,7 +90,7 @@ class Header(BaseModel):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """The requests of a run, as a structured array of REQUEST, in the order they were meant."""
+    """The requests of an attack: an array of REQUEST, in the order of their intended times."""
 
     path: Path
     header: Header
@@ -95,13 +98,13 @@ class Recording:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Raises BrokenRecording."""
+        """Read a recording. Raises BrokenRecording."""
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 header = Header.model_validate_json(archive["header"].tobytes())
                 requests = archive["requests"]
         except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            what = "no header of ours" if isinstance(error, ValidationError) else str(error)
+            what = "it has no such header" if isinstance(error, ValidationError) else str(error)
             raise BrokenRecording(f"{path} is no whole recording: {what}") from error
         if header.version != VERSION or requests.dtype != REQUEST:
             raise BrokenRecording(
@@ -110,7 +113,7 @@ class Recording:
         return cls(path, header, requests)
 
     def write(self) -> None:
-        """Write it to its path, whole or not at all."""
+        """Write it to its path, atomically. Raises OSError."""
         part = self.path.with_name(f"{self.path.name}.part")
         header = np.frombuffer(self.header.model_dump_json().encode(), dtype=np.uint8)
         with part.open("wb") as file:
@@ -121,37 +124,37 @@ class Recording:
 
     @property
     def measured(self) -> Requests:
-        """Every request of the window: all but the warm-up."""
+        """The requests of the window: all but the warm-up."""
         measured: Requests = self.requests[~self.requests["warm"]]
         return measured
 
     @property
     def served(self) -> int:
-        """Requests of the window that were answered as expected."""
+        """The number of requests of the window that were answered as expected."""
         return int(np.count_nonzero(self.measured["ok"]))
 
     @property
     def failed(self) -> int:
-        """Requests of the window with a wrong answer, or none."""
+        """The number of requests of the window with a wrong answer or none."""
         return len(self.measured) - self.served
 
     def latencies(self, name: str | None = None) -> Seconds:
-        """Seconds from the intended time to the whole answer, of the served; of a class if named.
+        """Seconds from the intended time to the whole answer, of served requests of the window.
 
-        This is what a customer waits: a request that the generator or a connection delayed was
-        waited for all the same (no coordinated omission).
+        This is the time a customer waits, whatever delayed the request (no coordinated omission).
+        `name` selects a class.
         """
         return self._span("intended", "done", self._served(name))
 
     def from_sent(self, name: str | None = None) -> Seconds:
-        """Seconds from the actual sending to the whole answer, of the served; of a class if named.
+        """Seconds from the actual send time to the whole answer, of served requests of the window.
 
-        The difference to `latencies` is the generator's own lateness, and nobody else's.
+        The difference to `latencies` is the lateness of the generator. `name` selects a class.
         """
         return self._span("sent", "done", self._served(name))
 
     def slips(self) -> Seconds:
-        """Seconds the generator was late with each request of the window, served or not."""
+        """Seconds from intended to actual send time, of each request of the window."""
         return self._span("intended", "sent", self.measured)
 
     def _served(self, name: str | None) -> Requests:
@@ -170,18 +173,18 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """How late the generator was over some runs, in seconds."""
+    """How late the generator was over some recordings, in seconds."""
 
     mean_s: float
     p99_s: float
 
     @property
     def void(self) -> bool:
-        """Whether the generator was so late that the runs say more of it than of the server."""
+        """Whether the generator was too late for the latencies to be those of the server."""
         return not self.p99_s <= SLIP_LIMIT_S
 
 
 def slip_check(recordings: Iterable[Recording]) -> Slip:
-    """The slip of all requests of these runs together. Raises ValueError where there are none."""
+    """The slip of all requests of these recordings. Raises ValueError where there are none."""
     slips = np.concatenate([recording.slips() for recording in recordings])
     return Slip(float(np.mean(slips)), float(np.quantile(slips, 0.99)))

@@ -1,4 +1,4 @@
-"""What a load found, as data: for whoever reads it with a program, from the log of a Job say."""
+"""The result of a load as data, for programs: from the log of a Job, for example."""
 
 from collections import Counter
 from typing import Self
@@ -12,7 +12,7 @@ QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 
 
 class Milliseconds(BaseModel):
-    """How some times are distributed; None where there are too few to have such a quantile."""
+    """A distribution of times; None where there are too few times for that quantile."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,7 +25,7 @@ class Milliseconds(BaseModel):
 
     @classmethod
     def of(cls, times: Seconds) -> Self:
-        """Of times in seconds."""
+        """Summarise times given in seconds."""
         if not times.size:
             return cls()
         quantiles = {
@@ -37,10 +37,10 @@ class Milliseconds(BaseModel):
 
 
 class Tally(BaseModel):
-    """How some requests were answered, and how fast those that were served.
+    """How some requests were answered, and the latency of those that were served.
 
-    Of `statuses` 0 stands for no whole answer. `latency_ms` counts from the time a request was
-    meant to be sent.
+    `statuses` counts requests by status, 0 for no whole answer. `latency_ms` counts from the
+    intended send time.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,7 +53,7 @@ class Tally(BaseModel):
 
     @classmethod
     def of(cls, requests: Requests) -> Self:
-        """Of the records of these requests."""
+        """Count the records of these requests."""
         served = requests[requests["ok"]]
         return cls(
             requests=len(requests),
@@ -65,11 +65,12 @@ class Tally(BaseModel):
 
 
 class LoadResult(Tally):
-    """The requests of the window, which was so many `seconds` long, all of them and by class.
+    """The requests of the window, all together and by class; `seconds` is the window's length.
 
-    `warm_up` are those before it. `from_sent_ms` counts from the sending and `slip_ms` up to it;
-    `void` says that this was too long. `reasons` counts what was wrong with answers, warm-up
-    included, and `first_failures` are the first few of them.
+    `warm_up` are the requests before it. `from_sent_ms` counts from the actual send time, `slip_ms`
+    from the intended to the actual one; `void` says that slip was above its limit. `reasons` counts
+    failures by reason, warm-up included, and `first_failures` are the first few. `cpu_s` are CPU
+    seconds by process. `held_back` counts requests that had to wait for one of `connections`.
     """
 
     seconds: float
@@ -87,7 +88,7 @@ class LoadResult(Tally):
 
     @classmethod
     def from_recording(cls, recording: Recording) -> Self:
-        """All of it from the records."""
+        """Summarise a recording."""
         header, measured = recording.header, recording.measured
         return cls(
             **dict(Tally.of(measured)),

@@ -1,6 +1,6 @@
-"""When each request is meant to be sent: fixed before the run, and the same for every deployment.
+"""The schedule: the intended send time of each request, fixed before the run.
 
-An open loop: no answer, however late, delays the next request, as no customer waits for another's.
+The load is an open loop: a request is sent at its time, whether earlier ones were answered or not.
 Times are float64 seconds from the start, ascending. The same seed gives the same times.
 """
 
@@ -15,13 +15,14 @@ POISSON, CONSTANT = "poisson", "constant"
 
 
 class BadSchedule(ValueError):
-    """A schedule that cannot be; the message names what is wrong with it."""
+    """A schedule is impossible; the message says why."""
 
 
 def arrivals(kind: str, rate: float, seconds: float, seed: int) -> Times:
-    """The schedule of this kind: "poisson", "constant", or the path of a file of times.
+    """The schedule of a kind: "poisson", "constant", or the path of a file of times.
 
-    A file has its own rate; of its times those before `seconds` are taken. Raises BadSchedule.
+    `rate` is requests a second; a file has its own rate, and its times before `seconds` are used.
+    Raises BadSchedule.
     """
     if kind == POISSON:
         return poisson(rate, seconds, seed)
@@ -32,10 +33,13 @@ def arrivals(kind: str, rate: float, seconds: float, seed: int) -> Times:
 
 
 def poisson(rate: float, seconds: float, seed: int) -> Times:
-    """Independent arrivals, `rate` a second on average: exponential gaps of mean 1 / rate."""
+    """Independent arrivals, `rate` a second on average: exponential gaps of mean 1 / rate.
+
+    Raises BadSchedule.
+    """
     _check(rate, seconds)
     chance = np.random.default_rng(seed)
-    # Mean + 6 standard deviations: more are needed once in a billion runs, and then drawn.
+    # Mean + 6 standard deviations: more are needed, and then drawn, once in a billion runs.
     enough = int(rate * seconds + 6 * (rate * seconds) ** 0.5) + 1
     times = np.cumsum(chance.exponential(1 / rate, enough))
     while times[-1] < seconds:
@@ -44,7 +48,7 @@ def poisson(rate: float, seconds: float, seed: int) -> Times:
 
 
 def constant(rate: float, seconds: float) -> Times:
-    """One arrival every 1 / rate seconds, the first at once."""
+    """One arrival every 1 / rate seconds, the first at 0. Raises BadSchedule."""
     _check(rate, seconds)
     return np.arange(max(1, round(rate * seconds)), dtype=np.float64) / rate
 
@@ -52,7 +56,7 @@ def constant(rate: float, seconds: float) -> Times:
 def from_file(path: Path) -> Times:
     """Times from a file: seconds from the start, ascending, one a line; `#` begins a comment.
 
-    Raises BadSchedule, naming the file, and the line where one is to blame.
+    Raises BadSchedule with the file and, for a wrong time, the line.
     """
     try:
         lines = path.read_text("utf-8").splitlines()
@@ -78,7 +82,7 @@ def from_file(path: Path) -> Times:
 
 
 def _check(rate: float, seconds: float) -> None:
-    """Raise BadSchedule where no request would be sent, or no end would come."""
+    """Raise BadSchedule where no request would be sent, or the schedule would not end."""
     for name, value in (("rate", rate), ("duration", seconds)):
         if not 0 < value < float("inf"):
             raise BadSchedule(f"the {name} must be positive and finite, and is {value:g}")

@@ -1,7 +1,7 @@
-"""Requests on connections: one at a time on each, kept alive, and as many as there are requests.
+"""HTTP/1.1 requests on pooled connections, one request at a time on each.
 
-An open loop never lets a request wait for the answer to another: it takes an idle connection or
-opens one. Only where a bound on connections is reached does it wait, which is counted.
+In an open loop no request waits for the answer to another: it takes an idle connection or opens a
+new one. Only at the bound on connections does it wait, which is counted.
 """
 
 import asyncio
@@ -19,19 +19,21 @@ from borough_bill.load.workload import BASE, HOST
 
 IDLE = -1
 
-Landed = Callable[[int, int, float, float, bytes], None]
-"""Takes a request's number and its answer: status, when first and last byte came, body."""
-Lost = Callable[[int, str], None]
-"""Takes a request's number, and why no whole answer to it will come."""
+OnAnswer = Callable[[int, int, float, float, bytes], None]
+"""Called with the number of a request, the status, the times of the first and the last byte as of
+`time.monotonic()`, and the body.
+"""
+OnFailure = Callable[[int, str], None]
+"""Called with the number of a request, and the reason why it has no whole answer."""
 
 
 class BadAddress(ValueError):
-    """No base URL; the message names it."""
+    """A text is no base URL; the message quotes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A base URL, taken apart."""
+    """The components of a base URL; `header` is the value of the Host header."""
 
     host: str
     port: int
@@ -41,7 +43,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Raises BadAddress."""
+        """Parse a base URL. Raises BadAddress."""
         parts = urlsplit(url)
         try:
             port = parts.port or {"http": 80, "https": 443}[parts.scheme]
@@ -52,20 +54,30 @@ class Address:
             raise BadAddress(f"{url} is no address like http://host:port")
         return cls(parts.hostname, port, parts.scheme == "https", base, header)
 
-    def aim(self, request: bytes) -> bytes:
-        """A rendered request, as it is sent here."""
+    def fill_in(self, request: bytes) -> bytes:
+        """A rendered request with the path and the Host of this address."""
         return request.replace(BASE, self.base, 1).replace(HOST, self.header, 1)
 
 
 class Pool:
-    """The connections to one address; `limit` bounds them, `timeout` the seconds for an answer."""
+    """The connections to one address.
+
+    `limit` bounds their number, `timeout` the seconds for an answer. `opened` counts connections,
+    `held_back` the requests that had to wait for one at the bound.
+    """
 
     def __init__(
-        self, address: Address, *, limit: int, timeout: float, landed: Landed, lost: Lost
+        self,
+        address: Address,
+        *,
+        limit: int,
+        timeout: float,
+        on_answer: OnAnswer,
+        on_failure: OnFailure,
     ) -> None:
         self.address = address
-        self.landed = landed
-        self.lost = lost
+        self.on_answer = on_answer
+        self.on_failure = on_failure
         self.opened = 0
         self.held_back = 0
         self._limit = limit
@@ -77,9 +89,9 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, number: int, request: bytes, now: float) -> None:
-        """Send a rendered request; `landed` or `lost` will be told its number, once."""
-        data = self.address.aim(request)
-        if self._idle:  # the last that was freed is the warmest
+        """Send a rendered request; then `on_answer` or `on_failure` is called, once."""
+        data = self.address.fill_in(request)
+        if self._idle:  # the most recently used connection first
             self._idle.pop().send(number, now, data)
             return
         self._waiting.append((number, now, data))
@@ -88,7 +100,7 @@ class Pool:
             self.held_back += 1
 
     def _open_more(self) -> None:
-        """Open a connection for each request that waits, within the bound."""
+        """Open a connection for each waiting request, within the bound."""
         while self._opening < min(len(self._waiting), self._limit - len(self._all)):
             self._opening += 1
             task = asyncio.get_running_loop().create_task(self._open())
@@ -96,7 +108,7 @@ class Pool:
             task.add_done_callback(self._tasks.discard)
 
     async def _open(self) -> None:
-        """Open one more; where that fails, the request that waits longest has failed."""
+        """Open one connection; if that fails, fail the request that has waited longest."""
         address = self.address
         try:
             await asyncio.get_running_loop().create_connection(
@@ -106,40 +118,40 @@ class Pool:
             self._opening -= 1
             if self._waiting:
                 number, _, _ = self._waiting.popleft()
-                self.lost(number, f"no connection: {error.strerror or type(error).__name__}")
+                self.on_failure(number, f"no connection: {error.strerror or type(error).__name__}")
 
     def made(self, connection: "_Connection") -> None:
-        """A connection that is open."""
+        """Add a connection that has opened."""
         self._opening -= 1
         self.opened += 1
         self._all.add(connection)
         self.free(connection)
 
     def free(self, connection: "_Connection") -> None:
-        """A connection that can take the next request."""
+        """Give the connection the next waiting request, or keep it as idle."""
         if self._waiting:
             connection.send(*self._waiting.popleft())
         else:
             self._idle.append(connection)
 
     def gone(self, connection: "_Connection") -> None:
-        """A connection that is closed."""
+        """Remove a connection that has closed."""
         self._all.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
         self._open_more()
 
     def sweep(self, now: float) -> None:
-        """Give up what was sent longer ago than the timeout."""
+        """Fail the requests that were sent longer ago than the timeout."""
         before = now - self._timeout
         reason = f"no answer within {self._timeout:g} s"
         while self._waiting and self._waiting[0][1] < before:
-            self.lost(self._waiting.popleft()[0], reason)
+            self.on_failure(self._waiting.popleft()[0], reason)
         for connection in [c for c in self._all if c.since < before]:
             connection.fail(reason)
 
     def close(self) -> None:
-        """Close every connection; what is under way is not told of any more."""
+        """Close every connection; requests under way are dropped without a callback."""
         self._waiting.clear()
         for task in self._tasks:
             task.cancel()
@@ -175,38 +187,38 @@ class _Connection(asyncio.Protocol):
         self.since = inf
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is all but one
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
         self._pool.made(self)
 
     def send(self, number: int, since: float, data: bytes) -> None:
-        """Send what `number` is; it was sent `since`, if only to wait for a connection."""
+        """Send request `number`; its timeout counts from `since`, when it was given to the pool."""
         self.number, self.since, self._first = number, since, 0.0
         self.transport.write(data)
 
     def data_received(self, data: bytes) -> None:
         now = time.monotonic()
-        if self.number == IDLE:  # nobody asked
+        if self.number == IDLE:  # data without a request
             self.transport.abort()
             return
         self._first = self._first or now
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self.fail("answered what is no HTTP")
+            self.fail("the answer is no HTTP")
             return
         if self._whole:
-            self._land(now)
+            self._complete(now)
 
     def on_body(self, chunk: bytes) -> None:
-        """The parser found a piece of the body."""
+        """Keep a piece of the body; called by the parser."""
         self._chunks.append(chunk)
 
     def on_message_complete(self) -> None:
-        """The parser found the end; an interim answer (1xx) is followed by the answer."""
+        """Note the end of an answer, unless it is an interim one (1xx); called by the parser."""
         self._whole = self._parser.get_status_code() >= 200  # noqa: PLR2004  # RFC 9110, 15.2
-        self._kept = self._parser.should_keep_alive()  # it forgets when it is done
+        self._kept = self._parser.should_keep_alive()  # the parser resets it afterwards
 
-    def _land(self, now: float) -> None:
+    def _complete(self, now: float) -> None:
         number, self.number, self.since = self.number, IDLE, inf
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
@@ -216,16 +228,16 @@ class _Connection(asyncio.Protocol):
             self._pool.free(self)
         else:
             self.transport.close()
-        self._pool.landed(number, status, self._first, now, body)
+        self._pool.on_answer(number, status, self._first, now, body)
 
     def fail(self, reason: str) -> None:
-        """No answer will come on this connection."""
+        """Fail the request under way, and abort the connection."""
         number, self.number, self.since = self.number, IDLE, inf
         self.transport.abort()
-        self._pool.lost(number, reason)
+        self._pool.on_failure(number, reason)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        del self._parser  # it knows us: a circle that nobody would collect while we measure
+        del self._parser  # breaks the reference cycle, since the garbage collector is off
         self._pool.gone(self)
         if self.number != IDLE:
             self.fail("the connection broke before the answer was whole")

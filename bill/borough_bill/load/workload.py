@@ -1,8 +1,8 @@
-"""What is sent and what must come back: a workload file, and the requests made of it.
+"""The workload: which requests are sent, and which answers are expected.
 
-A workload is data, so that anybody's deployment can be measured with it, not only ours. Requests
-are rendered before the run, in a few hundred seeded variants of each class; all that is left to do
-in the run is a fresh idempotency key.
+A workload is a data file, so that any HTTP deployment can be measured with it. Requests are
+rendered before the run, in VARIANTS seeded variants of each class; only the idempotency key is
+filled in when a request is sent.
 """
 
 import json
@@ -27,28 +27,28 @@ from pydantic import (
 )
 
 VARIANTS = 512
-"""Of each class. A request is one of them, and has its own key."""
+"""Rendered requests of each class. Each request that is sent is one of them, with its own key."""
 
 KEY = "the-idempotency-key-of-a-request"
-"""Stands for a request's own key: as long as the 32 hexadecimal digits that take its place."""
+"""The placeholder of a request's own key, as long as the 32 hexadecimal digits that replace it."""
 BASE, HOST = b"\x00", b"\x01"
-"""Stand for what differs from one address to the next: the URL's path, the Host."""
+"""Placeholders of what depends on the address: the path of the base URL, and the Host header."""
 
 CUSTOMER = frozenset({"customer", "api_key"})
-GIVEN = CUSTOMER | {"key"}
-"""The placeholders that every workload may use; others are its data."""
-OURS = frozenset({"host", "connection", "content-length", "transfer-encoding"})
+BUILT_IN = CUSTOMER | {"key"}
+"""The placeholders that every workload may use; all others are names of its data."""
+RESERVED_HEADERS = frozenset({"host", "connection", "content-length", "transfer-encoding"})
 
-_PLACE = re.compile(r"\{\{(\w+)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]|[^\x00-\x7f]")
 
 
 class BadWorkload(ValueError):
-    """A workload that cannot be sent; the message names the file and the key in it."""
+    """A workload cannot be sent; the message names the file and the key in it."""
 
 
 class Expectation(BaseModel):
-    """The status, or statuses, of a right answer, and values in its JSON by dotted path."""
+    """The status or statuses of a correct answer, and values in its JSON by dotted path."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,22 +56,25 @@ class Expectation(BaseModel):
     fields: dict[str, Any] = Field({}, alias="json")
 
     def fault(self, status: int, body: bytes) -> str | None:
-        """What is wrong with an answer, None if nothing. There are only a few such sentences."""
+        """What is wrong with an answer, None if nothing: one of a few texts, to be counted."""
         if status != self.status and not (isinstance(self.status, tuple) and status in self.status):
             return f"answered {status}"
         if self.fields:
             try:
                 answer = json.loads(body)
             except ValueError:
-                return "answered what is no JSON"
+                return "the answer is no JSON"
             for path, expected in self.fields.items():
                 if _at(answer, path) != expected:
-                    return f"answered another {path} than {json.dumps(expected)}"
+                    return f"{path} is not {json.dumps(expected)}"
         return None
 
 
 class Request(BaseModel):
-    """A request with `{{placeholders}}`; one that is a whole JSON string keeps its value's type."""
+    """A request with `{{placeholders}}`.
+
+    A placeholder that is a whole JSON string is replaced by its value, with the value's type.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -82,21 +85,21 @@ class Request(BaseModel):
     expect: Expectation = Expectation()
 
     @property
-    def places(self) -> frozenset[str]:
-        """The placeholders it uses."""
-        return frozenset(_PLACE.findall(json.dumps([self.path, self.headers, self.content])))
+    def placeholders(self) -> frozenset[str]:
+        """The names of its placeholders."""
+        return frozenset(_PLACEHOLDER.findall(json.dumps([self.path, self.headers, self.content])))
 
     @property
     def for_customer(self) -> bool:
-        """Whether it is somebody's in particular."""
-        return not self.places.isdisjoint(CUSTOMER)
+        """Whether it contains a placeholder of a customer."""
+        return not self.placeholders.isdisjoint(CUSTOMER)
 
     def render(self, values: Mapping[str, Any]) -> tuple[str, bytes]:
-        """Its path and its bytes, with KEY, BASE and HOST still standing for themselves.
+        """Its path and its bytes; KEY, BASE and HOST are filled in later.
 
-        Raises BadWorkload for what cannot stand in the head of a request.
+        Raises BadWorkload for a character that the head of a request must not contain.
         """
-        path = _PLACE.sub(lambda place: quote(str(values[place[1]]), safe=""), self.path)
+        path = _PLACEHOLDER.sub(lambda place: quote(str(values[place[1]]), safe=""), self.path)
         headers = {name.lower(): str(_fill(text, values)) for name, text in self.headers.items()}
         body = b""
         if self.content is not None:
@@ -106,11 +109,11 @@ class Request(BaseModel):
             headers["content-length"] = str(len(body))
         for what in (path, *headers, *headers.values()):
             if _CONTROL.search(what):
-                raise BadWorkload(f"{what!r} cannot stand in the head of a request")
+                raise BadWorkload(f"{what!r} is not allowed in the head of a request")
         head = "".join(f"{name}: {text}\r\n" for name, text in headers.items())
         first = b"%s %s%s HTTP/1.1\r\nhost: %s\r\n" % (
             self.method.encode(), BASE, path.encode(), HOST,
-        )  # fmt: skip  # one glance
+        )  # fmt: skip  # one line of the request
         return path, first + head.encode() + b"\r\n" + body
 
 
@@ -121,9 +124,9 @@ class RequestClass(Request):
 
 
 class Workload(BaseModel):
-    """Classes of requests, data they choose from, and requests that prepare the ground.
+    """Classes of requests, the data of their placeholders, and set-up requests.
 
-    A set-up request that names {{customer}} or {{api_key}} is sent for each customer.
+    A set-up request with {{customer}} or {{api_key}} is sent for each customer, any other once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -135,7 +138,7 @@ class Workload(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """A workload file. Raises BadWorkload."""
+        """Read a workload file. Raises BadWorkload."""
         try:
             return cls.parse(path.read_text("utf-8"), str(path))
         except (OSError, UnicodeDecodeError) as error:
@@ -143,7 +146,7 @@ class Workload(BaseModel):
 
     @classmethod
     def parse(cls, text: str, name: str) -> Self:
-        """The text of a workload file; `name` is what complaints call it. Raises BadWorkload."""
+        """Parse the text of a workload file; errors call it `name`. Raises BadWorkload."""
         try:
             return cls.model_validate(tomllib.loads(text), context=name)
         except tomllib.TOMLDecodeError as error:
@@ -156,17 +159,17 @@ class Workload(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self, info: ValidationInfo) -> Self:
-        """What a type cannot say: placeholders are known, and headers are not ours."""
+        """Check that placeholders are known, and that no header is reserved."""
         self._file = str(info.context)
-        if taken := GIVEN & self.data.keys():
-            raise ValueError(f"data.{min(taken)}: the name is taken")
+        if taken := BUILT_IN & self.data.keys():
+            raise ValueError(f"data.{min(taken)}: the name is built in")
         for place, request in self._requests():
-            if unknown := request.places - GIVEN - self.data.keys():
+            if unknown := request.placeholders - BUILT_IN - self.data.keys():
                 raise ValueError(f"{place}: there is no data {min(unknown)}")
-            if _PLACE.search(json.dumps(request.expect.fields)):
+            if _PLACEHOLDER.search(json.dumps(request.expect.fields)):
                 raise ValueError(f"{place}.expect: an expectation has no placeholders")
-            if ours := OURS & {name.lower() for name in request.headers}:
-                raise ValueError(f"{place}.headers.{min(ours)}: the generator sets this")
+            if reserved := RESERVED_HEADERS & {name.lower() for name in request.headers}:
+                raise ValueError(f"{place}.headers.{min(reserved)}: the generator sets this")
         return self
 
     def _requests(self) -> Iterator[tuple[str, Request]]:
@@ -176,9 +179,12 @@ class Workload(BaseModel):
         for name, request in self.classes.items():
             yield f"classes.{name}", request
 
-    def prepare(self, customers: Mapping[str, str]) -> Iterator[tuple[Request, str, bytes]]:
-        """The set-up requests as in `Request.render`; `customers` are API keys by name."""
-        self._need(customers)
+    def setup_requests(self, customers: Mapping[str, str]) -> Iterator[tuple[Request, str, bytes]]:
+        """The set-up requests, rendered as by `Request.render`; `customers` are API keys by name.
+
+        Raises BadWorkload where customers are needed and there are none.
+        """
+        self._require(customers)
         for request in self.setup:
             for customer, key in customers.items() if request.for_customer else [("", "")]:
                 first = {name: values[0] for name, values in self.data.items()}
@@ -188,16 +194,17 @@ class Workload(BaseModel):
     def variants(
         self, customers: Mapping[str, str], chance: np.random.Generator
     ) -> list[list[tuple[str, bytes]]]:
-        """Each class in VARIANTS, as in `Request.render`: whose it is and of what is by chance.
+        """VARIANTS requests of each class, rendered as by `Request.render`, with random customers
+        and data.
 
-        Raises BadWorkload where it needs customers and there are none.
+        Raises BadWorkload where customers are needed and there are none.
         """
-        self._need(customers)
-        people = list(customers.items()) or [("", "")]
+        self._require(customers)
+        senders = list(customers.items()) or [("", "")]
 
         def draw() -> dict[str, Any]:
             chosen = {name: values[chance.integers(len(values))] for name, values in data}
-            customer, key = people[chance.integers(len(people))]
+            customer, key = senders[chance.integers(len(senders))]
             return {**chosen, "key": KEY, "customer": customer, "api_key": key}
 
         data = sorted(self.data.items())
@@ -205,7 +212,7 @@ class Workload(BaseModel):
             [request.render(draw()) for _ in range(VARIANTS)] for request in self.classes.values()
         ]
 
-    def _need(self, customers: Mapping[str, str]) -> None:
+    def _require(self, customers: Mapping[str, str]) -> None:
         for place, request in self._requests():
             if request.for_customer and not customers:
                 raise BadWorkload(
@@ -213,17 +220,17 @@ class Workload(BaseModel):
                 )
 
     def with_shares(self, shares: Mapping[str, float]) -> Self:
-        """The same, of whose requests each class named here gets that share; the other classes
-        keep their proportions. One whose share is 0 is left out.
+        """The same workload, with this share of the requests for each class that is named.
 
-        Raises BadWorkload for a class there is not, and for shares that cannot be.
+        The other classes divide the rest in their proportions. A class with share 0 is left out.
+        Raises BadWorkload for an unknown class, and for shares that do not add up.
         """
         if not shares:
             return self
         if unknown := shares.keys() - self.classes.keys():
             there = ", ".join(self.classes)
             raise BadWorkload(f"workload {self._file}: no class {min(unknown)} among {there}")
-        given = round(fsum(shares.values()), 9)  # 0.1 + 0.2 is a little more than 0.3
+        given = round(fsum(shares.values()), 9)  # 0.1 + 0.2 is slightly more than 0.3
         others = {name: r.weight for name, r in self.classes.items() if name not in shares}
         if given > 1 or (given < 1 and not others):
             raise BadWorkload(
@@ -247,7 +254,7 @@ class Workload(BaseModel):
 
 
 def shipped(name: str) -> Workload:
-    """One of the workloads beside this module. Raises BadWorkload, naming those there are."""
+    """A workload that is part of this package. Raises BadWorkload, listing them."""
     folder = files("borough_bill.load") / "workloads"
     names = sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir())
     if name not in names:
@@ -256,7 +263,10 @@ def shipped(name: str) -> Workload:
 
 
 def workload(name_or_path: str) -> Workload:
-    """A file where the word looks like one (a slash or .toml in it), else one we ship."""
+    """A file, if there is a slash in the text or it ends in .toml; else a shipped workload.
+
+    Raises BadWorkload.
+    """
     if "/" in name_or_path or name_or_path.endswith(".toml"):
         return Workload.read(Path(name_or_path))
     return shipped(name_or_path)
@@ -265,9 +275,9 @@ def workload(name_or_path: str) -> Workload:
 def _fill(value: Any, values: Mapping[str, Any]) -> Any:
     """A JSON value with its placeholders filled in."""
     if isinstance(value, str):
-        if whole := _PLACE.fullmatch(value):
+        if whole := _PLACEHOLDER.fullmatch(value):
             return values[whole[1]]
-        return _PLACE.sub(lambda place: str(values[place[1]]), value)
+        return _PLACEHOLDER.sub(lambda place: str(values[place[1]]), value)
     if isinstance(value, list):
         return [_fill(item, values) for item in value]
     if isinstance(value, dict):
@@ -276,7 +286,7 @@ def _fill(value: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _at(value: Any, path: str) -> Any:
-    """What stands at a dotted path, numbers counting into lists; None where nothing does."""
+    """The value at a dotted path, in which a number is a list index; None where there is none."""
     for step in path.split("."):
         if isinstance(value, dict):
             value = value.get(step)

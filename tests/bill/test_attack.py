@@ -1,4 +1,4 @@
-"""Is everything sent when it should be, and every answer recorded as what it was?"""
+"""Are requests sent at their scheduled times, and answers recorded as they came?"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from borough_bill.load.doors import set_up
-from borough_bill.load.firing import Firing
+from borough_bill.load.attack import Attack
+from borough_bill.load.door_pools import set_up
 from borough_bill.load.generator import Job, JobFailed
 from borough_bill.load.recording import Recording
 from borough_bill.load.workload import Workload
@@ -24,13 +24,13 @@ PLAIN = Workload.parse("classes.look.path = '/look'", "plain")
 
 
 async def ok(request: str, writer: asyncio.StreamWriter) -> None:
-    """The right answer to anything."""
+    """Answer any request correctly."""
     writer.write(OK)
 
 
 @asynccontextmanager
 async def answering(answer: Answer) -> AsyncIterator[str]:
-    """The URL of a server in this process; `answer` is told the head of each request."""
+    """The URL of a server in this process; `answer` is called with the head of each request."""
     writers = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,7 +57,7 @@ async def send(
     load: Workload = PLAIN,
     **facts: Any,
 ) -> Recording:
-    """So many requests, a hundredth of a second in all; in this process, which is cheaper."""
+    """An attack of `number` requests within 10 ms, run in this process instead of a child."""
     doors = {"": (url,)} if isinstance(url, str) else url
     job = Job(
         doors=doors,
@@ -65,15 +65,15 @@ async def send(
         out=folder / "run.npz",
         **{"rate": number * 100.0, "seconds": 0.01, "arrivals": "constant", **facts},
     )
-    return await Firing(job, load, lambda _: None).go()
+    return await Attack(job, load, lambda _: None).run()
 
 
-async def test_no_request_waits_for_the_answer_to_another(tmp_path: Path) -> None:
-    """Nobody is answered until everybody has asked: a closed loop would wait for ever."""
-    everybody = asyncio.Barrier(20)
+async def test_request_is_sent_before_earlier_ones_are_answered(tmp_path: Path) -> None:
+    """No request is answered until all have arrived: a closed loop would wait forever."""
+    all_arrived = asyncio.Barrier(20)
 
     async def together(request: str, writer: asyncio.StreamWriter) -> None:
-        await everybody.wait()
+        await all_arrived.wait()
         await ok(request, writer)
 
     async with answering(together) as url:
@@ -81,8 +81,8 @@ async def test_no_request_waits_for_the_answer_to_another(tmp_path: Path) -> Non
     assert (run.served, run.header.connections, run.header.held_back) == (20, 20, 0)
 
 
-async def test_a_connection_that_is_idle_is_used_again(tmp_path: Path) -> None:
-    """Customers of one deployment keep their connections, as in front of a real one."""
+async def test_idle_connection_is_reused(tmp_path: Path) -> None:
+    """Connections are kept alive, so that 20 requests need fewer than 20."""
     async with answering(ok) as url:
         run = await send(url, tmp_path, 20, arrivals=str(_file(tmp_path, range(20))), seconds=30)
     assert run.served == 20
@@ -96,8 +96,8 @@ def _file(folder: Path, times: range) -> Path:
     return path
 
 
-async def test_a_bound_on_connections_is_kept_and_the_wait_is_latency(tmp_path: Path) -> None:
-    """Who finds none waits, in turn; that is counted, and no slip of the generator."""
+async def test_wait_at_the_connection_bound_counts_as_latency(tmp_path: Path) -> None:
+    """Requests wait in order, are counted as held back, and add no slip."""
     seen = []
 
     async def one_by_one(request: str, writer: asyncio.StreamWriter) -> None:
@@ -114,8 +114,8 @@ async def test_a_bound_on_connections_is_kept_and_the_wait_is_latency(tmp_path: 
     assert run.latencies()[-2:].min() > 3 * 0.005
 
 
-async def test_a_connection_that_closes_makes_room_for_another(tmp_path: Path) -> None:
-    """Who waits at the bound is not forgotten when nobody gives a connection back."""
+async def test_closed_connection_is_replaced_at_the_bound(tmp_path: Path) -> None:
+    """A request that waits at the bound gets a new connection when one closes."""
 
     async def once(request: str, writer: asyncio.StreamWriter) -> None:
         writer.write(CLOSING)
@@ -126,8 +126,8 @@ async def test_a_connection_that_closes_makes_room_for_another(tmp_path: Path) -
     assert (run.served, run.header.connections) == (10, 10)
 
 
-async def test_only_what_was_expected_counts_as_served(tmp_path: Path) -> None:
-    """Wrong and broken answers are recorded like right ones, each with its reason."""
+async def test_only_expected_answers_count_as_served(tmp_path: Path) -> None:
+    """Wrong and broken answers are recorded like correct ones, each with its reason."""
     answers = {
         "right": OK,
         "chunked": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
@@ -139,30 +139,30 @@ async def test_only_what_was_expected_counts_as_served(tmp_path: Path) -> None:
     }
 
     async def answer(request: str, writer: asyncio.StreamWriter) -> None:
-        word = request.split()[1].strip("/")
-        if word == "interim":
+        kind = request.split()[1].strip("/")
+        if kind == "interim":
             writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
             await asyncio.sleep(0)  # so that it is read by itself, in the loop's next round
             await asyncio.sleep(0)
-        writer.write(answers[word])
-        if word in {"short", "closing"}:
+        writer.write(answers[kind])
+        if kind in {"short", "closing"}:
             writer.close()
 
-    load = Workload.parse("\n".join(f"classes.{word}.path = '/{word}'" for word in answers), "all")
+    load = Workload.parse("\n".join(f"classes.{kind}.path = '/{kind}'" for kind in answers), "all")
     async with answering(answer) as url:
         run = await send(url, tmp_path, 200, load)
 
     right = {"right", "chunked", "interim", "closing"}
     statuses = dict.fromkeys(right, 200) | {"failing": 503}
-    for number, word in enumerate(answers):
+    for number, kind in enumerate(answers):
         these = run.requests[run.requests["klass"] == number]
         assert len(these) > 5
-        assert set(these["ok"]) == {word in right}, word
-        assert set(these["status"]) == {statuses.get(word, 0)}, word
+        assert set(these["ok"]) == {kind in right}, kind
+        assert set(these["status"]) == {statuses.get(kind, 0)}, kind
     assert run.served + run.failed == 200
     assert set(run.header.reasons) == {
         "failing: answered 503",
-        "garbage: answered what is no HTTP",
+        "garbage: the answer is no HTTP",
         "short: the connection broke before the answer was whole",
     }
 
@@ -171,7 +171,7 @@ async def test_request_without_an_answer_fails_at_its_timeout(tmp_path: Path) ->
     """Every request is recorded as failed, with no status and the timeout as its reason."""
 
     async def never(request: str, writer: asyncio.StreamWriter) -> None:
-        """The connection stays open, and nothing is sent on it."""
+        """Keep the connection open, and send nothing."""
 
     async with answering(never) as url:
         run = await send(url, tmp_path, 20, timeout_s=0.2)
@@ -181,8 +181,8 @@ async def test_request_without_an_answer_fails_at_its_timeout(tmp_path: Path) ->
     assert run.header.reasons == {"look: no answer within 0.2 s": 20}
 
 
-async def test_a_dead_server_is_no_reason_to_stop(tmp_path: Path) -> None:
-    """Every request is tried, and fails for itself."""
+async def test_every_request_is_tried_when_the_server_is_down(tmp_path: Path) -> None:
+    """Each request fails on its own, with the connection error as its reason."""
     async with answering(ok) as url:
         pass
     run = await send(url, tmp_path, 10)
@@ -192,8 +192,8 @@ async def test_a_dead_server_is_no_reason_to_stop(tmp_path: Path) -> None:
     assert "look: no connection: " in next(iter(run.header.reasons))
 
 
-async def test_of_many_failures_the_first_are_kept_one_by_one(tmp_path: Path) -> None:
-    """When each was meant, of what class, and why it failed; the others are counted."""
+async def test_first_failures_are_kept_and_all_are_counted(tmp_path: Path) -> None:
+    """Each of the first 20 has its intended time, class, status and reason."""
 
     async def answer(request: str, writer: asyncio.StreamWriter) -> None:
         writer.write(OK.replace(b"200 OK", b"503 Service Unavailable"))
@@ -208,8 +208,8 @@ async def test_of_many_failures_the_first_are_kept_one_by_one(tmp_path: Path) ->
     assert {failure.at_s for failure in first} <= set(run.requests["intended"].tolist())
 
 
-async def test_replicas_are_asked_in_turn_and_paths_at_their_doors(tmp_path: Path) -> None:
-    """Each replica gets its share of a path; the longest prefix decides whose the path is."""
+async def test_requests_go_to_the_longest_prefix_and_replicas_in_turn(tmp_path: Path) -> None:
+    """The longest matching prefix selects the door; its replicas get equal shares."""
     asked: dict[str, list[str]] = {"one": [], "two": [], "orders": []}
 
     def noting(name: str) -> Answer:
@@ -236,8 +236,8 @@ async def test_replicas_are_asked_in_turn_and_paths_at_their_doors(tmp_path: Pat
     assert f"host: {two.removeprefix('http://')}\r\n" in asked["two"][0]
 
 
-async def test_no_two_requests_ever_have_the_same_key(tmp_path: Path) -> None:
-    """Not even of two runs of one seed: the second would be answered from the books."""
+async def test_idempotency_keys_are_unique_across_runs_of_one_seed(tmp_path: Path) -> None:
+    """With a used key, the second run would be answered the stored orders."""
     asked: list[str] = []
 
     async def note(request: str, writer: asyncio.StreamWriter) -> None:
@@ -260,8 +260,8 @@ async def test_no_two_requests_ever_have_the_same_key(tmp_path: Path) -> None:
     assert len(set(paths)) > 1
 
 
-async def test_the_warm_up_is_over_before_the_window_begins(tmp_path: Path) -> None:
-    """It is recorded and marked, and its last answer is in before anything is measured."""
+async def test_warm_up_is_answered_before_the_window_begins(tmp_path: Path) -> None:
+    """Its requests are recorded and marked, and its last answer precedes the window."""
     async with answering(ok) as url:
         run = await send(url, tmp_path, 40, warm_up_s=0.02)
     warm = run.requests["warm"]
@@ -273,20 +273,20 @@ async def test_the_warm_up_is_over_before_the_window_begins(tmp_path: Path) -> N
     assert np.allclose(begun, np.arange(40) / 4_000, atol=1e-6)
 
 
-async def test_a_job_that_sends_nothing_is_refused(tmp_path: Path) -> None:
-    """A window without a request says nothing."""
+async def test_job_without_a_request_in_its_window_is_refused(tmp_path: Path) -> None:
+    """An empty window has no latency to measure."""
     with pytest.raises(JobFailed, match="no request falls into the window"):
         await send("http://127.0.0.1:1", tmp_path, 1, rate=0.1, arrivals="poisson")
 
 
-async def test_a_path_without_a_door_is_refused(tmp_path: Path) -> None:
-    """Before anything is sent anywhere."""
+async def test_path_without_a_door_is_refused(tmp_path: Path) -> None:
+    """The error comes before the first request, and lists the doors."""
     with pytest.raises(JobFailed, match="no door takes /look; there are doors for /v1"):
         await send({"/v1": ("http://127.0.0.1:1",)}, tmp_path, 1)
 
 
-async def test_a_failed_set_up_stops_the_job(tmp_path: Path) -> None:
-    """With the request, and what was answered: measuring an empty shop measures refusals."""
+async def test_failed_set_up_request_stops_the_job(tmp_path: Path) -> None:
+    """The error quotes the request and its answer; later requests are not sent."""
     load = Workload.parse(
         "setup = [{ path = '/a' }, { path = '/b', expect.status = 204 }, { path = '/c' }]\n"
         "classes.look.path = '/look'",

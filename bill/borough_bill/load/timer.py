@@ -1,7 +1,7 @@
-"""An alarm clock for the event loop, as fine as the kernel's own timers.
+"""A timer for the event loop with the resolution of the kernel's own timers.
 
-The loop's timers are rounded to milliseconds, which would make every request half a millisecond
-late: more than the differences we look for.
+The loop rounds its timers to milliseconds. That would send every request half a millisecond late,
+which is more than the differences the bill measures.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class _Spec(ctypes.Structure):
-    """The kernel's itimerspec: an interval we leave at zero, and when to ring."""
+    """The kernel's itimerspec: an interval, always zero here, and the expiry time."""
 
     _fields_ = (
         ("interval_s", ctypes.c_long),
@@ -27,16 +27,18 @@ class _Spec(ctypes.Structure):
     )
 
 
-class Alarm:
-    """Calls `ring` at the time it was last set to; in the running loop. One time at once.
+class Timer:
+    """Calls `callback` in the running loop at the time it was last set to. It holds one time.
 
-    Only Linux has a timer one can wait for like a socket (Python offers it from 3.13 on); elsewhere
-    the loop's timers must do, and the slip report says what that cost.
+    On Linux it is a timerfd, which the loop waits for as for a socket (Python has a function for it
+    from 3.13 on). Elsewhere it is a timer of the loop; the slip check then shows what that costs.
+
+    Raises OSError where the kernel grants no timer.
     """
 
-    def __init__(self, ring: Callable[[], None]) -> None:
+    def __init__(self, callback: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._ring = ring
+        self._callback = callback
         self._spec = _Spec()
         self._handle: asyncio.TimerHandle | None = None
         self._file = -1
@@ -44,26 +46,26 @@ class Alarm:
             self._file = _libc.timerfd_create(_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
             if self._file < 0:
                 raise OSError(ctypes.get_errno(), "the system gives no timer")
-            self._loop.add_reader(self._file, ring)
+            self._loop.add_reader(self._file, callback)
 
     def set(self, at: float) -> None:
-        """Ring at this time of `time.monotonic()`; soon, if it is over."""
+        """Expire at this time of `time.monotonic()`, in seconds; at once if it has passed."""
         if self._file < 0:
             self.stop()
-            self._handle = self._loop.call_later(at - time.monotonic(), self._ring)
+            self._handle = self._loop.call_later(at - time.monotonic(), self._callback)
             return
-        # Setting it anew also takes back a ring that was not yet heard.
+        # Setting the timer also clears an expiry that was not yet read.
         self._write(max(1, int(at * 1e9)))
 
     def stop(self) -> None:
-        """Do not ring."""
+        """Cancel the time that was set."""
         if self._handle is not None:
             self._handle.cancel()
         if self._file >= 0:
             self._write(0)
 
     def close(self) -> None:
-        """Never ring again."""
+        """Stop, and release the timer."""
         self.stop()
         if self._file >= 0:
             self._loop.remove_reader(self._file)
