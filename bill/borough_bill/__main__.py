@@ -161,7 +161,7 @@ def _measured(folder: Folder, scale: Scale, *, fresh: bool, strict: bool) -> int
     console = _console()
     try:
         with Screen(console, scale.estimate_s, scale.bound_s) as screen:
-            result = asyncio.run(Run(folder, scale, screen.tell, fresh=fresh).measure())
+            result = asyncio.run(Run(folder, scale, screen.begin, fresh=fresh).measure())
     except KeyboardInterrupt:
         typer.echo(f"\nborough-bill: interrupted. {_what_next(folder)}", err=True)
         return INTERRUPTED

@@ -1,7 +1,7 @@
-"""What a measurement found, as data: one file holds all that a bill is computed from.
+"""The result of a measurement: one JSON file from which the bill is computed.
 
-The bill is a pure function of this file, so that anybody can compute it again, and numbers in a
-document can be generated from a committed result. What is broken, foreign or too new is refused.
+The bill is a pure function of this file, so that it can be computed again, and that numbers in a
+document can be generated from a committed result. A broken, foreign or newer file is refused.
 """
 
 import json
@@ -17,27 +17,37 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 VERSION: Literal[2] = 2
-"""Version 1 had fewer facts, and is read all the same."""
+"""Version 1, which has fewer fields, can be read too."""
 Rung = Literal["T0", "T1", "T3", "T5", "T6", "T7a", "T7b"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
-"""The ladder from one process to telemetry in full. T2 and T4 do not exist on one machine."""
+"""The ladder, from a method call to a traced call. T2 and T4 do not exist on one machine."""
+RUNG_TITLES: Mapping[str, str] = {
+    "T0": "a direct call",
+    "T1": "encode and decode",
+    "T3": "process and TCP",
+    "T5": "deadline, retry, breaker, balancing",
+    "T6": "metrics",
+    "T7a": "traces, 1 %",
+    "T7b": "traces, 100 %, exported",
+}
+"""What each rung adds to the one below."""
 SKETCH = 200
-"""Quantiles a sketch keeps: those of (i + 1/2) / 200."""
+"""Quantiles in a sketch: those of (i + 1/2) / 200."""
 
 Amount = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 
 
 class BrokenResult(Exception):
-    """A file is not the result it should be; the message names it and says why."""
+    """A file is no valid result; the message has the file and the reason."""
 
 
-class _Fact(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Machine(_Fact):
-    """Where it was measured. `packages` are versions by name."""
+class Machine(_Model):
+    """The machine that measured. `packages` are versions by name."""
 
     cpu: str
     cores: int
@@ -48,12 +58,12 @@ class Machine(_Fact):
 
     @property
     def reads_processes(self) -> bool:
-        """Whether CPU and memory of a process can be read from outside."""
+        """Whether a process can read the CPU clock and the memory of others."""
         return self.kernel.startswith("Linux")
 
 
-class Summary(_Fact):
-    """A distribution of times in milliseconds. `sketch` has 200 quantiles, or is left out."""
+class Summary(_Model):
+    """A distribution of times in milliseconds. `sketch` has SKETCH quantiles, or is empty."""
 
     mean: float
     p50: float
@@ -88,9 +98,9 @@ class Summary(_Fact):
         )
 
 
-class Hop(_Fact):
-    """Calls over one edge within a window: seconds at the caller, in the callee's stack, in its
-    handler; each a sum over all calls.
+class Hop(_Model):
+    """The calls of one edge within a window, and the sums of their seconds: at the caller, in the
+    callee's stack, and in its handler.
     """
 
     calls: Count
@@ -99,22 +109,23 @@ class Hop(_Fact):
     handler_s: Amount
 
 
-class Class(_Fact):
-    """One class of requests within a window."""
+class Class(_Model):
+    """The requests of one class within a window."""
 
     offered: Count
     served: Count
     latency: Summary | None = None
 
 
-class Window(_Fact):
-    """One subject under load, or idle, for some seconds: the smallest thing that is measured.
+class Window(_Model):
+    """One subject under load, or idle, for `seconds`: the unit of measurement.
 
-    `latency` is from the intended send time, `from_sent` from the actual one, of served requests
-    only, and None where nothing was served; `slip` is between the two times, of all requests.
-    `wrong` answers came but were not as expected. CPU seconds, memory (MiB) are by process, `hops`
-    by "peer.method", and `transactions` are writes by capability. `others_s` are seconds that
-    processes beside the subject's used its core; None where it had none of its own.
+    Of the `offered` requests some were `served`, some `failed`, and some had a `wrong` answer.
+    `latency` counts from the intended send time, `from_sent` from the actual one, both of served
+    requests only and None where there are none. `slip` is the difference of the two times, of all
+    requests. CPU seconds and memory (MiB) are by process, `hops` by "peer.method", `transactions`
+    are write transactions by capability. `others_s` are the CPU seconds of other processes on the
+    subject's core; None where it has no core of its own. `recording` is the file of the requests.
     """
 
     block: Count
@@ -151,14 +162,14 @@ class Window(_Fact):
 
     @property
     def name(self) -> str:
-        """How messages call it."""
-        return f"block {self.block}, {self.experiment}, {self.rung or self.subject}"
+        """The name in messages."""
+        return f"block {self.block}, {self.experiment}, {titled(self.rung or self.subject)}"
 
 
-class HopRung(_Fact):
-    """One hop alone at one rung: means and quantiles of a call, CPU of a call, microseconds.
+class HopRung(_Model):
+    """One hop alone at one rung: times and CPU of a call, in microseconds.
 
-    `pause_ms` is how long the caller rested after every call.
+    `in_flight` is the number of concurrent calls, `pause_ms` the pause of the caller after each.
     """
 
     block: Count
@@ -173,17 +184,17 @@ class HopRung(_Fact):
     cpu_callee_us: Amount
 
 
-class Freeze(_Fact):
-    """What the generator saw of a server that stands still 1 s in every 10 s, in seconds."""
+class Freeze(_Model):
+    """Percentiles that the generator measured of a frozen server (`load.frozen`), in seconds."""
 
     p95_s: float
     p99_s: float
 
 
-class CriticalPath(_Fact):
-    """Means over traces: an order's critical path, and what hops hold of it, by edge; in ms.
+class CriticalPath(_Model):
+    """Means over traces, in ms: the critical path of a request, and the hops on it, by edge.
 
-    `work` is the rest, by capability. `left_out` traces more were incomplete.
+    `work` is the rest, by capability. `left_out` counts the incomplete traces.
     """
 
     traces: Annotated[int, Field(gt=0)]
@@ -195,19 +206,19 @@ class CriticalPath(_Fact):
     left_out: Count = 0
 
 
-class Plan(_Fact):
-    """What was to be measured, fixed before.
+class Plan(_Model):
+    """What is to be measured, fixed before the run.
 
-    `blocks` are measured at least; more are added, up to `most` and for `measuring_s` seconds, as
-    long as a headline line is not told: see `borough_bill.experiments.stopping`. `ladder` says
-    whether the rungs stand in the blocks.
+    At least `blocks` are measured. More are added, up to `most` and for `measuring_s` seconds,
+    while the interval of a headline line is too wide: see `borough_bill.experiments.stopping`.
+    `ladder` says whether the rungs are in the blocks. `seconds` is the length of a window, after a
+    warm-up of `warm_up_s`; `rate` is requests a second.
 
-    `reference` is what all else is compared with, `again` the same a second time (A/A), `shapes`
-    are compared, `baseline` is the order as one transaction, `top` the shape the ladder leads to.
-    `together` are subjects and rungs that stand side by side in every block, with windows `longer`
-    times as long: those that must come to the same. `noun` is what one request is called. `labels`
-    say more about a subject than its name. `sources` say where "CPU" and "memory" were read, where
-    that was not on this machine.
+    The `shapes` are compared with the `reference`. `again` is its second instance (A/A), `baseline`
+    the order as one transaction, `top` the shape of the highest rungs. Each tuple of `together`
+    holds subjects and rungs that are measured next to each other in every block, in windows that
+    are `longer` times as long. `noun` is what a request is called. `labels` describe subjects.
+    `sources` say where "CPU" and "memory" were read, if not on this machine.
     """
 
     blocks: Annotated[int, Field(ge=1)]
@@ -233,25 +244,27 @@ class Plan(_Fact):
     longer: Annotated[float, Field(ge=1)] = 1
 
     def seconds_of(self, label: str) -> float:
-        """How long the windows of a subject or rung are."""
+        """The length of a window of this subject or rung, in seconds."""
         precise = any(label in group for group in self.together)
         return self.seconds * self.longer if precise else self.seconds
 
     @property
     def open_ended(self) -> bool:
-        """Whether what was found decides how many blocks there are."""
+        """Whether the number of blocks depends on the data."""
         return (self.most or self.blocks) > self.blocks
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """What stands in a block beside the ladder, the reference first."""
+        """The subjects of a block, without the rungs; the reference first."""
         others = () if self.baseline is None else (self.baseline,)
         return (self.reference, self.again, *self.shapes, *others)
 
 
-class Result(_Fact):
-    """Everything one run found. `audits` are the auditor's complaints by shape: () where clean;
-    `took_s` are the seconds of its stages, `stopped` says why no block more was measured.
+class Result(_Model):
+    """The result of one run.
+
+    `audits` are the auditor's violations by shape, () where there is none. `took_s` are the seconds
+    of the run's stages, `stopped` is the reason why no further block was measured.
     """
 
     version: Literal[1, 2] = VERSION
@@ -282,8 +295,13 @@ class Result(_Fact):
         return self
 
 
+def titled(label: str) -> str:
+    """A rung with its title, `T3 (process and TCP)`; the name of a subject as it is."""
+    return f"{label} ({RUNG_TITLES[label]})" if label in RUNG_TITLES else label
+
+
 def read(path: Path) -> Result:
-    """The result in this file. Raises BrokenResult, naming the file and what is wrong with it."""
+    """Read a result. Raises BrokenResult."""
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as failure:
@@ -302,11 +320,11 @@ def read(path: Path) -> Result:
         raise BrokenResult(f"{path}: {place}: {first['msg']}") from failure
 
 
-def write(fact: BaseModel, path: Path) -> None:
-    """Write a result, or a piece of one, whole or not at all."""
+def write(model: BaseModel, path: Path) -> None:
+    """Write a result, or a part of one, atomically. Raises OSError."""
     new = path.with_name(f".{path.name}.new")
     with new.open("w", encoding="utf-8") as file:
-        file.write(fact.model_dump_json() + "\n")
+        file.write(model.model_dump_json() + "\n")
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)

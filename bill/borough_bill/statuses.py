@@ -1,19 +1,21 @@
-"""Exit statuses, the same of every command that ends in a bill."""
+"""The exit statuses of every command that ends in a bill."""
 
 from borough_bill.analysis.bill import Bill
 from borough_bill.analysis.families import FAMILIES
 
 LOST, FAILED, VOID, INTERRUPTED = 1, 2, 3, 130
-"""An order was lost, or a book is wrong; there is no bill; a family that was asked for is void;
-Ctrl-C. 0: every family that was asked for is valid.
+"""The auditor found a violation, or an order was lost; there is no bill; a required family is void;
+Ctrl-C. The status is 0 where every required family is valid.
 """
 
 
 def status(bill: Bill, *, strict: bool = False) -> int:
-    """Of a bill: of all families where it is `strict`, else of those that it is made for. What two
-    strangers do not let be seen is not asked for; what this machine cannot measure is, if strictly.
+    """The exit status of a bill.
+
+    `strict` requires all families, also those that this machine cannot measure. A comparison never
+    requires families that the two deployments have no figures of.
     """
-    if bill.complaints:
+    if bill.violations:
         return LOST
-    asked = FAMILIES if strict and bill.kind != "compare" else bill.asked
-    return 0 if set(asked) <= set(bill.valid) else VOID
+    required = FAMILIES if strict and bill.kind != "compare" else bill.required
+    return 0 if set(required) <= set(bill.valid) else VOID

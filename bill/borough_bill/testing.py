@@ -1,8 +1,8 @@
-"""Twins of what a run measures with: a generator that sends nothing, places where nothing answers.
+"""In-memory twins of what a run measures with: the generator, a place and a cluster.
 
-With them a whole run takes milliseconds, so that the runner's own laws can be tested one by one.
-They are shipped, as `borough.testing` is, and typed against the seams they stand in for, the
-generator, `Place` and `Cluster`: a seam that changes takes its twin along.
+With them a whole run takes milliseconds, so that its rules can be tested. They are part of the
+package, as `borough.testing` is of the kit, and are typed against `Generator`, `Place` and
+`Cluster`, so that a change of those breaks the type check of the twin.
 """
 
 import asyncio
@@ -24,14 +24,16 @@ from borough_bill.targets.attribution import Counters, Memory, memory_of
 from borough_bill.targets.cluster import Unreachable
 
 WARM, MEASURED = 2, 8
-"""Requests of every window."""
-NAMES = ("monolith", "monolith-again", "apis", "microservices")
+"""Requests in the warm-up of every window, and in the window."""
+SUBJECTS = ("monolith", "monolith-again", "apis", "microservices")
 
 
 @dataclass
-class Scripted:
-    """Records the jobs it gets; job `interrupted_at` is cancelled, as by Ctrl-C, and all requests
-    of the first `failing` ones fail. The subjects' core was busy for `core_busy_s` in each.
+class GeneratorTwin:
+    """A generator that sends nothing, and records its jobs.
+
+    Job number `interrupted_at` is cancelled, as by Ctrl-C. All requests of the first `failing` jobs
+    fail. In each job the core of the subjects is busy for `core_busy_s` seconds.
     """
 
     interrupted_at: int | None = None
@@ -40,7 +42,7 @@ class Scripted:
     jobs: list[Job] = field(default_factory=list)
 
     async def run(self, job: Job) -> Recording:
-        """Every request is answered well after 5 ms, and each process used 80 ms."""
+        """A recording in which every request took 5 ms, and every process used 80 ms of CPU."""
         if len(self.jobs) == self.interrupted_at:
             raise asyncio.CancelledError
         self.jobs.append(job)
@@ -66,13 +68,16 @@ class Scripted:
 
     @property
     def generator(self) -> Generator:
-        """As whoever measures with it sees it."""
+        """This twin, typed as a generator."""
         return cast(Generator, self)
 
 
 @dataclass
-class Nowhere:
-    """A place that counts how often it was told its rung, and what it is asked."""
+class PlaceTwin:
+    """A place without processes of its own, which records the rungs it was set to.
+
+    `left` is what `settle` returns: CPU seconds by process.
+    """
 
     left: Mapping[str, float] = field(default_factory=dict)
     rungs: list[Rung | None] = field(default_factory=list)
@@ -83,34 +88,34 @@ class Nowhere:
     pids: Mapping[str, int] = field(default_factory=dict)
 
     async def arm(self, rung: Rung | None) -> None:
-        """Remember it."""
+        """Record the rung."""
         self.rungs.append(rung)
 
     async def settle(self) -> Mapping[str, float]:
-        """What it was made with."""
+        """The CPU seconds in `left`."""
         return self.left
 
     async def counters(self) -> Counters:
-        """Nothing is counted here."""
+        """No counters."""
         return Counters({})
 
     async def memory(self) -> Mapping[str, Memory]:
-        """What its processes really hold, if it was given any."""
+        """The real memory of `pids`."""
         return memory_of(self.pids)
 
 
 @dataclass
-class Listed:
-    """A cluster that holds what it was given: objects by their path in the API, a base URL for each
-    target that is forwarded to, and what every command prints.
+class ClusterTwin:
+    """A cluster in memory: objects by their path in the API, a base URL for each forwarding target,
+    and `output`, which every command prints.
     """
 
     objects: dict[str, Any]
     urls: dict[str, str] = field(default_factory=dict)
-    words: str = ""
+    output: str = ""
 
     async def get(self, path: str) -> dict[str, Any]:
-        """Refuses a path that it does not have."""
+        """The object at a path. Raises Unreachable where there is none."""
         if path not in self.objects:
             raise Unreachable(f"nothing is at {path}")
         found: dict[str, Any] = self.objects[path]
@@ -118,37 +123,37 @@ class Listed:
 
     @asynccontextmanager
     async def forwarded(self, namespace: str, target: str, port: int) -> AsyncIterator[str]:
-        """The URL that stands for the target."""
+        """The base URL of the target."""
         yield self.urls[target]
 
     async def executed(
         self, namespace: str, pod: str, container: str, command: Sequence[str]
     ) -> str:
-        """The same words for everybody."""
-        return self.words
+        """The output of any command."""
+        return self.output
 
 
 def subjects() -> tuple[Subject, ...]:
-    """Those of NAMES, nowhere."""
-    return tuple(Subject(name, Nowhere()) for name in NAMES)
+    """A subject for each name in SUBJECTS, each in a `PlaceTwin`."""
+    return tuple(Subject(name, PlaceTwin()) for name in SUBJECTS)
 
 
 def planned_only(of: Intent) -> Stopping:
-    """Ends after the blocks that are planned, whatever was found."""
+    """A rule that ends the run after the planned blocks, since every line counts as resolved."""
     return Stopping(of.plan, lambda: True)
 
 
 def intent(blocks: int = 3, seed: int = 7) -> Intent:
-    """A small plan for NAMES."""
+    """A small plan for SUBJECTS."""
     plan = Plan(
         blocks=blocks,
         seconds=1,
         warm_up_s=0.2,
         rate=20,
         workload="orders",
-        reference=NAMES[0],
-        again=NAMES[1],
-        shapes=NAMES[2:],
+        reference=SUBJECTS[0],
+        again=SUBJECTS[1],
+        shapes=SUBJECTS[2:],
     )
     created = datetime(2026, 1, 1, tzinfo=UTC)
     return Intent(kind="preliminary", created=created, seed=seed, commit="abc", plan=plan)

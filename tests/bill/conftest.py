@@ -1,4 +1,4 @@
-"""A made-up measurement: costs that were planted, and chance that is seeded."""
+"""A synthetic measurement with known costs and seeded noise."""
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -40,8 +40,8 @@ ORDERS, SECONDS = 60, 2.0
 
 
 @dataclass(frozen=True)
-class Town:
-    """What is planted: mean latency (ms) and CPU (us) of an order, everywhere, and on each rung."""
+class Synthetic:
+    """The known costs: mean latency (ms) and CPU (us) of an order, by subject and by rung."""
 
     seed: int = 4
     blocks: int = 10
@@ -72,7 +72,7 @@ class Town:
     slip_ms: float = 0.15
 
     def plan(self) -> Plan:
-        """Six subjects and the ladder."""
+        """The plan: six subjects and the ladder."""
         return Plan(
             blocks=self.blocks,
             seconds=SECONDS,
@@ -90,7 +90,7 @@ class Town:
         )
 
     def result(self) -> Result:
-        """A whole measurement of it."""
+        """A complete result with these costs."""
         chance = np.random.default_rng(self.seed)
         return Result(
             kind="preliminary",
@@ -118,13 +118,13 @@ class Town:
 
     def _windows(self, chance: np.random.Generator) -> Iterator[Window]:
         for block in range(self.blocks):
-            weather = chance.normal(1, 0.05)  # a block's luck, shared by all of its subjects
-            luck = chance.gamma(9, 1 / 9, ORDERS)  # the block's orders, the same for everybody
+            block_factor = chance.normal(1, 0.05)  # shared by all subjects of the block
+            order_factors = chance.gamma(9, 1 / 9, ORDERS)  # likewise, one for each order
             for subject, ms in self.latency_ms.items():
                 cpu_us = self.cpu_us[subject] * chance.normal(1, self.noise)
                 parts = PARTS.get(subject, (subject,))
                 yield self._window(
-                    chance, luck, weather * ms, cpu_us, parts, block=block,
+                    chance, order_factors, block_factor * ms, cpu_us, parts, block=block,
                     experiment="shapes", subject=subject,
                     hops=self._edges(subject),
                     rss_mib={f"{part}-0": 80 + chance.normal(0, 0.4) for part in parts},
@@ -134,7 +134,8 @@ class Town:
                 )  # fmt: skip  # a table of what a window holds
             for rung, ms, cpu_us in zip(RUNGS, self.rungs_ms, self.rungs_us, strict=True):
                 yield self._window(
-                    chance, luck, weather * ms, cpu_us * chance.normal(1, self.noise), ("app",),
+                    chance, order_factors, block_factor * ms,
+                    cpu_us * chance.normal(1, self.noise), ("app",),
                     block=block, experiment="ladder", subject="microservices", rung=rung,
                 )  # fmt: skip  # likewise
         for block in range(5):
@@ -151,13 +152,13 @@ class Town:
     def _window(
         self,
         chance: np.random.Generator,
-        luck: np.ndarray,
+        order_factors: np.ndarray,
         ms: float,
         cpu_us: float,
         parts: tuple[str, ...],
         **facts: object,
     ) -> Window:
-        times = ms * luck * chance.normal(1, self.noise) / 1000
+        times = ms * order_factors * chance.normal(1, self.noise) / 1000
         slip = self.slip_ms * chance.gamma(9, 1 / 9, ORDERS) / 1000
         return Window.model_validate(
             {
@@ -174,7 +175,7 @@ class Town:
         )
 
     def _edges(self, subject: str) -> dict[str, Hop]:
-        """Payments is remote in two shapes; every order asks it once."""
+        """Payments is remote in two shapes, and called once by every order."""
         if subject not in ("extract-payments", "microservices"):
             return {}
         handler = self.handler_us * ORDERS / 1e6
@@ -207,33 +208,33 @@ class Town:
 
 
 @pytest.fixture(scope="session")
-def town() -> Town:
-    """What is measured unless a test plants something else, by `dataclasses.replace`."""
-    return Town()
+def synthetic() -> Synthetic:
+    """The costs that tests use, changed by `dataclasses.replace`."""
+    return Synthetic()
 
 
 @pytest.fixture(scope="session")
-def measured(town: Town) -> Result:
-    """A valid measurement."""
-    return town.result()
+def measured(synthetic: Synthetic) -> Result:
+    """A valid result."""
+    return synthetic.result()
 
 
 Planting = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
-def planted(town: Town) -> Planting:
-    """A measurement of a town that differs in what is named."""
+def planted(synthetic: Synthetic) -> Planting:
+    """Makes a result with other costs, given by name."""
 
     def plant(**differences: object) -> Result:
-        return replace(town, **differences).result()  # type: ignore[arg-type]  # by name, checked at run time
+        return replace(synthetic, **differences).result()  # type: ignore[arg-type]  # by name, checked at run time
 
     return plant
 
 
 BARE = """
 import sys
-sys.modules.update(dict.fromkeys(["jinja2", "matplotlib", "scipy"]))  # not to be imported
+sys.modules.update(dict.fromkeys(["jinja2", "matplotlib", "scipy"]))  # so that importing them fails
 from borough_bill.__main__ import main
 main()
 """
@@ -241,13 +242,13 @@ main()
 
 @pytest.fixture
 def bare() -> tuple[str, ...]:
-    """How `borough-bill` starts where its extra is not installed."""
+    """The command line of `borough-bill` where its extra is not installed."""
     return sys.executable, "-c", BARE
 
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Serves a handler for every path on a free port; answers the base URL."""
+    """Serves a handler for every path on a free port, and returns the base URL."""
     async with AsyncExitStack() as stack:
 
         async def serve(handler: Callable[[web.Request], Awaitable[web.Response]]) -> str:

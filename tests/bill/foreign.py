@@ -1,7 +1,7 @@
-"""An app that is not ours: the bookshop next door, written the way FastAPI's first page says.
+"""A plain FastAPI application without the kit: a bookshop.
 
-`python foreign.py DELAY_MS` prints its URL; each order waits that long. What it really waited, in
-ms on average, it tells at /waited, since no timer is exact.
+`python foreign.py DELAY_MS` prints its URL; each order waits that long. GET /waited returns the
+actual mean wait in ms, since no timer is exact.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ waited = [0.0]
 
 
 class Book(BaseModel):
-    """What somebody orders."""
+    """An order."""
 
     title: str
 
 
 @app.post("/orders", status_code=201)
 async def order(book: Book, api_key: Annotated[str, Header()]) -> dict[str, str]:
-    """Needs a key, as real deployments do."""
+    """Place an order; the header Api-Key is required."""
     if api_key != "secret":
         raise HTTPException(401)
     begun = time.perf_counter()
@@ -37,13 +37,13 @@ async def order(book: Book, api_key: Annotated[str, Header()]) -> dict[str, str]
 
 
 @app.get("/waited")
-async def told() -> float:
-    """Mean wait of the orders, in ms."""
+async def mean_wait() -> float:
+    """The mean wait of the orders, in ms."""
     return 1000 * sum(waited) / max(1, len(waited) - 1)
 
 
 if __name__ == "__main__":
     DELAY_S = float(sys.argv[1]) / 1000
     listener = socket.create_server(("127.0.0.1", 0))
-    print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)  # noqa: T201  # who started us waits for it
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)  # noqa: T201  # the parent process reads it
     uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listener])

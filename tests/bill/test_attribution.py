@@ -1,4 +1,4 @@
-"""Is every microsecond, every page and every hop put down to the process that used it?"""
+"""Are CPU, memory and hops attributed to the process that used them?"""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ borough_store_transactions_total{capability="stock",kind="write"} 5.0 1700000000
 @pytest.fixture
 def burner() -> Iterator[int]:
     """A process that used 0.1 s of CPU in a thread that has ended."""
-    with subprocess.Popen(  # noqa: S603  # our own interpreter, our own words
+    with subprocess.Popen(  # noqa: S603  # our own interpreter and arguments
         [sys.executable, "-c", BURNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
@@ -56,22 +56,22 @@ def burner() -> Iterator[int]:
         process.kill()
 
 
-def test_cpu_of_threads_that_have_ended_is_counted(burner: int) -> None:
-    """The clock of the whole process is read: what a thread used does not end with it."""
+def test_cpu_of_ended_threads_is_counted(burner: int) -> None:
+    """The clock of the process includes threads that have ended."""
     assert cpu_seconds(burner) >= 0.1
 
 
-def test_a_process_that_is_not_there_is_named() -> None:
-    """Nobody takes a process that ended for one that uses nothing."""
+def test_missing_process_is_refused_by_pid() -> None:
+    """A process that has ended is not one that uses nothing."""
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass
-    for look in (cpu_seconds, memory):
+    for read in (cpu_seconds, memory):
         with pytest.raises(ProcessGone, match=f"process {gone.pid} "):
-            look(gone.pid)
+            read(gone.pid)
 
 
-def test_memory_is_what_is_touched() -> None:
-    """Resident pages grow by what is written to; shared pages are divided by their sharers."""
+def test_memory_counts_touched_pages() -> None:
+    """RSS grows by the pages that are written; PSS divides shared pages."""
     before = memory(os.getpid())
     held = bytearray(os.urandom(1)) * (64 << 20)
     after = memory(os.getpid())
@@ -80,8 +80,8 @@ def test_memory_is_what_is_touched() -> None:
     del held
 
 
-def test_hops_are_summed_over_answers_and_parts() -> None:
-    """An edge is who is called and how: the status makes no other edge, another part adds to it."""
+def test_hops_are_summed_over_statuses_and_parts() -> None:
+    """An edge is a peer and a method; series of other statuses and parts add to it."""
     hops = Counters.read([GATEWAY, GATEWAY, ORDERS]).hops()
     assert hops.keys() == {"orders.place"}
     hop = hops["orders.place"]
@@ -89,30 +89,30 @@ def test_hops_are_summed_over_answers_and_parts() -> None:
     assert (hop.total_s, hop.server_s, hop.handler_s) == pytest.approx((0.08, 0.04, 0.032))
 
 
-def test_only_what_was_added_in_a_window_counts_and_only_its_share() -> None:
-    """The warm-up is taken off by share, and the mean times of a call stay what they were."""
+def test_counters_since_the_begin_are_scaled_by_share() -> None:
+    """The share of the warm-up is subtracted, and the mean times of a call stay the same."""
     added = Counters.read([GATEWAY, GATEWAY, ORDERS]).since(Counters.read([GATEWAY]))
     hop = added.hops(share=0.5)["orders.place"]
     assert (hop.calls, hop.total_s) == pytest.approx((2, 0.02))
     assert added.hops(share=0) == {}
 
 
-def test_only_writing_transactions_count() -> None:
-    """A commit is what a disk pays for; a read pays nothing."""
+def test_only_write_transactions_are_counted() -> None:
+    """Reads commit nothing to the disk."""
     counters = Counters.read([ORDERS, ORDERS])
     assert counters.transactions() == {"orders": 24.0, "stock": 10.0}
     assert counters.since(counters).transactions() == {}
 
 
-def test_hops_without_the_callees_word_are_refused() -> None:
-    """A hop of which nobody knows the callee's own time would be billed as nothing but tax."""
-    silent = "".join(line for line in GATEWAY.splitlines(keepends=True) if "_hop_" not in line)
+def test_hops_without_server_timing_are_refused() -> None:
+    """Without the callee's time, the whole call would count as tax."""
+    without = "".join(line for line in GATEWAY.splitlines(keepends=True) if "_hop_" not in line)
     with pytest.raises(NotExposed, match="borough_hop_server_seconds_total"):
-        Counters.read([silent]).hops()
+        Counters.read([without]).hops()
 
 
-def test_the_counters_that_are_read_are_those_that_parts_declare() -> None:
-    """Two sides that share no code call the same things by the same names."""
+def test_counters_have_the_names_that_parts_declare() -> None:
+    """The bill shares no code with the kit, so a test compares the names."""
     edge = {"peer", "method"}
     duration, handler = CLIENT_DURATION, HOP_HANDLER
     server, store = HOP_SERVER, signals.STORE_TRANSACTIONS

@@ -1,19 +1,19 @@
-"""Is a family of lines that cannot be trusted refused, for its reason, and no other with it?"""
+"""Does each failed check void its families of lines, and no others?"""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from bill.verdicts import LOADED, Change, changed, failed, late, void
+from bill.validity import LOADED, Change, changed, failed, late, void
 from borough_bill.analysis.bill import bill
 from borough_bill.analysis.lines.ladder import Ladder
 from borough_bill.analysis.statistics import Interval
 from borough_bill.results import Freeze, Result, Window
 
 
-def test_an_honest_measurement_is_valid(measured: Result) -> None:
-    """Every check passes, and every check has a question and an answer."""
+def test_measurement_without_a_fault_is_valid(measured: Result) -> None:
+    """Every check passes, and has a question, an answer and a remedy."""
     found = bill(measured)
 
     assert void(found) == set()
@@ -22,18 +22,18 @@ def test_an_honest_measurement_is_valid(measured: Result) -> None:
     for check in found.checks:
         assert check.question.endswith("?")
         assert check.sentence.endswith(".")
-        assert check.helps.endswith(".")
+        assert check.remedy.endswith(".")
         assert check.voids
 
 
 @pytest.mark.parametrize("seed", range(2, 12))
-def test_chance_alone_voids_few_measurements(seed: int, planted: Callable[..., Result]) -> None:
-    """Ten seeds, ten valid bills: the limits leave room for honest noise."""
+def test_noise_alone_voids_no_measurement(seed: int, planted: Callable[..., Result]) -> None:
+    """Ten seeds give ten valid bills: the limits leave room for noise."""
     assert void(bill(planted(seed=seed))) == set()
 
 
-def test_a_void_family_has_no_lines_and_the_others_have_theirs(measured: Result) -> None:
-    """Nothing of latency is printed in any form without its checks; all else is."""
+def test_void_family_has_no_lines_and_the_others_have_theirs(measured: Result) -> None:
+    """Without the freeze test there is no figure of latency; all others are there."""
     found = bill(measured.model_copy(update={"freeze": None}))
 
     assert failed(found) == {"freeze"}
@@ -45,8 +45,8 @@ def test_a_void_family_has_no_lines_and_the_others_have_theirs(measured: Result)
     assert found.parts
 
 
-def test_a_measurement_without_a_block_is_void_but_for_its_books(measured: Result) -> None:
-    """A machine may be so slow that the time is over before the first block."""
+def test_measurement_without_a_block_is_void_except_for_its_books(measured: Result) -> None:
+    """On a slow machine the time may be over before the first block."""
     found = bill(measured.model_copy(update={"windows": ()}))
 
     assert void(found) == LOADED
@@ -54,8 +54,8 @@ def test_a_measurement_without_a_block_is_void_but_for_its_books(measured: Resul
 
 
 @pytest.mark.parametrize("rung", ["T0", "T3", "T6", "T7b"])
-def test_a_gap_in_the_ladder_voids_the_bill(rung: str, measured: Result) -> None:
-    """A planted gap: a rung nobody measured, so what it adds would stand on another's line."""
+def test_missing_rung_voids_latency_and_cpu(rung: str, measured: Result) -> None:
+    """Otherwise its cost would be attributed to another rung."""
     found = bill(changed(measured, lambda window: None if window.rung == rung else {}))
 
     assert failed(found) == {"ladder", "closure of latency", "closure of CPU"}
@@ -63,15 +63,15 @@ def test_a_gap_in_the_ladder_voids_the_bill(rung: str, measured: Result) -> None
     assert any(rung in check.sentence for check in found.checks if check.name == "ladder")
 
 
-def test_one_window_too_few_is_a_gap(measured: Result) -> None:
-    """A rung that is missing from a single block is missing."""
+def test_rung_missing_from_one_block_fails_the_ladder_check(measured: Result) -> None:
+    """A rung must be in every block."""
     found = bill(changed(measured, lambda w: None if (w.rung, w.block) == ("T5", 3) else {}))
 
     assert failed(found) == {"ladder"}
 
 
-def test_a_bill_without_a_ladder_needs_no_rungs(measured: Result) -> None:
-    """A demonstration measures none, and is no less valid for that."""
+def test_plan_without_a_ladder_is_valid_without_rungs(measured: Result) -> None:
+    """A demonstration has no ladder and none of its checks."""
     plan = measured.plan.model_copy(update={"ladder": False})
     found = bill(changed(measured, lambda w: None if w.rung else {}, plan=plan))
 
@@ -80,8 +80,8 @@ def test_a_bill_without_a_ladder_needs_no_rungs(measured: Result) -> None:
     assert not found.ladders
 
 
-def test_a_ladder_that_does_not_add_up_voids_the_bill(planted: Callable[..., Result]) -> None:
-    """Half a millisecond that no rung explains is 14 % of 3.5 ms, and passes; one ms does not."""
+def test_ladder_that_does_not_close_voids_latency(planted: Callable[..., Result]) -> None:
+    """A residual of 0.5 ms is 14 % of 3.5 ms and passes; one of 1 ms does not."""
     steps = (6.0, 6.3, 8.0, 8.4)
     near = bill(planted(noise=0.001, slip_ms=0.01, rungs_ms=(*steps, 9.0, 9.1, 10)))
     far = bill(planted(noise=0.001, slip_ms=0.01, rungs_ms=(*steps, 8.5, 8.6, 9)))
@@ -91,8 +91,8 @@ def test_a_ladder_that_does_not_add_up_voids_the_bill(planted: Callable[..., Res
     assert void(far) == {"latency"}
 
 
-def test_cpu_must_add_up_too(planted: Callable[..., Result]) -> None:
-    """Latency may close by accident where the work did not."""
+def test_ladder_that_does_not_close_voids_cpu(planted: Callable[..., Result]) -> None:
+    """CPU is checked apart from latency."""
     found = bill(
         planted(noise=0.001, slip_ms=0.01, rungs_us=(4000, 4200, 5700, 6000, 6100, 6650, 7300))
     )
@@ -104,22 +104,22 @@ def test_cpu_must_add_up_too(planted: Callable[..., Result]) -> None:
 @pytest.mark.parametrize(
     ("residual", "chance", "closes"),
     [
-        (1.4, 0.1, True),  # within the limit
+        (1.4, 0.1, True),  # within RESIDUAL
         (1.4, 9.0, True),
-        (1.8, 1.7, False),  # beyond it, and not by chance
-        (1.8, 3.0, True),  # by chance
+        (1.8, 1.7, False),  # above it, and significant
+        (1.8, 3.0, True),  # above it, and not significant
         (-1.8, 3.0, True),
         (4.9, 5.0, True),
         (5.2, 5.1, False),
-        (1.8, 5.1, False),  # by so much of it that it could be anything
+        (1.8, 5.1, False),  # not significant, but chance could explain more than CHANCE_LIMIT
     ],
 )
-def test_a_gap_is_one_that_chance_does_not_explain(
+def test_ladder_closes_when_the_residual_is_small_or_chance_explains_it(
     residual: float,
     chance: float,
     closes: bool,  # noqa: FBT001  # a row of the table
 ) -> None:
-    """Of a difference of 10."""
+    """For a difference of 10 between the shapes."""
 
     def about(mean: float, half: float) -> Interval:
         return Interval(mean=mean, low=mean - half, high=mean + half, n=10)
@@ -132,8 +132,8 @@ def test_a_gap_is_one_that_chance_does_not_explain(
     assert ladder.closes is closes
 
 
-def test_a_block_without_one_subject_is_not_whole(measured: Result) -> None:
-    """The plan is fixed before the data: what was left out is missed, whatever its numbers."""
+def test_block_without_a_subject_voids_all_loaded_families(measured: Result) -> None:
+    """The plan is fixed before the data, so a missing window is an error."""
     found = bill(changed(measured, lambda w: None if (w.subject, w.block) == ("apis", 9) else {}))
 
     assert failed(found) == {"whole blocks", "blocks"}
@@ -142,16 +142,14 @@ def test_a_block_without_one_subject_is_not_whole(measured: Result) -> None:
 
 
 @pytest.mark.parametrize("kind", ["failed", "wrong"])
-def test_answers_that_failed_or_were_wrong_void_latency(kind: str, measured: Result) -> None:
-    """One in six hundred is more than one in a thousand, and in no latency; a cost is off by as
-    much, which is less than any line tells.
-    """
+def test_failed_or_wrong_answers_void_latency(kind: str, measured: Result) -> None:
+    """One in 600 is above the limit of one in 1,000 for latency, and below that of the costs."""
 
-    def spoil(window: Window) -> dict[str, Any]:
-        spoilt = (window.subject, window.block, window.rung) == ("apis", 2, None)
-        return {"served": window.served - 1, kind: 1} if spoilt and window.served else {}
+    def failing(window: Window) -> dict[str, Any]:
+        chosen = (window.subject, window.block, window.rung) == ("apis", 2, None)
+        return {"served": window.served - 1, kind: 1} if chosen and window.served else {}
 
-    found = bill(changed(measured, spoil))
+    found = bill(changed(measured, failing))
     assert failed(found) == {"served"}
     assert void(found) == {"latency"}
     (line,) = (line for line in found.lines if line.id == "D14")
@@ -166,50 +164,48 @@ def test_answers_that_failed_or_were_wrong_void_latency(kind: str, measured: Res
         (4, {"served", "few failures"}, {"latency", "CPU", "hops"}),
     ],
 )
-def test_many_failures_void_what_is_shared_out_to_the_served_too(
+def test_more_than_5_percent_failures_void_cpu_and_hops(
     lost: int, checks: set[str], families: set[str], measured: Result
 ) -> None:
-    """One request in fifteen: what it cost is paid by the others. One in thirty is not much."""
+    """4 of 60 are above the limit, 2 of 60 below it."""
 
-    def spoil(window: Window) -> dict[str, Any]:
-        spoilt = (window.subject, window.rung) == ("apis", None)
-        return {"served": window.served - lost, "failed": lost} if spoilt and window.served else {}
+    def failing(window: Window) -> dict[str, Any]:
+        chosen = (window.subject, window.rung) == ("apis", None)
+        return {"served": window.served - lost, "failed": lost} if chosen and window.served else {}
 
-    found = bill(changed(measured, spoil))
+    found = bill(changed(measured, failing))
     assert failed(found) == checks
     assert void(found) == families
 
 
-def test_a_subject_that_served_nothing_voids_the_bill(measured: Result) -> None:
-    """It has slips, but no times and no costs, and breaks nothing but the bill."""
+def test_subject_that_served_nothing_fails_checks_without_an_error(measured: Result) -> None:
+    """It has slip, but no latency and no cost; no value is NaN."""
 
-    def deaf(window: Window) -> dict[str, Any]:
+    def unserved(window: Window) -> dict[str, Any]:
         if window.experiment != "shapes" or window.subject != "monolith-again":
             return {}
         return {"served": 0, "failed": window.offered, "latency": None}
 
-    found = bill(changed(measured, deaf))
+    found = bill(changed(measured, unserved))
     assert {"served", "even slip", "A/A latency"} <= failed(found)
     assert not any("nan" in check.value for check in found.checks)
 
 
-def test_who_is_left_unanswered_is_as_late_as_anybody(measured: Result) -> None:
-    """A generator that is late is late where nothing was served, too."""
+def test_slip_of_unserved_requests_is_checked(measured: Result) -> None:
+    """Slip does not depend on the answers."""
 
-    def deaf(window: Window) -> dict[str, Any]:
+    def unserved(window: Window) -> dict[str, Any]:
         if window.slip is None:
             return {}
         return {"served": 0, "failed": window.offered, "slip": late(window, 6)}
 
-    assert "slip" in failed(bill(changed(measured, deaf)))
+    assert "slip" in failed(bill(changed(measured, unserved)))
 
 
-def test_fewer_than_ten_blocks_are_too_few_for_latency_and_cpu(
+def test_fewer_than_ten_blocks_void_latency_and_cpu(
     planted: Callable[..., Result],
 ) -> None:
-    """Whatever was planned: a plan of nine says nothing of what varies between blocks. Memory, hops
-    and failures hardly do.
-    """
+    """Even if nine were planned. Memory, hops and failures need three, since they hardly vary."""
     found = bill(planted(blocks=9))
 
     assert failed(found) == {"blocks"}
@@ -220,8 +216,8 @@ def test_fewer_than_ten_blocks_are_too_few_for_latency_and_cpu(
     assert void(bill(planted(blocks=2))) == LOADED
 
 
-def test_everybody_may_lose_as_many_if_they_are_very_few(measured: Result) -> None:
-    """One in a thousand, of everybody, flatters nobody."""
+def test_equal_failures_below_one_in_a_thousand_pass(measured: Result) -> None:
+    """They favour no subject."""
 
     def one_lost(window: Window) -> dict[str, Any]:
         many = {"offered": 20 * window.offered, "served": 20 * window.served}
@@ -231,9 +227,9 @@ def test_everybody_may_lose_as_many_if_they_are_very_few(measured: Result) -> No
     assert "served" not in failed(bill(changed(measured, one_lost)))
 
 
-def test_one_stall_of_the_generator_does_not_void_the_bill(measured: Result) -> None:
-    """A window in which everything left 10 ms late is chance: it widens intervals, and is neither
-    systematic nor one request in a hundred of the run.
+def test_one_stall_of_the_generator_voids_nothing(measured: Result) -> None:
+    """A window in which every request left 10 ms late widens the intervals. It is not systematic,
+    and less than one request in a hundred of the run.
     """
 
     def stalled(window: Window) -> dict[str, Any]:
@@ -258,10 +254,10 @@ def test_one_stall_of_the_generator_does_not_void_the_bill(measured: Result) -> 
         ),
     ],
 )
-def test_lateness_a_shared_core_and_a_busy_generator_void_latency_and_nothing_else(
+def test_slip_shared_core_and_busy_generator_void_latency_only(
     check: str, wrong: Change, right: Change, measured: Result
 ) -> None:
-    """Above 5 ms, 20 % and 70 %: what was measured then is the generator or the machine."""
+    """Above 5 ms, 20 % and 70 %, latency is that of the generator or the machine."""
     found, fine = (
         bill(changed(measured, lambda w: by(w) if w.slip else {}))  # noqa: B023  # called at once
         for by in (wrong, right)
@@ -272,8 +268,8 @@ def test_lateness_a_shared_core_and_a_busy_generator_void_latency_and_nothing_el
     assert void(fine) == set()
 
 
-def test_a_generator_that_is_late_for_one_subject_voids_latency(measured: Result) -> None:
-    """Half a millisecond of lateness would be billed to that subject as its latency."""
+def test_slip_for_one_subject_voids_latency(measured: Result) -> None:
+    """A slip of 0.5 ms would count as latency of that subject."""
 
     def partial(window: Window) -> dict[str, Any]:
         return {"slip": late(window, 0.5)} if window.slip and window.subject == "apis" else {}
@@ -284,11 +280,11 @@ def test_a_generator_that_is_late_for_one_subject_voids_latency(measured: Result
 
 
 @pytest.mark.parametrize(("what", "unit"), [("latency_ms", "latency"), ("cpu_us", "CPU")])
-def test_twins_that_differ_void_their_family(
-    what: str, unit: str, planted: Callable[..., Result], town: Any
+def test_instances_that_differ_by_20_percent_void_their_family(
+    what: str, unit: str, planted: Callable[..., Result], synthetic: Any
 ) -> None:
-    """If the monolith is not as good as itself, any difference might be nothing."""
-    costs = getattr(town, what)
+    """Then a difference between shapes may not come from the shapes."""
+    costs = getattr(synthetic, what)
     found = bill(planted(**{what: {**costs, "monolith-again": costs["monolith"] * 1.2}}))
 
     assert f"A/A {unit}" in failed(found) <= {f"A/A {unit}", f"closure of {unit}"}
@@ -298,39 +294,39 @@ def test_twins_that_differ_void_their_family(
 @pytest.mark.parametrize(
     ("what", "unit", "line"), [("latency_ms", "latency", "D1"), ("cpu_us", "CPU", "D4")]
 )
-def test_twins_that_differ_as_processes_do_bound_the_claims_and_void_nothing(
-    what: str, unit: str, line: str, planted: Callable[..., Result], town: Any
+def test_instances_that_differ_by_5_percent_raise_the_detection_limit(
+    what: str, unit: str, line: str, planted: Callable[..., Result], synthetic: Any
 ) -> None:
-    """Enough blocks find any constant difference, however small; no line then claims as little."""
-    costs = getattr(town, what)
+    """Enough blocks find any constant difference; the family stays valid, and claims are larger."""
+    costs = getattr(synthetic, what)
     found = bill(planted(**{what: {**costs, "monolith-again": costs["monolith"] * 1.05}}))
 
     (check,) = [check for check in found.checks if check.name == f"A/A {unit}"]
     assert "differ in" in check.sentence
     assert unit not in void(found)
     shown = next(each for each in found.lines if each.id == line)  # of latency, the mean
-    assert shown.smallest is not None
-    assert shown.smallest > 0.05 * costs["monolith"]
+    assert shown.limit is not None
+    assert shown.limit > 0.05 * costs["monolith"]
 
 
 @pytest.mark.parametrize(
     "freeze", [None, Freeze(p95_s=0.5, p99_s=0.001), Freeze(p95_s=0.4, p99_s=0.9)]
 )
-def test_a_generator_that_misses_a_frozen_server_voids_latency(
+def test_wrong_percentiles_of_a_frozen_server_void_latency(
     freeze: Freeze | None, measured: Result
 ) -> None:
-    """A closed loop would report a p99 of a millisecond."""
+    """A closed loop would report a p99 of about a millisecond."""
     found = bill(measured.model_copy(update={"freeze": freeze}))
     assert failed(found) == {"freeze"}
     assert void(found) == {"latency"}
 
 
-def test_a_complaint_of_the_auditor_voids_the_books(measured: Result) -> None:
-    """A shape that loses orders is no cheaper; and one that nobody audited may have."""
-    complains = {**measured.audits, "apis": ("lost-money: order 7",)}
-    unasked = {shape: word for shape, word in measured.audits.items() if shape != "apis"}
+def test_violation_or_missing_audit_voids_the_books(measured: Result) -> None:
+    """A shape that was not audited may have lost orders."""
+    violated = {**measured.audits, "apis": ("lost-money: order 7",)}
+    unaudited = {shape: found for shape, found in measured.audits.items() if shape != "apis"}
 
-    for audits in (complains, unasked):
+    for audits in (violated, unaudited):
         found = bill(measured.model_copy(update={"audits": audits}))
         assert failed(found) == {"nothing lost"}
         assert void(found) == {"books"}

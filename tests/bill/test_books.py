@@ -1,4 +1,4 @@
-"""Is an order missed that is in none of the books?"""
+"""Is an order found missing that is in none of the stores?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from borough_bill.experiments.foreign import OF, A, B
 from borough_bill.load.generator import Job
 from borough_bill.results import Result, Window
 from borough_bill.targets.audit import Audit
-from borough_bill.testing import MEASURED, WARM, Scripted
+from borough_bill.testing import MEASURED, WARM, GeneratorTwin
 
 EACH = WARM + MEASURED
 """Orders that a window places."""
@@ -23,13 +23,13 @@ EACH = WARM + MEASURED
 
 @dataclass
 class Shop:
-    """What may have books."""
+    """A deployment that may have an auditor."""
 
     placed: int | None
     violations: tuple[str, ...] = ()
 
     async def audit(self) -> Audit | None:
-        """None where nobody knows how to read them."""
+        """None where there is no auditor."""
         return None if self.placed is None else Audit({"placed": self.placed}, self.violations)
 
 
@@ -42,11 +42,11 @@ def folder(tmp_path: Path) -> Folder:
 
 
 async def window(folder: Folder, subject: str) -> None:
-    """A window, and all of its orders placed."""
+    """Record a window of which all orders were placed."""
     job = Job(
         doors={"": ("http://a",)}, workload="x", out=folder.recording(0, subject), seconds=1, rate=9
     )
-    (await Scripted().run(job)).write()
+    (await GeneratorTwin().run(job)).write()
     folder.keep(Window(block=0, experiment="shapes", subject=subject, seconds=1))
 
 
@@ -56,11 +56,11 @@ async def complaints(
     return await books.complaints(folder, workload, shops, OF)
 
 
-async def test_an_order_that_a_customer_was_told_of_and_no_book_gained_is_lost(
+async def test_order_that_was_answered_and_is_in_no_store_is_lost(
     folder: Folder,
 ) -> None:
-    """The auditor cannot miss it, and what stood there before cannot stand for it; warm-up and the
-    second measurement of the same deployment count.
+    """The auditor cannot find it, and earlier orders do not count for it. The orders of the warm-up
+    and of the second window of the same deployment are included.
     """
     await books.begin(folder, {A: Shop(1_000), B: Shop(50)})
     for subject in OF:
@@ -76,30 +76,30 @@ async def test_an_order_that_a_customer_was_told_of_and_no_book_gained_is_lost(
     }
 
 
-async def test_a_run_that_goes_on_remembers_what_the_books_held_at_its_beginning(
+async def test_resumed_run_counts_from_the_begin_of_its_first_session(
     folder: Folder,
 ) -> None:
-    """Orders of the first session stand in them by now."""
+    """The stores hold the orders of the first session by then."""
     await books.begin(folder, {A: Shop(10), B: Shop(None)})
     await window(folder, A)
     await books.begin(folder, {A: Shop(10 + EACH), B: Shop(None)})
     assert await complaints(folder, {A: Shop(10 + EACH), B: Shop(None)}) == {A: ()}
 
 
-async def test_only_an_order_is_expected_in_the_books(folder: Folder) -> None:
-    """Who looks at the menu leaves nothing there; and a stranger is not asked."""
+async def test_requests_that_are_no_order_are_not_expected_in_the_stores(folder: Folder) -> None:
+    """Reading the menu writes nothing; a deployment without an auditor is skipped."""
     await window(folder, A)
     assert await complaints(folder, {A: Shop(0), B: Shop(None)}, "shop") == {A: ()}
 
 
-def test_a_comparison_that_lost_an_order_is_void(measured: Result) -> None:
-    """However well everything else went; without an auditor nobody is asked."""
+def test_comparison_with_a_violation_fails_its_check(measured: Result) -> None:
+    """Without an auditor there is no such check."""
 
-    def word(audits: Mapping[str, tuple[str, ...]]) -> bool | None:
+    def passed(audits: Mapping[str, tuple[str, ...]]) -> bool | None:
         result = measured.model_copy(update={"kind": "compare", "audits": audits})
         found = {check.name: check.passed for check in checks(Runs(result))}
         return found.get(NOTHING_LOST)
 
-    assert word({"a": (), "b": ()})
-    assert word({"a": (), "b": ("oversold: espresso",)}) is False
-    assert word({}) is None
+    assert passed({"a": (), "b": ()})
+    assert passed({"a": (), "b": ("oversold: espresso",)}) is False
+    assert passed({}) is None

@@ -1,4 +1,4 @@
-"""Is a release in a cluster reached by what its user types, and the kubectl they have?"""
+"""Is a release found by its URL, and reached through kubectl?"""
 
 import json
 from pathlib import Path
@@ -17,22 +17,22 @@ from programs import program
     "url",
     ["k8s://shops", "k8s:///borough", "k8s://shops/borough/x", "k8s://Shops/b", "k8s://s/b?x=1"],
 )
-def test_what_is_no_release_is_named(url: str) -> None:
-    """Before anybody asks a cluster for it."""
+def test_text_that_is_no_release_is_refused_by_name(url: str) -> None:
+    """Before the cluster is accessed."""
     with pytest.raises(BadAddress, match="is no release like k8s://NAMESPACE/RELEASE"):
         ReleaseName.parse(url)
 
 
-def test_the_door_is_where_the_chart_puts_it() -> None:
-    """A release whose name says what it is needs no second word."""
+def test_door_has_the_service_name_of_the_chart() -> None:
+    """A release whose name contains the chart's has no second part."""
     assert ReleaseName.parse("k8s://shops/borough").door == "borough"
     assert ReleaseName.parse("k8s://shops/town").door == "town-borough"
 
 
-async def test_what_a_cluster_answers_is_told_and_what_it_refuses_too(
+async def test_answers_and_refusals_of_kubectl_are_passed_on(
     serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the real kubectl, logged in at a server that has one thing and nothing else."""
+    """With the real kubectl, and an API server that has one object."""
     program("kubectl", "kubectl is not installed: https://kubernetes.io/docs/tasks/tools")
 
     async def api(request: web.Request) -> web.Response:
@@ -59,8 +59,8 @@ async def test_what_a_cluster_answers_is_told_and_what_it_refuses_too(
         await Kubectl().executed("shops", "gone", "part", ["python"])
 
 
-async def test_without_kubectl_a_cluster_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has none is told what is missing."""
+async def test_missing_kubectl_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says that it is not on PATH."""
     monkeypatch.setenv("PATH", "")
     with pytest.raises(Unreachable, match="kubectl is not on PATH"):
         await Kubectl().get("/api/v1/nodes")

@@ -1,4 +1,4 @@
-"""Does the collector understand what an exporter says, and can it misbehave when it is asked to?"""
+"""Does the collector decode what the exporter sends, and can it refuse and hang on demand?"""
 
 import asyncio
 import gzip
@@ -61,8 +61,8 @@ def export(url: str, compression: Compression) -> SpanExportResult:
 
 
 @pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
-async def test_a_span_comes_out_as_it_went_in(compression: Compression) -> None:
-    """Every field survives the official exporter, packed or not."""
+async def test_span_is_equal_after_export(compression: Compression) -> None:
+    """Every field survives the official exporter, compressed or not."""
     async with Collector() as collector:
         sent = await asyncio.to_thread(export, collector.url, compression)
         assert sent is SpanExportResult.SUCCESS
@@ -94,8 +94,8 @@ async def post(url: str, body: bytes, content_type: str = PROTOBUF, encoding: st
         return answer.status
 
 
-async def test_what_is_refused_is_not_kept() -> None:
-    """A collector that answers 503 has no spans, and knows how often it was asked."""
+async def test_refused_spans_are_counted_and_not_kept() -> None:
+    """A collector that answers 503 has no spans, and counts the requests."""
     async with Collector(status=503) as collector:
         assert await post(collector.url, BODY) == 503
         assert (collector.spans, collector.requests) == ([], 1)
@@ -104,38 +104,38 @@ async def test_what_is_refused_is_not_kept() -> None:
         assert len(collector.spans) == 2
 
 
-async def test_a_collector_that_hangs_answers_nobody_and_still_ends() -> None:
-    """What waits for an answer waits in vain, and the end of the test is not held up by it."""
+async def test_collector_that_hangs_can_be_closed() -> None:
+    """The request gets no answer, and closing the collector does not wait for it."""
     async with Collector(delay=None) as collector:
         asking = asyncio.create_task(post(collector.url, BODY))
         while not collector.requests:
             await asyncio.sleep(0)
         assert not asking.done()
-    with pytest.raises(Exception):  # noqa: B017, PT011  # however the client puts it
+    with pytest.raises(Exception):  # noqa: B017, PT011  # any error of the client
         await asking
     assert collector.bodies == []
 
 
-async def test_another_format_is_refused() -> None:
-    """OTLP as JSON is answered 415, not misread."""
+async def test_json_is_refused_with_415() -> None:
+    """OTLP as JSON is not supported."""
     async with Collector() as collector:
         assert await post(collector.url, b"{}", "application/json") == 415
     assert collector.bodies == []
 
 
 def test_bytes_that_are_no_request_are_refused() -> None:
-    """And never taken for a request without spans."""
+    """They are not read as a request without spans."""
     with pytest.raises(BrokenSpans, match="5 bytes are no OTLP request"):
         list(decode(b"hello"))
 
 
-async def test_a_process_keeps_what_arrives(tmp_path: Path) -> None:
-    """Bodies sent to the process are spans in its file, in the order of their arrival."""
+async def test_process_writes_spans_in_order_of_arrival(tmp_path: Path) -> None:
+    """Bodies sent to the process are in its file, as spans, in order."""
     file = tmp_path / "spans"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "borough_bill.targets.collector", "--port", "0", "--keep", str(file),
         stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip  # the command on one line, as one would type it
+    )  # fmt: skip  # the command on one line, as it is typed
     assert process.stdout is not None
     port = json.loads(await process.stdout.readline())["port"]
     for _ in range(2):
@@ -153,8 +153,8 @@ async def test_a_process_keeps_what_arrives(tmp_path: Path) -> None:
         (b"\0\0\0\x05hello", "the body at byte 0: 5 bytes are no OTLP request"),
     ],
 )
-def test_a_broken_file_is_named(tmp_path: Path, content: bytes, complaint: str) -> None:
-    """Whoever reads it learns which file it is, and where it breaks."""
+def test_broken_file_is_refused_by_name(tmp_path: Path, content: bytes, complaint: str) -> None:
+    """The message has the file and the position."""
     file = tmp_path / "spans"
     file.write_bytes(content)
     with pytest.raises(BrokenSpans, match=complaint) as error:

@@ -1,4 +1,4 @@
-"""Can two deployments be compared of which nothing is known but their URLs?"""
+"""Can two deployments be compared by their URLs alone?"""
 
 import asyncio
 import json
@@ -33,14 +33,14 @@ from borough_bill.experiments.foreign import (
 from borough_bill.experiments.run import FREEZE
 from borough_bill.load.generator import Generator
 from borough_bill.load.wire import BadAddress
-from borough_bill.report.sections import verdict
+from borough_bill.report.sections import validity
 from borough_bill.results import Freeze, Plan, Result, Window, read, write
 from borough_bill.statuses import VOID
 from borough_bill.targets.attribution import ProcessGone
 from borough_bill.targets.placement import Placement
 
 DELAY_MS = 60
-"""Large enough to be seen in three short blocks, whatever else this machine does meanwhile."""
+"""Large enough to be significant in three short blocks on a busy machine."""
 WORKLOAD = """
 [data]
 title = ["Emma", "Ulysses", "Middlemarch"]
@@ -63,7 +63,7 @@ class Shop:
 
     @property
     def waited_ms(self) -> float:
-        """What its orders really waited on average."""
+        """The mean wait of its orders, in ms."""
         with urllib.request.urlopen(f"{self.url}/waited") as answer:  # noqa: S310  # our own server
             return float(answer.read())
 
@@ -71,7 +71,7 @@ class Shop:
 @pytest.fixture(scope="module")
 def shops() -> Iterator[tuple[Shop, Shop]]:
     """Two instances of the same app; the second one waits before it answers."""
-    begun = [
+    processes = [
         subprocess.Popen(  # noqa: S603  # our own script
             [sys.executable, str(Path(__file__).with_name("foreign.py")), str(delay)],
             stdout=subprocess.PIPE,
@@ -80,10 +80,10 @@ def shops() -> Iterator[tuple[Shop, Shop]]:
         for delay in (0, DELAY_MS)
     ]
     try:
-        plain, slow = (Shop((p.stdout or sys.stdin).readline().strip(), p.pid) for p in begun)
+        plain, slow = (Shop((p.stdout or sys.stdin).readline().strip(), p.pid) for p in processes)
         yield plain, slow
     finally:
-        for process in begun:
+        for process in processes:
             process.terminate()
             process.communicate()
 
@@ -112,14 +112,14 @@ def workload(tmp_path: Path) -> Path:
 
 
 class Interrupted(Exception):
-    """What Ctrl-C stands for here."""
+    """Takes the place of Ctrl-C."""
 
 
-def test_a_planted_delay_is_found_though_the_run_was_interrupted(
+def test_known_delay_is_measured_by_an_interrupted_and_resumed_run(
     shops: tuple[Shop, Shop], workload: Path, tmp_path: Path
 ) -> None:
-    """Latency, CPU and memory of two strangers, by the command itself to its last line; blocks that
-    were whole are not measured again.
+    """Latency, CPU and memory of two foreign deployments, by the command itself. Complete blocks
+    are not measured again.
     """
     plain, slow = shops
     deployments = {
@@ -127,16 +127,16 @@ def test_a_planted_delay_is_found_though_the_run_was_interrupted(
         B: Deployment.at(slow.url, [slow.pid]),
     }
     folder, plan = Folder(tmp_path / "run"), plan_of(workload, deployments)
-    heard: list[str] = []
+    begun: list[str] = []
 
-    def tell(what: str, _: float) -> None:
-        heard.append(what)
-        if len(heard) == 3 + 2:  # the first block, and into the second
+    def begin_stage(what: str, _: float) -> None:
+        begun.append(what)
+        if len(begun) == 3 + 2:  # the first block, and into the second
             raise Interrupted
 
     async def begin() -> None:
         async with Generator() as generator:
-            await measure(folder, intend(folder, plan, None), deployments, generator, tell)
+            await measure(folder, intend(folder, plan, None), deployments, generator, begin_stage)
 
     with pytest.raises(Interrupted):
         asyncio.run(begin())
@@ -163,24 +163,24 @@ def test_a_planted_delay_is_found_though_the_run_was_interrupted(
     line = next(latency(runs))
     assert line is not None
     (cell,) = line.cells
-    assert cell.visible or cell.change.half_width >= slow.waited_ms  # on a busy machine
+    assert cell.differs or cell.change.half_width >= slow.waited_ms  # on a busy machine
     slower, faster = (series(runs.windows(name), mean_latency) for name in (B, A))
-    interval = difference(slower, faster, level=0.999)  # at 95 % every twentieth time it is not in
+    interval = difference(slower, faster, level=0.999)  # at 95 % it fails one time in 20
     assert interval.low is not None
     assert interval.low <= slow.waited_ms <= (interval.high or 0)
     assert all(w.cpu_s and w.rss_mib and w.served == w.offered for w in result.windows)
     assert {check.name for check in found.checks} >= {"freeze", "slip", "A/A latency", "A/A CPU"}
     assert {one.family for one in found.families if not one.measured} == {"hops", "books"}
-    assert verdict(found) in " ".join(ended.stdout.split())
+    assert validity(found) in " ".join(ended.stdout.split())
     assert (folder.path / "report.html").as_uri() in ended.stdout
     assert "SHA-256" in (folder.path / "bill.md").read_text()
 
 
-def test_the_bill_of_a_comparison_can_be_printed_again(measured: Result, tmp_path: Path) -> None:
-    """All of what is told of two strangers, without what only our own code can tell."""
+def test_bill_of_a_comparison_is_printed_from_its_result(measured: Result, tmp_path: Path) -> None:
+    """It has no ladder, no hops and no auditor."""
     plan = measured.plan.model_copy(update={"baseline": None, "top": None, "ladder": False})
     subjects = {plan.reference, plan.again, *plan.shapes}
-    strangers = measured.model_copy(
+    compared = measured.model_copy(
         update={
             "kind": "compare",
             "plan": plan,
@@ -194,7 +194,7 @@ def test_the_bill_of_a_comparison_can_be_printed_again(measured: Result, tmp_pat
             "audits": {},
         }
     )
-    write(strangers, tmp_path / "result.json")
+    write(compared, tmp_path / "result.json")
 
     again = CliRunner().invoke(app, ["report", str(tmp_path)])
 
@@ -207,14 +207,14 @@ def test_the_bill_of_a_comparison_can_be_printed_again(measured: Result, tmp_pat
 
 
 @pytest.mark.parametrize("url", ["localhost:8080", "ftp://localhost", "http://", "nonsense"])
-def test_what_is_no_url_is_named(url: str) -> None:
+def test_text_that_is_no_url_is_refused_by_name(url: str) -> None:
     """Before anything is measured."""
     with pytest.raises(BadAddress, match=url):
         Deployment.at(url)
 
 
-def test_a_process_that_is_not_there_is_named() -> None:
-    """CPU of nobody would be billed as nothing."""
+def test_missing_process_of_a_deployment_is_refused_by_pid() -> None:
+    """Its CPU would count as 0."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
 
@@ -222,45 +222,45 @@ def test_a_process_that_is_not_there_is_named() -> None:
         Deployment.at("http://localhost", [os.getpid(), gone.pid])
 
 
-async def asked(folder: Path, workload: Path, deployments: Mapping[str, Deployment]) -> None:
-    """The first requests, before the first block."""
+async def introduced(folder: Path, workload: Path, deployments: Mapping[str, Deployment]) -> None:
+    """Send the first requests, which precede the first block."""
     run = Folder(folder)
     intent = intend(run, plan_of(workload), 7)
     async with Generator() as generator:
         await introduce(run, intent, deployments, generator, lambda *_: None)
 
 
-def test_answers_that_are_not_as_expected_are_told_before_the_first_block(
+def test_unexpected_answers_are_an_error_before_the_first_block(
     shops: tuple[Shop, Shop], workload: Path, tmp_path: Path
 ) -> None:
-    """Errors are cheap, and would win every comparison."""
+    """A deployment that only fails would seem cheap."""
     workload.write_text(WORKLOAD.replace("secret", "wrong"))
     deployments = {B: Deployment.at(shops[0].url)}
 
     with pytest.raises(CannotCompare, match=r"b, http.*failed.*x order: answered 401"):
-        asyncio.run(asked(tmp_path / "run", workload, deployments))
+        asyncio.run(introduced(tmp_path / "run", workload, deployments))
 
 
-async def test_a_deployment_that_is_not_there_is_named(workload: Path, tmp_path: Path) -> None:
-    """With its letter, its URL and what the network said."""
+async def test_unreachable_deployment_is_refused_by_name(workload: Path, tmp_path: Path) -> None:
+    """The message has its letter, its URL and the connection error."""
     deployments = {A: Deployment.at("http://127.0.0.1:9")}
 
     with pytest.raises(CannotCompare, match=r"^a, http://127\.0\.0\.1:9: .*no connection"):
-        await asked(tmp_path / "run", workload, deployments)
+        await introduced(tmp_path / "run", workload, deployments)
 
 
-def test_an_interrupted_run_goes_on_with_its_own_options_only(
+def test_interrupted_run_is_resumed_with_its_own_options_only(
     workload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Blocks of two plans, two codes or two workloads of one name are not one measurement; where
-    there are none yet, anything goes.
+    """Blocks of different plans, code or workloads are not one measurement. Without a block, any
+    options are accepted.
     """
     folder = Folder(tmp_path / "run")
     intend(folder, plan_of(workload, rate=50), 8)
     plan = plan_of(workload)
     first = intend(folder, plan, 7)
     folder.keep(Window(block=0, experiment="idle", subject=A, seconds=1))
-    seen = {**PLAIN, A: Deployment.at("http://a", [os.getpid()])}
+    with_pids = {**PLAIN, A: Deployment.at("http://a", [os.getpid()])}
 
     assert intend(folder, plan, None) == first
     workload.write_text(WORKLOAD.replace("Ulysses", "Dubliners"))
@@ -268,7 +268,7 @@ def test_an_interrupted_run_goes_on_with_its_own_options_only(
     for other, seed in (
         (plan_of(workload), 7),
         (plan.model_copy(update={"rate": 50}), 7),
-        (plan.model_copy(update={"labels": plan_of(workload, seen).labels}), 7),
+        (plan.model_copy(update={"labels": plan_of(workload, with_pids).labels}), 7),
         (plan, 8),
     ):
         with pytest.raises(WrongFolder, match=refused):
@@ -279,7 +279,7 @@ def test_an_interrupted_run_goes_on_with_its_own_options_only(
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "text"),
     [
         ({"--a": "nonsense"}, "--a: nonsense is no address"),
         ({"--b": "http://h:port"}, "--b: http://h:port is no address"),
@@ -293,13 +293,13 @@ def test_an_interrupted_run_goes_on_with_its_own_options_only(
         ({"--b": "k8s://s/b"}, "--a, --b: a release is compared with a release"),
     ],
 )
-def test_the_command_names_the_option_that_is_wrong(options: dict[str, str], words: str) -> None:
+def test_wrong_option_is_refused_by_its_name(options: dict[str, str], text: str) -> None:
     """Before anything is started or written."""
     given = {"--a": "http://a", "--b": "http://b", "--workload": "probe"} | options
 
     result = CliRunner().invoke(app, ["compare", *(w for pair in given.items() for w in pair)])
 
     assert result.exit_code == 2
-    assert words in " ".join(result.stderr.replace("│", "").split()).replace(
+    assert text in " ".join(result.stderr.replace("│", "").split()).replace(
         "Invalid value for ", ""
     )

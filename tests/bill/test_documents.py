@@ -1,4 +1,4 @@
-"""Do the figures in a document come from a measurement, and from nothing else?"""
+"""Are the figures in documents those of committed results that may be quoted?"""
 
 import json
 import re
@@ -9,13 +9,20 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from borough_bill.analysis.bill import bill
-from borough_bill.analysis.checks.load import FREEZE, GENERATOR, OTHERS, SLIP_MS, SPOILT, UNSERVED
-from borough_bill.analysis.checks.null import LAYOUT, NULL_LEVEL, TWINS
-from borough_bill.analysis.checks.processes import REPEATED
-from borough_bill.analysis.lines.ladder import BLUR, RESIDUAL
-from borough_bill.analysis.lines.words import share
-from borough_bill.report.documents import PICTURE, NoPlace, figures, filled, picture, whole
-from borough_bill.report.sections import verdict
+from borough_bill.analysis.checks.load import (
+    FAILED_LIMIT,
+    FREEZE_LIMIT,
+    GENERATOR_LIMIT,
+    OTHERS_LIMIT,
+    SLIP_LIMIT_MS,
+    UNSERVED_LIMIT,
+)
+from borough_bill.analysis.checks.null import MEMORY_LIMIT, NULL_LEVEL, SPEED_LIMIT
+from borough_bill.analysis.checks.processes import REPEATED_LIMIT
+from borough_bill.analysis.lines.formats import share
+from borough_bill.analysis.lines.ladder import CHANCE_LIMIT, RESIDUAL
+from borough_bill.report.documents import PICTURE, NoMarkers, figures, filled, picture, whole
+from borough_bill.report.sections import validity
 from borough_bill.results import Result, read, write
 from borough_bill.targets.machine import DIRTY, UNKNOWN
 
@@ -23,7 +30,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "bill.md"
 COMMITTED = DOCS / "results"
 BLOCKS = 10
-"""Fewest of a bill whose figures are quoted."""
+"""The fewest blocks of a bill whose figures are quoted."""
 BENCH_BLOCKS = 5
 ROWS = (
     "Local unsampled", "One hop, 1 in flight", "One hop, 16 in flight", "beside httpx",
@@ -32,7 +39,7 @@ ROWS = (
     "CPU that telemetry adds", "Requests' p99 while /metrics", "An order's median in microservices",
     "sequential hop", "Memory at rest (RSS)", "Time from process start to ready",
     "Generator flat out", "Generator's CPU", "Generator's memory", "Generator late",
-)  # fmt: skip  # words of every answer `make bench` gives
+)  # fmt: skip  # a part of the name of every row of `make bench`
 SCALERS = tuple(
     f"10,000 scalers every 15 s: {what}"
     for what in ("how late", "CPU at rest", "peak memory", "writes", "objects with a finalizer")
@@ -52,12 +59,12 @@ CORE = tuple(
         "Events relayed a second", "Event loop's lag, 99th percentile",
     )
     for database in ("SQLite", "PostgreSQL")
-)  # fmt: skip  # words of every answer `make bench` gives beside a commit
+)  # fmt: skip  # likewise, beside a commit
 ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
 
-def test_figures_are_the_headlines_and_a_ladder_that_adds_up(measured: Result) -> None:
-    """What was planted stands there, with its interval, its machine and its commit."""
+def test_figures_are_headlines_and_ladder_with_intervals(measured: Result) -> None:
+    """With the machine, the commit and the seed."""
     found = bill(measured)
     text = figures(found)
 
@@ -66,15 +73,15 @@ def test_figures_are_the_headlines_and_a_ladder_that_adds_up(measured: Result) -
     assert f"| CPU of an order, µs | {line.value.mean:,.0f} | +" in text
     assert all(f"+{cell.change.mean:,.0f} (" in text for cell in line.cells)
     assert all(f"{s.added.mean:+.2f} (" in text for s in ladder.steps if s.added is not None)
-    assert f"| **together** | +{ladder.climbed.mean:.2f} (" in text
-    assert re.search(r"no boundary's: \+3\.\d\d \(.* to .*\) on 2\.\d\d ms and \+2,", text)
+    assert f"| **sum** | +{ladder.climbed.mean:.2f} (" in text
+    assert re.search(r"monolith add 3\.\d\d ms \(.* to .*\) to 2\.\d\d ms and 2,", text)
     assert text.startswith("Valid: all")
     assert f"]({PICTURE})" in text
-    assert all(word in text for word in ("a made-up CPU", "commit 0123abc", f"seed {found.seed}"))
+    assert all(fact in text for fact in ("a made-up CPU", "commit 0123abc", f"seed {found.seed}"))
 
 
-def test_what_is_void_has_no_figures(planted: Callable[..., Result]) -> None:
-    """Latency that was measured by a late generator is in no document; CPU and memory are."""
+def test_void_family_has_no_figures(planted: Callable[..., Result]) -> None:
+    """Latency of a late generator is in no document; CPU and memory are."""
     text = figures(bill(planted(slip_ms=30.0)))
 
     assert text.startswith("Valid: CPU, memory, hops, failures and books. VOID: latency (slip).")
@@ -83,8 +90,8 @@ def test_what_is_void_has_no_figures(planted: Callable[..., Result]) -> None:
     assert "latency of an order" not in text
 
 
-def test_a_bill_without_a_valid_line_has_no_figures(measured: Result) -> None:
-    """No table and no picture, but why."""
+def test_bill_without_a_valid_line_has_no_figures(measured: Result) -> None:
+    """There is no table and no picture, but the failed checks."""
     found = bill(measured.model_copy(update={"windows": ()}))
     text = figures(found)
 
@@ -94,19 +101,19 @@ def test_a_bill_without_a_valid_line_has_no_figures(measured: Result) -> None:
     assert "VOID: " in picture(found)
 
 
-def test_a_bill_without_a_ladder_shows_where_cpu_is_spent(measured: Result) -> None:
-    """A demonstration measures no rungs."""
+def test_bill_without_a_ladder_shows_cpu_by_part(measured: Result) -> None:
+    """A demonstration has no ladder."""
     plan = measured.plan.model_copy(update={"ladder": False})
     windows = tuple(window for window in measured.windows if window.rung is None)
     found = bill(measured.model_copy(update={"plan": plan, "windows": windows}))
 
     assert f"![Where the CPU of an order is spent]({PICTURE})" in figures(found)
-    assert "together" not in figures(found)
+    assert "**sum**" not in figures(found)
     assert "payments" in picture(found)
 
 
-def test_the_picture_stands_alone(measured: Result) -> None:
-    """It is well-formed, and every variable of the page it has no page for is given."""
+def test_picture_is_self_contained(measured: Result) -> None:
+    """It is well-formed, and defines every CSS variable that it uses."""
     drawn = picture(bill(measured))
 
     texts = {text.text for text in ET.fromstring(drawn).findall(".//{*}text")}  # noqa: S314  # our own
@@ -115,17 +122,17 @@ def test_the_picture_stands_alone(measured: Result) -> None:
         assert f"{variable}: " in drawn
 
 
-def test_a_saga_that_was_not_seen_is_not_told(planted: Callable[..., Result]) -> None:
-    """A baseline that costs what the monolith costs says nothing about sagas."""
+def test_saga_is_left_out_where_it_is_not_significant(planted: Callable[..., Result]) -> None:
+    """With equal latency of baseline and monolith, only CPU is quoted."""
     same = {"monolith-again": 6.0, "apis": 6.8, "extract-payments": 6.9, "microservices": 9.5}
     text = figures(bill(planted(latency_ms={"monolith": 6.0, "baseline": 6.0, **same})))
 
-    assert not re.search(r"no boundary's: .* ms", text)
-    assert re.search(r"no boundary's: .* of CPU\.", text)
+    assert not re.search(r"monolith add .* ms", text)
+    assert re.search(r"monolith add .* of CPU\.", text)
 
 
-def test_only_what_is_between_the_markers_is_replaced(tmp_path: Path) -> None:
-    """And doing it twice changes nothing more."""
+def test_only_text_between_the_markers_is_replaced(tmp_path: Path) -> None:
+    """A second time changes nothing."""
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- bill -->\nold\\1\n<!-- /bill -->\nafter\n")
 
@@ -136,25 +143,25 @@ def test_only_what_is_between_the_markers_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "<!-- bill -->", "<!-- /bill --> <!-- bill -->"])
-def test_a_page_without_a_place_is_named(tmp_path: Path, text: str) -> None:
-    """Else a document would keep figures that nobody measured."""
+def test_page_without_markers_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    """Otherwise a document would keep its old figures."""
     page = tmp_path / "page.md"
     page.write_text(text)
 
-    with pytest.raises(NoPlace, match=r"page\.md has no place"):
+    with pytest.raises(NoMarkers, match=r"page\.md has no place"):
         filled(page, "new")
 
 
-def test_a_generated_page_says_what_it_is_generated_from(measured: Result) -> None:
-    """Whoever would mend it by hand is told where to go."""
+def test_generated_page_names_its_source(measured: Result) -> None:
+    """Its first line names the result and the command."""
     page = whole(bill(measured), Path("docs/results/bill.json"))
 
     assert page.startswith("<!-- Generated by make generate from docs/results/bill.json. -->")
-    assert "Can it be believed?" in page
+    assert "## Validity" in page
 
 
-def test_the_page_on_the_bill_knows_every_check_and_its_limit(measured: Result) -> None:
-    """A reader of a void bill finds there what voids which family of it."""
+def test_documentation_has_every_check_with_families_and_limit(measured: Result) -> None:
+    """The table in docs/bill.md agrees with the code."""
     windows = tuple(w.model_copy(update={"others_s": 0.0}) for w in measured.windows)
     rows = {
         name: (families, text)
@@ -168,44 +175,45 @@ def test_the_page_on_the_bill_knows_every_check_and_its_limit(measured: Result) 
         assert all(family in rows[named][0] for family in check.voids), check.name
     rows = {name: text for name, (_, text) in rows.items()}
     for name, limit in {
-        "served": share(UNSERVED, 1),
-        "few failures": share(SPOILT),
-        "freeze": share(FREEZE),
-        "slip": f"{SLIP_MS:g} ms",
-        "generator": share(GENERATOR),
-        "own core": share(OTHERS),
+        "served": share(UNSERVED_LIMIT, 1),
+        "few failures": share(FAILED_LIMIT),
+        "freeze": share(FREEZE_LIMIT),
+        "slip": f"{SLIP_LIMIT_MS:g} ms",
+        "generator": share(GENERATOR_LIMIT),
+        "own core": share(OTHERS_LIMIT),
         "A/A latency": share(NULL_LEVEL),
-        "A/A CPU": share(LAYOUT),
-        "A/A memory": share(TWINS),
-        "hop counts": share(REPEATED),
+        "A/A CPU": share(SPEED_LIMIT),
+        "A/A memory": share(MEMORY_LIMIT),
+        "hop counts": share(REPEATED_LIMIT),
         "closure": share(RESIDUAL),
     }.items():
         assert limit in rows[name], name
-    assert share(BLUR) in rows["closure"]
+    assert share(CHANCE_LIMIT) in rows["closure"]
 
 
 def quotable(result: Path) -> list[str]:
-    """Why the figures of a committed result must not stand in a document."""
+    """The reasons why the figures of a result must not be quoted in a document."""
     found = bill(read(result))
     return [
         why
         for why, holds in {
-            verdict(found): bool(found.void),
+            validity(found): bool(found.void),
             f"{found.plan.blocks} blocks are fewer than {BLOCKS}": found.plan.blocks < BLOCKS,
-            f"commit {found.commit} is nobody's": DIRTY in found.commit or found.commit == UNKNOWN,
+            f"commit {found.commit} is not committed code": DIRTY in found.commit
+            or found.commit == UNKNOWN,
         }.items()
         if holds
     ]
 
 
 def missing(rows: Path, wanted: Sequence[str] = ROWS) -> list[str]:
-    """What a bench should have measured and has no row for."""
+    """The rows that a bench lacks."""
     names = [row["name"] for row in json.loads(rows.read_text())]
     return [row for row in wanted if not any(row in name for name in names)]
 
 
-def test_what_documents_quote_was_measured_in_earnest() -> None:
-    """Valid, long enough, of a commit that anybody can check out, and nothing left out."""
+def test_committed_results_are_valid_long_enough_and_complete() -> None:
+    """They are of a commit that can be checked out, and no row is missing."""
     assert quotable(COMMITTED / "bill.json") == []
     assert missing(COMMITTED / "bench.json") == []
     assert missing(COMMITTED / "bench-operator.json", SCALERS) == []
@@ -218,10 +226,10 @@ def test_what_documents_quote_was_measured_in_earnest() -> None:
     assert int(facts["Run"].partition(" blocks")[0].rsplit(" ", 1)[1]) >= BENCH_BLOCKS
 
 
-def test_a_result_that_must_not_be_quoted_is_found(
+def test_result_that_must_not_be_quoted_is_found(
     planted: Callable[..., Result], measured: Result, tmp_path: Path
 ) -> None:
-    """A short one, a late one, one of nobody's code; and a bench that left something out."""
+    """One that is void, too short, or of uncommitted code; and a bench without a row."""
     path = tmp_path / "bill.json"
     for result, why in (
         (planted(slip_ms=30.0), "Valid: CPU, memory, hops, failures and books. VOID: latency"),

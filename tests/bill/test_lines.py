@@ -1,4 +1,4 @@
-"""Does what was planted stand on the right line, and on no other?"""
+"""Is each known cost on its own line, and on no other?"""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from borough_bill.analysis.bill import Bill, bill
 from borough_bill.analysis.lines.line import Cell, Line
 from borough_bill.analysis.lines.runs import cpu
 from borough_bill.analysis.statistics import Interval
-from borough_bill.report.sections import climb
+from borough_bill.report.sections import ladder_sentences
 from borough_bill.results import Class, Result
 
 SHAPES = ("apis", "extract-payments", "microservices")
@@ -25,7 +25,7 @@ LATENCY_MS = {
 
 
 def line(found: Bill, title: str, about: str = "shapes") -> Line:
-    """The one line of this title."""
+    """The only line with this title."""
     (one,) = [line for line in found.lines if (line.title, line.about) == (title, about)]
     return one
 
@@ -36,22 +36,22 @@ def cell(found: Line, subject: str) -> Cell:
     return one
 
 
-def holds(interval: Interval, truth: float) -> bool:
-    """Whether an interval twice as wide contains it: of the many that are asked, one in twenty of
-    95 % would not, and one in six hundred of these. One of exact values may be off by rounding.
+def holds(interval: Interval, value: float) -> bool:
+    """Whether an interval twice as wide contains the value. One in 20 of the 95 % intervals does
+    not, and one in 600 of these. Exact values may differ by rounding.
     """
     assert interval.high is not None
-    return abs(truth - interval.mean) <= 2 * interval.half_width + 1e-6
+    return abs(value - interval.mean) <= 2 * interval.half_width + 1e-6
 
 
 @pytest.fixture(scope="module")
 def found(measured: Result) -> Bill:
-    """The bill of the valid measurement."""
+    """The bill of the valid result."""
     return bill(measured)
 
 
-def test_every_line_has_all_that_a_reader_needs(found: Bill) -> None:
-    """Value per shape, paired difference, interval, unit, source, and a sentence with them."""
+def test_every_line_has_unit_source_cells_and_sentence(found: Bill) -> None:
+    """The sentence names the reference."""
     for one in found.lines:
         assert one.unit
         assert one.source
@@ -64,7 +64,7 @@ def test_every_line_has_all_that_a_reader_needs(found: Bill) -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "truth"),
+    ("title", "known"),
     [
         ("latency, mean", (0.8, 0.9, 3.5)),
         ("CPU of an order", (500, 600, 2600)),
@@ -74,18 +74,18 @@ def test_every_line_has_all_that_a_reader_needs(found: Bill) -> None:
         ("hop tax of an order", (0, 700, 700)),
     ],
 )
-def test_planted_differences_are_within_their_intervals(
-    title: str, truth: tuple[float, ...], found: Bill
+def test_known_differences_are_within_their_intervals(
+    title: str, known: tuple[float, ...], found: Bill
 ) -> None:
-    """Of every shape, on every line."""
-    for subject, planted in zip(SHAPES, truth, strict=True):
-        assert holds(cell(line(found, title), subject).change, planted), subject
+    """For every shape and line."""
+    for subject, value in zip(SHAPES, known, strict=True):
+        assert holds(cell(line(found, title), subject).change, value), subject
 
 
-def test_a_delay_in_one_capability_stands_on_its_line(
+def test_delay_in_a_handler_is_in_handler_and_latency_only(
     planted: Callable[..., Result], found: Bill
 ) -> None:
-    """Two milliseconds in payments: in its handler and in the latency, but in no tax and no CPU."""
+    """2 ms in payments are in its handler and in latency, but in no tax and no CPU."""
     slow = bill(
         planted(
             handler_us=400 + DELAY_MS * 1000,
@@ -105,13 +105,15 @@ def test_a_delay_in_one_capability_stands_on_its_line(
     assert holds(cell(line(slow, "CPU of an order"), "microservices").change, 2600)
 
 
-def test_a_difference_it_cannot_resolve_is_printed_as_such(planted: Callable[..., Result]) -> None:
-    """A hundredth of a millisecond drowns in the noise, and the line says what would not. Where the
-    noise is small beside the monolith's value, that is a decision; where it is large, it is none.
+def test_difference_below_the_detection_limit_is_not_claimed(
+    planted: Callable[..., Result],
+) -> None:
+    """The line has the detection limit. It says "no difference" where noise is small beside the
+    monolith's value, and "undecided" where it is large.
     """
-    for noise, decision, words in (
-        (0.02, "no difference", "; apis no different (a difference could be seen from 0."),
-        (0.15, "undecided", "; apis undecided (a difference could be seen from 1."),
+    for noise, decision, text in (
+        (0.02, "no difference", "; apis no different (detection limit 0."),
+        (0.15, "undecided", "; apis undecided (detection limit 1."),
     ):
         costs = LATENCY_MS | {"apis": 6.01, "extract-payments": 9.0}
         found = line(bill(planted(noise=noise, latency_ms=costs)), "latency, mean")
@@ -120,11 +122,11 @@ def test_a_difference_it_cannot_resolve_is_printed_as_such(planted: Callable[...
         assert hidden.decision == decision
         assert hidden.holds is False
         assert cell(found, "extract-payments").decision == "differs"
-        assert words in found.sentence
+        assert text in found.sentence
 
 
-def test_a_difference_within_what_twins_differ_by_is_none(measured: Result) -> None:
-    """Memory that an identical twin holds too much by a constant says nothing of a shape."""
+def test_difference_within_a_a_is_not_claimed(measured: Result) -> None:
+    """A constant difference between two instances of the monolith is no property of a shape."""
     extra = {"monolith-again": 3.5, "apis": 3.0}
     windows = tuple(
         one.model_copy(update={"rss_mib": {"app-0": 80.0 + extra.get(one.subject, 0)}})
@@ -134,13 +136,13 @@ def test_a_difference_within_what_twins_differ_by_is_none(measured: Result) -> N
         bill(measured.model_copy(update={"windows": windows})), "memory, RSS of all processes"
     )
 
-    assert found.smallest == pytest.approx(3.5)
+    assert found.limit == pytest.approx(3.5)
     assert cell(found, "apis").change.excludes_zero
     assert cell(found, "apis").decision == "no difference"
 
 
-def test_a_subject_that_wavers_is_not_told_from_chance(measured: Result) -> None:
-    """Twins may agree to the byte: what decides then is the subject's own interval."""
+def test_difference_within_its_own_interval_is_not_claimed(measured: Result) -> None:
+    """Where both instances are equal, the detection limit is the subject's own half-width."""
     windows = tuple(
         one.model_copy(
             update={"rss_mib": {"app-0": 80 + (one.subject == "apis") * (9 * (one.block % 2) - 4)}}
@@ -151,54 +153,54 @@ def test_a_subject_that_wavers_is_not_told_from_chance(measured: Result) -> None
         bill(measured.model_copy(update={"windows": windows})), "memory, RSS of all processes"
     )
 
-    assert found.smallest == 0
+    assert found.limit == 0
     assert cell(found, "apis").change.mean == pytest.approx(0.5)
     assert cell(found, "apis").decision == "no difference"
-    assert cell(found, "apis").smallest == pytest.approx(cell(found, "apis").change.half_width)
+    assert cell(found, "apis").limit == pytest.approx(cell(found, "apis").change.half_width)
 
 
-def test_only_what_was_served_is_divided_by(measured: Result) -> None:
-    """A request that failed cost CPU too, and the answered ones pay for it."""
+def test_cpu_is_divided_by_served_requests(measured: Result) -> None:
+    """The CPU of failed requests is divided among the served ones."""
     window = measured.windows[0]
-    spoilt = window.model_copy(update={"served": window.served // 2, "failed": window.served // 2})
+    half = window.model_copy(update={"served": window.served // 2, "failed": window.served // 2})
 
-    assert cpu(spoilt) == pytest.approx(2 * (cpu(window) or 0))
+    assert cpu(half) == pytest.approx(2 * (cpu(window) or 0))
     assert cpu(window.model_copy(update={"served": 0})) is None
 
 
-def test_quantiles_need_answers_beyond_them(found: Bill) -> None:
-    """Sixty answers have a p90; a p99 takes all blocks together, and then has no interval."""
-    pooled = cell(line(found, "latency, p99 of all blocks together"), "microservices")
+def test_quantile_by_window_needs_answers_beyond_it(found: Bill) -> None:
+    """60 answers have a p90; the p99 is over all blocks, and has no interval."""
+    pooled = cell(line(found, "latency, p99 over all blocks"), "microservices")
 
     assert cell(line(found, "latency, p90"), "microservices").change.n == 10
     assert pooled.change.low is None
     assert pooled.decision is None
     assert pooled.change.mean > 3.5
-    told = line(found, "latency, p99 of all blocks together").sentence
-    assert told.endswith("one reading each, so no difference is claimed.")
-    assert "longer" not in told
+    sentence = line(found, "latency, p99 over all blocks").sentence
+    assert sentence.endswith("one reading each, so no difference is claimed.")
+    assert "longer" not in sentence
 
 
-def test_the_price_is_split_into_saga_and_boundary(found: Bill) -> None:
-    """Against one transaction: 3.5 ms of saga in every shape, 3.5 ms of boundaries on top."""
+def test_price_is_divided_into_saga_and_boundaries(found: Bill) -> None:
+    """Against one transaction: 3.5 ms of saga in every shape, and 3.5 ms of boundaries."""
     saga = line(found, "latency, mean", "saga")
 
     assert saga.reference == "baseline"
     assert holds(cell(saga, "monolith").change, 3.5)
     assert holds(cell(saga, "microservices").change, 7.0)
-    assert "are the saga and its separate stores, paid in monolith too, and" in saga.sentence
+    assert "are the saga and its separate stores, which monolith has too, and" in saga.sentence
     assert cell(line(found, "commits of an order", "saga"), "monolith").change.mean == 3
 
 
-def test_watching_has_its_own_line(found: Bill) -> None:
-    """Metrics and traces against the rung that has neither."""
-    watching = line(found, "CPU of an order", "telemetry")
+def test_telemetry_has_its_own_line(found: Bill) -> None:
+    """Metrics and traces are compared with the rung without them."""
+    telemetry = line(found, "CPU of an order", "telemetry")
 
-    assert holds(cell(watching, "traces, 100 %, exported (T7b)").change, 1000)
+    assert holds(cell(telemetry, "traces, 100 %, exported (T7b)").change, 1000)
 
 
-def test_the_ladder_adds_up(found: Bill) -> None:
-    """What the steps add is what was climbed; the residual is what they leave."""
+def test_steps_of_the_ladder_add_up(found: Bill) -> None:
+    """Their sum is `climbed`, and `climbed` plus the residual is `measured`."""
     for ladder in found.ladders:
         steps = {step.rung: step for step in ladder.steps}
         added = [steps[rung].added for rung in ("T1", "T3", "T5", "T6")]
@@ -210,19 +212,19 @@ def test_the_ladder_adds_up(found: Bill) -> None:
     assert len(found.hop_ladders) == 4
 
 
-def test_an_order_ladder_is_held_against_hops_alone(found: Bill) -> None:
-    """One hop of 0.8 x 552 us, once an order, is a sixth of the 2,600 us that the rungs add; one
-    that is asked now and then is three times as dear here.
+def test_ladder_is_cross_checked_with_hops_alone_and_traces(found: Bill) -> None:
+    """One hop of 0.8 x 552 us an order is a sixth of the 2,600 us that the rungs add; with a pause
+    it costs three times as much here.
     """
-    latency, cpu_ladder = (" ".join(climb(found, ladder)) for ladder in found.ladders)
+    latency, cpu_ladder = (" ".join(ladder_sentences(found, ladder)) for ladder in found.ladders)
 
-    assert re.search(r"1.00 hops, .* come to 44\d µs \(1 in flight: 44\d µs each\)", cpu_ladder)
-    assert re.search(r" and 1,3\d\d µs \(asked every 20 ms: 1,3\d\d µs each\);", cpu_ladder)
+    assert re.search(r"1.00 hops, .* cost 44\d µs \(1 in flight: 44\d µs each\)", cpu_ladder)
+    assert re.search(r" or 1,3\d\d µs \(called every 20 ms: 1,3\d\d µs each\);", cpu_ladder)
     assert "3.30 ms of the 10.20 ms on the critical path are hops (32 %)" in latency
 
 
-def test_parts_add_up_to_their_shape(found: Bill) -> None:
-    """The pieces of a bar are as long as the bar."""
+def test_cpu_of_parts_adds_up_to_their_shape(found: Bill) -> None:
+    """The sum over the parts is the value of the line."""
     whole = cell(line(found, "CPU of an order"), "microservices").value.mean
     pieces = [cost.cpu.mean for cost in found.parts if cost.subject == "microservices"]
 
@@ -230,8 +232,8 @@ def test_parts_add_up_to_their_shape(found: Bill) -> None:
     assert sum(pieces) == pytest.approx(whole)
 
 
-def test_replicas_of_a_part_are_one_part(measured: Result) -> None:
-    """What is scaled is the part, so its replicas share a line."""
+def test_replicas_of_a_part_are_added_up(measured: Result) -> None:
+    """There is one figure for each part."""
     windows = tuple(
         one.model_copy(update={"cpu_s": {**one.cpu_s, "app-1": 0.01}}) for one in measured.windows
     )
@@ -243,8 +245,8 @@ def test_replicas_of_a_part_are_one_part(measured: Result) -> None:
     ]
 
 
-def test_a_class_has_its_own_line(measured: Result) -> None:
-    """Of a mixed workload every class is told apart, since a mean of browsing hides an order."""
+def test_each_class_has_its_own_latency_line(measured: Result) -> None:
+    """In a mixed workload, the mean over all classes would hide that of an order."""
     windows = tuple(
         one.model_copy(
             update={
@@ -262,8 +264,8 @@ def test_a_class_has_its_own_line(measured: Result) -> None:
     assert line(found, "latency of order, mean").cells
 
 
-def test_unknown_deployments_have_the_lines_they_can_have(measured: Result) -> None:
-    """No ladder, no baseline, no auditor, no CPU: latency is compared all the same."""
+def test_comparison_without_pids_has_latency_and_failures(measured: Result) -> None:
+    """There is no ladder, no baseline, no auditor and no CPU."""
     names = {"monolith": "a", "monolith-again": "a-again", "apis": "b"}
     plan = measured.plan.model_copy(
         update={
@@ -293,17 +295,19 @@ def test_unknown_deployments_have_the_lines_they_can_have(measured: Result) -> N
     assert not found.ladders
 
 
-def test_a_line_says_where_it_was_read(measured: Result) -> None:
-    """Pods tell of themselves, and what they share nobody tells: there is no line for it."""
-    plan = measured.plan.model_copy(update={"sources": {"CPU": "the pods", "memory": "their word"}})
+def test_line_has_the_source_of_the_plan(measured: Result) -> None:
+    """Without PSS there is no line of it."""
+    plan = measured.plan.model_copy(
+        update={"sources": {"CPU": "the pods", "memory": "their metrics"}}
+    )
     windows = tuple(one.model_copy(update={"pss_mib": {}}) for one in measured.windows)
     found = bill(measured.model_copy(update={"plan": plan, "windows": windows}))
-    assert line(found, "CPU of an order").source == "the pods; waiting for work (D8) is in it"
-    assert [one.source for one in found.lines if one.id == "D6"] == ["their word"]
+    assert line(found, "CPU of an order").source == "the pods; includes CPU at no load (D8)"
+    assert [one.source for one in found.lines if one.id == "D6"] == ["their metrics"]
 
 
-def test_headlines_are_tested_together(found: Bill) -> None:
-    """Three shapes by latency, CPU and memory are nine chances to be wrong."""
+def test_headline_differences_are_tested_together(found: Bill) -> None:
+    """Three shapes by latency, CPU and memory are nine tests."""
     assert found.headlines == 9
     assert all(cell.holds for one in found.lines if one.headline for cell in one.cells)
     assert all(cell.holds is None for one in found.lines if not one.headline for cell in one.cells)

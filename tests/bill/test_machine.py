@@ -1,4 +1,4 @@
-"""Does the name of a commit say which code was measured?"""
+"""Does the name of the commit identify the code that was measured?"""
 
 import subprocess
 from pathlib import Path
@@ -9,16 +9,16 @@ from borough_bill.targets import machine
 from borough_bill.targets.machine import DIRTY, UNKNOWN, commit
 
 
-def test_two_trees_never_have_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else an interrupted run would go on with other code. A document, or the folder of the run, is
-    no code.
-    """
+def test_changed_code_has_another_commit_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a run would be resumed with other code. A changed document is no change of code."""
 
     def git(*words: str) -> None:
-        subprocess.run(  # noqa: S603  # our own words
+        subprocess.run(  # noqa: S603  # fixed arguments
             ["git", "-c", "user.name=a", "-c", "user.email=a@b", *words],  # noqa: S607  # the user's git
             cwd=tmp_path, check=True, capture_output=True,
-        )  # fmt: skip  # as one would type it
+        )  # fmt: skip  # as it is typed
 
     code = tmp_path / "bill"
     code.mkdir()
@@ -41,10 +41,10 @@ def test_two_trees_never_have_one_name(tmp_path: Path, monkeypatch: pytest.Monke
     assert commit() == names[-1]
 
 
-def test_code_that_nobody_keeps_has_no_name(
+def test_code_outside_a_repository_has_an_unknown_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An installed package is of no repository."""
+    """As of an installed package."""
     monkeypatch.setattr(machine, "HERE", tmp_path)
 
     assert commit() == UNKNOWN

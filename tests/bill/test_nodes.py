@@ -1,4 +1,4 @@
-"""Does the report say where deployments ran, and who shared whose cores?"""
+"""Does the report say on which nodes the deployments ran, and which cores they shared?"""
 
 from collections.abc import Mapping
 from functools import partial
@@ -18,7 +18,7 @@ PLAIN = {A: Deployment.at("http://a"), B: Deployment.at("http://b")}
 
 
 def node(name: str, boot: str) -> dict[str, Any]:
-    """A machine of the cluster, as the API server lists it."""
+    """A node of the cluster, as the API server lists it."""
     addresses = [{"type": "Hostname", "address": name}, {"type": "InternalIP", "address": "::2"}]
     return {
         "metadata": {"name": name},
@@ -31,42 +31,42 @@ def node(name: str, boot: str) -> dict[str, Any]:
 
 
 def pod(node: str) -> Pod:
-    """A pod that runs there."""
+    """A pod on this node."""
     return Pod("p", "p-0", node, ready=True, container="p", port=9090, env={})
 
 
-def told(pods: Mapping[str, tuple[Pod, ...]], *items: dict[str, Any]) -> str:
+def placed(pods: Mapping[str, tuple[Pod, ...]], *items: dict[str, Any]) -> str:
     return placement(pods, nodes_of({"items": items}))
 
 
-def test_a_single_node_is_told_and_that_it_is_the_one_that_measures(
+def test_single_node_is_reported_and_whether_it_runs_the_generator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever measures from elsewhere takes no core away; the boot of a kernel has one name."""
+    """The boot ID tells whether the generator shares the cores of that node."""
     boot = tmp_path / "boot_id"
     boot.write_text("this-boot\n")
     monkeypatch.setattr(nodes, "BOOT_ID", boot)
     pods = {A: (pod("n1"),), B: (pod("n1"),)}
-    assert told(pods, node("n1", "another")) == (
+    assert placed(pods, node("n1", "another")) == (
         "a single node, n1: all pods, the cluster's own programs share its 2 cores"
     )
-    assert told(pods, node("n1", "this-boot")) == (
+    assert placed(pods, node("n1", "this-boot")) == (
         "a single node, this machine: all pods, the cluster's own programs and the generator "
         "share its 2 cores"
     )
 
 
-def test_of_several_nodes_it_is_told_who_ran_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A on a better machine than B would be B's price."""
+def test_nodes_of_each_deployment_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A faster node for A would count as a price of B."""
     monkeypatch.setattr(nodes, "BOOT_ID", Path("/gone"))  # a system that does not name its boot
     pods = {A: (pod("n2"), pod("n1"), pod("n2")), B: (pod("n3"),)}
     several = [node(name, "x") for name in ("n1", "n2", "n3")]
-    assert told(pods, *several) == "a on n1 and n2, b on n3, the generator elsewhere"
+    assert placed(pods, *several) == "a on n1 and n2, b on n3, the generator elsewhere"
     assert nodes_of({"items": several})[0].addresses == ("::2",)
 
 
-def test_what_is_known_of_the_place_stands_in_the_plan() -> None:
-    """Where it runs, where its figures were read; and requests of one class bear its name."""
+def test_site_is_part_of_the_plan() -> None:
+    """With the sources of its figures; requests of a single class have its name."""
     site = Site("a single node", {"CPU": "the pods"})
     make = partial(planned, PLAIN, Placement(0, 1), rate=5, seconds=10, blocks=3)
     plan = make(site, workload="orders")

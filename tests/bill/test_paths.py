@@ -1,6 +1,6 @@
-"""Does the critical path of a trace hold what the customer waited for, and nothing else?
+"""Is the critical path of a trace what the request waited for, and nothing else?
 
-Every expected figure is worked out by hand in the picture above its test; a character is 1 ms.
+Every expected figure follows from the picture above its test, in which a character is 1 ms.
 """
 
 from collections.abc import Sequence
@@ -76,8 +76,8 @@ def walked(path: Sequence[Piece]) -> list[tuple[str, float, float]]:
 # 1  ----------   0..10
 # 2   ---         1..4
 # 3       --      5..7
-def test_what_runs_one_after_the_other_is_all_on_the_path() -> None:
-    """Between its children a span's time is its own."""
+def test_sequential_children_are_all_on_the_path() -> None:
+    """The time between them belongs to their parent."""
     trace = [span(1, 0, 10), span(2, 1, 4, below=1), span(3, 5, 7, below=1)]
 
     assert walked(critical_path(trace)) == [
@@ -90,8 +90,8 @@ def test_what_runs_one_after_the_other_is_all_on_the_path() -> None:
 # 3    -----      2..7
 # 4           -   8..9
 # 5  -            0..1    over before 3 began
-def test_of_children_beside_each_other_only_the_last_finisher_counts() -> None:
-    """What was over before the slowest one was cost the customer nothing."""
+def test_concurrent_children_count_by_the_last_to_finish() -> None:
+    """A child that overlaps one that finished later adds nothing to the latency."""
     trace = [
         span(1, 0, 10), span(2, 1, 4, below=1), span(3, 2, 7, below=1),
         span(4, 8, 9, below=1), span(5, 0, 1, below=1),
@@ -107,8 +107,8 @@ def test_of_children_beside_each_other_only_the_last_finisher_counts() -> None:
 # 3         ----    7..11  counts 7..9
 # 4            ---  10..13 is dropped, with what is below it
 # 5            --   10..12
-def test_a_child_that_overflows_is_clipped_and_one_outside_is_dropped() -> None:
-    """Work that went on after the answer was not waited for."""
+def test_child_that_outlasts_its_parent_is_clipped_and_one_outside_is_dropped() -> None:
+    """The parent did not wait for work after its own end."""
     trace = [
         span(1, 3, 9), span(2, 0, 5, below=1), span(3, 7, 11, below=1),
         span(4, 10, 13, below=1), span(5, 10, 12, below=4),
@@ -117,8 +117,8 @@ def test_a_child_that_overflows_is_clipped_and_one_outside_is_dropped() -> None:
     assert walked(critical_path(trace)) == [("2", 3, 5), ("1", 5, 7), ("3", 7, 9)]
 
 
-def test_what_is_below_a_clipped_child_is_clipped_with_it() -> None:
-    """Else the path would be longer than its root."""
+def test_children_of_a_clipped_child_are_clipped_too() -> None:
+    """Otherwise the path would be longer than its root."""
     trace = [span(1, 0, 10), span(2, 5, 15, below=1), span(3, 8, 14, below=2)]
 
     assert walked(critical_path(trace)) == [("1", 0, 5), ("2", 5, 8), ("3", 8, 10)]
@@ -131,10 +131,10 @@ def test_what_is_below_a_clipped_child_is_clipped_with_it() -> None:
         (1.1, [("1", 0, 50), ("3", 50, 100)]),  # more: beside each other
     ],
 )
-def test_an_overlap_of_one_percent_is_one_after_the_other(
+def test_children_that_overlap_by_one_percent_are_sequential(
     overlap: float, path: list[tuple[str, float, float]]
 ) -> None:
-    """Clocks are not finer; a real overlap hides the earlier child."""
+    """Clocks are no finer; with a larger overlap the earlier child is not on the path."""
     trace = [span(1, 0, 100), span(2, 0, 50 + overlap, below=1), span(3, 50, 100, below=1)]
 
     assert walked(critical_path(trace)) == path
@@ -160,8 +160,8 @@ def order(trace: str = "t", *, slower: float = 0) -> list[Span]:
     ]  # fmt: skip  # a picture
 
 
-def test_the_time_of_an_order_is_split_into_work_and_hops() -> None:
-    """A hop is its client span without the server's; hidden hops cost nothing; all adds up."""
+def test_time_of_an_order_is_divided_into_work_and_hops() -> None:
+    """A hop is its client span less the server span; work and hops add up to the path."""
     split = shares(order())
 
     assert split.work == {"gateway": 2, "orders": 4, "inventory": 2, "payments": 4}
@@ -174,8 +174,8 @@ def test_the_time_of_an_order_is_split_into_work_and_hops() -> None:
     assert sum(split.work.values()) + sum(split.edges.values()) == split.path_ms == 20
 
 
-def test_a_local_call_is_work_and_no_hop() -> None:
-    """In the monolith the same story has the same names, and no hop."""
+def test_local_call_is_work_and_no_hop() -> None:
+    """The spans of the monolith have the same names, and no hop."""
     trace = [
         span(1, 0, 10, kind="server", capability="gateway"),
         span(2, 1, 9, below=1, capability="orders"),
@@ -186,8 +186,8 @@ def test_a_local_call_is_work_and_no_hop() -> None:
     assert shares(trace).hops == 0
 
 
-def test_a_call_that_nobody_answered_is_a_hop_without_a_server() -> None:
-    """A refused connection is on the path all the same: the caller waited for it."""
+def test_unanswered_call_is_a_hop_without_a_server() -> None:
+    """The caller waited for a refused connection too."""
     trace = [span(1, 0, 10), span(2, 1, 4, below=1, kind="client", name="payments.charge")]
 
     assert shares(trace).edges == {"payments.charge": 3}
@@ -197,18 +197,18 @@ def test_a_call_that_nobody_answered_is_a_hop_without_a_server() -> None:
     ("lost", "words"),
     [
         ("t1", "one root, this one 0"),
-        ("t3", "t3"),  # orders' own span, below which the calls stand
+        ("t3", "t3"),  # the span of orders, which is the parent of the calls
         ("t9", "payments.charge was answered"),
     ],
 )
-def test_a_trace_with_a_hole_is_refused(lost: str, words: str) -> None:
-    """Without the callee's span, its work would be billed as the hop's."""
+def test_trace_with_a_missing_span_is_refused(lost: str, words: str) -> None:
+    """Without the callee's span, its work would count as the hop's."""
     with pytest.raises(IncompleteTrace, match=words):
         critical_path([one for one in order() if one.span_id != lost])
 
 
-def test_means_are_over_whole_orders_only() -> None:
-    """Other stories do not count; what is incomplete is left out, and counted."""
+def test_means_are_over_complete_traces_of_the_root() -> None:
+    """Traces with another root are skipped; incomplete ones are left out and counted."""
     delivery = [span(1, 0, 99, name="outbox.relay", trace="d")]
     torn = [one for one in order("x") if one.span_id != "x9"]
     rootless = [one for one in order("y") if one.span_id != "y1"]
@@ -223,7 +223,7 @@ def test_means_are_over_whole_orders_only() -> None:
     assert mean.hops == 3
 
 
-def test_no_trace_at_all_is_an_error() -> None:
-    """A mean over nothing would look like an order that cost nothing."""
+def test_no_complete_trace_is_an_error() -> None:
+    """There is no mean over nothing."""
     with pytest.raises(NoTrace, match="POST /v1/orders; 1 were incomplete"):
         summarise(order()[1:], "POST /v1/orders")

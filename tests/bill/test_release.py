@@ -1,4 +1,4 @@
-"""Is a release of the chart measured by what its pods tell, and only while they are the same?"""
+"""Is a release measured by the metrics of its pods, and only while these stay the same?"""
 
 import json
 from base64 import b64encode
@@ -14,7 +14,7 @@ from borough_bill.targets.attribution import NotExposed, ProcessGone
 from borough_bill.targets.cluster import Unreachable
 from borough_bill.targets.release import Release, ReleaseName
 from borough_bill.targets.releases import opened
-from borough_bill.testing import Listed
+from borough_bill.testing import ClusterTwin
 
 NAME = ReleaseName("shops", "borough")
 PARTS = ("gateway", "orders", "payments", "payments")
@@ -27,20 +27,20 @@ BOOK = {
 
 
 @dataclass
-class Told:
-    """A pod as its ops port shows it, and nothing else of it."""
+class Metrics:
+    """The metrics of a pod, as its ops port serves them."""
 
     cpu_s: float = 1.0
     mib: float = 80.0
     started: float = 1.7e9
     calls: int = 0
     price: float = 0.0
-    asked: int = 0
+    scrapes: int = 0
     silent: bool = False
 
     async def metrics(self, _: web.Request) -> web.Response:
         """In the text format of Prometheus."""
-        self.asked += 1
+        self.scrapes += 1
         self.cpu_s += self.price
         if self.silent:
             raise web.HTTPServiceUnavailable
@@ -57,18 +57,18 @@ class Told:
 
 
 async def door(_: web.Request) -> web.Response:
-    """What a door of ours says to somebody without a key."""
+    """The answer of a door to a request without a key."""
     return web.json_response({}, status=401, content_type="application/problem+json")
 
 
-async def stranger(_: web.Request) -> web.Response:
-    """Somebody else who happens to listen there."""
+async def another_server(_: web.Request) -> web.Response:
+    """Another server at that address."""
     return web.json_response([])
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is exact here needs no fifty readings to be weighed."""
+    """The cost of a scrape is exact here, so two readings are enough."""
     monkeypatch.setattr(release_module, "WEIGHED", 2)
 
 
@@ -116,10 +116,10 @@ def names(pods: list[dict[str, Any]]) -> list[str]:
 
 @dataclass
 class World:
-    """A cluster, and what its pods tell, by the name of the pod."""
+    """A cluster, and the metrics of its pods by name."""
 
-    cluster: Listed
-    told: Mapping[str, Told]
+    cluster: ClusterTwin
+    metrics: Mapping[str, Metrics]
     pods: list[dict[str, Any]]
 
 
@@ -127,13 +127,15 @@ class World:
 async def world(serve: Any) -> World:
     """A release of three parts, one of them with two pods; and pods that are no parts."""
     pods = [pod(f"borough-{part}-{number}", part) for number, part in enumerate(PARTS)]
-    told = {name: Told(cpu_s=number, mib=80 + number) for number, name in enumerate(names(pods))}
+    metrics = {
+        name: Metrics(cpu_s=number, mib=80 + number) for number, name in enumerate(names(pods))
+    }
     other = pod("borough-postgres-0", "postgres")
     del other["spec"]["containers"][1]["ports"]
     going = pod("borough-orders-old", "orders")
     going["metadata"]["deletionTimestamp"] = "2026-11-23T06:00:00Z"
     pods += [other, going]
-    urls = {f"pod/{name}": await serve(each.metrics) for name, each in told.items()}
+    urls = {f"pod/{name}": await serve(each.metrics) for name, each in metrics.items()}
     held = {"data": {"api-keys": b64encode(json.dumps(KEYS).encode()).decode()}}
     objects = {
         "/api/v1/nodes": {"items": [node()]},
@@ -141,11 +143,11 @@ async def world(serve: Any) -> World:
         f"{NAME.path}/services/borough": service(await serve(door)),
         f"{NAME.path}/secrets/borough-customers": held,
     }
-    return World(Listed(objects, urls, json.dumps(BOOK)), told, pods)
+    return World(ClusterTwin(objects, urls, json.dumps(BOOK)), metrics, pods)
 
 
-async def must_refuse(world: World, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
+async def must_refuse(world: World, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
         async with opened(world.cluster, {"a": NAME}, None, 100):
             pass
 
@@ -157,18 +159,20 @@ async def release(world: World) -> AsyncIterator[Release]:
         yield found["a"]
 
 
-async def test_a_window_costs_what_its_pods_used_meanwhile(world: World, release: Release) -> None:
-    """CPU and memory by pod, calls over all of them; a database and a pod that goes are no parts,
-    and no pod is asked while it is measured.
+async def test_window_is_charged_for_cpu_memory_and_hops_of_its_pods(
+    world: World, release: Release
+) -> None:
+    """CPU and memory by pod, calls over all pods. A database and a terminating pod are no parts,
+    and no pod is scraped during the window.
     """
     await release.arm(None)
     before = await release.counters()
-    asked = {name: told.asked for name, told in world.told.items()}
-    for number, told in enumerate(world.told.values()):
-        told.cpu_s += 0.1 * number
-        told.mib += 1
-        told.calls += 2
-    assert {name: told.asked for name, told in world.told.items()} == asked
+    scrapes = {name: each.scrapes for name, each in world.metrics.items()}
+    for number, each in enumerate(world.metrics.values()):
+        each.cpu_s += 0.1 * number
+        each.mib += 1
+        each.calls += 2
+    assert {name: each.scrapes for name, each in world.metrics.items()} == scrapes
     used = await release.settle()
     processes = ("gateway-0", "orders-0", "payments-0", "payments-1")
     assert used == {name: pytest.approx(0.1 * at) for at, name in enumerate(processes)}
@@ -181,28 +185,28 @@ async def test_a_window_costs_what_its_pods_used_meanwhile(world: World, release
     assert (hop.calls, hop.total_s, hop.handler_s) == pytest.approx((8, 0.08, 0.048))
 
 
-async def test_what_a_reading_costs_a_pod_is_taken_off(world: World) -> None:
-    """Else a shape would be the dearer the more pods it has to be asked."""
-    for told in world.told.values():
-        told.price = 0.003
+async def test_cpu_of_a_scrape_is_subtracted(world: World) -> None:
+    """Otherwise a shape would cost more the more pods it has."""
+    for each in world.metrics.values():
+        each.price = 0.003
     async with opened(world.cluster, {"a": NAME}, KEYS, 100) as (found, site):
         await found["a"].arm(None)
-        world.told["borough-orders-1"].cpu_s += 0.1
+        world.metrics["borough-orders-1"].cpu_s += 0.1
         used = await found["a"].settle()
     assert used == pytest.approx(dict.fromkeys(used, 0.0) | {"orders-0": 0.1})
     assert "costs a pod 3.0 to 3.0 ms" in site.notes[2]
 
 
-async def test_a_pod_that_started_again_is_named(world: World, release: Release) -> None:
-    """Its counters began anew, and what it used before is lost."""
+async def test_restarted_pod_ends_the_window_by_name(world: World, release: Release) -> None:
+    """Its counters were reset."""
     await release.arm(None)
-    world.told["borough-orders-1"].started += 5
+    world.metrics["borough-orders-1"].started += 5
     with pytest.raises(ProcessGone, match="shops/borough: pod borough-orders-1 started again"):
         await release.settle()
 
 
-async def test_a_pod_that_came_or_went_is_named(world: World, release: Release) -> None:
-    """Another number of pods is another deployment, and a new pod may have taken a part's work."""
+async def test_added_or_removed_pod_ends_the_window_by_name(world: World, release: Release) -> None:
+    """A deployment with another number of pods is another deployment."""
     await release.arm(None)
     world.pods.append(pod("borough-orders-9", "orders"))
     with pytest.raises(ProcessGone, match="pod borough-orders-9 came or went"):
@@ -212,16 +216,16 @@ async def test_a_pod_that_came_or_went_is_named(world: World, release: Release) 
         await release.arm(None)
 
 
-async def test_a_pod_that_does_not_tell_is_named(world: World, release: Release) -> None:
-    """What nobody can read is not taken for nothing."""
+async def test_pod_without_metrics_ends_the_window_by_name(world: World, release: Release) -> None:
+    """Its CPU is unknown, and not 0."""
     await release.arm(None)
-    world.told["borough-gateway-0"].silent = True
+    world.metrics["borough-gateway-0"].silent = True
     with pytest.raises(ProcessGone, match="shops/borough: pod borough-gateway-0 does not tell"):
         await release.settle()
 
 
-async def test_customers_are_those_of_the_release_unless_others_are_named(world: World) -> None:
-    """The Secret that the pods are given is found by what they are given, whatever its name."""
+async def test_customers_are_read_from_the_secret_of_the_pods(world: World) -> None:
+    """Unless others are given. The Secret is found by the environment of the pods."""
     async with opened(world.cluster, {"a": NAME}, None, 100) as (found, _):
         assert found["a"].customers == KEYS
     async with opened(world.cluster, {"a": NAME}, {"bob": "x"}, 100) as (found, _):
@@ -231,8 +235,8 @@ async def test_customers_are_those_of_the_release_unless_others_are_named(world:
     await must_refuse(world, Unreachable, "no Secret gives the pods in shops their BOROUGH_API")
 
 
-async def test_the_auditor_is_asked_where_a_store_is(world: World, release: Release) -> None:
-    """The gateway has none, and no way to one."""
+async def test_auditor_runs_in_a_pod_with_a_store(world: World, release: Release) -> None:
+    """The gateway has no store."""
     audit = await release.audit()
     assert audit.orders == {"placed": 7}
     assert audit.violations == ("oversold: espresso: -1 left",)
@@ -242,26 +246,24 @@ async def test_the_auditor_is_asked_where_a_store_is(world: World, release: Rele
             await found["a"].audit()
 
 
-async def test_a_release_that_does_not_stand_yet_is_named(world: World) -> None:
-    """Who measures while pods start measures their start."""
+async def test_release_that_is_not_ready_is_refused_by_name(world: World) -> None:
+    """Otherwise the start of the pods would be measured."""
     world.pods[2]["status"] = {"conditions": [{"type": "Ready", "status": "False"}]}
     await must_refuse(world, Unreachable, "shops/borough: pod borough-payments-2 is not ready")
     world.pods.clear()
     await must_refuse(world, Unreachable, "shops/borough: there is no pod")
 
 
-async def test_a_part_that_tells_nothing_of_its_process_is_refused(
-    world: World, serve: Any
-) -> None:
-    """CPU of nobody would be billed as nothing."""
-    world.cluster.urls["pod/borough-orders-1"] = await serve(stranger)
+async def test_part_without_process_metrics_is_refused(world: World, serve: Any) -> None:
+    """Its CPU would count as 0."""
+    world.cluster.urls["pod/borough-orders-1"] = await serve(another_server)
     await must_refuse(world, NotExposed, "process_cpu_seconds_total")
 
 
-async def test_all_doors_are_reached_by_the_most_direct_way_that_leads_to_each(
+async def test_all_doors_are_reached_by_the_most_direct_common_way(
     world: World, serve: Any
 ) -> None:
-    """Where one needs a detour all take it, and a stranger at the same address is no door."""
+    """If one door needs port-forward, all use it. Another server at the address is no door."""
     other, objects = ReleaseName("shops", "town"), world.cluster.objects
     objects[other.pods] = objects[NAME.pods]
     objects[f"{other.path}/services/town-borough"] = service(second := await serve(door))
@@ -272,7 +274,7 @@ async def test_all_doors_are_reached_by_the_most_direct_way_that_leads_to_each(
             return site.placement.rpartition("reached by ")[2], found["b"].doors[""][0]
 
     assert await way() == ("the Service's own address", second)
-    objects[f"{NAME.path}/services/borough"] = service(await serve(stranger))
+    objects[f"{NAME.path}/services/borough"] = service(await serve(another_server))
     world.cluster.urls |= {"service/borough": "http://a", "service/town-borough": "http://b"}
     assert await way() == ("kubectl port-forward", "http://b")
     objects["/api/v1/nodes"] = {"items": [node(address="127.0.0.1")]}
@@ -283,8 +285,10 @@ async def test_all_doors_are_reached_by_the_most_direct_way_that_leads_to_each(
     assert await way() == ("a node port", second)
 
 
-async def test_the_report_says_what_is_not_counted_and_how_exact_a_clock_is(world: World) -> None:
-    """Four cut-off ends of a uniform error a pod: sqrt(4 / 12) of 10 ms, times the root of pods."""
+async def test_notes_have_what_is_not_counted_and_the_error_of_the_clock(world: World) -> None:
+    """Four uniform rounding errors a pod: sqrt(4 / 12) of 10 ms, times the root of the number of
+    pods.
+    """
     async with opened(world.cluster, {"a": NAME}, KEYS, 100) as (_, site):
         counted, exact, _ = site.notes
     assert site.placement.startswith("a single node, borough-1: all pods")

@@ -1,4 +1,4 @@
-"""Does a report say the same in every form, whole and in itself?"""
+"""Do all forms of a report have the same content, and is the page self-contained?"""
 
 import io
 import re
@@ -11,7 +11,7 @@ from borough_bill.analysis.bill import Bill, bill
 from borough_bill.report.html import html
 from borough_bill.report.markdown import markdown
 from borough_bill.report.plots import figure
-from borough_bill.report.sections import verdict
+from borough_bill.report.sections import SAGA, validity
 from borough_bill.report.terminal import terminal
 from borough_bill.results import Result
 
@@ -26,25 +26,25 @@ def found(measured: Result) -> Bill:
 
 @pytest.fixture(scope="module")
 def void(measured: Result) -> Bill:
-    """A bill of a measurement without its freeze test."""
+    """The bill of a result without its freeze test."""
     return bill(measured.model_copy(update={"freeze": None}))
 
 
 @pytest.fixture(scope="module")
 def page(found: Bill) -> str:
-    """The valid bill as a page."""
+    """The page of the valid bill."""
     return html(found)
 
 
 def printed(found: Bill, width: int) -> str:
-    """What a screen of that width shows."""
+    """The text on a screen of that width."""
     console = Console(file=io.StringIO(), width=width, record=True)
     terminal(found, console)
     return console.export_text()
 
 
 class Loads(HTMLParser):
-    """Finds everything that a page would fetch."""
+    """Finds everything that a page would load."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Loads(HTMLParser):
 
 
 def loads(text: str) -> list[str]:
-    """What a page would fetch, style sheets included."""
+    """What a page would load, style sheets included."""
     parser = Loads()
     parser.feed(text)
     styles = re.findall(r"<style.*?</style>", text, re.DOTALL)
@@ -70,8 +70,8 @@ def loads(text: str) -> list[str]:
     return [*parser.found, *scripts, *(s for s in styles if re.search(r"@import|url\((?!#)", s))]
 
 
-def test_the_page_needs_no_other(page: str) -> None:
-    """It can be mailed, archived and read without a network."""
+def test_page_loads_nothing(page: str) -> None:
+    """It can be read without a network."""
     assert loads(page) == []
 
 
@@ -84,13 +84,13 @@ def test_the_page_needs_no_other(page: str) -> None:
         "<p style='background: url(x.png)'>",
     ],
 )
-def test_what_a_page_would_fetch_is_found(fetching: str) -> None:
-    """The check can fail."""
+def test_loaded_file_is_found(fetching: str) -> None:
+    """The check above can fail."""
     assert loads(fetching)
 
 
-def test_the_page_has_a_figure_for_everything_that_is_shown(page: str) -> None:
-    """Latencies, both ladders and CPU by part, each with its numbers in text beside it."""
+def test_page_has_four_figures_with_their_numbers(page: str) -> None:
+    """Latencies, both ladders and CPU by part, each with a table of its numbers."""
     assert page.count("<svg") == 4
     assert page.count("<summary>the numbers</summary>") == 4
     for text in ("microservices as shipped", "T3", "payments", "extract-payments", "99 %"):
@@ -98,8 +98,8 @@ def test_the_page_has_a_figure_for_everything_that_is_shown(page: str) -> None:
     assert "base64" not in page
 
 
-def test_ids_are_not_shared_by_figures(page: str) -> None:
-    """Else a figure would be clipped by another's frame."""
+def test_ids_of_figures_are_unique(page: str) -> None:
+    """Otherwise a figure would use the clip path of another."""
     ids = re.findall(r'\bid="([^"]+)"', page)
 
     assert ids
@@ -108,36 +108,36 @@ def test_ids_are_not_shared_by_figures(page: str) -> None:
         assert used in ids
 
 
-def test_the_page_has_no_colour_of_its_own_for_ink(page: str) -> None:
-    """In a dark room text is light: matplotlib's black is nowhere left."""
+def test_page_uses_css_variables_for_text(page: str) -> None:
+    """No placeholder colour of matplotlib is left, and there is a dark scheme."""
     assert "var(--ink)" in page
     assert not re.search(r"#0[0-9a-f]{5}\b", page)
     assert "prefers-color-scheme: dark" in page
 
 
-def test_the_same_bill_gives_the_same_page(found: Bill, page: str) -> None:
+def test_same_bill_gives_the_same_page(found: Bill, page: str) -> None:
     """A generated file changes only with its data."""
     assert html(found) == page
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_screen_asks_first_whether_to_believe(width: int, found: Bill) -> None:
-    """Every family stands there with its checks before the first line of the bill; all fits."""
+def test_screen_begins_with_validity_and_fits(width: int, found: Bill) -> None:
+    """Every family and its checks precede the first line of the bill; no line is too wide."""
     text = printed(found, width)
-    believed, bill_begins = text[: text.index("Per order")], text.index("Per order")
+    checked, bill_begins = text[: text.index("Per order")], text.index("Per order")
 
     assert max(map(len, text.splitlines())) <= width
     for one in found.families:
-        assert f" {one.family} " in believed
+        assert f" {one.family} " in checked
     for check in found.checks:
-        assert all(word in believed for word in check.name.split())
-    assert text.index(verdict(found)) < bill_begins
-    for word in ("visible from", "T6 - T0", "residual", "Saga or boundary?"):
+        assert all(word in checked for word in check.name.split())
+    assert text.index(validity(found)) < bill_begins
+    for word in ("detection limit", "T6 - T0", "residual", SAGA):
         assert word in " ".join(text.split())
 
 
-def test_every_form_begins_with_the_checks_and_has_every_line(found: Bill, page: str) -> None:
-    """Nothing is told in one form and kept back in another."""
+def test_every_form_has_all_checks_and_lines(found: Bill, page: str) -> None:
+    """Markdown and page begin with the checks, and have every line."""
     for text in (markdown(found), page):
         plain = re.sub(r"\\([*_|<])", r"\1", text).replace("&#39;", "'")
         begins = plain.index("The bill")
@@ -147,32 +147,32 @@ def test_every_form_begins_with_the_checks_and_has_every_line(found: Bill, page:
         assert "Made up, for a test." in plain
 
 
-def test_what_is_void_is_said_with_its_reason_and_no_line_and_the_rest_is_printed(
+def test_void_family_is_printed_with_check_and_remedy_and_without_lines(
     void: Bill,
 ) -> None:
-    """In every form: which check failed, what would help, and no number that could be quoted."""
-    said = (
+    """In every form; the lines of the other families are printed."""
+    expected = (
         "Valid: CPU, memory, hops, failures and books. VOID: latency (freeze).",
-        "No line of what is void is printed.",
+        "No line of a void family is printed.",
         "freeze: The freeze test was not run. Found -, allowed p95 0.5 s, p99 0.9 s, within 5 %.",
-        "What would help: End what else runs on this machine; ",
+        "Remedy: End other programs on this machine; ",
     )
     for text in (printed(void, 120), markdown(void), html(void)):
         plain = " ".join(text.split())
-        assert all(sentence in plain for sentence in said)
+        assert all(sentence in plain for sentence in expected)
         assert "D1 " not in text
         assert "latency, mean" not in text
         assert "CPU of an order" in text
     assert html(void).count("<svg") == 2
 
 
-def test_a_bill_is_data_that_can_be_read_again(found: Bill) -> None:
-    """The JSON form holds all that the others print."""
+def test_bill_is_equal_after_json(found: Bill) -> None:
+    """The JSON form has all that the others print."""
     assert Bill.model_validate_json(found.model_dump_json()) == found
 
 
-def test_a_name_cannot_break_the_page(measured: Result) -> None:
-    """A note may hold what HTML and Markdown take for their own."""
+def test_note_is_escaped_in_html_and_markdown(measured: Result) -> None:
+    """A note may contain the syntax of both."""
     notes = ("a <b>bold</b> | note",)
     made = bill(measured.model_copy(update={"notes": notes, "freeze": None}))
 
@@ -180,7 +180,7 @@ def test_a_name_cannot_break_the_page(measured: Result) -> None:
     assert r"a \<b>bold\</b> \| note" in markdown(made)
 
 
-def test_a_figure_that_nobody_drew_is_refused(found: Bill) -> None:
-    """With its name."""
+def test_unknown_figure_is_refused(found: Bill) -> None:
+    """The message has its name."""
     with pytest.raises(ValueError, match="no figure pie"):
         figure(found, "pie")

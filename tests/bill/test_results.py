@@ -1,4 +1,4 @@
-"""Is a result what was measured, or nothing at all?"""
+"""Is a result read as it was written, and refused when it is broken?"""
 
 import json
 from pathlib import Path
@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from borough_bill.results import SKETCH, BrokenResult, Result, Summary, Window, read, write
 
 
-def test_a_result_that_was_written_is_read_as_it_was(measured: Result, tmp_path: Path) -> None:
-    """No number is lost on the way through a file, and nothing else lies about."""
+def test_result_is_read_as_it_was_written(measured: Result, tmp_path: Path) -> None:
+    """Every number is equal, and no other file is left."""
     path = tmp_path / "result.json"
     write(measured, path)
 
@@ -20,10 +20,8 @@ def test_a_result_that_was_written_is_read_as_it_was(measured: Result, tmp_path:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_result_of_the_first_version_is_read_with_what_it_has(
-    measured: Result, tmp_path: Path
-) -> None:
-    """Whatever was committed before stays quotable."""
+def test_result_of_version_1_is_read(measured: Result, tmp_path: Path) -> None:
+    """Fields that it lacks have their defaults."""
     path = tmp_path / "result.json"
     found = json.loads(measured.model_dump_json())
     found["version"] = 1
@@ -38,10 +36,10 @@ def test_a_result_of_the_first_version_is_read_with_what_it_has(
     assert read(path) == measured.model_copy(update={"version": 1})
 
 
-def test_a_result_that_cannot_be_written_leaves_the_old_one(
+def test_failed_write_leaves_the_old_result(
     measured: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever reads meanwhile finds a whole file, the one from before."""
+    """The file is replaced only when the new one is complete."""
     path = tmp_path / "result.json"
     path.write_text("the old one")
 
@@ -65,8 +63,8 @@ def test_a_result_that_cannot_be_written_leaves_the_old_one(
         ('{"version": 1, "kind": "full", "windows": []}', "created: Field required"),
     ],
 )
-def test_a_broken_file_is_refused_with_its_name(text: str, why: str, tmp_path: Path) -> None:
-    """Cut off, foreign, too new or incomplete: the message says which file and why."""
+def test_broken_file_is_refused_by_name(text: str, why: str, tmp_path: Path) -> None:
+    """The message has the file and the reason: cut off, foreign, too new or incomplete."""
     path = tmp_path / "result.json"
     path.write_text(text)
 
@@ -74,8 +72,8 @@ def test_a_broken_file_is_refused_with_its_name(text: str, why: str, tmp_path: P
         read(path)
 
 
-def test_a_file_that_is_not_there_is_refused_with_its_name(tmp_path: Path) -> None:
-    """Nothing is made up in its place."""
+def test_missing_file_is_refused_by_name(tmp_path: Path) -> None:
+    """The message has the path."""
     with pytest.raises(BrokenResult, match=r"nowhere\.json: cannot be read"):
         read(tmp_path / "nowhere.json")
 
@@ -92,10 +90,10 @@ def test_a_file_that_is_not_there_is_refused_with_its_name(tmp_path: Path) -> No
         ({"mood": "good"}, r"windows\.0\.mood"),
     ],
 )
-def test_a_window_that_cannot_be_true_is_refused(
+def test_inconsistent_window_is_refused(
     change: dict[str, Any], why: str, measured: Result, tmp_path: Path
 ) -> None:
-    """A number that was edited, or written by something else, is named."""
+    """The message names the window or the field."""
     found = json.loads(measured.model_dump_json())
     found["windows"][0] |= change
     path = tmp_path / "result.json"
@@ -105,8 +103,8 @@ def test_a_window_that_cannot_be_true_is_refused(
         read(path)
 
 
-def test_no_window_is_there_twice(measured: Result, tmp_path: Path) -> None:
-    """Else one run would count for two."""
+def test_repeated_window_is_refused(measured: Result, tmp_path: Path) -> None:
+    """Otherwise it would count twice."""
     path = tmp_path / "result.json"
     write(measured.model_copy(update={"windows": (*measured.windows, measured.windows[3])}), path)
 
@@ -115,7 +113,7 @@ def test_no_window_is_there_twice(measured: Result, tmp_path: Path) -> None:
 
 
 def test_times_are_summarised_in_milliseconds() -> None:
-    """Of 0, 1, ... 1000 ms everybody knows the quantiles."""
+    """The quantiles of 0, 1, ... 1000 ms are known."""
     found = Summary.of(np.arange(1001) / 1000, sketch=True)
 
     assert (found.mean, found.p50, found.p90, found.p99, found.max) == (500, 500, 900, 990, 1000)
@@ -125,13 +123,13 @@ def test_times_are_summarised_in_milliseconds() -> None:
         Summary.of(np.array([]))
 
 
-def test_a_sketch_is_whole_or_left_out() -> None:
-    """A pool of sketches gives each of their points the same weight."""
+def test_sketch_with_another_length_is_refused() -> None:
+    """A pool gives each point of a sketch the same weight."""
     whole = Summary.of(np.ones(3), sketch=True).model_dump()
     with pytest.raises(ValidationError, match="a sketch has 200 quantiles, this one 3"):
         Summary.model_validate(whole | {"sketch": (1.0, 2.0, 3.0)})
 
 
-def test_an_idle_window_needs_no_times() -> None:
-    """Nothing was sent, so nothing was late."""
+def test_idle_window_needs_no_times() -> None:
+    """No request was sent."""
     assert Window(block=0, experiment="idle", subject="monolith", seconds=1).offered == 0

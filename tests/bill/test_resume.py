@@ -1,4 +1,4 @@
-"""Does an interrupted run go on where it stopped, and refuse what is not its own?"""
+"""Is an interrupted run resumed where it stopped, and never with other options or files?"""
 
 import asyncio
 import json
@@ -15,70 +15,70 @@ from borough_bill.results import BrokenResult
 from borough_bill.targets.machine import commit
 from borough_bill.testing import (
     MEASURED,
-    NAMES,
+    SUBJECTS,
     WARM,
-    Scripted,
+    GeneratorTwin,
     intent,
     planned_only,
     subjects,
 )
 
-CUT_AT = len(NAMES) + 2
-"""In the middle of the second block."""
+CUT_AT = len(SUBJECTS) + 2
+"""The number of a job in the middle of the second block."""
 
 
-async def cut_through(folder: Folder) -> None:
-    """A run that was interrupted."""
+async def interrupted(folder: Folder) -> None:
+    """Run until job CUT_AT, which is cancelled."""
     folder.clear()
     folder.begin(intent())
     with pytest.raises(asyncio.CancelledError):
-        await measure(folder, Scripted(interrupted_at=CUT_AT))
+        await measure(folder, GeneratorTwin(interrupted_at=CUT_AT))
 
 
-async def measure(folder: Folder, script: Scripted) -> None:
-    """Measure what is missing."""
+async def measure(folder: Folder, twin: GeneratorTwin) -> None:
+    """Measure the missing blocks."""
     wanted = intent()
-    await Session(script.generator).blocks(
+    await Session(twin.generator).blocks(
         folder, wanted, subjects(), lambda *_: None, planned_only(wanted)
     )
 
 
-async def test_only_what_is_missing_is_measured_and_a_block_is_never_patched(
+async def test_resumed_run_measures_incomplete_blocks_anew(
     tmp_path: Path,
 ) -> None:
-    """What is compared was measured together: of a block that was cut through nothing is kept."""
+    """Windows of an incomplete block are dropped, since a block is measured in one go."""
     folder = Folder(tmp_path / "run")
-    await cut_through(folder)
+    await interrupted(folder)
     assert folder.unfinished
     assert len(folder.windows()) == CUT_AT
 
-    assert folder.keep_whole_blocks(NAMES) == 1
-    script = Scripted()
-    await measure(folder, script)
-    assert [job.out.name[:3] for job in script.jobs] == ["001"] * 4 + ["002"] * 4
-    assert len(folder.windows()) == 3 * len(NAMES)
+    assert folder.keep_whole_blocks(SUBJECTS) == 1
+    twin = GeneratorTwin()
+    await measure(folder, twin)
+    assert [job.out.name[:3] for job in twin.jobs] == ["001"] * 4 + ["002"] * 4
+    assert len(folder.windows()) == 3 * len(SUBJECTS)
 
 
-async def test_a_broken_window_is_refused_by_its_name(tmp_path: Path) -> None:
-    """Nobody computes a bill from what a full disk left."""
+async def test_broken_window_is_refused_by_name(tmp_path: Path) -> None:
+    """As after a full disk."""
     folder = Folder(tmp_path / "run")
-    await cut_through(folder)
+    await interrupted(folder)
     path = tmp_path / "run" / "windows" / "000-apis.json"
     path.write_text(path.read_text()[:100])
     with pytest.raises(BrokenResult, match=r"windows/000-apis\.json: is no window"):
         folder.windows()
 
 
-async def test_a_run_with_other_options_is_not_gone_on_with(tmp_path: Path) -> None:
-    """The sentence names what differs; nothing that was measured is lost but on demand."""
+async def test_run_is_not_resumed_with_other_options(tmp_path: Path) -> None:
+    """The message names the difference; windows are removed only with --fresh."""
     folder = Folder(tmp_path / "run")
-    await cut_through(folder)
+    await interrupted(folder)
     with pytest.raises(WrongFolder, match="unfinished run with kind preliminary, not full"):
         Run(folder, FULL, lambda *_: None)
     with pytest.raises(WrongFolder, match="unfinished run with blocks 3, not 10"):
-        Run(folder, replace(DEMO, shapes=NAMES[2:], ladder=True), lambda *_: None)
+        Run(folder, replace(DEMO, shapes=SUBJECTS[2:], ladder=True), lambda *_: None)
     with pytest.raises(WrongFolder, match="unfinished run with a ladder: True, not False"):
-        Run(folder, replace(DEMO, shapes=NAMES[2:]), lambda *_: None)
+        Run(folder, replace(DEMO, shapes=SUBJECTS[2:]), lambda *_: None)
     assert len(folder.windows()) == CUT_AT
 
     Run(folder, DEMO, lambda *_: None, fresh=True)
@@ -86,10 +86,10 @@ async def test_a_run_with_other_options_is_not_gone_on_with(tmp_path: Path) -> N
     assert folder.windows() == ()
 
 
-async def test_a_broken_plan_is_refused_by_its_name(tmp_path: Path) -> None:
-    """A plan that cannot be read is not silently replaced."""
+async def test_broken_plan_is_refused_by_name(tmp_path: Path) -> None:
+    """It is not silently replaced."""
     folder = Folder(tmp_path / "run")
-    await cut_through(folder)
+    await interrupted(folder)
     plan = json.loads((tmp_path / "run" / PLAN).read_text())
     del plan["seed"]
     (tmp_path / "run" / PLAN).write_text(json.dumps(plan))
@@ -97,11 +97,11 @@ async def test_a_broken_plan_is_refused_by_its_name(tmp_path: Path) -> None:
         Run(folder, DEMO, lambda *_: None)
 
 
-async def test_a_run_whose_stores_are_gone_is_not_gone_on_with(tmp_path: Path) -> None:
-    """Nobody could audit the orders of the windows that are there."""
+async def test_run_without_its_stores_is_not_resumed(tmp_path: Path) -> None:
+    """The orders of its windows could not be audited."""
     folder = Folder(tmp_path / "run")
-    await cut_through(folder)
-    scale = replace(DEMO, shapes=NAMES[2:], blocks=3, seconds=1, warm_up_s=0.2, ladder=True)
+    await interrupted(folder)
+    scale = replace(DEMO, shapes=SUBJECTS[2:], blocks=3, seconds=1, warm_up_s=0.2, ladder=True)
     here = intent().model_copy(update={"commit": commit()})
     folder.begin(here)
     with pytest.raises(WrongFolder, match="the stores of their orders are gone"):
@@ -111,9 +111,9 @@ async def test_a_run_whose_stores_are_gone_is_not_gone_on_with(tmp_path: Path) -
     Run(folder, scale, lambda *_: None)
 
 
-async def test_orders_of_earlier_sessions_are_counted_too(tmp_path: Path) -> None:
-    """The auditor's books must hold what customers were told before somebody pressed Ctrl-C."""
-    folder, heard, script = Folder(tmp_path / "run"), dict[str, int](), Scripted()
+async def test_orders_of_earlier_sessions_are_counted(tmp_path: Path) -> None:
+    """The stores must hold the orders that were answered before the interruption."""
+    folder, heard, script = Folder(tmp_path / "run"), dict[str, int](), GeneratorTwin()
     folder.clear()
     folder.begin(intent())
     session = Session(script.generator, served={"apis": 7}, keep=heard.update)
@@ -122,8 +122,8 @@ async def test_orders_of_earlier_sessions_are_counted_too(tmp_path: Path) -> Non
     assert heard["apis"] == 7 + 3 * (WARM + MEASURED)
 
 
-def test_a_new_run_removes_what_a_run_made_and_nothing_else(tmp_path: Path) -> None:
-    """Somebody's notes beside an earlier run stay."""
+def test_new_run_removes_only_files_of_a_run(tmp_path: Path) -> None:
+    """Other files in the folder stay."""
     folder = Folder(tmp_path / "run")
     folder.clear()
     folder.begin(intent())
@@ -134,8 +134,8 @@ def test_a_new_run_removes_what_a_run_made_and_nothing_else(tmp_path: Path) -> N
     assert not folder.unfinished
 
 
-def test_a_folder_of_windows_is_not_yet_a_run(tmp_path: Path) -> None:
-    """Others have folders of that name, too."""
+def test_folder_named_windows_alone_is_no_run(tmp_path: Path) -> None:
+    """Such a folder may have another purpose."""
     (tmp_path / "windows").mkdir()
     (tmp_path / "windows" / "house.ifc").touch()
     with pytest.raises(WrongFolder, match="is not empty and holds no run"):
@@ -143,8 +143,8 @@ def test_a_folder_of_windows_is_not_yet_a_run(tmp_path: Path) -> None:
     assert (tmp_path / "windows" / "house.ifc").exists()
 
 
-def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
-    """What no run made is not removed to make room."""
+def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    """Nothing in it is removed."""
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(WrongFolder, match="is not empty and holds no run"):
         Run(Folder(tmp_path), DEMO, lambda *_: None)

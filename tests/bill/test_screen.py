@@ -1,4 +1,4 @@
-"""Does whoever waits for a long run know what is going on, and how long it will take?"""
+"""Does the screen show the current stage of a run and the time that is left?"""
 
 import time
 from io import StringIO
@@ -11,7 +11,7 @@ from borough_bill.report.screen import Screen
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A clock that a test sets: its last entry is now."""
+    """A clock that tests set: its last entry is the current time."""
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[-1])
     return now
@@ -20,42 +20,42 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def shown(
     *,
     terminal: bool,
-    told: tuple[tuple[float, str, float], ...],
+    stages: tuple[tuple[float, str, float], ...],
     clock: list[float],
     within: float | None = None,
 ) -> str:
-    """What stands on a screen that was told these things at these times, of 200 planned seconds."""
-    said = StringIO()
-    with Screen(Console(file=said, force_terminal=terminal, width=100), 200, within) as where:
-        for at, what, seconds in told:
+    """The screen of a run of 200 s whose stages are (time of its begin, text, seconds)."""
+    output = StringIO()
+    with Screen(Console(file=output, force_terminal=terminal, width=100), 200, within) as screen:
+        for at, what, seconds in stages:
             clock.append(at)
-            where.tell(what, seconds)
-    return said.getvalue()
+            screen.begin(what, seconds)
+    return output.getvalue()
 
 
-def test_what_is_left_is_what_was_planned_at_the_pace_so_far(clock: list[float]) -> None:
-    """A machine at half the speed takes twice as long for the rest too."""
+def test_time_left_is_the_estimate_at_the_pace_so_far(clock: list[float]) -> None:
+    """At half the speed, the rest takes twice as long."""
     slow = shown(
-        terminal=True, told=((0, "starting", 50), (100, "block 1 of 9, T0", 2)), clock=clock
+        terminal=True, stages=((0, "starting", 50), (100, "block 1 of 9, T0", 2)), clock=clock
     )
     assert "3:20 left" in slow
     assert "at most 5:00 left block 1 of 9, T0" in slow
-    quick = shown(terminal=True, told=((100, "starting", 50), (110, "block 1", 2)), clock=clock)
+    quick = shown(terminal=True, stages=((100, "starting", 50), (110, "block 1", 2)), clock=clock)
     assert "2:30 left block 1" in quick
 
 
-def test_a_run_that_is_bounded_promises_no_more_than_its_bound(clock: list[float]) -> None:
-    """A start that took four times as long does not make all the rest take so."""
-    told = ((0, "starting", 50), (200, "block 1", 2))
-    assert "6:40 left block 1" not in shown(terminal=True, told=told, clock=clock, within=300)
+def test_time_left_is_within_the_bound_of_the_run(clock: list[float]) -> None:
+    """A slow start does not raise it above the bound."""
+    stages = ((0, "starting", 50), (200, "block 1", 2))
+    assert "6:40 left block 1" not in shown(terminal=True, stages=stages, clock=clock, within=300)
     clock[:] = [0.0]
-    assert "1:40 left block 1" in shown(terminal=True, told=told, clock=clock, within=300)
+    assert "1:40 left block 1" in shown(terminal=True, stages=stages, clock=clock, within=300)
 
 
-def test_a_log_gets_a_line_a_block_and_not_one_a_window(clock: list[float]) -> None:
-    """Where there is no terminal nobody wants hundreds of lines."""
-    told = tuple((0, f"block {b} of 2, T{w}", 2) for b in (1, 2) for w in range(5))
-    assert shown(terminal=False, told=told, clock=clock).split("\n") == [
+def test_without_a_terminal_there_is_one_line_for_each_block(clock: list[float]) -> None:
+    """A line for each window would be hundreds."""
+    stages = tuple((0, f"block {b} of 2, T{w}", 2) for b in (1, 2) for w in range(5))
+    assert shown(terminal=False, stages=stages, clock=clock).split("\n") == [
         "block 1 of 2 ...",
         "block 2 of 2 ...",
         "",

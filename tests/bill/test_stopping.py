@@ -1,4 +1,4 @@
-"""Does a run measure until its lines are told, within bounds, and do intervals keep their word?"""
+"""Does a run end when its lines are resolved, within its bounds, and keep its coverage?"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -11,19 +11,19 @@ from scipy.special import stdtrit  # type: ignore[import-untyped]  # scipy has n
 
 from borough_bill.analysis.lines.line import NARROW
 from borough_bill.analysis.lines.runs import Runs
-from borough_bill.analysis.statistics import LEVEL, LOOKED
+from borough_bill.analysis.statistics import LEVEL, LOOK_LEVEL
 from borough_bill.experiments.blocks import Session
 from borough_bill.experiments.folder import Folder
 from borough_bill.experiments.scale import DEMO, FULL, Scale
 from borough_bill.experiments.stopping import LOOK_EVERY, PRECISE, Stopping, told
 from borough_bill.results import Plan, Result
-from borough_bill.testing import Scripted, intent, subjects
+from borough_bill.testing import GeneratorTwin, intent, subjects
 
 RUNS = 4_000
 
 
 def plan_of(scale: Scale, **changes: object) -> Plan:
-    """The plan of a scale, as far as it says when to stop."""
+    """A plan with the bounds of a scale."""
     plan = intent(scale.blocks).plan
     bounds = {"most": scale.most, "measuring_s": scale.measuring_s}
     return plan.model_copy(update=bounds | changes)
@@ -32,17 +32,17 @@ def plan_of(scale: Scale, **changes: object) -> Plan:
 def blocks_of(
     plan: Plan,
     *,
-    told_from: float = np.inf,
+    resolved_from: float = np.inf,
     block_s: Callable[[int], float] = lambda _: 15.0,
     set_up_s: float = 40.0,
     within_s: float = np.inf,
 ) -> tuple[int, str, float]:
-    """How many blocks are measured where all is told from a number of blocks on; why no more; and
-    the seconds from the start of the run to the end of the last, by a clock that nothing waits for.
+    """The number of blocks of a run whose lines are resolved from `resolved_from` blocks on; the
+    reason for its end; and its length in seconds, by a simulated clock.
     """
     now, measured = [set_up_s], [0]
     stopping = Stopping(
-        plan, lambda: measured[0] >= told_from, ends_at=within_s, clock=lambda: now[0]
+        plan, lambda: measured[0] >= resolved_from, ends_at=within_s, clock=lambda: now[0]
     )
     for number in takewhile(stopping.another, count()):
         now[0] += block_s(number)
@@ -51,13 +51,13 @@ def blocks_of(
 
 
 @pytest.mark.parametrize(
-    ("told_from", "blocks"), [(0, 10), (10, 10), (11, 15), (15, 15), (16, 19), (99, 19)]
+    ("resolved_from", "blocks"), [(0, 10), (10, 10), (11, 15), (15, 15), (16, 19), (99, 19)]
 )
-def test_blocks_are_added_until_a_look_finds_every_line_told(told_from: int, blocks: int) -> None:
-    """Looks are at 10, 15, 20, ...: what is told between two of them is seen at the second. Of
-    blocks of 15 s there are at most 19 in 285 s.
-    """
-    found, reason, _ = blocks_of(plan_of(DEMO), told_from=told_from)
+def test_blocks_are_added_until_a_look_finds_every_line_resolved(
+    resolved_from: int, blocks: int
+) -> None:
+    """Looks are after 10, 15, 20, ... blocks. At most 19 blocks of 15 s fit into 285 s."""
+    found, reason, _ = blocks_of(plan_of(DEMO), resolved_from=resolved_from)
 
     assert found == blocks
     assert reason == (
@@ -67,8 +67,8 @@ def test_blocks_are_added_until_a_look_finds_every_line_told(told_from: int, blo
     )
 
 
-def test_a_run_without_a_bound_of_time_ends_at_its_bound_of_blocks() -> None:
-    """`run` may take an hour; it does not go on forever."""
+def test_run_without_a_time_bound_ends_at_its_bound_of_blocks() -> None:
+    """`run` may take an hour, and not longer."""
     assert FULL.most is not None
     found, reason, _ = blocks_of(plan_of(FULL), block_s=lambda _: 90.0)
 
@@ -76,21 +76,18 @@ def test_a_run_without_a_bound_of_time_ends_at_its_bound_of_blocks() -> None:
     assert reason == f"the bound of {FULL.most} blocks was reached"
 
 
-def test_a_plan_without_more_blocks_is_measured_as_planned_and_never_looked_at() -> None:
-    """So an interval of it is one of the nominal level."""
-    assert blocks_of(plan_of(replace(FULL, most=None)), told_from=0)[0] == FULL.blocks
+def test_plan_with_a_fixed_number_of_blocks_has_no_looks() -> None:
+    """So its intervals have the nominal level."""
+    assert blocks_of(plan_of(replace(FULL, most=None)), resolved_from=0)[0] == FULL.blocks
     assert not plan_of(replace(FULL, most=None)).open_ended
     assert plan_of(FULL).open_ended
 
 
 @pytest.mark.parametrize("set_up_s", [20, 60, 120, 200, 400, 600])
 @pytest.mark.parametrize("block_s", [8, 14, 25, 45, 90, 300])
-def test_the_demonstration_ends_within_its_time_on_any_machine(
-    set_up_s: float, block_s: float
-) -> None:
-    """Whatever was slow before: at most five minutes of measuring where ten blocks fit into them,
-    and less than eight minutes in all where the set-up leaves any of them. No block is begun that
-    is expected to end after that; only the first, of which nothing is known, may.
+def test_demonstration_ends_within_its_time_on_any_machine(set_up_s: float, block_s: float) -> None:
+    """At most five minutes of measuring, if ten blocks fit into them, and less than eight minutes
+    in all, if the set-up leaves any. Only the first block, whose length is unknown, may end later.
     """
     assert DEMO.measuring_s is not None
     assert DEMO.within_s is not None
@@ -106,10 +103,8 @@ def test_the_demonstration_ends_within_its_time_on_any_machine(
     assert DEMO.measuring_s + DEMO.idle_s <= 300
 
 
-def test_blocks_that_become_slower_are_expected_to_stay_slow() -> None:
-    """A machine that gets busy half way does not take the run over its bound by more than the one
-    block that found it out.
-    """
+def test_next_block_is_expected_to_take_as_long_as_the_longest() -> None:
+    """A machine that becomes busy during the run exceeds the bound by one block at most."""
     found, reason, end = blocks_of(
         plan_of(DEMO), block_s=lambda n: 10.0 if n < 5 else 80.0, within_s=430
     )
@@ -118,23 +113,23 @@ def test_blocks_that_become_slower_are_expected_to_stay_slow() -> None:
     assert end <= 430
 
 
-async def test_a_session_measures_the_blocks_that_stopping_allows(tmp_path: Path) -> None:
-    """Each whole."""
-    folder, wanted, script = Folder(tmp_path / "run"), intent(blocks=2), Scripted()
+async def test_session_measures_the_blocks_that_stopping_allows(tmp_path: Path) -> None:
+    """Each block is complete."""
+    folder, wanted, twin = Folder(tmp_path / "run"), intent(blocks=2), GeneratorTwin()
     plan = wanted.plan.model_copy(update={"most": 20})
     wanted = wanted.model_copy(update={"plan": plan})
     folder.clear()
     folder.begin(wanted)
     stopping = Stopping(plan, lambda: len(folder.windows()) >= 7 * len(subjects()))
 
-    await Session(script.generator).blocks(folder, wanted, subjects(), lambda *_: None, stopping)
+    await Session(twin.generator).blocks(folder, wanted, subjects(), lambda *_: None, stopping)
 
     assert {window.block for window in folder.windows()} == set(range(2 + LOOK_EVERY))
     assert len(folder.windows()) == (2 + LOOK_EVERY) * len(subjects())
 
 
 def opened(result: Result) -> Runs:
-    """The measurement as one to which blocks may be added."""
+    """The result with a plan to which blocks may be added."""
     plan = result.plan.model_copy(update={"most": 40})
     return Runs(result.model_copy(update={"plan": plan}))
 
@@ -149,21 +144,21 @@ COSTS = {
 }
 
 
-def test_lines_are_told_where_intervals_are_narrow_beside_the_difference_or_the_value(
+def test_line_is_resolved_by_an_interval_narrow_beside_difference_or_value(
     planted: Callable[..., Result],
 ) -> None:
-    """A difference of nothing is told by 5 % of the monolith's value; one of 2 ms of 6 by 35 % of
+    """A difference of 0 is resolved at 5 % of the monolith's value, one of 2 ms of 6 at 35 % of
     itself.
     """
     assert told(opened(planted(latency_ms=COSTS, noise=0.01)))
     assert not told(opened(planted(latency_ms=COSTS, noise=0.15)))
 
 
-def test_a_family_that_more_blocks_cannot_mend_is_not_waited_for(
+def test_family_that_more_blocks_cannot_help_is_not_waited_for(
     planted: Callable[..., Result],
 ) -> None:
-    """A late generator is as late in the next block; CPU is told, and so the run ends. Twins that
-    differ may be chance, and are waited for.
+    """A late generator is as late in the next block; CPU is resolved, so the run ends. A failed A/A
+    check may be chance, and is waited for.
     """
     uneven = planted(latency_ms=COSTS | {"extract-payments": 6.6}, noise=0.01)
 
@@ -176,15 +171,15 @@ def test_a_family_that_more_blocks_cannot_mend_is_not_waited_for(
 
 
 def looks(plan: Plan) -> Iterator[int]:
-    """The numbers of blocks at which what was found may end the run."""
+    """The numbers of blocks at which a look may end the run."""
     return iter(range(plan.blocks, (plan.most or 0) + 1, LOOK_EVERY))
 
 
 def coverage(plan: Plan, spread: float, truth: float, precise: float, level: float) -> float:
-    """Of so many runs of one line, the share whose interval holds the truth when the run ends.
+    """The share of simulated runs whose interval contains the true difference at their end.
 
-    `spread` is the standard deviation of a block's difference and `truth` the true one, both as
-    shares of the monolith's value.
+    `spread` is the standard deviation of a block's difference and `truth` the true difference, both
+    as shares of the monolith's value.
     """
     most = plan.most or plan.blocks
     values = np.random.default_rng(20260301).normal(truth, spread, (RUNS, most))
@@ -206,19 +201,19 @@ SITUATIONS: tuple[Mapping[str, float], ...] = tuple(
 )
 
 
-def test_looking_at_intervals_leaves_them_their_coverage() -> None:
-    """Of a stricter level a look, 95 % are left over all looks, wherever a line stands: within what
-    so many runs can tell. At the nominal level they would not be.
+def test_intervals_keep_95_percent_coverage_over_all_looks() -> None:
+    """With LOOK_LEVEL at each look, within the error of the simulation, in every situation. With
+    the nominal level they would have less.
     """
     plan = plan_of(DEMO)
-    corrected = min(coverage(plan, level=LOOKED, **one) for one in SITUATIONS)
+    corrected = min(coverage(plan, level=LOOK_LEVEL, **one) for one in SITUATIONS)
     nominal = min(coverage(plan, level=LEVEL, **one) for one in SITUATIONS)
 
     assert corrected >= LEVEL - 3 * (LEVEL * (1 - LEVEL) / RUNS) ** 0.5
     assert nominal < 0.935
 
 
-def test_only_a_run_to_which_blocks_may_be_added_pays_for_looking(measured: Result) -> None:
-    """A plan of a fixed number has the intervals that it always had."""
+def test_only_open_ended_runs_have_the_higher_level(measured: Result) -> None:
+    """A plan with a fixed number of blocks has intervals of the nominal level."""
     assert Runs(measured).level == LEVEL
-    assert opened(measured).level == LOOKED
+    assert opened(measured).level == LOOK_LEVEL

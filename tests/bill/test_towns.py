@@ -1,4 +1,4 @@
-"""Is a rung charged what its windows left to do, and not what it took to find that out?"""
+"""Is a rung charged for the work after its windows, and not for polling?"""
 
 import signal
 import sys
@@ -21,7 +21,7 @@ LOOK_S, EXPORT_S = 0.003, 0.05
 
 @dataclass
 class Exporter:
-    """A process whose clock is made up: a look costs LOOK_S, the first export EXPORT_S."""
+    """A process with a simulated clock: a poll costs LOOK_S, the first export EXPORT_S."""
 
     name: str = "gateway-0"
     used: float = 0.0
@@ -31,13 +31,13 @@ class Exporter:
     pending: int = 0
 
     def signal(self, number: int) -> None:
-        """Export what there is; it takes three looks, and none where nothing is left."""
+        """Export what is left, which is visible after three polls; at once if nothing is left."""
         self.rung = RUNGS[number - signal.SIGRTMIN]
         self.pending = 3 if self.left else 0
         self.used, self.left = self.used + self.left, 0.0
 
     def facts(self) -> dict[str, Any]:
-        """What it says when it is looked at."""
+        """Its facts; reading them is a poll."""
         self.used += LOOK_S
         self.pending -= 1
         if self.pending < 0:
@@ -53,25 +53,25 @@ class OneProcess:
 
     @property
     def processes(self) -> tuple[Exporter, ...]:
-        """It alone."""
+        """The one process."""
         return (self.only,)
 
     @property
     def pids(self) -> Mapping[str, int]:
-        """It alone."""
+        """The one process."""
         return {self.only.name: 1}
 
     async def facts(self) -> tuple[dict[str, Any], ...]:
-        """Of it alone."""
+        """The facts of the one process."""
         return (self.only.facts(),)
 
     async def expositions(self) -> tuple[str, ...]:
-        """Nothing changes."""
+        """Metrics that do not change."""
         return ("",)
 
 
-async def test_only_the_export_is_charged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signals, waiting and looking are on no other rung, so they are taken off again."""
+async def test_only_the_export_is_charged_after_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU of signals and polling, which other rungs do not have, is subtracted."""
     local = OneProcess()
     monkeypatch.setattr(towns, "cpu_seconds", lambda _: local.only.used)
     monkeypatch.setattr(towns, "LOOK_EVERY", 0)
@@ -84,32 +84,32 @@ async def test_only_the_export_is_charged(monkeypatch: pytest.MonkeyPatch) -> No
 
 @dataclass
 class Relay(OneProcess):
-    """A deployment whose relay rests: it says the same in every look until the last of `told`."""
+    """A deployment whose relay pauses: `delivered` are its deliveries at each poll."""
 
-    told: list[int] = field(default_factory=lambda: [2, 2, 2, 3])
+    delivered: list[int] = field(default_factory=lambda: [2, 2, 2, 3])
     looks: int = 0
 
     async def expositions(self) -> tuple[str, ...]:
-        """Three orders, and as many deliveries as have been made by this look."""
-        told = self.told[min(self.looks, len(self.told) - 1)]
+        """Three orders, and the deliveries that were made by this poll."""
+        delivered = self.delivered[min(self.looks, len(self.delivered) - 1)]
         self.looks += 1
         counts = {
             'borough_orders_total{outcome="placed",reason=""}': 3,
             'borough_orders_total{outcome="rejected",reason="out-of-stock"}': 4,
-            'borough_outbox_deliveries_total{result="sent"}': told,
+            'borough_outbox_deliveries_total{result="sent"}': delivered,
             'borough_outbox_deliveries_total{result="failed"}': 5,
         }
         return ("\n".join(f"{name} {value}" for name, value in counts.items()),)
 
 
 @pytest.mark.parametrize(("relays", "looks"), [(True, 4), (False, 2)])
-async def test_a_window_ends_when_every_placed_order_was_told_of(
+async def test_window_ends_when_every_placed_order_was_delivered(
     relays: bool,  # noqa: FBT001  # a row of the table
     looks: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """That nothing moves between two looks is not enough where a relay may rest, and all there is
-    where none relays: what is told later would be missing from the window's hops.
+    """Equal counters in two polls are not enough where a relay may pause between deliveries. Later
+    deliveries would be missing from the hops of the window.
     """
     monkeypatch.setattr(towns, "LOOK_EVERY", 0)
     local = Relay()
@@ -119,8 +119,8 @@ async def test_a_window_ends_when_every_placed_order_was_told_of(
     assert local.looks == looks
 
 
-def test_processes_are_read_where_they_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only Linux lets others read the CPU clock and the memory of a process."""
+def test_processes_are_read_on_linux_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere a process cannot read the CPU clock and the memory of others."""
     town = Town(cast(LocalShape, OneProcess()), {})
     read = dict(town.pids)
     monkeypatch.setattr(sys, "platform", "darwin")
@@ -129,12 +129,12 @@ def test_processes_are_read_where_they_can_be(monkeypatch: pytest.MonkeyPatch) -
     assert town.pids == {}
 
 
-async def test_a_part_on_another_rung_is_waited_for_and_named(
+async def test_part_on_another_rung_is_refused_after_the_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """That it switched is not enough: a line would stand for a rung nobody stood on."""
+    """Otherwise the line of a rung would be measured on another."""
     local = OneProcess(Exporter(rung="T3"))
-    local.shape = type("Shape", (), {"name": "microservices"})  # type: ignore[attr-defined]  # its name is all that is asked for
+    local.shape = type("Shape", (), {"name": "microservices"})  # type: ignore[attr-defined]  # only its name is read
     monkeypatch.setattr(local.only, "signal", lambda _: None)
     monkeypatch.setattr(towns, "SWITCH_WITHIN", 0.01)
     monkeypatch.setattr(towns, "LOOK_EVERY", 0)
@@ -143,8 +143,8 @@ async def test_a_part_on_another_rung_is_waited_for_and_named(
         await Town(cast(LocalShape, local), {}).arm("T6")
 
 
-async def test_a_part_that_died_after_its_window_is_named_and_quoted(tmp_path: Path) -> None:
-    """Between two windows nobody reads its clock, and a refused connection names nobody."""
+async def test_part_that_died_between_windows_is_named_with_its_log(tmp_path: Path) -> None:
+    """Its clock is not read between windows, and a connection error has no name."""
     log = tmp_path / "log"
     log.write_text("out of memory\n")
     ports = Ports()

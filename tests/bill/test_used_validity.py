@@ -1,23 +1,23 @@
-"""Is what processes used, called and answered refused where it was not all read, and no more?"""
+"""Do failed checks of processes and hops void their families, and no others?"""
 
 from typing import Any
 
 import pytest
 
-from bill.verdicts import changed, failed, void
+from bill.validity import changed, failed, void
 from borough_bill.analysis.bill import bill
-from borough_bill.report.sections import missing
+from borough_bill.report.sections import not_measured
 from borough_bill.results import Result, Window
 
 
-def test_requests_that_were_not_sent_void_what_is_said_of_failures(measured: Result) -> None:
-    """A request that was forgotten can fail nobody's expectations."""
+def test_requests_that_were_not_sent_void_failures(measured: Result) -> None:
+    """A request that was not sent cannot fail."""
 
-    def forgotten(window: Window) -> dict[str, Any]:
-        spoilt = (window.subject, window.block, window.rung) == ("apis", 2, None)
-        return {"offered": 59, "served": 59} if spoilt and window.served else {}
+    def unsent(window: Window) -> dict[str, Any]:
+        chosen = (window.subject, window.block, window.rung) == ("apis", 2, None)
+        return {"offered": 59, "served": 59} if chosen and window.served else {}
 
-    found = bill(changed(measured, forgotten))
+    found = bill(changed(measured, unsent))
     assert failed(found) == {"sent"}
     assert void(found) == {"failures"}
     assert any("apis" in check.sentence for check in found.checks if not check.passed)
@@ -25,10 +25,10 @@ def test_requests_that_were_not_sent_void_what_is_said_of_failures(measured: Res
 
 @pytest.mark.parametrize(("fact", "family"), [("cpu_s", "CPU"), ("rss_mib", "memory")])
 @pytest.mark.parametrize("left", [0, 1], ids=["none-was-read", "one-was-not-read"])
-def test_a_process_that_was_not_read_voids_its_family(
+def test_process_that_was_not_read_voids_its_family(
     fact: str, family: str, left: int, measured: Result
 ) -> None:
-    """A window that lacks a process would make its shape cheaper."""
+    """A window without a process would make its shape cheaper."""
 
     def unread(window: Window) -> dict[str, Any]:
         if (window.subject, window.block, window.experiment) != ("apis", 3, "shapes"):
@@ -40,8 +40,8 @@ def test_a_process_that_was_not_read_voids_its_family(
     assert void(found) == {family}
 
 
-def test_twins_that_hold_other_memory_void_it(measured: Result) -> None:
-    """Some pages more or less are luck; 5 MiB of 80 are something else."""
+def test_instances_that_differ_in_memory_void_memory(measured: Result) -> None:
+    """5 MiB of 80 are above the limit of 5 %."""
 
     def heavier(window: Window) -> dict[str, Any]:
         return {"rss_mib": {"app-0": 85.0}} if window.subject == "monolith-again" else {}
@@ -53,13 +53,11 @@ def test_twins_that_hold_other_memory_void_it(measured: Result) -> None:
 
 @pytest.mark.parametrize(
     ("calls", "families"), [(90, {"hops"}), (63, set()), (30, set())],
-    ids=["tried-again", "almost-never", "several-in-one"],
+    ids=["retried", "below-the-limit", "several-in-one"],
 )  # fmt: skip  # a row a case
-def test_calls_that_were_tried_again_void_hops(
-    calls: int, families: set[str], measured: Result
-) -> None:
-    """A retry is a call that an order does not need: half as many again in one block of ten are 5 %
-    of all. Fewer calls than usual are events of several orders that went in one.
+def test_retried_calls_void_hops(calls: int, families: set[str], measured: Result) -> None:
+    """50 % more calls in one block of ten are 5 % over all blocks. Fewer calls are no fault, since
+    events of several orders may share one.
     """
 
     def repeated(window: Window) -> dict[str, Any]:
@@ -72,8 +70,8 @@ def test_calls_that_were_tried_again_void_hops(
     assert failed(found) == ({"hop counts"} if families else set())
 
 
-def test_a_callee_that_works_longer_than_its_call_voids_hops(measured: Result) -> None:
-    """Else its tax would be negative."""
+def test_callee_that_reports_more_than_the_call_took_voids_hops(measured: Result) -> None:
+    """The tax of such a hop would be negative."""
 
     def reversed_(window: Window) -> dict[str, Any]:
         if window.block != 3:
@@ -85,8 +83,8 @@ def test_a_callee_that_works_longer_than_its_call_voids_hops(measured: Result) -
     assert void(found) == {"hops"}
 
 
-def test_where_processes_cannot_be_read_their_families_are_not_measured(measured: Result) -> None:
-    """They are neither valid nor void, and the bill says what is missing and why."""
+def test_families_are_not_measured_where_processes_cannot_be_read(measured: Result) -> None:
+    """They are neither valid nor void, and the bill has a sentence on them."""
 
     def unread(window: Window) -> dict[str, Any] | None:
         return None if window.experiment == "idle" else {"cpu_s": {}, "rss_mib": {}, "pss_mib": {}}
@@ -97,6 +95,6 @@ def test_where_processes_cannot_be_read_their_families_are_not_measured(measured
 
     assert void(found) == set()
     assert [one.family for one in found.families if not one.measured] == ["CPU", "memory"]
-    assert found.asked == ("hops", "books")
-    (sentence,) = missing(found)
+    assert found.required == ("hops", "books")
+    (sentence,) = not_measured(found)
     assert sentence.startswith("CPU and memory are not measured here (Darwin 24.1)")

@@ -1,1 +1,1 @@
-"""What the figures say: statistics, lines, checks, the bill. Pure."""
+"""Statistics, lines, checks and the bill: pure functions of a result."""

@@ -1,7 +1,7 @@
-"""The bill: whether to believe the measurement first, and what everything cost only then.
+"""The bill: the checks of a result, and the lines of the families that are valid.
 
 Validity belongs to families of lines. A family that a check voids has no line in the bill, so that
-none can be printed or quoted; the others stand.
+none can be printed or quoted. The other families have theirs.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 
 from borough_bill.analysis.checks.check import Check
 from borough_bill.analysis.checks.every import checks, measured
-from borough_bill.analysis.checks.whole import complaints_of
-from borough_bill.analysis.families import FAMILIES, STEADY, Family
+from borough_bill.analysis.checks.whole import violations_of
+from borough_bill.analysis.families import FAMILIES, NOISE_TOLERANT, Family
 from borough_bill.analysis.lines.cpu import PartCost, cpu_lines, parts
 from borough_bill.analysis.lines.failures import failures
 from borough_bill.analysis.lines.hops import Edge, edges, hop_lines
@@ -35,12 +35,13 @@ from borough_bill.analysis.statistics import holm
 from borough_bill.results import CriticalPath, Machine, Plan, Result
 
 PERCENTILES = tuple(range(100))
-"""What a curve of latencies has a point for."""
+"""The percentiles of a latency curve."""
 
 
 class Curve(BaseModel):
-    """All latencies of one subject, all blocks together: ms at each of PERCENTILES, and the mean;
-    and the mean from the actual sending on, which is shorter by how late the generator was.
+    """The latencies of one subject over all blocks, in ms: at each of PERCENTILES, and the mean.
+
+    `from_sent` is the mean from the actual send time, which is shorter by the mean slip.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,7 +53,7 @@ class Curve(BaseModel):
 
 
 class Validity(BaseModel):
-    """Of a family: whether it was measured at all, and the checks that void it."""
+    """Whether a family was measured, and the names of the checks that void it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -67,7 +68,12 @@ class Validity(BaseModel):
 
 
 class Bill(BaseModel):
-    """What one result says: of every family, whether it is valid, and its lines where it is."""
+    """The bill of one result: the validity of each family, and the lines of the valid ones.
+
+    `blocks` is the number that was measured. `took_s` are the seconds of the run's stages, and
+    `stopped` is the reason why no further block was measured. `violations` are those of the
+    auditor, with the name of the shape.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -79,12 +85,11 @@ class Bill(BaseModel):
     plan: Plan
     notes: tuple[str, ...]
     blocks: int
-    """How many were measured."""
     took_s: Mapping[str, float] = {}
     stopped: str = ""
     checks: tuple[Check, ...]
     families: tuple[Validity, ...]
-    complaints: tuple[str, ...] = ()
+    violations: tuple[str, ...] = ()
     lines: tuple[Line, ...] = ()
     ladders: tuple[Ladder, ...] = ()
     hop_ladders: tuple[Ladder, ...] = ()
@@ -100,29 +105,31 @@ class Bill(BaseModel):
 
     @property
     def void(self) -> tuple[Family, ...]:
-        """The families that were measured, and that a check voids."""
+        """The families that were measured and that a check voids."""
         return tuple(one.family for one in self.families if one.measured and one.failed)
 
     @property
-    def asked(self) -> tuple[Family, ...]:
-        """The families that this kind of measurement is made for: of a demonstration those that a
-        busy machine can measure too, else all; of each kind those that can be measured here.
+    def required(self) -> tuple[Family, ...]:
+        """The families that must be valid for exit status 0.
+
+        They are NOISE_TOLERANT for a demonstration and FAMILIES for every other kind, without those
+        that were not measured.
         """
-        wanted = STEADY if self.kind == "preliminary" else FAMILIES
+        wanted = NOISE_TOLERANT if self.kind == "preliminary" else FAMILIES
         return tuple(one.family for one in self.families if one.measured and one.family in wanted)
 
     @property
     def headlines(self) -> int:
-        """How many differences were tested together, for Holm."""
+        """The number of differences that are tested together (Holm)."""
         return sum(len(line.cells) for line in self.lines if line.headline)
 
 
 def bill(result: Result) -> Bill:
-    """Check everything; and compute every line of the families that are valid."""
+    """Run every check, and compute the lines of the families that are valid."""
     runs = Runs(result)
-    made = checks(runs)
-    there = measured(runs)
-    bare = Bill(
+    done = checks(runs)
+    has = measured(runs)
+    checked = Bill(
         kind=result.kind,
         created=result.created,
         seed=result.seed,
@@ -133,15 +140,15 @@ def bill(result: Result) -> Bill:
         blocks=len({window.block for window in runs.windows(result.plan.reference)}),
         took_s=result.took_s,
         stopped=result.stopped,
-        checks=made,
-        families=tuple(_validity(family, made, there) for family in FAMILIES),
-        complaints=complaints_of(runs),
+        checks=done,
+        families=tuple(_validity(family, done, has) for family in FAMILIES),
+        violations=violations_of(runs),
     )
-    valid = bare.valid
+    valid = checked.valid
     families = (latency, hop_lines, cpu_lines, memory, failures, telemetry, saga)
     found = chain.from_iterable(family(runs) for family in families)
     ladders = {"latency": latency_ladder(runs), "CPU": cpu_ladder(runs)}
-    return bare.model_copy(
+    return checked.model_copy(
         update={
             "lines": _tested(
                 tuple(one for one in found if one is not None and one.family in valid)
@@ -156,25 +163,26 @@ def bill(result: Result) -> Bill:
     )
 
 
-def _validity(family: Family, made: tuple[Check, ...], there: Collection[Family]) -> Validity:
-    failed = tuple(check.name for check in made if family in check.voids and not check.passed)
-    return Validity(family=family, measured=family in there, failed=failed)
+def _validity(family: Family, done: tuple[Check, ...], has: Collection[Family]) -> Validity:
+    failed = tuple(check.name for check in done if family in check.voids and not check.passed)
+    return Validity(family=family, measured=family in has, failed=failed)
 
 
 def _tested(lines: tuple[Line, ...]) -> tuple[Line, ...]:
-    """The lines, with all headlines tested at once: with nine at 5 % each, luck alone would make
-    one in every third run.
+    """The lines, with all headline differences tested together (Holm).
+
+    Without that, nine tests at 5 % each would find a difference by chance in every third run.
     """
     p_values = {
         (line.id, cell.subject): cell.p for line in lines if line.headline for cell in line.cells
     }
-    held = holm(p_values)
+    significant = holm(p_values)
     return tuple(
         line.model_copy(
             update={
                 "cells": tuple(
                     cell.model_copy(
-                        update={"holds": bool(cell.visible) and (line.id, cell.subject) in held}
+                        update={"holds": cell.differs and (line.id, cell.subject) in significant}
                     )
                     for cell in line.cells
                 )
@@ -200,7 +208,7 @@ def _curves(runs: Runs) -> Iterator[Curve]:
 
 
 def _mean(runs: Runs, subject: str, kind: Literal["latency", "from_sent"]) -> float:
-    """Over all served requests, in ms."""
+    """The mean over all served requests of all blocks, in ms."""
     windows = [window for window in runs.instances(subject) if getattr(window, kind) is not None]
     times = [getattr(window, kind).mean for window in windows]
     weights = [window.served for window in windows]

@@ -1,10 +1,11 @@
-"""Families of lines: what is valid or void together, because the same checks speak for it."""
+"""Families of lines. The lines of a family are valid or void together, by the same checks."""
 
 from typing import Literal, get_args
 
 Family = Literal["latency", "CPU", "memory", "hops", "failures", "books"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
-STEADY: tuple[Family, ...] = ("CPU", "memory", "hops", "books")
-"""What a busy machine can measure too: a demonstration asks for these and no others."""
+"""The books are what the auditor reads: the rows of all stores."""
+NOISE_TOLERANT: tuple[Family, ...] = ("CPU", "memory", "hops", "books")
+"""Families that can be measured on a busy machine; a demonstration requires only these."""
 LOADED: tuple[Family, ...] = ("latency", "CPU", "memory", "hops", "failures")
-"""What is read from windows under load."""
+"""Families that are read from windows under load."""

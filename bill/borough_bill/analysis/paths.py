@@ -1,12 +1,13 @@
-"""The critical path of a trace: what an order waited for, instant by instant.
+"""The critical path of a trace: the span that the request waited for at each instant.
 
-Calls that run beside each other hide each other's time, so the taxes of all hops of an order add up
-to more than a customer waits. Only what lies on the critical path is paid in latency; this is the
-bill's cross-check from spans, independent of the ladder. The rules are those of CRISP (Zhang et
-al., USENIX ATC 2022): from the end backwards, the child that finished last, then repeatedly the one
-that had finished when that one began; inside each, the same. A child that overflows its parent is
-clipped, one wholly outside it (work nobody waits for) is dropped, and an overlap of 1 % of the
-parent counts as one after the other, because clocks and schedulers are not finer than that.
+Concurrent calls overlap, so the taxes of all hops of an order add up to more than its latency. Only
+the critical path adds to latency. It is a cross-check from spans, independent of the ladder.
+
+The rules are those of CRISP (Zhang et al., USENIX ATC 2022). From the end of a span backwards, take
+the child that finished last, then repeatedly the last one that had finished when that one began;
+recurse into each. A child that outlasts its parent is clipped. A child wholly outside of its parent
+is dropped, since the parent did not wait for it. Children that overlap by up to 1 % of the parent
+count as sequential, because clocks and schedulers are no finer.
 """
 
 from collections import Counter, defaultdict
@@ -27,16 +28,16 @@ NS_PER_MS = 1e6
 
 
 class IncompleteTrace(Exception):
-    """A trace of which spans are missing: its critical path cannot be known."""
+    """Spans of a trace are missing, so its critical path is unknown."""
 
 
 class NoTrace(Exception):
-    """No trace is there that the question was about."""
+    """There is no complete trace with the root that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of the critical path that belongs to one span itself, not to a child of it."""
+    """A piece of the critical path that belongs to a span itself and not to a child of it."""
 
     span: Span
     begin_ns: int
@@ -45,10 +46,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Where the time of one trace went, in ms; `work` and `edges` add up to `path_ms`.
+    """The critical path of one trace, divided, in ms; `work` and `edges` add up to `path_ms`.
 
     `work` is by capability. `edges` are the hops, by method as in `payments.charge`: client spans
-    without what the callee's server spans cover, which is encoding, the wire and the callee's stack
+    less the callee's server spans, which leaves encoding, the network, and the callee's stack
     before its span begins. `hops` counts the calls on the critical path.
     """
 
@@ -59,17 +60,17 @@ class Shares:
 
 
 def critical_path(trace: Sequence[Span]) -> tuple[Piece, ...]:
-    """The pieces of one trace in order of time, from its root's start to its end without a gap.
+    """The pieces of the path in order of time, without a gap from the start to the end of the root.
 
-    Raises IncompleteTrace when it has not exactly one root, when a span's parent is not there, or
-    when a call was answered and nobody in the trace did so.
+    Raises IncompleteTrace when there is not exactly one root, when the parent of a span is missing,
+    or when the server span of an answered call is.
     """
     root, children = _tree(trace)
     return tuple(_backwards(root, root.start_ns, root.end_ns, children))[::-1]
 
 
 def shares(trace: Sequence[Span]) -> Shares:
-    """Where one trace's time went. Raises IncompleteTrace."""
+    """Divide the critical path of one trace by capability and edge. Raises IncompleteTrace."""
     by_id = {span.span_id: span for span in trace}
     work, edges = Counter[str](), Counter[str]()
     pieces = critical_path(trace)
@@ -90,8 +91,8 @@ def shares(trace: Sequence[Span]) -> Shares:
 def summarise(spans: Iterable[Span], root: str) -> CriticalPath:
     """Mean shares of the traces whose root span has this name, such as `POST /v1/orders`.
 
-    Traces of other stories, as a delivery's, do not count; a trace without a root may be any, and
-    counts as left out. Raises NoTrace when none is whole.
+    Traces with another root, such as deliveries, are skipped. Incomplete traces are counted as left
+    out, and so are those without a root. Raises NoTrace when none is complete.
     """
     traces = defaultdict[str, list[Span]](list)
     for span in spans:
@@ -106,7 +107,7 @@ def summarise(spans: Iterable[Span], root: str) -> CriticalPath:
         except IncompleteTrace:
             left_out += 1
     if not found:
-        raise NoTrace(f"no whole trace begins with {root}; {left_out} were incomplete")
+        raise NoTrace(f"no complete trace begins with {root}; {left_out} were incomplete")
     edges = _means([one.edges for one in found])
     return CriticalPath(
         traces=len(found),
@@ -120,7 +121,7 @@ def summarise(spans: Iterable[Span], root: str) -> CriticalPath:
 
 
 def _tree(trace: Sequence[Span]) -> tuple[Span, Mapping[str, list[Span]]]:
-    """The root, and the children of each span; raises IncompleteTrace."""
+    """The root, and the children of each span. Raises IncompleteTrace."""
     ids = {span.span_id for span in trace}
     roots = [span for span in trace if not span.parent_id]
     children = defaultdict[str, list[Span]](list)
@@ -130,21 +131,21 @@ def _tree(trace: Sequence[Span]) -> tuple[Span, Mapping[str, list[Span]]]:
     if len(roots) != 1:
         raise IncompleteTrace(f"a trace has one root, this one {len(roots)}")
     if lost := children.keys() - ids:
-        raise IncompleteTrace(f"spans that others stand below are not there: {sorted(lost)}")
+        raise IncompleteTrace(f"the parents of some spans are missing: {sorted(lost)}")
     for span in trace:
         if span.kind == CLIENT and span.attributes.get(STATUS) and not children.get(span.span_id):
-            raise IncompleteTrace(f"{span.name} was answered, but the answering span is not there")
+            raise IncompleteTrace(f"{span.name} was answered, but its server span is missing")
     return roots[0], children
 
 
 def _backwards(
     span: Span, begin: int, end: int, children: Mapping[str, list[Span]]
 ) -> Iterator[Piece]:
-    """What lies on the critical path of a span within these bounds, the last piece first."""
+    """The pieces of the critical path of a span within these bounds (ns), the last one first."""
     slack = OVERLAP * (end - begin)
     at = end
     for child in sorted(children.get(span.span_id, ()), key=lambda c: c.end_ns, reverse=True):
-        if min(child.end_ns, end) > at + slack:  # hidden behind one that finished later
+        if min(child.end_ns, end) > at + slack:  # overlaps one that finished later
             continue
         first, last = max(child.start_ns, begin), min(child.end_ns, at)
         if first >= last:  # outside its parent
@@ -158,7 +159,7 @@ def _backwards(
 
 
 def _capability(span: Span, by_id: Mapping[str, Span]) -> str:
-    """Whose work a span is: what the nearest span at or above it says."""
+    """The capability of a span: that of the nearest span at or above it that names one."""
     at: Span | None = span
     while at is not None:
         if at.kind != CLIENT and (named := at.attributes.get(CAPABILITY)):
@@ -168,6 +169,6 @@ def _capability(span: Span, by_id: Mapping[str, Span]) -> str:
 
 
 def _means(of_each: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean by key; a trace that does not have a key spent nothing on it."""
+    """The mean by key; a missing key counts as 0."""
     keys = sorted({key for one in of_each for key in one})
     return {key: fmean(one.get(key, 0.0) for one in of_each) for key in keys}

@@ -1,7 +1,7 @@
-"""What a difference is worth: Student's t over blocks, paired, against what A/A could see.
+"""Intervals and tests of differences: Student's t over blocks, paired within the block.
 
-The unit is the block, never the request: requests of one window share its luck, and counting them
-would make every accident significant. All blocks count, whatever came out of them.
+The unit is the block. Requests of one window are not independent, so counting requests would make
+chance differences significant. No block is left out because of its values.
 """
 
 from collections.abc import Mapping
@@ -12,21 +12,21 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 LEVEL = 0.95
-"""Of the intervals that are printed."""
-LOOKED = 0.97
-"""Of one look, where more blocks are added until intervals are narrow: to stop at a look that
-happens to see a narrow one costs coverage, and at this level 95 % are left over all looks. A test
-simulates it.
+"""The confidence level of an interval with a fixed number of blocks."""
+LOOK_LEVEL = 0.97
+"""The level of an interval where blocks are added until it is narrow. Stopping at a narrow interval
+favours samples that are narrow by chance, which costs coverage; with 97 % at each look, 95 % are
+left over all looks (docs/adr/0015, simulated in a test).
 """
 
 Series = Mapping[int, float]
-"""One value a block."""
+"""One value for each block."""
 Values = npt.NDArray[np.float64]
 KeyT = TypeVar("KeyT")
 
 
 class Interval(BaseModel):
-    """A mean over `n` blocks, and where the true one lies; of one block nobody knows where."""
+    """A mean over `n` blocks with its confidence interval; one block has none."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,23 +37,26 @@ class Interval(BaseModel):
 
     @property
     def half_width(self) -> float:
-        """How far the ends are from the mean; infinite for one block."""
+        """The distance of the ends from the mean; infinite for one block."""
         return np.inf if self.high is None else self.high - self.mean
 
     @property
     def reach(self) -> float:
-        """How far from zero the interval goes; infinite for one block."""
+        """The distance of the farther end from zero; infinite for one block."""
         return abs(self.mean) + self.half_width
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the sign is known."""
+        """Whether the mean is significant at the level of the interval."""
         return abs(self.mean) > self.half_width
 
 
 def interval(values: Values, level: float = LEVEL) -> Interval:
-    """Student's interval of the mean: m +- t(1/2 + level/2, n - 1) s / sqrt(n) (Student, 1908)."""
-    from scipy.special import stdtrit  # type: ignore[import-untyped]  # noqa: PLC0415  # scipy has no types, and is extra
+    """Student's interval of the mean: m +- t(1/2 + level/2, n - 1) s / sqrt(n) (Student, 1908).
+
+    `values` has one dimension and at least one value.
+    """
+    from scipy.special import stdtrit  # type: ignore[import-untyped]  # noqa: PLC0415  # scipy has no types, and is an extra
 
     n, mean = values.size, float(values.mean())
     if n == 1:
@@ -63,18 +66,24 @@ def interval(values: Values, level: float = LEVEL) -> Interval:
 
 
 def mean_of(series: Series, level: float = LEVEL) -> Interval:
-    """The mean over blocks."""
+    """The mean over blocks, with its interval."""
     return interval(np.array(list(series.values()), float), level)
 
 
 def difference(subject: Series, reference: Series, level: float = LEVEL) -> Interval:
-    """Subject minus reference, paired by block: what the two suffered together cancels."""
+    """Subject minus reference, paired by block, so that what slowed both cancels out.
+
+    Raises ValueError where no block holds both.
+    """
     one, other = _pairs(subject, reference)
     return interval(one - other, level)
 
 
 def ratio(subject: Series, reference: Series, level: float = LEVEL) -> Interval | None:
-    """Subject over reference, as the mean of logarithms; None where a value is not positive."""
+    """Subject over reference, as the mean of logarithms; None where a value is not positive.
+
+    Raises ValueError where no block holds both.
+    """
     one, other = _pairs(subject, reference)
     if one.min() <= 0 or other.min() <= 0:
         return None
@@ -84,8 +93,11 @@ def ratio(subject: Series, reference: Series, level: float = LEVEL) -> Interval 
 
 
 def p_value(subject: Series, reference: Series) -> float:
-    """Two-sided, of the paired t test: how often chance alone would show at least as much."""
-    from scipy.special import stdtr  # noqa: PLC0415  # extra, as above
+    """The two-sided p-value of the paired t test; 1 for one block.
+
+    Raises ValueError where no block holds both.
+    """
+    from scipy.special import stdtr  # noqa: PLC0415  # an extra, as above
 
     one, other = _pairs(subject, reference)
     values = one - other
@@ -98,25 +110,27 @@ def p_value(subject: Series, reference: Series) -> float:
 
 
 def holm(p_values: Mapping[KeyT, float], alpha: float = 1 - LEVEL) -> frozenset[KeyT]:
-    """Which of several tests hold together: the chance of even one false alarm is below `alpha`.
+    """The keys whose tests are significant together: one false alarm or more has chance `alpha`.
 
-    The smallest p is held against alpha/m, the next against alpha/(m - 1), until one fails (Holm,
+    The smallest p is compared with alpha/m, the next with alpha/(m - 1), until one is larger (Holm,
     A simple sequentially rejective multiple test procedure, 1979).
     """
-    held = set()
+    significant = set()
     for place, key in enumerate(sorted(p_values, key=lambda key: p_values[key])):
         if p_values[key] > alpha / (len(p_values) - place):
             break
-        held.add(key)
-    return frozenset(held)
+        significant.add(key)
+    return frozenset(significant)
 
 
-def smallest_visible(again: Series, reference: Series, level: float = LEVEL) -> float:
-    """The smallest effect a run can claim: the farther end of the A/A interval from zero.
+def detection_limit(again: Series, reference: Series, level: float = LEVEL) -> float:
+    """The smallest difference that is claimed: the farther end of the A/A interval from zero.
 
-    That is its half-width, plus what two instances of the same thing differed by: an identical
-    twin may be this far away, so a smaller difference says nothing. (It is not the effect that
-    would be found with a power of 80 %, which is about 1.4 half-widths.)
+    It is the half-width of that interval plus the difference of the two instances. Two instances of
+    the same code may differ by this much, so a smaller difference of a shape is not claimed. (The
+    effect that a run would find with a power of 80 % is another one: about 1.4 half-widths.)
+
+    Raises ValueError where no block holds both.
     """
     return difference(again, reference, level).reach
 

@@ -112,7 +112,7 @@ def compare(  # noqa: PLR0913  # the options of a command
     estimate = 2 * FIRST_S + FREEZE_S + most * 3 * (warm_up + seconds)
     try:
         with Screen(console, estimate) as screen:
-            result = asyncio.run(run(screen.tell))
+            result = asyncio.run(run(screen.begin))
     except KeyboardInterrupt:
         there = f"{len(place.windows())} windows are in {folder}"
         typer.echo(

@@ -4,7 +4,7 @@ At least `Plan.blocks` are measured. Then, at every look, the run ends where eac
 told: its interval is narrow beside the difference it shows, or beside the reference's value. It
 ends in any case after `Plan.most` blocks or `Plan.measuring_s` seconds. Looking costs coverage,
 because a look that happens to see a narrow interval ends the run; the intervals are therefore those
-of `statistics.LOOKED`.
+of `statistics.LOOK_LEVEL`.
 """
 
 import time
@@ -74,8 +74,8 @@ def told(runs: Runs) -> bool:
     family that a check voids whatever the number of blocks are not waited for.
     """
     failed = [check for check in checks(runs) if not check.passed]
-    hopeless = {family for check in failed if not check.more for family in check.voids}
-    if any(check.more and set(check.voids) - hopeless for check in failed):
+    hopeless = {family for check in failed if not check.more_blocks_help for family in check.voids}
+    if any(check.more_blocks_help and set(check.voids) - hopeless for check in failed):
         return False
     return all(
         _precise(line, cell)
@@ -93,4 +93,4 @@ def _headlines(runs: Runs) -> list[Line]:
 def _precise(line: Line, cell: Cell) -> bool:
     if narrow(cell.change, line.value.mean):
         return True
-    return cell.visible and cell.change.half_width <= PRECISE[line.family] * abs(cell.change.mean)
+    return cell.differs and cell.change.half_width <= PRECISE[line.family] * abs(cell.change.mean)

@@ -1,1 +1,1 @@
-"""One bill in every form a person reads; all say the same, from the same tables."""
+"""The bill on the screen, as HTML and as Markdown, from the same sections and tables."""

@@ -1,7 +1,7 @@
-"""What only a bill needs. A load runs without it, so that the image it runs from stays small.
+"""The packages of the extra `report`, which a bill needs and a load does not.
 
-Whoever computes or draws with it imports it inside a function, and whoever begins something that
-ends in a bill asks here first: a run of an hour must not fail on its last line.
+Code that uses them imports them inside a function, so that `load` runs without them, in a small
+image. Commands that end in a bill check for them first, since a run may take an hour.
 """
 
 from importlib.util import find_spec
@@ -10,11 +10,11 @@ REPORT = ("jinja2", "matplotlib", "scipy")
 
 
 class MissingExtra(Exception):
-    """Something is not installed; the message names it, and the extra that brings it."""
+    """A package is not installed; the message names it and its extra."""
 
 
 def need_report() -> None:
-    """Raises MissingExtra where no bill could be computed or drawn."""
+    """Raise MissingExtra where a package of the extra is missing."""
     if missing := [name for name in REPORT if find_spec(name) is None]:
         raise MissingExtra(
             f"a bill needs {', '.join(missing)}, which the extra brings: borough-bill[report]"

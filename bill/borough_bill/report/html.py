@@ -1,11 +1,11 @@
-"""The bill as one page that needs no other: for a screen, a phone, a dark room or a printer."""
+"""The bill as one self-contained HTML page, for screen, phone and print, in light and dark."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from borough_bill.analysis.bill import Bill
 from borough_bill.report.plots import figure
-from borough_bill.report.sections import Section, mood, sections, title, verdict
+from borough_bill.report.sections import Section, overall, sections, title, validity
 
 _environment = Environment(
     loader=PackageLoader("borough_bill.report", "."),
@@ -17,16 +17,16 @@ _environment = Environment(
 
 
 def html(bill: Bill) -> str:
-    """The whole report with its figures, complete in itself."""
+    """The whole report with its figures, without references to other files."""
 
     def drawn(section: Section) -> Markup:
-        return Markup(figure(bill, section.figure))  # noqa: S704  # drawn here, from escaped text
+        return Markup(figure(bill, section.figure))  # noqa: S704  # matplotlib escapes the text
 
     return _environment.get_template("template.html.j2").render(
         bill=bill,
-        mood=mood(bill),
+        overall=overall(bill),
         drawn=drawn,
         sections=tuple(sections(bill)),
         title=title(bill),
-        verdict=verdict(bill),
+        validity=validity(bill),
     )

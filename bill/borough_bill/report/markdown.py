@@ -1,14 +1,14 @@
-"""The bill as Markdown, for a document that is generated from a committed result."""
+"""The bill as Markdown."""
 
 from collections.abc import Iterator
 
 from borough_bill.analysis.bill import Bill
 from borough_bill.report.sections import sections, title
-from borough_bill.report.tables import Table, Word
+from borough_bill.report.tables import Entry, Table
 
 
 def markdown(bill: Bill) -> str:
-    """The whole report without its figures; tables as GitHub reads them."""
+    """The whole report without its figures, with tables in GitHub's syntax."""
     return "\n".join(_lines(bill))
 
 
@@ -31,20 +31,20 @@ def _table(table: Table) -> Iterator[str]:
     yield _row(table.head)
     yield _row(["---" if column < table.texts else "--:" for column in range(len(table.head))])
     for row in table.rows:
-        yield _row([_cell(word) for word in row])
+        yield _row([_cell(entry) for entry in row])
 
 
 def _row(cells: tuple[str, ...] | list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(word: Word) -> str:
-    note = f"<br><sub>{_escaped(word.note)}</sub>" if word.note else ""
-    return f"{_escaped(word.text)}{note}"
+def _cell(entry: Entry) -> str:
+    note = f"<br><sub>{_escaped(entry.note)}</sub>" if entry.note else ""
+    return f"{_escaped(entry.text)}{note}"
 
 
 def _escaped(text: str) -> str:
-    """What Markdown would take for its own."""
+    """The text with a backslash before each character that is Markdown syntax."""
     for character in "\\|*<_":
         text = text.replace(character, f"\\{character}")
     return text

@@ -1,7 +1,7 @@
-"""The figures of a report: drawn as SVG text, so that a page needs no other file.
+"""The figures of a report, as SVG elements within the page.
 
-Ink, paper and grid are variables of the page, since it may be light or dark; data have colours that
-colour-blind people can tell apart, and names beside them rather than in a legend.
+Colours of text, background and grid are CSS variables, since the page may be light or dark. Data
+have colours that are distinct for colour-blind readers, and labels beside them instead of a legend.
 """
 
 import io
@@ -15,15 +15,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from borough_bill.analysis.bill import PERCENTILES, Bill
+from borough_bill.analysis.lines.formats import number, signed
 from borough_bill.analysis.lines.ladder import SHIPPED, Ladder
-from borough_bill.analysis.lines.words import number, signed
 from borough_bill.analysis.statistics import Interval
 
 INK, QUIET, GRID, PAPER = "#010203", "#040506", "#070809", "#0a0b0c"
 VARIABLES = {INK: "--ink", QUIET: "--quiet", GRID: "--grid", PAPER: "--paper"}
-"""Stand-ins in a figure for the colours of the page."""
+"""Placeholder colours in a figure, and the CSS variables that replace them."""
 PALETTE = ("#8a8f98", "#3fa7e0", "#e69f00", "#e0602a", "#1fae84", "#cc79a7", "#b3a526")
-"""After Okabe and Ito, Color Universal Design (2008), lightened to stand on dark as on light."""
+"""After Okabe and Ito, Color Universal Design (2008), lightened for dark and light backgrounds."""
 LESS, MORE, WHOLE = PALETTE[4], PALETTE[2], PALETTE[0]
 WIDTH = 7.6
 """Inches, at 72 points."""
@@ -33,11 +33,11 @@ STYLE: Any = {  # matplotlib types the keys as some hundred literals
     "axes.spines.left": False,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "font.family": "DejaVu Sans",  # what matplotlib brings; the page has its own, no wider
+    "font.family": "DejaVu Sans",  # part of matplotlib; the font of the page is no wider
     "font.size": 10,
     "grid.color": GRID,
     "svg.fonttype": "none",
-    "svg.hashsalt": "borough",  # the same bill gives the same page
+    "svg.hashsalt": "borough",  # makes ids reproducible
     "text.color": INK,
     "xtick.color": QUIET,
     "ytick.color": QUIET,
@@ -46,7 +46,7 @@ STYLE: Any = {  # matplotlib types the keys as some hundred literals
 
 
 def figure(bill: Bill, name: str) -> str:
-    """The figure of that name as an SVG element. Raises ValueError for a name nobody drew."""
+    """The figure `curves`, `parts` or `ladder-UNIT` as an SVG element. Raises ValueError."""
     with mpl.rc_context(STYLE):
         if name == "curves":
             return _svg(_curves(bill), name)
@@ -59,13 +59,13 @@ def figure(bill: Bill, name: str) -> str:
 
 
 def _curves(bill: Bill) -> Figure:
-    """Latency over percentile; the axis stretches towards the slowest, where the interest is."""
+    """Latency over percentile, on an axis that is logarithmic in 1 - percentile."""
     drawn, axes = _empty(3.9)
     shown = np.array(PERCENTILES)
     across = -np.log10(1 - shown / 100)
     for curve, colour in zip(bill.curves, PALETTE, strict=False):
         axes.plot(across, curve.ms, color=colour, linewidth=2)
-    ends = _apart([curve.ms[-1] for curve in bill.curves], axes.get_ylim()[1] / 17)
+    ends = _spread([curve.ms[-1] for curve in bill.curves], axes.get_ylim()[1] / 17)
     for curve, end, colour in zip(bill.curves, ends, PALETTE, strict=False):
         axes.text(across[-1] + 0.03, end, curve.subject, color=colour, va="center", weight="bold")
     ticks = {0: "fastest", 50: "50 %", 75: "75 %", 90: "90 %", 95: "95 %", 99: "99 %"}
@@ -78,8 +78,8 @@ def _curves(bill: Bill) -> Figure:
     return drawn
 
 
-def _apart(places: Sequence[float], least: float) -> list[float]:
-    """The same places, none nearer to the one below than `least`."""
+def _spread(places: Sequence[float], least: float) -> list[float]:
+    """The places, moved up so that neighbours are at least `least` apart."""
     moved = dict.fromkeys(range(len(places)), 0.0)
     floor = -np.inf
     for index in sorted(moved, key=places.__getitem__):
@@ -88,7 +88,7 @@ def _apart(places: Sequence[float], least: float) -> list[float]:
 
 
 class _Bar(NamedTuple):
-    """A row of a waterfall: from where, how much; `added` where it is a step with an interval."""
+    """A row of a waterfall; `added` is the interval of its width, where it has one."""
 
     name: str
     start: float
@@ -98,7 +98,7 @@ class _Bar(NamedTuple):
 
 
 def _waterfall(ladder: Ladder, reference: str, top: str) -> Figure:
-    """Every rung begins where the one below ended, so that the eye can add them up."""
+    """A waterfall: every rung begins where the one below ended."""
     rows = list(_bars(ladder, reference, top))
     drawn, axes = _empty(0.42 * len(rows) + 0.6)
     far = max(row.start + max(0, row.width, *_ends(row.added)) for row in rows)
@@ -123,7 +123,7 @@ def _waterfall(ladder: Ladder, reference: str, top: str) -> Figure:
 
 
 def _ends(added: Interval | None) -> tuple[float, ...]:
-    """Of an interval that has two."""
+    """The upper end of an interval, where it has one."""
     return () if added is None or added.high is None else (added.high,)
 
 
@@ -139,13 +139,13 @@ def _bars(ladder: Ladder, reference: str, top: str) -> Iterator[_Bar]:
         reached += added
         if step.rung == SHIPPED:
             yield _Bar(f"= {top} as shipped", 0, reached, WHOLE)
-            if (apart := ladder.measured) is not None:
-                name = f"{top} - {reference},\nmeasured apart"
-                yield _Bar(name, foot, apart.mean, PALETTE[1], apart)
+            if (measured := ladder.measured) is not None:
+                name = f"{top} - {reference},\nmeasured separately"
+                yield _Bar(name, foot, measured.mean, PALETTE[1], measured)
 
 
 def _parts(bill: Bill) -> Figure:
-    """One bar a shape, one piece a part; a piece too small for its name is in the table."""
+    """A bar for each shape with a piece for each part; small pieces have no label."""
     subjects = list(dict.fromkeys(cost.subject for cost in bill.parts))
     colours = _colours(cost.part for cost in bill.parts)
     drawn, axes = _empty(0.5 * len(subjects) + 0.6)
@@ -170,7 +170,7 @@ def _parts(bill: Bill) -> Figure:
 
 
 def _colours(parts: Iterable[str]) -> dict[str, str]:
-    """A part has its colour in every shape."""
+    """A colour for each part, the same in every shape."""
     return {part: PALETTE[place % len(PALETTE)] for place, part in enumerate(dict.fromkeys(parts))}
 
 
@@ -188,7 +188,7 @@ def _ruled(axes: Axes, label: str) -> None:
 
 
 def _svg(drawn: Figure, name: str) -> str:
-    """The figure without what only a file needs: a size of its own, metadata, ids of its own."""
+    """The figure as an SVG element without size and metadata, its ids unique in the page."""
     buffer = io.StringIO()
     drawn.savefig(buffer, format="svg")
     text = buffer.getvalue()

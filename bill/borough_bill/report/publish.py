@@ -1,4 +1,4 @@
-"""A result as people read it: on the screen, as one page, as Markdown and as data."""
+"""A bill in all its forms: on the screen, as HTML, as Markdown and as JSON."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ PAGE, MARKDOWN, DATA = "report.html", "bill.md", "bill.json"
 
 
 def publish(result: Result, folder: Path, console: Console) -> Bill:
-    """Print the bill of a result, and write its page, its Markdown and its data beside it."""
-    from borough_bill.report.html import html  # noqa: PLC0415  # it draws with what is extra
+    """Compute and print the bill, and write its HTML, Markdown and JSON to the folder."""
+    from borough_bill.report.html import html  # noqa: PLC0415  # needs the extra
 
     found = bill(result)
     (folder / MARKDOWN).write_text(markdown(found), "utf-8")

@@ -1,4 +1,4 @@
-"""A long run on the screen: what is being done, and how much time is left."""
+"""The progress of a long run on the screen: the current stage, and the time that is left."""
 
 import math
 import time
@@ -10,12 +10,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 
 class Screen:
-    """Drawn while the context lasts. `seconds` is what the whole run should take at most, and
-    `within` a bound that it keeps on a slow machine too.
+    """Progress, while the `with` lasts.
 
-    It is drawn when something begins and never meanwhile, since what runs beside a measurement
-    disturbs it. Where there is no terminal each thing that begins is a line of its own; of windows,
-    which come by the hundred, only their block.
+    `seconds` is the estimate for the whole run, `within` a bound that holds on a slow machine too.
+    It is drawn only when something begins, since other work would disturb a measurement. Without a
+    terminal, each stage is printed as a line; the windows of a block are one stage.
     """
 
     def __init__(self, console: Console, seconds: float, within: float | None = None) -> None:
@@ -48,8 +47,8 @@ class Screen:
     ) -> None:
         self._progress.stop()
 
-    def tell(self, what: str, seconds: float) -> None:
-        """Something begins that should take so long; whatever was under way is over."""
+    def begin(self, what: str, seconds: float) -> None:
+        """Show that something begins which should take `seconds`; the last one has ended."""
         self._done += self._under_way
         self._under_way = seconds
         minutes, rest = divmod(round(self._left()), 60)
@@ -66,7 +65,7 @@ class Screen:
         self._stage = stage
 
     def _left(self) -> float:
-        """Seconds: what was planned for the rest, at the pace of what is done."""
+        """The seconds that are left: the rest of the estimate, at the pace so far."""
         passed = time.monotonic() - self._began
         pace = passed / self._done if self._done else 1.0
         rest = max(self._seconds - self._done, self._under_way) * max(pace, 1.0)

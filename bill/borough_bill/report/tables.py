@@ -1,46 +1,46 @@
-"""The bill as tables of words, before it is known where they will be printed."""
+"""The bill as tables of texts, for the screen, HTML and Markdown alike."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from borough_bill.analysis.bill import PERCENTILES, Bill, Validity
+from borough_bill.analysis.lines.formats import listed, number, share, signed, span
 from borough_bill.analysis.lines.ladder import Ladder
 from borough_bill.analysis.lines.line import Cell, Line
-from borough_bill.analysis.lines.words import listed, number, share, signed, span
 from borough_bill.analysis.statistics import Interval
-from borough_bill.results import Plan
+from borough_bill.results import Plan, titled
 
 SHOWN = (50, 75, 90, 95, 99)
-"""Percentiles of a curve that a table shows."""
-Mood = Literal["", "good", "bad", "quiet"]
+"""The percentiles in the table of latencies."""
+Tone = Literal["", "good", "bad", "quiet"]
 
 
-class Word(NamedTuple):
-    """What stands in a cell: a text, a smaller note below it, and how it is meant."""
+class Entry(NamedTuple):
+    """A cell of a table: a text, a smaller note below it, and the tone it is printed in."""
 
     text: str
     note: str = ""
-    mood: Mood = ""
+    tone: Tone = ""
 
 
 class Table(NamedTuple):
-    """Headings and rows. The first `texts` columns hold words, the others numbers."""
+    """Headings and rows. The first `texts` columns hold texts, the others numbers."""
 
     head: tuple[str, ...]
-    rows: tuple[tuple[Word, ...], ...]
+    rows: tuple[tuple[Entry, ...], ...]
     texts: int = 1
 
 
 def families(bill: Bill) -> Table:
-    """Every family of lines: whether it is valid, and the checks that say so."""
+    """Every family of lines: whether it is valid, and the checks that it failed and passed."""
     return Table(
-        ("", "lines of", "failed", "checked by"),
+        ("", "family", "failed checks", "passed checks"),
         tuple(
             (
-                _mark(passed=one.valid) if one.measured else Word("-", mood="quiet"),
-                Word(one.family),
-                Word(listed(one.failed), mood="bad"),
-                Word(listed(_passed(bill, one)) if one.measured else "not measured"),
+                _mark(passed=one.valid) if one.measured else Entry("-", tone="quiet"),
+                Entry(one.family),
+                Entry(listed(one.failed), tone="bad"),
+                Entry(listed(_passed(bill, one)) if one.measured else "not measured"),
             )
             for one in bill.families
         ),
@@ -52,24 +52,22 @@ def _passed(bill: Bill, one: Validity) -> list[str]:
     return [check.name for check in bill.checks if one.family in check.voids and check.passed]
 
 
-def _mark(*, passed: bool) -> Word:
-    return Word("✓", mood="good") if passed else Word("✗", mood="bad")
+def _mark(*, passed: bool) -> Entry:
+    return Entry("✓", tone="good") if passed else Entry("✗", tone="bad")
 
 
 def checks(bill: Bill) -> Table:
-    """Every check: its question, what was found, what was allowed, the families it speaks for, and
-    the answer.
-    """
+    """Every check: the value found, the limit, the families it speaks for, question and answer."""
     return Table(
         ("", "check", "found", "allowed", "speaks for", "question and answer"),
         tuple(
             (
                 _mark(passed=check.passed),
-                Word(check.name),
-                Word(check.value, mood="" if check.passed else "bad"),
-                Word(check.limit),
-                Word(listed(check.voids)),
-                Word(check.question, check.sentence),
+                Entry(check.name),
+                Entry(check.value, tone="" if check.passed else "bad"),
+                Entry(check.limit),
+                Entry(listed(check.voids)),
+                Entry(check.question, check.sentence),
             )
             for check in bill.checks
         ),
@@ -78,50 +76,50 @@ def checks(bill: Bill) -> Table:
 
 
 def lines(bill: Bill, about: str) -> Table | None:
-    """Lines that share their subjects; None where there are none."""
+    """The lines about one comparison; None where there are none."""
     chosen = [line for line in bill.lines if line.about == about]
     if not chosen:
         return None
     subjects = list(dict.fromkeys(cell.subject for line in chosen for cell in line.cells))
     return Table(
-        ("line", chosen[0].reference, *subjects, "visible from"),
+        ("line", chosen[0].reference, *subjects, "detection limit"),
         tuple(_row(line, subjects) for line in chosen),
     )
 
 
-def _row(line: Line, subjects: Sequence[str]) -> tuple[Word, ...]:
+def _row(line: Line, subjects: Sequence[str]) -> tuple[Entry, ...]:
     cells = {cell.subject: cell for cell in line.cells}
-    smallest = "-" if line.smallest is None else number(line.smallest, line.unit)
+    limit = "-" if line.limit is None else number(line.limit, line.unit)
     return (
-        Word(_name(line), line.source),
-        Word(number(line.value.mean, line.unit), _ends(line.value, line.unit)),
+        Entry(_name(line), line.source),
+        Entry(number(line.value.mean, line.unit), _ends(line.value, line.unit)),
         *(
-            _cell(cells[subject], line.unit) if subject in cells else Word("-")
+            _cell(cells[subject], line.unit) if subject in cells else Entry("-")
             for subject in subjects
         ),
-        Word(smallest, mood="quiet"),
+        Entry(limit, tone="quiet"),
     )
 
 
 def _name(line: Line) -> str:
-    """The line with its unit, once."""
-    named = line.unit in line.title
-    return f"{line.id} {line.title}" if named else f"{line.id} {line.title}, {_unit(line.unit)}"
+    """The id and title of a line, with its unit unless the title contains it."""
+    has_unit = line.unit in line.title
+    return f"{line.id} {line.title}" if has_unit else f"{line.id} {line.title}, {_unit(line.unit)}"
 
 
-def _cell(cell: Cell, unit: str) -> Word:
+def _cell(cell: Cell, unit: str) -> Entry:
     if cell.decision is None:
-        return Word(number(cell.value.mean, unit), "one reading", "quiet")
-    if not cell.visible:
-        limit = number(cell.smallest or 0, unit)
-        return Word(cell.decision, f"visible from {limit}" if cell.smallest else "", "quiet")
+        return Entry(number(cell.value.mean, unit), "one reading", "quiet")
+    if not cell.differs:
+        limit = number(cell.limit or 0, unit)
+        return Entry(cell.decision, f"detection limit {limit}" if cell.limit else "", "quiet")
     star = "*" if cell.holds else ""
     times = "" if cell.ratio is None else f" x{cell.ratio.mean:.2f}"
-    return Word(f"{signed(cell.change.mean, unit)}{star}{times}", span(cell.change, unit))
+    return Entry(f"{signed(cell.change.mean, unit)}{star}{times}", span(cell.change, unit))
 
 
 def _ends(value: Interval, unit: str) -> str:
-    """The interval of a value, where it has two ends that differ."""
+    """The interval of a value, where it has two ends that are printed differently."""
     if value.low is None or value.high is None:
         return ""
     return "" if number(value.low, unit) == number(value.high, unit) else span(value, unit)
@@ -132,37 +130,39 @@ def _unit(unit: str) -> str:
 
 
 def ladder(found: Ladder, reference: str, top: str | None) -> Table:
-    """Rungs, what each adds, and what they come to."""
+    """Rungs with what each adds, then their sum, the measured difference and the residual."""
     unit = found.unit
     rows = [
         (
-            Word(step.rung),
-            Word(step.name if step.added is None else f"+ {step.name}"),
+            Entry(step.rung),
+            Entry(step.name if step.added is None else f"+ {step.name}"),
             *_added(step.added, unit),
-            Word(number(step.value.mean, unit)),
+            Entry(number(step.value.mean, unit)),
         )
         for step in found.steps
     ]
-    sums = [("T6 - T0", "what the rungs add", found.climbed)]
+    sums = [("T6 - T0", "sum of the rungs", found.climbed)]
     if found.measured is not None and found.residual is not None:
         sums += [
-            ("", f"{top} - {reference}, measured apart", found.measured),
-            ("", f"residual: {share(found.residual_share, 1)} of it", found.residual),
+            ("", f"{top} - {reference}, measured separately", found.measured),
+            ("", f"residual: {share(found.residual_share, 1)} of that", found.residual),
         ]
-    rows += [(Word(rung), Word(name), *_added(added, unit), Word("")) for rung, name, added in sums]
-    head = ("rung", "with", f"adds, {_unit(unit)}", "95 % interval", f"comes to, {_unit(unit)}")
+    rows += [
+        (Entry(rung), Entry(name), *_added(added, unit), Entry("")) for rung, name, added in sums
+    ]
+    head = ("rung", "component", f"adds, {_unit(unit)}", "95 % interval", f"total, {_unit(unit)}")
     return Table(head, tuple(rows), texts=2)
 
 
-def _added(added: Interval | None, unit: str) -> tuple[Word, Word]:
+def _added(added: Interval | None, unit: str) -> tuple[Entry, Entry]:
     if added is None:
-        return Word(""), Word("")
+        return Entry(""), Entry("")
     doubt = "" if added.excludes_zero else ", not significant"
-    return Word(signed(added.mean, unit)), Word(f"{span(added, unit)}{doubt}", mood="quiet")
+    return Entry(signed(added.mean, unit)), Entry(f"{span(added, unit)}{doubt}", tone="quiet")
 
 
 def edges(bill: Bill) -> Table:
-    """Every edge: its calls, and where the time of a call goes."""
+    """Every edge: its calls a request, and the times of a call."""
     noun = bill.plan.noun
     head = ("shape", "edge", f"calls an {noun}", "call", "handler", "tax", "stack", "rest")
     return Table(
@@ -172,11 +172,11 @@ def edges(bill: Bill) -> Table:
         ),
         tuple(
             (
-                Word(edge.subject),
-                Word(edge.edge),
-                Word(number(edge.calls.mean, "hops")),
+                Entry(edge.subject),
+                Entry(edge.edge),
+                Entry(number(edge.calls.mean, "hops")),
                 *(
-                    Word(number(value.mean, "us"), _ends(value, "us"))
+                    Entry(number(value.mean, "us"), _ends(value, "us"))
                     for value in (edge.total, edge.handler, edge.tax, edge.server, edge.rest)
                 ),
             )
@@ -187,14 +187,14 @@ def edges(bill: Bill) -> Table:
 
 
 def parts(bill: Bill) -> Table:
-    """CPU of every part."""
+    """CPU of every part a request."""
     return Table(
         ("shape", "part", f"CPU of one {bill.plan.noun}, µs"),
         tuple(
             (
-                Word(cost.subject),
-                Word(cost.part),
-                Word(number(cost.cpu.mean, "us"), _ends(cost.cpu, "us")),
+                Entry(cost.subject),
+                Entry(cost.part),
+                Entry(number(cost.cpu.mean, "us"), _ends(cost.cpu, "us")),
             )
             for cost in bill.parts
         ),
@@ -203,17 +203,17 @@ def parts(bill: Bill) -> Table:
 
 
 def curves(bill: Bill) -> Table:
-    """Some percentiles of every subject, all blocks together, and means: from the time an order was
-    meant to be sent, as everywhere, and from the time it was.
+    """The SHOWN percentiles of every subject over all blocks; and the means from the intended and
+    from the actual send time.
     """
     return Table(
-        ("ms", *(f"{percent} %" for percent in SHOWN), "mean", "mean from sending"),
+        ("ms", *(f"{percent} %" for percent in SHOWN), "mean", "mean from actual send time"),
         tuple(
             (
-                Word(curve.subject),
-                *(Word(number(curve.ms[PERCENTILES.index(p)], "ms")) for p in SHOWN),
-                Word(number(curve.mean, "ms")),
-                Word(number(curve.from_sent, "ms")),
+                Entry(curve.subject),
+                *(Entry(number(curve.ms[PERCENTILES.index(p)], "ms")) for p in SHOWN),
+                Entry(number(curve.mean, "ms")),
+                Entry(number(curve.from_sent, "ms")),
             )
             for curve in bill.curves
         ),
@@ -221,9 +221,9 @@ def curves(bill: Bill) -> Table:
 
 
 def _stages(bill: Bill) -> str:
-    """How long each took, and why no block more was measured."""
+    """The seconds of each stage, and the reason why no further block was measured."""
     took = listed([f"{name} {seconds:.0f} s" for name, seconds in bill.took_s.items()])
-    return f"{took}; no block more was measured, because {bill.stopped}" if took else ""
+    return f"{took}; no further block, because {bill.stopped}" if took else ""
 
 
 def _blocks(bill: Bill) -> str:
@@ -235,15 +235,15 @@ def _blocks(bill: Bill) -> str:
 
 
 def _longer(plan: Plan) -> str:
-    """Whose windows are longer, if any are."""
+    """The subjects whose windows are longer, if there are any."""
     if plan.longer == 1:
         return ""
-    groups = " and ".join(listed(group) for group in plan.together)
-    return f" ({plan.seconds * plan.longer:g} s of {groups}, side by side in each block)"
+    groups = " and ".join(listed([*map(titled, group)]) for group in plan.together)
+    return f" ({plan.seconds * plan.longer:g} s for {groups}, next to each other in each block)"
 
 
 def facts(bill: Bill) -> Table:
-    """What the numbers were measured with and on."""
+    """The machine, the versions, the plan and the settings."""
     plan, machine = bill.plan, bill.machine
     settings = ", ".join(f"{name}={value}" for name, value in plan.settings.items())
     found = {
@@ -256,10 +256,10 @@ def facts(bill: Bill) -> Table:
         f"{plan.warm_up_s:g} s of warm-up; workload {plan.workload}, "
         f"{plan.rate:g} {plan.noun}s a second, {plan.arrivals} arrivals, the same for every "
         "subject of a block",
-        "settings of all": settings,
+        "settings of every shape": settings,
         "placement": plan.placement,
         **plan.labels,
     }
-    rows = [(Word(name), Word(value)) for name, value in found.items() if value]
-    rows += [(Word("note"), Word(note)) for note in bill.notes]
+    rows = [(Entry(name), Entry(value)) for name, value in found.items() if value]
+    rows += [(Entry("note"), Entry(note)) for note in bill.notes]
     return Table(("", ""), tuple(rows), texts=2)

@@ -1,4 +1,4 @@
-"""The bill on a screen: for 120 columns, readable in 80."""
+"""The bill on the screen, for 80 to 120 columns."""
 
 from rich import box
 from rich.console import Console
@@ -8,21 +8,29 @@ from rich.text import Text
 
 from borough_bill.analysis.bill import Bill
 from borough_bill.report import tables
-from borough_bill.report.sections import climb, faults, gist, key, missing, mood, title, verdict
-from borough_bill.report.tables import Table, Word
+from borough_bill.report.sections import (
+    SAGA,
+    failed_checks,
+    headlines,
+    ladder_sentences,
+    legend,
+    not_measured,
+    overall,
+    title,
+    validity,
+)
+from borough_bill.report.tables import Entry, Table
 
-MOODS = {"valid": "bold green", "partly": "bold yellow", "void": "bold red"}
+OVERALL = {"valid": "bold green", "partly": "bold yellow", "void": "bold red"}
 STYLES = {"": "", "good": "green", "bad": "bold red", "quiet": "dim"}
 
 
 def terminal(bill: Bill, console: Console) -> None:
-    """Print what is valid and what is not, with what would help; the bill and its ladders in short;
-    and the facts.
-    """
+    """Print the validity with the remedies, the bill and its ladders in short, and the facts."""
     _title(title(bill), console)
     console.print(_grid(tables.families(bill)))
-    console.print(Text(verdict(bill), MOODS[mood(bill)]))
-    for sentence in (*missing(bill), *faults(bill)):
+    console.print(Text(validity(bill), OVERALL[overall(bill)]))
+    for sentence in (*not_measured(bill), *failed_checks(bill)):
         _say(sentence, console)
     _costs(bill, console)
     _title("How it was measured", console)
@@ -34,16 +42,16 @@ def _costs(bill: Bill, console: Console) -> None:
     if costs is not None:
         _title(f"Per {bill.plan.noun}", console)
         console.print(_grid(costs))
-        for sentence in (*gist(bill), key(bill)):
+        for sentence in (*headlines(bill), legend(bill)):
             _say(sentence, console)
     for ladder in bill.ladders:
         _title(f"The ladder: {ladder.title}", console)
         console.print(_grid(tables.ladder(ladder, bill.plan.reference, bill.plan.top)))
-        for sentence in climb(bill, ladder):
+        for sentence in ladder_sentences(bill, ladder):
             _say(sentence, console)
     saga = tables.lines(bill, "saga")
     if saga is not None:
-        _title("Saga or boundary?", console)
+        _title(SAGA, console)
         console.print(_grid(saga))
 
 
@@ -56,19 +64,19 @@ def _say(sentence: str, console: Console) -> None:
     console.print(Padding(Text(f"- {sentence}"), (0, 0, 0, 2)))
 
 
-def _grid(table: Table, columns: int | None = None) -> Grid:
-    """The table, or its first columns; what the first says in small print is for larger pages."""
+def _grid(table: Table) -> Grid:
+    """The table without the notes of its first column, which are for wider pages."""
     headed = any(table.head)
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_header=headed)
-    for number, heading in enumerate(table.head[:columns]):
+    for number, heading in enumerate(table.head):
         grid.add_column(
             heading, overflow="fold", justify="left" if number < table.texts else "right"
         )
     for first, *others in table.rows:
-        grid.add_row(*map(_text, (first._replace(note=""), *others)[:columns]))
+        grid.add_row(*map(_text, (first._replace(note=""), *others)))
     return grid
 
 
-def _text(word: Word) -> Text:
-    text = Text(word.text, STYLES[word.mood])
-    return text.append(f"\n{word.note}", "dim") if word.note else text
+def _text(entry: Entry) -> Text:
+    text = Text(entry.text, STYLES[entry.tone])
+    return text.append(f"\n{entry.note}", "dim") if entry.note else text

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from borough_bill.analysis.lines.words import listed
+from borough_bill.analysis.lines.formats import listed
 from borough_bill.targets.pods import Pod
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -1,5 +1,4 @@
-"""What must hold before anything is believed: each check a question, asked of the measurement.
+"""The checks of a result. Each is a question with a limit that was fixed before the data.
 
-A limit stands beside its check, fixed before the data. Where one fails, the bill is void, whatever
-it says.
+A check that fails voids the families of lines that it speaks for.
 """

@@ -1,4 +1,4 @@
-"""What a check is."""
+"""The outcome of a check."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,10 +6,10 @@ from borough_bill.analysis.families import Family
 
 
 class Check(BaseModel):
-    """A question, what was found, what was allowed, and one sentence.
+    """A question, the value that was found, the limit, and the answer as one sentence.
 
-    Where it fails, it voids the families `voids` and no others; `helps` says what to do about it,
-    and `more` whether more blocks could mend it.
+    A failed check voids the families `voids` and no others. `remedy` says what to do about it, and
+    `more_blocks_help` whether it could pass with more blocks.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -21,5 +21,5 @@ class Check(BaseModel):
     passed: bool
     sentence: str
     voids: tuple[Family, ...]
-    helps: str
-    more: bool = False
+    remedy: str
+    more_blocks_help: bool = False

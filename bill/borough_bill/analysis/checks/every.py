@@ -1,4 +1,4 @@
-"""Every check, in the order of dependence; and which families a measurement has at all."""
+"""All checks, in the order of dependence, and the families that a result has."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,15 @@ from borough_bill.analysis.lines.runs import Runs, cpu, mean_latency
 
 
 def measured(runs: Runs) -> tuple[Family, ...]:
-    """The families that this kind of measurement has, on this kind of machine: of our own shapes
-    all, where processes can be read; of strangers what they let be seen.
+    """The families that were measured.
+
+    For the shapes of an application on the kit these are all, if the machine can read processes;
+    else those that there are figures of.
     """
     ours = runs.result.kind != "compare"
     subjects = [runs.windows(subject) for subject in runs.plan.subjects]
     readable = ours and runs.result.machine.reads_processes
-    has: dict[Family, bool] = {
+    figures: dict[Family, bool] = {
         "latency": True,
         "CPU": readable or all(any(w.cpu_s for w in windows) for windows in subjects),
         "memory": readable or all(any(w.rss_mib for w in windows) for windows in subjects),
@@ -24,16 +26,16 @@ def measured(runs: Runs) -> tuple[Family, ...]:
         "failures": True,
         "books": ours or bool(runs.result.audits),
     }
-    return tuple(family for family in FAMILIES if has[family])
+    return tuple(family for family in FAMILIES if figures[family])
 
 
 def checks(runs: Runs) -> tuple[Check, ...]:
-    """Every check that speaks for a family that was measured."""
-    there = set(measured(runs))
+    """All checks that speak for a family that was measured."""
+    has = set(measured(runs))
     return tuple(
-        check.model_copy(update={"voids": tuple(f for f in check.voids if f in there)})
+        check.model_copy(update={"voids": tuple(f for f in check.voids if f in has)})
         for check in _checks(runs)
-        if there & set(check.voids)
+        if has & set(check.voids)
     )
 
 
@@ -42,7 +44,7 @@ def _checks(runs: Runs) -> Iterator[Check]:
     yield whole.whole(runs)
     yield whole.blocks(runs)
     yield load.served(runs)
-    yield load.spoilt(runs)
+    yield load.few_failures(runs)
     yield load.sent(runs)
     if ours or runs.result.freeze is not None:
         yield load.freeze(runs)
@@ -50,7 +52,7 @@ def _checks(runs: Runs) -> Iterator[Check]:
     yield load.even_slip(runs)
     yield load.generator(runs)
     if any(window.others_s is not None for _, windows in runs.loaded() for window in windows):
-        yield load.core(runs)
+        yield load.own_core(runs)
     yield null.null(runs, "latency", "ms", mean_latency)
     yield processes.cpu(runs)
     yield null.null(runs, "CPU", "us", cpu)

@@ -1,58 +1,59 @@
-"""Of the A/A: is the reference as good as itself?"""
+"""Checks of the A/A comparison: do two instances of the reference measure the same?"""
 
 from borough_bill.analysis.checks.check import Check
 from borough_bill.analysis.families import Family
+from borough_bill.analysis.lines.formats import amount, share, span
 from borough_bill.analysis.lines.memory import resident
 from borough_bill.analysis.lines.runs import Reading, Runs, series
-from borough_bill.analysis.lines.words import amount, share, span
 from borough_bill.analysis.statistics import difference, mean_of
 
 NULL_LEVEL = 0.99
-"""Two nulls at 95 % would void every tenth honest run; at 99 % it is every fiftieth."""
-LAYOUT = 0.1
-"""Of the reference's mean. Two processes of the same code keep a constant difference in speed, by
-where their memory happens to lie (Mytkowicz et al., Producing wrong data without doing anything
-obviously wrong, ASPLOS 2009, found up to 8 %), which enough blocks always find. No line claims a
-difference that A/A shows, so up to here it voids nothing; above, something else is the matter.
+"""Two such checks at 95 % would void one in ten runs by chance; at 99 % it is one in fifty."""
+SPEED_LIMIT = 0.1
+"""Share of the reference's mean. Two processes of the same code keep a constant difference in speed
+that depends on their memory layout (up to 8 % in Mytkowicz et al., Producing wrong data without
+doing anything obviously wrong, ASPLOS 2009). Enough blocks always find it. No line claims a
+difference within A/A, so up to this limit nothing is void; above it there is another cause.
 """
 FEWEST = 2
-"""Blocks: one has no interval."""
-TWINS = 0.05
-"""Of the reference's memory. Two processes of the same code keep a constant difference of some
-pages, which an interval over blocks would always find.
+"""Blocks that an interval needs."""
+MEMORY_LIMIT = 0.05
+"""Share of the reference's memory. Two processes of the same code keep a constant difference of
+some pages, which an interval over blocks would always find.
 """
-HELPS = "More blocks (--blocks), or a machine that does less beside."
+REMEDY = "More blocks (--blocks), or a less busy machine."
 
 
 def again(runs: Runs, reading: Reading) -> tuple[dict[int, float], dict[int, float]] | None:
-    """The twin and the reference, if at least two blocks hold both."""
-    twin, base = (
+    """The series of the second instance and of the reference, if FEWEST blocks hold both."""
+    second, base = (
         dict(series(runs.windows(subject), reading))
         for subject in (runs.plan.again, runs.plan.reference)
     )
-    return (twin, base) if len(twin.keys() & base.keys()) >= FEWEST else None
+    return (second, base) if len(second.keys() & base.keys()) >= FEWEST else None
 
 
 def null(runs: Runs, family: Family, unit: str, reading: Reading) -> Check:
-    """By the interval at `NULL_LEVEL` of the paired difference, and its share of the reference."""
+    """The interval of the paired difference contains 0, or it is at most SPEED_LIMIT."""
     reference, pair = runs.plan.reference, again(runs, reading)
     if pair is None:
         return _check(family, reference, "-", passed=False, sentence=_unpaired(), limit="-")
     found, base = difference(*pair, level=NULL_LEVEL), mean_of(pair[1]).mean
-    passed = not found.excludes_zero or abs(found.mean) <= LAYOUT * base
+    passed = not found.excludes_zero or abs(found.mean) <= SPEED_LIMIT * base
     if not found.excludes_zero:
         sentence = (
-            f"Two instances of {reference} could not be told apart in {family}; they may differ by "
-            f"up to {amount(found.reach, unit)}."
+            f"The difference in {family} of two instances of {reference} is not significant; it "
+            f"may be up to {amount(found.reach, unit)}."
         )
     elif passed:
         sentence = (
-            f"Two instances of {reference} differ in {family} as two processes of the same code "
-            f"do, by {share(abs(found.mean) / base)}; no line claims as little."
+            f"Two instances of {reference} differ in {family} by {share(abs(found.mean) / base)}, "
+            "as two processes of the same code may; no line claims a difference that small."
         )
     else:
         sentence = (
-            f"Two instances of {reference} differ in {family}: any difference might be nothing."
+            f"Two instances of {reference} differ in {family}, so a difference of a shape may not "
+            "come from the shape."
         )
     return _check(
         family,
@@ -60,14 +61,14 @@ def null(runs: Runs, family: Family, unit: str, reading: Reading) -> Check:
         f"{amount(found.mean, unit)} ({span(found, unit)})",
         passed=passed,
         sentence=sentence,
-        limit=f"the {share(NULL_LEVEL)} interval contains 0, or {share(LAYOUT)} of {reference}",
+        limit=f"{share(NULL_LEVEL)} interval contains 0, or {share(SPEED_LIMIT)} of {reference}",
     )
 
 
 def null_memory(runs: Runs) -> Check:
-    """By the mean difference over the reference's mean."""
+    """The mean difference is at most MEMORY_LIMIT of the reference's mean."""
     reference, pair = runs.plan.reference, again(runs, resident)
-    limit = f"{share(TWINS)} of {reference}"
+    limit = f"{share(MEMORY_LIMIT)} of {reference}"
     if pair is None:
         return _check("memory", reference, "-", passed=False, sentence=_unpaired(), limit=limit)
     apart, base = difference(*pair).mean, mean_of(pair[1]).mean
@@ -75,28 +76,28 @@ def null_memory(runs: Runs) -> Check:
         "memory",
         reference,
         amount(apart, "MiB"),
-        passed=abs(apart) <= TWINS * base,
-        sentence=f"Two instances of {reference} hold {amount(abs(apart), 'MiB')} more or less than "
-        f"each other, of {amount(base, 'MiB')}.",
+        passed=abs(apart) <= MEMORY_LIMIT * base,
+        sentence=f"Two instances of {reference} differ by {amount(abs(apart), 'MiB')}, of "
+        f"{amount(base, 'MiB')}.",
         limit=limit,
     )
 
 
 def _unpaired() -> str:
-    return "There are no two blocks that hold both."
+    return "Fewer than two blocks hold both instances."
 
 
-def _check(  # noqa: PLR0913  # what differs between the three
+def _check(  # noqa: PLR0913  # what the three calls differ in
     family: Family, reference: str, value: str, *, passed: bool, sentence: str, limit: str
 ) -> Check:
     return Check(
         name=f"A/A {family}",
-        question=f"Is {reference} as good as itself?",
+        question=f"Do two instances of {reference} measure the same?",
         value=value,
         limit=limit,
         passed=passed,
         sentence=sentence,
         voids=(family,),
-        helps=HELPS,
-        more=True,
+        remedy=REMEDY,
+        more_blocks_help=True,
     )

@@ -1,1 +1,1 @@
-"""The lines of a bill: each family in a file, each a pure function from what was measured."""
+"""The lines of a bill: a module for each topic, with pure functions of a result."""

@@ -1,20 +1,23 @@
-"""D4 and D8: CPU of a request, by part, and CPU of waiting for one."""
+"""Lines D4, CPU of a request in total and by part, and D8, CPU at no load."""
 
 from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict
 
+from borough_bill.analysis.lines.formats import article
 from borough_bill.analysis.lines.line import Line, Topic, between, compared, per_served
-from borough_bill.analysis.lines.runs import Reading, Runs, cpu, part_of, series, twins
-from borough_bill.analysis.lines.words import article
+from borough_bill.analysis.lines.runs import Reading, Runs, cpu, mean_of_instances, part_of, series
 from borough_bill.analysis.statistics import Interval, Series, mean_of
 from borough_bill.results import Window
 
-CLOCK = "CPU clock of every process, at the window's edges"
+CLOCK = "CPU clock of every process, at the edges of the window"
+
+
+IDLE = "CPU at no load"
 
 
 class PartCost(BaseModel):
-    """CPU of one part of one subject, in microseconds a request."""
+    """CPU of one part of one subject, in microseconds a served request."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,13 +27,13 @@ class PartCost(BaseModel):
 
 
 def cpu_lines(runs: Runs) -> Iterator[Line | None]:
-    """CPU of a request over all processes, and of idling."""
+    """CPU of a request over all processes, and CPU at no load."""
     title = f"CPU of {article(runs.plan.noun)}"
     lead = f"{article(runs.plan.noun).capitalize()} costs"
-    source = f"{runs.plan.sources.get('CPU', CLOCK)}; waiting for work (D8) is in it"
+    source = f"{runs.plan.sources.get('CPU', CLOCK)}; includes {IDLE} (D8)"
     topic = Topic("D4", "CPU", title, "us", source, lead, "more CPU", "less CPU", headline=True)
     yield compared(runs, topic, cpu)
-    idle = Topic("D8", "CPU", "CPU at no load", "% of a core", CLOCK, "Waiting for work costs")
+    idle = Topic("D8", "CPU", IDLE, "% of a core", CLOCK, "At no load the processes use")
     yield between(runs, idle, lambda subject: _idle(runs, subject))
 
 
@@ -39,7 +42,7 @@ def _idle(runs: Runs, subject: str) -> Series:
 
 
 def parts(runs: Runs) -> tuple[PartCost, ...]:
-    """CPU of every part of every shape, of the reference and of the baseline."""
+    """CPU of every part of every subject; for the reference, the mean of its two instances."""
     plan = runs.plan
     again = runs.windows(plan.again)
     return tuple(
@@ -48,7 +51,7 @@ def parts(runs: Runs) -> tuple[PartCost, ...]:
         if subject != plan.again
         for part in _parts_of(runs.windows(subject))
         if (
-            found := twins(
+            found := mean_of_instances(
                 series(runs.windows(subject), _of(part)),
                 series(again, _of(part)) if subject == plan.reference else {},
             )

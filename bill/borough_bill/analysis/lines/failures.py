@@ -1,4 +1,4 @@
-"""D14: availability as it was seen: requests that failed, or were answered wrongly."""
+"""Line D14: requests that failed or were answered wrongly."""
 
 from collections.abc import Iterator
 
@@ -10,9 +10,9 @@ SOURCE = "generator: no answer in time, or not the expected one"
 
 
 def failures(runs: Runs) -> Iterator[Line | None]:
-    """Of all requests that were sent within windows."""
+    """The percentage of failed requests, of all that were sent within windows."""
     noun = runs.plan.noun
-    lead = f"Of all {noun}s there fail"
+    lead = f"The share of {noun}s that fail is"
     yield compared(runs, Topic("D14", "failures", f"{noun}s that fail", "%", SOURCE, lead), _failed)
 
 

@@ -1,26 +1,27 @@
-"""D2 and D3: what a hop costs beyond the work it was made for, without synchronised clocks.
+"""Lines D2, the tax of all hops of a request, and D3, their number; without synchronised clocks.
 
-The caller's clock gives all of a call (c1 - c0). The callee tells its handler's time (h1 - h0) and
-its whole stack's (s1 - s0). The tax is all but the handler; the stack is the tax paid within the
-callee's application; the rest is the client, the kernel, the callee's HTTP server, and waiting for
-the core, both ways.
+The caller measures the whole call (c1 - c0). The callee reports the time of its handler (h1 - h0)
+and of its whole stack (s1 - s0). The tax is the call less the handler. It consists of the stack,
+(s1 - s0) - (h1 - h0), which is spent in the callee's application, and of the rest, (c1 - c0) -
+(s1 - s0), which is spent in the client, the kernel, the callee's HTTP server, and waiting for a
+core, in both directions.
 """
 
 from collections.abc import Callable, Iterator
 
 from pydantic import BaseModel, ConfigDict
 
+from borough_bill.analysis.lines.formats import article
 from borough_bill.analysis.lines.line import Line, Topic, compared, per_served
 from borough_bill.analysis.lines.runs import Runs, series
-from borough_bill.analysis.lines.words import article
 from borough_bill.analysis.statistics import Interval, mean_of
 from borough_bill.results import Hop, Window
 
-SOURCE = "caller's clock and the callee's Server-Timing"
+SOURCE = "the caller's clock and the callee's Server-Timing"
 
 
 class Edge(BaseModel):
-    """One edge of one subject: calls of a request, and means of a call in microseconds."""
+    """One edge of one subject: calls a request, and the mean times of a call in microseconds."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,21 +36,26 @@ class Edge(BaseModel):
 
 
 def hop_lines(runs: Runs) -> Iterator[Line | None]:
-    """The tax of all hops of a request, and how many there are; nothing where there is no hop."""
+    """The tax of all hops of a request, and their number; no line where no shape has a hop."""
     if not any(window.hops for subject in runs.plan.shapes for window in runs.windows(subject)):
         return
     noun = article(runs.plan.noun)
-    lead = f"All hops of {noun} together take, beyond their work,"
+    lead = f"The hops of {noun} take, beyond their handlers,"
     tax = Topic("D2", "hops", f"hop tax of {noun}", "us", SOURCE, lead)
     yield compared(runs, tax, per_served(lambda w: sum(map(_tax, w.hops.values())) * 1e6))
     count = Topic(
-        "D3", "hops", f"hops of {noun}", "hops", "callers' counters", f"{noun.capitalize()} makes"
+        "D3",
+        "hops",
+        f"hops of {noun}",
+        "hops",
+        "the callers' counters",
+        f"{noun.capitalize()} makes",
     )
     yield compared(runs, count, per_served(lambda w: sum(hop.calls for hop in w.hops.values())))
 
 
 def edges(runs: Runs) -> tuple[Edge, ...]:
-    """Every edge of every subject, in the order of the alphabet."""
+    """Every edge of every shape, in alphabetical order."""
     return tuple(
         _edge(windows, subject, edge)
         for subject in runs.plan.shapes

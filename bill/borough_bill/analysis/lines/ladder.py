@@ -1,8 +1,9 @@
-"""The ladder: one thing more on every rung, so that differences of neighbours add up to the price.
+"""The ladder: every rung adds one component of a boundary, so that the steps add up to its price.
 
-Means only, since quantiles do not add. The rungs T0 to T6 must come to what the shapes cost when
-they are measured on their own; what is left between the two is the residual. It sees the ladder's
-ends and not the rungs between: of these a cross-check tells, one hop alone on the same rungs.
+Only means are used, since quantiles do not add. The difference between the rungs T0 and T6 must be
+that between the shapes they stand for, which are measured separately; the residual is what is left.
+It depends on the two ends only, and says nothing about the rungs between. The cross-check for those
+is one hop alone, measured on the same rungs.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,34 +13,32 @@ from pydantic import BaseModel, ConfigDict
 
 from borough_bill.analysis.families import Family
 from borough_bill.analysis.lines.cpu import CLOCK
+from borough_bill.analysis.lines.formats import amount, article, number, share, span
 from borough_bill.analysis.lines.latency import SOURCE
-from borough_bill.analysis.lines.line import Line, Topic, line, visible_from
-from borough_bill.analysis.lines.runs import Reading, Runs, cpu, mean_latency, series, twins
-from borough_bill.analysis.lines.words import amount, article, number, share, span
+from borough_bill.analysis.lines.line import Line, Topic, limit_of, line
+from borough_bill.analysis.lines.runs import (
+    Reading,
+    Runs,
+    cpu,
+    mean_latency,
+    mean_of_instances,
+    series,
+)
 from borough_bill.analysis.statistics import LEVEL, Interval, Series, difference, mean_of
-from borough_bill.results import RUNGS, CriticalPath, HopRung, Rung
+from borough_bill.results import RUNG_TITLES, RUNGS, CriticalPath, HopRung, Rung, titled
 
-NAMES: dict[Rung, str] = {
-    "T0": "a direct call",
-    "T1": "encode and decode",
-    "T3": "process and TCP",
-    "T5": "deadline, retry, breaker, balancing",
-    "T6": "metrics",
-    "T7a": "traces, 1 %",
-    "T7b": "traces, 100 %, exported",
-}
 SHIPPED: Rung = "T6"
-"""The rung where a shape stands as it is measured on its own: tracing off."""
+"""The rung that corresponds to a shape as it is measured on its own: with tracing off."""
 RESIDUAL = 0.15
-"""Of the end-to-end difference: a ladder that leaves more than this explains nothing, unless chance
-leaves it.
+"""The largest residual, as a share of the difference of the shapes, unless chance explains it."""
+CHANCE_LIMIT = 0.5
+"""Half-width of the residual's interval, as a share of that difference: above it, chance is no
+explanation.
 """
-BLUR = 0.5
-"""Of it: where chance alone could leave more than this, it excuses nothing."""
 
 
 class Step(BaseModel):
-    """A rung: its value, and what it added to the rung below; None at the foot."""
+    """A rung: its value, and its difference to the rung below; None for the lowest."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,7 +49,9 @@ class Step(BaseModel):
 
 
 class Ladder(BaseModel):
-    """Steps that add up to `climbed` (T6 - T0), beside the same difference `measured` apart."""
+    """The steps, their sum `climbed` (T6 - T0), and the difference between the shapes `measured`
+    separately. `residual` is `measured` less `climbed`; both are None for a ladder of one hop.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,12 +64,12 @@ class Ladder(BaseModel):
 
     @property
     def residual_share(self) -> float:
-        """Residual over the measured difference; infinite where nothing was measured apart."""
+        """The residual over the measured difference; infinite where there is none."""
         return self._share(lambda residual: abs(residual.mean))
 
     @property
     def chance_share(self) -> float:
-        """Half the residual's interval over the same: what chance may leave."""
+        """The half-width of the residual's interval over the measured difference."""
         return self._share(lambda residual: residual.half_width)
 
     def _share(self, of: Callable[[Interval], float]) -> float:
@@ -78,21 +79,23 @@ class Ladder(BaseModel):
 
     @property
     def closes(self) -> bool:
-        """Whether the ladder's ends stand as far apart as the shapes they stand for, as far as so
-        many blocks can tell.
+        """Whether the ends of the ladder differ as the shapes do: the residual is small, or its
+        interval contains 0 and is not too wide to show a large one.
         """
-        return self.residual_share <= RESIDUAL or (self.residual_share <= self.chance_share <= BLUR)
+        return self.residual_share <= RESIDUAL or (
+            self.residual_share <= self.chance_share <= CHANCE_LIMIT
+        )
 
 
 def order_ladder(runs: Runs, title: str, unit: str, reading: Reading) -> Ladder | None:
-    """A ladder under load, with its residual; None where a rung is missing."""
+    """A ladder under load, with its residual; None where no block has all rungs and shapes."""
     rungs = {rung: series(runs.rung(rung), reading) for rung in RUNGS}
     plan = runs.plan
     one, again, top = (
         series(runs.windows(subject), reading)
         for subject in (plan.reference, plan.again, plan.top or "")
     )
-    reference = twins(one, again)
+    reference = mean_of_instances(one, again)
     common = set.intersection(*map(set, rungs.values()), set(reference), set(top))
     if not common:
         return None
@@ -110,24 +113,24 @@ def order_ladder(runs: Runs, title: str, unit: str, reading: Reading) -> Ladder 
 
 
 def latency_ladder(runs: Runs) -> Ladder | None:
-    """Mean latency of a request, rung by rung."""
+    """The ladder of the mean latency of a request."""
     return order_ladder(runs, f"latency of {article(runs.plan.noun)}", "ms", mean_latency)
 
 
 def cpu_ladder(runs: Runs) -> Ladder | None:
-    """CPU of a request, rung by rung."""
+    """The ladder of the CPU of a request."""
     return order_ladder(runs, f"CPU of {article(runs.plan.noun)}", "us", cpu)
 
 
 def hop_ladders(measured: tuple[HopRung, ...]) -> Iterator[Ladder]:
-    """One hop alone: its time and its CPU, for each number of calls in flight and each pause."""
+    """The ladders of one hop alone: of its time and CPU, for each concurrency and each pause."""
     kinds: dict[str, Callable[[HopRung], float]] = {
         "time": lambda hop: hop.mean_us,
         "CPU of both ends": lambda hop: hop.cpu_caller_us + hop.cpu_callee_us,
     }
     for pace in sorted({(hop.pause_ms, hop.in_flight) for hop in measured}):
         pause, in_flight = pace
-        asked = f"asked every {pause:g} ms" if pause else f"{in_flight} in flight"
+        pacing = f"called every {pause:g} ms" if pause else f"{in_flight} in flight"
         for name, reading in kinds.items():
             rungs: dict[Rung, Series] = {
                 rung: {
@@ -139,7 +142,7 @@ def hop_ladders(measured: tuple[HopRung, ...]) -> Iterator[Ladder]:
             }
             if all(rungs.values()):
                 yield Ladder(
-                    title=f"one hop, {asked}: {name}",
+                    title=f"one hop, {pacing}: {name}",
                     unit="us",
                     steps=_steps(rungs),
                     climbed=difference(rungs[SHIPPED], rungs["T0"]),
@@ -151,7 +154,7 @@ def _steps(rungs: dict[Rung, Series], level: float = LEVEL) -> tuple[Step, ...]:
     return tuple(
         Step(
             rung=rung,
-            name=NAMES[rung],
+            name=RUNG_TITLES[rung],
             value=mean_of(found, level),
             added=difference(found, rungs[below[rung]], level) if rung in below else None,
         )
@@ -160,62 +163,66 @@ def _steps(rungs: dict[Rung, Series], level: float = LEVEL) -> tuple[Step, ...]:
 
 
 def telemetry(runs: Runs) -> Iterator[Line | None]:
-    """D10: what watching costs: the rungs of metrics and traces against the rung without."""
+    """Lines D10: the rungs with metrics and traces against the rung without telemetry."""
     noun = article(runs.plan.noun)
     lead = f"On average {noun} takes"
-    yield _watched(runs, "latency", ("latency, mean", "ms", SOURCE, lead), mean_latency)
-    yield _watched(runs, "CPU", (f"CPU of {noun}", "us", CLOCK, f"{noun.capitalize()} costs"), cpu)
+    yield _telemetry(runs, "latency", ("latency, mean", "ms", SOURCE, lead), mean_latency)
+    yield _telemetry(
+        runs, "CPU", (f"CPU of {noun}", "us", CLOCK, f"{noun.capitalize()} costs"), cpu
+    )
 
 
-def _watched(
-    runs: Runs, family: Family, words: tuple[str, str, str, str], reading: Reading
+def _telemetry(
+    runs: Runs, family: Family, texts: tuple[str, str, str, str], reading: Reading
 ) -> Line | None:
-    title, unit, source, lead = words
+    title, unit, source, lead = texts
     found = {rung: series(runs.rung(rung), reading) for rung in RUNGS[RUNGS.index("T5") :]}
-    bare, plan = found.pop("T5"), runs.plan
+    without, plan = found.pop("T5"), runs.plan
     again, base = (series(runs.windows(s), reading) for s in (plan.again, plan.reference))
-    smallest = visible_from(again, base, runs.level)
-    named = {f"{NAMES[rung]} ({rung})": values for rung, values in found.items()}
+    limit = limit_of(again, base, runs.level)
+    named = {f"{RUNG_TITLES[rung]} ({rung})": values for rung, values in found.items()}
     topic = Topic("D10", family, title, unit, f"ladder; {source}", lead, where="with")
-    without = ("no telemetry between parts (T5)", bare)
-    return line("telemetry", topic, without, named, smallest, runs.level)
+    reference = ("no telemetry between parts (T5)", without)
+    return line("telemetry", topic, reference, named, limit, runs.level)
 
 
 def closure(ladder: Ladder, reference: str, top: str) -> str:
-    """In plain English: do the rungs come to the price?"""
+    """The sum of the rungs, the difference between the shapes, and the residual, in a sentence.
+
+    Raises ValueError for a ladder of one hop, which has no residual.
+    """
     if ladder.measured is None or ladder.residual is None:
-        raise ValueError("a ladder of one hop stands alone")
+        raise ValueError("a ladder of one hop has no residual")
     return (
-        f"The rungs add {amount(ladder.climbed.mean, ladder.unit)}; {top} minus {reference}, "
-        f"measured apart, is {amount(ladder.measured.mean, ladder.unit)}; between the two are "
+        f"The rungs add up to {amount(ladder.climbed.mean, ladder.unit)}; {top} minus {reference}, "
+        f"measured separately, is {amount(ladder.measured.mean, ladder.unit)}. The residual is "
         f"{amount(ladder.residual.mean, ladder.unit)} ({span(ladder.residual, ladder.unit)}), "
-        f"{share(ladder.residual_share, 1)} of the difference, give or take "
-        f"{share(ladder.chance_share)}."
+        f"{share(ladder.residual_share, 1)} ± {share(ladder.chance_share)} of that difference."
     )
 
 
-def alone(ladder: Ladder, one_hop: Sequence[Ladder], hops: Interval) -> str:
-    """The cross-check of an order's CPU: as many hops as it makes, each as dear as one alone."""
-    sums = " and ".join(
-        f"{amount(hops.mean * alone.climbed.mean, ladder.unit)} "
-        f"({alone.title.split(':')[0].removeprefix('one hop, ')}: "
-        f"{amount(alone.climbed.mean, ladder.unit)} each)"
-        for alone in one_hop
+def hops_alone(ladder: Ladder, one_hop: Sequence[Ladder], hops: Interval) -> str:
+    """The cross-check of CPU: the number of hops of a request times the cost of one hop alone."""
+    sums = " or ".join(
+        f"{amount(hops.mean * hop.climbed.mean, ladder.unit)} "
+        f"({hop.title.split(':')[0].removeprefix('one hop, ')}: "
+        f"{amount(hop.climbed.mean, ladder.unit)} each)"
+        for hop in one_hop
     )
     return (
-        f"A cross-check: {number(hops.mean, 'hops')} hops, each as dear as one hop alone on the "
-        f"same rungs, come to {sums}; the rungs add {amount(ladder.climbed.mean, ladder.unit)}. "
-        "Whoever is asked now and then finds his caches cold; in an order every part is, in its "
-        "own work as well."
+        f"Cross-check: {number(hops.mean, 'hops')} hops, at the cost of one hop alone on the same "
+        f"rungs, cost {sums}; the rungs add up to {amount(ladder.climbed.mean, ladder.unit)}. A "
+        "part that is called rarely runs with cold CPU caches; in an order that holds for every "
+        "part, and for its own work too."
     )
 
 
-def on_the_path(ladder: Ladder, path: CriticalPath) -> str:
-    """The cross-check of an order's latency: what its traces say of hops."""
+def hops_on_path(ladder: Ladder, path: CriticalPath) -> str:
+    """The cross-check of latency: the hops on the critical path of traces."""
     return (
-        f"A cross-check from {path.traces} traces on T7b: {amount(path.hop_ms, 'ms')} of the "
-        f"{amount(path.path_ms, 'ms')} on the critical path are hops "
-        f"({share(path.hop_ms / path.path_ms)}), {path.hops:.1f} of them in a row, and the rungs "
-        f"add {amount(ladder.climbed.mean, ladder.unit)}. What is left is within the parts, whose "
-        "own work is slower where they take turns."
+        f"Cross-check from {path.traces} traces on rung {titled('T7b')}: "
+        f"{amount(path.hop_ms, 'ms')} of the {amount(path.path_ms, 'ms')} on the critical path are "
+        f"hops ({share(path.hop_ms / path.path_ms)}), {path.hops:.1f} of them in sequence; the "
+        f"rungs add up to {amount(ladder.climbed.mean, ladder.unit)}. The difference is spent "
+        "within the parts, whose own work is slower when they alternate on a core."
     )

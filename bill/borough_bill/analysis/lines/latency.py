@@ -1,16 +1,16 @@
-"""D1: how long a request takes, end to end, from the moment it was meant to be sent."""
+"""Line D1: the latency of a request, from its intended send time to the whole answer."""
 
 from collections.abc import Callable, Iterator
 
+from borough_bill.analysis.lines.formats import article
 from borough_bill.analysis.lines.line import Line, Topic, between, compared
 from borough_bill.analysis.lines.runs import Runs, mean_latency, pooled
-from borough_bill.analysis.lines.words import article
 from borough_bill.analysis.statistics import Series
 from borough_bill.results import Window
 
 SOURCE = "generator, from the intended send time"
 BEYOND = 5
-"""Answers a window must hold beyond a quantile, for the window to have that quantile at all."""
+"""Answers beyond a quantile that a window must hold for its own quantile to be used."""
 QUANTILES = {
     "p50": (0.5, "The median {} takes"),
     "p90": (0.9, "Nine of ten {}s take up to"),
@@ -19,15 +19,15 @@ QUANTILES = {
 
 
 def latency(runs: Runs) -> Iterator[Line | None]:
-    """The mean, which adds up; quantiles, which do not; and the mean of every class."""
+    """The mean, quantiles, and the mean of every class where there are several."""
     noun = runs.plan.noun
     lead = f"On average {article(noun)} takes"
     topic = Topic(
         "D1", "latency", "latency, mean", "ms", SOURCE, lead, "longer", "less", headline=True
     )
     yield compared(runs, topic, mean_latency)
-    for name, (probability, words) in QUANTILES.items():
-        yield _quantile(runs, name, probability, words.format(noun))
+    for name, (probability, lead) in QUANTILES.items():
+        yield _quantile(runs, name, probability, lead.format(noun))
     classes = {name for _, windows in runs.loaded() for w in windows for name in w.classes}
     for name in sorted(classes) if len(classes) > 1 else ():
         topic = Topic(
@@ -37,7 +37,7 @@ def latency(runs: Runs) -> Iterator[Line | None]:
 
 
 def _quantile(runs: Runs, name: str, probability: float, lead: str) -> Line | None:
-    """By window where every window is large enough, else of all windows together."""
+    """The quantile by window, where every window holds enough answers, else over all windows."""
     subjects = (runs.plan.reference, *runs.plan.shapes)
     served = [window.served for subject in subjects for window in runs.windows(subject)]
     if min(served, default=0) * (1 - probability) >= BEYOND:
@@ -46,7 +46,7 @@ def _quantile(runs: Runs, name: str, probability: float, lead: str) -> Line | No
     topic = Topic(
         "D1",
         "latency",
-        f"latency, {name} of all blocks together",
+        f"latency, {name} over all blocks",
         "ms",
         SOURCE,
         lead,
@@ -57,7 +57,7 @@ def _quantile(runs: Runs, name: str, probability: float, lead: str) -> Line | No
 
 
 def _of_all(runs: Runs, probability: float) -> Callable[[str], Series]:
-    """One reading a subject: windows this short have no such quantile of their own."""
+    """The quantile over all windows of a subject, as a series of one value."""
 
     def of(subject: str) -> Series:
         pool = pooled(runs.windows(subject), "latency")

@@ -1,4 +1,4 @@
-"""D6: memory that all processes of a shape hold, after a window of load."""
+"""Line D6: memory of all processes of a shape, after a window of load."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,7 +11,7 @@ LEAD = "The processes hold"
 
 
 def memory(runs: Runs) -> Iterator[Line | None]:
-    """RSS, what as many containers would hold; PSS, what they hold together on one machine."""
+    """RSS, which counts shared pages in every process, and PSS, which divides them."""
     source = runs.plan.sources.get("memory", SOURCE)
     rss = Topic("D6", "memory", "memory, RSS of all processes", "MiB", source, LEAD, headline=True)
     yield compared(runs, rss, resident)

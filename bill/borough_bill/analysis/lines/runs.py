@@ -1,6 +1,6 @@
-"""What was measured, turned around: of one subject, one number a block.
+"""The windows of a result by subject, and series of one number a block.
 
-Every line asks for its numbers here, so that all of them pair the same windows.
+Every line reads its numbers here, so that all of them pair the same windows.
 """
 
 from collections.abc import Callable, Iterator
@@ -8,24 +8,27 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from borough_bill.analysis.statistics import LEVEL, LOOKED, Series, Values
+from borough_bill.analysis.statistics import LEVEL, LOOK_LEVEL, Series, Values
 from borough_bill.results import SKETCH, Result, Rung, Window
 
 Reading = Callable[[Window], float | None]
-"""A number of one window; None where the window does not hold it."""
+"""A number of one window; None where the window does not have it."""
 
 
 class Runs:
-    """A result, asked by subject."""
+    """The windows of a result, by subject and kind.
+
+    `level` is the confidence level of the lines: higher where the intervals decide how many blocks
+    are measured.
+    """
 
     def __init__(self, result: Result) -> None:
         self.result = result
         self.plan = result.plan
-        self.level = LOOKED if result.plan.open_ended else LEVEL
-        """Of the intervals of lines: stricter where they decided how many blocks there are."""
+        self.level = LOOK_LEVEL if result.plan.open_ended else LEVEL
 
     def windows(self, subject: str) -> tuple[Window, ...]:
-        """Windows under load, beside the ladder."""
+        """The windows of a subject under load, without those of the ladder."""
         return tuple(
             window
             for window in self.result.windows
@@ -33,16 +36,16 @@ class Runs:
         )
 
     def instances(self, subject: str) -> tuple[Window, ...]:
-        """Windows of a subject under load; of the reference, those of its second instance too."""
+        """The windows of a subject under load; for the reference, of both instances."""
         again = self.windows(self.plan.again) if subject == self.plan.reference else ()
         return self.windows(subject) + again
 
     def rung(self, rung: Rung) -> tuple[Window, ...]:
-        """Windows at a rung of the ladder."""
+        """The windows of a rung of the ladder."""
         return tuple(window for window in self.result.windows if window.rung == rung)
 
     def idle(self, subject: str) -> tuple[Window, ...]:
-        """Windows without load."""
+        """The windows of a subject without load."""
         return tuple(
             window
             for window in self.result.windows
@@ -50,41 +53,43 @@ class Runs:
         )
 
     def loaded(self) -> Iterator[tuple[str, tuple[Window, ...]]]:
-        """Every subject that was under load, rungs too, with its windows."""
+        """Every subject and every rung with its windows under load."""
         yield from ((subject, self.windows(subject)) for subject in self.plan.subjects)
         rungs = dict.fromkeys(window.rung for window in self.result.windows if window.rung)
         yield from ((rung, self.rung(rung)) for rung in rungs)
 
 
 def series(windows: tuple[Window, ...], reading: Reading) -> Series:
-    """One number a block, where the window holds it."""
+    """One number for each block whose window has it."""
     found = {window.block: reading(window) for window in windows}
     return {block: value for block, value in found.items() if value is not None}
 
 
-def twins(reference: Series, again: Series) -> Series:
-    """What the reference is taken for: the mean of its two instances, block by block, since both
-    are measured in each; so chance has less to say, and so has the memory layout of one process.
+def mean_of_instances(reference: Series, again: Series) -> Series:
+    """The mean of the two instances of the reference, block by block.
+
+    It varies less than one instance, and depends less on the memory layout of one process.
     """
     both = reference.keys() & again.keys()
     return {block: (reference[block] + again[block]) / 2 for block in both} or reference
 
 
 class Pool(NamedTuple):
-    """All times of several windows together, from their sketches: ms, and the weight of each."""
+    """The times of several windows, from their sketches: sorted ms, and weights of sum 1."""
 
     times: Values
     weights: Values
 
     def quantile(self, probability: float) -> float:
-        """The time that this share of all answers stayed within."""
+        """The quantile in ms: this share of all times is not above it."""
         reached = np.searchsorted(np.cumsum(self.weights), probability)
         return float(self.times[min(int(reached), self.times.size - 1)])
 
 
 def pooled(windows: tuple[Window, ...], kind: Literal["latency", "slip"]) -> Pool | None:
-    """Every `latency` of a served request, or every `slip` of any, of these windows; None where
-    nothing was kept.
+    """The latency of every served request of these windows, or the slip of every request.
+
+    None where no window has a sketch.
     """
     counted = "offered" if kind == "slip" else "served"
     kept = [
@@ -103,18 +108,18 @@ def pooled(windows: tuple[Window, ...], kind: Literal["latency", "slip"]) -> Poo
 
 
 def mean_latency(window: Window) -> float | None:
-    """From the intended send time, in ms."""
+    """Mean latency from the intended send time, in ms."""
     return None if window.latency is None else window.latency.mean
 
 
 def cpu(window: Window) -> float | None:
-    """CPU time of all the subject's processes, in microseconds an answered request."""
+    """CPU of all processes of the subject, in microseconds a served request."""
     if not window.served or not window.cpu_s:
         return None
     return sum(window.cpu_s.values()) / window.served * 1e6
 
 
 def part_of(process: str) -> str:
-    """The part a process is a replica of: `orders-0` is of `orders`."""
+    """The part of a process: `orders` for the replica `orders-0`."""
     part, _, number = process.rpartition("-")
     return part if number.isdigit() else process

@@ -1,21 +1,28 @@
-"""D18: how much of a price is the boundary, and how much the saga that makes it safe.
+"""Lines D18: how much of the price of a shape is the saga, and how much the boundaries.
 
 The baseline is the same order as one transaction on one database. What the reference costs more
-than that is the saga and a store for each capability, paid without any boundary; what a shape costs
-more than the reference is the boundary.
+than the baseline is the saga and its store for each capability, without any boundary. What a shape
+costs more than the reference is its boundaries.
 """
 
 from collections.abc import Iterator
 
 from borough_bill.analysis.lines.cpu import CLOCK
+from borough_bill.analysis.lines.formats import amount, article, share, span
 from borough_bill.analysis.lines.latency import SOURCE
-from borough_bill.analysis.lines.line import Line, Topic, line, per_served, visible_from
-from borough_bill.analysis.lines.runs import Reading, Runs, cpu, mean_latency, series, twins
-from borough_bill.analysis.lines.words import amount, article, share, span
+from borough_bill.analysis.lines.line import Line, Topic, limit_of, line, per_served
+from borough_bill.analysis.lines.runs import (
+    Reading,
+    Runs,
+    cpu,
+    mean_latency,
+    mean_of_instances,
+    series,
+)
 
 
 def saga(runs: Runs) -> Iterator[Line | None]:
-    """Latency, CPU and commits against the baseline; nothing where there is none."""
+    """Latency, CPU and commits against the baseline; no line where there is none."""
     noun = article(runs.plan.noun)
     yield _line(
         runs,
@@ -37,7 +44,7 @@ def saga(runs: Runs) -> Iterator[Line | None]:
     )
     lead = f"For {noun} the stores commit"
     counted = per_served(lambda window: sum(window.transactions.values()))
-    topic = Topic("D18", "hops", f"commits of {noun}", "commits", "stores' counters", lead)
+    topic = Topic("D18", "hops", f"commits of {noun}", "commits", "the stores' counters", lead)
     yield _line(runs, topic, lambda w: counted(w) if w.transactions else None)
 
 
@@ -51,9 +58,9 @@ def _line(runs: Runs, topic: Topic, reading: Reading) -> Line | None:
     }
     base, again = found.pop(plan.baseline), found.pop(plan.again)
     reference = found[plan.reference]
-    smallest = visible_from(again, reference, runs.level)
-    found[plan.reference] = twins(reference, again)
-    made = line("saga", topic, (plan.baseline, base), found, smallest, runs.level)
+    limit = limit_of(again, reference, runs.level)
+    found[plan.reference] = mean_of_instances(reference, again)
+    made = line("saga", topic, (plan.baseline, base), found, limit, runs.level)
     return (
         None
         if made is None
@@ -66,10 +73,10 @@ def _line(runs: Runs, topic: Topic, reading: Reading) -> Line | None:
 
 
 def _split(made: Line, reference: str, top: str | None) -> str:
-    """Which share of the price of the most divided shape is saga, where both can be seen."""
+    """The shares of saga and boundaries in the price of shape `top`, where both differ."""
     cells = {cell.subject: cell for cell in made.cells}
     saga_only, all_of_it = cells.get(reference), cells.get(top or "")
-    if saga_only is None or all_of_it is None or not (saga_only.visible and all_of_it.visible):
+    if saga_only is None or all_of_it is None or not (saga_only.differs and all_of_it.differs):
         return ""
     saga, whole, unit = saga_only.change.mean, all_of_it.change.mean, made.unit
     if not 0 < saga < whole:
@@ -77,6 +84,6 @@ def _split(made: Line, reference: str, top: str | None) -> str:
     return (
         f"Of the {amount(whole, unit)} between {made.reference} and {top}, {amount(saga, unit)} "
         f"({share(saga / whole)}; {span(saga_only.change, unit)}) are the saga and its separate "
-        f"stores, paid in {reference} too, and {amount(whole - saga, unit)} "
+        f"stores, which {reference} has too, and {amount(whole - saga, unit)} "
         f"({share(1 - saga / whole)}) the boundaries."
     )

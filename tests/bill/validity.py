@@ -1,4 +1,4 @@
-"""What the tests of validity ask of a bill, and how they change a measurement."""
+"""Helpers of the validity tests: the failed checks and void families, and changed results."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +13,7 @@ def failed(found: Bill) -> set[str]:
 
 
 def void(found: Bill) -> set[str]:
-    """The families that are void; whose lines, and whose alone, are not in the bill."""
+    """The void families. Checks that exactly the lines of valid families are in the bill."""
     assert {line.family for line in found.lines} == set(found.valid) - {"books"}
     return set(found.void)
 
@@ -25,7 +25,7 @@ Change = Callable[[Window], dict[str, Any] | None]
 
 
 def changed(measured: Result, change: Change, **facts: object) -> Result:
-    """The measurement with some windows changed, or left out where None is answered."""
+    """The result with each window updated as `change` returns, or left out where that is None."""
 
     def windows() -> Iterator[Window]:
         for window in measured.windows:
@@ -37,7 +37,7 @@ def changed(measured: Result, change: Change, **facts: object) -> Result:
 
 
 def late(window: Window, ms: float) -> Summary:
-    """The slip of a window, made so much worse."""
+    """The slip of a window, increased by `ms`."""
     assert window.slip is not None
     return Summary.model_validate(
         {

@@ -1,4 +1,4 @@
-"""Numbers and sentences, the same wherever they are printed."""
+"""How numbers, intervals and names are written, in every form of the report."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ _DIGITS = {"ms": 2, "us": 0, "MiB": 1, "% of a core": 2, "hops": 2, "commits": 2
 
 
 def number(value: float, unit: str) -> str:
-    """A value without its unit, as fine as the unit deserves."""
+    """A value without its unit, with the digits of that unit; never -0."""
     text = f"{value:,.{_DIGITS[unit]}f}"
     return text.replace("-", "", 1) if float(text.replace(",", "")) == 0 else text
 
@@ -25,7 +25,10 @@ def signed(value: float, unit: str) -> str:
 
 
 def span(interval: Interval, unit: str) -> str:
-    """The ends of an interval, without unit: `3.51 to 4.29`; or why it has none."""
+    """The ends of an interval without the unit: `3.51 to 4.29`.
+
+    Where both are printed alike it is `in every block`; without an interval, `no interval`.
+    """
     if interval.low is None or interval.high is None:
         return "no interval"
     low, high = number(interval.low, unit), number(interval.high, unit)
@@ -38,7 +41,7 @@ def share(value: float, digits: int = 0) -> str:
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
-    """`a, b and c`; nothing of nothing."""
+    """`a, b and c`; an empty text for no words."""
     if not words:
         return ""
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1])))
