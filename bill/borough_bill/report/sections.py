@@ -154,8 +154,11 @@ def headlines(bill: Bill) -> tuple[str, ...]:
 
 
 def _details(bill: Bill, about: str) -> tuple[str, ...]:
+    """The sentences of the lines about one comparison, each with the id and title of its line."""
     return tuple(
-        f"{line.id} {line.title}. {line.sentence}" for line in bill.lines if line.about == about
+        f"{line.id} {line.title}: {line.sentence.removeprefix(f'{line.title}: ')}"
+        for line in bill.lines
+        if line.about == about
     )
 
 

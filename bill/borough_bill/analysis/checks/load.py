@@ -63,7 +63,7 @@ def few_failures(runs: Runs) -> Check:
     worst, name = _largest(runs, _unserved_share)
     return Check(
         name="few failures",
-        question="Did too few requests fail to change the cost of the others?",
+        question="Were failures too few to change the cost of served requests?",
         value=f"{share(worst, 2)} failed",
         limit=share(FAILED_LIMIT),
         passed=worst <= FAILED_LIMIT,
@@ -225,7 +225,7 @@ def generator(runs: Runs) -> Check:
     busy, name = _largest(runs, used)
     return Check(
         name="generator",
-        question="Was the generator's core free enough?",
+        question="Did the generator have CPU to spare?",
         value=f"{share(busy, 1)} of its core",
         limit=share(GENERATOR_LIMIT),
         passed=busy <= GENERATOR_LIMIT,
@@ -246,8 +246,8 @@ def own_core(runs: Runs) -> Check:
     most, name = _largest(runs, taken)
     return Check(
         name="own core",
-        question="Had the subjects their core to themselves?",
-        value=f"{share(most)} taken by others",
+        question="Did the subjects have their core to themselves?",
+        value=f"{share(most)} used by others",
         limit=share(OTHERS_LIMIT),
         passed=most <= OTHERS_LIMIT,
         sentence=f"Other processes took {share(most)} of the subjects' core, most of it beside "

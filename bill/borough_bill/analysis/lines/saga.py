@@ -42,7 +42,7 @@ def saga(runs: Runs) -> Iterator[Line | None]:
     yield _line(
         runs, Topic("D18", "CPU", f"CPU of {noun}", "us", CLOCK, cost, "more CPU", "less CPU"), cpu
     )
-    lead = f"For {noun} the stores commit"
+    lead = f"For {noun} the stores make"
     counted = per_served(lambda window: sum(window.transactions.values()))
     topic = Topic("D18", "hops", f"commits of {noun}", "commits", "the stores' counters", lead)
     yield _line(runs, topic, lambda w: counted(w) if w.transactions else None)
