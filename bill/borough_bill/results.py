@@ -99,9 +99,7 @@ class Summary(_Model):
 
 
 class Hop(_Model):
-    """The calls of one edge within a window, and the sums of their seconds: at the caller, in the
-    callee's stack, and in its handler.
-    """
+    """Calls of one edge in a window, and sums of seconds: whole, in the callee's stack, handler."""
 
     calls: Count
     total_s: Amount
@@ -167,9 +165,8 @@ class Window(_Model):
 
 
 class HopRung(_Model):
-    """One hop alone at one rung: times and CPU of a call, in microseconds.
-
-    `in_flight` is the number of concurrent calls, `pause_ms` the pause of the caller after each.
+    """One hop alone at one rung, with so many calls in flight and a pause after each: its times and
+    CPU, in microseconds.
     """
 
     block: Count

@@ -10,10 +10,8 @@ Ctrl-C. The status is 0 where every required family is valid.
 
 
 def status(bill: Bill, *, strict: bool = False) -> int:
-    """The exit status of a bill.
-
-    `strict` requires all families, also those that this machine cannot measure. A comparison never
-    requires families that the two deployments have no figures of.
+    """The exit status of a bill. `strict` requires all families, measured or not; of a comparison,
+    only those that there are figures of.
     """
     if bill.violations:
         return LOST

@@ -30,10 +30,9 @@ SUBJECTS = ("monolith", "monolith-again", "apis", "microservices")
 
 @dataclass
 class GeneratorTwin:
-    """A generator that sends nothing, and records its jobs.
-
-    Job number `interrupted_at` is cancelled, as by Ctrl-C. All requests of the first `failing` jobs
-    fail. In each job the core of the subjects is busy for `core_busy_s` seconds.
+    """A generator that sends nothing and records its jobs. Job `interrupted_at` is cancelled, as by
+    Ctrl-C; all requests of the first `failing` ones fail; the subjects' core is busy for
+    `core_busy_s` in each.
     """
 
     interrupted_at: int | None = None
@@ -74,10 +73,7 @@ class GeneratorTwin:
 
 @dataclass
 class PlaceTwin:
-    """A place without processes of its own, which records the rungs it was set to.
-
-    `left` is what `settle` returns: CPU seconds by process.
-    """
+    """A place that records its rungs; `settle` returns `left`, CPU seconds by process."""
 
     left: Mapping[str, float] = field(default_factory=dict)
     rungs: list[Rung | None] = field(default_factory=list)
@@ -106,9 +102,7 @@ class PlaceTwin:
 
 @dataclass
 class ClusterTwin:
-    """A cluster in memory: objects by their path in the API, a base URL for each forwarding target,
-    and `output`, which every command prints.
-    """
+    """A cluster in memory: objects by API path, base URLs by target, the output of commands."""
 
     objects: dict[str, Any]
     urls: dict[str, str] = field(default_factory=dict)

@@ -110,10 +110,8 @@ class Bill(BaseModel):
 
     @property
     def required(self) -> tuple[Family, ...]:
-        """The families that must be valid for exit status 0.
-
-        They are NOISE_TOLERANT for a demonstration and FAMILIES for every other kind, without those
-        that were not measured.
+        """The families that must be valid for exit status 0: of a demonstration the NOISE_TOLERANT
+        ones, of other kinds all; without those that were not measured.
         """
         wanted = NOISE_TOLERANT if self.kind == "preliminary" else FAMILIES
         return tuple(one.family for one in self.families if one.measured and one.family in wanted)
@@ -169,9 +167,8 @@ def _validity(family: Family, done: tuple[Check, ...], has: Collection[Family]) 
 
 
 def _tested(lines: tuple[Line, ...]) -> tuple[Line, ...]:
-    """The lines, with all headline differences tested together (Holm).
-
-    Without that, nine tests at 5 % each would find a difference by chance in every third run.
+    """The lines, with all headline differences tested together: of nine tests at 5 %, one finds a
+    difference by chance in every third run.
     """
     p_values = {
         (line.id, cell.subject): cell.p for line in lines if line.headline for cell in line.cells

@@ -2,6 +2,7 @@
 
 The unit is the block. Requests of one window are not independent, so counting requests would make
 chance differences significant. No block is left out because of its values.
+Functions of two series pair the blocks that hold both, and raise ValueError where there is none.
 """
 
 from collections.abc import Mapping
@@ -52,10 +53,7 @@ class Interval(BaseModel):
 
 
 def interval(values: Values, level: float = LEVEL) -> Interval:
-    """Student's interval of the mean: m +- t(1/2 + level/2, n - 1) s / sqrt(n) (Student, 1908).
-
-    `values` has one dimension and at least one value.
-    """
+    """Student's interval of the mean: m +- t(1/2 + level/2, n - 1) s / sqrt(n) (Student, 1908)."""
     from scipy.special import stdtrit  # type: ignore[import-untyped]  # noqa: PLC0415  # scipy has no types, and is an extra
 
     n, mean = values.size, float(values.mean())
@@ -71,19 +69,13 @@ def mean_of(series: Series, level: float = LEVEL) -> Interval:
 
 
 def difference(subject: Series, reference: Series, level: float = LEVEL) -> Interval:
-    """Subject minus reference, paired by block, so that what slowed both cancels out.
-
-    Raises ValueError where no block holds both.
-    """
+    """Subject minus reference, paired by block, so that what slowed both cancels out."""
     one, other = _pairs(subject, reference)
     return interval(one - other, level)
 
 
 def ratio(subject: Series, reference: Series, level: float = LEVEL) -> Interval | None:
-    """Subject over reference, as the mean of logarithms; None where a value is not positive.
-
-    Raises ValueError where no block holds both.
-    """
+    """Subject over reference, as the mean of logarithms; None where a value is not positive."""
     one, other = _pairs(subject, reference)
     if one.min() <= 0 or other.min() <= 0:
         return None
@@ -93,10 +85,7 @@ def ratio(subject: Series, reference: Series, level: float = LEVEL) -> Interval 
 
 
 def p_value(subject: Series, reference: Series) -> float:
-    """The two-sided p-value of the paired t test; 1 for one block.
-
-    Raises ValueError where no block holds both.
-    """
+    """The two-sided p-value of the paired t test; 1 for one block."""
     from scipy.special import stdtr  # noqa: PLC0415  # an extra, as above
 
     one, other = _pairs(subject, reference)
@@ -129,8 +118,6 @@ def detection_limit(again: Series, reference: Series, level: float = LEVEL) -> f
     It is the half-width of that interval plus the difference of the two instances. Two instances of
     the same code may differ by this much, so a smaller difference of a shape is not claimed. (The
     effect that a run would find with a power of 80 % is another one: about 1.4 half-widths.)
-
-    Raises ValueError where no block holds both.
     """
     return difference(again, reference, level).reach
 

@@ -37,9 +37,7 @@ _KEY = KEY.encode()
 
 
 class RequestPlan(NamedTuple):
-    """A request that is ready to send: the pools of its door, its bytes, and whether these hold the
-    placeholder of an idempotency key.
-    """
+    """A request to send; `keyed` says that its bytes hold the placeholder of a key."""
 
     pools: Iterator[Pool]
     data: bytes
@@ -53,8 +51,7 @@ class Attack:
     the window is that of its requests. Every attack has fresh idempotency keys, even with the same
     seed: with a used key, a server would answer the stored order.
 
-    Raises JobFailed, BadSchedule, BadWorkload, BadAddress, and OSError where the recording cannot
-    be written.
+    Raises JobFailed, BadSchedule, BadWorkload, BadAddress, and OSError for a bad path.
     """
 
     def __init__(

@@ -27,8 +27,7 @@ from borough_bill.load.customers import (
     count_by_ending,
     order_plans,
 )
-from borough_bill.load.generator import JobFailed
-from borough_bill.load.keys import read_keys
+from borough_bill.load.generator import JobFailed, read_keys
 from borough_bill.load.order_client import ClosedLoop, OrderClient, Url
 from borough_bill.load.wire import Address, BadAddress
 

@@ -1,21 +1,28 @@
 """The load generator for its users: a child process that runs one job after another.
 
 It is a process, because its garbage collection, its CPU clock and its core must not be shared. One
-process runs many jobs, because imports and a cold interpreter would otherwise be part of every
-window.
-
-The child process is `borough_bill.load.process`.
+process runs many jobs, so that imports and a cold interpreter are in no window. Its code is
+`borough_bill.load.process`.
 """
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
 
 from borough_bill.load.recording import Recording
 from borough_bill.load.schedule import POISSON
@@ -98,13 +105,15 @@ class Generator:
         )  # fmt: skip  # the command on one line, as it is typed
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        await self._stop()
+    async def __aexit__(self, *_: object) -> None:
+        process, self._process = self._process, None
+        if process is None or process.stdin is None:
+            return
+        process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_WITHIN)
+        except TimeoutError:
+            await killed(process)
 
     @property
     def pid(self) -> int:
@@ -116,8 +125,7 @@ class Generator:
     ) -> Recording:
         """Run a job and read its recording; `on_progress` is called about twice a second.
 
-        Raises JobFailed and BrokenRecording. Cancelling it kills the child process, and no other
-        job can be run.
+        Raises JobFailed and BrokenRecording. Cancelling it kills the child process for good.
         """
         process = self._running()
         assert process.stdin is not None  # noqa: S101  # both are pipes
@@ -142,12 +150,12 @@ class Generator:
             raise JobFailed("the generator does not run")
         return self._process
 
-    async def _stop(self) -> None:
-        process, self._process = self._process, None
-        if process is None or process.stdin is None:
-            return
-        process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), STOP_WITHIN)
-        except TimeoutError:
-            await killed(process)
+
+def read_keys(path: Path) -> dict[str, str]:
+    """API keys by customer, from a JSON file. Raises JobFailed, which quotes no secret value."""
+    try:
+        return TypeAdapter(dict[str, str]).validate_python(json.loads(path.read_text("utf-8")))
+    except ValidationError:
+        raise JobFailed(f"{path} does not hold API keys by name") from None
+    except (OSError, ValueError) as error:
+        raise JobFailed(f"{path} does not hold API keys by name: {error}") from error

@@ -58,11 +58,7 @@ class NotServed(Exception):
 
 
 class OrderClient:
-    """Sends customers' requests to a door.
-
-    `settle_within_s` bounds all attempts of one request, `timeout_s` a single attempt; both are
-    seconds.
-    """
+    """Sends requests to a door. `settle_within_s` bounds all attempts of one, `timeout_s` each."""
 
     def __init__(self, door: Door, *, settle_within_s: float = 90, timeout_s: float = 15) -> None:
         self._door = door
@@ -78,22 +74,17 @@ class OrderClient:
         )
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._http is not None:
             await self._http.close()
 
     async def request(
         self, verb: str, path: str, customer: Customer, **options: Any
     ) -> tuple[int, dict[str, Any]]:
-        """Send one attempt to the next replica; answer the status and the JSON object.
+        """Send one attempt to the next replica; the status is 0 without a whole answer.
 
-        Without a whole answer that is (0, {}). A body that is no JSON object, as a proxy may send,
-        becomes {}. Raises ValueError outside of the `async with`.
+        A body that is no JSON object, as of a proxy, becomes {}. Raises ValueError outside of the
+        `async with`.
         """
         if self._http is None:
             raise ValueError("the client is not open")

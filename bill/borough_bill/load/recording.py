@@ -66,9 +66,8 @@ class Header(BaseModel):
     the job's `pids`, and `generator_cpu_s` are CPU seconds between these edges; `core_busy_s` is
     the busy time of the job's core.
 
-    `reasons` counts failures by reason, and `first_failures` are the first few. `connections` is
-    the number that was opened; `held_back` counts the requests that had to wait for one at the
-    bound.
+    `reasons` counts failures by reason, and `first_failures` are the first few. `connections` were
+    opened; `held_back` counts the requests that had to wait for one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

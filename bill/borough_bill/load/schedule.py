@@ -1,7 +1,8 @@
 """The schedule: the intended send time of each request, fixed before the run.
 
 The load is an open loop: a request is sent at its time, whether earlier ones were answered or not.
-Times are float64 seconds from the start, ascending. The same seed gives the same times.
+Times are float64 seconds from the start, ascending. The same seed gives the same times. All
+functions raise BadSchedule.
 """
 
 from pathlib import Path
@@ -22,7 +23,6 @@ def arrivals(kind: str, rate: float, seconds: float, seed: int) -> Times:
     """The schedule of a kind: "poisson", "constant", or the path of a file of times.
 
     `rate` is requests a second; a file has its own rate, and its times before `seconds` are used.
-    Raises BadSchedule.
     """
     if kind == POISSON:
         return poisson(rate, seconds, seed)
@@ -33,10 +33,7 @@ def arrivals(kind: str, rate: float, seconds: float, seed: int) -> Times:
 
 
 def poisson(rate: float, seconds: float, seed: int) -> Times:
-    """Independent arrivals, `rate` a second on average: exponential gaps of mean 1 / rate.
-
-    Raises BadSchedule.
-    """
+    """Independent arrivals, `rate` a second on average: exponential gaps of mean 1 / rate."""
     _check(rate, seconds)
     chance = np.random.default_rng(seed)
     # Mean + 6 standard deviations: more are needed, and then drawn, once in a billion runs.
@@ -48,16 +45,13 @@ def poisson(rate: float, seconds: float, seed: int) -> Times:
 
 
 def constant(rate: float, seconds: float) -> Times:
-    """One arrival every 1 / rate seconds, the first at 0. Raises BadSchedule."""
+    """One arrival every 1 / rate seconds, the first at 0."""
     _check(rate, seconds)
     return np.arange(max(1, round(rate * seconds)), dtype=np.float64) / rate
 
 
 def from_file(path: Path) -> Times:
-    """Times from a file: seconds from the start, ascending, one a line; `#` begins a comment.
-
-    Raises BadSchedule with the file and, for a wrong time, the line.
-    """
+    """Times from a file: seconds from the start, ascending, one a line; `#` begins a comment."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -60,10 +60,9 @@ class Address:
 
 
 class Pool:
-    """The connections to one address.
+    """The connections to one address, at most `limit`; `timeout` bounds the seconds for an answer.
 
-    `limit` bounds their number, `timeout` the seconds for an answer. `opened` counts connections,
-    `held_back` the requests that had to wait for one at the bound.
+    `opened` counts connections, `held_back` the requests that had to wait for one.
     """
 
     def __init__(

@@ -71,10 +71,7 @@ class Expectation(BaseModel):
 
 
 class Request(BaseModel):
-    """A request with `{{placeholders}}`.
-
-    A placeholder that is a whole JSON string is replaced by its value, with the value's type.
-    """
+    """A request; a placeholder that is a whole JSON string is replaced with the value's type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -194,8 +191,7 @@ class Workload(BaseModel):
     def variants(
         self, customers: Mapping[str, str], chance: np.random.Generator
     ) -> list[list[tuple[str, bytes]]]:
-        """VARIANTS requests of each class, rendered as by `Request.render`, with random customers
-        and data.
+        """VARIANTS requests of each class, rendered with random customers and data.
 
         Raises BadWorkload where customers are needed and there are none.
         """
@@ -263,10 +259,7 @@ def shipped(name: str) -> Workload:
 
 
 def workload(name_or_path: str) -> Workload:
-    """A file, if there is a slash in the text or it ends in .toml; else a shipped workload.
-
-    Raises BadWorkload.
-    """
+    """A file, if the text has a slash or ends in .toml, else a shipped one. Raises BadWorkload."""
     if "/" in name_or_path or name_or_path.endswith(".toml"):
         return Workload.read(Path(name_or_path))
     return shipped(name_or_path)

@@ -5,13 +5,7 @@ from typing import Literal, NamedTuple
 
 from borough_bill.analysis.bill import PERCENTILES, Bill
 from borough_bill.analysis.lines.formats import amount, article, listed, share
-from borough_bill.analysis.lines.ladder import (
-    SHIPPED,
-    Ladder,
-    closure,
-    hops_alone,
-    hops_on_path,
-)
+from borough_bill.analysis.lines.ladder import SHIPPED, Ladder, closure, hops_alone, hops_on_path
 from borough_bill.load.schedule import CONSTANT
 from borough_bill.report import tables
 from borough_bill.report.tables import Table
@@ -154,7 +148,6 @@ def headlines(bill: Bill) -> tuple[str, ...]:
 
 
 def _details(bill: Bill, about: str) -> tuple[str, ...]:
-    """The sentences of the lines about one comparison, each with the id and title of its line."""
     return tuple(
         f"{line.id} {line.title}: {line.sentence.removeprefix(f'{line.title}: ')}"
         for line in bill.lines

@@ -7,18 +7,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from borough_bill.analysis.bill import Bill
-from borough_bill.report import tables
-from borough_bill.report.sections import (
-    SAGA,
-    failed_checks,
-    headlines,
-    ladder_sentences,
-    legend,
-    not_measured,
-    overall,
-    title,
-    validity,
-)
+from borough_bill.report import sections, tables
 from borough_bill.report.tables import Entry, Table
 
 OVERALL = {"valid": "bold green", "partly": "bold yellow", "void": "bold red"}
@@ -27,10 +16,10 @@ STYLES = {"": "", "good": "green", "bad": "bold red", "quiet": "dim"}
 
 def terminal(bill: Bill, console: Console) -> None:
     """Print the validity with the remedies, the bill and its ladders in short, and the facts."""
-    _title(title(bill), console)
+    _title(sections.title(bill), console)
     console.print(_grid(tables.families(bill)))
-    console.print(Text(validity(bill), OVERALL[overall(bill)]))
-    for sentence in (*not_measured(bill), *failed_checks(bill)):
+    console.print(Text(sections.validity(bill), OVERALL[sections.overall(bill)]))
+    for sentence in (*sections.not_measured(bill), *sections.failed_checks(bill)):
         _say(sentence, console)
     _costs(bill, console)
     _title("How it was measured", console)
@@ -42,16 +31,16 @@ def _costs(bill: Bill, console: Console) -> None:
     if costs is not None:
         _title(f"Per {bill.plan.noun}", console)
         console.print(_grid(costs))
-        for sentence in (*headlines(bill), legend(bill)):
+        for sentence in (*sections.headlines(bill), sections.legend(bill)):
             _say(sentence, console)
     for ladder in bill.ladders:
         _title(f"The ladder: {ladder.title}", console)
         console.print(_grid(tables.ladder(ladder, bill.plan.reference, bill.plan.top)))
-        for sentence in ladder_sentences(bill, ladder):
+        for sentence in sections.ladder_sentences(bill, ladder):
             _say(sentence, console)
     saga = tables.lines(bill, "saga")
     if saga is not None:
-        _title(SAGA, console)
+        _title(sections.SAGA, console)
         console.print(_grid(saga))
 
 

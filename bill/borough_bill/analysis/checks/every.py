@@ -10,10 +10,8 @@ from borough_bill.analysis.lines.runs import Runs, cpu, mean_latency
 
 
 def measured(runs: Runs) -> tuple[Family, ...]:
-    """The families that were measured.
-
-    For the shapes of an application on the kit these are all, if the machine can read processes;
-    else those that there are figures of.
+    """The families that were measured: of an application on the kit all, where the machine can read
+    processes; else those that there are figures of.
     """
     ours = runs.result.kind != "compare"
     subjects = [runs.windows(subject) for subject in runs.plan.subjects]

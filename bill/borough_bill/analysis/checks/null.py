@@ -21,6 +21,7 @@ MEMORY_LIMIT = 0.05
 """Share of the reference's memory. Two processes of the same code keep a constant difference of
 some pages, which an interval over blocks would always find.
 """
+UNPAIRED = "Fewer than two blocks hold both instances."
 REMEDY = "More blocks (--blocks), or a less busy machine."
 
 
@@ -37,7 +38,7 @@ def null(runs: Runs, family: Family, unit: str, reading: Reading) -> Check:
     """The interval of the paired difference contains 0, or it is at most SPEED_LIMIT."""
     reference, pair = runs.plan.reference, again(runs, reading)
     if pair is None:
-        return _check(family, reference, "-", passed=False, sentence=_unpaired(), limit="-")
+        return _check(family, reference, "-", passed=False, sentence=UNPAIRED, limit="-")
     found, base = difference(*pair, level=NULL_LEVEL), mean_of(pair[1]).mean
     passed = not found.excludes_zero or abs(found.mean) <= SPEED_LIMIT * base
     if not found.excludes_zero:
@@ -70,7 +71,7 @@ def null_memory(runs: Runs) -> Check:
     reference, pair = runs.plan.reference, again(runs, resident)
     limit = f"{share(MEMORY_LIMIT)} of {reference}"
     if pair is None:
-        return _check("memory", reference, "-", passed=False, sentence=_unpaired(), limit=limit)
+        return _check("memory", reference, "-", passed=False, sentence=UNPAIRED, limit=limit)
     apart, base = difference(*pair).mean, mean_of(pair[1]).mean
     return _check(
         "memory",
@@ -81,10 +82,6 @@ def null_memory(runs: Runs) -> Check:
         f"{amount(base, 'MiB')}.",
         limit=limit,
     )
-
-
-def _unpaired() -> str:
-    return "Fewer than two blocks hold both instances."
 
 
 def _check(  # noqa: PLR0913  # what the three calls differ in

@@ -56,7 +56,7 @@ def _read(
 
 
 def hop_counts(runs: Runs) -> Check:
-    """Calls were not retried: retries raise the mean over blocks and not the median.
+    """Calls were not retried, which raises the mean over blocks and not the median.
 
     Fewer calls are no fault, since events of several orders may share one. Windows with several
     classes are skipped, since their mix differs by chance.

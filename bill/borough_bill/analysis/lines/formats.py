@@ -40,11 +40,9 @@ def share(value: float, digits: int = 0) -> str:
     return f"{100 * value:.{digits}f} %"
 
 
-def listed(words: Sequence[str], last: str = "and") -> str:
-    """`a, b and c`; an empty text for no words."""
-    if not words:
-        return ""
-    return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`; an empty text for no names."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def article(noun: str) -> str:

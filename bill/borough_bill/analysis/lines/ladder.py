@@ -187,10 +187,7 @@ def _telemetry(
 
 
 def closure(ladder: Ladder, reference: str, top: str) -> str:
-    """The sum of the rungs, the difference between the shapes, and the residual, in a sentence.
-
-    Raises ValueError for a ladder of one hop, which has no residual.
-    """
+    """The sum of the rungs, and the residual. Raises ValueError for a ladder of one hop."""
     if ladder.measured is None or ladder.residual is None:
         raise ValueError("a ladder of one hop has no residual")
     return (

@@ -40,19 +40,11 @@ def _quantile(runs: Runs, name: str, probability: float, lead: str) -> Line | No
     """The quantile by window, where every window holds enough answers, else over all windows."""
     subjects = (runs.plan.reference, *runs.plan.shapes)
     served = [window.served for subject in subjects for window in runs.windows(subject)]
-    if min(served, default=0) * (1 - probability) >= BEYOND:
-        topic = Topic("D1", "latency", f"latency, {name}", "ms", SOURCE, lead, "longer", "less")
+    enough = min(served, default=0) * (1 - probability) >= BEYOND
+    title = f"latency, {name}" if enough else f"latency, {name} over all blocks"
+    topic = Topic("D1", "latency", title, "ms", SOURCE, lead, "longer", "less")
+    if enough:
         return compared(runs, topic, lambda window: getattr(window.latency, name, None))
-    topic = Topic(
-        "D1",
-        "latency",
-        f"latency, {name} over all blocks",
-        "ms",
-        SOURCE,
-        lead,
-        "longer",
-        "less",
-    )
     return between(runs, topic, _of_all(runs, probability))
 
 

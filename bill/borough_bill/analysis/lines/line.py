@@ -57,12 +57,7 @@ class Cell(BaseModel):
 
 
 class Line(BaseModel):
-    """A quantity in every shape.
-
-    `about` is the comparison: shapes with the reference, rungs with telemetry to one without, or
-    everything with the baseline. `limit` is the detection limit of A/A, None without A/A. `lead`
-    and the cells make the `sentence`.
-    """
+    """A quantity of every subject; `limit` is the detection limit of A/A, None without A/A."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -101,10 +96,7 @@ def compared(runs: Runs, topic: Topic, reading: Reading) -> Line | None:
 
 
 def between(runs: Runs, topic: Topic, values: Callable[[str], Series]) -> Line | None:
-    """The line of all shapes against the reference; None where no shape has the quantity.
-
-    The reference is the mean of its two instances, whose difference gives the detection limit.
-    """
+    """The line of all shapes against the mean of both references; None where no shape has it."""
     plan = runs.plan
     found = {subject: values(subject) for subject in (plan.reference, plan.again, *plan.shapes)}
     reference, again = found.pop(plan.reference), found.pop(plan.again)

@@ -16,11 +16,7 @@ Reading = Callable[[Window], float | None]
 
 
 class Runs:
-    """The windows of a result, by subject and kind.
-
-    `level` is the confidence level of the lines: higher where the intervals decide how many blocks
-    are measured.
-    """
+    """The windows of a result by subject, and `level`, the confidence level of its lines."""
 
     def __init__(self, result: Result) -> None:
         self.result = result
@@ -66,10 +62,7 @@ def series(windows: tuple[Window, ...], reading: Reading) -> Series:
 
 
 def mean_of_instances(reference: Series, again: Series) -> Series:
-    """The mean of the two instances of the reference, block by block.
-
-    It varies less than one instance, and depends less on the memory layout of one process.
-    """
+    """The mean of the reference's two instances, block by block, which varies less than one."""
     both = reference.keys() & again.keys()
     return {block: (reference[block] + again[block]) / 2 for block in both} or reference
 
@@ -87,10 +80,7 @@ class Pool(NamedTuple):
 
 
 def pooled(windows: tuple[Window, ...], kind: Literal["latency", "slip"]) -> Pool | None:
-    """The latency of every served request of these windows, or the slip of every request.
-
-    None where no window has a sketch.
-    """
+    """The latencies of served requests, or the slips of all; None where no window has a sketch."""
     counted = "offered" if kind == "slip" else "served"
     kept = [
         (summary.sketch, getattr(window, counted))

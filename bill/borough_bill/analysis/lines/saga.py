@@ -24,20 +24,9 @@ from borough_bill.analysis.lines.runs import (
 def saga(runs: Runs) -> Iterator[Line | None]:
     """Latency, CPU and commits against the baseline; no line where there is none."""
     noun = article(runs.plan.noun)
-    yield _line(
-        runs,
-        Topic(
-            "D18",
-            "latency",
-            "latency, mean",
-            "ms",
-            SOURCE,
-            f"On average {noun} takes",
-            "longer",
-            "less",
-        ),
-        mean_latency,
-    )
+    lead = f"On average {noun} takes"
+    topic = Topic("D18", "latency", "latency, mean", "ms", SOURCE, lead, "longer", "less")
+    yield _line(runs, topic, mean_latency)
     cost = f"{noun.capitalize()} costs"
     yield _line(
         runs, Topic("D18", "CPU", f"CPU of {noun}", "us", CLOCK, cost, "more CPU", "less CPU"), cpu
