@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 TOOLS := build/tools/.uv-$(UV_VERSION)
 READY := $(VENV)/.synced
 GENERATED := docs/openapi.json docs/settings.md docs/signals.md docs/bill-result.md docs/bill.svg \
-  docs/bench.md README.md charts/borough/README.md charts/borough/files/shapes.yaml \
-  charts/observability/README.md charts/observability/files/parts.yaml \
+  docs/bench.md README.md charts/borough/README.md charts/borough/files/application.yaml \
+  charts/observability/README.md charts/observability/files/application.yaml \
   charts/borough-operator/README.md docs/scaler.md docs/leaderboard.md \
   docs/leaderboard.svg
 BOARDS := is-the-shop-open.json which-part-is-slow.json who-scales-and-why.json
@@ -113,8 +113,8 @@ regenerated: $(READY)
 	@$(BIN)/python -m borough_bill.report.documents docs/results/bill.json README.md > build/generated/README.md
 	@$(BIN)/python -m borough_bill.report.documents docs/results/bill.json --picture > build/generated/docs/bill.svg
 	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json $(BENCHES) > build/generated/docs/bench.md
-	@$(BIN)/python -m borough chart > build/generated/charts/borough/files/shapes.yaml
-	@$(BIN)/python -m borough chart --parts > build/generated/charts/observability/files/parts.yaml
+	@$(BIN)/python -m borough chart > build/generated/charts/borough/files/application.yaml
+	@cp build/generated/charts/borough/files/application.yaml build/generated/charts/observability/files
 	@$(BIN)/python -m borough_operator.documents charts/borough-operator/files/servicescaler.yaml > build/generated/docs/scaler.md
 	@$(BIN)/python -m borough_operator.simulator.page docs/results/leaderboard.json > build/generated/docs/leaderboard.md
 	@$(BIN)/python -m borough_operator.simulator.page docs/results/leaderboard.json --picture build/generated/docs/leaderboard.svg

@@ -54,12 +54,21 @@ def migrate(
             help="Seconds to wait for a store that cannot be reached.",
         ),
     ] = 0,
+    admin: Annotated[
+        str,
+        typer.Option(
+            envvar="MIGRATION_ADMIN",  # as above; and it holds a password
+            help="On PostgreSQL: who first makes the roles and schemas that there are not, as "
+            "postgresql://USER:PASSWORD@HOST/DB.",
+        ),
+    ] = "",
     of: AppName = DEFAULT,
 ) -> None:
     """Bring the schemas to this version; one that is at a later version stays there."""
     found, settings = _read(of)
     names = capabilities or list(found.contracts)
-    for line in commands.migrate(found, settings, names, wait_s=wait, say=typer.echo):
+    lines = commands.migrate(found, settings, names, admin=admin, wait_s=wait, say=typer.echo)
+    for line in lines:
         typer.echo(line)
 
 
@@ -118,12 +127,9 @@ def list_shapes(as_json: AsJson = False, of: AppName = DEFAULT) -> None:
 
 
 @app.command()
-def chart(
-    parts: Annotated[bool, typer.Option("--parts", help="Just the names of all parts.")] = False,
-    of: AppName = DEFAULT,
-) -> None:
-    """What a chart must know of the application, as YAML."""
-    typer.echo((commands.part_names if parts else commands.chart)(*_read(of)))
+def chart(of: AppName = DEFAULT) -> None:
+    """What the charts must know of the application, as values for `helm install --values`."""
+    typer.echo(commands.chart(*_read(of), of))
 
 
 @app.command()

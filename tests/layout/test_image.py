@@ -125,6 +125,20 @@ def sees(path: str, among: list[str]) -> bool:
     )
 
 
+@pytest.mark.parametrize("name", ["library", "loyalty"])
+def test_an_example_is_laid_over_the_image_of_the_shop(root: Path, name: str) -> None:
+    """Of this version; the context is its folder, and what is copied from there is its package."""
+    lines = instructions(root, "examples")
+    version = tomllib.loads((root / "services" / "pyproject.toml").read_text())["project"][
+        "version"
+    ]
+
+    assert arguments(lines, "FROM") == ["${IMAGE}"]
+    assert f"IMAGE=borough:{version}" in arguments(lines, "ARG")
+    assert copied(lines) == ["${PACKAGE}"]
+    assert (root / "examples" / name / name / "__init__.py").exists()
+
+
 def brought_by(root: Path, package: str) -> set[str]:
     """What a package brings with it, by the lock."""
     packages = tomllib.loads((root / "uv.lock").read_text())["package"]
