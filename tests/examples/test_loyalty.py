@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from loyalty import APP, Loyalty
 
 from borough import shapes
 from borough.testing import suites
@@ -15,6 +14,7 @@ from borough_shop.app import APP as SHOP
 from borough_shop.orders.contract import Orders, PlaceOrder
 from borough_shop.testing.samples import a_profile, an_article
 from borough_shop.values import Basket
+from loyalty import APP, Loyalty
 
 SHAPES: Mapping[str, Shape] = {"monolith": monolith(APP), "microservices": microservices(APP)}
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
