@@ -25,13 +25,17 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE # parts start by the hundred: what is compiled once stays so
 
+# What `make wheels` builds, and where it puts them
+DISTRIBUTIONS := telemetry kit services operator bill
+WHEELS ?= build/wheels
+
 # Options of demo, bill, bench and drill: make demo ARGS=--fresh
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo bill bench drill test test-field check soak images up load demo-scaling down \
-  footprint e2e e2e-long leaderboard generate verify regenerated
+  footprint e2e e2e-long leaderboard wheels generate verify regenerated
 
 help: ## show these verbs
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -65,6 +69,12 @@ check: $(READY) ## format, lint, types, imports, layout, generated files
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/layout
 	@$(MAKE) --no-print-directory verify
+
+wheels: $(TOOLS) ## the wheels of the five distributions, in build/wheels
+	@rm -rf $(WHEELS)
+	@for folder in $(DISTRIBUTIONS); do \
+	  $(UV) build --quiet --wheel --python $(PYTHON) --out-dir $(WHEELS) $$folder || exit; \
+	done
 
 soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20), and fresh random histories
 	@BOROUGH_SOAK_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/soak tests/properties/test_histories.py

@@ -116,7 +116,9 @@ class _Foreign(Middleware):
         accept = Request(scope).headers.get("accept", "")
         # in a thread, since the app's own collectors may wait for something
         page = await asyncio.to_thread(metrics_page, self.telemetry.pieces, accept)
-        await Response(page.body, page.status, media_type=page.content_type)(scope, receive, send)
+        # as a header, since older versions of Starlette write a charset behind any media type
+        headers = {"content-type": page.content_type}
+        await Response(page.body, page.status, headers)(scope, receive, send)
 
 
 (_KEY,) = trace.set_span_in_context(trace.INVALID_SPAN, otel_context.Context())

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from contextvars import Token
 from types import TracebackType
+from uuid import uuid4
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExporter
@@ -83,7 +84,7 @@ class Telemetry:
         dropped = self.metrics[SPANS_DROPPED]
         return Exporting(
             export if isinstance(export, Otlp) else Sdk(export),
-            Resource.create({"service.name": part, "service.version": version}),
+            _resource(part, version),
             exported=exported.inc,
             dropped=lambda count, reason: dropped.labels(reason).inc(count),
             log=self.log,
@@ -188,6 +189,14 @@ class Telemetry:
             known = Blueprint(name or f"{capability}.{method}", "internal", attributes)
             self._blueprints[capability, method, name] = known
         return known
+
+
+def _resource(part: str, version: str) -> Resource:
+    """Whose spans they are. Newer versions of the SDK name the instance by themselves, and so may
+    the environment: both go before our own name for it.
+    """
+    instance = Resource({"service.instance.id": str(uuid4())})
+    return instance.merge(Resource.create({"service.name": part, "service.version": version}))
 
 
 class _Step:
