@@ -7,6 +7,8 @@ and works with it, so a rollback of the code needs no rollback of the data.
 import asyncio
 from importlib.resources.abc import Traversable
 
+from borough.config import WrongSettings
+
 
 def migrate(url: str, capability: str, folder: Traversable, *, admin: str = "") -> str:
     """Bring the capability's schema to its head, and answer the revision it is at then.
@@ -23,9 +25,16 @@ def migrate(url: str, capability: str, folder: Traversable, *, admin: str = "") 
 
 
 def head(capability: str, folder: Traversable) -> str:
-    """The last revision of the capability's line that this version knows."""
-    revisions = (file.name.removesuffix(".py") for file in folder.iterdir())
-    return max(revisions, key=lambda revision: number(revision, capability))
+    """The last revision of the capability's line that this version knows. Raises WrongSettings
+    where the folder has none.
+    """
+    revisions = [file.name.removesuffix(".py") for file in folder.iterdir()]
+    if last := max(revisions, key=lambda each: number(each, capability), default=""):
+        if number(last, capability) >= 0:
+            return last
+    raise WrongSettings(
+        f"{capability} has no migration: there is no {capability}_0001.py in {folder}"
+    )
 
 
 def is_current(found: str | None, capability: str, folder: Traversable) -> bool:
