@@ -29,12 +29,12 @@ def head(capability: str, folder: Traversable) -> str:
     where the folder has none.
     """
     revisions = [file.name.removesuffix(".py") for file in folder.iterdir()]
-    if last := max(revisions, key=lambda each: number(each, capability), default=""):
-        if number(last, capability) >= 0:
-            return last
-    raise WrongSettings(
-        f"{capability} has no migration: there is no {capability}_0001.py in {folder}"
-    )
+    last = max(revisions, key=lambda each: number(each, capability), default="")
+    if number(last, capability) < 0:
+        raise WrongSettings(
+            f"{capability} has no migration: there is no {capability}_0001.py in {folder}"
+        )
+    return last
 
 
 def is_current(found: str | None, capability: str, folder: Traversable) -> bool:
