@@ -143,3 +143,9 @@ def test_what_the_bill_cannot_measure_is_said_in_one_sentence(tmp_path: Path) ->
     (sentence,) = done.stderr.split("\n\n")[-1].strip().splitlines()
     assert sentence == "borough-bill: --app nonesuch:APP: No module named 'nonesuch'"
     assert not (tmp_path / "run").exists()
+
+
+def test_page_shows_the_workload_that_is_there() -> None:
+    """Whoever copies it from *Your own application* gets what was run."""
+    page = LOANS.parents[2] / "docs" / "your-own-application.md"
+    assert LOANS.read_text().partition("\n\n")[2] in page.read_text()
