@@ -31,12 +31,14 @@ NAMES = ("monolith", "monolith-again", "apis", "microservices")
 @dataclass
 class Scripted:
     """Records the jobs it gets; job `interrupted_at` is cancelled, as by Ctrl-C, and all requests
-    of the first `failing` ones fail. The subjects' core was busy for `core_busy_s` in each.
+    of the first `failing` ones fail. The subjects' core was busy for `core_busy_s` in each. All
+    requests are of the class `klass`.
     """
 
     interrupted_at: int | None = None
     failing: int = 0
     core_busy_s: float | None = None
+    klass: str = "order"
     jobs: list[Job] = field(default_factory=list)
 
     async def run(self, job: Job) -> Recording:
@@ -52,7 +54,7 @@ class Scripted:
         header = Header(
             job={},
             run="",
-            classes=("order",),
+            classes=(self.klass,),
             window_begin_s=0,
             window_s=job.seconds,
             cpu=dict.fromkeys(job.pids, 0.08),

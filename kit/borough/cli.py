@@ -113,12 +113,14 @@ def list_signals(markdown: AsMarkdown = False, of: AppName = DEFAULT) -> None:
 
 @app.command(name="shapes")
 def list_shapes(as_json: AsJson = False, of: AppName = DEFAULT) -> None:
-    """The shapes, and which capabilities live in which part."""
-    known = load_shapes(*_read(of))
+    """The shapes, and which capabilities live in which part; as JSON also those that
+    extract:CAPABILITY describes, and which public paths go to which part.
+    """
+    found, settings = _read(of)
+    known = load_shapes(found, settings)
     if as_json:
-        table = {
-            name: {k: list(v) for k, v in shape.parts.items()} for name, shape in known.items()
-        }
+        every = shapes.every(known, found.calls).items()
+        table = {n: {"parts": dict(s.parts), "doors": dict(s.doors)} for n, s in every}
         typer.echo(json.dumps(table))
         return
     for name, shape in known.items():

@@ -75,9 +75,13 @@ def _in_time(migrate_once: Callable[[], str], until: float, say: Callable[[str],
 
 
 async def seed(app: App, settings: Settings, options: Mapping[str, str]) -> str:
-    """Put into the stores what the application starts with. Raises Malformed."""
+    """Put into the stores what the application starts with. Raises Malformed where it starts with
+    nothing and there are options.
+    """
     if app.seed is None:
-        raise Malformed(f"{app.name} has nothing to seed")
+        if options:
+            raise Malformed(f"{app.name} has nothing to seed")
+        return f"{app.name} has nothing to seed"
     async with opened(app, settings) as stores:
         return await app.seed(stores, options)
 

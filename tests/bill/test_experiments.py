@@ -90,7 +90,7 @@ async def test_what_a_window_left_to_do_is_charged_to_it(tmp_path: Path) -> None
     share = MEASURED / (WARM + MEASURED)
     assert window.cpu_s == {"gateway-0": pytest.approx(0.08 + 0.05 * share)}
     assert (window.experiment, window.rung, window.served) == ("ladder", "T7b", MEASURED)
-    assert session.served == {"ladder": WARM + MEASURED}
+    assert session.served == {"ladder": {"order": WARM + MEASURED}}
     assert place.rungs == ["T7b"]
 
 
@@ -131,7 +131,7 @@ async def test_first_orders_that_fail_are_tried_again(
     """
     script = Scripted(failing=failing)
     window = await first_orders(
-        Subject("a", Nowhere()), Session(script.generator), tmp_path / "x", share=0.25
+        Subject("a", Nowhere()), Session(script.generator), tmp_path / "x", 0.25, "orders"
     )
 
     assert len(script.jobs) == tries

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,13 +114,13 @@ async def test_a_run_whose_stores_are_gone_is_not_gone_on_with(tmp_path: Path) -
 
 async def test_orders_of_earlier_sessions_are_counted_too(tmp_path: Path) -> None:
     """The auditor's books must hold what customers were told before somebody pressed Ctrl-C."""
-    folder, heard, script = Folder(tmp_path / "run"), dict[str, int](), Scripted()
+    folder, heard, script = Folder(tmp_path / "run"), dict[str, Mapping[str, int]](), Scripted()
     folder.clear()
     folder.begin(intent())
-    session = Session(script.generator, served={"apis": 7}, keep=heard.update)
+    session = Session(script.generator, served={"apis": {"order": 7}}, keep=heard.update)
     wanted = intent()
     await session.blocks(folder, wanted, subjects(), lambda *_: None, planned_only(wanted))
-    assert heard["apis"] == 7 + 3 * (WARM + MEASURED)
+    assert heard["apis"] == {"order": 7 + 3 * (WARM + MEASURED)}
 
 
 def test_a_new_run_removes_what_a_run_made_and_nothing_else(tmp_path: Path) -> None:

@@ -102,19 +102,21 @@ class Relay(OneProcess):
         return ("\n".join(f"{name} {value}" for name, value in counts.items()),)
 
 
-@pytest.mark.parametrize(("relays", "looks"), [(True, 4), (False, 2)])
+@pytest.mark.parametrize(("relays", "still", "looks"), [(True, 1, 4), (False, 1, 2), (False, 5, 6)])
 async def test_a_window_ends_when_every_placed_order_was_told_of(
     relays: bool,  # noqa: FBT001  # a row of the table
+    still: int,
     looks: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """That nothing moves between two looks is not enough where a relay may rest, and all there is
-    where none relays: what is told later would be missing from the window's hops.
+    where none relays: what is told later would be missing from the window's hops. Where it cannot
+    be known what is to be told, nothing moves for longer.
     """
     monkeypatch.setattr(towns, "LOOK_EVERY", 0)
     local = Relay()
 
-    await Town(cast(LocalShape, local), {}, relays=relays).settle()
+    await Town(cast(LocalShape, local), {}, relays=relays, still=still).settle()
 
     assert local.looks == looks
 

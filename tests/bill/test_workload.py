@@ -48,6 +48,29 @@ def test_an_order_is_a_whole_request() -> None:
     ]
 
 
+def test_right_answers_promise_rows_of_the_kind_that_their_class_counts_as() -> None:
+    """Each class its own, or none; what nobody answered is a kind all the same."""
+    load = parse("""
+        [classes.look]
+        path = "/"
+        [classes.loan]
+        path = "/loans"
+        counts_as = "loans.lent"
+        [classes.renewal]
+        path = "/renewals"
+        counts_as = "loans.lent"
+    """)
+    assert load.promised({"look": 9, "loan": 3, "renewal": 2}) == {"loans.lent": 5}
+    assert dict(load.promised({})) == {"loans.lent": 0}
+    assert load.noun == "request"
+    assert not load.for_customers
+    assert shipped("orders").promised({"order": 4}) == {"orders.placed": 4}
+    assert shipped("orders").noun == "order"
+    assert shipped("orders").for_customers
+    with pytest.raises(BadWorkload, match=r"mine\.toml, classes\.loan\.counts_as"):
+        parse('[classes.loan]\npath = "/"\ncounts_as = "loans"')
+
+
 def test_the_place_of_a_key_is_as_long_as_a_key() -> None:
     """Otherwise a key in a body would belie its content-length."""
     assert len(KEY) == 32

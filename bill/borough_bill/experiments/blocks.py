@@ -5,7 +5,7 @@ of them, under the same arrivals, so that only the differences inside blocks are
 """
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
@@ -23,6 +23,7 @@ from borough_bill.targets.attribution import Counters, Memory
 
 SEEDS = 10_000
 """Two runs share no schedule unless they share their seed."""
+Served = Mapping[str, Mapping[str, int]]
 NO_ANSWER = 0
 """The status of a request that was never answered."""
 
@@ -78,18 +79,20 @@ class Subject:
 
 class Session:
     """Windows measured with one generator. `served` counts all requests that were answered well, by
-    subject, those of the warm-up and of earlier sessions too; `keep` hears of it after each window.
+    subject and class, those of the warm-up and of earlier sessions too; `keep` hears of it after
+    each window.
     """
 
     def __init__(
         self,
         generator: Generator,
-        served: Mapping[str, int] = MappingProxyType({}),
-        keep: Callable[[Mapping[str, int]], object] = lambda _: None,
+        served: Served = MappingProxyType({}),
+        keep: Callable[[Served], object] = lambda _: None,
         core: int | None = None,
     ) -> None:
         self._core = core
-        self.served = Counter(served)
+        self.served = defaultdict[str, Counter[str]](Counter)
+        self.served.update({subject: Counter(classes) for subject, classes in served.items()})
         self._generator = generator
         self._keep = keep
 
@@ -136,7 +139,7 @@ class Session:
         before = await subject.place.counters()
         recording = await self._generator.run(job)
         left = await subject.place.settle()
-        self.served[subject.name] += int(np.count_nonzero(recording.requests["ok"]))
+        self.served[subject.name].update(recording.answered)
         self._keep(self.served)
         added = (await subject.place.counters()).since(before)
         held = await subject.place.memory()

@@ -5,7 +5,6 @@ Of two releases of our chart, k8s://NAMESPACE/RELEASE, the pods and the books ar
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -148,7 +147,6 @@ def planned(  # noqa: PLR0913  # the options of a command
     Raises BadParameter for a workload that is none.
     """
     sent = work(workload)
-    digest = hashlib.sha256(sent.model_dump_json().encode()).hexdigest()
     core = "any core" if placement.generator is None else f"core {placement.generator}"
     a, b = (", ".join((deployments[name].url, *deployments[name].names)) for name in (A, B))
     return Plan(
@@ -159,7 +157,7 @@ def planned(  # noqa: PLR0913  # the options of a command
         warm_up_s=min(WARM_UP_S, seconds),
         rate=rate,
         workload=workload,
-        noun=next(iter(sent.classes)) if len(sent.classes) == 1 else "request",
+        noun=sent.noun,
         reference=A,
         again=AGAIN,
         shapes=(B,),
@@ -168,7 +166,7 @@ def planned(  # noqa: PLR0913  # the options of a command
             A: a,
             AGAIN: f"{A}, a second time",
             B: b,
-            "workload": f"SHA-256 {digest[:16]}",
+            "workload": f"SHA-256 {sent.digest}",
         },
         sources=site.sources,
     )

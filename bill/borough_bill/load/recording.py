@@ -131,6 +131,13 @@ class Recording:
         return int(np.count_nonzero(self.measured["ok"]))
 
     @property
+    def answered(self) -> dict[str, int]:
+        """Requests that were answered as expected, by class; those of the warm-up too."""
+        classes = self.header.classes
+        numbers = np.bincount(self.requests["klass"][self.requests["ok"]], minlength=len(classes))
+        return dict(zip(classes, numbers.tolist(), strict=True))
+
+    @property
     def failed(self) -> int:
         """Requests of the window with a wrong answer, or none."""
         return len(self.measured) - self.served

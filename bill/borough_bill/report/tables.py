@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from borough_bill.analysis.bill import PERCENTILES, Bill, Validity
 from borough_bill.analysis.lines.ladder import Ladder
 from borough_bill.analysis.lines.line import Cell, Line
-from borough_bill.analysis.lines.words import listed, number, share, signed, span
+from borough_bill.analysis.lines.words import article, listed, number, share, signed, span
 from borough_bill.analysis.statistics import Interval
 from borough_bill.results import Plan
 
@@ -164,7 +164,7 @@ def _added(added: Interval | None, unit: str) -> tuple[Word, Word]:
 def edges(bill: Bill) -> Table:
     """Every edge: its calls, and where the time of a call goes."""
     noun = bill.plan.noun
-    head = ("shape", "edge", f"calls an {noun}", "call", "handler", "tax", "stack", "rest")
+    head = ("shape", "edge", f"calls {article(noun)}", "call", "handler", "tax", "stack", "rest")
     return Table(
         tuple(
             f"{word}, µs" if word in ("call", "handler", "tax", "stack", "rest") else word

@@ -245,7 +245,7 @@ def core(runs: Runs) -> Check:
         limit=share(OTHERS),
         passed=most <= OTHERS,
         sentence=f"Other processes took {share(most)} of the subjects' core, most of it beside "
-        f"{name}. Orders wait for that, and longer where more processes take part; the times of "
+        f"{name}. Requests wait for that, and longer where more processes take part; the times of "
         "hops contain such waiting too.",
         voids=("latency",),
         helps=QUIET,

@@ -73,7 +73,7 @@ def audited(runs: Runs) -> Check:
     shapes = tuple(audits) if strangers else (plan.reference, plan.again, *plan.shapes)
     unasked = [shape for shape in shapes if shape not in audits]
     complaints = complaints_of(runs)
-    sentence = "The auditor found no order lost, charged twice or oversold."
+    sentence = "The auditor found no law of the application broken."
     if unasked:
         sentence = f"The auditor was not asked about {listed(unasked)}."
     if complaints:
