@@ -118,6 +118,12 @@ def list_shapes(as_json: AsJson = False, of: AppName = DEFAULT) -> None:
 
 
 @app.command()
+def objectives(as_json: AsJson = False, of: AppName = DEFAULT) -> None:
+    """What callers of each capability or part may rely on."""
+    typer.echo(commands.objectives(load(of), as_json=as_json))
+
+
+@app.command()
 def chart(
     parts: Annotated[bool, typer.Option("--parts", help="Just the names of all parts.")] = False,
     of: AppName = DEFAULT,

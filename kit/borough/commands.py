@@ -18,6 +18,7 @@ from borough.clock import SystemClock
 from borough.compose import PartBuilder, build, load_shapes, open_database, open_store
 from borough.config import PREFIX, Settings, WrongSettings
 from borough.errors import Malformed, Unavailable
+from borough.objectives import Objectives
 from borough.serving.server import run as run_part
 from borough.stores.migrations import is_current
 from borough.stores.migrations import migrate as migrate_one
@@ -103,7 +104,8 @@ async def audit(app: App, settings: Settings, *, wait: bool) -> Report:
 
 def chart(app: App, settings: Settings) -> str:
     """What charts/borough must know of the application, as YAML: who calls whom, every shape with
-    what each of its parts hosts, serves to other parts and calls of them, and all settings.
+    what each of its parts hosts, serves to other parts and calls of them, and its objectives; and
+    all settings.
     """
     known = shapes.every(load_shapes(app, settings), app.calls)
     facts = {
@@ -115,6 +117,7 @@ def chart(app: App, settings: Settings) -> str:
                         "hosts": hosted,
                         "serves": sorted(shape.served_to_others(part, app.calls)),
                         "calls": sorted(shapes.needed(hosted, app.calls)),
+                        "objectives": _told(app.objectives_of(part, hosted)),
                     }
                     for part, hosted in shape.parts.items()
                 },
@@ -133,6 +136,18 @@ def part_names(app: App, settings: Settings) -> str:
     return _yaml({"parts": sorted({part for shape in known.values() for part in shape.parts})})
 
 
+def _told(objectives: Objectives | None) -> dict[str, Any]:
+    return {} if objectives is None else objectives.model_dump(exclude_none=True)
+
+
+def objectives(app: App, *, as_json: bool) -> str:
+    """What callers may rely on, by capability or part: for machines, or a line each."""
+    known = app.objectives_by_name
+    if as_json:
+        return json.dumps({name: _told(one) for name, one in known.items()})
+    return "\n".join(f"{name:18} {one}" for name, one in known.items())
+
+
 def _yaml(facts: Mapping[str, Any]) -> str:
     head = "# Written by `make generate` from the application's capabilities, shapes and settings."
     return "\n".join([head, *_yaml_lines(facts, "")])
@@ -141,7 +156,7 @@ def _yaml(facts: Mapping[str, Any]) -> str:
 def _yaml_lines(facts: Mapping[str, Any], indent: str) -> Iterator[str]:
     """Maps in blocks, the rest as JSON, which YAML contains: any name stays a name."""
     for key, value in facts.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             yield f"{indent}{json.dumps(key)}:"
             yield from _yaml_lines(value, indent + "  ")
         else:

@@ -1,5 +1,8 @@
 """Is what the charts are told of the shop what the shop is?"""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 import yaml
 
@@ -11,17 +14,25 @@ FACTS = yaml.safe_load(commands.chart(APP, Settings()))
 KNOWN = shapes.load(APP.calls, APP.shapes)
 
 
+def objectives(part: str, hosted: Sequence[str]) -> dict[str, Any]:
+    found = APP.objectives_of(part, hosted)
+    return found.model_dump(exclude_none=True) if found else {}
+
+
 @pytest.mark.parametrize(
     "name", [*KNOWN, *(shapes.EXTRACT + capability for capability in APP.calls)]
 )
 def test_a_chart_knows_every_shape_as_a_part_does(name: str) -> None:
-    """What a part hosts, serves and calls is told as `serve` will see it, extracted ones too."""
+    """What a part hosts, serves and calls is told as `serve` will see it, extracted ones too; and
+    its objectives.
+    """
     shape = shapes.named(name, KNOWN, APP.calls)
     assert FACTS["shapes"][name]["parts"] == {
         part: {
             "hosts": list(hosted),
             "serves": sorted(shape.served_to_others(part, APP.calls)),
             "calls": sorted(shapes.needed(hosted, APP.calls)),
+            "objectives": objectives(part, hosted),
         }
         for part, hosted in shape.parts.items()
     }
