@@ -40,7 +40,7 @@ from borough_bill.experiments.towns import (
     Towns,
 )
 from borough_bill.load.generator import Generator
-from borough_bill.results import Freeze, Plan, Result, write
+from borough_bill.results import Freeze, Objective, Plan, Result, write
 from borough_bill.targets.machine import commit, machine
 from borough_bill.targets.placement import Placement
 
@@ -126,7 +126,8 @@ class Run:
             self._tell("the first orders everywhere", INTRODUCE_S)
             share = place.share(shapes.SHARE_S)
             price = await shapes.introduce(towns, session, folder.towns, share)
-            intent = self._begun or self._intent(price, share)
+            objective = await towns[REFERENCE].local.objective()
+            intent = self._begun or self._intent(price, share, objective)
             folder.begin(intent)
             frozen = await self._freeze(generator)
             hops = HopLadder(rungs=()) if otlp is None else await self._hops(intent, otlp)
@@ -168,7 +169,7 @@ class Run:
         async with spans.collecting(kept, self._place.generator) as otlp:
             yield otlp
 
-    def _intent(self, order_cpu_s: float, share: float) -> Intent:
+    def _intent(self, order_cpu_s: float, share: float, objective: Objective | None) -> Intent:
         scale = self._scale
         plan = Plan(
             blocks=scale.blocks,
@@ -191,6 +192,7 @@ class Run:
             settings={f"BOROUGH_{name}": value for name, value in SETTINGS.items()},
             placement=self._place.sentence,
             labels=LABELS,
+            objective=objective,
         )
         seed = scale.seed
         return Intent(
