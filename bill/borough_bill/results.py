@@ -107,14 +107,22 @@ class Class(_Fact):
     latency: Summary | None = None
 
 
+class Objective(_Fact):
+    """The doors are to answer this share of all requests within so many milliseconds."""
+
+    ratio: Annotated[float, Field(gt=0, lt=1)]
+    threshold_ms: Annotated[float, Field(gt=0)]
+
+
 class Window(_Fact):
     """One subject under load, or idle, for some seconds: the smallest thing that is measured.
 
     `latency` is from the intended send time, `from_sent` from the actual one, of served requests
     only, and None where nothing was served; `slip` is between the two times, of all requests.
-    `wrong` answers came but were not as expected. CPU seconds, memory (MiB) are by process, `hops`
-    by "peer.method", and `transactions` are writes by capability. `others_s` are seconds that
-    processes beside the subject's used its core; None where it had none of its own.
+    `wrong` answers came but were not as expected; `in_time` were served within the objective of the
+    plan, None where it has none. CPU seconds, memory (MiB) are by process, `hops` by "peer.method",
+    and `transactions` are writes by capability. `others_s` are seconds that processes beside the
+    subject's used its core; None where it had none of its own.
     """
 
     block: Count
@@ -126,6 +134,7 @@ class Window(_Fact):
     served: Count = 0
     failed: Count = 0
     wrong: Count = 0
+    in_time: Count | None = None
     latency: Summary | None = None
     from_sent: Summary | None = None
     slip: Summary | None = None
@@ -207,7 +216,7 @@ class Plan(_Fact):
     `together` are subjects and rungs that stand side by side in every block, with windows `longer`
     times as long: those that must come to the same. `noun` is what one request is called. `labels`
     say more about a subject than its name. `sources` say where "CPU" and "memory" were read, where
-    that was not on this machine.
+    that was not on this machine. `objective` is that of the application's doors, if it has one.
     """
 
     blocks: Annotated[int, Field(ge=1)]
@@ -231,6 +240,7 @@ class Plan(_Fact):
     sources: Mapping[str, str] = {}
     together: tuple[tuple[str, ...], ...] = ()
     longer: Annotated[float, Field(ge=1)] = 1
+    objective: Objective | None = None
 
     def seconds_of(self, label: str) -> float:
         """How long the windows of a subject or rung are."""

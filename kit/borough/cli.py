@@ -129,6 +129,12 @@ def list_shapes(as_json: AsJson = False, of: AppName = DEFAULT) -> None:
 
 
 @app.command()
+def objectives(as_json: AsJson = False, of: AppName = DEFAULT) -> None:
+    """What callers of each capability or part may rely on."""
+    typer.echo(commands.objectives(load(of), as_json=as_json))
+
+
+@app.command()
 def chart(of: AppName = DEFAULT) -> None:
     """What the charts must know of the application, as values for `helm install --values`."""
     typer.echo(commands.chart(*_read(of), of))

@@ -18,6 +18,7 @@ from borough.clock import SystemClock
 from borough.compose import PartBuilder, build, load_shapes, open_database, open_store
 from borough.config import PREFIX, Settings, WrongSettings
 from borough.errors import Malformed, Unavailable
+from borough.objectives import Objectives
 from borough.serving.server import run as run_part
 from borough.stores.migrations import is_current
 from borough.stores.migrations import migrate as migrate_one
@@ -137,6 +138,7 @@ def chart(app: App, settings: Settings, name: str) -> str:
                 "calls": sorted(shapes.needed(hosted, app.calls)),
                 "door": GATEWAY in hosted,
                 "paths": list(shape.routes()[part]) if GATEWAY in hosted else [],
+                "objectives": _told(app.objectives_of(part, hosted)),
             }
             for shape in known.values()
             for part, hosted in shape.parts.items()
@@ -144,6 +146,18 @@ def chart(app: App, settings: Settings, name: str) -> str:
         "settings": sorted(app.settings.model_fields),
     }
     return "\n".join(["# Written by `borough chart`: values of charts/borough.", *_yaml(facts)])
+
+
+def _told(objectives: Objectives | None) -> dict[str, Any]:
+    return {} if objectives is None else objectives.model_dump(exclude_none=True)
+
+
+def objectives(app: App, *, as_json: bool) -> str:
+    """What callers may rely on, by capability or part: for machines, or a line each."""
+    known = app.objectives_by_name
+    if as_json:
+        return json.dumps({name: _told(one) for name, one in known.items()})
+    return "\n".join(f"{name:18} {one}" for name, one in known.items())
 
 
 def _yaml(facts: Mapping[str, Any]) -> Iterator[str]:

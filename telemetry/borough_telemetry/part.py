@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from borough_telemetry.client import ClientCall, Endpoint, Traffic, WatchedCall
-from borough_telemetry.export import Exporting, Otlp, Sdk
+from borough_telemetry.export import Batching, Exporting, Otlp, Sdk
 from borough_telemetry.exposition import END, Format
 from borough_telemetry.logs import logger
 from borough_telemetry.metrics import Metrics
@@ -227,6 +227,6 @@ class _Step:
         self._telemetry.keep(self._span)
 
 
-def otlp(endpoint: str) -> Export:
+def otlp(endpoint: str, batching: Batching = Batching()) -> Export:
     """Sends spans to a collector by OTLP/HTTP; `endpoint` is http://HOST:PORT."""
-    return Otlp(endpoint)
+    return Otlp(endpoint, batching)

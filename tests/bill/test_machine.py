@@ -3,13 +3,10 @@
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from borough_bill.targets import machine
 from borough_bill.targets.machine import DIRTY, UNKNOWN, commit
 
 
-def test_two_trees_never_have_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_trees_never_have_one_name(tmp_path: Path) -> None:
     """Else an interrupted run would go on with other code. A document, or the folder of the run, is
     no code.
     """
@@ -26,25 +23,20 @@ def test_two_trees_never_have_one_name(tmp_path: Path, monkeypatch: pytest.Monke
     git("init")
     git("add", ".")
     git("commit", "-m", "one")
-    monkeypatch.setattr(machine, "HERE", code)
 
-    names = [commit()]
+    names = [commit(code)]
     for path in (code / "run.py", code / "new.py"):
         for text in ("2", "3"):
             path.write_text(text)
-            names.append(commit())
+            names.append(commit(code))
     (tmp_path / "README.md").write_text("no code")
 
     assert len(set(names)) == 5
     assert [DIRTY in name for name in names] == [False, True, True, True, True]
     assert all(name.startswith(names[0]) for name in names)
-    assert commit() == names[-1]
+    assert commit(code) == names[-1]
 
 
-def test_code_that_nobody_keeps_has_no_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_code_that_nobody_keeps_has_no_name(tmp_path: Path) -> None:
     """An installed package is of no repository."""
-    monkeypatch.setattr(machine, "HERE", tmp_path)
-
-    assert commit() == UNKNOWN
+    assert commit(tmp_path) == UNKNOWN

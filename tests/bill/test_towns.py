@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,12 +11,13 @@ import aiohttp
 import pytest
 
 from borough_bill.experiments import towns
-from borough_bill.experiments.towns import Town
+from borough_bill.experiments.towns import Town, Waits
 from borough_bill.results import RUNGS, Rung
 from borough_bill.targets.processes import PartDied, Ports, Process
 from borough_bill.targets.shapes import LocalShape
 
 LOOK_S, EXPORT_S = 0.003, 0.05
+AT_ONCE = Waits(look_every_s=0)
 
 
 @dataclass
@@ -74,8 +75,7 @@ async def test_only_the_export_is_charged(monkeypatch: pytest.MonkeyPatch) -> No
     """Signals, waiting and looking are on no other rung, so they are taken off again."""
     local = OneProcess()
     monkeypatch.setattr(towns, "cpu_seconds", lambda _: local.only.used)
-    monkeypatch.setattr(towns, "LOOK_EVERY", 0)
-    town = Town(cast(LocalShape, local), {})
+    town = Town(cast(LocalShape, local), {}, waits=AT_ONCE)
     await town.arm("T7b")
     local.only.left = EXPORT_S
 
@@ -107,16 +107,14 @@ async def test_a_window_ends_when_every_placed_order_was_told_of(
     relays: bool,  # noqa: FBT001  # a row of the table
     still: int,
     looks: int,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """That nothing moves between two looks is not enough where a relay may rest, and all there is
     where none relays: what is told later would be missing from the window's hops. Where it cannot
     be known what is to be told, nothing moves for longer.
     """
-    monkeypatch.setattr(towns, "LOOK_EVERY", 0)
     local = Relay()
 
-    await Town(cast(LocalShape, local), {}, relays=relays, still=still).settle()
+    await Town(cast(LocalShape, local), {}, relays=relays, still=still, waits=AT_ONCE).settle()
 
     assert local.looks == looks
 
@@ -138,11 +136,10 @@ async def test_a_part_on_another_rung_is_waited_for_and_named(
     local = OneProcess(Exporter(rung="T3"))
     local.shape = type("Shape", (), {"name": "microservices"})  # type: ignore[attr-defined]  # its name is all that is asked for
     monkeypatch.setattr(local.only, "signal", lambda _: None)
-    monkeypatch.setattr(towns, "SWITCH_WITHIN", 0.01)
-    monkeypatch.setattr(towns, "LOOK_EVERY", 0)
+    waits = replace(AT_ONCE, switched_within_s=0.01)
 
     with pytest.raises(PartDied, match="not every part of microservices stands on rung T6"):
-        await Town(cast(LocalShape, local), {}).arm("T6")
+        await Town(cast(LocalShape, local), {}, waits=waits).arm("T6")
 
 
 async def test_a_part_that_died_after_its_window_is_named_and_quoted(tmp_path: Path) -> None:

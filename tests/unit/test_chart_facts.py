@@ -52,6 +52,15 @@ def test_a_chart_knows_every_shape_as_a_part_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", APPS)
+def test_a_chart_knows_the_objectives_of_every_part(name: str) -> None:
+    """A part that is scaled by latency has the threshold that its callers may rely on."""
+    app = APPS[name]
+    for part in facts(name)["parts"]:
+        found = app.objectives_of(part["name"], part["hosts"])
+        assert part["objectives"] == (found.model_dump(exclude_none=True) if found else {})
+
+
+@pytest.mark.parametrize("name", APPS)
 def test_a_chart_knows_the_call_graph_and_the_settings(name: str) -> None:
     """Network policies and the check of settings are made of nothing else."""
     app, told = APPS[name], facts(name)

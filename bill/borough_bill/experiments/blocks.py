@@ -18,7 +18,7 @@ from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.stopping import Stopping
 from borough_bill.load.generator import Generator, Job
 from borough_bill.load.recording import Recording
-from borough_bill.results import Class, Rung, Summary, Window
+from borough_bill.results import Class, Objective, Rung, Summary, Window
 from borough_bill.targets.attribution import Counters, Memory
 
 SEEDS = 10_000
@@ -131,9 +131,12 @@ class Session:
                         core=self._core,
                         set_up=False,
                     )
-                    folder.keep(await self.measure(subject, job, block))
+                    window = await self.measure(subject, job, block, plan.objective)
+                    folder.keep(window)
 
-    async def measure(self, subject: Subject, job: Job, block: int = 0) -> Window:
+    async def measure(
+        self, subject: Subject, job: Job, block: int = 0, objective: Objective | None = None
+    ) -> Window:
         """One window, from its warm-up to the last answer."""
         await subject.place.arm(subject.rung)
         before = await subject.place.counters()
@@ -143,7 +146,7 @@ class Session:
         self._keep(self.served)
         added = (await subject.place.counters()).since(before)
         held = await subject.place.memory()
-        return window_of(recording, block, subject, added, left, held)
+        return window_of(recording, block, subject, added, left, held, objective)
 
 
 def _drawn(
@@ -167,6 +170,7 @@ def window_of(  # noqa: PLR0913, PLR0917  # all that is known of a window
     added: Counters,
     left: Mapping[str, float],
     held: Mapping[str, Memory],
+    objective: Objective | None = None,
 ) -> Window:
     """A window from the requests of a recording, the counters that grew meanwhile, the CPU of what
     was left to do, and the memory that is held after it.
@@ -188,6 +192,9 @@ def window_of(  # noqa: PLR0913, PLR0917  # all that is known of a window
         served=recording.served,
         failed=unanswered,
         wrong=recording.failed - unanswered,
+        in_time=None
+        if objective is None
+        else int(np.count_nonzero(recording.latencies() * 1_000 <= objective.threshold_ms)),
         latency=Summary.of(recording.latencies(), sketch=True) if served else None,
         from_sent=Summary.of(recording.from_sent()) if served else None,
         slip=Summary.of(recording.slips(), sketch=True) if len(measured) else None,

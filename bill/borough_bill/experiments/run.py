@@ -35,7 +35,7 @@ from borough_bill.experiments.stopping import Stopping, told
 from borough_bill.experiments.towns import BASELINE, HIGH, Towns
 from borough_bill.load.generator import Generator
 from borough_bill.load.workload import workload as workload_of
-from borough_bill.results import Freeze, Plan, Result, write
+from borough_bill.results import Freeze, Objective, Plan, Result, write
 from borough_bill.targets.machine import commit, machine
 from borough_bill.targets.placement import Placement
 
@@ -130,7 +130,8 @@ class Run:
             self._tell("the first requests everywhere", INTRODUCE_S)
             share = place.share(shapes.SHARE_S)
             price = await shapes.introduce(towns, session, folder.towns, share)
-            intent = self._begun or self._intent(price, share)
+            objective = await towns[self._scale.reference].local.objective()
+            intent = self._begun or self._intent(price, share, objective)
             folder.begin(intent)
             frozen = await self._freeze(generator)
             hops = await self._hops(intent, otlp)
@@ -175,7 +176,7 @@ class Run:
         async with spans.collecting(kept, self._place.generator) as otlp:
             yield otlp
 
-    def _intent(self, order_cpu_s: float, share: float) -> Intent:
+    def _intent(self, order_cpu_s: float, share: float, objective: Objective | None) -> Intent:
         scale, of, noun = self._scale, self._of, workload_of(self._of.workload).noun
         labels = {scale.again: f"the {scale.reference} a second time", **of.labels}
         if of.baseline is not None:
@@ -201,6 +202,7 @@ class Run:
             settings={f"{PREFIX}{name}": value for name, value in of.settings.items()},
             placement=self._place.sentence,
             labels=labels,
+            objective=objective,
         )
         seed = scale.seed
         return Intent(

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -34,12 +35,20 @@ TRACED: tuple[Rung, ...] = ("T7a", "T7b")
 """The rungs that export spans."""
 PLACED, TOLD = "borough_orders_total", "borough_outbox_deliveries_total"
 """Orders that were settled, and events of placed ones that were delivered."""
-DELIVERED_WITHIN = 10.0
-SWITCH_WITHIN = 60.0
-LOOK_EVERY = 0.02
-"""Seconds."""
 STILL = 5
 """Looks in a row that find no counter moved: ten times as long as a relay lingers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """How long a window waits for its subject, in seconds."""
+
+    look_every_s: float = 0.02
+    """The pause between two looks at what its processes say."""
+    delivered_within_s: float = 10
+    """What a window left is taken as delivered after this."""
+    switched_within_s: float = 60
+    """A process that has not changed its rung by then never will."""
 
 
 class Town:
@@ -55,10 +64,12 @@ class Town:
         *,
         relays: bool = True,
         still: int = 1,
+        waits: Waits = Waits(),
     ) -> None:
         self.local = local
         self._relays = relays
         self._still = still
+        self._waits = waits
         self.customers = customers
         self._rung: Rung | None = None
 
@@ -112,7 +123,7 @@ class Town:
         """Wait until nothing is counted any more and every placed order has been told of: on a busy
         machine the relay may rest for longer than the time between two looks.
         """
-        until, before, still = time.monotonic() + DELIVERED_WITHIN, None, 0
+        until, before, still = time.monotonic() + self._waits.delivered_within_s, None, 0
         while time.monotonic() < until:
             pages = await self.local.expositions()
             now = Counters.read(pages)
@@ -120,7 +131,7 @@ class Town:
             if still >= self._still and (not self._relays or _all_told(pages)):
                 return
             before = now
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(self._waits.look_every_s)
 
     def _clocks(self) -> dict[str, float]:
         return {name: cpu_seconds(pid) for name, pid in self.pids.items()}
@@ -134,9 +145,9 @@ class Town:
 
     async def _switched(self, rung: Rung, before: list[int], looks: int = 1) -> int:
         """Wait until every part stands on this rung anew; how often we looked, `looks` at least."""
-        until, looked = time.monotonic() + SWITCH_WITHIN, 0
+        until, looked = time.monotonic() + self._waits.switched_within_s, 0
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(self._waits.look_every_s)
             looked += 1
             there = await self.local.facts()
             done = all(
@@ -148,7 +159,7 @@ class Town:
             if not done and time.monotonic() > until:
                 raise PartDied(
                     f"not every part of {self.local.shape.name} stands on rung {rung} after "
-                    f"{SWITCH_WITHIN} s"
+                    f"{self._waits.switched_within_s:g} s"
                 )
 
     async def counters(self) -> Counters:

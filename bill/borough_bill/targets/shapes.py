@@ -20,6 +20,7 @@ from typing import Any, Self
 import aiohttp
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from borough_bill.results import Objective
 from borough_bill.targets.audit import Audit
 from borough_bill.targets.processes import BOROUGH, HOST, Ports, Process, die_with_parent, outside
 
@@ -272,6 +273,11 @@ class LocalShape:
     async def audit(self) -> Audit:
         """What the auditor says, once the application came to rest."""
         return Audit.read(await self.borough("audit", "--json", well=(0, 1)))
+
+    async def objective(self) -> Objective | None:
+        """What the application says of the latency of its doors. Raises CommandFailed."""
+        told = json.loads(await self.borough("objectives", "--json")).get("gateway", {})
+        return Objective.model_validate(told["latency"]) if "latency" in told else None
 
     async def borough(self, *arguments: str, well: Collection[int] = (0,)) -> str:
         """Run a `borough` command with this shape's settings; answers what it printed.
