@@ -99,6 +99,6 @@ def test_helm_replaces_what_is_told_and_merges_nothing_of_it() -> None:
 def test_an_application_without_doors_has_no_paths(tmp_path: Path) -> None:
     """It is only called from inside."""
     (file := tmp_path / "shapes.toml").write_text('one.parts.app = ["catalog", "loans", "notices"]')
-    closed = replace(library.app.APP, gateway=None, shapes=file)
+    closed = replace(library.app.APP, gateway=None, shapes=file, objectives=None)
     told = yaml.safe_load(commands.chart(closed, closed.settings(), "closed:APP"))["application"]
     assert {(part["door"], *part["paths"]) for part in told["parts"]} == {(False,)}
