@@ -183,10 +183,15 @@ class HopRung(_Fact):
 
 
 class Freeze(_Fact):
-    """What the generator saw of a server that stands still 1 s in every 10 s, in seconds."""
+    """What the generator saw of a server that stands still 1 s in every 10 s, in seconds; and what
+    that server says itself of when it answered. By arithmetic P(latency > x) = (1 s - x) / 10 s;
+    on a busy machine it wakes up later, and takes longer to answer those who wait.
+    """
 
     p95_s: float
     p99_s: float
+    given_p95_s: float = 0.5
+    given_p99_s: float = 0.9
 
 
 class CriticalPath(_Fact):

@@ -11,5 +11,4 @@ from borough_bill.results import Freeze
 
 async def freeze(generator: Generator, cpu: int | None) -> Freeze:
     """What the generator says of a server that is frozen 1 s in every 10 s, on core `cpu`."""
-    p95, p99 = await freeze_check(generator, cpu)
-    return Freeze(p95_s=p95, p99_s=p99)
+    return await freeze_check(generator, cpu)

@@ -4,7 +4,8 @@ A server that stands still for 1 s in every 10 s of a uniform load makes the cus
 wait for the rest of that second: P(latency > x) = (1 - x) / 10, so p99 = 0.9 s and p95 = 0.5 s. A
 generator that waits for answers before it sends again hardly sees the freeze at all.
 
-`python -m borough_bill.load.frozen` prints its address and serves until its input ends.
+`python -m borough_bill.load.frozen` prints its address and serves until its input ends; then it
+prints when it answered, in seconds of the monotonic clock, all on one line.
 """
 
 import argparse
@@ -23,24 +24,30 @@ import uvloop
 
 from borough_bill.load.generator import Generator, Job
 from borough_bill.load.schedule import CONSTANT
+from borough_bill.results import Freeze
 from borough_bill.targets.processes import die_with_parent, killed
 
 PERIOD, STILL = 10.0, 1.0
 RATE = 200.0
 """Requests a second; of 2,000 in a period, 20 wait longer than the 99th percentile."""
 
+LINE = 1 << 20
+"""Bytes of a line of its output, at most."""
 BACKLOG = 4_096
 """Connections the kernel keeps while we stand still."""
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok"
 
 
 class _Answers(asyncio.Protocol):
-    """The same answer to whatever ends like the head of a request, `delay` seconds later."""
+    """The same answer to whatever ends like the head of a request, `delay` seconds later; when it
+    was given is added to `answered`.
+    """
 
     transport: asyncio.Transport
 
-    def __init__(self, delay: float) -> None:
+    def __init__(self, delay: float, answered: list[float]) -> None:
         self._delay = delay
+        self._answered = answered
         self._head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -58,6 +65,7 @@ class _Answers(asyncio.Protocol):
 
     def _answer(self) -> None:
         if not self.transport.is_closing():  # by whoever waited no longer
+            self._answered.append(time.monotonic())
             self.transport.write(ANSWER)
 
 
@@ -65,7 +73,7 @@ async def serve(still: float, delay: float, cpu: int | None) -> None:
     """Serve until the input ends: still for so many seconds of each PERIOD, from its middle on."""
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
-    loop = asyncio.get_running_loop()
+    loop, answered = asyncio.get_running_loop(), list[float]()
 
     def freeze() -> None:
         loop.call_later(PERIOD, freeze)
@@ -73,12 +81,15 @@ async def serve(still: float, delay: float, cpu: int | None) -> None:
 
     if still:
         loop.call_later((PERIOD - still) / 2, freeze)
-    server = await loop.create_server(lambda: _Answers(delay), "127.0.0.1", 0, backlog=BACKLOG)
+    server = await loop.create_server(
+        lambda: _Answers(delay, answered), "127.0.0.1", 0, backlog=BACKLOG
+    )
     port = server.sockets[0].getsockname()[1]
     print(f"http://127.0.0.1:{port}", flush=True)  # noqa: T201  # whoever started us waits for it
     ended = asyncio.Event()
     loop.add_reader(sys.stdin, ended.set)
     await ended.wait()
+    print(*(f"{moment:.6f}" for moment in answered), flush=True)  # noqa: T201  # as above
 
 
 @asynccontextmanager
@@ -89,29 +100,37 @@ async def server(
 
     It answers after `delay` seconds, and stands still for `still` seconds of every PERIOD.
     """
+    async with _started(still, delay, cpu) as (url, process):
+        yield url, process.pid
+
+
+@asynccontextmanager
+async def _started(
+    still: float, delay: float, cpu: int | None
+) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
     place = () if cpu is None else ("--cpu", str(cpu))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "borough_bill.load.frozen",
         "--still", str(still), "--delay", str(delay), *place,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        limit=LINE,
         preexec_fn=die_with_parent,
     )  # fmt: skip  # the command on one line, as one would type it
     assert process.stdout is not None  # noqa: S101  # it was asked for
     try:
-        yield (await process.stdout.readline()).decode().strip(), process.pid
+        yield (await process.stdout.readline()).decode().strip(), process
     finally:
         await killed(process)
 
 
-async def freeze_check(generator: Generator, cpu: int | None = None) -> tuple[float, float]:
-    """What this generator finds: the 95th and 99th percentile of latency, in seconds.
+async def freeze_check(generator: Generator, cpu: int | None = None) -> Freeze:
+    """What this generator finds, beside what the server's own clock says.
 
-    They should be 0.5 s and 0.9 s, within 5 %. It takes PERIOD seconds; the server is on core
-    `cpu` if given.
+    It takes PERIOD seconds; the server is on core `cpu` if given.
     """
     with tempfile.TemporaryDirectory(prefix="borough-freeze-") as folder:
-        async with server(still=STILL, cpu=cpu) as (url, _):
+        async with _started(STILL, 0.0, cpu) as (url, process):
             job = Job(
                 doors={"": (url,)},
                 workload="probe",
@@ -121,8 +140,18 @@ async def freeze_check(generator: Generator, cpu: int | None = None) -> tuple[fl
                 out=Path(folder, "freeze.npz"),
             )
             recording = await generator.run(job)
+            answers, _ = await process.communicate(b"")  # which closes its input
+    intended = recording.header.start_s + recording.measured["intended"]
+    # In the order in which they came: of equal requests it does not matter which was answered when.
+    given = np.sort(np.array(answers.split(), float)) - intended
     p95, p99 = np.quantile(recording.latencies(), (0.95, 0.99))
-    return float(p95), float(p99)
+    expected = np.quantile(given, (0.95, 0.99))
+    return Freeze(
+        p95_s=float(p95),
+        p99_s=float(p99),
+        given_p95_s=float(expected[0]),
+        given_p99_s=float(expected[1]),
+    )
 
 
 def main() -> None:

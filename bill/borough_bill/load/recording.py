@@ -63,7 +63,8 @@ class Header(BaseModel):
     `core_busy_s` are those of all processes on the job's core.
 
     The window begins `window_begin_s` after the start, when the last answer to the warm-up is in,
-    and ends `window_s` later, when the last answer of all is in. `reasons` counts what was wrong
+    and ends `window_s` later, when the last answer of all is in. The start is `start_s` of this
+    machine's monotonic clock. `reasons` counts what was wrong
     with answers, `first_failures` are the first few of them, and `held_back` counts the requests
     that found every permitted connection busy.
     """
@@ -74,6 +75,7 @@ class Header(BaseModel):
     job: dict[str, Any]
     run: str
     classes: tuple[str, ...]
+    start_s: float = 0.0
     window_begin_s: float
     window_s: float
     cpu: dict[str, float]
