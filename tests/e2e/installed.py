@@ -5,6 +5,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from e2e.cluster import ROOT, kubectl, namespace, one_at_a_time, wait_until
 from e2e.release import CUSTOMERS, Release, Values, customers
@@ -12,12 +16,15 @@ from e2e.release import CUSTOMERS, Release, Values, customers
 SHOP, OBSERVABILITY = "borough-e2e", "borough-e2e-observability"
 OPERATOR = "borough-e2e-operator"
 DEFINITION = "servicescalers.borough.dev"
+IDLE = 3
+"""The place of idle time in the first line of /proc/stat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
     """Everything there is, ready; `keys` are API keys by customer; `ready_s` is how long it took
-    from nothing until all was ready.
+    from nothing until all was ready, `cpu_s` the CPU seconds that its pods used for it, and `idle`
+    the share of this machine's CPU that no process wanted meanwhile.
     """
 
     shop: Release
@@ -25,6 +32,8 @@ class Platform:
     operator: Release
     keys: dict[str, str]
     ready_s: float
+    cpu_s: float
+    idle: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +56,33 @@ def installed() -> Iterator[Platform]:
         observability = Release("observability", OBSERVABILITY, charts / "observability")
         operator = Release("borough-operator", OPERATOR, charts / "borough-operator")
         keys = customers(SHOP, "ada", "grace")
-        began = time.monotonic()
+        began, cpu = time.monotonic(), machine_cpu()
         install_operator(operator, OBSERVABILITY, SHOP)
         observability.install(observability_values(shop, operator), wait=False)
         shop.install(shop_values(), wait=False)
         for release in (shop, observability, operator):
             wait_ready(release)
-        yield Platform(shop, observability, operator, keys, time.monotonic() - began)
+        ready_s, used = time.monotonic() - began, machine_cpu() - cpu
+        yield Platform(
+            shop, observability, operator, keys,
+            ready_s=ready_s,
+            cpu_s=cpu_seconds(SHOP, OBSERVABILITY, OPERATOR),
+            idle=float(used[IDLE] / used.sum()),
+        )  # fmt: skip  # what it is, then what it took
+
+
+def machine_cpu() -> NDArray[np.float64]:
+    """The first line of /proc/stat: what this machine's CPUs did so far, by kind (proc_stat(5))."""
+    return np.array(Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:], float)
+
+
+def cpu_seconds(*namespaces: str) -> float:
+    """What the pods there have used so far, as the kubelets count it."""
+    nodes = kubectl("get", "nodes", "--output", "jsonpath={.items[*].metadata.name}").split()
+    paths = [f"/api/v1/nodes/{node}/proxy/stats/summary" for node in nodes]
+    pods = [pod for path in paths for pod in json.loads(kubectl("get", "--raw", path))["pods"]]
+    inside = [pod for pod in pods if pod["podRef"]["namespace"] in namespaces]
+    return float(sum(pod.get("cpu", {}).get("usageCoreNanoSeconds", 0) for pod in inside) / 1e9)
 
 
 def shop_values() -> Values:
