@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -77,12 +78,29 @@ def machine_cpu() -> NDArray[np.float64]:
 
 
 def cpu_seconds(*namespaces: str) -> float:
-    """What the pods there have used so far, as the kubelets count it."""
-    nodes = kubectl("get", "nodes", "--output", "jsonpath={.items[*].metadata.name}").split()
-    paths = [f"/api/v1/nodes/{node}/proxy/stats/summary" for node in nodes]
-    pods = [pod for path in paths for pod in json.loads(kubectl("get", "--raw", path))["pods"]]
-    inside = [pod for pod in pods if pod["podRef"]["namespace"] in namespaces]
-    return float(sum(pod.get("cpu", {}).get("usageCoreNanoSeconds", 0) for pod in inside) / 1e9)
+    """What the pods there have used by now, once the kubelets have counted it: they look every ten
+    seconds or so.
+    """
+    now, names = time.time(), "jsonpath={.items[*].metadata.uid}"
+    which = ("--field-selector", "status.phase=Running", "--output", names)
+
+    def counted() -> float | None:
+        asked = [kubectl("get", "pods", "--namespace", one, *which) for one in namespaces]
+        running = set(" ".join(asked).split())
+        nodes = kubectl("get", "nodes", "--output", "jsonpath={.items[*].metadata.name}").split()
+        paths = [f"/api/v1/nodes/{node}/proxy/stats/summary" for node in nodes]
+        pods = [pod for path in paths for pod in json.loads(kubectl("get", "--raw", path))["pods"]]
+        cpus = [pod["cpu"] for pod in pods if "cpu" in pod and pod["podRef"]["uid"] in running]
+        if len(cpus) < len(running) or any(unix_time(cpu["time"]) < now for cpu in cpus):
+            return None
+        return float(sum(cpu["usageCoreNanoSeconds"] for cpu in cpus) / 1e9)
+
+    return wait_until("the CPU of every pod", counted, within=120)
+
+
+def unix_time(text: str) -> float:
+    """Of RFC 3339, as the kubelet writes it."""
+    return datetime.fromisoformat(text).timestamp()
 
 
 def shop_values() -> Values:
