@@ -1,24 +1,21 @@
 """The whole platform on a cluster: all charts, installed at once into empty namespaces."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from borough_bill.attribution import busy_seconds
 from e2e.cluster import ROOT, kubectl, namespace, one_at_a_time, wait_until
 from e2e.release import CUSTOMERS, Release, Values, customers
 
 SHOP, OBSERVABILITY = "borough-e2e", "borough-e2e-observability"
 OPERATOR = "borough-e2e-operator"
 DEFINITION = "servicescalers.borough.dev"
-IDLE = 3
-"""The place of idle time in the first line of /proc/stat."""
+CORES = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +54,24 @@ def installed() -> Iterator[Platform]:
         observability = Release("observability", OBSERVABILITY, charts / "observability")
         operator = Release("borough-operator", OPERATOR, charts / "borough-operator")
         keys = customers(SHOP, "ada", "grace")
-        began, cpu = time.monotonic(), machine_cpu()
+        began, busy = time.monotonic(), machine_busy_s()
         install_operator(operator, OBSERVABILITY, SHOP)
         observability.install(observability_values(shop, operator), wait=False)
         shop.install(shop_values(), wait=False)
         for release in (shop, observability, operator):
             wait_ready(release)
-        ready_s, used = time.monotonic() - began, machine_cpu() - cpu
+        ready_s, used = time.monotonic() - began, machine_busy_s() - busy
         yield Platform(
             shop, observability, operator, keys,
             ready_s=ready_s,
             cpu_s=cpu_seconds(SHOP, OBSERVABILITY, OPERATOR),
-            idle=float(used[IDLE] / used.sum()),
+            idle=1 - used / ready_s / CORES,
         )  # fmt: skip  # what it is, then what it took
 
 
-def machine_cpu() -> NDArray[np.float64]:
-    """The first line of /proc/stat: what this machine's CPUs did so far, by kind (proc_stat(5))."""
-    return np.array(Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:], float)
+def machine_busy_s() -> float:
+    """How long the cores of this machine did anything so far; 0 where that cannot be read."""
+    return sum(busy_seconds(core) or 0.0 for core in range(CORES))
 
 
 def cpu_seconds(*namespaces: str) -> float:

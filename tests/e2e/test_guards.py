@@ -32,14 +32,9 @@ def test_a_part_is_scaled_by_its_name_and_not_emptied_by_evictions(platform: Pla
         return [pod["metadata"]["name"] for pod in shop.pods(PART) if is_ready(pod)]
 
     def budget_allows_one() -> bool:
-        budget = (
-            "get",
-            "poddisruptionbudget",
-            f"{shop.name}-{PART}",
-            "--namespace",
-            shop.namespace,
-        )
-        return kubectl(*budget, "--output", "jsonpath={.status.disruptionsAllowed}") == "1"
+        name, inside = f"{shop.name}-{PART}", ("--namespace", shop.namespace)
+        allowed = ("--output", "jsonpath={.status.disruptionsAllowed}")
+        return kubectl("get", "poddisruptionbudget", name, *inside, *allowed) == "1"
 
     def scale(replicas: int) -> None:
         inside = ("--namespace", shop.namespace)
