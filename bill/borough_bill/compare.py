@@ -16,7 +16,6 @@ from rich.console import Console
 
 from borough_bill.attribution import ProcessGone
 from borough_bill.cluster import Kubectl
-from borough_bill.experiments import validity
 from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.foreign import (
     AGAIN,
@@ -32,6 +31,7 @@ from borough_bill.experiments.foreign import (
     measure,
 )
 from borough_bill.extras import need_report
+from borough_bill.frozen import freeze_check
 from borough_bill.generator import Generator, JobFailed
 from borough_bill.keys import read_keys
 from borough_bill.placement import Placement
@@ -238,6 +238,6 @@ async def _run(  # noqa: PLR0913, PLR0917  # all that makes a run
         await introduce(folder, intent, deployments, generator, tell)
         if folder.find(FREEZE, Freeze) is None:
             tell("a server that stands still", FREEZE_S)
-            folder.put(FREEZE, await validity.freeze(generator, placement.subjects))
+            folder.put(FREEZE, await freeze_check(generator, placement.subjects))
         with placement.aside():
             return await measure(folder, intent, deployments, generator, tell, site.notes)

@@ -78,7 +78,7 @@ async def serve(still: float, delay: float, cpu: int | None) -> None:
 
     def freeze() -> None:
         loop.call_later(PERIOD, freeze)
-        time.sleep(still)  # the freeze itself: nobody else on this loop moves
+        time.sleep(still)  # the freeze itself: nothing else on this loop runs
 
     if still:
         loop.call_later((PERIOD - still) / 2, freeze)
@@ -90,7 +90,7 @@ async def serve(still: float, delay: float, cpu: int | None) -> None:
     ended = asyncio.Event()
     loop.add_reader(sys.stdin, ended.set)
     await ended.wait()
-    print(*(f"{moment:.6f}" for moment in answered), flush=True)  # noqa: T201  # as above
+    print(*(f"{moment:.6f}" for moment in answered), flush=True)  # noqa: T201  # its answer
 
 
 @asynccontextmanager
