@@ -13,7 +13,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from borough_bill.experiments import validity
 from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.foreign import (
     AGAIN,
@@ -30,6 +29,7 @@ from borough_bill.experiments.foreign import (
 )
 from borough_bill.experiments.run import FREEZE, Tell
 from borough_bill.experiments.scale import FREEZE_S
+from borough_bill.load.frozen import freeze_check
 from borough_bill.load.generator import Generator, JobFailed
 from borough_bill.load.keys import read_keys
 from borough_bill.load.wire import BadAddress
@@ -236,6 +236,6 @@ async def _run(  # noqa: PLR0913, PLR0917  # all that makes a run
         await introduce(folder, intent, deployments, generator, tell)
         if folder.find(FREEZE, Freeze) is None:
             tell("a server that stands still", FREEZE_S)
-            folder.put(FREEZE, await validity.freeze(generator, placement.subjects))
+            folder.put(FREEZE, await freeze_check(generator, placement.subjects))
         with placement.aside():
             return await measure(folder, intent, deployments, generator, tell, site.notes)

@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from borough_bill.analysis.lines.runs import Runs
-from borough_bill.experiments import ladder, shapes, spans, validity
+from borough_bill.experiments import ladder, shapes, spans
 from borough_bill.experiments.application import PREFIX, SHOP, Application
 from borough_bill.experiments.blocks import Served, Session
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
@@ -33,6 +33,7 @@ from borough_bill.experiments.scale import (
 )
 from borough_bill.experiments.stopping import Stopping, told
 from borough_bill.experiments.towns import BASELINE, HIGH, Towns
+from borough_bill.load.frozen import freeze_check
 from borough_bill.load.generator import Generator
 from borough_bill.load.workload import workload as workload_of
 from borough_bill.results import Freeze, Objective, Plan, Result, write
@@ -217,7 +218,7 @@ class Run:
         found = self._folder.find(FREEZE, Freeze)
         if found is None and self._scale.freeze:
             self._tell("a server that stands still", FREEZE_S)
-            found = await validity.freeze(generator, self._place.subjects)
+            found = await freeze_check(generator, self._place.subjects)
             self._folder.put(FREEZE, found)
         return found
 
