@@ -206,15 +206,13 @@ def test_a_picture_without_its_extra_is_refused_in_a_sentence(
     assert "borough-operator[plot]" in told.output
 
 
-def test_a_result_knows_the_code_that_made_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_result_knows_the_code_that_made_it(tmp_path: Path) -> None:
     """By its commit; outside a repository by its version only."""
     assert re.fullmatch(r"unknown|[0-9a-f]{12}(-dirty)?", origin.here().commit)
 
-    monkeypatch.setattr(origin, "CODE", tmp_path)
-    assert origin.here().commit == origin.UNKNOWN
-    assert origin.here().version
+    outside = origin.here(tmp_path)
+    assert outside.commit == origin.UNKNOWN
+    assert outside.version
 
 
 def test_the_shortest_and_the_emptiest_trace_have_a_leaderboard_too(tmp_path: Path) -> None:

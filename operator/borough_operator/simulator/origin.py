@@ -20,19 +20,19 @@ class Origin:
     commit: str
 
 
-def here() -> Origin:
-    """Of the code that runs."""
-    name = _git("rev-parse", "--short=12", "HEAD")
-    dirty = "-dirty" if _git("status", "--porcelain", "--", ".") else ""
+def here(code: Path = CODE) -> Origin:
+    """Of the code that runs, which is in this folder."""
+    name = _git(code, "rev-parse", "--short=12", "HEAD")
+    dirty = "-dirty" if _git(code, "status", "--porcelain", "--", ".") else ""
     return Origin(metadata.version("borough-operator"), f"{name}{dirty}" if name else UNKNOWN)
 
 
-def _git(*words: str) -> str | None:
+def _git(code: Path, *words: str) -> str | None:
     """What git says, None where it has nothing to say or is not there."""
     try:
         done = subprocess.run(  # noqa: S603  # our own words
             ["git", *words],  # noqa: S607  # whichever git the user has
-            cwd=CODE, capture_output=True, text=True, check=False,
+            cwd=code, capture_output=True, text=True, check=False,
         )  # fmt: skip  # the command on one line, as one would type it
     except OSError:
         return None

@@ -23,8 +23,6 @@ from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.protocol import Ask
 from borough_operator.sources.sharing import FORGET_AFTER, Shared
 
-PATIENCE = 3.0
-"""Seconds that a query may take."""
 SHARED_FOR = 2.0
 """Seconds that its answer holds, or a fifth of the window where that is less."""
 LARGEST = 8 << 20
@@ -56,36 +54,40 @@ class _Number:
     at: float
 
 
-_NO_ANSWER = _Failure(f"gave no answer within {PATIENCE:g} s")
-
-
 class Prometheus:
     """One server, by its base URL. Raises ValueError where that is none, without quoting it: it may
-    hold a password.
+    hold a password. A query may take `patience_s` seconds.
     """
 
     def __init__(
-        self, url: str, mapping: SeriesMapping, *, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        mapping: SeriesMapping,
+        *,
+        patience_s: float = 3.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = _api(url)
         self._name = f"Prometheus at {self._url.host}:{self._url.port}"
         self._mapping = mapping
+        self._patience_s = patience_s
+        self._no_answer = _Failure(f"gave no answer within {patience_s:g} s")
         self._clock = clock
         self._http = Fetcher()
         for_seconds = min(SHARED_FOR, mapping.window / 5)
         self._families = Shared(
             self._ask_family,
             for_seconds=for_seconds,
-            patience=PATIENCE,
-            wait=PATIENCE,
+            patience=patience_s,
+            wait=patience_s,
             at_once=_FAMILIES_AT_ONCE,
             clock=clock,
         )
         self._queries = Shared(
             self._ask_query,
             for_seconds=for_seconds,
-            patience=PATIENCE,
-            wait=PATIENCE,
+            patience=patience_s,
+            wait=patience_s,
             at_once=_QUERIES_AT_ONCE,
             clock=clock,
         )
@@ -94,7 +96,7 @@ class Prometheus:
         self._swept = clock()
 
     async def read(self, asks: Sequence[Ask]) -> Mapping[Ask, Reading]:
-        """A reading for every ask, within PATIENCE seconds; of one that hangs, within a moment."""
+        """A reading for every ask, within `patience_s`; of one that hangs, within a moment."""
         self._sweep()
         own = {ask: ask.need.argument for ask in asks if ask.need.measure is Measure.QUERY}
         needs = {ask.need for ask in asks if ask not in own}
@@ -139,7 +141,7 @@ class Prometheus:
             return _Failure(f"{error}; asked for {quoted(promql)}")
 
     async def _data(self, promql: str) -> dict[str, object]:
-        form = {"query": promql, "timeout": f"{PATIENCE:g}s"}
+        form = {"query": promql, "timeout": f"{self._patience_s:g}s"}
         return data(*await self._http.fetch(self._url, LARGEST, form=form))
 
     # -- What it means
@@ -148,7 +150,7 @@ class Prometheus:
         """Of a query. How fresh the series behind it are is in its own hands."""
         if said is None:
             return self._error(
-                _Failure(f"{_NO_ANSWER.words}; asked for {quoted(ask.need.argument)}")
+                _Failure(f"{self._no_answer.words}; asked for {quoted(ask.need.argument)}")
             )
         if isinstance(said, _Failure):
             return self._error(said)
@@ -163,7 +165,7 @@ class Prometheus:
         told: list[_Rows] = []
         for rows in said:
             if not isinstance(rows, _Rows):
-                return self._error(rows or _NO_ANSWER)
+                return self._error(rows or self._no_answer)
             told.append(rows)
         values, ages, silent = (rows.numbers for rows in told)
         row = ask.target.namespace, ask.target.name
