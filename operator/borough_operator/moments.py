@@ -8,14 +8,14 @@ _PART = re.compile(r"(\d+)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def seconds_of(duration: str) -> float:
+def parse_duration(duration: str) -> float:
     """Seconds of a duration such as "250ms" or "1m30s". Raises ValueError."""
     if _DURATION.fullmatch(duration) is None:
         raise ValueError(f"{duration!r} is no duration such as 250ms or 1m30s")
     return sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(duration))
 
 
-def moment_of(text: str) -> float:
+def parse_time(text: str) -> float:
     """Unix time of an RFC 3339 time. Raises ValueError."""
     try:
         moment = datetime.fromisoformat(text)
@@ -26,6 +26,6 @@ def moment_of(text: str) -> float:
     return moment.timestamp()
 
 
-def text_of(moment: float) -> str:
+def format_time(moment: float) -> str:
     """An RFC 3339 time in UTC, to the second begun, as metav1.Time has it."""
     return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -70,7 +70,7 @@ def test_a_decision_says_its_whole_way() -> None:
     assert decision.clamps == (Clamp(Reason.AT_MAX, 33, 20),)
     assert decision.message == (
         "From 10 to 20 replicas: RequestRate asks for 33, ceil(30.00 + 0.4*sqrt(30.00)) = 33, "
-        "30.00 = 600/20; 20 is the most that is allowed."
+        "30.00 = 600/20; replicas.max is 20."
     )
 
 

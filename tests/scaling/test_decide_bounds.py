@@ -66,7 +66,7 @@ def test_a_lowered_most_is_reached_by_the_rules_of_the_way_down(load: float) -> 
     assert steps[:3] == [(40, 30), (30, 23), (23, 20 if load > 400.0 else 18)]
     assert first.reason is Reason.AT_MAX
     assert first.message.startswith("From 40 to 30 replicas")
-    assert first.message.endswith("20 is the most that is allowed.")
+    assert first.message.endswith("replicas.max is 20.")
 
 
 def test_nothing_above_the_most_is_removed_during_a_rollout() -> None:

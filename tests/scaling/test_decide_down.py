@@ -148,7 +148,7 @@ def test_what_could_not_be_written_was_not_done() -> None:
         before.reversals,
         before.memory.last_actions,
     )
-    assert after.memory.tracks == decision.history.memory.tracks
+    assert after.memory.loads == decision.history.memory.loads
 
 
 @settings(max_examples=30)

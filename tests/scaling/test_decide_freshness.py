@@ -133,4 +133,4 @@ def test_two_goals_of_one_type_are_two_goals() -> None:
     world = World(policy(BY_QUERY, other), lambda _: 30.0, replicas=3)
     world.run(30.0)
     assert [p.freshness for p in world.last.proposals] == [Freshness.FRESH, Freshness.ERROR]
-    assert world.history.memory.tracks.keys() == {BY_QUERY.identity}
+    assert world.history.memory.loads.keys() == {BY_QUERY.identity}

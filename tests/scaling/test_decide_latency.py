@@ -118,7 +118,7 @@ def test_a_target_that_hangs_is_not_idle() -> None:
     world.broken = {RATE: fresh(0.0), DURATION: nothing, P95: nothing, IN_FLIGHT: fresh(60.0)}
     world.run(900.0)
     assert (world.replicas, world.last.reason) == (4, Reason.METRICS_ERROR)
-    assert "none is answered" in world.last.message
+    assert "none is completed" in world.last.message
 
 
 def test_a_goal_is_as_sure_as_its_least_sure_reading() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from borough_operator.decision.memory import Sample, Track, Window
+from borough_operator.decision.memory import LoadHistory, Sample, Window
 from borough_operator.decision.model import Goal, GoalType, Need, Policy, Reason
 from scaling.worlds import (
     BY_LATENCY,
@@ -41,8 +41,8 @@ def edited(world: World, other: Policy) -> set[str]:
     world.policy = other
     world.decide()
     memory = world.history.memory
-    tracks = {goal for goal, track in memory.tracks.items() if len(track.samples) > 1}
-    return tracks | {
+    loads = {goal for goal, load in memory.loads.items() if len(load.samples) > 1}
+    return loads | {
         goal for goal, learned in memory.latencies.items() if (learned.servers or 0.0) > 1.5
     }
 
@@ -100,11 +100,11 @@ def test_a_step_is_seen_at_the_first_look_however_often_there_is_one(phase: int)
 
 def test_samples_are_kept_four_seconds_apart_and_the_newest_besides() -> None:
     """So a minute is at most sixteen, whatever the interval."""
-    track = Track()
+    load = LoadHistory()
     for second in range(100):
-        track = track.seen(Sample(float(second), float(second), 0.0), 60.0)
-    assert [sample.at for sample in track.samples] == [*range(40, 100, 4), 99.0]
-    assert track.seen(Sample(99.0, 7.0, 0.0), 60.0) is track
+        load = load.with_sample(Sample(float(second), float(second), 0.0), 60.0)
+    assert [sample.at for sample in load.samples] == [*range(40, 100, 4), 99.0]
+    assert load.with_sample(Sample(99.0, 7.0, 0.0), 60.0) is load
 
 
 def test_a_long_fall_is_remembered_by_its_largest() -> None:
@@ -113,9 +113,9 @@ def test_a_long_fall_is_remembered_by_its_largest() -> None:
     for count in range(1, len(needs) + 1):
         window = Window()
         for at, need in needs[:count]:
-            window = window.seen(at, need, 1000.0)
+            window = window.with_demand(at, need, 1000.0)
         for since, need in needs[:count]:
-            assert max(kept for at, kept in window.needs if at >= since) >= need
+            assert max(kept for at, kept in window.peaks if at >= since) >= need
 
 
 def test_a_window_that_grows_begins_anew() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from borough_operator.decision.decide import decide
-from borough_operator.decision.model import History, Hold, Mode, Observation, Reason, Writer
+from borough_operator.decision.model import ForeignWriter, History, Hold, Mode, Observation, Reason
 from scaling.worlds import RATE, START, World, fresh, policy, steady
 
 DAY = 86400.0
@@ -91,7 +91,7 @@ def test_a_hold_survives_a_restart() -> None:
 
 def test_the_first_number_is_adopted() -> None:
     """A target that is taken over is not held, whoever wrote its number."""
-    observation = Observation(3, 3, {RATE: fresh(100.0)}, writer=Writer("helm", START - DAY))
+    observation = Observation(3, 3, {RATE: fresh(100.0)}, writer=ForeignWriter("helm", START - DAY))
     decision = decide(policy(), observation, History(), START)
     assert (decision.replicas, decision.reason) == (6, Reason.SCALED_UP)
 
@@ -129,7 +129,7 @@ def test_a_controller_that_undoes_three_changes_in_a_row_is_left_alone() -> None
     assert (world.replicas, world.last.reason) == (3, Reason.CONTESTED)
     assert world.history.hold is not None
     assert world.history.hold.until == math.inf
-    assert "argocd undid 3 changes in a row and keeps 3 replicas" in world.last.message
+    assert "argocd reverted 3 changes in a row and keeps 3 replicas" in world.last.message
 
 
 def test_a_contest_survives_a_restart_and_ends_with_the_annotation() -> None:
@@ -179,7 +179,7 @@ def test_a_paused_scaler_asks_for_nothing() -> None:
 def test_a_mode_can_be_switched_live() -> None:
     """From advice to automatic the target's number is adopted, whoever wrote it, and then moved."""
     world = World(policy(mode=Mode.ADVISE), lambda _: 100.0, replicas=3)
-    world.writer = Writer("kube-controller-manager", START - DAY)
+    world.writer = ForeignWriter("kube-controller-manager", START - DAY)
     world.run(60.0)
     assert (world.replicas, world.last.replicas) == (3, 6)
     world.policy = policy()
@@ -194,7 +194,8 @@ targets = st.builds(
     replicas=st.integers(0, 40),
     ready=st.just(3),
     readings=st.floats(0.0, 1000.0).map(lambda load: {RATE: fresh(load)}),
-    writer=st.none() | st.builds(Writer, st.sampled_from(["kubectl", "argocd"]), st.just(START)),
+    writer=st.none()
+    | st.builds(ForeignWriter, st.sampled_from(["kubectl", "argocd"]), st.just(START)),
 )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from borough_operator.decision.decide import impossible
+from borough_operator.decision.decide import no_decision
 from borough_operator.decision.memory import Memory, Window
 from borough_operator.decision.model import History, Reason
 from borough_operator.decision.reasons import MEANING
@@ -30,8 +30,8 @@ def test_every_reason_has_a_test_that_produces_it() -> None:
 @pytest.mark.parametrize("reason", OF_OTHERS)
 def test_where_nothing_can_be_decided_nothing_is_done(reason: Reason) -> None:
     """No number is said, nothing is written, and the window begins anew."""
-    before = History(applied=4, memory=Memory(window=Window().seen(START, 2.0, 120.0)))
-    decision = impossible(reason, "There is no Deployment payments.", before)
-    assert (decision.answer, decision.reason, decision.write) == (None, reason, False)
+    before = History(applied=4, memory=Memory(window=Window().with_demand(START, 2.0, 120.0)))
+    decision = no_decision(reason, "There is no Deployment payments.", before)
+    assert (decision.final, decision.reason, decision.write) == (None, reason, False)
     assert decision.history.applied == 4
     assert decision.history.memory.window == Window()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from borough_operator.decision.decide import impossible
+from borough_operator.decision.decide import no_decision
 from borough_operator.decision.memory import LastActions, Memory
 from borough_operator.decision.model import (
     NO_TARGET,
@@ -28,7 +28,7 @@ DECISION = Decision(
     replicas=5,
     reason=Reason.AT_MAX,
     message="RequestRate asks for 7 and 5 is the most.",
-    history=History(applied=4, memory=Memory(last_actions=LastActions(given=NOW))),
+    history=History(applied=4, memory=Memory(last_actions=LastActions(written=NOW))),
     proposals=(FRESH,),
     binding="RequestRate",
     raw=7,
@@ -106,7 +106,7 @@ def test_the_time_of_a_change_whose_status_was_lost_is_told_with_the_next() -> N
 @pytest.mark.parametrize("reason", sorted(NO_TARGET))
 def test_where_nothing_was_decided_no_number_is_told(reason: Reason) -> None:
     """A scaler that lost to a rival does not want 0 replicas."""
-    told = status(impossible(reason, "There is no target.", History(applied=4)), seen=None)
+    told = status(no_decision(reason, "There is no target.", History(applied=4)), seen=None)
     assert "desiredReplicas" not in told
     assert "final" not in told["decision"]
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from borough_operator.decision.decide import impossible
+from borough_operator.decision.decide import no_decision
 from borough_operator.decision.model import NO_TARGET, Decision, History, Reason
 from borough_operator.running.tally import Tally
 
@@ -30,7 +30,7 @@ def test_an_hpa_without_an_answer_is_not_free() -> None:
 def test_where_there_is_no_answer_nobody_is_charged(reason: Reason) -> None:
     """Neither we nor the maximum: a rival's target is not a saving of ours."""
     tally = Tally()
-    decision = impossible(reason, "There is no target.", History(applied=4))
+    decision = no_decision(reason, "There is no target.", History(applied=4))
     tally.lasted(decision, most=50, cores=0.25, seconds=30.0)
     assert tally == Tally()
 

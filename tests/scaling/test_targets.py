@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from borough_operator.decision.model import Rollout, Writer
+from borough_operator.decision.model import ForeignWriter, Rollout
 from borough_operator.kube.targets import (
     STUCK,
     ReplicaSet,
@@ -16,7 +16,7 @@ from borough_operator.kube.targets import (
     rollout_of,
     workload,
 )
-from borough_operator.moments import text_of
+from borough_operator.moments import format_time
 
 NOW = 1_795_422_600.0
 Entry = dict[str, Any]
@@ -25,7 +25,7 @@ Entry = dict[str, Any]
 def owner(manager: str, time: float | None = None, *, field: str = "f:replicas") -> Entry:
     """An entry of managedFields; what is written through /scale bears no time."""
     entry: Entry = {"manager": manager, "fieldsV1": {"f:spec": {field: {}}}}
-    return entry if time is None else {**entry, "time": text_of(time)}
+    return entry if time is None else {**entry, "time": format_time(time)}
 
 
 def deployment(status: Entry | None = None, fields: Any = (), revision: int = 0) -> Workload:
@@ -50,7 +50,7 @@ def stateful(
     status: Entry, partition: int = 0, written: float | None = None, strategy: Entry | None = None
 ) -> Workload:
     entry = {"manager": "kube-controller-manager", "fieldsV1": {"f:status": {}}}
-    fields = [] if written is None else [{**entry, "time": text_of(written)}]
+    fields = [] if written is None else [{**entry, "time": format_time(written)}]
     return workload(
         {
             "kind": "StatefulSet",
@@ -67,7 +67,7 @@ def stateful(
 
 def progressing(status: str, reason: str, since: float) -> Entry:
     condition = {"type": "Progressing", "status": status, "reason": reason}
-    return {"conditions": [{**condition, "lastUpdateTime": text_of(since)}]}
+    return {"conditions": [{**condition, "lastUpdateTime": format_time(since)}]}
 
 
 UNDER_WAY = progressing("True", "ReplicaSetUpdated", NOW - 10)
@@ -179,16 +179,16 @@ def test_a_stateful_set_without_progress_for_long_is_failing() -> None:
     ("fields", "expected"),
     [
         ([owner("borough-operator")], None),
-        ([owner("kubectl")], Writer("kubectl", NOW)),
-        ([owner("kubectl-edit", NOW - 60)], Writer("kubectl-edit", NOW - 60)),
-        ([owner("borough-operator"), owner("helm", NOW - 9)], Writer("helm", NOW - 9)),
-        ([owner("a", NOW - 9), owner("b", NOW - 5)], Writer("b", NOW - 5)),
-        ([owner("kubectl", NOW, field="f:template")], Writer("unknown", NOW)),
-        ([], Writer("unknown", NOW)),
+        ([owner("kubectl")], ForeignWriter("kubectl", NOW)),
+        ([owner("kubectl-edit", NOW - 60)], ForeignWriter("kubectl-edit", NOW - 60)),
+        ([owner("borough-operator"), owner("helm", NOW - 9)], ForeignWriter("helm", NOW - 9)),
+        ([owner("a", NOW - 9), owner("b", NOW - 5)], ForeignWriter("b", NOW - 5)),
+        ([owner("kubectl", NOW, field="f:template")], ForeignWriter("unknown", NOW)),
+        ([], ForeignWriter("unknown", NOW)),
     ],
 )
 def test_the_writer_is_whoever_owns_the_number_beside_us(
-    fields: list[Entry], expected: Writer | None
+    fields: list[Entry], expected: ForeignWriter | None
 ) -> None:
     """Where nothing records when, it is now; where nobody owns it, nobody is known."""
     seen = observation(deployment(fields=fields), None, {}, None, NOW)

@@ -7,6 +7,7 @@ from borough_operator.decision.decide import decide
 from borough_operator.decision.model import (
     Behavior,
     Decision,
+    ForeignWriter,
     Freshness,
     Goal,
     GoalType,
@@ -17,7 +18,6 @@ from borough_operator.decision.model import (
     Policy,
     Reading,
     Rollout,
-    Writer,
 )
 
 START = 1_800_000_000.0
@@ -57,7 +57,7 @@ class World:
     time: float = 0.0
     history: History = field(default_factory=History)
     rollout: Rollout = Rollout.STABLE
-    writer: Writer | None = None
+    writer: ForeignWriter | None = None
     resume: float | None = None
     broken: Mapping[Need, Reading] = field(default_factory=dict)
     """Readings that are something else than the load says."""
@@ -116,7 +116,7 @@ class World:
 
     def scaled_by(self, manager: str, replicas: int) -> None:
         """Somebody else gives the target a number."""
-        self.replicas, self.writer, self.starting = replicas, Writer(manager, self.now), []
+        self.replicas, self.writer, self.starting = replicas, ForeignWriter(manager, self.now), []
 
     def restart(self) -> None:
         """The process is lost, and all that the status does not keep."""

@@ -16,7 +16,7 @@ from borough_operator.decision.model import (
     Rollout,
 )
 from borough_operator.decision.reasons import DOUBTS
-from borough_operator.moments import text_of
+from borough_operator.moments import format_time
 
 Condition = Mapping[str, Any]
 
@@ -73,7 +73,7 @@ def render(  # noqa: PLR0913  # all that conditions tell of
     for kind, finding in findings.items():
         status = {True: "True", False: "False", None: "Unknown"}[finding.holds]
         known = before.get(kind, {})
-        since = known["lastTransitionTime"] if known.get("status") == status else text_of(now)
+        since = known["lastTransitionTime"] if known.get("status") == status else format_time(now)
         told.append(
             {
                 "type": kind,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from borough_operator.kube.api import Refused
 from borough_operator.kube.cluster import Cluster
 from borough_operator.kube.targets import MANAGER
-from borough_operator.moments import text_of
+from borough_operator.moments import format_time
 
 SERIES = 600.0
 """Seconds within which an Event of the same reason continues the one before."""
@@ -81,8 +81,8 @@ class Events:
             "reason": reason,
             "message": message,
             "count": 1,
-            "firstTimestamp": text_of(now),
-            "lastTimestamp": text_of(now),
+            "firstTimestamp": format_time(now),
+            "lastTimestamp": format_time(now),
             "source": {"component": MANAGER},
             "reportingComponent": MANAGER,
         }
@@ -91,6 +91,6 @@ class Events:
 
     async def _go_on(self, series: _Series, subject: Subject, message: str, now: float) -> _Series:
         count = series.count + 1
-        change = {"count": count, "message": message, "lastTimestamp": text_of(now)}
+        change = {"count": count, "message": message, "lastTimestamp": format_time(now)}
         await self._cluster.patch_event(subject.namespace, series.name, change)
         return _Series(series.name, count, now)

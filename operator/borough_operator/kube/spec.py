@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from borough_operator.decision.model import Behavior, Goal, GoalType, Mode, Policy
-from borough_operator.moments import moment_of, seconds_of
+from borough_operator.moments import parse_duration, parse_time
 from borough_operator.sources.protocol import Target
 
 RESUME = "borough.dev/resume"
@@ -119,7 +119,7 @@ def _goal(goal: Object, name: str) -> Goal:
             name,
             form,
             quantile=goal["quantile"],
-            objective=_positive(goal, "objective", seconds_of),
+            objective=_positive(goal, "objective", parse_duration),
         )
     carried = _positive(goal, "perReplica", float)
     if form is not GoalType.QUERY:
@@ -149,13 +149,13 @@ def _behavior(behavior: Object) -> Behavior:
 
 
 def _seconds(holder: Object, field: str, default: float) -> float:
-    return seconds_of(holder[field]) if field in holder else default
+    return parse_duration(holder[field]) if field in holder else default
 
 
 def _resume(annotations: Object) -> float | None:
     if (text := annotations.get(RESUME)) is None:
         return None
     try:
-        return moment_of(text)
+        return parse_time(text)
     except ValueError as error:
         raise SpecInvalid(f"the annotation {RESUME}: {error}") from None

@@ -11,7 +11,7 @@ from typing import Any
 
 from borough_operator.decision.model import Decision, History, Hold, Observation, Proposal
 from borough_operator.kube import conditions
-from borough_operator.moments import moment_of, text_of
+from borough_operator.moments import format_time, parse_time
 
 REFRESH = 60.0
 """Seconds that the arithmetic of an unchanged answer may lag behind."""
@@ -30,17 +30,17 @@ def render(  # noqa: PLR0913  # all that a status tells of
 ) -> dict[str, Any]:
     """The status of a scaler after a decision. No field is there that has nothing to say."""
     history = decision.history
-    given = history.memory.last_actions.given
+    given = history.memory.last_actions.written
     told = {
         "observedGeneration": generation,
-        "desiredReplicas": decision.answer,
+        "desiredReplicas": decision.final,
         "currentReplicas": observation and observation.replicas,
         "readyReplicas": observation and observation.ready,
         "appliedReplicas": history.applied,
-        "reversals": [text_of(math.ceil(at)) for at in history.reversals or ()] or None,
+        "reversals": [format_time(math.ceil(at)) for at in history.reversals or ()] or None,
         "bindingGoal": decision.binding or None,
         "reason": str(decision.reason),
-        "lastScaleTime": previous.get("lastScaleTime") if given is None else text_of(given),
+        "lastScaleTime": previous.get("lastScaleTime") if given is None else format_time(given),
         "hold": _hold(history.hold),
         "decision": _decision(decision, now),
         "conditions": conditions.render(
@@ -62,13 +62,13 @@ def same(before: Status, after: Status) -> bool:
     then, now = (status.get("decision", {}).get("time") for status in (before, after))
     if then is None or now is None:
         return False
-    return _numbers(before) == _numbers(after) or moment_of(now) - moment_of(then) < REFRESH
+    return _numbers(before) == _numbers(after) or parse_time(now) - parse_time(then) < REFRESH
 
 
 def recover(status: Status) -> History:
     """What a new process remembers of what an old one did."""
     applied, hold = status.get("appliedReplicas"), status.get("hold")
-    reversals = tuple(moment_of(at) for at in status.get("reversals", ()))
+    reversals = tuple(parse_time(at) for at in status.get("reversals", ()))
     return History(
         applied=applied,
         hold=None if hold is None else _held(hold),
@@ -80,8 +80,8 @@ def _held(hold: Status) -> Hold:
     return Hold(
         manager=hold["manager"],
         replicas=hold["replicas"],
-        since=moment_of(hold["since"]),
-        until=moment_of(hold["until"]) if "until" in hold else math.inf,
+        since=parse_time(hold["since"]),
+        until=parse_time(hold["until"]) if "until" in hold else math.inf,
     )
 
 
@@ -106,8 +106,8 @@ def _hold(hold: Hold | None) -> Mapping[str, Any] | None:
     """Whole seconds, rounded so that no hold is ever shorter than it was."""
     if hold is None:
         return None
-    until = None if math.isinf(hold.until) else text_of(math.ceil(hold.until))
-    told = {"manager": hold.manager, "replicas": hold.replicas, "since": text_of(hold.since)}
+    until = None if math.isinf(hold.until) else format_time(math.ceil(hold.until))
+    told = {"manager": hold.manager, "replicas": hold.replicas, "since": format_time(hold.since)}
     return _present({**told, "until": until})
 
 
@@ -117,12 +117,12 @@ def _decision(decision: Decision, now: float) -> Mapping[str, Any]:
         for clamp in decision.clamps
     ]
     told = {
-        "time": text_of(now),
+        "time": format_time(now),
         "message": decision.message,
         "inputs": [_input(proposal) for proposal in decision.proposals] or None,
         "raw": decision.raw,
         "clamps": clamps or None,
-        "final": decision.answer,
+        "final": decision.final,
         "hpa": decision.hpa,
     }
     return _present(told)

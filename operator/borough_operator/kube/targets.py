@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from borough_operator.decision.model import Need, Observation, Reading, Rollout, Writer
-from borough_operator.moments import moment_of
+from borough_operator.decision.model import ForeignWriter, Need, Observation, Reading, Rollout
+from borough_operator.moments import parse_time
 
 MANAGER = "borough-operator"
 """The field manager under which this operator writes."""
@@ -139,7 +139,7 @@ def observation(
         ready=ready_of_newest(seen, newest),
         readings=readings,
         rollout=rollout_of(seen, newest, now),
-        writer=Writer(seen.manager, written) if seen.manager else None,
+        writer=ForeignWriter(seen.manager, written) if seen.manager else None,
         resume=resume,
         cores=seen.cores,
     )
@@ -248,4 +248,4 @@ def _revision(metadata: Object) -> int:
 
 
 def _moment(text: str | None) -> float | None:
-    return None if text is None else moment_of(text)
+    return None if text is None else parse_time(text)

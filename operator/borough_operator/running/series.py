@@ -119,7 +119,7 @@ def _of_decision(value: Callable[[Decision, Scaler], float | None]) -> Told:
 def advised(decision: Decision, scaler: Scaler) -> int | None:
     """What the target would be given if nobody's number were left alone."""
     if decision.reason not in HANDS_OFF or decision.raw is None:
-        return decision.answer
+        return decision.final
     return min(max(decision.raw, scaler.policy.min_replicas), scaler.policy.max_replicas)
 
 
@@ -171,7 +171,7 @@ _TOLD: Mapping[Signal, Told] = {
     signals.SCALER_INFO: _info,
     signals.CURRENT: _current,
     signals.READY: _ready,
-    signals.DESIRED: _of_decision(lambda decision, _: decision.answer),
+    signals.DESIRED: _of_decision(lambda decision, _: decision.final),
     signals.ADVISED: _of_decision(advised),
     signals.MINIMUM: _of_scaler(lambda scaler: scaler.policy.min_replicas),
     signals.MAXIMUM: _of_scaler(lambda scaler: scaler.policy.max_replicas),

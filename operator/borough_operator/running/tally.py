@@ -24,7 +24,7 @@ class Tally:
         """An answer stood for so long. Where the HPA has none yet, it would have kept ours; where
         there was nothing to decide about, nobody is charged.
         """
-        answer = decision.answer
+        answer = decision.final
         if answer is None:
             return
         ours = seconds * answer

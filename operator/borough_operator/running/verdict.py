@@ -4,7 +4,7 @@ say of it.
 
 from collections.abc import Mapping
 
-from borough_operator.decision.decide import decide, impossible
+from borough_operator.decision.decide import decide, no_decision
 from borough_operator.decision.model import Decision, Need, Observation, Reading, Reason
 from borough_operator.kube import targets
 from borough_operator.kube.spec import Scaler
@@ -20,10 +20,10 @@ def verdict(
     """
     scaler = entry.wanted.scaler
     if scaler is None:
-        return impossible(Reason.SPEC_INVALID, entry.wanted.refusal, entry.history), None
+        return no_decision(Reason.SPEC_INVALID, entry.wanted.refusal, entry.history), None
     workload = registry.workload(scaler.target)
     if (reason := _no_target(registry, scaler, workload)) is not None:
-        return impossible(*reason, entry.history), None
+        return no_decision(*reason, entry.history), None
     assert workload is not None  # noqa: S101  # or else there was a reason
     observation = targets.observation(
         workload, registry.newest(workload), readings, scaler.resume, now

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from borough_operator.decision.decide import impossible, unwritten
+from borough_operator.decision.decide import no_decision, unwritten
 from borough_operator.decision.model import Decision, History, Observation, Reason
 from borough_operator.kube import status
 from borough_operator.kube.api import Conflict, Refused
@@ -94,7 +94,7 @@ class Writer:
         except Refused as refusal:
             history = unwritten(decision, before)
             entry.history = history
-            entry.decision = impossible(Reason.TARGET_UNREADABLE, str(refusal), history)
+            entry.decision = no_decision(Reason.TARGET_UNREADABLE, str(refusal), history)
             _log.warning("a target was not scaled", scaler=_name(scaler), why=str(refusal))
             await self._tell_news(entry, observation)
         except Exception:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from borough_operator.decision.model import Writer
+from borough_operator.decision.model import ForeignWriter
 from borough_operator.kube import targets
 from borough_operator.kube.api import Api, Conflict, Gone
 from borough_operator.kube.cluster import PODS, WATCHED, Cluster
@@ -87,7 +87,7 @@ async def test_whoever_scales_after_us_is_known_by_name(
     found = targets.observation(
         targets.workload(namespace.get("Deployment", "pay")), None, {}, None, NOW
     )
-    assert (found.replicas, found.writer) == (7, Writer("kubectl", NOW))
+    assert (found.replicas, found.writer) == (7, ForeignWriter("kubectl", NOW))
 
 
 async def test_a_number_that_nobody_owns_was_written_by_nobody_known(namespace: Namespace) -> None:
