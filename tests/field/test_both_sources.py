@@ -158,7 +158,7 @@ async def test_both_sources_tell_the_same(prometheus: Prometheus, direct: Pods, 
         assert reading.age < MAPPING.window
     assert (await until(source, ask("idle", RATE), fresh)).value == 0
     for need in (DURATION, P75):
-        await until(source, ask("idle", need), saying(Freshness.EMPTY, "no request was answered"))
+        await until(source, ask("idle", need), saying(Freshness.EMPTY, "no request completed"))
 
 
 async def test_a_query_is_taken_for_what_it_answers(prometheus: Prometheus) -> None:
@@ -166,11 +166,11 @@ async def test_a_query_is_taken_for_what_it_answers(prometheus: Prometheus) -> N
     said = {
         "42": (Freshness.FRESH, ""),
         "sum(http_server_active_requests)": (Freshness.FRESH, ""),
-        "absent_metric": (Freshness.EMPTY, "knows nothing of what the query asks"),
-        "up": (Freshness.ERROR, "series where one is needed: sum() makes one; asked for up"),
-        '"text"': (Freshness.ERROR, 'answers a string, not a number; asked for "text"'),
-        "up[1m]": (Freshness.ERROR, "answers a matrix, not a number; asked for up[1m]"),
-        "vector(0)/vector(0)": (Freshness.ERROR, "answers NaN; asked for vector(0)/vector(0)"),
+        "absent_metric": (Freshness.EMPTY, "returned an empty result"),
+        "up": (Freshness.ERROR, "series where one is needed: use sum(); the query was up"),
+        '"text"': (Freshness.ERROR, 'returned a string, not a number; the query was "text"'),
+        "up[1m]": (Freshness.ERROR, "returned a matrix, not a number; the query was up[1m]"),
+        "vector(0)/vector(0)": (Freshness.ERROR, "returned NaN; the query was vector(0)/vector(0)"),
         "sum(": (Freshness.ERROR, "parse error"),
     }
     await until(prometheus, ask("steady", IN_FLIGHT), fresh)
@@ -190,9 +190,9 @@ async def test_silence_is_stale_and_what_was_never_there_is_empty(
         if workload in ("halved", "stopped", "steady"):
             await until(prometheus, ask(workload, RATE), near(count * PACE))
     Pod.silent = frozenset({"/halved/1", "/stopped/0"})
-    await until(prometheus, ask("stopped", RATE), saying(Freshness.STALE, "no pod has answered"))
+    await until(prometheus, ask("stopped", RATE), saying(Freshness.STALE, "no pod responded"))
     await until(
-        prometheus, ask("halved", RATE), saying(Freshness.STALE, "do not answer Prometheus: 1")
+        prometheus, ask("halved", RATE), saying(Freshness.STALE, "do not respond to scrapes: 1")
     )
     await until(prometheus, ask("steady", RATE), fresh)
     never = [ask("mute", RATE), ask("abroad", RATE)]

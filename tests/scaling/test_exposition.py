@@ -87,13 +87,13 @@ def test_a_buckets_bound_is_its_own_label() -> None:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("asking", "tells no value for asking"),
-        ('asking{a="b} 1', "tells no value for asking"),
-        ("asking many", "tells many for asking, which is no quantity"),
-        ("asking NaN", "tells NaN for asking, which is no quantity"),
-        ("asking +Inf", r"tells \+Inf for asking, which is no quantity"),
-        ("asking -1", "tells -1 for asking, which is no quantity"),
-        ('took_seconds_bucket{route="/"} 1', r"tells a bucket without a bound: \{route"),
+        ("asking", "has no value for asking"),
+        ('asking{a="b} 1', "has no value for asking"),
+        ("asking many", "has many for asking, which is not a quantity"),
+        ("asking NaN", "has NaN for asking, which is not a quantity"),
+        ("asking +Inf", r"has \+Inf for asking, which is not a quantity"),
+        ("asking -1", "has -1 for asking, which is not a quantity"),
+        ('took_seconds_bucket{route="/"} 1', r"has a bucket without a bound: \{route"),
     ],
 )
 def test_a_line_that_tells_no_quantity_is_refused(line: str, sentence: str) -> None:

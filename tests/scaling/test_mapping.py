@@ -83,11 +83,11 @@ def test_the_age_is_that_of_the_samples_behind_the_value() -> None:
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"namespaces": ()}, "there is no namespace to look for targets in"),
-        ({"namespaces": ('a"} or up{',)}, "is no name of a namespace"),
-        ({"workload_label": "app.kubernetes.io/name"}, "is no name of a label"),
-        ({"rate_metric": "rate(x[1m])"}, r"'rate\(x\[1m\]\)' is no name of a metric"),
-        ({"window": 0.5}, "a window has 1 to 300 seconds, not 0.5"),
+        ({"namespaces": ()}, "no namespace is given"),
+        ({"namespaces": ('a"} or up{',)}, "is not a valid namespace name"),
+        ({"workload_label": "app.kubernetes.io/name"}, "is not a valid label name"),
+        ({"rate_metric": "rate(x[1m])"}, r"'rate\(x\[1m\]\)' is not a valid metric name"),
+        ({"window": 0.5}, "the window must be 1 to 300 seconds, not 0.5"),
     ],
 )
 def test_a_name_that_is_none_is_refused_by_name(wrong: dict[str, Any], sentence: str) -> None:

@@ -82,7 +82,7 @@ async def test_the_second_look_tells_a_rate(source: Pods, town: Town, clock: Clo
     town.of[ORDERS] = ["a", "b"]
     town.requests = {"a": 1000, "b": 2000}
     assert await read(source, IN_FLIGHT) == Reading(Freshness.FRESH, 4)
-    assert (await read(source)).detail.endswith("_count was looked at only once so far")
+    assert (await read(source)).detail.endswith("_count was read only once so far")
     town.requests = {"a": 1100, "b": 2050}
     clock.now += STEP
     assert await read(source) == Reading(Freshness.FRESH, 150 / STEP)
@@ -114,10 +114,10 @@ async def test_pods_are_asked_once_for_all_needs(source: Pods, town: Town, clock
 @pytest.mark.parametrize(
     ("pod", "words"),
     [
-        ("hangs", "gave no answer"),
-        ("missing", "answers 404"),
-        ("page", "tells lots for http_server_active_requests, which is no quantity"),
-        ("endless", "answers more than 4 MiB, which is not read"),
+        ("hangs", "did not respond"),
+        ("missing", "returned 404"),
+        ("page", "has lots for http_server_active_requests, which is not a quantity"),
+        ("endless", "returned more than 4 MiB, the limit"),
     ],
 )
 async def test_a_pod_that_misbehaves_is_named_and_does_as_its_peers(
@@ -127,7 +127,7 @@ async def test_a_pod_that_misbehaves_is_named_and_does_as_its_peers(
     town.of[ORDERS], town.requests = ["a", "b", pod], {"a": 0, "b": 0}
     reading = await read(source, IN_FLIGHT)
     assert reading.freshness is Freshness.FRESH
-    assert reading.detail == f"1 of 3 pods gave no metrics: {town.url}/{pod} {words}"
+    assert reading.detail == f"1 of 3 pods returned no metrics: {town.url}/{pod} {words}"
 
 
 async def test_pods_that_all_hang_are_an_error_and_delay_nobody(source: Pods, town: Town) -> None:
@@ -140,14 +140,14 @@ async def test_pods_that_all_hang_are_an_error_and_delay_nobody(source: Pods, to
     assert not waiting.done()
     reading = await waiting
     assert reading.freshness is Freshness.ERROR
-    assert reading.detail.startswith("40 of 40 pods gave no metrics: ")
+    assert reading.detail.startswith("40 of 40 pods returned no metrics: ")
 
 
 async def test_a_query_needs_prometheus(source: Pods) -> None:
     """Pods know no PromQL, and the reading says so."""
     reading = await read(source, Need(Measure.QUERY, "sum(queue)"))
     assert reading == Reading(
-        Freshness.ERROR, detail="pods answer no PromQL: a Query goal needs Prometheus"
+        Freshness.ERROR, detail="the source Pods has no PromQL: a Query goal needs Prometheus"
     )
 
 
@@ -161,4 +161,4 @@ async def test_a_target_that_nobody_asks_about_is_forgotten(
     for _ in range(2):
         clock.now += FORGET_AFTER
         await read(source)
-    assert set(source._tracks) == {ORDERS}  # noqa: SLF001  # its memory is the law
+    assert set(source._counters) == {ORDERS}  # noqa: SLF001  # its memory is the law

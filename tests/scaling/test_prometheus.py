@@ -84,12 +84,12 @@ async def test_a_scrape_that_stopped_is_stale_then_forgotten(
     clock.now += SHARED_FOR + 1
     tell(script, RATE, 40, age=MAPPING.window + 1)
     assert (await source.read([ask("orders")]))[ask("orders")] == Reading(
-        Freshness.STALE, 40, 16, "no scrape for 16 s"
+        Freshness.STALE, 40, 16, "the newest sample is 16 s old"
     )
     script.answers.clear()
     clock.now += 10
     assert (await source.read([ask("orders")]))[ask("orders")] == Reading(
-        Freshness.STALE, 40, 28, "no pod has answered Prometheus for 28 s"
+        Freshness.STALE, 40, 28, "no pod responded to a scrape for 28 s"
     )
     clock.now += FORGET_AFTER
     assert (await source.read([ask("orders")]))[ask("orders")].freshness is Freshness.EMPTY
@@ -98,7 +98,7 @@ async def test_a_scrape_that_stopped_is_stale_then_forgotten(
 async def test_a_target_that_was_never_seen_is_empty(source: Prometheus) -> None:
     """And the detail says which series were looked for."""
     assert (await source.read([ask("orders")]))[ask("orders")].detail.endswith(
-        "knows no http_server_request_duration_seconds_count{namespace='town', workload='orders'}"
+        "no series http_server_request_duration_seconds_count{namespace='town', workload='orders'}"
     )
 
 
@@ -108,22 +108,22 @@ async def test_pods_that_fell_silent_make_a_sum_stale(source: Prometheus, script
     script.answers[MAPPING.silent()] = of_workloads("town", orders=2)
     reading = (await source.read([ask("orders")]))[ask("orders")]
     assert (reading.freshness, reading.value) == (Freshness.STALE, 40)
-    assert "pods that do not answer Prometheus: 2" in reading.detail
+    assert "pods that do not respond to scrapes: 2" in reading.detail
 
 
 @pytest.mark.parametrize(
     ("need", "value", "freshness", "detail"),
     [
         (RATE, 0, Freshness.FRESH, ""),
-        (DURATION, "NaN", Freshness.EMPTY, "no request was answered within 15 s"),
-        (RATE, "NaN", Freshness.EMPTY, "has no two samples within 15 s"),
+        (DURATION, "NaN", Freshness.EMPTY, "no request completed within 15 s"),
+        (RATE, "NaN", Freshness.EMPTY, "has fewer than two samples within 15 s"),
         (
             IN_FLIGHT,
             -1,
             Freshness.ERROR,
-            "answers -1, and no quantity is negative for http_server_act",
+            "returned the negative value -1 for http_server_act",
         ),
-        (DURATION, "+Inf", Freshness.ERROR, "answers Inf"),
+        (DURATION, "+Inf", Freshness.ERROR, "returned Inf"),
     ],
 )
 async def test_no_requests_are_zero_and_tell_no_duration(  # noqa: PLR0913  # a table
@@ -159,7 +159,7 @@ async def test_a_query_is_asked_once_and_answers_for_itself(
     ]
     assert readings[asks[0]].value == 12
     assert readings[asks[2]].detail.endswith(
-        "answers 2 series where one is needed: sum() makes one; asked for queue"
+        "2 series where one is needed: use sum(); the query was queue"
     )
     assert sorted(script.asked) == ["nothing", "queue", "sum(queue)"]
 

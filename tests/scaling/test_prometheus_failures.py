@@ -67,13 +67,13 @@ async def breaks_off(request: web.BaseRequest) -> web.StreamResponse:
     ("answer", "words"),
     [
         (redirect, "redirects to sso.example (302), which is not followed"),
-        (ten_megabytes, "answers more than 8 MiB, which is not read"),
-        (a_bomb, "answers more than 8 MiB, which is not read"),
-        (no_json, "answers no JSON"),
-        (forbidden, "answers 403 and no JSON"),
-        (refuses, "refuses (400): 1:4: parse error: unclosed"),
-        (hangs_up, "hung up without an answer"),
-        (breaks_off, "broke off its answer"),
+        (ten_megabytes, "returned more than 8 MiB, the limit"),
+        (a_bomb, "returned more than 8 MiB, the limit"),
+        (no_json, "returned no JSON"),
+        (forbidden, "returned 403 and no JSON"),
+        (refuses, "returned an error (400): 1:4: parse error: unclosed"),
+        (hangs_up, "closed the connection without a response"),
+        (breaks_off, "ended its response early"),
     ],
 )
 async def test_what_went_wrong_is_said_in_a_sentence(answer: Answer, words: str) -> None:
@@ -86,7 +86,7 @@ async def test_what_went_wrong_is_said_in_a_sentence(answer: Answer, words: str)
         reading = readings[one]
         assert reading.freshness is Freshness.ERROR
         assert reading.detail.startswith(f"Prometheus at {url.removeprefix('http://')} {words}")
-        assert "; asked for sum" in reading.detail
+        assert "; the query was sum" in reading.detail
 
 
 async def test_a_server_that_hangs_is_an_error() -> None:
@@ -98,7 +98,7 @@ async def test_a_server_that_hangs_is_an_error() -> None:
         return web.Response()
 
     async with serving(hangs) as url:
-        assert "gave no answer within 0.05 s" in await detail_of(url, patience_s=0.05)
+        assert "did not respond within 0.05 s" in await detail_of(url, timeout_s=0.05)
         released.set()
 
 
@@ -122,7 +122,7 @@ async def test_a_server_that_speaks_no_http_is_an_error() -> None:
     server = await asyncio.start_server(chatter, HOST, 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        assert "does not speak HTTP" in await detail_of(f"http://{HOST}:{port}")
+        assert "does not respond in HTTP" in await detail_of(f"http://{HOST}:{port}")
 
 
 async def test_no_sentence_tells_a_password() -> None:
@@ -145,14 +145,14 @@ async def test_no_sentence_tells_a_password() -> None:
 )
 def test_an_address_that_is_none_is_refused_at_the_start(url: str) -> None:
     """Without quoting it."""
-    with pytest.raises(ValueError, match="begins with http:// or https:// and a host") as refusal:
+    with pytest.raises(ValueError, match="begin with http:// or https:// and a host") as refusal:
         Prometheus(url, SeriesMapping(("town",)))
     assert "secret" not in str(refusal.value)
 
 
-async def detail_of(url: str, patience_s: float = 3.0) -> str:
+async def detail_of(url: str, timeout_s: float = 3.0) -> str:
     """What is said of a failing server."""
-    source = Prometheus(url, SeriesMapping(("town",)), patience_s=patience_s)
+    source = Prometheus(url, SeriesMapping(("town",)), timeout_s=timeout_s)
     readings = await source.read(ASKS)
     await source.close()
     assert {reading.freshness for reading in readings.values()} == {Freshness.ERROR}

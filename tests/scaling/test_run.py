@@ -32,9 +32,9 @@ def test_every_setting_is_an_option_and_a_variable_of_the_same_name() -> None:
     ("variable", "value", "sentence"),
     [
         ("LOG_LEVEL", "loud", "none of debug, info, warning, error"),
-        ("RATE_METRIC", "a b", "'a b' is no name of a metric"),
-        ("NAMESPACES", "Shop", "'Shop' is no name of a namespace"),
-        ("PROMETHEUS_URL", "prometheus", "begins with http:// or https://"),
+        ("RATE_METRIC", "a b", "'a b' is not a valid metric name"),
+        ("NAMESPACES", "Shop", "'Shop' is not a valid namespace name"),
+        ("PROMETHEUS_URL", "prometheus", "begin with http:// or https://"),
     ],
 )
 def test_a_wrong_setting_ends_it_with_a_sentence(

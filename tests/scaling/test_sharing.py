@@ -4,10 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from borough_operator.sources.sharing import FORGET_AFTER, MOMENT, Shared
+from borough_operator.sources.sharing import FORGET_AFTER, HANGING_WAIT, SingleFlight
 from scaling.virtual import virtually
 
-PATIENCE = 3.0
+TIMEOUT = 3.0
 SHARED_FOR = 2.0
 
 
@@ -15,13 +15,13 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def shared(ask: Callable[[str], Awaitable[str]], at_once: int = 8) -> Shared[str, str]:
-    return Shared(
+def shared(ask: Callable[[str], Awaitable[str]], max_in_flight: int = 8) -> SingleFlight[str, str]:
+    return SingleFlight(
         ask,
         for_seconds=SHARED_FOR,
-        patience=PATIENCE,
-        wait=PATIENCE,
-        at_once=at_once,
+        timeout=TIMEOUT,
+        wait=TIMEOUT,
+        max_in_flight=max_in_flight,
         clock=now,
     )
 
@@ -70,16 +70,16 @@ def test_one_that_hangs_is_waited_for_once() -> None:
         begun = now()
         first, other = await asyncio.gather(answers.get(["slow"]), answers.get(["quick"]))
         assert (first, other) == ({"slow": None}, {"quick": "QUICK"})
-        assert now() - begun == PATIENCE
+        assert now() - begun == TIMEOUT
         await asyncio.sleep(SHARED_FOR + 1)
         begun = now()
         assert await answers.get(["slow", "quick"]) == {"slow": None, "quick": "QUICK"}
-        assert now() - begun == MOMENT
+        assert now() - begun == HANGING_WAIT
         oracle.hanging.clear()
-        await asyncio.sleep(PATIENCE + SHARED_FOR + 1)
+        await asyncio.sleep(TIMEOUT + SHARED_FOR + 1)
         begun = now()
         assert await answers.get(["slow"]) == {"slow": "SLOW"}
-        assert now() - begun < MOMENT
+        assert now() - begun < HANGING_WAIT
         await answers.close()
 
     virtually(story())
@@ -91,14 +91,14 @@ def test_many_that_hang_leave_turns_to_those_that_answer() -> None:
     async def story() -> None:
         hanging = [f"hang-{i}" for i in range(40)]
         oracle = Oracle(*hanging)
-        answers = shared(oracle, at_once=8)
+        answers = shared(oracle, max_in_flight=8)
         for _ in range(8):  # until each of them has had its turn and is known
             await asyncio.gather(*(answers.get([name]) for name in hanging))
             await asyncio.sleep(SHARED_FOR)
         await asyncio.gather(*(answers.get([name]) for name in hanging))
         begun = now()
         assert await answers.get(["quick"]) == {"quick": "QUICK"}
-        assert now() - begun < MOMENT
+        assert now() - begun < HANGING_WAIT
         await answers.close()
 
     virtually(story())
@@ -129,6 +129,6 @@ def test_what_nobody_asks_for_is_forgotten() -> None:
             await answers.get([name])
         await asyncio.sleep(FORGET_AFTER + 1)
         await answers.get(["stays"])
-        assert list(answers._questions) == ["stays"]  # noqa: SLF001  # its memory is the law
+        assert list(answers._requests) == ["stays"]  # noqa: SLF001  # its memory is the law
 
     virtually(story())

@@ -21,7 +21,7 @@ def keep(each: Mapping[str, Any]) -> str:
     return str(each["said"])
 
 
-class Told:
+class Recorder:
     """What was kept, and every change that was told."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Told:
 
 def test_the_newest_state_counts_whatever_comes_last() -> None:
     """A late event, and a list older than what was seen, change nothing."""
-    told = Told()
+    told = Recorder()
     told.known.seen(obj("a", 5))
     told.known.seen(obj("a", 4))
     told.list(6, obj("a", 3))
@@ -54,7 +54,7 @@ def test_the_newest_state_counts_whatever_comes_last() -> None:
 
 def test_the_same_state_is_told_once() -> None:
     """A list repeats what a watch has said, and nobody is bothered."""
-    told = Told()
+    told = Recorder()
     told.known.seen(obj("a", 5))
     told.list(9, obj("a", 5))
     assert len(told.changes) == 1
@@ -62,7 +62,7 @@ def test_the_same_state_is_told_once() -> None:
 
 def test_our_own_write_is_not_undone_by_an_event_from_before_it() -> None:
     """What we wrote is known at once: an old event would look like somebody else's change."""
-    told = Told()
+    told = Recorder()
     told.known.seen(obj("a", 5))
     told.known.wrote((SHOP, "a"), 7, "ours")
     told.known.seen(obj("a", 6))
@@ -73,7 +73,7 @@ def test_our_own_write_is_not_undone_by_an_event_from_before_it() -> None:
 
 def test_a_list_removes_what_went_unheard_and_keeps_what_is_younger() -> None:
     """What is not on a list is gone, unless it came while the list was read."""
-    told = Told()
+    told = Recorder()
     told.known.seen(obj("old", 5))
     told.known.seen(obj("young", 12))
     told.list(10)
@@ -83,7 +83,7 @@ def test_a_list_removes_what_went_unheard_and_keeps_what_is_younger() -> None:
 
 def test_what_went_while_a_list_was_read_does_not_come_back_with_it() -> None:
     """The list is of a moment before."""
-    told = Told()
+    told = Recorder()
     told.known.seen(obj("a", 5))
     with told.known.listing():
         told.known.lost(obj("a", 11))
@@ -94,7 +94,7 @@ def test_what_went_while_a_list_was_read_does_not_come_back_with_it() -> None:
 
 def test_another_object_of_the_same_name_takes_its_place() -> None:
     """Deleted and made anew: the versions go on, so the order is clear."""
-    told = Told()
+    told = Recorder()
     told.known.seen(obj("a", 5))
     told.known.seen(obj("a", 9, "another"))
     told.known.lost(obj("a", 8))
@@ -103,7 +103,7 @@ def test_another_object_of_the_same_name_takes_its_place() -> None:
 
 def test_a_watch_that_never_brings_what_a_list_showed_is_deaf() -> None:
     """It is given its time, and named by what it did not bring."""
-    told = Told()
+    told = Recorder()
     told.list(10, obj("a", 5), now=100.0)
     assert told.known.deaf(100.0 + DEAF_S) == ""
     assert "shop/a" in told.known.deaf(101.0 + DEAF_S)
@@ -111,7 +111,7 @@ def test_a_watch_that_never_brings_what_a_list_showed_is_deaf() -> None:
 
 def test_a_watch_that_brings_it_later_is_well() -> None:
     """An event about the object proves that it hears, whichever of both was first."""
-    told = Told()
+    told = Recorder()
     told.list(10, obj("a", 5), now=100.0)
     told.known.seen(obj("a", 5))
     assert told.known.deaf(1000.0) == ""
@@ -124,7 +124,7 @@ def test_what_went_unheard_makes_no_watch_deaf() -> None:
     """After an expired watch Kopf lists anew and tells of no deletion: neither of what the watch
     had brought, nor of what only a list had shown.
     """
-    told = Told()
+    told = Recorder()
     told.known.seen(obj("a", 5))
     told.list(10, obj("a", 5), obj("b", 6), now=100.0)
     told.list(20, now=150.0)
@@ -135,7 +135,7 @@ def test_what_went_unheard_makes_no_watch_deaf() -> None:
 
 def test_a_watch_that_has_not_begun_owes_nothing() -> None:
     """What lists showed while its definition was waited for is owed from its beginning on."""
-    told = Told()
+    told = Recorder()
     told.known = Watched(keep)
     told.list(10, obj("a", 5), now=100.0)
     assert told.known.owes(9000.0) == 0.0
@@ -147,7 +147,7 @@ def test_a_watch_that_has_not_begun_owes_nothing() -> None:
 
 def test_what_cannot_be_read_is_left_out_and_said_once() -> None:
     """By a list or a watch: the others are kept, and it is back once it can be read."""
-    told = Told()
+    told = Recorder()
     told.known.seen(obj("a", 5))
     with capture_logs() as said:
         told.list(10, obj("a", 6, "nonsense"), obj("b", 7))
@@ -161,7 +161,7 @@ def test_what_cannot_be_read_is_left_out_and_said_once() -> None:
 
 def test_what_could_not_be_read_and_went_is_forgotten() -> None:
     """Whether a watch says so or a list."""
-    told = Told()
+    told = Recorder()
     told.list(10, obj("a", 5, "nonsense"), obj("b", 6, "nonsense"))
     told.known.lost(obj("a", 11))
     told.list(20)
@@ -170,7 +170,7 @@ def test_what_could_not_be_read_and_went_is_forgotten() -> None:
 
 def test_the_answer_to_a_write_brings_what_no_watch_has_told() -> None:
     """Somebody's change just before ours is in it; what went meanwhile does not come back."""
-    told = Told()
+    told = Recorder()
     told.known.seen(obj("a", 5))
     told.known.answered(obj("a", 7, "theirs and ours"))
     told.known.seen(obj("a", 6))
@@ -182,7 +182,7 @@ def test_the_answer_to_a_write_brings_what_no_watch_has_told() -> None:
 
 def test_a_quiet_cluster_is_not_a_deaf_watch() -> None:
     """Silence alone proves nothing."""
-    told = Told()
+    told = Recorder()
     told.known.seen(obj("a", 5))
     told.list(900, obj("a", 5), now=10_000.0)
     assert told.known.deaf(20_000.0) == ""

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from borough_operator.decision.model import Freshness, Measure, Need
+from borough_operator.sources.counters import Scrape, TargetCounters
 from borough_operator.sources.exposition import Key
 from borough_operator.sources.mapping import SeriesMapping
-from borough_operator.sources.tracks import Told, Track
 
 MAPPING = SeriesMapping(
     ("town",), rate_metric="asked", in_flight_metric="asking", duration_metric="took"
@@ -24,17 +24,17 @@ class Town:
     """A target whose pods are looked at every STEP seconds."""
 
     def __init__(self) -> None:
-        self.track = Track(MAPPING, WINDOW)
+        self.track = TargetCounters(MAPPING, WINDOW)
         self.now = 1000.0
 
     def look(self, *silent: str, **counts: float | Mapping[Key, float]) -> None:
         """One look: what each pod that answers told; a number is its count of requests."""
         self.now += STEP
         told = {
-            pod: Told(self.now, {"asked": said} if isinstance(said, (int, float)) else said)
+            pod: Scrape(self.now, {"asked": said} if isinstance(said, (int, float)) else said)
             for pod, said in counts.items()
         }
-        self.track.look(self.now, (*counts, *silent), told, "x gave no answer within 1 s")
+        self.track.add(self.now, (*counts, *silent), told, "x did not respond")
 
     def rate(self) -> float | None:
         reading = self.track.reading(RATE, self.now)
@@ -88,10 +88,10 @@ def test_a_pod_that_arrives_brings_no_past() -> None:
 
 def test_a_pod_that_goes_takes_its_past_along_slowly() -> None:
     """What it answered within the window was answered."""
-    track = Track(MAPPING, WINDOW)
+    track = TargetCounters(MAPPING, WINDOW)
     for at, counts in ((0, {"a": 0, "b": 0}), (3, {"a": 30, "b": 30}), (6, {"a": 90})):
-        told = {pod: Told(at, {"asked": count}) for pod, count in counts.items()}
-        track.look(at, tuple(counts), told, "")
+        told = {pod: Scrape(at, {"asked": count}) for pod, count in counts.items()}
+        track.add(at, tuple(counts), told, "")
     assert track.reading(RATE, 6).value == pytest.approx((90 + 30) / 6)
 
 
@@ -103,7 +103,7 @@ def test_a_pod_that_is_silent_does_as_its_peers() -> None:
     assert town.rate() == pytest.approx(300 / STEP)
     assert town.track.reading(IN_FLIGHT, town.now).value == pytest.approx(6)
     assert town.track.reading(RATE, town.now).detail == (
-        "1 of 3 pods gave no metrics: x gave no answer within 1 s"
+        "1 of 3 pods returned no metrics: x did not respond"
     )
     town.look(a=200, b=200, c=200)
     assert town.rate() == pytest.approx(300 / STEP)
@@ -116,7 +116,7 @@ def test_when_half_are_silent_nothing_is_known() -> None:
     town.look(a=0, b=0)
     town.look("b", a=100)
     reading = town.track.reading(RATE, town.now)
-    assert (reading.freshness, reading.detail[:15]) == (Freshness.ERROR, "1 of 2 pods gav")
+    assert (reading.freshness, reading.detail[:15]) == (Freshness.ERROR, "1 of 2 pods ret")
     town.look(a=200, b=200)
     assert town.track.reading(RATE, town.now).freshness is Freshness.EMPTY
     town.look(a=300, b=300)
@@ -148,9 +148,9 @@ def test_no_requests_are_zero_and_tell_no_duration() -> None:
         reading = town.track.reading(need, town.now)
         assert (reading.freshness, reading.detail) == (
             Freshness.EMPTY,
-            "no request was answered of late",
+            "no request completed recently",
         )
-    assert town.track.reading(IN_FLIGHT, town.now).detail == "no pod tells asking"
+    assert town.track.reading(IN_FLIGHT, town.now).detail == "no pod has asking"
 
 
 def test_durations_are_those_of_the_last_requests() -> None:
@@ -177,15 +177,15 @@ def test_every_request_is_counted_once(steps: list[dict[str, int]]) -> None:
     """Whichever pods come and go: what those who were there before and still are have answered
     since is the increase, no more and no less, and no more than the window is remembered.
     """
-    track, counts = Track(MAPPING, WINDOW), dict.fromkeys("abcd", 0)
+    track, counts = TargetCounters(MAPPING, WINDOW), dict.fromkeys("abcd", 0)
     answered: list[float] = []
     for at, more in enumerate(steps):
         stayed = set(more) & set(steps[at - 1]) if at else set()
         answered = [*answered, sum(more[pod] for pod in stayed)] if stayed else [0]
         for pod, requests in more.items():
             counts[pod] += requests
-        told = {pod: Told(float(at), {"asked": counts[pod]}) for pod in more}
-        track.look(float(at), tuple(more), told, "")
+        told = {pod: Scrape(float(at), {"asked": counts[pod]}) for pod in more}
+        track.add(float(at), tuple(more), told, "")
     reading = track.reading(RATE, float(len(steps)))
     if len(answered) == 1:
         assert reading.freshness is Freshness.EMPTY
