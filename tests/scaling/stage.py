@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from borough_operator.decision.model import Freshness, Reading
-from borough_operator.kube.api import Api, Gone, Refused
+from borough_operator.kube.api import Api, NotFound, Refused
 from borough_operator.kube.cluster import Cluster
 from borough_operator.kube.events import Events
 from borough_operator.running.loop import BATCH_S, Loop
@@ -73,7 +73,7 @@ class Server(Api):
     def _take_status(self, name: str, status: Mapping[str, Any]) -> Mapping[str, Any]:
         """Answers the whole scaler, as it is stored."""
         if name not in self.scalers:
-            raise Gone(name)
+            raise NotFound(name)
         self.statuses.append((name, status))
         stored = self.scalers[name]
         meta = stored["metadata"] | {"resourceVersion": str(self.version)}

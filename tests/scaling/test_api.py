@@ -11,12 +11,12 @@ import pytest
 from aiohttp import web
 
 from borough_operator.kube.api import (
-    LONGEST_PAUSE,
+    MAX_RETRY_AFTER,
     TRIES,
     Api,
     Conflict,
     Expired,
-    Gone,
+    NotFound,
     Refused,
     Unreachable,
 )
@@ -101,7 +101,7 @@ async def test_a_busy_server_is_asked_again_when_it_says() -> None:
     server = Server([busy(Retry_After="2"), busy(503, Retry_After="900"), busy(), (200, {}, {})])
     async with asking(server) as ours:
         assert await ours.api.call("get", PATH) == {}
-    assert ours.slept == [2.0, LONGEST_PAUSE, 1.0]
+    assert ours.slept == [2.0, MAX_RETRY_AFTER, 1.0]
 
 
 async def test_a_server_that_stays_busy_is_left_alone() -> None:
@@ -155,7 +155,7 @@ async def test_a_token_that_was_renewed_is_read_again(tmp_path: Path) -> None:
     [
         (401, {"message": "who are you?"}, Refused),
         (403, {"message": "you may not"}, Refused),
-        (404, {"message": "not found"}, Gone),
+        (404, {"message": "not found"}, NotFound),
         (409, {"message": "modified"}, Conflict),
         (410, {"message": "too old"}, Expired),
         (422, {"message": "an error", "details": {}}, Conflict),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from borough_operator.kube.credentials import (
-    READ_AGAIN,
+    REREAD_AFTER,
     Credentials,
     NoCredentials,
     Token,
@@ -83,7 +83,7 @@ def test_a_token_is_read_again(tmp_path: Path) -> None:
     file.write_text("one")
     assert token.now() == "one"
     file.write_text("two")
-    clock.now += READ_AGAIN - 1
+    clock.now += REREAD_AFTER - 1
     assert token.now() == "one"
     clock.now += 1
     assert token.now() == "two"
@@ -95,7 +95,7 @@ def test_a_token_is_read_again(tmp_path: Path) -> None:
 def test_a_way_to_log_in_that_is_not_known_is_named(tmp_path: Path) -> None:
     """It is refused with the file, the user and what would do instead."""
     path = kubeconfig(tmp_path, {"exec": {"command": "cloud"}})
-    with pytest.raises(NoCredentials, match=r"user u logs in by exec.* a token, a tokenFile"):
+    with pytest.raises(NoCredentials, match=r"user u logs in by exec.* use a token, a tokenFile"):
         of_kubeconfig(path)
 
 

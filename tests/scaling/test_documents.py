@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from borough_operator.decision.model import Reason
-from borough_operator.documents import Undescribed, page
+from borough_operator.documents import MissingDescription, page
 from borough_operator.kube.conditions import CONDITIONS
 from borough_operator.running import signals
 from borough_operator.sources.mapping import SeriesMapping
@@ -59,7 +59,7 @@ def test_a_field_that_nobody_described_is_named(definition: dict[str, Any]) -> N
     changed = copy.deepcopy(definition)
     schema = changed["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     del schema["properties"]["spec"]["properties"]["behavior"]["properties"]["down"]["description"]
-    with pytest.raises(Undescribed, match=r"behavior\.down"):
+    with pytest.raises(MissingDescription, match=r"behavior\.down"):
         page(changed)
 
 

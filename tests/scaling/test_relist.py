@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from borough_operator.kube.api import Gone, Refused, Unreachable
+from borough_operator.kube.api import NotFound, Refused, Unreachable
 from borough_operator.kube.cluster import WATCHED, Cluster, Resource
 from borough_operator.running.registry import DEPLOYMENTS, SCALERS, Registry
 from borough_operator.running.relist import AGAIN_S, Relist
@@ -86,7 +86,9 @@ def test_it_knows_when_the_definition_is_not_there() -> None:
 
     async def story() -> None:
         cluster = Lists()
-        cluster.refused[SCALERS, SHOP] = Gone("the server could not find the requested resource")
+        cluster.refused[SCALERS, SHOP] = NotFound(
+            "the server could not find the requested resource"
+        )
         cluster.refused[SCALERS, PARK] = cluster.refused[SCALERS, SHOP]
         listing = relist(cluster)
         await run(listing, 10.0)

@@ -116,13 +116,13 @@ def test_the_annotation_is_a_moment(text: str) -> None:
 
 REFUSED: dict[str, dict[str, Any]] = {
     "the spec lacks targetRef": {"targetRef": None},
-    "replicas.min 9 must lie from 1 to replicas.max 2": {"replicas": {"min": 9, "max": 2}},
-    "replicas.min 0 must lie from 1": {"replicas": {"min": 0, "max": 2}},
+    "replicas.min 9 must be from 1 to replicas.max 2": {"replicas": {"min": 9, "max": 2}},
+    "replicas.min 0 must be from 1": {"replicas": {"min": 0, "max": 2}},
     "no goals": {"goals": []},
     "'Magic' is not a valid GoalType": {"goals": [{"type": "Magic", "perReplica": "1"}]},
     "perReplica of goal InFlight is '0'": {"goals": [{"type": "InFlight", "perReplica": "0"}]},
     "could not convert": {"goals": [{"type": "InFlight", "perReplica": "many"}]},
-    "'5' is no duration such as 250ms": {"manualHold": "5"},
+    "'5' is not a duration such as 250ms": {"manualHold": "5"},
 }
 
 
@@ -139,5 +139,7 @@ def test_what_a_schema_let_in_is_refused_with_a_sentence(sentence: str) -> None:
 @pytest.mark.parametrize("text", ["now", "2026-11-23", "2026-11-23T08:30:00", ""])
 def test_an_annotation_that_is_no_moment_is_named(text: str) -> None:
     """Whoever wants a hold to end learns why it does not."""
-    with pytest.raises(SpecInvalid, match=r"the annotation borough\.dev/resume: .* is no RFC 3339"):
+    with pytest.raises(
+        SpecInvalid, match=r"the annotation borough\.dev/resume: .* is not an RFC 3339"
+    ):
         parse(annotated(text))

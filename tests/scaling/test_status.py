@@ -20,7 +20,7 @@ from borough_operator.decision.model import (
     Reason,
     Rollout,
 )
-from borough_operator.kube.status import REFRESH, recover, render, same
+from borough_operator.kube.status import REFRESH, recover, render, unchanged
 
 NOW = 1_795_422_600.4
 FRESH = Proposal("RequestRate", Freshness.FRESH, 7, value=331.25, age=1.04, formula="ceil(...) = 7")
@@ -119,15 +119,15 @@ def test_ages_times_and_values_are_no_news() -> None:
     moved = replace(FRESH, value=329.0, age=4.0, formula="ceil(...) = 7.0", detail="")
     later = replace(DECISION, proposals=(moved,), message="another sentence", write=False)
     before = status()
-    assert same(before, status(later, previous=before, now=NOW + 10 * REFRESH))
+    assert unchanged(before, status(later, previous=before, now=NOW + 10 * REFRESH))
 
 
 def test_other_numbers_behind_the_same_answer_are_news_once_in_a_while() -> None:
     """Whoever asks why reads arithmetic that is at most a minute old."""
     before = status()
     other = replace(DECISION, raw=9, proposals=(replace(FRESH, replicas=9),), write=False)
-    assert same(before, status(other, previous=before, now=NOW + REFRESH - 1))
-    assert not same(before, status(other, previous=before, now=NOW + REFRESH + 1))
+    assert unchanged(before, status(other, previous=before, now=NOW + REFRESH - 1))
+    assert not unchanged(before, status(other, previous=before, now=NOW + REFRESH + 1))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_other_numbers_behind_the_same_answer_are_news_once_in_a_while() -> None
 def test_what_a_person_or_a_restart_needs_is_news(other: Decision) -> None:
     """It is written at once."""
     before = status()
-    assert not same(before, status(replace(other, write=False), previous=before))
+    assert not unchanged(before, status(replace(other, write=False), previous=before))
 
 
 def test_the_truth_of_every_goal_is_news() -> None:
@@ -155,18 +155,18 @@ def test_the_truth_of_every_goal_is_news() -> None:
     worse = replace(
         DECISION, proposals=(failed, replace(FRESH, freshness=Freshness.STALE)), write=False
     )
-    assert not same(before, status(worse, previous=before))
+    assert not unchanged(before, status(worse, previous=before))
 
 
 def test_pods_that_become_ready_are_news() -> None:
     """The columns of kubectl tell the present."""
     before = status()
-    assert not same(before, status(seen=replace(SEEN, ready=4), previous=before))
+    assert not unchanged(before, status(seen=replace(SEEN, ready=4), previous=before))
 
 
 def test_a_first_status_is_news() -> None:
     """An object that has none yet gets one."""
-    assert not same({}, status())
+    assert not unchanged({}, status())
 
 
 # -- a restart
@@ -260,7 +260,7 @@ def test_a_condition_keeps_the_time_of_its_last_change() -> None:
         (
             replace(DECISION, reason=Reason.CONTESTED),
             SEEN,
-            {"Contested": ("True", "Contested"), "ManualHold": ("False", "HandsOn")},
+            {"Contested": ("True", "Contested"), "ManualHold": ("False", "NotHeld")},
         ),
         (
             DECISION,

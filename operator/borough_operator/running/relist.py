@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import structlog
 
-from borough_operator.kube.api import Gone, Refused, Unreachable
+from borough_operator.kube.api import NotFound, Refused, Unreachable
 from borough_operator.kube.cluster import Cluster, Resource
 from borough_operator.running.registry import SCALERS, Registry
 
@@ -106,5 +106,5 @@ class Relist:
             resource, namespace = place
             _log.warning("a list failed", resource=resource, namespace=namespace, why=str(refusal))
         self._registry.unreadable[place] = str(refusal)
-        if place[0] == SCALERS and not away and not isinstance(refusal, Gone):
+        if place[0] == SCALERS and not away and not isinstance(refusal, NotFound):
             self.known.set()

@@ -62,7 +62,7 @@ class Operator:
         self._stopped = False
         self.failed = False
         """Whether a task of its own died: then the process is better started anew."""
-        self.over = asyncio.Event()
+        self.ended = asyncio.Event()
         """Set when it has failed or stopped."""
 
     async def serve(self) -> None:
@@ -87,7 +87,7 @@ class Operator:
         if self._stopped:
             return
         self._stopped = True
-        self.over.set()
+        self.ended.set()
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -102,7 +102,7 @@ class Operator:
         except TimeoutError:
             _log.warning("the last spans were not sent in time", seconds=CLOSE_S)
 
-    def seen(self, resource: str, change: str | None, obj: Mapping[str, Any]) -> None:
+    def on_event(self, resource: str, change: str | None, obj: Mapping[str, Any]) -> None:
         """What a watch brought: DELETED, or else the object is there."""
         watched = self.registry.watched[resource]
         (watched.lost if change == "DELETED" else watched.seen)(obj)
@@ -130,7 +130,7 @@ class Operator:
         if not task.cancelled():
             _log.error("a task of the operator died", exc_info=task.exception())
             self.failed = True
-            self.over.set()
+            self.ended.set()
 
     def _read_from(self, options: Options, mapping: SeriesMapping) -> dict[str, Source]:
         sources: dict[str, Source] = {}

@@ -133,7 +133,7 @@ class Writer:
     async def _announce(self, scaler: Scaler, decision: Decision, before: int) -> None:
         subject = Subject(scaler.namespace, scaler.name, scaler.uid)
         sentence = f"{before} -> {decision.replicas} replicas. {decision.message}"
-        await self._events.tell(subject, "Normal", decision.reason, sentence)
+        await self._events.emit(subject, "Normal", decision.reason, sentence)
 
     def _report(self, entry: Entry, observation: Observation | None) -> dict[str, Any] | None:
         """Its status, where that is news."""
@@ -153,7 +153,7 @@ class Writer:
             for condition in report["conditions"]
             if condition["status"] != "Unknown"
         }
-        return None if status.same(previous, report) else report
+        return None if status.unchanged(previous, report) else report
 
     async def _tell_news(self, entry: Entry, observation: Observation) -> None:
         report = self._report(entry, observation)

@@ -4,7 +4,7 @@ import pytest
 
 from borough_operator.decision.model import ForeignWriter
 from borough_operator.kube import targets
-from borough_operator.kube.api import Api, Conflict, Gone
+from borough_operator.kube.api import Api, Conflict, NotFound
 from borough_operator.kube.cluster import PODS, WATCHED, Cluster
 from borough_operator.kube.credentials import of_kubeconfig
 from borough_operator.kube.events import Events, Subject
@@ -66,7 +66,7 @@ async def test_another_target_of_the_same_name_is_left_alone(
     """It was decided for one that is gone."""
     seen = namespace.create(workload("pay", 3))
     namespace.delete("Deployment", "pay")
-    with pytest.raises(Gone):
+    with pytest.raises(NotFound):
         await give(ours, 5, seen)
     namespace.create(workload("pay", 3))
     with pytest.raises(Conflict):
@@ -131,7 +131,7 @@ async def test_the_rights_that_are_named_are_enough(
         await allowed.write_status(namespace.name, "pay", uid, {"reason": "Steady"})
         events = Events(allowed, lambda: NOW)
         for _ in range(2):
-            await events.tell(Subject(namespace.name, "pay", uid), "Normal", "ScaledUp", "3 -> 4")
+            await events.emit(Subject(namespace.name, "pay", uid), "Normal", "ScaledUp", "3 -> 4")
         for resource in (*WATCHED, PODS):
             await allowed.list_all(resource, namespace.name, lambda item: item)
     finally:

@@ -12,9 +12,9 @@ from borough_operator.decision.model import (
     Proposal,
     Reason,
 )
-from borough_operator.kube.api import Conflict, Gone
+from borough_operator.kube.api import Conflict, NotFound
 from borough_operator.kube.cluster import Cluster
-from borough_operator.kube.events import SERIES, Events, Subject
+from borough_operator.kube.events import SERIES_S, Events, Subject
 from borough_operator.kube.status import render
 from operator_api.apiserver import Object
 from operator_api.objects import Namespace, scaler
@@ -82,7 +82,7 @@ async def test_another_scaler_of_the_same_name_is_not_told(
     ours: Cluster, namespace: Namespace
 ) -> None:
     """What was decided for one that is gone is nobody's status."""
-    with pytest.raises(Gone):
+    with pytest.raises(NotFound):
         await ours.write_status(namespace.name, "pay", "gone", {"reason": "Steady"})
     namespace.create(scaler("pay"))
     with pytest.raises(Conflict):
@@ -99,10 +99,10 @@ async def test_like_events_are_counted_together(ours: Cluster, namespace: Namesp
     events = Events(ours, lambda: clock[0])
     subject = Subject(namespace.name, "pay", uid)
     for message in ("3 -> 4", "4 -> 6"):
-        await events.tell(subject, "Normal", "ScaledUp", message)
-    await events.tell(subject, "Warning", "MetricsError", "no answer")
-    clock[0] += SERIES + 1
-    await events.tell(subject, "Normal", "ScaledUp", "6 -> 7")
+        await events.emit(subject, "Normal", "ScaledUp", message)
+    await events.emit(subject, "Warning", "MetricsError", "no answer")
+    clock[0] += SERIES_S + 1
+    await events.emit(subject, "Normal", "ScaledUp", "6 -> 7")
     found = {(e["reason"], e["count"], e["message"]) for e in namespace.all("Event")}
     assert found == {
         ("ScaledUp", 2, "4 -> 6"),
@@ -119,8 +119,8 @@ async def test_an_event_that_was_cleared_away_harms_nobody(
     uid = namespace.create(scaler("pay"))["metadata"]["uid"]
     events = Events(ours, lambda: NOW)
     subject = Subject(namespace.name, "pay", uid)
-    await events.tell(subject, "Normal", "ScaledUp", "1")
+    await events.emit(subject, "Normal", "ScaledUp", "1")
     namespace.delete("Event", namespace.all("Event")[0]["metadata"]["name"])
-    await events.tell(subject, "Normal", "ScaledUp", "2")
-    await events.tell(subject, "Normal", "ScaledUp", "3")
+    await events.emit(subject, "Normal", "ScaledUp", "2")
+    await events.emit(subject, "Normal", "ScaledUp", "3")
     assert [e["message"] for e in namespace.all("Event")] == ["3"]
