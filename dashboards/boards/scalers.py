@@ -16,7 +16,7 @@ GOAL = ("scaler", "goal")
 BY_GOAL = "{{scaler}} {{goal}}"
 OPERATOR = "namespace"
 """Tells operators apart: there is one where it is installed."""
-OURS, HPAS = {"who": '="ours"'}, {"who": '="hpa"'}
+OURS, HPAS = {"policy": '="scaler"'}, {"policy": '="hpa"'}
 
 WELL, MOVED, HELD_BACK, AT_BOUND = "green", "blue", "light-blue", "yellow"
 BLIND, HANDS_OFF, WRONG = "orange", "purple", "red"
@@ -201,13 +201,13 @@ def _costs() -> list[Panel]:
             "Paid for at each moment: by what the decisions said, in mode Auto what the targets"
             " had, by what an HPA would have given, and by running the maximum all the time.",
             "none",
-            line("{{who}}", SCALERS.per_second(signals.REPLICA_SECONDS, "who")),
+            line("{{policy}}", SCALERS.per_second(signals.REPLICA_SECONDS, "policy")),
         ),
         lines(
             "Cores: ours, the HPA's, always the most",
             "The same, times the CPU that one replica requests.",
             "none",
-            line("{{who}}", SCALERS.per_second(signals.CORE_SECONDS, "who")),
+            line("{{policy}}", SCALERS.per_second(signals.CORE_SECONDS, "policy")),
         ),
         lines(
             "Changes an hour",
@@ -259,7 +259,7 @@ def _operators() -> list[Panel]:
             "s",
             line(
                 "{{namespace}} {{resource}}",
-                OPERATORS.now(signals.WATCH_DEAF, OPERATOR, "resource"),
+                OPERATORS.now(signals.WATCH_LAG, OPERATOR, "resource"),
             ),
             width=6,
         ),

@@ -157,12 +157,12 @@ class Stage:
             "spec": {"replicas": replicas, "template": {"spec": {"containers": [container]}}},
             "status": ready,
         }
-        self.registry.watched[DEPLOYMENTS].seen(body)
+        self.registry.watched[DEPLOYMENTS].updated(body)
 
     def scaler(self, name: str, *, generation: int = 1, of: str = "", **spec: Any) -> None:
         """As somebody wrote it, and a watch brought it."""
         self.write_scaler(name, generation=generation, of=of, **spec)
-        self.registry.watched[SCALERS].seen(self.server.scalers[name])
+        self.registry.watched[SCALERS].updated(self.server.scalers[name])
 
     def write_scaler(self, name: str, *, generation: int = 1, of: str = "", **spec: Any) -> None:
         """As somebody wrote it, of which no watch has told."""
@@ -178,7 +178,7 @@ class Stage:
     def remove(self, name: str) -> None:
         """The scaler is deleted."""
         del self.server.scalers[name]
-        self.registry.watched[SCALERS].lost({"metadata": self._meta(name)})
+        self.registry.watched[SCALERS].deleted({"metadata": self._meta(name)})
 
     def entry(self, name: str) -> Entry:
         return self.registry.entries[SHOP, name]
@@ -187,10 +187,10 @@ class Stage:
         """Let the loop turn for so long, and finish what it has begun."""
         if not self._begun:
             self._begun = True
-            self.loop.begin()
+            self.loop.schedule_all()
         end = self.now() + seconds
         while self.now() < end:
-            self.loop.begin_due()
+            self.loop.start_due()
             await asyncio.sleep(BATCH_S)
         await self.loop.drain()
 

@@ -170,8 +170,8 @@ def test_a_scaler_that_goes_is_forgotten_even_in_the_middle() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0, goals=QUERY)
         stage.loads.hangs["pay"] = 2.0
-        stage.loop.begin()
-        stage.loop.begin_due()
+        stage.loop.schedule_all()
+        stage.loop.start_due()
         stage.remove("pay")
         await stage.loop.drain()
         assert stage.server.scaled == []
@@ -205,6 +205,6 @@ def test_a_source_that_is_off_is_an_error_with_a_sentence() -> None:
         decision = stage.entry("pay").decision
         assert decision is not None
         assert decision.reason is Reason.METRICS_ERROR
-        assert "without the source Pods" in decision.proposals[0].detail
+        assert "the source Pods is disabled" in decision.proposals[0].detail
 
     virtually(story())

@@ -17,7 +17,7 @@ class Cache:
     def __init__(self) -> None:
         self.registry = Registry(pods=True)
         self.arrived: list[str] = []
-        self.registry.arrived = lambda name: self.arrived.append(name[1])
+        self.registry.added = lambda name: self.arrived.append(name[1])
         self._version = 0
 
     def see(self, resource: str, name: str, owner: str = "", **obj: Any) -> None:
@@ -30,7 +30,7 @@ class Cache:
         if owner:
             meta["ownerReferences"] = [{"uid": owner, "controller": True}]
         meta |= obj.pop("metadata", {})
-        self.registry.watched[resource].seen({"metadata": meta, **obj})
+        self.registry.watched[resource].updated({"metadata": meta, **obj})
 
     def scaler(self, name: str, *, port: str = "metrics", mode: str = "Auto", **obj: Any) -> None:
         spec = {
@@ -71,7 +71,7 @@ def test_addresses_are_those_of_all_ready_pods_of_the_target() -> None:
     cache.pod("b", "replicasets-new", "10.0.0.2")
     cache.pod("c", "replicasets-new", "10.0.0.3", ready=False)
     cache.pod("d", "replicasets-other", "10.0.0.4")
-    found = cache.registry.addresses(PAY)
+    found = cache.registry.metrics_urls(PAY)
     assert sorted(found) == ["http://10.0.0.1:9090/metrics", "http://10.0.0.2:9090/metrics"]
 
 
@@ -87,7 +87,7 @@ def test_a_port_is_a_name_or_a_number_and_an_address_may_be_of_version_six() -> 
         cache.deployment()
         cache.replica_set("new", 2, 1)
         cache.pod("a", "replicasets-new", "fd00::1")
-        assert cache.registry.addresses(PAY) == found
+        assert cache.registry.metrics_urls(PAY) == found
 
 
 def test_the_newest_replica_set_is_that_of_the_greatest_revision() -> None:
@@ -98,7 +98,7 @@ def test_the_newest_replica_set_is_that_of_the_greatest_revision() -> None:
     cache.replica_set("old", 2, 1)
     workload = cache.registry.workload(PAY)
     assert workload is not None
-    newest = cache.registry.newest(workload)
+    newest = cache.registry.newest_replica_set(workload)
     assert newest is not None
     assert newest.ready == 3
 
@@ -109,8 +109,8 @@ def test_the_older_of_two_that_act_has_the_target() -> None:
     cache.scaler("first", mode="Advise")
     cache.scaler("second")
     cache.scaler("third")
-    scalers = {name: entry.wanted.scaler for (_, name), entry in cache.registry.entries.items()}
-    rivals = {name: cache.registry.rival(each) for name, each in scalers.items() if each}
+    scalers = {name: entry.record.scaler for (_, name), entry in cache.registry.entries.items()}
+    rivals = {name: cache.registry.conflicting(each) for name, each in scalers.items() if each}
     assert rivals == {"first": None, "second": None, "third": (SHOP, "second")}
 
 
@@ -156,13 +156,13 @@ def test_a_change_of_status_is_no_arrival() -> None:
     cache.scaler("pay")
     cache.scaler("pay", status={"appliedReplicas": 4})
     assert cache.arrived == ["pay"]
-    assert json.loads(cache.registry.entries[SHOP, "pay"].wanted.status) == {"appliedReplicas": 4}
+    assert json.loads(cache.registry.entries[SHOP, "pay"].record.status) == {"appliedReplicas": 4}
 
 
 def test_a_spec_that_cannot_be_read_is_kept_with_its_sentence() -> None:
     """An older schema may have let it in: it is somebody's, and is answered."""
     cache = Cache()
     cache.see(SCALERS, "odd", spec={"replicas": {"max": 3}})
-    wanted = cache.registry.entries[SHOP, "odd"].wanted
-    assert wanted.scaler is None
-    assert "targetRef" in wanted.refusal
+    record = cache.registry.entries[SHOP, "odd"].record
+    assert record.scaler is None
+    assert "targetRef" in record.refusal

@@ -7,7 +7,7 @@ from typing import Any
 from borough_operator.kube.api import NotFound, Refused, Unreachable
 from borough_operator.kube.cluster import WATCHED, Cluster, Resource
 from borough_operator.running.registry import DEPLOYMENTS, SCALERS, Registry
-from borough_operator.running.relist import AGAIN_S, Relist
+from borough_operator.running.relist import RETRY_S, Relist
 from scaling.stage import SHOP, Server
 from scaling.virtual import virtually
 
@@ -53,11 +53,11 @@ def test_each_resource_of_each_namespace_is_listed_once_and_again() -> None:
     async def story() -> None:
         cluster = Lists()
         listing = relist(cluster)
-        assert "not listed yet" in listing.wrong()
+        assert "not listed yet" in listing.problem()
         await run(listing, 310.0)
         assert len(cluster.asked) == 2 * len(WATCHED) * 2
-        assert listing.tried.is_set()
-        assert listing.wrong() == ""
+        assert listing.all_tried.is_set()
+        assert listing.problem() == ""
 
     virtually(story())
 
@@ -70,11 +70,11 @@ def test_a_list_that_is_refused_is_said_and_tried_again_soon() -> None:
         cluster.refused[DEPLOYMENTS, PARK] = Refused("list deployments: forbidden")
         listing = relist(cluster)
         await run(listing, 4.0)
-        assert listing.tried.is_set()
-        assert listing.wrong() == "list deployments: forbidden"
+        assert listing.all_tried.is_set()
+        assert listing.problem() == "list deployments: forbidden"
         cluster.refused.clear()
-        await run(listing, AGAIN_S)
-        assert listing.wrong() == ""
+        await run(listing, RETRY_S)
+        assert listing.problem() == ""
 
     virtually(story())
 
@@ -92,13 +92,13 @@ def test_it_knows_when_the_definition_is_not_there() -> None:
         cluster.refused[SCALERS, PARK] = cluster.refused[SCALERS, SHOP]
         listing = relist(cluster)
         await run(listing, 10.0)
-        assert not listing.known.is_set()
+        assert not listing.crd_known.is_set()
         cluster.refused[SCALERS, SHOP] = Unreachable("nobody answers")
         await run(listing, 10.0)
-        assert not listing.known.is_set()
+        assert not listing.crd_known.is_set()
         cluster.refused[SCALERS, SHOP] = Refused("forbidden")
         await run(listing, 10.0)
-        assert listing.known.is_set()
+        assert listing.crd_known.is_set()
 
     virtually(story())
 
@@ -111,9 +111,9 @@ def test_an_api_server_that_is_away_for_a_while_makes_nothing_unreadable() -> No
         listing = relist(cluster)
         cluster.refused[DEPLOYMENTS, PARK] = Unreachable("nobody answers")
         await run(listing, 4.0)
-        assert listing.wrong() == "nobody answers"
+        assert listing.problem() == "nobody answers"
         cluster.refused = {(DEPLOYMENTS, SHOP): Unreachable("nobody answers")}
         await run(listing, 310.0)
-        assert listing.wrong() == ""
+        assert listing.problem() == ""
 
     virtually(story())

@@ -35,7 +35,7 @@ def test_all_that_is_promised_is_told_and_nothing_else() -> None:
     async def story() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0)
-        stage.telemetry.asked("patch", "deployments/scale", "200")
+        stage.telemetry.api_request("patch", "deployments/scale", "200")
         await stage.play(7.0)
         families = await told(stage)
         labels: dict[str, set[str]] = defaultdict(set)
@@ -94,11 +94,11 @@ async def test_a_change_is_one_span_with_all_that_a_trace_is_searched_for() -> N
     async with Collector() as collector:
         stage = Stage()
         stage.add("pay")
-        scaler = stage.entry("pay").wanted.scaler
+        scaler = stage.entry("pay").record.scaler
         assert scaler is not None
         telemetry = Telemetry(stage.registry, lambda: START + 2.5, collector.url)
         decision = Decision(7, Reason.SCALED_UP, "", History(), binding="RequestRate")
-        telemetry.changed(scaler, decision, before=2, began=START)
+        telemetry.scaled(scaler, decision, before=2, began=START)
         await asyncio.to_thread(telemetry.close)
         (span,) = collector.spans
     assert span.name == "scale shop/pay"
@@ -120,10 +120,10 @@ def test_a_watch_owes_what_a_list_showed_until_it_brings_it() -> None:
     async def story() -> None:
         stage = Stage()
         deployments = stage.registry.watched[DEPLOYMENTS]
-        deployments.began(START)
+        deployments.watch_started(START)
 
         async def owed() -> float:
-            samples = (await told(stage))[signals.WATCH_DEAF.name].samples
+            samples = (await told(stage))[signals.WATCH_LAG.name].samples
             return {s.labels["resource"]: s.value for s in samples}[DEPLOYMENTS]
 
         stage.target("pay", 2)
@@ -132,7 +132,7 @@ def test_a_watch_owes_what_a_list_showed_until_it_brings_it() -> None:
         deployments.listed(deployment("new", 1), stage.now())
         await asyncio.sleep(60.0)
         assert await owed() == 60.0
-        deployments.seen(deployment("new", 1))
+        deployments.updated(deployment("new", 1))
         assert await owed() == 0.0
 
     virtually(story())

@@ -5,7 +5,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from borough_operator.running.watched import DEAF_S, Watched
+from borough_operator.running.watched import STALLED_S, Watched
 
 SHOP = "shop"
 
@@ -27,7 +27,7 @@ class Recorder:
     def __init__(self) -> None:
         self.changes: list[tuple[str, str | None, str | None]] = []
         self.known: Watched[str] = Watched(keep, self._changed)
-        self.known.began(0.0)
+        self.known.watch_started(0.0)
 
     def _changed(self, name: tuple[str, str], was: str | None, now: str | None) -> None:
         self.changes.append((name[1], was, now))
@@ -39,14 +39,14 @@ class Recorder:
         """A complete list of that version."""
         with self.known.listing():
             names = {self.known.listed(each, now) for each in objects}
-            self.known.not_listed(SHOP, names, version)
+            self.known.list_complete(SHOP, names, version)
 
 
 def test_the_newest_state_counts_whatever_comes_last() -> None:
     """A late event, and a list older than what was seen, change nothing."""
     told = Recorder()
-    told.known.seen(obj("a", 5))
-    told.known.seen(obj("a", 4))
+    told.known.updated(obj("a", 5))
+    told.known.updated(obj("a", 4))
     told.list(6, obj("a", 3))
     assert told.get("a") == "v5"
     assert told.changes == [("a", None, "v5")]
@@ -55,7 +55,7 @@ def test_the_newest_state_counts_whatever_comes_last() -> None:
 def test_the_same_state_is_told_once() -> None:
     """A list repeats what a watch has said, and nobody is bothered."""
     told = Recorder()
-    told.known.seen(obj("a", 5))
+    told.known.updated(obj("a", 5))
     told.list(9, obj("a", 5))
     assert len(told.changes) == 1
 
@@ -63,19 +63,19 @@ def test_the_same_state_is_told_once() -> None:
 def test_our_own_write_is_not_undone_by_an_event_from_before_it() -> None:
     """What we wrote is known at once: an old event would look like somebody else's change."""
     told = Recorder()
-    told.known.seen(obj("a", 5))
-    told.known.wrote((SHOP, "a"), 7, "ours")
-    told.known.seen(obj("a", 6))
+    told.known.updated(obj("a", 5))
+    told.known.written((SHOP, "a"), 7, "ours")
+    told.known.updated(obj("a", 6))
     assert told.get("a") == "ours"
-    told.known.seen(obj("a", 8))
+    told.known.updated(obj("a", 8))
     assert told.get("a") == "v8"
 
 
 def test_a_list_removes_what_went_unheard_and_keeps_what_is_younger() -> None:
     """What is not on a list is gone, unless it came while the list was read."""
     told = Recorder()
-    told.known.seen(obj("old", 5))
-    told.known.seen(obj("young", 12))
+    told.known.updated(obj("old", 5))
+    told.known.updated(obj("young", 12))
     told.list(10)
     assert told.get("old") is None
     assert told.get("young") == "v12"
@@ -84,20 +84,20 @@ def test_a_list_removes_what_went_unheard_and_keeps_what_is_younger() -> None:
 def test_what_went_while_a_list_was_read_does_not_come_back_with_it() -> None:
     """The list is of a moment before."""
     told = Recorder()
-    told.known.seen(obj("a", 5))
+    told.known.updated(obj("a", 5))
     with told.known.listing():
-        told.known.lost(obj("a", 11))
+        told.known.deleted(obj("a", 11))
         names = {told.known.listed(obj("a", 5), 0.0)}
-        told.known.not_listed(SHOP, names, 10)
+        told.known.list_complete(SHOP, names, 10)
     assert told.get("a") is None
 
 
 def test_another_object_of_the_same_name_takes_its_place() -> None:
     """Deleted and made anew: the versions go on, so the order is clear."""
     told = Recorder()
-    told.known.seen(obj("a", 5))
-    told.known.seen(obj("a", 9, "another"))
-    told.known.lost(obj("a", 8))
+    told.known.updated(obj("a", 5))
+    told.known.updated(obj("a", 9, "another"))
+    told.known.deleted(obj("a", 8))
     assert told.get("a") == "another"
 
 
@@ -105,19 +105,19 @@ def test_a_watch_that_never_brings_what_a_list_showed_is_deaf() -> None:
     """It is given its time, and named by what it did not bring."""
     told = Recorder()
     told.list(10, obj("a", 5), now=100.0)
-    assert told.known.deaf(100.0 + DEAF_S) == ""
-    assert "shop/a" in told.known.deaf(101.0 + DEAF_S)
+    assert told.known.stalled(100.0 + STALLED_S) == ""
+    assert "shop/a" in told.known.stalled(101.0 + STALLED_S)
 
 
 def test_a_watch_that_brings_it_later_is_well() -> None:
     """An event about the object proves that it hears, whichever of both was first."""
     told = Recorder()
     told.list(10, obj("a", 5), now=100.0)
-    told.known.seen(obj("a", 5))
-    assert told.known.deaf(1000.0) == ""
+    told.known.updated(obj("a", 5))
+    assert told.known.stalled(1000.0) == ""
     told.list(20, obj("a", 15), now=1000.0)
-    told.known.lost(obj("a", 16))
-    assert told.known.deaf(5000.0) == ""
+    told.known.deleted(obj("a", 16))
+    assert told.known.stalled(5000.0) == ""
 
 
 def test_what_went_unheard_makes_no_watch_deaf() -> None:
@@ -125,12 +125,12 @@ def test_what_went_unheard_makes_no_watch_deaf() -> None:
     had brought, nor of what only a list had shown.
     """
     told = Recorder()
-    told.known.seen(obj("a", 5))
+    told.known.updated(obj("a", 5))
     told.list(10, obj("a", 5), obj("b", 6), now=100.0)
     told.list(20, now=150.0)
     assert told.get("a") is None
-    assert told.known.owes(1000.0) == 0.0
-    assert told.known.deaf(1000.0) == ""
+    assert told.known.lag(1000.0) == 0.0
+    assert told.known.stalled(1000.0) == ""
 
 
 def test_a_watch_that_has_not_begun_owes_nothing() -> None:
@@ -138,24 +138,24 @@ def test_a_watch_that_has_not_begun_owes_nothing() -> None:
     told = Recorder()
     told.known = Watched(keep)
     told.list(10, obj("a", 5), now=100.0)
-    assert told.known.owes(9000.0) == 0.0
-    told.known.began(10_000.0)
-    assert told.known.owes(10_030.0) == 30.0
-    assert told.known.deaf(10_000.0 + DEAF_S) == ""
-    assert "shop/a" in told.known.deaf(10_001.0 + DEAF_S)
+    assert told.known.lag(9000.0) == 0.0
+    told.known.watch_started(10_000.0)
+    assert told.known.lag(10_030.0) == 30.0
+    assert told.known.stalled(10_000.0 + STALLED_S) == ""
+    assert "shop/a" in told.known.stalled(10_001.0 + STALLED_S)
 
 
 def test_what_cannot_be_read_is_left_out_and_said_once() -> None:
     """By a list or a watch: the others are kept, and it is back once it can be read."""
     told = Recorder()
-    told.known.seen(obj("a", 5))
+    told.known.updated(obj("a", 5))
     with capture_logs() as said:
         told.list(10, obj("a", 6, "nonsense"), obj("b", 7))
-        told.known.seen(obj("a", 11, "nonsense"))
+        told.known.updated(obj("a", 11, "nonsense"))
     assert (told.get("a"), told.get("b")) == (None, "v7")
     assert [line["object"] for line in said] == ["shop/a"]
     assert told.known.unreadable == {(SHOP, "a"): "it cannot be read: ValueError('nonsense')"}
-    told.known.seen(obj("a", 12))
+    told.known.updated(obj("a", 12))
     assert (told.get("a"), told.known.unreadable) == ("v12", {})
 
 
@@ -163,7 +163,7 @@ def test_what_could_not_be_read_and_went_is_forgotten() -> None:
     """Whether a watch says so or a list."""
     told = Recorder()
     told.list(10, obj("a", 5, "nonsense"), obj("b", 6, "nonsense"))
-    told.known.lost(obj("a", 11))
+    told.known.deleted(obj("a", 11))
     told.list(20)
     assert told.known.unreadable == {}
 
@@ -171,18 +171,18 @@ def test_what_could_not_be_read_and_went_is_forgotten() -> None:
 def test_the_answer_to_a_write_brings_what_no_watch_has_told() -> None:
     """Somebody's change just before ours is in it; what went meanwhile does not come back."""
     told = Recorder()
-    told.known.seen(obj("a", 5))
-    told.known.answered(obj("a", 7, "theirs and ours"))
-    told.known.seen(obj("a", 6))
+    told.known.updated(obj("a", 5))
+    told.known.write_returned(obj("a", 7, "theirs and ours"))
+    told.known.updated(obj("a", 6))
     assert told.get("a") == "theirs and ours"
-    told.known.lost(obj("a", 8))
-    told.known.answered(obj("a", 7))
+    told.known.deleted(obj("a", 8))
+    told.known.write_returned(obj("a", 7))
     assert told.get("a") is None
 
 
 def test_a_quiet_cluster_is_not_a_deaf_watch() -> None:
     """Silence alone proves nothing."""
     told = Recorder()
-    told.known.seen(obj("a", 5))
+    told.known.updated(obj("a", 5))
     told.list(900, obj("a", 5), now=10_000.0)
-    assert told.known.deaf(20_000.0) == ""
+    assert told.known.stalled(20_000.0) == ""

@@ -57,7 +57,7 @@ async def test_no_watch_is_deaf_before_its_definition_is_known() -> None:
     """However long that takes: nobody watches yet, and a restart would mend nothing."""
     async with starting(defined=False) as (operator, start):
         deployments = operator.registry.watched[DEPLOYMENTS]
-        assert deployments.deaf(unix_clock()() + LATER) == ""
+        assert deployments.stalled(unix_clock()() + LATER) == ""
         assert not start.done()
 
 
@@ -66,4 +66,4 @@ async def test_a_watch_that_brings_nothing_after_the_start_is_deaf() -> None:
     async with starting(defined=True) as (operator, start):
         await start
         deployments = operator.registry.watched[DEPLOYMENTS]
-        assert "shop/pay" in deployments.deaf(unix_clock()() + LATER)
+        assert "shop/pay" in deployments.stalled(unix_clock()() + LATER)

@@ -226,13 +226,13 @@ def test_it_waits_for_its_definition(tmp_path: Path, prometheus: Prometheus) -> 
         operator.start()
         until(lambda: "servicescalers" in operator.ask("/readyz")[1])
         assert operator.ask("/livez")[0] == 200
-        assert operator.metric("borough_operator_watch_deaf_seconds") == 0  # none has begun
+        assert operator.metric("borough_operator_watch_lag_seconds") == 0  # none has begun
         install_crd(server)
         scene = Scene(namespace, prometheus)
         scene.load(400)
         scene.create()
         until(lambda: scene.replicas() > 8)
-        until(lambda: operator.metric("borough_operator_watch_deaf_seconds") == 0)
+        until(lambda: operator.metric("borough_operator_watch_lag_seconds") == 0)
         assert operator.stop() == 0
     finally:
         server.stop()
