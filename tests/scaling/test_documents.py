@@ -32,13 +32,13 @@ def test_every_field_has_its_row(definition: dict[str, Any]) -> None:
     """With type, default and sentence."""
     text = page(definition)
     assert (
-        "| `goals[].type` | RequestRate, InFlight, Latency or Query | required | Its form." in text
+        "| `goals[].type` | RequestRate, InFlight, Latency or Query | required | Its type." in text
     )
-    assert "| `behavior.down.window` | duration | 120s | How long every goal must have been" in text
+    assert "| `behavior.down.window` | duration | 120s | How long every goal must have had" in text
     assert (
-        "| `replicas.max` | whole number from 1 to 10000 | required | The most replicas. |" in text
+        "| `replicas.max` | whole number from 1 to 10000 | required | The maximum of replicas. |" in text
     )
-    assert "| `hold.manager` | text | The field manager that gave it, such as kubectl. |" in text
+    assert "| `hold.manager` | text | The field manager that set it, such as kubectl. |" in text
 
 
 def test_every_refusal_stands_there_in_its_own_words(definition: dict[str, Any]) -> None:

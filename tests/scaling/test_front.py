@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from borough_operator.simulator.front import Point, front, hours_at, judge, violations_at
+from borough_operator.simulator.front import Point, compare, front, hours_at, violations_at
 
 CURVE = front([Point(10, 500), Point(12, 100), Point(11, 400), Point(14, 0), Point(13, 200)])
 POINTS = st.lists(
@@ -57,7 +57,7 @@ def test_a_win_is_a_fifth_of_the_violations_or_a_fifth_less_cost(
     ours: Point, *, fewer: bool, cheaper: bool
 ) -> None:
     """Both as the issue that asked for this operator defines them."""
-    verdict = judge(ours, CURVE)
+    verdict = compare(ours, CURVE)
 
     assert (verdict.fewer, verdict.cheaper) == (fewer, cheaper)
     assert verdict.won == (fewer or cheaper)

@@ -19,7 +19,7 @@ from borough_operator.simulator.leaderboard import (
     STATIC,
     SWEPT,
     TARGETS,
-    Contest,
+    Comparison,
     Result,
 )
 from borough_operator.simulator.origin import Origin
@@ -32,15 +32,15 @@ SHORT = Trace("short", tuple([40.0] * 120 + [160.0] * 180 + [60.0] * 120))
 
 
 @pytest.fixture(scope="module")
-def contest() -> Contest:
+def comparison() -> Comparison:
     """The committed model."""
-    return Contest(model())
+    return Comparison(model())
 
 
 @pytest.fixture(scope="module")
-def result(contest: Contest) -> Result:
+def result(comparison: Comparison) -> Result:
     """Everybody on a short step."""
-    return contest.result(SHORT)
+    return comparison.result(SHORT)
 
 
 def test_every_policy_has_a_row_and_hpa_its_whole_sweep(result: Result) -> None:
@@ -60,10 +60,10 @@ def test_nobody_is_better_than_the_oracle(result: Result) -> None:
             assert entry.scores.replica_hours >= oracle.replica_hours
 
 
-def test_a_look_at_a_policy_again_shows_the_same(contest: Contest, result: Result) -> None:
+def test_a_look_at_a_policy_again_shows_the_same(comparison: Comparison, result: Result) -> None:
     """A row can be drawn without having kept every second of it."""
     for entry in result.rows:
-        lived = contest.timeline(SHORT, entry.make())
+        lived = comparison.timeline(SHORT, entry.make())
 
         assert sum(second.violated for second in lived.seconds) == entry.scores.violations
 
@@ -123,7 +123,10 @@ def test_the_goal_on_reversals_has_an_outcome_for_every_pair_of_windows(result: 
 
     told = board.rows[0].scores
     for ours, theirs, met in ((0, 0, True), (2, 6, True), (2, 5, False), (1, 0, False)):
-        assert replace(told, reversals=ours).calm(replace(told, reversals=theirs)) is met
+        assert (
+            replace(told, reversals=ours).meets_reversal_goal(replace(told, reversals=theirs))
+            is met
+        )
 
 
 def test_what_is_no_leaderboard_is_refused_by_name(tmp_path: Path) -> None:
@@ -136,13 +139,13 @@ def test_what_is_no_leaderboard_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_the_pictures_are_drawn_and_the_same_twice(
-    contest: Contest, result: Result, tmp_path: Path
+    comparison: Comparison, result: Result, tmp_path: Path
 ) -> None:
     """A generated file that changed by itself would never be committed with confidence."""
     boards = (report.board(result),)
     for name in ("a.svg", "b.svg"):
         plot.fronts(boards, tmp_path / name)
-    plot.timelines([result], contest, tmp_path / "lines.png")
+    plot.timelines([result], comparison, tmp_path / "lines.png")
 
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "lines.png").read_bytes().startswith(b"\x89PNG")
@@ -172,7 +175,7 @@ def test_the_command_refuses_what_is_no_trace_in_a_sentence(tmp_path: Path) -> N
     told = CliRunner().invoke(app, ["leaderboard", "--trace", f"{path}"])
 
     assert told.exit_code == 2
-    assert 'line 2: "two" is no number' in told.output
+    assert 'line 2: "two" is not a number' in told.output
 
 
 @pytest.mark.parametrize(
@@ -180,7 +183,7 @@ def test_the_command_refuses_what_is_no_trace_in_a_sentence(tmp_path: Path) -> N
     [
         ("--json", "nowhere/out.json", "No such file or directory"),
         ("--plot", "nowhere/out.svg", "No such file or directory"),
-        ("--plot", "out.foo", "out.foo is no picture: its name ends in .svg or .png"),
+        ("--plot", "out.foo", "out.foo is not a picture: its name must end in .svg or .png"),
     ],
 )
 def test_the_command_refuses_what_it_cannot_write_before_it_begins(
@@ -251,8 +254,8 @@ def test_the_committed_result_has_every_synthetic_trace() -> None:
         assert {row.policy for row in board.rows} >= {OURS, *SWEPT}
 
 
-def test_the_committed_result_is_what_today_s_code_comes_to(contest: Contest) -> None:
+def test_the_committed_result_is_what_today_s_code_comes_to(comparison: Comparison) -> None:
     """On the trace that asks most: whoever changes a decision measures anew."""
     stored = {board.trace: board for board in report.read(STORED).boards}
 
-    assert stored["spike"] == report.board(contest.result(traces.synthetic()["spike"]))
+    assert stored["spike"] == report.board(comparison.result(traces.synthetic()["spike"]))

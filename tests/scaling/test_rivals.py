@@ -49,7 +49,7 @@ def test_hpa_on_cpu_asks_for_the_ratio_of_usage() -> None:
     """4 pods busy 90 % of the time, at a target of 60 %: ceil(90 / 60 x 4) = 6."""
     view = View(60, 4, 4, 50, past((60, 4), busy=0.9))
 
-    assert HpaCpu(MODEL, 60).look(view) == 6
+    assert HpaCpu(MODEL, 60).scale(view) == 6
 
 
 def test_hpa_on_cpu_takes_pods_without_a_whole_window_for_unready() -> None:
@@ -58,30 +58,30 @@ def test_hpa_on_cpu_takes_pods_without_a_whole_window_for_unready() -> None:
     """
     record = past((40, 4), (20, 6), busy=0.9)
 
-    assert HpaCpu(MODEL, 60).look(View(60, 6, 6, 50, record)) == 6
+    assert HpaCpu(MODEL, 60).scale(View(60, 6, 6, 50, record)) == 6
 
 
 def test_hpa_on_cpu_does_not_answer_before_it_has_usage() -> None:
     """Without metrics the size stays."""
-    assert HpaCpu(MODEL, 60).look(View(15, 4, 4, 50, past((15, 4), busy=0.9))) == 4
+    assert HpaCpu(MODEL, 60).scale(View(15, 4, 4, 50, past((15, 4), busy=0.9))) == 4
 
 
 def test_hpa_on_a_rate_asks_for_the_mean_of_the_pods() -> None:
     """140 a second on 5 pods of 20 each, at a target of 70 %: 28 / 14 = 2, so 10."""
-    assert HpaRate(MODEL, 70).look(View(90, 5, 5, 50, past((90, 5), served=140.0))) == 10
+    assert HpaRate(MODEL, 70).scale(View(90, 5, 5, 50, past((90, 5), served=140.0))) == 10
 
 
 def test_keda_asks_for_the_total_over_the_threshold() -> None:
     """141 a second at 14 a pod: ceil(10.07) = 11, limited to 5 + 5 in 15 s; then 11."""
     keda, record = Keda(MODEL, 70), past((200, 5), served=141.0)
 
-    assert keda.look(View(150, 5, 5, 50, record)) == 10
-    assert keda.look(View(165, 9, 9, 50, record)) == 11
+    assert keda.scale(View(150, 5, 5, 50, record)) == 10
+    assert keda.scale(View(165, 9, 9, 50, record)) == 11
 
 
 def test_keda_within_tolerance_changes_nothing() -> None:
     """141 / (14 x 10) = 1.007 is within a tenth."""
-    assert Keda(MODEL, 70).look(View(150, 10, 10, 50, past((200, 10), served=141.0))) == 10
+    assert Keda(MODEL, 70).scale(View(150, 10, 10, 50, past((200, 10), served=141.0))) == 10
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_static_is_what_the_peak_needs() -> None:
     told = score(run(load, static(load, station), station, MODEL), station)
 
     assert told.violations == 0
-    assert told.replica_hours * 3600 == station.need(100.0) * 60
+    assert told.replica_hours * 3600 == station.pods_needed(100.0) * 60
 
 
 @given(st.lists(st.integers(0, 400), min_size=2, max_size=80))
@@ -137,7 +137,7 @@ def test_the_oracle_violates_nothing_for_as_little_as_that_can_cost(load: list[i
     that will be ready then is being started.
     """
     loads, station = [float(rate) for rate in load], Station(MODEL)
-    needs = [station.need(rate) for rate in loads]
+    needs = [station.pods_needed(rate) for rate in loads]
     policy = oracle(loads, station, MODEL)
     lived = run(loads, policy, station, MODEL)
 

@@ -31,7 +31,7 @@ def rising(seconds: int) -> Record:
 def test_a_rate_is_of_the_past_and_bears_its_age(source: Source, rate: float, age: float) -> None:
     """At second 100, of what was answered: the present is not known to anybody."""
     ours = Ours(MODEL, Station(MODEL), source)
-    ours.look(View(100, 40, 40, 80, rising(100)))
+    ours.scale(View(100, 40, 40, 80, rising(100)))
 
     assert ours.decision is not None
     proposal = ours.decision.proposals[0]
@@ -43,7 +43,7 @@ def test_before_there_is_a_window_nothing_is_known() -> None:
     """And so nothing is done."""
     ours = Ours(MODEL, Station(MODEL), Source.PODS)
 
-    assert ours.look(View(0, 7, 7, 80, Record())) == 7
+    assert ours.scale(View(0, 7, 7, 80, Record())) == 7
     assert ours.decision is not None
     assert {proposal.freshness for proposal in ours.decision.proposals} == {Freshness.EMPTY}
 

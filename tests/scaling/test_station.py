@@ -33,7 +33,7 @@ def test_one_pod_answers_as_one_server_does() -> None:
 
     assert station.tail(8.0, 1, 0.25) == pytest.approx(math.exp(-3.0))
     assert station.quantile(8.0, 1, 0.0) == pytest.approx(math.log(20) / 12, abs=2e-4)
-    assert (station.need(8.0), station.need(8.1)) == (1, 2)
+    assert (station.pods_needed(8.0), station.pods_needed(8.1)) == (1, 2)
 
 
 def test_two_pods_share_one_queue() -> None:
@@ -45,7 +45,7 @@ def test_two_pods_share_one_queue() -> None:
 def test_what_is_needed_is_enough_and_one_less_is_not(load: int) -> None:
     """`need` is the border between a second of violation and none."""
     station = Station(MODEL)
-    need = station.need(float(load))
+    need = station.pods_needed(float(load))
 
     assert not station.second(float(load), need, 0.0).violated
     assert need == 1 or station.second(float(load), need - 1, 0.0).violated
@@ -90,8 +90,8 @@ def test_users_measure_what_the_model_says() -> None:
     """
     station = Station(MODEL)
 
-    assert station.above((0.1, 0.25), station.second(8.0, 1, 0.0))[1] == pytest.approx(
+    assert station.shares_above((0.1, 0.25), station.second(8.0, 1, 0.0))[1] == pytest.approx(
         math.exp(-3.0)
     )
     full = station.second(30.0, 1, 0.0)
-    assert station.above((0.1, 0.3), full) == pytest.approx((1.0, math.exp(-1.0)))
+    assert station.shares_above((0.1, 0.3), full) == pytest.approx((1.0, math.exp(-1.0)))

@@ -17,7 +17,7 @@ class Scripted:
     script: Callable[[int], int]
     period: int = 1
 
-    def look(self, view: View) -> int:
+    def scale(self, view: View) -> int:
         """The script's answer."""
         return self.script(view.now - WARM_UP)
 

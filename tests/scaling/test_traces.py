@@ -21,11 +21,11 @@ def test_a_file_of_one_number_a_line_is_a_trace(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("1\n2\nthree\n", 'line 3: "three" is no number'),
-        ("1\n-2\n", "line 2: -2 is no rate"),
-        ("nan\n1\n", "line 1: nan is no rate"),
-        ("1\ninf\n", "line 2: inf is no rate"),
-        ("1,2\n", 'line 1: "1,2" is no number'),
+        ("1\n2\nthree\n", 'line 3: "three" is not a number'),
+        ("1\n-2\n", "line 2: -2 is not a rate"),
+        ("nan\n1\n", "line 1: nan is not a rate"),
+        ("1\ninf\n", "line 2: inf is not a rate"),
+        ("1,2\n", 'line 1: "1,2" is not a number'),
         ("", "has 0 numbers"),
         ("5\n", "has 1 numbers"),
     ],
