@@ -36,7 +36,8 @@ def test_every_field_has_its_row(definition: dict[str, Any]) -> None:
     )
     assert "| `behavior.down.window` | duration | 120s | How long every goal must have had" in text
     assert (
-        "| `replicas.max` | whole number from 1 to 10000 | required | The maximum of replicas. |" in text
+        "| `replicas.max` | whole number from 1 to 10000 | required | The maximum of replicas. |"
+        in text
     )
     assert "| `hold.manager` | text | The field manager that set it, such as kubectl. |" in text
 

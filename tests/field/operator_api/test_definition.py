@@ -42,7 +42,7 @@ BAD: dict[str, dict[str, Any]] = {
     },
     "a Query goal needs promql": {"goals": [{"type": "Query", "perReplica": 1}]},
     "promql and empty belong to a Query goal only": {"goals": [{**RATE, "empty": "Zero"}]},
-    "no two goals may ask the same": {"goals": [RATE, {**RATE, "perReplica": 60}]},
+    "no two goals may be alike": {"goals": [RATE, {**RATE, "perReplica": 60}]},
     "pods cannot answer PromQL": {"goals": [QUERY], "source": {"type": "Pods"}},
     "perReplica must be a number greater than 0": {"goals": [{**RATE, "perReplica": "0"}]},
     "quantile must lie between 0 and 1": {"goals": [{**LATENCY, "quantile": "95"}]},
