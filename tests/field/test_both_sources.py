@@ -1,6 +1,6 @@
-"""Do a real Prometheus and the pods themselves tell the same, and neither more than it knows?
+"""Do a real Prometheus and direct scrapes give the same readings?
 
-Made-up pods count at a pace of their own; a Prometheus scrapes them, and so do we.
+Simulated pods count at their own rate and are scraped by both.
 """
 
 import threading
@@ -148,7 +148,9 @@ async def direct(pods: str) -> AsyncIterator[Pods]:
 
 
 @pytest.mark.parametrize("name", ["prometheus", "direct"])
-async def test_both_sources_tell_the_same(prometheus: Prometheus, direct: Pods, name: str) -> None:
+async def test_both_sources_read_the_same_values(
+    prometheus: Prometheus, direct: Pods, name: str
+) -> None:
     """Rate, in-flight, duration and quantile of two pods, within what sampling blurs; and of an
     idle one zero, and no duration.
     """
@@ -161,9 +163,9 @@ async def test_both_sources_tell_the_same(prometheus: Prometheus, direct: Pods, 
         await until(source, ask("idle", need), saying(Freshness.EMPTY, "no request completed"))
 
 
-async def test_a_query_is_taken_for_what_it_answers(prometheus: Prometheus) -> None:
+async def test_query_result_is_read_as_it_is(prometheus: Prometheus) -> None:
     """By a real Prometheus: a number, nothing, or an error in a sentence that names the query."""
-    said = {
+    expected = {
         "42": (Freshness.FRESH, ""),
         "sum(http_server_active_requests)": (Freshness.FRESH, ""),
         "absent_metric": (Freshness.EMPTY, "returned an empty result"),
@@ -174,15 +176,15 @@ async def test_a_query_is_taken_for_what_it_answers(prometheus: Prometheus) -> N
         "sum(": (Freshness.ERROR, "parse error"),
     }
     await until(prometheus, ask("steady", IN_FLIGHT), fresh)
-    asks = {promql: ask("steady", Need(Measure.QUERY, promql)) for promql in said}
+    asks = {promql: ask("steady", Need(Measure.QUERY, promql)) for promql in expected}
     readings = await prometheus.read(list(asks.values()))
-    for promql, (freshness, words) in said.items():
+    for promql, (freshness, words) in expected.items():
         reading = readings[asks[promql]]
         assert reading.freshness is freshness, promql
         assert words in reading.detail
 
 
-async def test_silence_is_stale_and_what_was_never_there_is_empty(
+async def test_silent_pods_are_stale_and_absent_ones_empty(
     prometheus: Prometheus,
 ) -> None:
     """One pod of two, and all of them; one that never answered, one of a namespace not watched."""

@@ -1,4 +1,4 @@
-"""Do a pod's restart, arrival, silence and end leave the load what it is?"""
+"""Do restarts, additions, failures and removals of pods leave the measured load correct?"""
 
 from collections.abc import Mapping
 
@@ -20,120 +20,120 @@ WINDOW = 6.0
 STEP = 5.0
 
 
-class Town:
-    """A target whose pods are looked at every STEP seconds."""
+class ScrapedTarget:
+    """A target whose pods are scraped every STEP seconds."""
 
     def __init__(self) -> None:
-        self.track = TargetCounters(MAPPING, WINDOW)
+        self.counters = TargetCounters(MAPPING, WINDOW)
         self.now = 1000.0
 
-    def look(self, *silent: str, **counts: float | Mapping[Key, float]) -> None:
-        """One look: what each pod that answers told; a number is its count of requests."""
+    def scrape(self, *silent: str, **counts: float | Mapping[Key, float]) -> None:
+        """One round of scrapes; a number is a pod's counter of requests."""
         self.now += STEP
-        told = {
-            pod: Scrape(self.now, {"asked": said} if isinstance(said, (int, float)) else said)
-            for pod, said in counts.items()
+        scrapes = {
+            pod: Scrape(self.now, {"asked": value} if isinstance(value, (int, float)) else value)
+            for pod, value in counts.items()
         }
-        self.track.add(self.now, (*counts, *silent), told, "x did not respond")
+        self.counters.add(self.now, (*counts, *silent), scrapes, "x did not respond")
 
     def rate(self) -> float | None:
-        reading = self.track.reading(RATE, self.now)
+        reading = self.counters.reading(RATE, self.now)
         return reading.value if reading.freshness is Freshness.FRESH else None
 
 
-def test_a_rate_takes_two_looks() -> None:
-    """The first tells where counting begins; in-flight needs no second."""
-    town = Town()
-    town.look(a={"asked": 100, "asking": 3}, b={"asked": 900, "asking": 4})
-    assert town.track.reading(RATE, town.now).freshness is Freshness.EMPTY
-    assert town.track.reading(IN_FLIGHT, town.now).value == 7
-    town.look(a={"asked": 150, "asking": 5}, b={"asked": 1000, "asking": 4})
-    assert town.rate() == pytest.approx(150 / STEP)
-    assert town.track.reading(IN_FLIGHT, town.now).value == 8, "the mean of both looks"
+def test_rate_needs_two_scrapes() -> None:
+    """The first is the base of counting; in-flight needs one."""
+    target = ScrapedTarget()
+    target.scrape(a={"asked": 100, "asking": 3}, b={"asked": 900, "asking": 4})
+    assert target.counters.reading(RATE, target.now).freshness is Freshness.EMPTY
+    assert target.counters.reading(IN_FLIGHT, target.now).value == 7
+    target.scrape(a={"asked": 150, "asking": 5}, b={"asked": 1000, "asking": 4})
+    assert target.rate() == pytest.approx(150 / STEP)
+    assert target.counters.reading(IN_FLIGHT, target.now).value == 8, "the mean of both scrapes"
 
 
 @pytest.mark.parametrize("now", [20, 999])
-def test_a_pod_whose_counters_fell_does_as_its_peers(now: int) -> None:
-    """It started again, or forgot a series: what it counted meanwhile is not what it shows."""
-    town = Town()
-    town.look(a=1000, b=1000)
-    town.look(a=now, b=1100)
-    assert town.rate() == pytest.approx(200 / STEP)
-    town.look(a=now + 50, b=1200)
-    assert town.rate() == pytest.approx(150 / STEP)
+def test_restarted_pod_is_extrapolated_from_the_others(now: int) -> None:
+    """Its counters decreased, so its increase is unknown."""
+    target = ScrapedTarget()
+    target.scrape(a=1000, b=1000)
+    target.scrape(a=now, b=1100)
+    assert target.rate() == pytest.approx(200 / STEP)
+    target.scrape(a=now + 50, b=1200)
+    assert target.rate() == pytest.approx(150 / STEP)
 
 
-def test_a_counter_that_appears_brings_no_past() -> None:
-    """Left out of an answer once, it is not taken for an hour of load when it is back."""
-    town = Town()
-    town.look(a=5000, b=5000)
-    town.look(a={}, b=5100)
-    town.look(a=5200, b=5200)
-    assert town.rate() == pytest.approx(100 / STEP)
-    town.look(a=5300, b=5300)
-    assert town.rate() == pytest.approx(200 / STEP)
+def test_reappearing_counter_adds_no_past_requests() -> None:
+    """A counter that was missing once does not add its whole value."""
+    target = ScrapedTarget()
+    target.scrape(a=5000, b=5000)
+    target.scrape(a={}, b=5100)
+    target.scrape(a=5200, b=5200)
+    assert target.rate() == pytest.approx(100 / STEP)
+    target.scrape(a=5300, b=5300)
+    assert target.rate() == pytest.approx(200 / STEP)
 
 
-def test_a_pod_that_arrives_brings_no_past() -> None:
-    """What it counted before it was ready, or before it was unready for a while, is not load; and
-    its peers are not taken to have halved what it may do.
-    """
-    town = Town()
-    town.look(a=0, b=0)
-    town.look(a=100, b=100, c=5000)
-    assert town.rate() == pytest.approx(200 / STEP)
-    town.look(a=170, b=170, c=5070)
-    assert town.rate() == pytest.approx(210 / STEP)
+def test_new_pod_adds_no_past_requests() -> None:
+    """What it counted before it was ready is not load, and the others' rates are not reduced."""
+    target = ScrapedTarget()
+    target.scrape(a=0, b=0)
+    target.scrape(a=100, b=100, c=5000)
+    assert target.rate() == pytest.approx(200 / STEP)
+    target.scrape(a=170, b=170, c=5070)
+    assert target.rate() == pytest.approx(210 / STEP)
 
 
-def test_a_pod_that_goes_takes_its_past_along_slowly() -> None:
-    """What it answered within the window was answered."""
+def test_removed_pods_requests_count_until_the_window_ends() -> None:
+    """What it completed within the window stays counted."""
     track = TargetCounters(MAPPING, WINDOW)
     for at, counts in ((0, {"a": 0, "b": 0}), (3, {"a": 30, "b": 30}), (6, {"a": 90})):
-        told = {pod: Scrape(at, {"asked": count}) for pod, count in counts.items()}
-        track.add(at, tuple(counts), told, "")
+        scrapes = {pod: Scrape(at, {"asked": count}) for pod, count in counts.items()}
+        track.add(at, tuple(counts), scrapes, "")
     assert track.reading(RATE, 6).value == pytest.approx((90 + 30) / 6)
 
 
-def test_a_pod_that_is_silent_does_as_its_peers() -> None:
-    """Its load is estimated, and the reading says of whom; likewise until it has counted again."""
-    town = Town()
-    town.look(a={"asked": 0, "asking": 2}, b={"asked": 0, "asking": 2}, c={"asked": 0, "asking": 2})
-    town.look("c", a={"asked": 100, "asking": 2}, b={"asked": 100, "asking": 2})
-    assert town.rate() == pytest.approx(300 / STEP)
-    assert town.track.reading(IN_FLIGHT, town.now).value == pytest.approx(6)
-    assert town.track.reading(RATE, town.now).detail == (
+def test_silent_pod_is_extrapolated_from_the_others() -> None:
+    """The reading names it; likewise until it was scraped twice again."""
+    target = ScrapedTarget()
+    target.scrape(
+        a={"asked": 0, "asking": 2}, b={"asked": 0, "asking": 2}, c={"asked": 0, "asking": 2}
+    )
+    target.scrape("c", a={"asked": 100, "asking": 2}, b={"asked": 100, "asking": 2})
+    assert target.rate() == pytest.approx(300 / STEP)
+    assert target.counters.reading(IN_FLIGHT, target.now).value == pytest.approx(6)
+    assert target.counters.reading(RATE, target.now).detail == (
         "1 of 3 pods returned no metrics: x did not respond"
     )
-    town.look(a=200, b=200, c=200)
-    assert town.rate() == pytest.approx(300 / STEP)
-    assert town.track.reading(RATE, town.now).detail == ""
+    target.scrape(a=200, b=200, c=200)
+    assert target.rate() == pytest.approx(300 / STEP)
+    assert target.counters.reading(RATE, target.now).detail == ""
 
 
-def test_when_half_are_silent_nothing_is_known() -> None:
-    """And counting begins anew, so that the gap is not taken for a lull."""
-    town = Town()
-    town.look(a=0, b=0)
-    town.look("b", a=100)
-    reading = town.track.reading(RATE, town.now)
+def test_reading_is_an_error_when_half_are_silent() -> None:
+    """Counting starts anew, so that the gap is not taken for low load."""
+    target = ScrapedTarget()
+    target.scrape(a=0, b=0)
+    target.scrape("b", a=100)
+    reading = target.counters.reading(RATE, target.now)
     assert (reading.freshness, reading.detail[:15]) == (Freshness.ERROR, "1 of 2 pods ret")
-    town.look(a=200, b=200)
-    assert town.track.reading(RATE, town.now).freshness is Freshness.EMPTY
-    town.look(a=300, b=300)
-    assert town.rate() == pytest.approx(200 / STEP)
+    target.scrape(a=200, b=200)
+    assert target.counters.reading(RATE, target.now).freshness is Freshness.EMPTY
+    target.scrape(a=300, b=300)
+    assert target.rate() == pytest.approx(200 / STEP)
 
 
-def test_without_pods_nothing_is_known() -> None:
-    """No pod is no load told, which is not no load."""
-    town = Town()
-    town.look(a=0)
-    town.look()
-    assert town.track.reading(RATE, town.now).detail == "no pod is ready"
+def test_reading_without_pods_is_empty() -> None:
+    """No pod does not mean no load."""
+    target = ScrapedTarget()
+    target.scrape(a=0)
+    target.scrape()
+    assert target.counters.reading(RATE, target.now).detail == "no pod is ready"
 
 
-def test_no_requests_are_zero_and_tell_no_duration() -> None:
-    """A metric that nobody tells is another matter."""
-    town = Town()
+def test_idle_target_has_rate_zero_and_no_duration() -> None:
+    """A metric that no pod has is reported differently."""
+    target = ScrapedTarget()
     idle: Mapping[Key, float] = {
         "asked": 7,
         "took_sum": 3,
@@ -141,26 +141,26 @@ def test_no_requests_are_zero_and_tell_no_duration() -> None:
         0.1: 7,
         float("inf"): 7,
     }
-    town.look(a=idle)
-    town.look(a=idle)
-    assert town.rate() == 0
+    target.scrape(a=idle)
+    target.scrape(a=idle)
+    assert target.rate() == 0
     for need in (DURATION, Need(Measure.QUANTILE, "0.9")):
-        reading = town.track.reading(need, town.now)
+        reading = target.counters.reading(need, target.now)
         assert (reading.freshness, reading.detail) == (
             Freshness.EMPTY,
             "no request completed recently",
         )
-    assert town.track.reading(IN_FLIGHT, town.now).detail == "no pod has asking"
+    assert target.counters.reading(IN_FLIGHT, target.now).detail == "no pod has asking"
 
 
-def test_durations_are_those_of_the_last_requests() -> None:
-    """A slow hour yesterday is in the counters, and in no reading."""
-    town = Town()
+def test_durations_are_those_of_recent_requests() -> None:
+    """Older slow requests are in the counters and not in the reading."""
+    target = ScrapedTarget()
     inf = float("inf")
-    town.look(a={"took_sum": 9000, "took_count": 1000, 0.1: 0, 0.2: 0, inf: 1000})
-    town.look(a={"took_sum": 9001, "took_count": 1010, 0.1: 5, 0.2: 10, inf: 1010})
-    assert town.track.reading(DURATION, town.now).value == pytest.approx(0.1)
-    quantile = town.track.reading(Need(Measure.QUANTILE, "0.75"), town.now)
+    target.scrape(a={"took_sum": 9000, "took_count": 1000, 0.1: 0, 0.2: 0, inf: 1000})
+    target.scrape(a={"took_sum": 9001, "took_count": 1010, 0.1: 5, 0.2: 10, inf: 1010})
+    assert target.counters.reading(DURATION, target.now).value == pytest.approx(0.1)
+    quantile = target.counters.reading(Need(Measure.QUANTILE, "0.75"), target.now)
     assert quantile.value == pytest.approx(0.15)
 
 
@@ -174,8 +174,8 @@ STEPS = st.lists(
 @REPEATABLE
 @given(STEPS)
 def test_every_request_is_counted_once(steps: list[dict[str, int]]) -> None:
-    """Whichever pods come and go: what those who were there before and still are have answered
-    since is the increase, no more and no less, and no more than the window is remembered.
+    """Whichever pods are added and removed: the increase is what the pods present in two scrapes
+    completed between them, over the window only.
     """
     track, counts = TargetCounters(MAPPING, WINDOW), dict.fromkeys("abcd", 0)
     answered: list[float] = []
@@ -184,8 +184,8 @@ def test_every_request_is_counted_once(steps: list[dict[str, int]]) -> None:
         answered = [*answered, sum(more[pod] for pod in stayed)] if stayed else [0]
         for pod, requests in more.items():
             counts[pod] += requests
-        told = {pod: Scrape(float(at), {"asked": counts[pod]}) for pod in more}
-        track.add(float(at), tuple(more), told, "")
+        scrapes = {pod: Scrape(float(at), {"asked": counts[pod]}) for pod in more}
+        track.add(float(at), tuple(more), scrapes, "")
     reading = track.reading(RATE, float(len(steps)))
     if len(answered) == 1:
         assert reading.freshness is Freshness.EMPTY
