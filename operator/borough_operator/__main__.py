@@ -49,16 +49,12 @@ def run(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
     ] = ",".join(_DEFAULTS.namespaces),
     prometheus_url: Annotated[
         str,
-        typer.Option(
-            envvar=_env("prometheus_url"),
-            help="Base URL of Prometheus; the source is off if empty.",
-        ),
+        typer.Option(envvar=_env("prometheus_url"), help="Base URL of Prometheus; none if empty."),
     ] = _DEFAULTS.prometheus_url,
     pods_source: Annotated[
         bool,
         typer.Option(
-            envvar=_env("pods_source"),
-            help="Enable the source Pods, which scrapes the targets' pods.",
+            envvar=_env("pods_source"), help="Enable the source Pods, which scrapes pods."
         ),
     ] = _DEFAULTS.pods_source,
     ops_port: Annotated[
@@ -72,10 +68,7 @@ def run(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
         ),
     ] = _DEFAULTS.otlp_endpoint,
     log_level: Annotated[
-        str,
-        typer.Option(
-            envvar=_env("log_level"), help="Minimum log level: debug, info, warning or error."
-        ),
+        str, typer.Option(envvar=_env("log_level"), help="Minimum: debug, info, warning or error.")
     ] = _DEFAULTS.log_level,
     resync_s: Annotated[
         float,
@@ -102,8 +95,7 @@ def run(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
     window: Annotated[
         float,
         typer.Option(
-            envvar=_env("window"),
-            help="Seconds of the range of each query, about three scrape intervals.",
+            envvar=_env("window"), help="Seconds of a query's range: three scrape intervals."
         ),
     ] = _NAMES.window,
 ) -> None:

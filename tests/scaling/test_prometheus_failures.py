@@ -66,7 +66,7 @@ async def ends_early(request: web.BaseRequest) -> web.StreamResponse:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (redirect, "redirects to sso.example (302), which is not followed"),
+        (redirect, "redirects to sso.example (302): not followed"),
         (ten_megabytes, "returned more than 8 MiB, the limit"),
         (gzip_bomb, "returned more than 8 MiB, the limit"),
         (no_json, "returned no JSON"),

@@ -210,28 +210,14 @@ def _record_change(
     situation: limits.Situation, observation: Observation, history: History, replicas: int
 ) -> History:
     """The history after the target was given this number of replicas."""
-    last_actions, now, up = (
-        situation.memory.last_actions,
-        situation.now,
-        replicas > situation.current,
-    )
-    changes = (
-        situation.reversals
-        if last_actions.rising is up
-        else reversals.added(situation.reversals, now)
-    )
-    auto = situation.policy.mode is Mode.AUTO
-    actions = LastActions(
-        now,
-        now if auto else last_actions.written,
-        removed=last_actions.removed if up else now,
-        rising=up,
-    )
-    if up and auto:
-        trials = {
-            **dict(_new_trials(situation, observation)),
-            **last_actions.trials,
-        }  # a trial under way goes on
+    last, now, changes = situation.memory.last_actions, situation.now, situation.reversals
+    up, auto = replicas > situation.current, situation.policy.mode is Mode.AUTO
+    if last.rising is not up:
+        changes = reversals.added(changes, now)
+    written = now if auto else last.written
+    actions = LastActions(now, written, removed=last.removed if up else now, rising=up)
+    if up and auto:  # a trial under way goes on
+        trials = dict(_new_trials(situation, observation)) | dict(last.trials)
         actions = replace(actions, pending=PendingReplicas(now, replicas), trials=trials)
     return replace(history, reversals=changes, memory=replace(history.memory, last_actions=actions))
 

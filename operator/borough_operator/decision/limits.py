@@ -146,22 +146,18 @@ def _down(situation: Situation, base: int) -> tuple[int, Reason]:
     if situation.rollout is not Rollout.STABLE:
         failing = situation.rollout is Rollout.FAILING
         return base, Reason.ROLLOUT_FAILING if failing else Reason.ROLLOUT
-    last_actions, length = memory.last_actions, behavior.down_window
-    raised = memory.began if last_actions.changed is None else last_actions.changed
-    quiet = math.inf if raised is None or not last_actions.rising else now - raised
-    stepped = (
-        last_actions.removed is not None and now - last_actions.removed < length / _STEPS_PER_WINDOW
-    )
+    last, length = memory.last_actions, behavior.down_window
+    raised = memory.began if last.changed is None else last.changed
+    quiet = math.inf if raised is None or not last.rising else now - raised
+    stepped = last.removed is not None and now - last.removed < length / _STEPS_PER_WINDOW
     highest = max(memory.window.largest, *_demanded(situation))
     lowest = math.ceil(situation.bounded(highest))
-    margin = behavior.tolerance_down * (
-        _REVERSAL_MARGIN if quiet < _REVERSAL_WINDOWS * length else 1.0
-    )
-    above_max = situation.above_max(base)
-    enough = lowest < base and (above_max or highest <= base * (1.0 - margin))
+    factor = _REVERSAL_MARGIN if quiet < _REVERSAL_WINDOWS * length else 1.0
+    above = situation.above_max(base)
+    enough = lowest < base and (above or highest <= base * (1.0 - factor * behavior.tolerance_down))
     if not memory.window.full(now) or not enough or stepped or quiet < length:
         return base, Reason.WINDOW
-    if last_actions.rising and not reversals.allowed(situation.policy, situation.reversals, now):
+    if last.rising and not reversals.allowed(situation.policy, situation.reversals, now):
         return base, Reason.REVERSALS
     share = max(1, math.floor(base * behavior.down_max_percent / 100.0))
-    return max(lowest, base - share), Reason.AT_MAX if above_max else Reason.SCALED_DOWN
+    return max(lowest, base - share), Reason.AT_MAX if above else Reason.SCALED_DOWN

@@ -70,8 +70,7 @@ class Credentials:
         """The TLS context of both directions. Raises ssl.SSLError.
 
         VERIFY_X509_STRICT, Python 3.13's default, requires extensions that RFC 5280 leaves optional
-        for a root and that the roots of many clusters, EKS's among them, lack. It is switched off,
-        as in kubectl.
+        and that the roots of many clusters, such as EKS's, lack: it is off, as in kubectl.
         """
         context = ssl.create_default_context(cadata=self.ca)
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -56,9 +56,7 @@ def render(  # noqa: PLR0913  # what a status depends on
 
 
 def unchanged(before: Status, after: Status) -> bool:
-    """Whether `after` need not be written: nothing significant changed, and the arithmetic is
-    recent.
-    """
+    """Whether `after` need not be written: nothing significant changed, nor is it due."""
     if _significant(before) != _significant(after):
         return False
     then, now = (status.get("decision", {}).get("time") for status in (before, after))
@@ -111,14 +109,9 @@ def _hold(hold: Hold | None) -> Mapping[str, Any] | None:
     if hold is None:
         return None
     until = None if math.isinf(hold.until) else format_time(math.ceil(hold.until))
-    return _present(
-        {
-            "manager": hold.manager,
-            "replicas": hold.replicas,
-            "since": format_time(hold.since),
-            "until": until,
-        }
-    )
+    since = format_time(hold.since)
+    fields = {"manager": hold.manager, "replicas": hold.replicas, "since": since, "until": until}
+    return _present(fields)
 
 
 def _decision(decision: Decision, now: float) -> Mapping[str, Any]:

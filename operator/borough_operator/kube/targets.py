@@ -149,10 +149,10 @@ def observation(
 
 
 def ready_of_newest(seen: Workload, newest: ReplicaSet | None) -> int:
-    """Ready pods of the newest template.
+    """Ready pods of the newest template, by its ReplicaSet.
 
-    From its ReplicaSet. Without one, as for every StatefulSet, the least that the status allows: of
-    the ready pods, as many may be old as old ones exist.
+    Without one, as for every StatefulSet, the least that the status allows: as many ready pods may
+    be old as old ones exist.
     """
     if newest is not None and newest.revision >= seen.revision:
         return newest.ready

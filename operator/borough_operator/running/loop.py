@@ -112,9 +112,7 @@ class Loop:
             await asyncio.wait(self._tasks)
 
     async def cancel(self) -> None:
-        """Cancel all started evaluations. The next process finds an interrupted write done, or does
-        it.
-        """
+        """Cancel all started evaluations; the next process repeats interrupted writes."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -195,9 +193,7 @@ class Loop:
             self._finish(evaluation)
 
     def _finish(self, evaluation: Evaluation) -> None:
-        """Schedule the next evaluation: at the next interval, or soon where the spec changed or
-        another scaler has the name.
-        """
+        """Schedule the next evaluation: at the next interval, or soon after a change."""
         name = evaluation.entry.record.name
         self._working.discard(name)
         entry = self._registry.entries.get(name)

@@ -127,9 +127,7 @@ class Registry:
         return self.unreadable.get((resource, namespace), reason)
 
     def conflicting(self, scaler: Scaler) -> Name | None:
-        """The older scaler in mode Auto of the same target, since two must not write; None where
-        there is none.
-        """
+        """The older scaler in mode Auto of the same target; None where there is none."""
         writing = [
             (entry.record.created, entry.record.name)
             for entry in self._of(scaler.target)
@@ -141,9 +139,7 @@ class Registry:
         return None if first == (scaler.namespace, scaler.name) else first
 
     def metrics_urls(self, target: Target) -> Sequence[str]:
-        """The metrics URLs of a target's ready pods. Where several scalers read them, the oldest
-        one's port and path are used.
-        """
+        """The metrics URLs of a target's ready pods, by the oldest scaler with source Pods."""
         reading = [
             (entry.record.created, entry.record.name, scaler)
             for entry in self._of(target)
@@ -170,16 +166,12 @@ class Registry:
         scaler = entry.record.scaler
         workload = None if scaler is None else self.workload(scaler.target)
         if entry.decision is not None and scaler is not None and workload is not None:
-            seconds = now - entry.decided
-            entry.tally.add_period(
-                entry.decision, scaler.policy.max_replicas, workload.cores, seconds
-            )
+            seconds, most = now - entry.decided, scaler.policy.max_replicas
+            entry.tally.add_period(entry.decision, most, workload.cores, seconds)
         entry.decision, entry.decided, entry.history = decision, now, decision.history
 
     def status_written(self, scaler: Mapping[str, Any]) -> None:
-        """Our write of its status returned the whole scaler, with changes that the watch has not
-        delivered yet.
-        """
+        """Our write returned the whole scaler, with changes the watch has not delivered yet."""
         self.watched[SCALERS].write_returned(scaler)
 
     def __iter__(self) -> Iterator[Entry]:
@@ -245,9 +237,7 @@ def compact(value: Mapping[str, Any]) -> bytes:
 def _by_owner(
     children: dict[str, dict[Name, OwnedThing]],
 ) -> Callable[[Name, OwnedThing | None, OwnedThing | None], None]:
-    """A callback that keeps `children` by the uid of their owner; objects without an owner are left
-    out.
-    """
+    """A callback that keeps `children` by their owner's uid, and none without an owner."""
 
     def changed(name: Name, before: OwnedThing | None, now: OwnedThing | None) -> None:
         if before is not None and (now is None or now.owner != before.owner):

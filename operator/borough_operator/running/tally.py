@@ -23,9 +23,7 @@ class Tally:
     _direction: int = 0
 
     def add_period(self, decision: Decision, most: int, cores: float, seconds: float) -> None:
-        """Add `seconds` with this decision. Without an answer of the HPA the decision's number is
-        used for it; without a decided number nothing is added.
-        """
+        """Add `seconds` of this decision. Without an HPA number its own counts for the HPA too."""
         number = decision.final
         if number is None:
             return

@@ -25,8 +25,7 @@ from borough_operator.running.registry import Entry, Registry
 from borough_operator.running.telemetry import Telemetry
 
 STATUSES_PER_SECOND, STATUS_BURST = 100.0, 100.0
-"""Limits of status writes: ten thousand new scalers have their first status within minutes, without
-a load on the API server."""
+"""Ten thousand new scalers have their first status within minutes, at a low load."""
 MAX_IN_FLIGHT = 16
 """Maximum concurrent status writes, so that they do not pile up at a slow API server."""
 
@@ -50,7 +49,7 @@ class Writer:
         self._events = events
         self._telemetry = telemetry
         self._clock = clock
-        self._writes_in_flight = 0
+        self._in_flight = 0
         self._status_limit = TokenBucket(STATUSES_PER_SECOND, STATUS_BURST)
 
     def pending_write(
@@ -68,11 +67,8 @@ class Writer:
             if workload is not None:
                 return self._scale(entry, scaler, workload, observation, before)
         changed = self._changed_status(entry, observation)
-        if (
-            changed is None
-            or self._writes_in_flight >= MAX_IN_FLIGHT
-            or not self._status_limit.take(self._clock())
-        ):
+        full = self._in_flight >= MAX_IN_FLIGHT
+        if changed is None or full or not self._status_limit.take(self._clock()):
             return None
         return self._write_status(entry, changed)
 
@@ -104,9 +100,7 @@ class Writer:
             _log.warning("a target was not scaled", scaler=_name(scaler), why=str(refusal))
             await self._write_changed_status(entry, observation)
         except Exception:
-            entry.history = unwritten(
-                decision, before
-            )  # otherwise our own number could look foreign
+            entry.history = unwritten(decision, before)  # or our number could look foreign
             raise
         else:
             written = replace(
@@ -143,9 +137,7 @@ class Writer:
         text = f"{before} -> {decision.replicas} replicas. {decision.message}"
         await self._events.emit(subject, "Normal", decision.reason, text)
 
-    def _changed_status(
-        self, entry: Entry, observation: Observation | None
-    ) -> dict[str, Any] | None:
+    def _changed_status(self, entry: Entry, seen: Observation | None) -> dict[str, Any] | None:
         """Its status, where it must be written."""
         assert entry.decision is not None  # noqa: S101  # `pending_write` checked
         previous = json.loads(entry.record.status)
@@ -154,7 +146,7 @@ class Writer:
             entry.decision,
             generation=entry.record.generation,
             mode="" if scaler is None else scaler.policy.mode,
-            observation=observation,
+            observation=seen,
             previous=previous,
             now=self._clock(),
         )
@@ -172,7 +164,7 @@ class Writer:
 
     async def _write_status(self, entry: Entry, changed: dict[str, Any]) -> None:
         namespace, name = entry.record.name
-        self._writes_in_flight += 1
+        self._in_flight += 1
         try:
             scaler = await self._cluster.write_status(namespace, name, entry.record.uid, changed)
         except Refused as refusal:  # the next evaluation writes it again
@@ -180,7 +172,7 @@ class Writer:
         else:
             self._registry.status_written(scaler)
         finally:
-            self._writes_in_flight -= 1
+            self._in_flight -= 1
 
 
 def _name(scaler: Scaler) -> str:

@@ -23,8 +23,7 @@ Traces = Annotated[
     ),
 ]
 Scale = Annotated[
-    float,
-    typer.Option(min=0.001, help="Factor of every load; a pod handles 20 requests per second."),
+    float, typer.Option(min=0.001, help="Factor of the loads; a pod handles 20 requests a second.")
 ]
 
 
@@ -36,9 +35,7 @@ def leaderboard(
         Path | None, typer.Option("--plot", help="Draw the timelines to this .svg or .png file.")
     ] = None,
 ) -> None:
-    """Compare this operator, HPA, KEDA, Knative's autoscaler, a fixed size and an oracle on the
-    same loads.
-    """
+    """Compare this operator, HPA, KEDA, Knative's KPA, a fixed size and an oracle on loads."""
     _check(json, plot_)
     comparison = Comparison(model())
     results, boards = [], []
@@ -59,9 +56,7 @@ def leaderboard(
 
 
 def simulate(
-    trace: Annotated[
-        str, typer.Option(help="A file with one number a line, or the name of a synthetic trace.")
-    ] = "step",
+    trace: Annotated[str, typer.Option(help="A file, or the name of a synthetic trace.")] = "step",
     scale: Scale = 1.0,
     source: Annotated[Source, typer.Option(help="The source of readings.")] = Source.PODS,
 ) -> None:
@@ -69,9 +64,8 @@ def simulate(
     comparison = Comparison(model())
     load = _load(trace, scale)
     typer.echo("    s   load  ready  replicas")
-    timeline = comparison.timeline(
-        load, _Printed(Ours(comparison.model, comparison.station, source), load)
-    )
+    ours = Ours(comparison.model, comparison.station, source)
+    timeline = comparison.timeline(load, _Printed(ours, load))
     scored = score(timeline, comparison.station)
     typer.echo(f"{scored.violations} violation-seconds, {scored.replica_hours:.2f} replica-hours.")
 

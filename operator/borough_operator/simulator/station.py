@@ -67,10 +67,10 @@ class Station:
         servers, offered = ready * self.pod.concurrency, load * self.pod.service_s
         if offered >= servers or seconds < 0.0:
             return 1.0
-        turns, free = seconds / self.pod.service_s, servers - 1.0 - offered
+        elapsed, free = seconds / self.pod.service_s, servers - 1.0 - offered
         # (1 - e^-xf) / f tends to x where f, the servers free but one, tends to 0
-        spread = turns if abs(free) < 1e-9 else -math.expm1(-turns * free) / free  # noqa: PLR2004  # 0 but for rounding
-        return math.exp(-turns) * (1.0 + self._wait(load, ready) * spread)
+        spread = elapsed if abs(free) < 1e-9 else -math.expm1(-elapsed * free) / free  # noqa: PLR2004  # 0 but for rounding
+        return math.exp(-elapsed) * (1.0 + self._wait(load, ready) * spread)
 
     def shares_above(self, bounds: tuple[float, ...], second: Second) -> tuple[float, ...]:
         """The shares of a second's requests that take longer than each bound, as a histogram

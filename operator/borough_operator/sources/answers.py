@@ -17,9 +17,7 @@ _OK = 200
 
 
 class UnusableResponse(Exception):
-    """A response without a usable value; the message continues a sentence that begins with the
-    server's name.
-    """
+    """A response without a value; the message continues a sentence after the server's name."""
 
 
 class NoSeries(Exception):

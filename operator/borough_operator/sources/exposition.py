@@ -24,9 +24,7 @@ precedes a number."""
 
 
 class Malformed(Exception):
-    """A metric without a valid value; the message continues a sentence that begins with the pod's
-    URL.
-    """
+    """A metric without a valid value; the message continues a sentence after the URL."""
 
 
 class Reader:

@@ -1,5 +1,4 @@
-"""HTTP requests to untrusted servers: the size of a response is bounded and redirects are not
-followed.
+"""HTTP requests to untrusted servers: responses are limited, redirects are not followed.
 
 Errors are the end of a sentence that begins with the server's name, and contain no URL, which may
 hold a password.
@@ -17,9 +16,7 @@ _MAX_QUOTE = 200
 
 
 class FetchFailed(Exception):
-    """No response was received; the message continues a sentence that begins with the server's
-    name.
-    """
+    """No response was received; the message continues a sentence after the server's name."""
 
 
 class Fetcher:
@@ -39,8 +36,7 @@ class Fetcher:
         """Status and body of a GET, or of a POST of `form`.
 
         Raises FetchFailed where the server does not respond, for a redirect, and for a body of more
-        than `limit` bytes after decompression. The duration is not bounded here: the caller bounds
-        it.
+        than `limit` bytes after decompression. The caller bounds the duration.
         """
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -58,9 +54,7 @@ class Fetcher:
             ) as response:
                 if 300 <= response.status < 400:  # noqa: PLR2004  # redirects, all of them
                     to = URL(response.headers.get("Location", "")).host or "another path"
-                    raise FetchFailed(
-                        f"redirects to {to} ({response.status}), which is not followed"
-                    )
+                    raise FetchFailed(f"redirects to {to} ({response.status}): not followed")
                 body = bytearray()
                 async for chunk in response.content.iter_any():
                     body += chunk

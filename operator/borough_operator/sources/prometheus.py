@@ -17,15 +17,8 @@ from dataclasses import dataclass
 from yarl import URL
 
 from borough_operator.decision.model import Freshness, Measure, Need, Reading
-from borough_operator.sources.answers import (
-    NoSeries,
-    Row,
-    UnusableResponse,
-    check_quantity,
-    data,
-    quantity,
-    table,
-)
+from borough_operator.sources import answers
+from borough_operator.sources.answers import NoSeries, Row, UnusableResponse, quantity, table
 from borough_operator.sources.fetching import Fetcher, FetchFailed, quoted
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.protocol import Ask
@@ -154,7 +147,7 @@ class Prometheus:
 
     async def _data(self, promql: str) -> dict[str, object]:
         form = {"query": promql, "timeout": f"{self._timeout_s:g}s"}
-        return data(*await self._http.fetch(self._url, MAX_BYTES, form=form))
+        return answers.data(*await self._http.fetch(self._url, MAX_BYTES, form=form))
 
     # -- results
 
@@ -191,7 +184,7 @@ class Prometheus:
         if math.isnan(value):
             return Reading(Freshness.EMPTY, detail=self._no_value(ask))
         try:
-            check_quantity(value)
+            answers.check_quantity(value)
         except UnusableResponse as error:
             return self._error(_Failure(f"{error} for {self._series(ask)}"))
         if age > self._mapping.window:
