@@ -118,5 +118,5 @@ def test_whoever_can_read_nothing_is_told(helm: Helm, operator: Path) -> None:
     """And nobody else is warned."""
     nothing = notes(helm, operator, {"prometheus": {"url": ""}})
 
-    assert nothing[0].startswith("WARNING: nothing can be read")
+    assert nothing[0].startswith("WARNING: there is no source of readings")
     assert not any(line.startswith("WARNING") for line in notes(helm, operator, {}))
