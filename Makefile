@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 TOOLS := build/tools/.uv-$(UV_VERSION)
 READY := $(VENV)/.synced
 GENERATED := docs/openapi.json docs/settings.md docs/signals.md docs/bill-result.md docs/bill.svg \
-  docs/bench.md README.md charts/borough/README.md charts/borough/files/shapes.yaml \
-  charts/observability/README.md charts/observability/files/parts.yaml \
+  docs/bench.md README.md charts/borough/README.md charts/borough/files/application.yaml \
+  charts/observability/README.md charts/observability/files/application.yaml \
   charts/borough-operator/README.md docs/scaler.md docs/leaderboard.md \
   docs/leaderboard.svg
 BOARDS := is-the-shop-open.json which-part-is-slow.json who-scales-and-why.json
@@ -25,13 +25,17 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE # parts start by the hundred: what is compiled once stays so
 
+# What `make wheels` builds, and where it puts them
+DISTRIBUTIONS := telemetry kit services operator bill
+WHEELS ?= build/wheels
+
 # Options of demo, bill, bench and drill: make demo ARGS=--fresh
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo bill bench drill test test-field check soak images up load demo-scaling down \
-  footprint e2e e2e-long leaderboard generate verify regenerated
+  footprint e2e e2e-long leaderboard wheels generate verify regenerated
 
 help: ## show these verbs
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -65,6 +69,12 @@ check: $(READY) ## format, lint, types, imports, layout, generated files
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/layout
 	@$(MAKE) --no-print-directory verify
+
+wheels: $(TOOLS) ## the wheels of the five distributions, in build/wheels
+	@rm -rf $(WHEELS)
+	@for folder in $(DISTRIBUTIONS); do \
+	  $(UV) build --quiet --wheel --python $(PYTHON) --out-dir $(WHEELS) $$folder || exit; \
+	done
 
 soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20), and fresh random histories
 	@BOROUGH_SOAK_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/soak tests/properties/test_histories.py
@@ -113,8 +123,8 @@ regenerated: $(READY)
 	@$(BIN)/python -m borough_bill.report.documents docs/results/bill.json README.md > build/generated/README.md
 	@$(BIN)/python -m borough_bill.report.documents docs/results/bill.json --picture > build/generated/docs/bill.svg
 	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json $(BENCHES) > build/generated/docs/bench.md
-	@$(BIN)/python -m borough chart > build/generated/charts/borough/files/shapes.yaml
-	@$(BIN)/python -m borough chart --parts > build/generated/charts/observability/files/parts.yaml
+	@$(BIN)/python -m borough chart > build/generated/charts/borough/files/application.yaml
+	@cp build/generated/charts/borough/files/application.yaml build/generated/charts/observability/files
 	@$(BIN)/python -m borough_operator.documents charts/borough-operator/files/servicescaler.yaml > build/generated/docs/scaler.md
 	@$(BIN)/python -m borough_operator.simulator.page docs/results/leaderboard.json > build/generated/docs/leaderboard.md
 	@$(BIN)/python -m borough_operator.simulator.page docs/results/leaderboard.json --picture build/generated/docs/leaderboard.svg

@@ -201,10 +201,13 @@ namespace() {
 		pod-security.kubernetes.io/{enforce,warn,audit}=restricted > /dev/null
 }
 
-# secret NAME KEY VALUE: made once. What is there stays: a database keeps its first password.
+# secret NAME KEY=VALUE...: made once. What is there stays: a database keeps its first passwords.
 secret() {
-	shop get secret "$1" > /dev/null 2>&1 \
-		|| shop create secret generic "$1" --from-literal="$2=$3" > /dev/null
+	local name=$1 pair pairs=()
+	shift
+	for pair in "$@"; do pairs+=("--from-literal=$pair"); done
+	shop get secret "$name" > /dev/null 2>&1 \
+		|| shop create secret generic "$name" ${pairs[@]+"${pairs[@]}"} > /dev/null
 }
 
 random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
@@ -289,8 +292,8 @@ install_shop() {
 	service=$(node_port "$DOOR_PORT" service)
 	for part in ${SCALING//,/ }; do scaling+=(--set "parts.$part.scaling.enabled=true"); done
 	keeping=$(parts_to_keep)
-	secret borough-database password "$(random)"
-	secret borough-api-keys api-keys "$(customers)"
+	secret borough-database "password=$(random)" "admin-password=$(random)"
+	secret borough-api-keys "api-keys=$(customers)"
 	helm upgrade --install borough charts/borough --namespace "$NAMESPACE" \
 		--wait --wait-for-jobs --timeout "$WAIT" \
 		--set "shape=$SHAPE,retiring=$RETIRING,image.repository=$IMAGE,image.tag=$TAG" \

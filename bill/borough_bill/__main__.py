@@ -12,6 +12,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from borough_bill.experiments.application import (
+    PREFIX,
+    SHOP,
+    Asked,
+    WrongApplication,
+    chosen,
+    pairs,
+)
 from borough_bill.experiments.compare import compare
 from borough_bill.experiments.drill import drill as show
 from borough_bill.experiments.folder import RESULT, Folder, WrongFolder
@@ -24,12 +32,14 @@ from borough_bill.load.command import load
 from borough_bill.load.generator import JobFailed
 from borough_bill.load.order_client import NotServed
 from borough_bill.load.recording import BrokenRecording
+from borough_bill.load.workload import BadWorkload
 from borough_bill.report.extras import MissingExtra, need_report
 from borough_bill.report.publish import publish
 from borough_bill.report.screen import Screen
 from borough_bill.results import BrokenResult, read
 from borough_bill.statuses import FAILED, INTERRUPTED, LOST, status
 from borough_bill.targets.attribution import NotExposed, ProcessGone
+from borough_bill.targets.audit import NotCounted
 from borough_bill.targets.cluster import Unreachable
 from borough_bill.targets.collector import BrokenSpans
 from borough_bill.targets.processes import PartDied
@@ -53,7 +63,7 @@ Rate = Annotated[
     float | None,
     typer.Option(
         min=0.1,
-        help="Orders a second; chosen by what one costs, and what the core gives, if unset.",
+        help="Requests a second; chosen by what one costs, and what the core gives, if unset.",
     ),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Repeat a run; random if unset.")]
@@ -64,6 +74,24 @@ Fresh = Annotated[
     bool, typer.Option("--fresh", help="Begin anew, whatever an interrupted run left.")
 ]
 Where = Annotated[Path, typer.Option("--folder", help="Where everything is written.")]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Too little to be believed, in half a minute: status 3.")
+]
+App = Annotated[str | None, typer.Option(help="MODULE:NAME, as of borough; the shop if unset.")]
+WorkloadFile = Annotated[
+    str | None, typer.Option("--workload", help="What is sent, and what a right answer is.")
+]
+Compared = Annotated[
+    str | None, typer.Option("--shapes", help="Names with commas; every shape there is, if unset.")
+]
+Reference = Annotated[
+    str | None, typer.Option(help="What the others are compared with; a shape of one part.")
+]
+Keys = Annotated[Path | None, typer.Option(help="JSON: API keys of customers by name.")]
+Setting = Annotated[
+    list[str] | None, typer.Option(help="NAME=VALUE of every part; borough config lists them.")
+]
+SeedWith = Annotated[list[str] | None, typer.Option(help="NAME=VALUE for borough seed.")]
 
 
 @app.command()
@@ -73,19 +101,26 @@ def demo(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
     rate: Rate = None,
     seed: Seed = None,
     folder: Where = Path("build/bill/demo"),
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Too little to be believed, in half a minute: status 3.")
-    ] = False,
+    quick: Quick = False,
     fresh: Fresh = False,
     strict: Strict = False,
+    app: App = None,
+    workload: WorkloadFile = None,
+    shapes: Compared = None,
+    reference: Reference = None,
+    keys: Keys = None,
+    setting: Setting = None,
+    seed_with: SeedWith = None,
 ) -> None:
     """Measure what the shapes cost, in at most five minutes, and print a preliminary bill.
 
     The status is 0 where CPU, memory, hops and books are valid, 3 where one of them is void, and 1
-    where an order was lost.
+    where the auditor or a customer complains of the books.
     """
     scale = _scale(QUICK if quick else DEMO, blocks, window, rate, seed)
-    raise typer.Exit(_measured(Folder(folder), scale, fresh=fresh, strict=strict))
+    more = (tuple(setting or ()), tuple(seed_with or ()))
+    asked = Asked(app, workload, reference, shapes, keys, *more)
+    raise typer.Exit(_measured(Folder(folder), scale, asked, fresh=fresh, strict=strict))
 
 
 @app.command()
@@ -95,16 +130,26 @@ def run(  # noqa: PLR0913, PLR0917  # as above
     rate: Rate = None,
     seed: Seed = None,
     folder: Where = Path("build/bill/full"),
+    quick: Quick = False,
     fresh: Fresh = False,
     strict: Strict = False,
+    app: App = None,
+    workload: WorkloadFile = None,
+    shapes: Compared = None,
+    reference: Reference = None,
+    keys: Keys = None,
+    setting: Setting = None,
+    seed_with: SeedWith = None,
 ) -> None:
     """Measure what the shapes cost, at length, and print the bill.
 
-    The status is 0 where every family of lines is valid, 3 where one is void, and 1 where an order
-    was lost.
+    The status is 0 where every family of lines is valid, 3 where one is void, and 1 where the
+    auditor or a customer complains of the books.
     """
-    scale = _scale(FULL, blocks, window, rate, seed)
-    raise typer.Exit(_measured(Folder(folder), scale, fresh=fresh, strict=strict))
+    scale = _scale(QUICK if quick else FULL, blocks, window, rate, seed)
+    more = (tuple(setting or ()), tuple(seed_with or ()))
+    asked = Asked(app, workload, reference, shapes, keys, *more)
+    raise typer.Exit(_measured(Folder(folder), scale, asked, fresh=fresh, strict=strict))
 
 
 @app.command()
@@ -122,19 +167,32 @@ def report(
 def drill(
     seed: Annotated[int | None, typer.Option(help="Repeat a drill; random if unset.")] = None,
 ) -> None:
-    """Place orders in four shapes, kill a process in each, and ask the auditor."""
+    """Place orders in four shapes of the shop, kill a process in each, and ask the auditor."""
     chosen = random.SystemRandom().randrange(10_000) if seed is None else seed
     raise typer.Exit(0 if show(chosen, _console(), os.path.relpath(sys.executable)) else LOST)
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913, PLR0917  # as above
     shape: Annotated[str, typer.Argument(help="monolith, roles, apis, ... or extract:NAME")],
     replicas: Annotated[int, typer.Option(min=1, help="Processes of each part.")] = 1,
-    shapes: Annotated[Path | None, typer.Option(help="A file of shapes of your own.")] = None,
+    shapes_file: Annotated[Path | None, typer.Option(help="A file of shapes of your own.")] = None,
+    app: App = None,
+    setting: Setting = None,
+    seed_with: SeedWith = None,
 ) -> None:
-    """Start a shape on empty stores, say how to order a coffee, and stop it on Ctrl-C."""
-    asyncio.run(start(shape, replicas, _console(), shapes))
+    """Start a shape on empty stores, say where its doors are, and stop it on Ctrl-C."""
+    asyncio.run(
+        start(
+            shape,
+            _console(),
+            app=app or SHOP.name,
+            replicas=replicas,
+            settings=pairs("--setting", setting or (), PREFIX),
+            seed=pairs("--seed-with", seed_with or ()),
+            shapes_file=shapes_file,
+        )
+    )
 
 
 def _console() -> Console:
@@ -155,13 +213,14 @@ def _scale(
     )
 
 
-def _measured(folder: Folder, scale: Scale, *, fresh: bool, strict: bool) -> int:
+def _measured(folder: Folder, scale: Scale, asked: Asked, *, fresh: bool, strict: bool) -> int:
     """Run, print, and answer the exit status."""
     need_report()
     console = _console()
+    of, scale = chosen(asked, scale)
     try:
         with Screen(console, scale.estimate_s, scale.bound_s) as screen:
-            result = asyncio.run(Run(folder, scale, screen.begin, fresh=fresh).measure())
+            result = asyncio.run(Run(folder, scale, screen.begin, of=of, fresh=fresh).measure())
     except KeyboardInterrupt:
         typer.echo(f"\nborough-bill: interrupted. {_what_next(folder)}", err=True)
         return INTERRUPTED
@@ -185,8 +244,9 @@ def main() -> None:
     try:
         app()
     except (
-        BrokenRecording, BrokenResult, BrokenSpans, CannotCompare, CommandFailed, JobFailed,
-        MissingExtra, NotExposed, NotServed, PartDied, ProcessGone, Unreachable, WrongFolder,
+        BadWorkload, BrokenRecording, BrokenResult, BrokenSpans, CannotCompare, CommandFailed,
+        JobFailed, MissingExtra, NotCounted, NotExposed, NotServed, PartDied, ProcessGone,
+        Unreachable, WrongApplication, WrongFolder,
     ) as failure:  # fmt: skip  # a list of names
         typer.echo(f"\nborough-bill: {failure}", err=True)
         sys.exit(FAILED)

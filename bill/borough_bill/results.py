@@ -115,10 +115,18 @@ class Class(_Model):
     latency: Summary | None = None
 
 
+class Objective(_Model):
+    """The share of all requests that the doors are to answer within `threshold_ms`."""
+
+    ratio: Annotated[float, Field(gt=0, lt=1)]
+    threshold_ms: Annotated[float, Field(gt=0)]
+
+
 class Window(_Model):
     """One subject under load, or idle, for `seconds`: the unit of measurement.
 
-    Of the `offered` requests some were `served`, some `failed`, and some had a `wrong` answer.
+    Of the `offered` requests some were `served`, some `failed`, and some had a `wrong` answer;
+    `in_time` were served within the objective of the plan, None where it has none.
     `latency` counts from the intended send time, `from_sent` from the actual one, both of served
     requests only and None where there are none. `slip` is the difference of the two times, of all
     requests. CPU seconds and memory (MiB) are by process, `hops` by "peer.method", `transactions`
@@ -135,6 +143,7 @@ class Window(_Model):
     served: Count = 0
     failed: Count = 0
     wrong: Count = 0
+    in_time: Count | None = None
     latency: Summary | None = None
     from_sent: Summary | None = None
     slip: Summary | None = None
@@ -182,10 +191,15 @@ class HopRung(_Model):
 
 
 class Freeze(_Model):
-    """Percentiles that the generator measured of a frozen server (`load.frozen`), in seconds."""
+    """Percentiles that the generator measured of a frozen server (`load.frozen`), in seconds, and
+    those by the server's own clock: on a busy machine it wakes late and answers the waiting
+    requests more slowly than P(latency > x) = (1 s - x) / 10 s says.
+    """
 
     p95_s: float
     p99_s: float
+    given_p95_s: float = 0.5
+    given_p99_s: float = 0.9
 
 
 class CriticalPath(_Model):
@@ -215,7 +229,8 @@ class Plan(_Model):
     the order as one transaction, `top` the shape of the highest rungs. Each tuple of `together`
     holds subjects and rungs that are measured next to each other in every block, in windows that
     are `longer` times as long. `noun` is what a request is called. `labels` describe subjects.
-    `sources` say where "CPU" and "memory" were read, if not on this machine.
+    `sources` say where "CPU" and "memory" were read, if not on this machine. `objective` is
+    that of the application's doors, if it has one.
     """
 
     blocks: Annotated[int, Field(ge=1)]
@@ -239,6 +254,7 @@ class Plan(_Model):
     sources: Mapping[str, str] = {}
     together: tuple[tuple[str, ...], ...] = ()
     longer: Annotated[float, Field(ge=1)] = 1
+    objective: Objective | None = None
 
     def seconds_of(self, label: str) -> float:
         """The length of a window of this subject or rung, in seconds."""

@@ -30,14 +30,15 @@ SUBJECTS = ("monolith", "monolith-again", "apis", "microservices")
 
 @dataclass
 class GeneratorTwin:
-    """A generator that sends nothing and records its jobs. Job `interrupted_at` is cancelled, as by
-    Ctrl-C; all requests of the first `failing` ones fail; the subjects' core is busy for
-    `core_busy_s` in each.
+    """A generator that sends nothing and records its jobs, all requests of which are of the class
+    `klass`. Job `interrupted_at` is cancelled, as by Ctrl-C; all requests of the first `failing`
+    ones fail; the subjects' core is busy for `core_busy_s` in each.
     """
 
     interrupted_at: int | None = None
     failing: int = 0
     core_busy_s: float | None = None
+    klass: str = "order"
     jobs: list[Job] = field(default_factory=list)
 
     async def run(self, job: Job) -> Recording:
@@ -53,7 +54,7 @@ class GeneratorTwin:
         header = Header(
             job={},
             run="",
-            classes=("order",),
+            classes=(self.klass,),
             window_begin_s=0,
             window_s=job.seconds,
             cpu=dict.fromkeys(job.pids, 0.08),

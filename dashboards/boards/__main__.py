@@ -1,6 +1,6 @@
-"""`PYTHONPATH=dashboards python -m boards FOLDER`: write every board as JSON, as Grafana takes it.
+"""`PYTHONPATH=dashboards python -m boards FOLDER`: write every dashboard as Grafana's JSON.
 
-A file is named for the question that is the title of its board.
+A file is named after its dashboard's title.
 """
 
 import re
@@ -16,7 +16,7 @@ ALL = (shop.board, parts.board, scalers.board)
 
 
 def files() -> dict[str, str]:
-    """The text of every board, by the name of its file."""
+    """The JSON of every dashboard, by file name."""
     return {_name(board): _text(board) for board in (make() for make in ALL)}
 
 

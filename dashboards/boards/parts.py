@@ -1,8 +1,10 @@
-"""Which part is slow? Rate, errors and duration of each, and whatever may be running out."""
+"""The dashboard *Which part is slow?*: rate, errors and duration of each part and route, and
+saturation.
+"""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from boards.house import Panel, build, line, lines, to_traces
+from boards.panels import Panel, build, line, lines, to_traces
 from boards.promql import Scope, share
 from borough import signals
 from borough_telemetry.signals import ACTIVE_REQUESTS, CLIENT_DURATION, PROCESS, SERVER_DURATION
@@ -18,38 +20,38 @@ OF_PROCESS = {signal.name: signal for signal in PROCESS}
 
 
 def board() -> Dashboard:
-    """The board."""
+    """The dashboard."""
     return build(
         "Which part is slow?",
         "borough-which-part-is-slow",
-        "Requests, failures and durations of every part and route, and what may be running out:"
-        " event loop, connections of the stores, CPU, memory.",
+        "Requests, failures and durations of every part and route, and the saturation of event"
+        " loop, store connections, CPU and memory.",
         PARTS,
         {
             "Parts": [*_requests(("part",), "{{part}}", "part", width=6), _waiting()],
             "Routes": _requests(ROUTE, BY_ROUTE, "route", width=8),
-            "What may be running out": _saturation(),
+            "Saturation": _saturation(),
         },
     )
 
 
 def _requests(by: tuple[str, ...], legend: str, noun: str, width: int) -> list[Panel]:
-    """Rate, errors, duration."""
+    """Rate, errors and duration."""
     asked = PARTS.per_second(SERVER_DURATION, *by)
     failed = PARTS.per_second(SERVER_DURATION, *by, where=FAILED)
     slow = PARTS.quantile(0.95, SERVER_DURATION, *by)
     return [
         lines(
             f"Requests per second, by {noun}",
-            "From customers and from other parts; all pods together.",
+            "From clients and from other parts; all pods together.",
             "reqps",
             line(legend, asked),
             width=width,
         ),
         lines(
             f"Requests that failed, by {noun}",
-            "The share that was answered with 5xx. A part whose callee failed fails as well: the"
-            " one that fails alone is the cause.",
+            "The share with a status of 5xx. A part also fails when a part that it calls fails: the"
+            " one whose callees do not fail is the cause.",
             "percentunit",
             line(legend, share(failed, asked)),
             width=width,
@@ -57,7 +59,7 @@ def _requests(by: tuple[str, ...], legend: str, noun: str, width: int) -> list[P
         to_traces(
             lines(
                 f"95 % answered within, by {noun}",
-                "From a request's arrival to the last byte of its answer, waiting for other parts"
+                "From a request's arrival to the last byte of its response, time in other parts"
                 " included. Each dot is a request with a trace.",
                 "s",
                 line(legend, slow, exemplar=True),
@@ -72,8 +74,8 @@ def _waiting() -> Panel:
     waited = PARTS.per_second(CLIENT_DURATION, "part", where=AWAITED, of="sum")
     return lines(
         "Waiting for other parts",
-        "The share of the time its requests take in which a part waits for others: one that is slow"
-        " and waits little is slow itself. Delivering events is left out: nobody awaits that.",
+        "The share of its requests' time in which a part waits for others: a slow part that waits"
+        " little is slow itself. Delivery of events is left out, since no request waits for it.",
         "percentunit",
         line("{{part}}", share(waited, took)),
         width=6,
@@ -87,26 +89,26 @@ def _saturation() -> list[Panel]:
     return [
         lines(
             "Event loop late, 99 %",
-            "How late the event loop turned to a timer: what any request would have waited that"
-            " came then. Above 0.05 s a part needs more CPU or more pods.",
+            "How late the event loop ran a timer, which is how long a request would have waited."
+            " Above 0.05 s a part needs more CPU or more pods.",
             "s",
             line("{{part}}", PARTS.quantile(0.99, signals.LOOP_LAG, "part")),
         ),
         lines(
             "Requests in flight",
-            "Being handled at this moment. Where it grows and the rate does not, they wait.",
+            "Requests being handled. Where they grow and the rate does not, requests wait.",
             "short",
             line("{{part}}", PARTS.now(ACTIVE_REQUESTS, "part")),
         ),
         lines(
             "Store connections in use",
-            "The share of the connections there can be.",
+            "The share of the pool's limit.",
             "percentunit",
             line(BY_POOL, f"{used} / {limit}"),
         ),
         lines(
             "Waiting for a store connection",
-            "How many requests wait for one, on average: seconds waited in a second.",
+            "Requests that wait for one, on average: seconds of waiting per second.",
             "short",
             line(BY_POOL, PARTS.per_second(signals.STORE_WAIT, *POOL)),
         ),

@@ -1,8 +1,8 @@
-"""PromQL out of signals: what a signal is decides what may be asked of it.
+"""Builds PromQL from signals, and refuses queries that do not fit the signal.
 
-A metric that is renamed breaks the import of a board instead of emptying its panels. A label that a
-metric does not have, the rate of a gauge and the quantile of a counter are refused when a board is
-built. Series of several pods are always summed: no query tells one pod from another.
+A renamed metric breaks the import of a dashboard instead of emptying its panels. A label that a
+metric does not have, the rate of a gauge and the quantile of a counter are refused when a dashboard
+is built. Series of several pods are always aggregated.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,34 +15,34 @@ from borough_telemetry import signals as parts
 
 Signal = parts.Signal | operators.Signal
 Kind = Literal["counter", "gauge", "histogram"]
-"""What can be asked for over time: an info only names things."""
+"""The kinds with values over time; an info has labels only."""
 
 PLACE = ("namespace", "workload", "part")
-"""The labels our Prometheus adds to every series of a part: where it runs, its Deployment, its
-name. Each is also the name of a variable of a board.
-"""
-CHOSEN = {
+"""The labels that Prometheus adds to every series of a part: namespace, Deployment and part. Each
+is also the name of a dashboard variable."""
+VARIABLES = {
     "namespace": '="$namespace"', "workload": '=~"$workload"', "part": '=~"$part"',
     "scaler": '=~"$scaler"',
-}  # fmt: skip  # one glance
-"""What each variable says of its label: there is one namespace, of the others there may be more."""
+}  # fmt: skip  # a table
+"""The matcher of each variable: one namespace is selected, of the others there may be several."""
 RATE = "$__rate_interval"
 SHOWN = "$__range"
-"""Of Grafana: a window that always holds a few scrapes, and the whole time a board shows."""
+"""Grafana's variables: a window with at least a few scrapes, and the selected time range."""
 
 Where = Mapping[str, str]
-"""Matchers by label, with their operators: {"http_response_status_code": '=~"5.."'}."""
+"""Matchers by label, operator included: {"http_response_status_code": '=~"5.."'}."""
 ANYWHERE: Where = MappingProxyType({})
 
 
-class WrongQuestion(Exception):
-    """A signal cannot be asked this; the message names it and says why not."""
+class InvalidQuery(Exception):
+    """The query does not fit the signal; the message names it and says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The series a board is about: those its variables choose. `by` of every question are the
-    labels whose values get a series each; `where` narrows.
+    """The series of a dashboard: those that its variables select.
+
+    Args: `by` of every query are the labels that separate series; `where` are further matchers.
     """
 
     variables: tuple[str, ...]
@@ -54,41 +54,39 @@ class Scope:
         where: Where = ANYWHERE,
         of: Literal["count", "sum"] = "count",
     ) -> str:
-        """What a counter counts in a second; of a histogram, how many observations it gets, or
-        their sum.
-        """
+        """The rate of a counter per second; of a histogram, of its observations or of their sum."""
         return self._sum(by, f"rate({self._counted(signal, of, where, by)}[{RATE}])")
 
     def within_range(self, signal: Signal, *by: str, where: Where = ANYWHERE) -> str:
-        """What a counter, or a histogram, counted over the whole time that is shown."""
+        """The increase of a counter, or of a histogram's observations, over the selected time
+        range.
+        """
         return self._sum(by, f"increase({self._counted(signal, 'count', where, by)}[{SHOWN}])")
 
     def now(self, signal: Signal, *by: str, where: Where = ANYWHERE) -> str:
-        """What a gauge shows."""
+        """The sum of a gauge."""
         _must_be(signal, "gauge")
         return self._sum(by, self.series(signal, "", where, by))
 
     def mean(self, signal: Signal, *by: str, where: Where = ANYWHERE) -> str:
-        """What a gauge shows on average over whatever is not told apart; of a gauge of noughts and
-        ones, the share of ones.
-        """
+        """The mean of a gauge; of a gauge of zeros and ones, the share of ones."""
         _must_be(signal, "gauge")
         return _together("avg", by, self.series(signal, "", where, by))
 
     def which(self, signal: Signal, label: str, values: Iterable[str], *by: str) -> str:
-        """Which of these values a label has that only the one in force is told with: its number in
-        their order, from 1.
+        """The state of an enumerated gauge, which has a series for the current value of `label`
+        only: the number of that value in `values`, from 1.
         """
         _must_be(signal, "gauge")
         matchers = ({label: f'="{value}"'} for value in values)
-        told = (
+        terms = (
             f"{number} * {self.series(signal, where=where, by=by)}"
             for number, where in enumerate(matchers, start=1)
         )
-        return _together("max", by, " or ".join(told))
+        return _together("max", by, " or ".join(terms))
 
     def quantile(self, quantile: float, signal: Signal, *by: str, where: Where = ANYWHERE) -> str:
-        """The value that this share of the observations of a histogram do not exceed."""
+        """The quantile of a histogram's observations."""
         _must_be(signal, "histogram")
         buckets = self._sum(
             (*by, "le"), f"rate({self.series(signal, '_bucket', where, by)}[{RATE}])"
@@ -98,11 +96,11 @@ class Scope:
     def series(
         self, signal: Signal, suffix: str = "", where: Where = ANYWHERE, by: Iterable[str] = ()
     ) -> str:
-        """The selector itself, as a variable asks for it."""
+        """The selector, as in the query of a variable."""
         known = {*signal.labels, *PLACE}
         if unknown := sorted({*where, *by} - known):
-            raise WrongQuestion(f"{signal.name} has no label {', '.join(unknown)}")
-        matchers = {name: CHOSEN[name] for name in self.variables} | dict(where)
+            raise InvalidQuery(f"{signal.name} has no label {', '.join(unknown)}")
+        matchers = {name: VARIABLES[name] for name in self.variables} | dict(where)
         inside = ", ".join(label + matcher for label, matcher in matchers.items())
         return f"{signal.series}{suffix}{{{inside}}}"
 
@@ -116,8 +114,8 @@ class Scope:
 
 
 def share(some: str, of: str) -> str:
-    """The share of one sum in the other, which has the same labels; 0 where the first says nothing,
-    and nothing where there is nothing to have a share in.
+    """The ratio of two sums with the same labels: 0 where the first has no series, none where the
+    second is 0.
     """
     return f"({some} or 0 * {of}) / ({of} > 0)"
 
@@ -129,4 +127,4 @@ def _together(how: str, by: Iterable[str], inner: str) -> str:
 
 def _must_be(signal: Signal, *kinds: Kind) -> None:
     if signal.kind not in kinds:
-        raise WrongQuestion(f"{signal.name} is a {signal.kind}, not a {' or a '.join(kinds)}")
+        raise InvalidQuery(f"{signal.name} is a {signal.kind}, not a {' or a '.join(kinds)}")

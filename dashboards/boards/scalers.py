@@ -1,75 +1,76 @@
-"""Who scales, and why? What every scaler has, wants and is kept from, and what that costs beside an
-HPA fed the same readings.
+"""The dashboard *Who scales, and why?*: replicas of every scaler, their reason, and their cost
+beside a simulated HPA.
 """
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from boards.house import Panel, build, line, lines, number, timeline, to_changes
+from boards.panels import Panel, build, line, lines, number, timeline, to_changes
 from boards.promql import Scope, share
 from borough_operator.decision.model import Freshness, Reason
 from borough_operator.running import signals
 
 SCALERS = Scope(("namespace", "scaler"))
 OPERATORS = Scope(())
-"""An operator looks after any namespaces, so it is shown whichever of them is chosen."""
+"""The series of operators do not depend on the selected namespace, since an operator serves any
+namespaces."""
 GOAL = ("scaler", "goal")
 BY_GOAL = "{{scaler}} {{goal}}"
 OPERATOR = "namespace"
-"""Tells operators apart: there is one where it is installed."""
-OURS, HPAS = {"who": '="ours"'}, {"who": '="hpa"'}
+"""The label that separates operators: one is installed in a namespace."""
+OURS, HPAS = {"policy": '="scaler"'}, {"policy": '="hpa"'}
 
-WELL, MOVED, HELD_BACK, AT_BOUND = "green", "blue", "light-blue", "yellow"
-BLIND, HANDS_OFF, WRONG = "orange", "purple", "red"
+NORMAL, CHANGED, DELAYED, AT_BOUND = "green", "blue", "light-blue", "yellow"
+NO_READING, NOT_OURS, BROKEN = "orange", "purple", "red"
 REASONS = {
-    Reason.STEADY: WELL,
-    Reason.SCALED_UP: MOVED,
-    Reason.SCALED_DOWN: MOVED,
+    Reason.STEADY: NORMAL,
+    Reason.SCALED_UP: CHANGED,
+    Reason.SCALED_DOWN: CHANGED,
     Reason.AT_MAX: AT_BOUND,
-    Reason.AT_MIN: WELL,
-    Reason.WINDOW: HELD_BACK,
-    Reason.REVERSALS: HELD_BACK,
-    Reason.AWAITING_READY: HELD_BACK,
-    Reason.ROLLOUT: HELD_BACK,
-    Reason.ROLLOUT_FAILING: WRONG,
-    Reason.SATURATED: WRONG,
-    Reason.METRICS_STALE: BLIND,
-    Reason.METRICS_EMPTY: BLIND,
-    Reason.METRICS_ERROR: BLIND,
-    Reason.MANUAL_HOLD: HANDS_OFF,
-    Reason.CONTESTED: HANDS_OFF,
-    Reason.SCALED_TO_ZERO: HANDS_OFF,
-    Reason.PAUSED: HANDS_OFF,
-    Reason.TARGET_MISSING: WRONG,
-    Reason.TARGET_UNREADABLE: WRONG,
-    Reason.SPEC_INVALID: WRONG,
+    Reason.AT_MIN: NORMAL,
+    Reason.WINDOW: DELAYED,
+    Reason.REVERSALS: DELAYED,
+    Reason.AWAITING_READY: DELAYED,
+    Reason.ROLLOUT: DELAYED,
+    Reason.ROLLOUT_FAILING: BROKEN,
+    Reason.SATURATED: BROKEN,
+    Reason.METRICS_STALE: NO_READING,
+    Reason.METRICS_EMPTY: NO_READING,
+    Reason.METRICS_ERROR: NO_READING,
+    Reason.MANUAL_HOLD: NOT_OURS,
+    Reason.CONTESTED: NOT_OURS,
+    Reason.SCALED_TO_ZERO: NOT_OURS,
+    Reason.PAUSED: NOT_OURS,
+    Reason.TARGET_MISSING: BROKEN,
+    Reason.TARGET_UNREADABLE: BROKEN,
+    Reason.SPEC_INVALID: BROKEN,
 }
-"""What is well, moves, waits, is at a bound, sees nothing, is somebody else's, is wrong."""
+"""The colour of each reason, by the attention that it needs."""
 FRESHNESSES = {
-    Freshness.FRESH: WELL,
+    Freshness.FRESH: NORMAL,
     Freshness.STALE: AT_BOUND,
-    Freshness.EMPTY: BLIND,
-    Freshness.ERROR: WRONG,
+    Freshness.EMPTY: NO_READING,
+    Freshness.ERROR: BROKEN,
 }
-KEPT_FROM = {"condition": '=~"ManualHold|Contested|Limited"'}
-LEFT_ALONE = {"condition": '=~"ManualHold|Contested"'}
+LIMITED = {"condition": '=~"ManualHold|Contested|Limited"'}
+HELD = {"condition": '=~"ManualHold|Contested"'}
 HEALTHY = {"condition": '="MetricsHealthy"'}
 
 
 def board() -> Dashboard:
-    """The board."""
+    """The dashboard."""
     return build(
         "Who scales, and why?",
         "borough-who-scales-and-why",
-        "Replicas of every scaler and the reason for them, what its goals ask for and how far their"
-        " readings are trusted, who holds it, what it costs beside an HPA, how the operator is.",
+        "Replicas of every scaler and their reason, the demands of its goals and the freshness of"
+        " their readings, manual holds, cost beside a simulated HPA, and the operator's health.",
         SCALERS,
         {
             "Now": _now(),
             "Why": _why(),
             "Replicas": _replicas(),
-            "What is read": _readings(),
-            "What it costs": _costs(),
-            "The operators": _operators(),
+            "Readings": _readings(),
+            "Cost": _costs(),
+            "Operators": _operators(),
         },
         among=signals.SCALER_INFO,
     )
@@ -80,30 +81,29 @@ def _now() -> list[Panel]:
     return [
         number(
             "Replicas",
-            "All targets are asked to have, together.",
+            "The sum over all targets' specs.",
             "none",
             line("replicas", SCALERS.now(signals.CURRENT)),
         ),
         number(
-            "Scalers that see",
-            "The share whose metrics can be trusted, of those that need any. The others remove"
-            " nothing, and add only by goals whose readings are fresh.",
+            "Scalers with healthy metrics",
+            "The share of the scalers whose readings are all fresh. The others remove no replica,"
+            " and add replicas only by goals whose readings are fresh.",
             "percentunit",
-            line("see", SCALERS.mean(signals.CONDITION, where=HEALTHY)),
+            line("healthy", SCALERS.mean(signals.CONDITION, where=HEALTHY)),
             limits=((None, "red"), (1, "green")),
         ),
         number(
-            "Left to somebody else",
-            "Scalers whose target was given a number by somebody else, which is left alone.",
+            "Held or contested",
+            "Scalers whose target has a number of another manager, which is left alone.",
             "none",
-            line("held", SCALERS.now(signals.CONDITION, where=LEFT_ALONE)),
+            line("held", SCALERS.now(signals.CONDITION, where=HELD)),
             limits=((None, "green"), (1, "purple")),
         ),
         number(
             "Replica-hours beside the HPA's",
-            "What the decisions said over the time that is shown, in mode Auto what the targets"
-            " had, as a share of what an HPA with its defaults would have given. Below 100 % it was"
-            " less.",
+            "Replica-hours of the decisions over the selected time range as a share of those of a"
+            " simulated HPA with its defaults. Below 100 % is less than the HPA.",
             "percentunit",
             line("share", share(ours, hpas)).instant(),
             limits=((None, "green"), (1, "yellow")),
@@ -118,9 +118,9 @@ def _why() -> list[Panel]:
         to_changes(
             timeline(
                 "The reason of every scaler",
-                "Why each has the replicas it has: blue moves or waits, yellow is at its maximum,"
-                " orange sees nothing, purple is somebody else's, red is wrong. A click leads to"
-                " the traces of its changes.",
+                "The reason of the last decision: blue is a change or a delay, yellow the maximum,"
+                " orange a missing reading, purple a number that is left alone, red an error. A"
+                " click opens the traces of its changes.",
                 line("{{scaler}}", reasons),
                 states,
             ),
@@ -129,13 +129,13 @@ def _why() -> list[Panel]:
         ),
         timeline(
             "Held, contested, limited",
-            "A person's number is held for a while; a number that another controller keeps changing"
-            " is contested and left to it; a proposal beyond the bounds is limited.",
+            "A number that was set by hand is held for a while; one that another controller keeps"
+            " restoring is contested; a proposal that a rule changed is limited.",
             line(
                 "{{scaler}} {{condition}}",
-                f"1 + {SCALERS.now(signals.CONDITION, 'scaler', 'condition', where=KEPT_FROM)}",
+                f"1 + {SCALERS.now(signals.CONDITION, 'scaler', 'condition', where=LIMITED)}",
             ),
-            {"no": WELL, "yes": HANDS_OFF},
+            {"no": NORMAL, "yes": NOT_OURS},
         ),
     ]
 
@@ -143,24 +143,24 @@ def _why() -> list[Panel]:
 def _replicas() -> list[Panel]:
     return [
         lines(
-            "Asked for, and ready",
-            "What the target is asked to have, and the ready pods of its newest template: surge"
-            " pods are no capacity.",
+            "Requested and ready",
+            "The replicas in the target's spec, and the ready pods of its newest template without"
+            " surge pods.",
             "none",
-            line("{{scaler}} asked for", SCALERS.now(signals.CURRENT, "scaler")),
+            line("{{scaler}} requested", SCALERS.now(signals.CURRENT, "scaler")),
             line("{{scaler}} ready", SCALERS.now(signals.READY, "scaler")),
         ),
         lines(
-            "Wanted, beside the HPA's answer",
-            "What the target should have now, what it would be given were the mode Auto, and what"
-            " an HPA with its defaults would have, fed the same readings.",
+            "Decided, advised and the HPA's",
+            "The last decision, the number that mode Auto would write, and that of a simulated HPA"
+            " with its defaults and the same readings.",
             "none",
-            line("{{scaler}} wanted", SCALERS.now(signals.DESIRED, "scaler")),
+            line("{{scaler}} decided", SCALERS.now(signals.DESIRED, "scaler")),
             line("{{scaler}} advised", SCALERS.now(signals.ADVISED, "scaler")),
             line("{{scaler}} HPA", SCALERS.now(signals.HPA, "scaler")),
         ),
         lines(
-            "What each goal asks for",
+            "Replicas that each goal demands",
             "The largest wins.",
             "none",
             line(BY_GOAL, SCALERS.now(signals.GOAL_REPLICAS, *GOAL)),
@@ -172,20 +172,20 @@ def _readings() -> list[Panel]:
     states = SCALERS.which(signals.GOAL_FRESHNESS, "freshness", (t.value for t in Freshness), *GOAL)
     return [
         lines(
-            "What was read",
-            "Requests a second, requests in flight, seconds, or what a query of one's own answers.",
+            "Reading of each goal",
+            "Requests per second, requests in flight, seconds, or the number of a query.",
             "none",
             line(BY_GOAL, SCALERS.now(signals.GOAL_VALUE, *GOAL)),
         ),
         lines(
-            "How old it is",
-            "Since when a reading has been true.",
+            "Age of each reading",
+            "Seconds since it was measured.",
             "s",
             line(BY_GOAL, SCALERS.now(signals.METRIC_AGE, *GOAL)),
         ),
         timeline(
-            "How far it is trusted",
-            "Only what is fresh removes a replica. Empty is not zero, unless the goal says so.",
+            "Freshness of each reading",
+            "Only a fresh reading can cause a removal. Empty is not zero unless the goal says so.",
             line(BY_GOAL, states),
             {freshness.value: FRESHNESSES[freshness] for freshness in Freshness},
             width=8,
@@ -197,21 +197,21 @@ def _costs() -> list[Panel]:
     changes = SCALERS.per_second(signals.CHANGES, "direction")
     return [
         lines(
-            "Replicas: ours, the HPA's, always the most",
-            "Paid for at each moment: by what the decisions said, in mode Auto what the targets"
-            " had, by what an HPA would have given, and by running the maximum all the time.",
+            "Replicas: the scaler's, the HPA's, the maximum",
+            "Replicas paid for: of the decisions, of the simulated HPA, and of the maximum all the"
+            " time.",
             "none",
-            line("{{who}}", SCALERS.per_second(signals.REPLICA_SECONDS, "who")),
+            line("{{policy}}", SCALERS.per_second(signals.REPLICA_SECONDS, "policy")),
         ),
         lines(
-            "Cores: ours, the HPA's, always the most",
+            "Cores: the scaler's, the HPA's, the maximum",
             "The same, times the CPU that one replica requests.",
             "none",
-            line("{{who}}", SCALERS.per_second(signals.CORE_SECONDS, "who")),
+            line("{{policy}}", SCALERS.per_second(signals.CORE_SECONDS, "policy")),
         ),
         lines(
             "Changes an hour",
-            "Numbers given to targets, and how many of them went against the one before.",
+            "Changes of targets' numbers, and those against the direction of the one before.",
             "none",
             line("{{direction}}", f"3600 * {changes}"),
             line("reversals", f"3600 * {SCALERS.per_second(signals.REVERSALS)}"),
@@ -229,14 +229,14 @@ def _operators() -> list[Panel]:
     return [
         lines(
             "Scalers, by mode",
-            "How many each operator looks after.",
+            "Scalers that each operator serves.",
             "none",
             line("{{namespace}} {{mode}}", OPERATORS.now(signals.SCALERS, OPERATOR, "mode")),
             width=6,
         ),
         lines(
             "Decisions per second, by reason",
-            "Each scaler is decided about once an interval.",
+            "Each scaler has one decision an interval.",
             "none",
             line(
                 "{{namespace}} {{reason}}",
@@ -245,34 +245,34 @@ def _operators() -> list[Panel]:
             width=6,
         ),
         lines(
-            "Decisions late, and long, 99 %",
-            "How long after its time a decision began, and how long its arithmetic took.",
+            "Delay and duration of decisions, 99 %",
+            "How long after its due time an evaluation started, and how long a decision took.",
             "s",
-            line("{{namespace}} late", late),
-            line("{{namespace}} long", takes),
+            line("{{namespace}} delay", late),
+            line("{{namespace}} duration", takes),
             width=6,
         ),
         lines(
-            "What the watches owe",
-            "For how long a watch has not brought what a list showed, 0 where all is well. The"
-            " probe is red above 90 s.",
+            "Lag of the watches",
+            "Time since a list showed an object that the watch has not delivered, 0 where there is"
+            " none. Above 90 s the liveness probe fails.",
             "s",
             line(
                 "{{namespace}} {{resource}}",
-                OPERATORS.now(signals.WATCH_DEAF, OPERATOR, "resource"),
+                OPERATORS.now(signals.WATCH_LAG, OPERATOR, "resource"),
             ),
             width=6,
         ),
         lines(
             "Requests to the API server",
-            "The operator's own: looking, scaling, writing status. What stays is not written.",
+            "Requests of the operator's own client: lists, scale, status, Events.",
             "reqps",
             line("{{namespace}} {{verb}} {{resource}} {{code}}", requests),
             width=8,
         ),
         lines(
             "Readings per second, by freshness",
-            "How far what the sources say can be trusted.",
+            "Readings of all sources by their freshness.",
             "none",
             line(
                 "{{namespace}} {{source}} {{outcome}}",
@@ -280,8 +280,8 @@ def _operators() -> list[Panel]:
             ),
         ),
         lines(
-            "A reading takes, 95 %",
-            "From asking a source for all that is due until the last answer.",
+            "Duration of reads, 95 %",
+            "From the request to a source for all due scalers to its last response.",
             "s",
             line("{{namespace}} {{source}}", reading),
         ),

@@ -1,19 +1,19 @@
-"""Is the shop open? What customers would say, asked at the door and in the books of orders."""
+"""The dashboard *Is the shop open?*: orders and requests at the gateway, as customers see them."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from boards.house import build, line, lines, number, to_traces
+from boards.panels import build, line, lines, number, to_traces
 from boards.promql import Scope, share
 from borough_shop.orders.signals import ORDERS
 from borough_telemetry.signals import SERVER_DURATION
 
 TOLERATED = 0.001
-"""The share of requests that may fail: what is promised is the rest."""
+"""The share of requests that may fail by the objective."""
 SHOP = Scope(("namespace", "workload"))
 DOOR = {"http_route": '=~"/v1/.+"'}
 PLACING = {"http_request_method": '="POST"', "http_route": '="/v1/orders"'}
 FAILED = {"http_response_status_code": '=~"5.."'}
-"""Failures of ours: a card that is declined, or a wrong key, was well refused."""
+"""Failures of the shop; a declined card or a wrong key is a valid response."""
 ROUTE = ("http_request_method", "http_route")
 LEGEND = "{{http_request_method}} {{http_route}}"
 
@@ -26,7 +26,7 @@ _failed_by_route = SHOP.per_second(SERVER_DURATION, *ROUTE, where=DOOR | FAILED)
 
 
 def board() -> Dashboard:
-    """The board."""
+    """The dashboard."""
     now = [
         number(
             "Orders placed per second",
@@ -36,23 +36,23 @@ def board() -> Dashboard:
         ),
         number(
             "Requests that worked",
-            "The share of the requests at the door that were not answered with a failure of ours"
-            " (5xx). What was refused for a good reason worked.",
+            "The share of the requests at the door without a failure of the shop (5xx). A request"
+            " that was refused for a valid reason counts as worked.",
             "percentunit",
             line("worked", f"1 - {share(_failed, _asked)}"),
             limits=((None, "red"), (1 - TOLERATED, "green")),
         ),
         number(
             "99 % of orders answered within",
-            "By the door's clock, from the arrival of an order to the last byte of its answer.",
+            "Measured at the door, from the arrival of an order to the last byte of its response.",
             "s",
             line("p99", SHOP.quantile(0.99, SERVER_DURATION, where=PLACING)),
         ),
         number(
             "Error budget left",
-            f"We promise that {100 * (1 - TOLERATED):g} % of the requests at the door work. This is"
-            " how much of what may fail has not failed yet, over the time that is shown; below 0"
-            " the promise is broken.",
+            f"Objective: {100 * (1 - TOLERATED):g} % of the requests at the door work:"
+            " the share of the tolerated failures that is left over the selected time range; below"
+            " 0 the objective is missed.",
             "percentunit",
             line("left", f"1 - {share(_failed_shown, _asked_shown)} / {TOLERATED}").instant(),
             limits=((None, "red"), (0, "orange"), (0.25, "green")),
@@ -61,8 +61,8 @@ def board() -> Dashboard:
     orders = [
         lines(
             "Orders per second, by outcome",
-            "What became of orders. All but `abandoned` are proper ends: an abandoned order could"
-            " not be finished in time and was undone.",
+            "The outcomes of orders. All but `abandoned` are regular: an abandoned order could not"
+            " be finished in time and was reverted.",
             "none",
             line("{{outcome}} {{reason}}", SHOP.per_second(ORDERS, "outcome", "reason")),
             width=12,
@@ -88,13 +88,13 @@ def board() -> Dashboard:
     door = [
         lines(
             "Requests per second, by route",
-            "What customers ask for.",
+            "Requests of clients.",
             "reqps",
             line(LEGEND, _asked_by_route),
         ),
         lines(
             "Requests that failed, by route",
-            "The share that was answered with a failure of ours (5xx).",
+            "The share with a failure of the shop (5xx).",
             "percentunit",
             line(LEGEND, share(_failed_by_route, _asked_by_route)),
         ),

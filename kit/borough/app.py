@@ -6,12 +6,13 @@
         capabilities=(books.CAPABILITY, loans.CAPABILITY),
         gateway=Gateway(calls=(Books, Loans), make=doors),
         shapes=Path(__file__).with_name("shapes.toml"),
+        objectives=Path(__file__).with_name("slo.toml"),
     )
 
 `borough.compose` puts it together, in production and in every test.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -20,10 +21,13 @@ from importlib import import_module
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from borough import shapes
 from borough.audit import Law
 from borough.capability import Capability
 from borough.config import Settings, with_fields_of
 from borough.events import Event
+from borough.objectives import Objectives, WrongObjectives
+from borough.objectives import read as read_objectives
 from borough.outbox import Routes
 from borough.signals import OURS
 from borough_telemetry.signals import Signal
@@ -92,8 +96,9 @@ class Gateway:
 class App:
     """An application. Raises WrongApp where its pieces do not fit together.
 
-    `shapes` is a TOML file (`borough.shapes`); `seed(stores, options)` puts into the stores what
-    the application starts with, and answers a sentence.
+    `shapes` is a TOML file (`borough.shapes`), and so is `objectives` (`borough.objectives`);
+    `seed(stores, options)` puts into the stores what the application starts with, and answers a
+    sentence.
     """
 
     name: str
@@ -102,6 +107,7 @@ class App:
     shapes: Traversable
     gateway: Gateway | None = None
     seed: Callable[[Mapping[str, Any], Mapping[str, str]], Awaitable[str]] | None = None
+    objectives: Traversable | None = None
 
     def __post_init__(self) -> None:
         names = [definition.name for definition in self.capabilities]
@@ -115,6 +121,7 @@ class App:
                 if method not in definition.contract.endpoints:
                     raise WrongApp(f"{definition.name} has no method {method} for {event.name}")
         self.in_order  # noqa: B018  # a circle is refused here
+        self._check_objectives()
 
     @cached_property
     def definitions(self) -> Mapping[str, Definition]:
@@ -171,6 +178,34 @@ class App:
         own = [signal for definition in self.capabilities for signal in definition.signals]
         doors = () if self.gateway is None else self.gateway.signals
         return (*OURS, *own, *doors)
+
+    @cached_property
+    def objectives_by_name(self) -> Mapping[str, Objectives]:
+        """What callers may rely on, by the name of a capability or of a part. Raises WrongApp."""
+        try:
+            return {} if self.objectives is None else read_objectives(self.objectives)
+        except WrongObjectives as error:
+            raise WrongApp(f"{self.name}: {error}") from None
+
+    def objectives_of(self, part: str, hosted: Sequence[str]) -> Objectives | None:
+        """Those of a part of a shape: its own, or else those of the doors where it has them, or of
+        the only capability that it hosts. What callers of several may rely on, only a table of its
+        own can say.
+        """
+        known = self.objectives_by_name
+        asked = GATEWAY if GATEWAY in hosted else hosted[0] if len(hosted) == 1 else ""
+        return known.get(part) or known.get(asked)
+
+    def _check_objectives(self) -> None:
+        """Raises WrongApp where one is of something that there is not."""
+        if unknown := sorted(set(self.objectives_by_name) - set(self.calls)):
+            known = shapes.load(self.calls, self.shapes).values()
+            parts = {part for shape in known for part in shape.parts}
+            if unknown := [name for name in unknown if name not in parts]:
+                raise WrongApp(
+                    f"{self.name}: objectives file {self.objectives}, {unknown[0]}: there is "
+                    "neither a capability nor a part of that name"
+                )
 
     def replacing(self, *others: Definition) -> "App":
         """The same application with other definitions in the place of those of the same names."""

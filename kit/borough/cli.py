@@ -54,12 +54,21 @@ def migrate(
             help="Seconds to wait for a store that cannot be reached.",
         ),
     ] = 0,
+    admin: Annotated[
+        str,
+        typer.Option(
+            envvar="MIGRATION_ADMIN",  # as above; and it holds a password
+            help="On PostgreSQL: who first makes the roles and schemas that there are not, as "
+            "postgresql://USER:PASSWORD@HOST/DB.",
+        ),
+    ] = "",
     of: AppName = DEFAULT,
 ) -> None:
     """Bring the schemas to this version; one that is at a later version stays there."""
     found, settings = _read(of)
     names = capabilities or list(found.contracts)
-    for line in commands.migrate(found, settings, names, wait_s=wait, say=typer.echo):
+    lines = commands.migrate(found, settings, names, admin=admin, wait_s=wait, say=typer.echo)
+    for line in lines:
         typer.echo(line)
 
 
@@ -104,12 +113,14 @@ def list_signals(markdown: AsMarkdown = False, of: AppName = DEFAULT) -> None:
 
 @app.command(name="shapes")
 def list_shapes(as_json: AsJson = False, of: AppName = DEFAULT) -> None:
-    """The shapes, and which capabilities live in which part."""
-    known = load_shapes(*_read(of))
+    """The shapes, and which capabilities live in which part; as JSON also those that
+    extract:CAPABILITY describes, and which public paths go to which part.
+    """
+    found, settings = _read(of)
+    known = load_shapes(found, settings)
     if as_json:
-        table = {
-            name: {k: list(v) for k, v in shape.parts.items()} for name, shape in known.items()
-        }
+        every = shapes.every(known, found.calls).items()
+        table = {n: {"parts": dict(s.parts), "doors": dict(s.doors)} for n, s in every}
         typer.echo(json.dumps(table))
         return
     for name, shape in known.items():
@@ -118,12 +129,15 @@ def list_shapes(as_json: AsJson = False, of: AppName = DEFAULT) -> None:
 
 
 @app.command()
-def chart(
-    parts: Annotated[bool, typer.Option("--parts", help="Just the names of all parts.")] = False,
-    of: AppName = DEFAULT,
-) -> None:
-    """What a chart must know of the application, as YAML."""
-    typer.echo((commands.part_names if parts else commands.chart)(*_read(of)))
+def objectives(as_json: AsJson = False, of: AppName = DEFAULT) -> None:
+    """What callers of each capability or part may rely on."""
+    typer.echo(commands.objectives(load(of), as_json=as_json))
+
+
+@app.command()
+def chart(of: AppName = DEFAULT) -> None:
+    """What the charts must know of the application, as values for `helm install --values`."""
+    typer.echo(commands.chart(*_read(of), of))
 
 
 @app.command()

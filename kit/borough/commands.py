@@ -12,12 +12,13 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 
 from borough import shapes
-from borough.app import GATEWAY, App, Definition
+from borough.app import GATEWAY, App
 from borough.audit import Report, examine
 from borough.clock import SystemClock
 from borough.compose import PartBuilder, build, load_shapes, open_database, open_store
 from borough.config import PREFIX, Settings, WrongSettings
 from borough.errors import Malformed, Unavailable
+from borough.objectives import Objectives
 from borough.serving.server import run as run_part
 from borough.stores.migrations import is_current
 from borough.stores.migrations import migrate as migrate_one
@@ -33,33 +34,38 @@ def serve(app: App, settings: Settings, capabilities: Collection[str]) -> None:
     run_part(partial(build, app, settings, capabilities), settings)
 
 
-def migrate(
+def migrate(  # noqa: PLR0913  # the options of the verb
     app: App,
     settings: Settings,
     capabilities: Collection[str],
     *,
+    admin: str = "",
     wait_s: float = 0,
     say: Callable[[str], object] = print,
 ) -> list[str]:
     """Bring each capability's schema to this version; answers a line for each.
 
-    A store that cannot be reached is tried again for `wait_s` seconds in all; `say` gets a line
-    for each that is waited for. Raises Unavailable after that.
+    `admin` is the address of a PostgreSQL role that first makes the roles and schemas that there
+    are not. A store that cannot be reached is tried again for `wait_s` seconds in all; `say` gets a
+    line for each that is waited for. Raises Unavailable after that, and at once WrongSettings where
+    the database refuses a role.
     """
     named = [name for name in capabilities if name != GATEWAY]  # it keeps nothing
     shapes.check_hosted(named, app.calls)
     until = time.monotonic() + wait_s
-    definitions = [app.definitions[name] for name in named]
-    return [f"{d.name}: {_migrate_in_time(settings, d, until, say)}" for d in definitions]
+    url = settings.store.get_secret_value()
+    lines = []
+    for definition in (app.definitions[name] for name in named):
+        once = partial(migrate_one, url, definition.name, definition.migrations, admin=admin)
+        lines.append(f"{definition.name}: {_in_time(once, until, say)}")
+    return lines
 
 
-def _migrate_in_time(
-    settings: Settings, definition: Definition, until: float, say: Callable[[str], object]
-) -> str:
-    url, said = settings.store.get_secret_value(), False
+def _in_time(migrate_once: Callable[[], str], until: float, say: Callable[[str], object]) -> str:
+    said = False
     while True:
         try:
-            return migrate_one(url, definition.name, definition.migrations)
+            return migrate_once()
         except Unavailable as failure:
             if time.monotonic() >= until:
                 raise
@@ -70,9 +76,13 @@ def _migrate_in_time(
 
 
 async def seed(app: App, settings: Settings, options: Mapping[str, str]) -> str:
-    """Put into the stores what the application starts with. Raises Malformed."""
+    """Put into the stores what the application starts with. Raises Malformed where it starts with
+    nothing and there are options.
+    """
     if app.seed is None:
-        raise Malformed(f"{app.name} has nothing to seed")
+        if options:
+            raise Malformed(f"{app.name} has nothing to seed")
+        return f"{app.name} has nothing to seed"
     async with opened(app, settings) as stores:
         return await app.seed(stores, options)
 
@@ -101,51 +111,64 @@ async def audit(app: App, settings: Settings, *, wait: bool) -> Report:
         return await examine(app, stores, SystemClock(), horizon, wait=wait)
 
 
-def chart(app: App, settings: Settings) -> str:
-    """What charts/borough must know of the application, as YAML: who calls whom, every shape with
-    what each of its parts hosts, serves to other parts and calls of them, and all settings.
+def chart(app: App, settings: Settings, name: str) -> str:
+    """What the charts must know of the application, as a file of values for Helm, whose key
+    `application` it is: the capabilities and who calls whom, deliveries of events included; every
+    part of every shape; all settings. `name` is its MODULE:NAME, which a part is told.
+
+    Lists and no maps: Helm lays maps of values over each other, and what an application no longer
+    has would stay.
     """
     known = shapes.every(load_shapes(app, settings), app.calls)
     facts = {
-        "calls": {caller: sorted(callees) for caller, callees in app.calls.items()},
-        "shapes": {
-            name: {
-                "parts": {
-                    part: {
-                        "hosts": hosted,
-                        "serves": sorted(shape.served_to_others(part, app.calls)),
-                        "calls": sorted(shapes.needed(hosted, app.calls)),
-                    }
-                    for part, hosted in shape.parts.items()
-                },
-                "routes": shape.routes(),
+        "name": app.name,
+        "version": app.version,
+        "app": name,
+        "seeds": app.seed is not None,
+        "capabilities": [
+            {"name": caller, "calls": sorted(callees), "door": caller == GATEWAY}
+            for caller, callees in app.calls.items()
+        ],
+        "parts": [
+            {
+                "shape": shape.name,
+                "name": part,
+                "hosts": list(hosted),
+                "serves": sorted(shape.served_to_others(part, app.calls)),
+                "calls": sorted(shapes.needed(hosted, app.calls)),
+                "door": GATEWAY in hosted,
+                "paths": list(shape.routes()[part]) if GATEWAY in hosted else [],
+                "objectives": _told(app.objectives_of(part, hosted)),
             }
-            for name, shape in known.items()
-        },
+            for shape in known.values()
+            for part, hosted in shape.parts.items()
+        ],
         "settings": sorted(app.settings.model_fields),
     }
-    return _yaml(facts)
+    return "\n".join(["# Written by `borough chart`: values of charts/borough.", *_yaml(facts)])
 
 
-def part_names(app: App, settings: Settings) -> str:
-    """The name of every part of any shape, as YAML: what charts/observability may find to ask."""
-    known = shapes.every(load_shapes(app, settings), app.calls)
-    return _yaml({"parts": sorted({part for shape in known.values() for part in shape.parts})})
+def _told(objectives: Objectives | None) -> dict[str, Any]:
+    return {} if objectives is None else objectives.model_dump(exclude_none=True)
 
 
-def _yaml(facts: Mapping[str, Any]) -> str:
-    head = "# Written by `make generate` from the application's capabilities, shapes and settings."
-    return "\n".join([head, *_yaml_lines(facts, "")])
+def objectives(app: App, *, as_json: bool) -> str:
+    """What callers may rely on, by capability or part: for machines, or a line each."""
+    known = app.objectives_by_name
+    if as_json:
+        return json.dumps({name: _told(one) for name, one in known.items()})
+    return "\n".join(f"{name:18} {one}" for name, one in known.items())
 
 
-def _yaml_lines(facts: Mapping[str, Any], indent: str) -> Iterator[str]:
-    """Maps in blocks, the rest as JSON, which YAML contains: any name stays a name."""
+def _yaml(facts: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each fact, and for each map in a list, as JSON, which YAML contains."""
+    yield "application:"
     for key, value in facts.items():
-        if isinstance(value, Mapping):
-            yield f"{indent}{json.dumps(key)}:"
-            yield from _yaml_lines(value, indent + "  ")
+        if isinstance(value, list) and isinstance(value[0], dict):
+            yield f"  {key}:"
+            yield from (f"  - {json.dumps(item)}" for item in value)
         else:
-            yield f"{indent}{json.dumps(key)}: {json.dumps(value)}"
+            yield f"  {key}: {json.dumps(value)}"
 
 
 TYPE_NAMES = {

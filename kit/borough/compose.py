@@ -30,7 +30,7 @@ from borough.transport.calls import local, mount, remote
 from borough.transport.client import Http
 from borough.transport.faults import with_fault
 from borough.transport.resilience import Breaker, RetryBudget
-from borough.transport.wire import Pool
+from borough.transport.wire import Limits, Pool
 from borough_telemetry import Export, Telemetry, otlp
 
 C = TypeVar("C", bound=Capability)
@@ -172,7 +172,13 @@ class PartBuilder(Composition):
     def __init__(self, app: App, settings: Settings, telemetry: Telemetry) -> None:
         super().__init__(app, settings, telemetry, SystemClock(), Tasks())
         self._databases: dict[str, Database] = {}
-        self.wire = Pool()
+        # half of what a peer allows, so that no request meets a connection that the peer ends
+        self.wire = Pool(
+            Limits(
+                keep_alive_s=settings.keep_alive_s / 2,
+                connect_s=settings.connect_timeout_ms / 1_000,
+            )
+        )
         self._retries = RetryBudget()
         self._awaited: dict[str, Http] = {}
         self._peers: dict[str, tuple[Addresses, Breaker]] = {}
@@ -304,6 +310,7 @@ async def build(
                 "shape": settings.shape,
                 "faults": {k: v.model_dump(exclude_unset=True) for k, v in settings.faults.items()},
             },
+            timeouts=settings.timeouts,
         )
     except BaseException:
         await part.close()

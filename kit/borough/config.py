@@ -5,6 +5,7 @@ A wrong value or an unknown `BOROUGH_` variable stops the start and names itself
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -43,6 +44,26 @@ class Fault(BaseModel):
     ballast_mib: Annotated[int, Field(ge=0)] = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long a part waits for what while it serves, in seconds. Two of them are `Settings`."""
+
+    keep_alive_s: float = 30
+    """An idle connection is closed after this, and one that has not sent a whole request head."""
+    in_flight_s: float = 30
+    """When the part stops, requests in flight get so long to finish."""
+    first_request_s: float = 0.5
+    """When the part stops, a connection that was just made gets so long to send its request."""
+    check_until_ready_s: float = 0.5
+    """The pause between two readiness checks while the part is not ready."""
+    check_while_ready_s: float = 5
+    """The same while it is ready."""
+    check_s: float = 10
+    """A readiness check that takes longer has failed."""
+    restart_pause_s: float = 1
+    """A background loop that ended is started again after this."""
+
+
 class Settings(BaseSettings):
     """Read from the environment, `BOROUGH_` before each name in capitals; maps are JSON."""
 
@@ -72,6 +93,15 @@ class Settings(BaseSettings):
     connection_max_age_s: Seconds = Field(
         30,
         description="An older connection, give or take, is closed after its answer; 0: never.",
+    )
+
+    keep_alive_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        30,
+        description="A connection that is idle so long is closed; by a calling part at half of it.",
+    )
+    in_flight_s: Seconds = Field(
+        30,
+        description="After the drain, requests in flight get so long; a kubelet must wait longer.",
     )
 
     store: SecretStr = Field(
@@ -110,6 +140,9 @@ class Settings(BaseSettings):
     call_timeout_ms: Annotated[int, Field(ge=1)] = Field(
         5_000, description="A call nobody gave a deadline gives up after this."
     )
+    connect_timeout_ms: Annotated[int, Field(ge=1)] = Field(
+        500, description="An address of a peer that takes no connection within this is passed over."
+    )
     read_timeout_ms: Annotated[int, Field(ge=1)] = Field(
         1_000, description="One try of a read at the gateway; what is left goes to the second try."
     )
@@ -138,6 +171,11 @@ class Settings(BaseSettings):
         if endpoint and (url.scheme not in ("http", "https") or not url.hostname or url.port == 0):
             raise ValueError(f"{endpoint!r} is no address: it is http://HOST:PORT or https://...")
         return endpoint
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """The times of serving, with those that are settings as they are set."""
+        return Timeouts(keep_alive_s=self.keep_alive_s, in_flight_s=self.in_flight_s)
 
 
 def with_fields_of(*models: type[BaseModel]) -> type[Settings]:

@@ -73,9 +73,9 @@ def load(calls: Calls, file: Traversable) -> dict[str, Shape]:
     """Every shape of the file. Raises WrongShape."""
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return {name: _shape(name, table, calls) for name, table in tables.items()}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, WrongShape) as error:
         raise WrongShape(f"shapes file {file}: {error}") from None
-    return {name: _shape(name, table, calls) for name, table in tables.items()}
 
 
 def named(name: str, shapes: Mapping[str, Shape], calls: Calls) -> Shape:

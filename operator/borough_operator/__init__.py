@@ -1,3 +1,3 @@
-"""Scales each target by what its users feel, and says why."""
+"""Scales Deployments and StatefulSets by request rate, requests in flight, latency or a query."""
 
 __version__ = "0.1.0"

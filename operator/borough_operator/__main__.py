@@ -1,4 +1,4 @@
-"""`python -m borough_operator`: scale by what users feel, or see what would have been done."""
+"""`python -m borough_operator`: run the operator, or simulate it on a load."""
 
 import gc
 from typing import Annotated
@@ -16,10 +16,9 @@ from borough_operator.sources.mapping import SeriesMapping
 
 FAILED = 1
 WRONG_SETTINGS = 2
-GENERATIONS = (50_000, 20, 50)
-"""How seldom garbage is looked for: what is known of ten thousand scalers stays, and is none; by
-default a tenth of the CPU goes into looking through it.
-"""
+GC_THRESHOLDS = (50_000, 20, 50)
+"""Thresholds of the garbage collector: with ten thousand long-lived scalers the default ones take a
+tenth of the CPU."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,7 +30,7 @@ app = typer.Typer(
 app.command()(commands.leaderboard)
 app.command()(commands.simulate)
 
-_PLAIN = Options()
+_DEFAULTS = Options()
 _NAMES = SeriesMapping(namespaces=("default",))
 
 
@@ -45,62 +44,62 @@ def run(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
         str,
         typer.Option(
             envvar=_env("namespaces"),
-            help="Where scalers and their targets are, separated by commas; its own if empty.",
+            help="Namespaces to serve, separated by commas; the operator's own if empty.",
         ),
-    ] = ",".join(_PLAIN.namespaces),
+    ] = ",".join(_DEFAULTS.namespaces),
     prometheus_url: Annotated[
         str,
-        typer.Option(envvar=_env("prometheus_url"), help="Prometheus; empty where there is none."),
-    ] = _PLAIN.prometheus_url,
+        typer.Option(envvar=_env("prometheus_url"), help="Base URL of Prometheus; none if empty."),
+    ] = _DEFAULTS.prometheus_url,
     pods_source: Annotated[
         bool,
         typer.Option(
-            envvar=_env("pods_source"), help="Whether scalers may have their pods read directly."
+            envvar=_env("pods_source"), help="Enable the source Pods, which scrapes pods."
         ),
-    ] = _PLAIN.pods_source,
+    ] = _DEFAULTS.pods_source,
     ops_port: Annotated[
-        int, typer.Option(envvar=_env("ops_port"), help="Of /metrics, /livez and /readyz.")
-    ] = _PLAIN.ops_port,
+        int, typer.Option(envvar=_env("ops_port"), help="Port of /metrics, /livez and /readyz.")
+    ] = _DEFAULTS.ops_port,
     otlp_endpoint: Annotated[
         str,
         typer.Option(
             envvar=_env("otlp_endpoint"),
-            help="Where spans go, such as http://collector:4318; empty: nowhere.",
+            help="OTLP/HTTP endpoint of spans, such as http://collector:4318; none if empty.",
         ),
-    ] = _PLAIN.otlp_endpoint,
+    ] = _DEFAULTS.otlp_endpoint,
     log_level: Annotated[
-        str, typer.Option(envvar=_env("log_level"), help="debug, info, warning or error.")
-    ] = _PLAIN.log_level,
+        str, typer.Option(envvar=_env("log_level"), help="Minimum: debug, info, warning or error.")
+    ] = _DEFAULTS.log_level,
     resync_s: Annotated[
         float,
         typer.Option(envvar=_env("resync_s"), min=1, help="Seconds between two full lists."),
-    ] = _PLAIN.resync_s,
+    ] = _DEFAULTS.resync_s,
     namespace_label: Annotated[
-        str, typer.Option(envvar=_env("namespace_label"), help="Label of a series: the namespace.")
+        str, typer.Option(envvar=_env("namespace_label"), help="Label with the target's namespace.")
     ] = _NAMES.namespace_label,
     workload_label: Annotated[
-        str, typer.Option(envvar=_env("workload_label"), help="Label of a series: the target.")
+        str, typer.Option(envvar=_env("workload_label"), help="Label with the target's name.")
     ] = _NAMES.workload_label,
     rate_metric: Annotated[
-        str, typer.Option(envvar=_env("rate_metric"), help="A counter of requests answered.")
+        str, typer.Option(envvar=_env("rate_metric"), help="Counter of completed requests.")
     ] = _NAMES.rate_metric,
     in_flight_metric: Annotated[
-        str, typer.Option(envvar=_env("in_flight_metric"), help="A gauge of requests under way.")
+        str, typer.Option(envvar=_env("in_flight_metric"), help="Gauge of requests in flight.")
     ] = _NAMES.in_flight_metric,
     duration_metric: Annotated[
         str,
         typer.Option(
-            envvar=_env("duration_metric"), help="A histogram of what requests take, in seconds."
+            envvar=_env("duration_metric"), help="Histogram of request durations in seconds."
         ),
     ] = _NAMES.duration_metric,
     window: Annotated[
         float,
         typer.Option(
-            envvar=_env("window"), help="Seconds of a Prometheus that a value is taken over."
+            envvar=_env("window"), help="Seconds of a query's range: three scrape intervals."
         ),
     ] = _NAMES.window,
 ) -> None:
-    """Serve the ServiceScalers of some namespaces, until SIGTERM."""
+    """Run the operator for some namespaces, until SIGTERM."""
     try:
         credentials = find()
         watched = tuple(name.strip() for name in namespaces.split(",") if name.strip())
@@ -123,16 +122,16 @@ def run(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
             duration_metric=duration_metric,
             window=window,
         )
-        healthy = uvloop.run(_live(options, mapping, credentials))
-    except (NoCredentials, OSError, ValueError) as wrong:
-        typer.echo(f"borough-operator: {wrong}", err=True)
+        healthy = uvloop.run(_run(options, mapping, credentials))
+    except (NoCredentials, OSError, ValueError) as error:
+        typer.echo(f"borough-operator: {error}", err=True)
         raise typer.Exit(WRONG_SETTINGS) from None
     raise typer.Exit(0 if healthy else FAILED)
 
 
-async def _live(options: Options, mapping: SeriesMapping, credentials: Credentials) -> bool:
-    """Whether it ended because it was told to."""
-    gc.set_threshold(*GENERATIONS)
+async def _run(options: Options, mapping: SeriesMapping, credentials: Credentials) -> bool:
+    """Run the operator. Returns False where it ended by a failure."""
+    gc.set_threshold(*GC_THRESHOLDS)
     operator = Operator(options, mapping, credentials)
     await serve(operator, credentials, options.namespaces)
     return not operator.failed

@@ -1,8 +1,7 @@
-"""What there is to know about the fields of a ServiceScaler, written from its definition.
+"""The reference of the ServiceScaler's fields, from its definition.
 
 `python -m borough_operator.documents DEFINITION` prints docs/scaler.md. Fields, defaults, bounds
-and refusals come from the definition that the API server gets, the rest from the code that says it,
-so the page cannot say anything else than they do.
+and validation messages come from the CustomResourceDefinition, the rest from the code.
 """
 
 import json
@@ -23,42 +22,45 @@ INTRODUCTION = """\
 # ServiceScaler, field by field
 
 Generated from its definition, `charts/borough-operator/files/servicescaler.yaml`, and from the
-code; `kubectl explain ssc.spec --recursive` says the same. What the operator does with it:
+code; `kubectl explain ssc.spec --recursive` shows the same. How the operator uses them:
 [operator.md](operator.md)."""
 
-_PLAIN = {
+_TYPES = {
     ("array", False): "list",
     ("integer", False): "whole number",
     ("object", False): "",
     ("string", False): "text",
     ("string", True): "time",
 }
-"""By the schema's type, and whether its format is that of a time."""
+"""By the schema's type, and whether its format is date-time."""
 
 
-class Undescribed(Exception):
+class MissingDescription(Exception):
     """A field without a description; the message names it."""
 
 
 def page(definition: Schema) -> str:
-    """The page, in Markdown. Raises Undescribed."""
+    """The page in Markdown. Raises MissingDescription."""
     (version,) = definition["spec"]["versions"]
     properties = version["schema"]["openAPIV3Schema"]["properties"]
     sections = (
         INTRODUCTION,
         "## spec",
         _table(("Field", "Type", "Default", "Meaning"), _fields(properties["spec"], "")),
-        "## What is refused\n\nBy the API server, at once, with these words:",
-        "\n".join(f"- `{name}`: {said}." for name, said in _refusals(properties["spec"], "")),
-        "## status",
-        _table(("Field", "Type", "Meaning"), _told(properties["status"])),
-        "## Conditions",
-        _table(("Condition", "It is true that"), CONDITIONS.items()),
-        "## Reasons\n\nWhy an answer is what it is: a closed list, in status and in metrics.",
-        _table(
-            ("Reason", "Meaning"), ((str(each), said) for each, said in reasons.MEANING.items())
+        "## Validation messages\n\nOf the API server, for an invalid object:",
+        "\n".join(
+            f"- `{name}`: {message}." for name, message in _validations(properties["spec"], "")
         ),
-        "## Columns\n\nOf `kubectl get ssc`; the last ones only with `--output wide`.",
+        "## status",
+        _table(("Field", "Type", "Meaning"), _status_fields(properties["status"])),
+        "## Conditions",
+        _table(("Condition", "Meaning of True"), CONDITIONS.items()),
+        "## Reasons\n\nWhy a decision is what it is: a closed list, in status and in metrics.",
+        _table(
+            ("Reason", "Meaning"),
+            ((str(each), meaning) for each, meaning in reasons.MEANING.items()),
+        ),
+        "## Columns\n\nOf `kubectl get ssc`; those marked wide only with `--output wide`.",
         _table(("Column", "Field"), _columns(version["additionalPrinterColumns"])),
         "## Metrics of the operator",
         _table(("Metric", "Kind", "Labels", "Meaning"), _metrics()),
@@ -67,40 +69,40 @@ def page(definition: Schema) -> str:
 
 
 def _fields(schema: Schema, above: str) -> Iterator[tuple[str, ...]]:
-    for name, field, required in _below(schema, above):
+    for name, field, required in _properties(schema, above):
         default = "required" if required else _default(field)
         yield f"`{name}`", _type(field), default, _description(field, name)
-        yield from _fields(field.get("items", field), _beneath(name, field))
+        yield from _fields(field.get("items", field), _prefix(name, field))
 
 
-def _told(schema: Schema, above: str = "") -> Iterator[tuple[str, ...]]:
-    for name, field, _ in _below(schema, above):
+def _status_fields(schema: Schema, above: str = "") -> Iterator[tuple[str, ...]]:
+    for name, field, _ in _properties(schema, above):
         yield f"`{name}`", _type(field), _description(field, name)
-        yield from _told(field.get("items", field), _beneath(name, field))
+        yield from _status_fields(field.get("items", field), _prefix(name, field))
 
 
-def _refusals(schema: Schema, above: str) -> Iterator[tuple[str, str]]:
-    """Every rule's message, by the field it stands at."""
+def _validations(schema: Schema, above: str) -> Iterator[tuple[str, str]]:
+    """Every validation message, by its field."""
     for rule in schema.get("x-kubernetes-validations", ()):
         yield above.removesuffix(".") or "spec", rule["message"]
-    for name, field, _ in _below(schema, above):
-        yield from _refusals(field, f"{name}.")
+    for name, field, _ in _properties(schema, above):
+        yield from _validations(field, f"{name}.")
         if "items" in field:
-            yield from _refusals(field["items"], _beneath(name, field))
+            yield from _validations(field["items"], _prefix(name, field))
 
 
-def _below(schema: Schema, above: str) -> Iterator[tuple[str, Schema, bool]]:
+def _properties(schema: Schema, above: str) -> Iterator[tuple[str, Schema, bool]]:
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
         yield f"{above}{name}", field, name in required
 
 
-def _beneath(name: str, field: Schema) -> str:
+def _prefix(name: str, field: Schema) -> str:
     return f"{name}[]." if "items" in field else f"{name}."
 
 
 def _default(field: Schema) -> str:
-    """Of an object whose parts have their own, none."""
+    """The default as text; empty for an object whose properties have their own."""
     default = field.get("default", {})
     if default == {}:
         return ""
@@ -115,11 +117,11 @@ def _type(field: Schema) -> str:
         return f"list of up to {field['maxItems']}"
     if field.get("type") == "integer" and "maximum" in field:
         return f"whole number from {field['minimum']} to {field['maximum']}"
-    return _ruled(field) or _PLAIN[field["type"], field.get("format") == "date-time"]
+    return _type_by_rule(field) or _TYPES[field["type"], field.get("format") == "date-time"]
 
 
-def _ruled(field: Schema) -> str:
-    """The type of a text that a rule reads as something else."""
+def _type_by_rule(field: Schema) -> str:
+    """The type of a text that a validation rule parses."""
     rules = " ".join(rule["rule"] for rule in field.get("x-kubernetes-validations", ()))
     if "duration(self)" in rules:
         return "duration"
@@ -131,7 +133,7 @@ def _ruled(field: Schema) -> str:
 
 def _description(field: Schema, name: str) -> str:
     if "description" not in field:
-        raise Undescribed(f"nothing says what {name} is: give it a description")
+        raise MissingDescription(f"{name} has no description in the definition")
     return str(field["description"])
 
 
@@ -154,7 +156,7 @@ def _table(head: tuple[str, ...], rows: Any) -> str:
 
 
 def main() -> None:
-    """Print the page of the definition that is named."""
+    """Print the page for the named definition."""
     (file,) = sys.argv[1:]
     sys.stdout.write(page(yaml.safe_load(Path(file).read_text("utf-8"))) + "\n")
 

@@ -1,8 +1,8 @@
-"""Kopf's part: it watches and tells us what it sees, and nothing else.
+"""The Kopf handlers: they pass what the watches deliver to the operator.
 
 Only on.startup, on.cleanup, on.login and on.event are used. Timers, daemons, indexes and handlers
-of changes put finalizers and annotations on objects and cost tasks for each; on.event stores
-nothing, so that an object can always be deleted and an operator that is down is in nobody's way.
+of changes put finalizers and annotations on objects and need a task for each. on.event stores
+nothing, so an object can be deleted while no operator runs.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from borough_operator.settings import configure
 
 
 def registry(operator: Operator, credentials: Credentials) -> kopf.OperatorRegistry:
-    """The handlers of one operator; nothing is global."""
+    """The handlers of one operator, in a registry of its own."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.AiohttpSession:
-        """As our own client does, so that both trust the same servers. Kopf closes the session, and
-        asks for another when a token was refused.
+        """A session with the operator's own credentials. Kopf closes it, and logs in again when a
+        token was refused.
         """
         credentials.token.forget()
         session = aiohttp.ClientSession(
@@ -41,17 +41,19 @@ def registry(operator: Operator, credentials: Credentials) -> kopf.OperatorRegis
     async def stop(**_: Any) -> None:
         await operator.stop()
 
-    async def seen(resource: kopf.Resource, event: kopf.RawEvent, **_: Any) -> None:
-        operator.seen(resource.plural, event["type"], event["object"])
+    async def on_event(resource: kopf.Resource, event: kopf.RawEvent, **_: Any) -> None:
+        operator.on_event(resource.plural, event["type"], event["object"])
 
     for each in operator.resources:
-        kopf.on.event(each.group, each.version, each.plural, registry=handlers)(seen)
+        kopf.on.event(each.group, each.version, each.plural, registry=handlers)(on_event)
     return handlers
 
 
 async def serve(operator: Operator, credentials: Credentials, namespaces: Sequence[str]) -> None:
-    """Watch these namespaces until SIGTERM, or until the operator has failed. Raises OSError where
-    the ops port is taken: here, since Kopf would try a start that fails again, each minute.
+    """Watch these namespaces until SIGTERM or a failure of the operator.
+
+    Raises OSError where the ops port is taken. It is bound here, since Kopf would retry a failed
+    startup handler each minute.
     """
     try:
         await operator.serve()
@@ -59,9 +61,9 @@ async def serve(operator: Operator, credentials: Credentials, namespaces: Sequen
             registry=registry(operator, credentials),
             namespaces=namespaces,
             standalone=True,
-            # Without peers nobody hears it, but else Kopf asks the system for the user's name.
+            # Unused without peering; without it Kopf looks up the user's name.
             identity="borough-operator",  # type: ignore[arg-type]  # a NewType it keeps to itself
-            stop_flag=operator.over,
+            stop_flag=operator.ended,
         )
     finally:
-        await operator.stop()  # Kopf cleans up only after a start that came to its end
+        await operator.stop()  # Kopf calls on.cleanup only after a complete startup

@@ -1,4 +1,4 @@
-"""Moments and durations as Kubernetes writes them, and as we reckon: Unix time and seconds."""
+"""Times and durations as Kubernetes writes them, and as Unix time and seconds."""
 
 import re
 from datetime import UTC, datetime
@@ -8,24 +8,24 @@ _PART = re.compile(r"(\d+)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def seconds_of(duration: str) -> float:
+def parse_duration(duration: str) -> float:
     """Seconds of a duration such as "250ms" or "1m30s". Raises ValueError."""
     if _DURATION.fullmatch(duration) is None:
-        raise ValueError(f"{duration!r} is no duration such as 250ms or 1m30s")
+        raise ValueError(f"{duration!r} is not a duration such as 250ms or 1m30s")
     return sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(duration))
 
 
-def moment_of(text: str) -> float:
+def parse_time(text: str) -> float:
     """Unix time of an RFC 3339 time. Raises ValueError."""
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
-        moment = datetime.min  # noqa: DTZ901  # it names no zone either, and is refused below
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} is no RFC 3339 time such as 2026-11-23T08:30:00Z")
-    return moment.timestamp()
+        time = datetime.min  # noqa: DTZ901  # without a zone it is refused below
+    if time.tzinfo is None:
+        raise ValueError(f"{text!r} is not an RFC 3339 time such as 2026-11-23T08:30:00Z")
+    return time.timestamp()
 
 
-def text_of(moment: float) -> str:
-    """An RFC 3339 time in UTC, to the second begun, as metav1.Time has it."""
-    return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def format_time(time: float) -> str:
+    """An RFC 3339 time in UTC, truncated to the second, as in metav1.Time."""
+    return datetime.fromtimestamp(int(time), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,7 +1,7 @@
-"""How Kopf is to behave here: it watches, and writes nothing.
+"""Kopf's settings: it watches, and writes nothing.
 
-Each value stands against a known way to go wrong: deaf watches, a full list in one answer, a
-watcher that gives up, finalizers and annotations on everybody's objects.
+Each value avoids a known failure: watches that stall without an error, a full list in one response,
+a watcher that gives up, finalizers and annotations on users' objects.
 """
 
 import random
@@ -11,22 +11,22 @@ from typing import Any
 import kopf
 
 PAGE = 250
-"""Objects of one answer to the first list; they are also what is handled in a row."""
+"""Objects in a page of the first list, and handled without a pause."""
 
 
 class Backoffs(Iterable[float]):
-    """Seconds between tries, without end: a watcher that gave up would be deaf for good."""
+    """Seconds between retries, without end: Kopf stops a watch whose backoffs are exhausted."""
 
     def __iter__(self) -> Iterator[float]:
         pause = 0.25
         while True:
-            yield pause * random.uniform(0.5, 1.5)  # noqa: S311  # it spreads load, and keeps no secret
+            yield pause * random.uniform(0.5, 1.5)  # noqa: S311  # jitter, not cryptography
             pause = min(10.0, pause * 2)
 
 
-class NothingStored(kopf.DiffBaseStorage):
-    """Kopf compares an object with what it was for handlers of changes. There are none here, and
-    the copy it would make of every object is most of what an event costs.
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Keeps no last state of objects. Kopf compares with it for change handlers, of which there are
+    none; the copy is most of the cost of an event.
     """
 
     def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:
@@ -36,23 +36,23 @@ class NothingStored(kopf.DiffBaseStorage):
         return None
 
     def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
-        """Nothing."""
+        """Store nothing."""
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
-    """Set everything in which we differ from Kopf's defaults."""
-    settings.posting.enabled = False  # our own Events say more, and are one a change
-    settings.scanning.disabled = True  # else it lists all namespaces and CRDs of the cluster
+    """Set every value that differs from Kopf's defaults."""
+    settings.posting.enabled = False  # the operator writes its own Events
+    settings.scanning.disabled = True  # it would list all namespaces and CRDs of the cluster
     settings.peering.standalone = True
     settings.watching.chunk_size = PAGE
     settings.watching.connect_timeout = 5.0
-    settings.watching.server_timeout = 300  # a whole number: 300.0 would be refused
+    settings.watching.server_timeout = 300  # an integer: the server refuses 300.0
     settings.watching.inactivity_timeout = 70.0  # bookmarks come every 60
     settings.networking.request_timeout = 60.0
     settings.networking.connect_timeout = 5.0
     settings.networking.error_backoffs = Backoffs()
-    settings.queueing.idle_timeout = 0.5  # each idle worker holds the object it saw last
+    settings.queueing.idle_timeout = 0.5  # an idle worker keeps its last object in memory
     settings.queueing.error_delays = (1, 2, 5, 10, 30)
-    settings.persistence.finalizer = "borough.dev/operator"  # never used: see handlers
-    settings.persistence.diffbase_storage = NothingStored()
+    settings.persistence.finalizer = "borough.dev/operator"  # unused: see handlers.py
+    settings.persistence.diffbase_storage = NoDiffBase()
     settings.process.ultimate_exiting_timeout = 20.0

@@ -49,5 +49,6 @@ APP = App(
     ),
     gateway=gateway.GATEWAY,
     shapes=resources.files(__package__) / "shapes.toml",
+    objectives=resources.files(__package__) / "slo.toml",
     seed=seed,
 )

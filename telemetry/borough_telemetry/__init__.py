@@ -5,6 +5,7 @@ one test. `instrument` gives one to an app that is no part of ours.
 """
 
 from borough_telemetry.client import ClientCall
+from borough_telemetry.export import Batching
 from borough_telemetry.exposition import Format
 from borough_telemetry.foreign import instrument
 from borough_telemetry.pages import Page, PageServer, json_page, metrics_page
@@ -13,6 +14,7 @@ from borough_telemetry.server import HANDLER
 
 __all__ = [
     "HANDLER",
+    "Batching",
     "ClientCall",
     "Export",
     "Format",

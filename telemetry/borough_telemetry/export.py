@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -23,23 +24,30 @@ from borough_telemetry import protobuf
 from borough_telemetry.readable import readable
 from borough_telemetry.spans import Span
 
-BOUND = 4_096
-"""Spans that wait at most; beyond, the new ones are dropped."""
-BATCH = 512
-EVERY_S = 5.0
-"""A span waits no longer than this for others to travel with."""
 SLICE = 64
 """Spans encoded at a stretch: about 0.15 ms."""
 REST_S = 0.0002
 """Between two slices; to offer the lock without sleeping is to take it back before anybody woke."""
-POST_S = 5.0
-"""A collector gets so long to take a batch."""
-PAUSES_S = (0.0, 1.0, 4.0)
-"""Before each try of a batch; after the last it is given up. The first repeats nothing."""
 NOT_NOW = frozenset({429, 502, 503, 504})
 """Statuses after which the standard allows to send a batch again."""
-CLOSE_S = 4.0
-"""What is left when a part ends is given so long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batching:
+    """How finished spans wait and travel: numbers of spans, and times in seconds."""
+
+    queue_spans: int = 4_096
+    """So many wait at most; beyond, new ones are dropped and counted."""
+    batch_spans: int = 512
+    """So many travel at once."""
+    wait_s: float = 5
+    """A span waits no longer than this for others to travel with."""
+    post_s: float = 5
+    """A collector gets so long to take a batch."""
+    pauses_s: tuple[float, ...] = (0, 1, 4)
+    """The pause before each try of a batch; after the last it is given up."""
+    close_s: float = 4
+    """What is left when a part ends gets so long."""
 
 
 class Lost(Exception):
@@ -52,6 +60,8 @@ class Lost(Exception):
 
 class Sink(Protocol):
     """Where batches go. Called on the thread of the queue, and nowhere else."""
+
+    batching: Batching
 
     def send(self, spans: Sequence[Span], resource: Resource) -> int:
         """How many of them were refused. Raises Lost."""
@@ -72,10 +82,11 @@ class Otlp:
     everywhere.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, batching: Batching = Batching()) -> None:
         url = urlsplit(endpoint)
         if url.scheme not in {"http", "https"} or not url.hostname or url.port == 0:
             raise ValueError(f"{endpoint!r} is no address of a collector: it is http://HOST:PORT")
+        self.batching = batching
         self._url = url
         self._connection = self._connect()
         self._path = f"{url.path.rstrip('/')}/v1/traces"
@@ -90,7 +101,7 @@ class Otlp:
         """What opens itself when it is used."""
         tls = self._url.scheme == "https"
         kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
-        return kind(self._url.hostname or "", self._url.port, timeout=POST_S)
+        return kind(self._url.hostname or "", self._url.port, timeout=self.batching.post_s)
 
     def send(self, spans: Sequence[Span], resource: Resource) -> int:
         self._resource = self._resource or protobuf.resource_of(resource.attributes)
@@ -125,6 +136,8 @@ def _encoded_without_haste(spans: Sequence[Span]) -> bytes:
 
 class Sdk:
     """Hands spans to an exporter of the OpenTelemetry SDK, as its own ReadableSpan."""
+
+    batching = Batching()
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -170,6 +183,7 @@ class Exporting:
         log: Any,
     ) -> None:
         self._sink = sink
+        self._batching = sink.batching
         self._resource = resource
         self._exported = exported
         self._dropped = dropped
@@ -181,14 +195,14 @@ class Exporting:
     def put(self, span: Span) -> None:
         """Queue a finished span. Never waits."""
         life = self._life
-        waiting = len(life.queue)
-        if waiting >= BOUND:
+        waiting, batching = len(life.queue), self._batching
+        if waiting >= batching.queue_spans:
             self._dropped(1, "queue_full")
             return
         life.queue.append(span)
         if life.thread is None:
             self._start(life)
-        elif waiting == BATCH:
+        elif waiting == batching.batch_spans:
             life.wanted.set()
 
     def flush(self) -> None:
@@ -205,8 +219,8 @@ class Exporting:
         if life.thread is None:
             self._sink.close()
             return
-        life.thread.join(CLOSE_S)
-        if lost := _taken(life.queue, BOUND):
+        life.thread.join(self._batching.close_s)
+        if lost := _taken(life.queue, self._batching.queue_spans):
             self._lose(lost, "unreachable", "the part ended before the collector had answered")
 
     def forked(self) -> None:
@@ -220,8 +234,8 @@ class Exporting:
 
     def _run(self, life: _Life) -> None:
         while not life.closing.is_set():
-            if len(life.queue) <= BATCH:
-                life.wanted.wait(EVERY_S)
+            if len(life.queue) <= self._batching.batch_spans:
+                life.wanted.wait(self._batching.wait_s)
             life.wanted.clear()
             self._send_all(life)
         self._send_all(life)
@@ -232,13 +246,13 @@ class Exporting:
         with life.sending:
             left = len(life.queue)
             while left > 0 and life.queue:
-                batch = list(islice(life.queue, min(BATCH, left)))
+                batch = list(islice(life.queue, min(self._batching.batch_spans, left)))
                 left -= len(batch)
                 self._send(batch, life)
 
     def _send(self, batch: list[Span], life: _Life) -> None:
         reason, why = "unreachable", ""
-        for pause in PAUSES_S:
+        for pause in self._batching.pauses_s:
             if pause and life.closing.wait(pause):
                 break  # the end is near: nobody waits for a second try
             try:

@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from borough_telemetry.export import Batching
 from borough_telemetry.pages import PageServer, metrics_page
 from borough_telemetry.part import Telemetry, otlp
 from borough_telemetry.routes import Templates
@@ -31,6 +32,7 @@ def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise
     metrics: str | int = "/metrics",
     access_log: float = 0.0,
     registry: CollectorRegistry = REGISTRY,
+    batching: Batching = Batching(),
 ) -> Telemetry:
     """Measure, trace and log every HTTP request of an app. Call it last, before the app starts.
 
@@ -39,7 +41,8 @@ def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise
     else they are linked. `metrics` is a path, or a port of its own on all interfaces, which threads
     serve: the start of the app fails with OSError where it is taken. `access_log` is the share of
     requests below 500 that leave a line.
-    `registry` is where the app keeps metrics of its own: they are told beside ours.
+    `registry` is where the app keeps metrics of its own: they are told beside ours. `batching` says
+    how many spans wait for the endpoint, and for how long.
 
     The app closes it as it shuts down; it may start again. Raises RuntimeError where the app has
     started, and ValueError where the endpoint is no address or a metric of its own has a name of
@@ -50,7 +53,7 @@ def instrument(  # noqa: PLR0913  # what an owner of an app may want otherwise
         name,
         build={"version": app.version},
         ratio=ratio,
-        export=otlp(otlp_endpoint) if otlp_endpoint else None,
+        export=otlp(otlp_endpoint, batching) if otlp_endpoint else None,
         access_log=access_log,
         registry=registry,
     )
@@ -116,7 +119,9 @@ class _Foreign(Middleware):
         accept = Request(scope).headers.get("accept", "")
         # in a thread, since the app's own collectors may wait for something
         page = await asyncio.to_thread(metrics_page, self.telemetry.pieces, accept)
-        await Response(page.body, page.status, media_type=page.content_type)(scope, receive, send)
+        # as a header, since older versions of Starlette write a charset behind any media type
+        headers = {"content-type": page.content_type}
+        await Response(page.body, page.status, headers)(scope, receive, send)
 
 
 (_KEY,) = trace.set_span_in_context(trace.INVALID_SPAN, otel_context.Context())

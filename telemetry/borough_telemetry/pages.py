@@ -84,11 +84,11 @@ class PageServer(ThreadingHTTPServer):
 
 
 class _Hasty(io.RawIOBase):
-    """Reads a socket until REQUEST_S are over, however often a byte comes."""
+    """Reads a socket until the seconds are over, however often a byte comes."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, seconds: float = REQUEST_S) -> None:
         self._connection = connection
-        self._until = time.monotonic() + REQUEST_S
+        self._until = time.monotonic() + seconds
 
     def readable(self) -> bool:
         return True

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from contextvars import Token
 from types import TracebackType
+from uuid import uuid4
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExporter
@@ -11,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from borough_telemetry.client import ClientCall, Endpoint, Traffic, WatchedCall
-from borough_telemetry.export import Exporting, Otlp, Sdk
+from borough_telemetry.export import Batching, Exporting, Otlp, Sdk
 from borough_telemetry.exposition import END, Format
 from borough_telemetry.logs import logger
 from borough_telemetry.metrics import Metrics
@@ -83,7 +84,7 @@ class Telemetry:
         dropped = self.metrics[SPANS_DROPPED]
         return Exporting(
             export if isinstance(export, Otlp) else Sdk(export),
-            Resource.create({"service.name": part, "service.version": version}),
+            _resource(part, version),
             exported=exported.inc,
             dropped=lambda count, reason: dropped.labels(reason).inc(count),
             log=self.log,
@@ -190,6 +191,14 @@ class Telemetry:
         return known
 
 
+def _resource(part: str, version: str) -> Resource:
+    """Whose spans they are. Newer versions of the SDK name the instance by themselves, and so may
+    the environment: both go before our own name for it.
+    """
+    instance = Resource({"service.instance.id": str(uuid4())})
+    return instance.merge(Resource.create({"service.name": part, "service.version": version}))
+
+
 class _Step:
     """A span around work in this process."""
 
@@ -218,6 +227,6 @@ class _Step:
         self._telemetry.keep(self._span)
 
 
-def otlp(endpoint: str) -> Export:
+def otlp(endpoint: str, batching: Batching = Batching()) -> Export:
     """Sends spans to a collector by OTLP/HTTP; `endpoint` is http://HOST:PORT."""
-    return Otlp(endpoint)
+    return Otlp(endpoint, batching)

@@ -5,6 +5,7 @@ everywhere else. It writes that down too, a family at a time, so that requests h
 between.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any
@@ -13,7 +14,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.exposition import generate_latest as as_text
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as as_openmetrics
-from prometheus_client.registry import Collector, DuplicateTimeseries
+from prometheus_client.registry import Collector
 
 from borough_telemetry.exposition import END, Format
 
@@ -48,10 +49,8 @@ class Registry(CollectorRegistry):
         """Raises ValueError where a name is taken; the sentence says so if it is by us."""
         try:
             super().register(collector)
-        except DuplicateTimeseries as error:
-            if ours := error.duplicates & self._taken:
-                raise _refusal(ours) from None
-            raise
+        except ValueError as error:
+            raise _refusal(error, self._taken) from None
 
 
 def without(registry: CollectorRegistry, taken: Collection[str]) -> CollectorRegistry:
@@ -59,15 +58,19 @@ def without(registry: CollectorRegistry, taken: Collection[str]) -> CollectorReg
     reserved = _Reserved(taken)
     try:
         registry.register(reserved)
-    except DuplicateTimeseries as error:
-        raise _refusal(error.duplicates & frozenset(taken)) from None
+    except ValueError as error:
+        raise _refusal(error, taken) from None
     registry.unregister(reserved)
     return registry
 
 
-def _refusal(ours: Collection[str]) -> ValueError:
-    name = min(ours)
-    return ValueError(f"{name} is a signal of Borough's telemetry: your metric needs another name")
+def _refusal(error: ValueError, taken: Collection[str]) -> ValueError:
+    """The library's own where none of the names is ours. Before 0.26 only its sentence has them."""
+    ours = [name for name in re.findall(r"'([^']*)'", str(error)) if name in taken]
+    if not ours:
+        return error
+    sentence = "is a signal of Borough's telemetry: your metric needs another name"
+    return ValueError(f"{min(ours)} {sentence}")
 
 
 def watch_process(registry: CollectorRegistry) -> None:

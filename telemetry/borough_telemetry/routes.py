@@ -3,12 +3,15 @@
 `scope["route"]` tells which route it was, not under which prefix its router was included nor where
 its app was mounted. FastAPI's public `iter_route_contexts` knows, but walks every route; so it is
 walked once, and again only when a route turns up that was not there before.
+
+Before FastAPI 0.137 `app.routes` held every route under its whole path. 0.137.0 and 0.137.1 keep
+routers there and have nothing public that looks into them, so they are outside of our range.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from fastapi.routing import iter_route_contexts
+from fastapi import routing
 from starlette.routing import BaseRoute, Mount, compile_path
 from starlette.types import ASGIApp, Scope
 
@@ -38,7 +41,10 @@ class Templates:
         self._foreign: dict[int, _Served] = {}
 
     def of(self, scope: Scope) -> str:
-        """The template, prefixes included; `unmatched` where there was no route."""
+        """The template, prefixes included; `unmatched` where there was no route.
+
+        Before Starlette 1.7 a route that is not FastAPI's is told by its endpoint alone.
+        """
         by = scope.get("route") or scope.get("endpoint")
         if by is None:
             return UNMATCHED
@@ -65,13 +71,23 @@ class Templates:
 
 
 def _walk(routes: Sequence[BaseRoute], prefix: str) -> Iterator[tuple[object, str]]:
-    for context in iter_route_contexts(routes):
-        if context.path is None:  # a Host: its app is known by its name, not by a path
+    for route, path, endpoint in _flat(routes):
+        if path is None:  # a Host: its app is known by its name, not by a path
             continue
-        template = prefix + context.path
-        route = context.original_route
+        template = prefix + path
         if isinstance(route, Mount):
             yield route.app, f"{template}/{{path}}"  # what serves whatever comes, as static files
             yield from _walk(route.routes, template)
         else:
             yield route, template
+            yield endpoint, template
+
+
+def _flat(routes: Sequence[BaseRoute]) -> Iterator[tuple[BaseRoute, str | None, object]]:
+    """Every route with its path and its endpoint."""
+    if not hasattr(routing, "iter_route_contexts"):
+        for route in routes:
+            yield route, getattr(route, "path", None), getattr(route, "endpoint", None)
+        return
+    for context in routing.iter_route_contexts(routes):
+        yield context.original_route, context.path, context.endpoint

@@ -12,11 +12,9 @@ import json
 import random
 import sys
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from http import HTTPStatus
-from importlib import resources
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -28,6 +26,7 @@ from pydantic import BaseModel
 from bench.wire import Connections, request
 from borough_bill.load.customers import make_customers
 from borough_bill.load.schedule import POISSON, arrivals
+from borough_bill.load.workload import shipped
 
 CUSTOMERS = 50
 NOWHERE = "/there-is-no-such-path"
@@ -156,9 +155,7 @@ async def _paced(act: Act, rate: float, seconds: float, seed: int, begun: float)
 
 def _baskets() -> list[Any]:
     """Those of the bill's own workload of orders."""
-    text = (resources.files("borough_bill.load") / "workloads" / "orders.toml").read_text("utf-8")
-    baskets: list[Any] = tomllib.loads(text)["data"]["basket"]
-    return baskets
+    return shipped("orders").data["basket"]
 
 
 def _percentile(seconds: list[float], share: float) -> float:

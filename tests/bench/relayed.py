@@ -30,12 +30,12 @@ DUE_AGAIN_S = 6.0
 MORE = Goal("ratio", ">=", 10)
 
 
-async def measure(bench: Bench) -> list[Row]:
+async def measure(bench: Bench, due_again_s: float = DUE_AGAIN_S) -> list[Row]:
     """A row a database."""
-    return [row for kind in bench.databases for row in await _with(bench, kind)]
+    return [row for kind in bench.databases for row in await _with(bench, kind, due_again_s)]
 
 
-async def _with(bench: Bench, kind: str) -> list[Row]:
+async def _with(bench: Bench, kind: str, due_again_s: float) -> list[Row]:
     orders = max(bench.calls(ORDERS), FEWEST)
     async with sides(bench, MONOLITH, kind) as all_sides:
         for side in all_sides.values():
@@ -44,7 +44,7 @@ async def _with(bench: Bench, kind: str) -> list[Row]:
             await side.drive()
             await side.order(Task(seed=bench.seed, orders=orders, in_flight=IN_FLIGHT))
             await side.stop()
-        await asyncio.sleep(DUE_AGAIN_S)
+        await asyncio.sleep(due_again_s)
         values = await bench.blocks(
             f"events relayed a second, {kind}",
             {name: partial(_drain, side, orders) for name, side in all_sides.items()},

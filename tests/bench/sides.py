@@ -215,8 +215,9 @@ class Side:
         """The capabilities of each part of the shape; none are named where there is one."""
         if not self._profile.shapes:
             return {"app": ()}
-        known = json.loads(await self._command(*self._profile.shapes))
-        return {part: tuple(hosted) for part, hosted in known[self._shape].items()}
+        shape = json.loads(await self._command(*self._profile.shapes))[self._shape]
+        parts = shape.get("parts", shape)  # an older commit tells of nothing but parts
+        return {part: tuple(hosted) for part, hosted in parts.items()}
 
     async def _command(self, *words: str, well: Collection[int | None] = (0,)) -> str:
         process = await asyncio.create_subprocess_exec(

@@ -130,13 +130,9 @@ async def test_an_orders_cpu_is_compared_with_the_commit_and_the_common_way(benc
     assert {len(values) for values in samples.values()} == {round(MANY)}
 
 
-async def test_a_full_outbox_is_drained_anew_in_every_block(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_full_outbox_is_drained_anew_in_every_block(bench: Bench) -> None:
     """From a copy of the same books, which the auditor finds right in the end."""
-    monkeypatch.setattr(relayed, "DUE_AGAIN_S", 0.0)
-
-    (row,) = await relayed.measure(replace(bench, scale=0.1))
+    (row,) = await relayed.measure(replace(bench, scale=0.1), due_again_s=0)
 
     assert (row.peer_name, row.goal) == (TWIN, "ratio >= 10")
     assert row.ours > 0

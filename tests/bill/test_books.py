@@ -14,7 +14,7 @@ from borough_bill.experiments.folder import Folder
 from borough_bill.experiments.foreign import OF, A, B
 from borough_bill.load.generator import Job
 from borough_bill.results import Result, Window
-from borough_bill.targets.audit import Audit
+from borough_bill.targets.audit import Audit, NotCounted
 from borough_bill.testing import MEASURED, WARM, GeneratorTwin
 
 EACH = WARM + MEASURED
@@ -30,7 +30,9 @@ class Shop:
 
     async def audit(self) -> Audit | None:
         """None where there is no auditor."""
-        return None if self.placed is None else Audit({"placed": self.placed}, self.violations)
+        if self.placed is None:
+            return None
+        return Audit({"orders": {"placed": self.placed}}, self.violations)
 
 
 @pytest.fixture
@@ -41,12 +43,12 @@ def folder(tmp_path: Path) -> Folder:
     return found
 
 
-async def window(folder: Folder, subject: str) -> None:
-    """Record a window of which all orders were placed."""
+async def window(folder: Folder, subject: str, klass: str = "order") -> None:
+    """Record a window of which all requests were answered: all orders placed."""
     job = Job(
         doors={"": ("http://a",)}, workload="x", out=folder.recording(0, subject), seconds=1, rate=9
     )
-    (await GeneratorTwin().run(job)).write()
+    (await GeneratorTwin(klass=klass).run(job)).write()
     folder.keep(Window(block=0, experiment="shapes", subject=subject, seconds=1))
 
 
@@ -62,7 +64,7 @@ async def test_order_that_was_answered_and_is_in_no_store_is_lost(
     """The auditor cannot find it, and earlier orders do not count for it. The orders of the warm-up
     and of the second window of the same deployment are included.
     """
-    await books.begin(folder, {A: Shop(1_000), B: Shop(50)})
+    await books.begin(folder, "orders", {A: Shop(1_000), B: Shop(50)})
     for subject in OF:
         await window(folder, subject)
     assert await complaints(folder, {A: Shop(1_000 + 2 * EACH), B: Shop(50 + EACH)}) == {
@@ -80,15 +82,25 @@ async def test_resumed_run_counts_from_the_begin_of_its_first_session(
     folder: Folder,
 ) -> None:
     """The stores hold the orders of the first session by then."""
-    await books.begin(folder, {A: Shop(10), B: Shop(None)})
+    await books.begin(folder, "orders", {A: Shop(10), B: Shop(None)})
     await window(folder, A)
-    await books.begin(folder, {A: Shop(10 + EACH), B: Shop(None)})
+    await books.begin(folder, "orders", {A: Shop(10 + EACH), B: Shop(None)})
     assert await complaints(folder, {A: Shop(10 + EACH), B: Shop(None)}) == {A: ()}
+
+
+async def test_kind_that_the_auditor_does_not_count_is_refused_before_the_first_window(
+    folder: Folder,
+) -> None:
+    """Otherwise every right answer would be taken for lost."""
+    work = folder.path.parent / "mine.toml"
+    work.write_text('[classes.loan]\npath = "/"\ncounts_as = "loans.lent"')
+    with pytest.raises(NotCounted, match=r"counts_as = 'loans\.lent': the auditor counts orders"):
+        await books.begin(folder, str(work), {A: Shop(0), B: Shop(None)})
 
 
 async def test_requests_that_are_no_order_are_not_expected_in_the_stores(folder: Folder) -> None:
     """Reading the menu writes nothing; a deployment without an auditor is skipped."""
-    await window(folder, A)
+    await window(folder, A, "browse")
     assert await complaints(folder, {A: Shop(0), B: Shop(None)}, "shop") == {A: ()}
 
 

@@ -88,7 +88,7 @@ async def test_cpu_after_the_last_answer_is_charged_to_the_window(tmp_path: Path
     share = MEASURED / (WARM + MEASURED)
     assert window.cpu_s == {"gateway-0": pytest.approx(0.08 + 0.05 * share)}
     assert (window.experiment, window.rung, window.served) == ("ladder", "T7b", MEASURED)
-    assert session.served == {"ladder": WARM + MEASURED}
+    assert session.served == {"ladder": {"order": WARM + MEASURED}}
     assert place.rungs == ["T7b"]
 
 
@@ -127,7 +127,7 @@ async def test_failed_first_orders_are_repeated_up_to_three_times(
     """
     twin = GeneratorTwin(failing=failing)
     window = await first_orders(
-        Subject("a", PlaceTwin()), Session(twin.generator), tmp_path / "x", share=0.25
+        Subject("a", PlaceTwin()), Session(twin.generator), tmp_path / "x", 0.25, "orders"
     )
 
     assert len(twin.jobs) == tries

@@ -3,15 +3,10 @@
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from borough_bill.targets import machine
 from borough_bill.targets.machine import DIRTY, UNKNOWN, commit
 
 
-def test_changed_code_has_another_commit_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changed_code_has_another_commit_name(tmp_path: Path) -> None:
     """Otherwise a run would be resumed with other code. A changed document is no change of code."""
 
     def git(*words: str) -> None:
@@ -26,25 +21,20 @@ def test_changed_code_has_another_commit_name(
     git("init")
     git("add", ".")
     git("commit", "-m", "one")
-    monkeypatch.setattr(machine, "HERE", code)
 
-    names = [commit()]
+    names = [commit(code)]
     for path in (code / "run.py", code / "new.py"):
         for text in ("2", "3"):
             path.write_text(text)
-            names.append(commit())
+            names.append(commit(code))
     (tmp_path / "README.md").write_text("no code")
 
     assert len(set(names)) == 5
     assert [DIRTY in name for name in names] == [False, True, True, True, True]
     assert all(name.startswith(names[0]) for name in names)
-    assert commit() == names[-1]
+    assert commit(code) == names[-1]
 
 
-def test_code_outside_a_repository_has_an_unknown_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_code_outside_a_repository_has_an_unknown_commit(tmp_path: Path) -> None:
     """As of an installed package."""
-    monkeypatch.setattr(machine, "HERE", tmp_path)
-
-    assert commit() == UNKNOWN
+    assert commit(tmp_path) == UNKNOWN

@@ -5,11 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from borough_bill.experiments.compare import planned
 from borough_bill.experiments.foreign import A, B, Deployment, Site
-from borough_bill.targets import nodes
 from borough_bill.targets.nodes import nodes_of, placement
 from borough_bill.targets.placement import Placement
 from borough_bill.targets.pods import Pod
@@ -35,34 +32,31 @@ def pod(node: str) -> Pod:
     return Pod("p", "p-0", node, ready=True, container="p", port=9090, env={})
 
 
-def placed(pods: Mapping[str, tuple[Pod, ...]], *items: dict[str, Any]) -> str:
-    return placement(pods, nodes_of({"items": items}))
+def placed(boot: Path, pods: Mapping[str, tuple[Pod, ...]], *items: dict[str, Any]) -> str:
+    return placement(pods, nodes_of({"items": items}, boot))
 
 
-def test_single_node_is_reported_and_whether_it_runs_the_generator(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_single_node_is_reported_and_whether_it_runs_the_generator(tmp_path: Path) -> None:
     """The boot ID tells whether the generator shares the cores of that node."""
     boot = tmp_path / "boot_id"
     boot.write_text("this-boot\n")
-    monkeypatch.setattr(nodes, "BOOT_ID", boot)
     pods = {A: (pod("n1"),), B: (pod("n1"),)}
-    assert placed(pods, node("n1", "another")) == (
+    assert placed(boot, pods, node("n1", "another")) == (
         "a single node, n1: all pods, the cluster's own programs share its 2 cores"
     )
-    assert placed(pods, node("n1", "this-boot")) == (
+    assert placed(boot, pods, node("n1", "this-boot")) == (
         "a single node, this machine: all pods, the cluster's own programs and the generator "
         "share its 2 cores"
     )
 
 
-def test_nodes_of_each_deployment_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nodes_of_each_deployment_are_reported() -> None:
     """A faster node for A would count as a price of B."""
-    monkeypatch.setattr(nodes, "BOOT_ID", Path("/gone"))  # a system that does not name its boot
+    boot = Path("/gone")  # a system that does not name its boot
     pods = {A: (pod("n2"), pod("n1"), pod("n2")), B: (pod("n3"),)}
     several = [node(name, "x") for name in ("n1", "n2", "n3")]
-    assert placed(pods, *several) == "a on n1 and n2, b on n3, the generator elsewhere"
-    assert nodes_of({"items": several})[0].addresses == ("::2",)
+    assert placed(boot, pods, *several) == "a on n1 and n2, b on n3, the generator elsewhere"
+    assert nodes_of({"items": several}, boot)[0].addresses == ("::2",)
 
 
 def test_site_is_part_of_the_plan() -> None:

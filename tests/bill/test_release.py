@@ -4,16 +4,16 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from borough_bill.targets import release as release_module
 from borough_bill.targets.attribution import NotExposed, ProcessGone
 from borough_bill.targets.cluster import Unreachable
 from borough_bill.targets.release import Release, ReleaseName
-from borough_bill.targets.releases import opened
+from borough_bill.targets.releases import opened as opened_as_shipped
 from borough_bill.testing import ClusterTwin
 
 NAME = ReleaseName("shops", "borough")
@@ -66,10 +66,8 @@ async def another_server(_: web.Request) -> web.Response:
     return web.json_response([])
 
 
-@pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cost of a scrape is exact here, so two readings are enough."""
-    monkeypatch.setattr(release_module, "WEIGHED", 2)
+opened = partial(opened_as_shipped, readings=2)
+"""The cost of a scrape is exact here, so two readings are enough."""
 
 
 def pod(name: str, part: str, **changes: Any) -> dict[str, Any]:

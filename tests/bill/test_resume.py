@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,13 +114,17 @@ async def test_run_without_its_stores_is_not_resumed(tmp_path: Path) -> None:
 
 async def test_orders_of_earlier_sessions_are_counted(tmp_path: Path) -> None:
     """The stores must hold the orders that were answered before the interruption."""
-    folder, heard, script = Folder(tmp_path / "run"), dict[str, int](), GeneratorTwin()
+    folder, heard, script = (
+        Folder(tmp_path / "run"),
+        dict[str, Mapping[str, int]](),
+        GeneratorTwin(),
+    )
     folder.clear()
     folder.begin(intent())
-    session = Session(script.generator, served={"apis": 7}, keep=heard.update)
+    session = Session(script.generator, served={"apis": {"order": 7}}, keep=heard.update)
     wanted = intent()
     await session.blocks(folder, wanted, subjects(), lambda *_: None, planned_only(wanted))
-    assert heard["apis"] == 7 + 3 * (WARM + MEASURED)
+    assert heard["apis"] == {"order": 7 + 3 * (WARM + MEASURED)}
 
 
 def test_new_run_removes_only_files_of_a_run(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,12 +11,13 @@ import aiohttp
 import pytest
 
 from borough_bill.experiments import towns
-from borough_bill.experiments.towns import Town
+from borough_bill.experiments.towns import Town, Waits
 from borough_bill.results import RUNGS, Rung
 from borough_bill.targets.processes import PartDied, Ports, Process
 from borough_bill.targets.shapes import LocalShape
 
 LOOK_S, EXPORT_S = 0.003, 0.05
+AT_ONCE = Waits(look_every_s=0)
 
 
 @dataclass
@@ -74,8 +75,7 @@ async def test_only_the_export_is_charged_after_a_window(monkeypatch: pytest.Mon
     """The CPU of signals and polling, which other rungs do not have, is subtracted."""
     local = OneProcess()
     monkeypatch.setattr(towns, "cpu_seconds", lambda _: local.only.used)
-    monkeypatch.setattr(towns, "LOOK_EVERY", 0)
-    town = Town(cast(LocalShape, local), {})
+    town = Town(cast(LocalShape, local), {}, waits=AT_ONCE)
     await town.arm("T7b")
     local.only.left = EXPORT_S
 
@@ -102,19 +102,19 @@ class Relay(OneProcess):
         return ("\n".join(f"{name} {value}" for name, value in counts.items()),)
 
 
-@pytest.mark.parametrize(("relays", "looks"), [(True, 4), (False, 2)])
+@pytest.mark.parametrize(("relays", "still", "looks"), [(True, 1, 4), (False, 1, 2), (False, 5, 6)])
 async def test_window_ends_when_every_placed_order_was_delivered(
     relays: bool,  # noqa: FBT001  # a row of the table
+    still: int,
     looks: int,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Equal counters in two polls are not enough where a relay may pause between deliveries. Later
-    deliveries would be missing from the hops of the window.
+    deliveries would be missing from the hops of the window. Where the deliveries that are due are
+    not known, the counters have to be equal in more polls.
     """
-    monkeypatch.setattr(towns, "LOOK_EVERY", 0)
     local = Relay()
 
-    await Town(cast(LocalShape, local), {}, relays=relays).settle()
+    await Town(cast(LocalShape, local), {}, relays=relays, still=still, waits=AT_ONCE).settle()
 
     assert local.looks == looks
 
@@ -136,11 +136,10 @@ async def test_part_on_another_rung_is_refused_after_the_timeout(
     local = OneProcess(Exporter(rung="T3"))
     local.shape = type("Shape", (), {"name": "microservices"})  # type: ignore[attr-defined]  # only its name is read
     monkeypatch.setattr(local.only, "signal", lambda _: None)
-    monkeypatch.setattr(towns, "SWITCH_WITHIN", 0.01)
-    monkeypatch.setattr(towns, "LOOK_EVERY", 0)
+    waits = replace(AT_ONCE, switched_within_s=0.01)
 
     with pytest.raises(PartDied, match="not every part of microservices stands on rung T6"):
-        await Town(cast(LocalShape, local), {}).arm("T6")
+        await Town(cast(LocalShape, local), {}, waits=waits).arm("T6")
 
 
 async def test_part_that_died_between_windows_is_named_with_its_log(tmp_path: Path) -> None:

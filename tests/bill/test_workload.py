@@ -48,6 +48,29 @@ def test_placeholders_are_filled_in_with_their_types() -> None:
     ]
 
 
+def test_right_answers_promise_rows_of_the_kind_that_their_class_counts_as() -> None:
+    """Each class has its own kind, or none; a kind without answers is listed too."""
+    load = parse("""
+        [classes.look]
+        path = "/"
+        [classes.loan]
+        path = "/loans"
+        counts_as = "loans.lent"
+        [classes.renewal]
+        path = "/renewals"
+        counts_as = "loans.lent"
+    """)
+    assert load.promised({"look": 9, "loan": 3, "renewal": 2}) == {"loans.lent": 5}
+    assert dict(load.promised({})) == {"loans.lent": 0}
+    assert load.noun == "request"
+    assert not load.for_customers
+    assert shipped("orders").promised({"order": 4}) == {"orders.placed": 4}
+    assert shipped("orders").noun == "order"
+    assert shipped("orders").for_customers
+    with pytest.raises(BadWorkload, match=r"mine\.toml, classes\.loan\.counts_as"):
+        parse('[classes.loan]\npath = "/"\ncounts_as = "loans"')
+
+
 def test_key_placeholder_is_as_long_as_a_key() -> None:
     """Otherwise the content length would be wrong with a key in the body."""
     assert len(KEY) == 32

@@ -1,23 +1,29 @@
-"""The renderings that every law of this folder is put to: each chart's examples, every shape."""
+"""The renderings that every law of this folder is put to: each chart's examples, every shape, and
+other applications than the shop.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from borough import shapes
+import yaml
+
+from borough import app, commands, shapes
+from borough.app import App
 from borough.compose import load_shapes
 from borough.config import Settings
 from borough_shop.app import APP
-from charts.helm import BOROUGH, RELEASE, Values, read
+from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Values, read
 
 
 @dataclass(frozen=True)
 class Case:
-    """A chart with values."""
+    """A chart with values, and the application that they are about."""
 
     name: str
     chart: Path
     values: Values
+    app: App = APP
 
 
 def _every_shape() -> Iterator[shapes.Shape]:
@@ -33,6 +39,16 @@ SHAPES: Mapping[str, shapes.Shape] = {shape.name: shape for shape in _every_shap
 EXAMPLES: tuple[Path, ...] = tuple(p for chart in RELEASE for p in sorted(chart.glob("ci/*.yaml")))
 """The values files that come with the charts, to be tried."""
 
+OTHERS: Mapping[str, str] = {"library": "library.app:APP", "loyalty": "loyalty:APP"}
+"""Other applications than the shop: what `--app` is told of each."""
+
+
+def document(name: str) -> Values:
+    """What `borough chart --app NAME` writes."""
+    other = app.load(name)
+    values: Values = yaml.safe_load(commands.chart(other, other.settings(), name))
+    return values
+
 
 def _cases() -> Iterator[Case]:
     for chart in RELEASE:
@@ -40,6 +56,10 @@ def _cases() -> Iterator[Case]:
     for path in EXAMPLES:
         chart = path.parents[1]
         yield Case(f"{chart.name}/{path.stem}", chart, read(path))
+    for short, name in OTHERS.items():
+        values = {**document(name), "image": {"repository": f"borough-{short}"}}
+        yield Case(f"borough/{short}", BOROUGH, values, app.load(name))
+        yield Case(f"observability/{short}", OBSERVABILITY, document(name))
     for name in SHAPES:
         yield Case(f"shape={name}", BOROUGH, {"shape": name})
 

@@ -15,7 +15,14 @@ import pytest
 
 from borough_operator.decision.decide import decide
 from borough_operator.decision.goals import needs
-from borough_operator.decision.model import Freshness, History, Observation, Policy, Reading, Writer
+from borough_operator.decision.model import (
+    ForeignWriter,
+    Freshness,
+    History,
+    Observation,
+    Policy,
+    Reading,
+)
 from borough_operator.kube.spec import parse
 
 CALM, SKEWED = 0.15, 0.6
@@ -67,7 +74,7 @@ class Stage:
         self.patience = math.inf
         """When somebody ends it."""
         self._demo = demo
-        self._writers: dict[str, Writer] = {}
+        self._writers: dict[str, ForeignWriter] = {}
 
     def monotonic(self) -> float:
         """The clock."""
@@ -111,7 +118,7 @@ class Stage:
 
     def _scale(self, part: str, pods: int) -> None:
         self.sizes[part] = pods
-        self._writers[part] = Writer("kubectl", self.now)
+        self._writers[part] = ForeignWriter("kubectl", self.now)
 
     def _apply(self, manifests: list[dict[str, Any]]) -> None:
         for one in manifests:

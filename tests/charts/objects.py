@@ -16,6 +16,7 @@ SHAPE_OF_DOOR = "door.borough.dev/shape"
 BROUGHT = {
     "url": "postgresql://{capability}:pass@db.example.org/borough",
     "password": "pass",
+    "admin-password": "of the superuser",
     "api-keys": '{"ada": "key-of-ada"}',
 }
 """What stands in a Secret that the user makes, by the keys we ask for."""

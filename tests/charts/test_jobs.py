@@ -3,15 +3,17 @@
 import re
 from typing import Any
 
+import pytest
 import typer
 from typer.core import TyperGroup
 
 import borough.cli
 import borough_bill.__main__
 import borough_operator.__main__
-from charts.cases import Case
-from charts.helm import BOROUGH, Helm, Object, Objects
-from charts.objects import name_of, of_kind, pods
+import loyalty
+from charts.cases import CASES, Case, document
+from charts.helm import BOROUGH, Helm, Object, Objects, Values
+from charts.objects import BROUGHT, environment, identity, name_of, of_kind, pods
 
 APPS = {
     "borough": borough.cli.app,
@@ -27,7 +29,7 @@ def understood(container: Object) -> dict[str, Any]:
     """The arguments of a container of our images as its command reads them; exits as that does."""
     name = re.split("[:@]", container["image"].rpartition("/")[2])[0].replace("-", "_")
     module = container.get("command", ["python", "-m", name])
-    group = typer.main.get_command(APPS[module[2]])
+    group = typer.main.get_command(APPS.get(module[2], borough.cli.app))  # others stand on that
     assert isinstance(group, TyperGroup)
     name, *arguments = container["args"]
     return group.commands[name].make_context(name, list(arguments)).params
@@ -45,7 +47,7 @@ def migrations(objects: Objects) -> dict[str, dict[str, list[str]]]:
     """By Job, what each image is told to migrate."""
     return {
         pod.owner: {
-            container["image"]: container["args"][1:]
+            container["image"]: container["args"][2:]
             for container in pod.containers
             if container["args"][0] == "migrate"
         }
@@ -78,6 +80,64 @@ def test_a_migration_waits_for_a_database_and_not_for_a_file(helm: Helm) -> None
         assert found == [waits]
 
 
+def administrators(objects: Objects) -> dict[str, str]:
+    """By owner and container, the address of whoever may make roles, for those that are told it."""
+    return {
+        f"{pod.component} {container['name']}": told["MIGRATION_ADMIN"]
+        for pod in pods(objects)
+        for container in pod.containers
+        if "MIGRATION_ADMIN" in (told := environment(pod, objects, container))
+    }
+
+
+def test_the_migration_makes_roles_and_nobody_else_may(helm: Helm) -> None:
+    """By the superuser of our own database, whose password no part knows; by whoever a Secret names
+    on a database of the user's; by hand where it names nobody, and there are none in a file.
+    """
+    own = helm.objects(BOROUGH, {"postgres": {"existingSecret": "mine"}})
+    mine: Values = {"kind": "external", "existingSecret": "mine"}
+    theirs = helm.objects(BOROUGH, {"store": {**mine, "existingAdminSecret": "boss"}})
+    by_hand = helm.objects(BOROUGH, {"store": mine})
+    file = helm.objects(BOROUGH, {"shape": "monolith", "store": {"kind": "sqlite"}})
+
+    admin = f"postgresql://postgres:{BROUGHT['admin-password']}@borough-postgres/borough"
+    assert administrators(own) == {"migrate migrate": admin}
+    assert administrators(theirs) == {"migrate migrate": BROUGHT["url"]}
+    assert administrators(by_hand) == administrators(file) == {}
+    knowing = {
+        pod.component
+        for pod in pods(own)
+        for container in pod.containers
+        if BROUGHT["admin-password"] in str(environment(pod, own, container).values())
+    }
+    assert knowing == {"migrate", "postgres"}
+
+
+def test_a_release_gains_a_capability(helm: Helm) -> None:
+    """The shop's becomes that of loyalty: a part, its address and its policy, and a migration that
+    makes its role; no Secret is changed, and nothing of the database.
+    """
+    before = helm.objects(BOROUGH)
+    after = helm.objects(BOROUGH, CASES["borough/loyalty"].values)
+    old, new = ({identity(found): found for found in objects} for objects in (before, after))
+    gained = {name for name in new.keys() - old.keys() if not name.startswith("Job/")}
+
+    assert gained == {
+        "ConfigMap/borough-loyalty",
+        "Deployment/borough-loyalty",
+        "NetworkPolicy/borough-loyalty",
+        "PodDisruptionBudget/borough-loyalty",
+        "Service/borough-loyalty",
+        "Service/borough-loyalty-ops",
+        "ServiceAccount/borough-loyalty",
+    }
+    assert {name for name in old.keys() - new.keys() if not name.startswith("Job/")} == set()
+    (asked,) = migrations(after).values()
+    assert asked["borough-loyalty:0.1.0"] == sorted(loyalty.APP.contracts)
+    for kind in ("Secret", "StatefulSet"):
+        assert of_kind(before, kind) == of_kind(after, kind)
+
+
 def test_a_job_that_does_something_else_has_another_name(helm: Helm) -> None:
     """A Job cannot be changed, so an upgrade makes a new one; without a change it finds it done."""
     first = migrations(helm.objects(BOROUGH))
@@ -88,18 +148,23 @@ def test_a_job_that_does_something_else_has_another_name(helm: Helm) -> None:
     assert first == settled
 
 
-def test_the_menu_is_there_when_the_shop_opens(helm: Helm) -> None:
-    """Seeded after its schema is there, by whoever migrates inventory."""
-    for values in ({}, {"shape": "monolith", "store": {"kind": "sqlite"}}):
+@pytest.mark.parametrize("app", ["borough_shop.app:APP", "library.app:APP"])
+def test_what_an_application_starts_with_is_there_when_it_opens(helm: Helm, app: str) -> None:
+    """Seeded after the schemas are there, once, with the options that are given."""
+    sqlite = {"shape": "monolith", "store": {"kind": "sqlite"}}
+    for values in ({}, NEWER_PAYMENTS if "shop" in app else {}, sqlite):
         (pod,) = (
             pod
-            for pod in pods(helm.objects(BOROUGH, {**values, "stock": 7}))
+            for pod in pods(
+                helm.objects(BOROUGH, {**document(app), **values, "seed": {"stock": 7}})
+            )
             if any(c["args"][0] == "seed" for c in pod.containers if "args" in c)
         )
         verbs = [container["args"][0] for container in pod.containers]
         seeding = pod.containers[verbs.index("seed")]
         assert verbs.index("migrate") < verbs.index("seed")
-        assert seeding["args"] == ["seed", "--stock", "7"]
+        assert seeding["args"] == ["seed", f"--app={app}", "--stock", "7"]
+        assert understood(seeding)["of"] == app
 
 
 def test_tests_go_when_they_passed(helm: Helm, example: Case) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
+from borough.app import GATEWAY
 from borough.shapes import Shape, needed
 from borough_shop.app import APP
-from charts.cases import CASES, SHAPES
+from charts.cases import CASES, OTHERS, SHAPES
 from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Helm, Object, Values
 from charts.network import Direction, Edge, Place, Policies, Town
 from charts.objects import Pod, of_kind, pods
@@ -61,6 +62,22 @@ def test_a_part_a_capability_has_the_very_edges_of_the_call_graph(helm: Helm) ->
 
     assert between(found, INTERNAL) == {
         (caller, callee) for caller, callees in APP.calls.items() for callee in callees
+    }
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_so_it_is_for_another_application(helm: Helm, name: str) -> None:
+    """Its calls, its door, its stores, and nothing of the shop."""
+    case = CASES[f"borough/{name}"]
+    place = town(helm, case.values)
+    found = place.edges(HERE, ports(place))
+
+    assert between(found, INTERNAL) == {
+        (caller, callee) for caller, callees in case.app.calls.items() for callee in callees
+    }
+    assert {target for _, target in between(found, PUBLIC)} == {GATEWAY}
+    assert between(found, DATABASE) == {
+        (source, "postgres") for source in {*case.app.contracts, "migrate", "audit"}
     }
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from borough_operator.kube import spec
+from charts.cases import CASES
 from charts.helm import BOROUGH, OPERATOR, Helm, Values
 
 AS_AN_OBJECT = """\
@@ -72,6 +73,14 @@ def test_the_next_commands_are_named(helm: Helm, chart: Path) -> None:
     assert "helm test shop --namespace shop" in told
 
 
+def test_another_application_is_told_nothing_of_the_shop(helm: Helm, chart: Path) -> None:
+    """It has no customers, and so no key that everybody knows."""
+    told = text(helm, chart, CASES["borough/library"].values)
+    assert "shop-borough is the shape microservices: catalog, gateway, loans, notices." in told
+    assert "Have the books audited" in told
+    assert [word for word in ("menu", "order", "ada", "key") if word in told] == []
+
+
 def test_who_is_changing_shape_is_told_of_the_second_step(helm: Helm, chart: Path) -> None:
     """It is easily forgotten: everything works without it."""
     values = {"shape": "microservices", "retiring": "monolith"}
@@ -109,5 +118,5 @@ def test_whoever_can_read_nothing_is_told(helm: Helm, operator: Path) -> None:
     """And nobody else is warned."""
     nothing = notes(helm, operator, {"prometheus": {"url": ""}})
 
-    assert nothing[0].startswith("WARNING: nothing can be read")
+    assert nothing[0].startswith("WARNING: there is no source of readings")
     assert not any(line.startswith("WARNING") for line in notes(helm, operator, {}))

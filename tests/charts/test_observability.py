@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from charts.cases import SHAPES, Case
+from charts.cases import CASES, OTHERS, SHAPES, Case
 from charts.helm import BOROUGH, OBSERVABILITY, OPERATOR, Helm, Object, Objects, parse
 from charts.objects import COMPONENT, behind, environment, named, of_kind, pods
 
@@ -61,6 +61,18 @@ def test_every_part_of_every_shape_is_scraped_and_told_apart(
             assert name in discovery["names"], shape
             workload = service.removesuffix("-ops")
             assert labelled(job, name) == {"namespace": "b", "workload": workload, "part": part}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_parts_of_another_application_are_scraped(helm: Helm, name: str) -> None:
+    """By the same file of values that its own chart is given; the shop's are not asked for."""
+    case, watch = CASES[f"borough/{name}"], CASES[f"observability/{name}"]
+    (discovery,) = scrape_job(helm.objects(OBSERVABILITY, watch.values))["dns_sd_configs"]
+    services = set(ops_services(helm.objects(BOROUGH, case.values)).values())
+    parts = {part["name"] for part in case.values["application"]["parts"]}
+
+    asked = {name.partition(".")[0] for name in discovery["names"]}
+    assert services <= asked == {f"borough-{part}-ops" for part in parts}
 
 
 def ops_services(objects: Objects) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from borough.app import App
 from borough.compose import build
 from borough.config import PREFIX, Settings, load
 from borough.shapes import Shape, needed
@@ -33,18 +34,18 @@ def is_part(pod: Pod) -> bool:
 
 def hosted(pod: Pod) -> list[str]:
     """The capabilities it is told to serve."""
-    arguments: list[str] = pod.main["args"]
-    assert arguments[0] == "serve"
-    return arguments[1:]
+    verb, of, *capabilities = pod.main["args"]
+    assert (verb, of.partition("=")[0]) == ("serve", "--app")
+    return list(capabilities)
 
 
-def settings_of(pod: Pod, objects: Objects, monkeypatch: pytest.MonkeyPatch) -> Any:
+def settings_of(pod: Pod, objects: Objects, monkeypatch: pytest.MonkeyPatch, app: App = APP) -> Any:
     """The settings as the part will read them. Raises WrongSettings."""
     for name in [n for n in os.environ if n.upper().startswith(PREFIX)]:
         monkeypatch.delenv(name)
     for name, value in environment(pod, objects).items():
         monkeypatch.setenv(name, value)
-    return load(APP.settings)
+    return load(app.settings)
 
 
 def test_there_is_a_deployment_for_each_part_and_none_besides(
@@ -149,14 +150,15 @@ def test_a_roll_out_never_has_fewer_pods_than_before(objects: Objects) -> None:
 async def test_wiring_accepts_the_parts_of_every_example(
     helm: Helm, example: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the values name settings, stores and images of their own."""
+    """Also where the values name settings, stores, images or an application of their own."""
     if example.chart != BOROUGH:
         pytest.skip("it has no parts")
     objects = helm.objects(BOROUGH, example.values)
 
     assert parts(objects)
     for pod in parts(objects).values():
-        built = await build(APP, settings_of(pod, objects, monkeypatch), hosted(pod))
+        settings = settings_of(pod, objects, monkeypatch, example.app)
+        built = await build(example.app, settings, hosted(pod))
         await built.close()
 
 

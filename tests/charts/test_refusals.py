@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from charts.cases import OTHERS, document
 from charts.helm import BOROUGH, OBSERVABILITY, OPERATOR, Helm, Refused, Values
+
+LIBRARY = document(OTHERS["library"])
+LONG = {**LIBRARY["application"]["parts"][0], "shape": "microservices", "name": "n" * 60}
 
 WRONG: dict[str, tuple[Values, tuple[str, ...]]] = {
     "a typo at the root": ({"shpae": "monolith"}, ("shpae",)),
@@ -74,6 +78,27 @@ WRONG: dict[str, tuple[Values, tuple[str, ...]]] = {
     "a store of one's own without its address": (
         {"store": {"kind": "external"}},
         ("store", "existingSecret"),
+    ),
+    "an application without its parts": (
+        {"application": {**LIBRARY["application"], "parts": []}},
+        ("application", "parts"),
+    ),
+    "an application with a fact that there is not": (
+        {"application": {**LIBRARY["application"], "shapes": {}}},
+        ("application", "shapes"),
+    ),
+    "a shape of another application": ({**LIBRARY, "shape": "apis"}, ("apis", "two", "extract:")),
+    "a setting of another application": (
+        {**LIBRARY, "settings": {"pbkdf2_iterations": 0}},
+        ("pbkdf2_iterations", "trace_ratio"),
+    ),
+    "load on who has no customers": (
+        {**LIBRARY, "load": {"enabled": True}},
+        ("load.enabled", "Library"),
+    ),
+    "a part whose name is too long": (
+        {"application": {**LIBRARY["application"], "parts": [LONG]}},
+        (LONG["name"], "63"),
     ),
     "a settings map that is a list": ({"settings": ["pbkdf2_iterations=0"]}, ("settings",)),
     "a share of no class": ({"load": {"enabled": True, "shares": "order"}}, ("load", "shares")),

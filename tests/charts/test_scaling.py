@@ -8,6 +8,7 @@ import pytest
 
 from borough.shapes import Shape
 from borough_operator.kube import spec
+from borough_shop.app import APP
 from charts.cases import SHAPES
 from charts.helm import BOROUGH, Helm, Object, Objects, Values
 from charts.objects import named, of_kind, pods
@@ -78,6 +79,29 @@ def test_what_is_asked_of_a_scaler_reaches_it(helm: Helm) -> None:
     assert scaler["spec"]["goals"] == [goal]
     assert scaler["spec"]["manualHold"] == "5m"
     assert "enabled" not in scaler["spec"]
+
+
+def test_a_latency_goal_without_figures_has_the_objective_of_its_part(helm: Helm) -> None:
+    """It is typed once, in the application; figures of the goal's own are left as they are."""
+    own = {"type": "Latency", "quantile": "0.5", "objective": "10ms"}
+    values = scaled(gateway={"goals": [{"type": "Latency"}]}, payments={"goals": [own]})
+    scalers = of_kind(helm.objects(BOROUGH, values), "ServiceScaler")
+
+    goals = {one["spec"]["targetRef"]["name"]: one["spec"]["goals"] for one in scalers}
+    latency = APP.objectives_by_name["gateway"].latency
+    assert latency is not None
+    assert goals == {
+        "borough-gateway": [
+            {
+                "type": "Latency",
+                "quantile": f"{latency.ratio:g}",
+                "objective": f"{latency.threshold_ms:g}ms",
+            }
+        ],
+        "borough-payments": [own],
+    }
+    for one in scalers:
+        spec.parse(stored(one))  # the operator understands it
 
 
 def test_pods_are_asked_where_they_show_their_metrics(helm: Helm) -> None:

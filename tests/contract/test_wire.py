@@ -10,7 +10,7 @@ import pytest
 from borough.testing.peers import raw
 from borough.testing.serving import on_uvloop, until
 from borough.transport import wire
-from borough.transport.wire import Answer, BrokenAnswer, NoAnswer, NotSent, Pool
+from borough.transport.wire import Answer, BrokenAnswer, Limits, NoAnswer, NotSent, Pool
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -183,26 +183,21 @@ async def test_a_connection_the_peer_ended_is_not_asked_again(pool: Pool) -> Non
         await pool.close()
 
 
-async def test_an_answer_nobody_asked_for_ends_its_connection(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_answer_nobody_asked_for_ends_its_connection() -> None:
     """Else it would be taken for the answer to the next question."""
-    monkeypatch.setattr(wire, "KEEP_ALIVE_S", 1_000)  # it is not age that ends it
     peer = Scripted([OK, b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"], [OK])
-    async with raw(peer) as url:
+    pool = Pool(Limits(keep_alive_s=1_000))  # it is not age that ends it
+    async with raw(peer) as url, pool:
         await ask(pool, url)
         await until(lambda: peer.ended == 1)
         assert (await ask(pool, url)).status == 200
         await pool.close()
 
 
-async def test_an_idle_connection_is_closed_before_the_peer_would(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_idle_connection_is_closed_before_the_peer_would() -> None:
     """We hang up first, so that no question meets a connection that is going."""
-    monkeypatch.setattr(wire, "KEEP_ALIVE_S", 0.01)
     peer = Scripted([OK], [OK])
-    async with raw(peer) as url:
+    async with raw(peer) as url, Pool(Limits(keep_alive_s=0.01)) as pool:
         await ask(pool, url)
         await until(lambda: peer.ended == 1)
         await ask(pool, url)
@@ -252,12 +247,9 @@ async def test_what_comes_behind_an_answer_is_nobodys_answer(pool: Pool) -> None
             await ask(pool, url)
 
 
-async def test_an_answer_without_end_is_given_up(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_answer_without_end_is_given_up() -> None:
     """It is not kept in memory until the deadline."""
-    monkeypatch.setattr(wire, "LARGEST", 1)
-    async with raw(Scripted([OK])) as url:
+    async with raw(Scripted([OK])) as url, Pool(Limits(max_answer_bytes=1)) as pool:
         with pytest.raises(BrokenAnswer, match="larger than 1 bytes"):
             await ask(pool, url)
 
@@ -278,6 +270,6 @@ async def test_a_caller_that_was_busy_does_not_blame_the_peer(pool: Pool) -> Non
         asking = asyncio.create_task(ask(pool, url))
         for _ in range(3):
             await asyncio.sleep(0)  # the request for a connection has left
-        time.sleep(wire.CONNECT_S + 2 * wire.LATE_S)  # noqa: ASYNC251  # what keeps the loop busy
+        time.sleep(pool.limits.connect_s + 2 * wire.LATE_S)  # noqa: ASYNC251  # what keeps the loop busy
         assert (await asking).body == b"ok"
     assert scripted.connections == 1

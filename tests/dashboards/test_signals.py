@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from boards.promql import PLACE, Scope, WrongQuestion, share
+from boards.promql import PLACE, InvalidQuery, Scope, share
 from borough import signals
 from borough_operator.running import signals as operators
 from borough_shop.orders.signals import ORDERS
@@ -136,15 +136,15 @@ def test_a_link_to_traces_is_a_search_that_grafana_understands(board: Board) -> 
 def test_a_signal_is_asked_only_what_it_can_answer() -> None:
     """A board that asks otherwise cannot be built."""
     scope = Scope(("namespace",))
-    with pytest.raises(WrongQuestion, match="borough_retry_budget is a gauge, not a counter"):
+    with pytest.raises(InvalidQuery, match="borough_retry_budget is a gauge, not a counter"):
         scope.per_second(signals.RETRY_BUDGET)
-    with pytest.raises(WrongQuestion, match="borough_orders is a counter, not a gauge"):
+    with pytest.raises(InvalidQuery, match="borough_orders is a counter, not a gauge"):
         scope.now(ORDERS)
-    with pytest.raises(WrongQuestion, match="borough_orders is a counter, not a histogram"):
+    with pytest.raises(InvalidQuery, match="borough_orders is a counter, not a histogram"):
         scope.quantile(0.5, ORDERS)
-    with pytest.raises(WrongQuestion, match="borough_orders has no label sku"):
+    with pytest.raises(InvalidQuery, match="borough_orders has no label sku"):
         scope.per_second(ORDERS, "sku")
-    with pytest.raises(WrongQuestion, match="borough_orders has no label pod"):
+    with pytest.raises(InvalidQuery, match="borough_orders has no label pod"):
         scope.per_second(ORDERS, where={"pod": '="x"'})
 
 
@@ -155,9 +155,9 @@ def test_a_state_is_asked_for_by_its_number() -> None:
     assert scope.which(operators.REASON, "reason", ("A", "B"), "scaler") == (
         f'max by (scaler) (1 * {selector}"A"}} or 2 * {selector}"B"}})'
     )
-    with pytest.raises(WrongQuestion, match="borough_scaler_changes is a counter, not a gauge"):
+    with pytest.raises(InvalidQuery, match="borough_scaler_changes is a counter, not a gauge"):
         scope.which(operators.CHANGES, "direction", ("up",))
-    with pytest.raises(WrongQuestion, match="borough_scaler_reason has no label mood"):
+    with pytest.raises(InvalidQuery, match="borough_scaler_reason has no label mood"):
         scope.which(operators.REASON, "mood", ("glad",))
 
 

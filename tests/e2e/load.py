@@ -36,7 +36,8 @@ UNDER_WAY = 10
 """So many requests at the door, some to prepare, mean that a load is under way."""
 AUDIT = """
 import subprocess, sys
-done = subprocess.run([sys.executable, "-m", "borough", "audit", "--json"], capture_output=True)
+words = [sys.executable, "-m", "borough", "audit", "--json", "--app", sys.argv[1]]
+done = subprocess.run(words, capture_output=True)
 print((done.stdout or done.stderr).decode())
 """
 
@@ -176,12 +177,14 @@ def served(told: Mapping[str, Any]) -> int:
     return int(told["served"] + told["warm_up"]["served"])
 
 
-def audit(release: Release, part: str) -> dict[str, Any]:
+def audit(release: Release, part: str, app: str = "borough_shop.app:APP") -> dict[str, Any]:
     """What the auditor finds once nothing is under way: `clean`, `orders` by status, `violations`.
 
     He reads every store, which any part that has one of its own can reach.
     """
-    return _document(exec_python(release.namespace, release.deployment(part), AUDIT, within=120))
+    return _document(
+        exec_python(release.namespace, release.deployment(part), AUDIT, app, within=120)
+    )
 
 
 def _document(said: str) -> dict[str, Any]:

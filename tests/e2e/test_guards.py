@@ -31,6 +31,11 @@ def test_a_part_is_scaled_by_its_name_and_not_emptied_by_evictions(platform: Pla
     def ready() -> list[str]:
         return [pod["metadata"]["name"] for pod in shop.pods(PART) if is_ready(pod)]
 
+    def budget_allows_one() -> bool:
+        name, inside = f"{shop.name}-{PART}", ("--namespace", shop.namespace)
+        allowed = ("--output", "jsonpath={.status.disruptionsAllowed}")
+        return kubectl("get", "poddisruptionbudget", name, *inside, *allowed) == "1"
+
     def scale(replicas: int) -> None:
         inside = ("--namespace", shop.namespace)
         kubectl("scale", shop.deployment(PART), f"--replicas={replicas}", *inside)
@@ -39,12 +44,14 @@ def test_a_part_is_scaled_by_its_name_and_not_emptied_by_evictions(platform: Pla
     scale(2)
     try:
         first, second = ready()
+        wait_until("a budget that counts both", budget_allows_one, within=60)
         evict(shop.namespace, first)
         with pytest.raises(CommandFailed, match="disruption budget"):
             evict(shop.namespace, second)
         assert first not in ready(), "the first was still there: its eviction changed nothing"
         assert second in ready()
         wait_until(f"2 of {PART} again", lambda: len(ready()) == 2, within=60)
+        wait_until("a budget that counts both again", budget_allows_one, within=60)
         evict(shop.namespace, second)  # once the part is whole, the next may go
     finally:
         wait_until(f"2 of {PART} again", lambda: len(ready()) == 2, within=60)

@@ -13,7 +13,8 @@ from e2e.cluster import ROOT, exec_python, helm, wait_until
 from e2e.installed import Journey, Platform
 
 Weighed = dict[str, Any]
-READY_S = 90
+READY_S, BUSY = 90, 0.05
+"""Seconds; and the share of idle time below which others kept the cores busy: then CPU counts."""
 HEAVIEST_MIB = 1.5 * 1024
 LOADED = """
 import subprocess, sys
@@ -28,9 +29,12 @@ compiled of it."""
 def test_from_nothing_everything_is_ready_soon(
     platform: Platform, tell: Callable[[str], None]
 ) -> None:
-    """Six parts, PostgreSQL, collector, Prometheus, Jaeger and the operator, their images there."""
-    tell(f"from empty to all ready: {platform.ready_s:.1f} s")
-    assert platform.ready_s <= READY_S
+    """Six parts, PostgreSQL, collector, Prometheus, Jaeger and the operator, their images there. On
+    a machine that others keep busy it takes longer, and no more CPU.
+    """
+    tell(f"from empty to all ready: {platform.ready_s:.1f} s, {platform.cpu_s:.1f} s of CPU")
+    others_took_the_rest = platform.idle < BUSY and platform.cpu_s <= READY_S
+    assert platform.ready_s <= READY_S or others_took_the_rest
 
 
 def test_at_rest_the_whole_platform_is_light(

@@ -1,6 +1,9 @@
 """Does an application of somebody else's hold in every shape, on every store, whatever happens?"""
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +12,8 @@ from uuid import UUID
 
 import pytest
 
+from borough import commands
+from borough.errors import Malformed
 from borough.testing import suites
 from borough.testing.simulation import Shape, microservices, monolith
 from borough.testing.suites import Ask, answer
@@ -18,6 +23,9 @@ from library.catalog import Catalog, Find, Title
 from library.loans import Lend, Loans
 
 SHAPES: Mapping[str, Shape] = {"monolith": monolith(APP), "microservices": microservices(APP)}
+LOANS = Path(__file__).parents[2] / "examples" / "library" / "loans.toml"
+VOID = 3
+"""What `borough-bill` ends with where there are too few blocks to say what CPU costs."""
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 
 
@@ -79,3 +87,65 @@ def test_the_schema_is_made_of_the_tables_of_the_code() -> None:
     """Every table of a module is one of its capability."""
     assert {"titles", "holds", "counted"} == set(catalog.TABLES.tables)
     assert {"loans"} == set(loans.TABLES.tables)
+
+
+async def test_application_without_a_seed_starts_with_nothing() -> None:
+    """To seed it does nothing, and options are refused since nobody would read them."""
+    bare = replace(APP, seed=None)
+    assert await commands.seed(bare, bare.settings(), {}) == "Library has nothing to seed"
+    with pytest.raises(Malformed, match="Library has nothing to seed"):
+        await commands.seed(bare, bare.settings(), {"copies": "3"})
+
+
+def bill(
+    folder: Path, *words: str, app: str = "library.app:APP"
+) -> subprocess.CompletedProcess[str]:
+    """`borough-bill run` in little."""
+    command = [sys.executable, "-m", "borough_bill", "run", "--quick", "--blocks", "3"]
+    asked = ["--app", app, "--workload", str(LOANS), "--folder", str(folder)]
+    return subprocess.run(  # noqa: S603  # our own interpreter, our own words
+        [*command, *asked, *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_bill_serves_seeds_audits_and_measures_it_in_three_shapes(tmp_path: Path) -> None:
+    """By one command, and nothing that only the shop has. Too few blocks for CPU, but enough for
+    what is the same in each of them; what cannot be measured is named.
+    """
+    done = bill(tmp_path / "run", "--seed-with", "copies=100000")
+    assert done.returncode == VOID, done.stdout + done.stderr
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    shapes = ("monolith", "monolith-again", "two", "microservices")
+    assert result["audits"] == {shape: [] for shape in shapes}
+
+    hops: dict[str, set[str]] = {shape: set() for shape in shapes}
+    for window in result["windows"]:
+        assert window["served"] == window["offered"]
+        hops[window["subject"]] |= set(window["hops"])
+    relayed = {"catalog.count", "notices.write"}
+    assert hops["monolith"] == hops["monolith-again"] == set()
+    assert hops["two"] == {"notices.write"}
+    assert hops["microservices"] == {"loans.lend", "catalog.hold"} | relayed
+
+    printed = (tmp_path / "run" / "bill.md").read_text()
+    for line in ("hops of a loan", "memory, RSS of all processes", "loans that fail"):
+        assert line in printed
+    for note in ("No ladder, and no D10", "No D18", "application | library.app:APP"):
+        assert note in printed
+    assert "Saga or boundary?" not in printed
+    assert "The ladder" not in printed
+
+
+def test_what_the_bill_cannot_measure_is_said_in_one_sentence(tmp_path: Path) -> None:
+    """Before anything is started."""
+    done = bill(tmp_path / "run", app="nonesuch:APP")
+    assert done.returncode == 2
+    (sentence,) = done.stderr.split("\n\n")[-1].strip().splitlines()
+    assert sentence == "borough-bill: --app nonesuch:APP: No module named 'nonesuch'"
+    assert not (tmp_path / "run").exists()
+
+
+def test_page_shows_the_workload_that_is_there() -> None:
+    """Whoever copies it from *Your own application* gets what was run."""
+    page = LOANS.parents[2] / "docs" / "your-own-application.md"
+    assert LOANS.read_text().partition("\n\n")[2] in page.read_text()

@@ -1,6 +1,6 @@
-"""Do a real Prometheus and the pods themselves tell the same, and neither more than it knows?
+"""Do a real Prometheus and direct scrapes give the same readings?
 
-Made-up pods count at a pace of their own; a Prometheus scrapes them, and so do we.
+Simulated pods count at their own rate and are scraped by both.
 """
 
 import threading
@@ -148,7 +148,9 @@ async def direct(pods: str) -> AsyncIterator[Pods]:
 
 
 @pytest.mark.parametrize("name", ["prometheus", "direct"])
-async def test_both_sources_tell_the_same(prometheus: Prometheus, direct: Pods, name: str) -> None:
+async def test_both_sources_read_the_same_values(
+    prometheus: Prometheus, direct: Pods, name: str
+) -> None:
     """Rate, in-flight, duration and quantile of two pods, within what sampling blurs; and of an
     idle one zero, and no duration.
     """
@@ -158,31 +160,31 @@ async def test_both_sources_tell_the_same(prometheus: Prometheus, direct: Pods, 
         assert reading.age < MAPPING.window
     assert (await until(source, ask("idle", RATE), fresh)).value == 0
     for need in (DURATION, P75):
-        await until(source, ask("idle", need), saying(Freshness.EMPTY, "no request was answered"))
+        await until(source, ask("idle", need), saying(Freshness.EMPTY, "no request completed"))
 
 
-async def test_a_query_is_taken_for_what_it_answers(prometheus: Prometheus) -> None:
+async def test_query_result_is_read_as_it_is(prometheus: Prometheus) -> None:
     """By a real Prometheus: a number, nothing, or an error in a sentence that names the query."""
-    said = {
+    expected = {
         "42": (Freshness.FRESH, ""),
         "sum(http_server_active_requests)": (Freshness.FRESH, ""),
-        "absent_metric": (Freshness.EMPTY, "knows nothing of what the query asks"),
-        "up": (Freshness.ERROR, "series where one is needed: sum() makes one; asked for up"),
-        '"text"': (Freshness.ERROR, 'answers a string, not a number; asked for "text"'),
-        "up[1m]": (Freshness.ERROR, "answers a matrix, not a number; asked for up[1m]"),
-        "vector(0)/vector(0)": (Freshness.ERROR, "answers NaN; asked for vector(0)/vector(0)"),
+        "absent_metric": (Freshness.EMPTY, "returned an empty result"),
+        "up": (Freshness.ERROR, "series where one is needed: use sum(); the query was up"),
+        '"text"': (Freshness.ERROR, 'returned a string, not a number; the query was "text"'),
+        "up[1m]": (Freshness.ERROR, "returned a matrix, not a number; the query was up[1m]"),
+        "vector(0)/vector(0)": (Freshness.ERROR, "returned NaN; the query was vector(0)/vector(0)"),
         "sum(": (Freshness.ERROR, "parse error"),
     }
     await until(prometheus, ask("steady", IN_FLIGHT), fresh)
-    asks = {promql: ask("steady", Need(Measure.QUERY, promql)) for promql in said}
+    asks = {promql: ask("steady", Need(Measure.QUERY, promql)) for promql in expected}
     readings = await prometheus.read(list(asks.values()))
-    for promql, (freshness, words) in said.items():
+    for promql, (freshness, words) in expected.items():
         reading = readings[asks[promql]]
         assert reading.freshness is freshness, promql
         assert words in reading.detail
 
 
-async def test_silence_is_stale_and_what_was_never_there_is_empty(
+async def test_silent_pods_are_stale_and_absent_ones_empty(
     prometheus: Prometheus,
 ) -> None:
     """One pod of two, and all of them; one that never answered, one of a namespace not watched."""
@@ -190,9 +192,9 @@ async def test_silence_is_stale_and_what_was_never_there_is_empty(
         if workload in ("halved", "stopped", "steady"):
             await until(prometheus, ask(workload, RATE), near(count * PACE))
     Pod.silent = frozenset({"/halved/1", "/stopped/0"})
-    await until(prometheus, ask("stopped", RATE), saying(Freshness.STALE, "no pod has answered"))
+    await until(prometheus, ask("stopped", RATE), saying(Freshness.STALE, "no pod responded"))
     await until(
-        prometheus, ask("halved", RATE), saying(Freshness.STALE, "do not answer Prometheus: 1")
+        prometheus, ask("halved", RATE), saying(Freshness.STALE, "do not respond to scrapes: 1")
     )
     await until(prometheus, ask("steady", RATE), fresh)
     never = [ask("mute", RATE), ask("abroad", RATE)]

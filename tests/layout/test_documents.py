@@ -48,7 +48,7 @@ def test_the_makefile_has_every_verb_the_house_promises(root: Path) -> None:
     assert here == {
         "help", "demo", "bill", "bench", "drill", "test", "check", "soak", "generate", "verify",
         "images", "up", "load", "demo-scaling", "down", "footprint", "e2e", "e2e-long",
-        "leaderboard", "test-field",
+        "leaderboard", "test-field", "wheels",
     }  # fmt: skip  # one glance
     for document in documents(root):
         assert promised(document.read_text()) <= here, document

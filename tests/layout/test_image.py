@@ -125,6 +125,20 @@ def sees(path: str, among: list[str]) -> bool:
     )
 
 
+@pytest.mark.parametrize("name", ["library", "loyalty"])
+def test_an_example_is_laid_over_the_image_of_the_shop(root: Path, name: str) -> None:
+    """Of this version; the context is its folder, and what is copied from there is its package."""
+    lines = instructions(root, "examples")
+    version = tomllib.loads((root / "services" / "pyproject.toml").read_text())["project"][
+        "version"
+    ]
+
+    assert arguments(lines, "FROM") == ["${IMAGE}"]
+    assert f"IMAGE=borough:{version}" in arguments(lines, "ARG")
+    assert copied(lines) == ["${PACKAGE}"]
+    assert (root / "examples" / name / name / "__init__.py").exists()
+
+
 def brought_by(root: Path, package: str) -> set[str]:
     """What a package brings with it, by the lock."""
     packages = tomllib.loads((root / "uv.lock").read_text())["package"]
@@ -140,8 +154,32 @@ def brought_by(root: Path, package: str) -> set[str]:
 
 def test_a_released_image_holds_only_what_it_runs(root: Path) -> None:
     """The shop's neither bill nor numpy; what sends load neither kit nor shop."""
-    assert not brought_by(root, "borough-shop") & {"borough-bill", "borough-operator", "numpy"}
+    tools = {"borough-bill", "borough-operator", "numpy", "scipy", "matplotlib"}
+    assert not brought_by(root, "borough-shop") & tools
     assert not brought_by(root, "borough-bill") & {"borough", "borough-shop", "fastapi"}
+    assert not brought_by(root, "borough-operator") & {"borough", "fastapi", "numpy"}
+
+
+def test_an_image_holds_one_package_and_what_it_brings(
+    root: Path, folder: str, lines: list[str]
+) -> None:
+    """What runs takes the environment of one package from what was built, and nothing else."""
+    package = tomllib.loads((root / folder / "pyproject.toml").read_text())["project"]["name"]
+    synced = re.findall(r"uv sync ([^&\n]+)", "\n".join(arguments(lines, "RUN")))
+    after = lines[lines.index("FROM ${PYTHON_IMAGE}") :]
+
+    assert len(synced) == 2
+    for options in synced:
+        assert options.split()[:2] == ["--locked", "--no-default-groups"]
+        assert options.split()[-2:] == ["--package", package]
+    assert arguments(after, "COPY") == ["--from=build /opt/borough /opt/borough"]
+
+
+def test_a_build_sees_every_member_of_the_workspace(root: Path, lines: list[str]) -> None:
+    """The lock names them all, and uv refuses it where one of them is missing."""
+    workspace = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["uv"]["workspace"]
+
+    assert {f"{member}/pyproject.toml" for member in workspace["members"]} <= set(copied(lines))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has modules that can be cut")

@@ -21,11 +21,11 @@ class Prometheus:
 
     def __init__(self) -> None:
         self.rates: dict[tuple[str, str], float] = {}
-        """Requests a second, by namespace and workload."""
+        """Requests per second, by namespace and workload."""
         self.answers: dict[str, Any] = {}
-        """What is answered to the very words of a query: the `data` of Prometheus's answer."""
+        """The `data` of the response to a query, by its exact text."""
         self.hanging: set[str] = set()
-        """Queries that get no answer."""
+        """Queries that get no response."""
         self.down = False
         self._over = threading.Event()
         self._server = ThreadingHTTPServer((HOST, 0), self._handler())
@@ -42,7 +42,7 @@ class Prometheus:
         self._server.server_close()
 
     def answer(self, query: str) -> tuple[int, dict[str, Any]]:
-        """Status and body."""
+        """Status and body of the response."""
         if query in self.hanging:
             self._over.wait(LONGEST_HANG)
         if self.down:
@@ -81,7 +81,7 @@ class Prometheus:
                 self.wfile.write(body)
 
             def log_message(self, *words: object) -> None:
-                """Nobody reads it."""
+                """No log."""
 
         return Handler
 

@@ -1,6 +1,6 @@
-"""A way to the API server that can be made bad: too busy, deaf, or of too short a memory.
+"""A proxy to the API server with failures: 429 responses, and watches that have expired.
 
-It forwards everything, watches included, over plain HTTP, and does what a test asks with the rest.
+It forwards everything else, watches included, over plain HTTP.
 """
 
 import asyncio

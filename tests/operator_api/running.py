@@ -1,4 +1,4 @@
-"""The operator as a process of its own, as a cluster runs it, beside a real API server."""
+"""The operator as a process, as in a cluster, with a real API server."""
 
 import os
 import signal
@@ -24,24 +24,24 @@ class Operator:
         self._log = folder / f"operator-{self._port}.log"
         self._command = [
             sys.executable, "-m", "borough_operator", "run", f"--ops-port={self._port}", *options
-        ]  # fmt: skip  # the command on one line, as one would type it
+        ]  # fmt: skip  # the command on one line
         kept = {k: v for k, v in os.environ.items() if not k.startswith("BOROUGH_")}
         self._environment = kept | {"KUBECONFIG": str(kubeconfig)}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def port(self) -> int:
-        """Of its probes and its metrics."""
+        """The port of its probes and metrics."""
         return self._port
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The process id."""
         assert self._process is not None
         return self._process.pid
 
     def start(self) -> None:
-        """Start it; `ready` says when it is."""
+        """Start it; `ready` says when it is ready."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own words
                 self._command,
@@ -52,11 +52,11 @@ class Operator:
             )
 
     def ready(self) -> bool:
-        """Whether it says so."""
+        """Whether it is ready."""
         return self.ask("/readyz")[0] == 200
 
     def ask(self, path: str) -> tuple[int, str]:
-        """Status and text of its ops port; 0 where it does not answer."""
+        """Status and body of its ops port; 0 where it does not respond."""
         try:
             with urllib.request.urlopen(f"http://{HOST}:{self._port}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
@@ -77,7 +77,7 @@ class Operator:
         )
 
     def samples(self) -> list[Sample]:
-        """All that it tells at this moment."""
+        """All its present metrics."""
         families = text_string_to_metric_families(self.ask("/metrics")[1])
         return [sample for family in families for sample in family.samples]
 
@@ -88,7 +88,7 @@ class Operator:
         self._process.wait()
 
     def stop(self) -> int:
-        """SIGTERM; answers the exit status."""
+        """Send SIGTERM. Returns the exit status."""
         process = self._process
         assert process is not None
         process.send_signal(signal.SIGTERM)
@@ -96,5 +96,5 @@ class Operator:
         return process.wait()
 
     def log(self) -> str:
-        """What it has written."""
+        """Its log."""
         return self._log.read_text("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""HTTP servers of a test's own making: scripted, unvouched for, on a free port of this machine."""
+"""Scripted HTTP servers of the tests, on a free local port."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[str]:
-    """The base URL of a server that answers everything so, while the context lasts."""
+    """Serve with this handler while the context lasts; yields the base URL."""
     server = web.Server(handler)
     runner = web.ServerRunner(server, shutdown_timeout=0.01)  # 0 would be none
     await runner.setup()
@@ -27,7 +27,7 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
 
 @dataclass
 class Clock:
-    """A clock that stands still until it is set."""
+    """A clock that is advanced by hand."""
 
     now: float = 1000.0
 
@@ -37,10 +37,10 @@ class Clock:
 
 @dataclass
 class Scripted:
-    """A Prometheus that answers each query as it was told, and any other with nothing."""
+    """A Prometheus with scripted results; of any other query the result is empty."""
 
     answers: dict[str, Any] = field(default_factory=dict)
-    """By PromQL, the `data` of the answer."""
+    """The `data` of the response, by PromQL."""
     asked: list[str] = field(default_factory=list)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -1,6 +1,4 @@
-"""The loop on a stage: an API server in memory, a source of the test's own, and time that passes at
-once.
-"""
+"""The evaluation loop with an API server in memory, a scripted source and virtual time."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from borough_operator.decision.model import Freshness, Reading
-from borough_operator.kube.api import Api, Gone, Refused
+from borough_operator.kube.api import Api, NotFound, Refused
 from borough_operator.kube.cluster import Cluster
 from borough_operator.kube.events import Events
 from borough_operator.running.loop import BATCH_S, Loop
@@ -19,11 +17,11 @@ from borough_operator.sources.protocol import Ask, Source, Target
 
 SHOP = "shop"
 START = 1_800_000_000.0
-"""Unix time when every story begins."""
+"""Unix time at which every scenario starts."""
 
 
 class Server(Api):
-    """Takes what is written, as an API server would; `refusals` are raised first, one a call."""
+    """Stores what is written; `refusals` are raised first, one for each call."""
 
     def __init__(self) -> None:
         self.version = 1000
@@ -31,16 +29,16 @@ class Server(Api):
         self.statuses: list[tuple[str, Mapping[str, Any]]] = []
         self.events: list[Mapping[str, Any]] = []
         self.order: list[str] = []
-        """Of what was written: "scale", "status", "events"."""
+        """The kinds of writes in order: "scale", "status", "events"."""
         self.scalers: dict[str, Mapping[str, Any]] = {}
-        """As they are stored, which the cache may not have heard of yet."""
+        """The stored scalers, which may be newer than the cache."""
         self.answers: list[Any] = []
-        """What is answered first to writes of /scale, which are done."""
+        """Responses to the first writes of /scale, which are executed."""
         self.refusals: list[Refused] = []
         self.slow = 0.0
         """Seconds that every call takes."""
         self.slow_events = 0.0
-        """Seconds that an Event takes beside it."""
+        """Further seconds that an Event takes."""
 
     async def call(
         self,
@@ -71,9 +69,9 @@ class Server(Api):
         return answer
 
     def _take_status(self, name: str, status: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Answers the whole scaler, as it is stored."""
+        """Returns the whole scaler as stored."""
         if name not in self.scalers:
-            raise Gone(name)
+            raise NotFound(name)
         self.statuses.append((name, status))
         stored = self.scalers[name]
         meta = stored["metadata"] | {"resourceVersion": str(self.version)}
@@ -85,8 +83,8 @@ class Server(Api):
 
 
 @dataclass
-class Loads:
-    """Says what the test has set; a target that hangs gets its answer late."""
+class ScriptedSource:
+    """A source with readings set by the test; a target in `hangs` is read late."""
 
     rates: dict[str, float] = field(default_factory=dict)
     hangs: dict[str, float] = field(default_factory=dict)
@@ -110,10 +108,12 @@ class Loads:
 
 
 class Stage:
-    """Use it within `virtually`. `chance` spreads the first moments."""
+    """The loop and its collaborators, for use within `run_virtually`. `chance` spreads the first
+    due times.
+    """
 
     def __init__(self, chance: Callable[[], float] = lambda: 0.0) -> None:
-        self.server, self.loads, self.pods = Server(), Loads(), Loads()
+        self.server, self.loads, self.pods = Server(), ScriptedSource(), ScriptedSource()
         self.registry = Registry(pods=False)
         self.telemetry = Telemetry(self.registry, self.now)
         self.cluster = Cluster(self.server)
@@ -136,18 +136,18 @@ class Stage:
         self._begun = False
 
     def now(self) -> float:
-        """Unix time of the story."""
+        """Unix time of the scenario."""
         return START + asyncio.get_running_loop().time()
 
     def add(self, name: str, replicas: int = 2, *, rate: float | None = 60.0, **spec: Any) -> None:
-        """A Deployment whose pods are all ready, and its scaler; a replica carries 50."""
+        """Add a Deployment with all pods ready, and its scaler; a replica carries 50."""
         self.target(name, replicas)
         self.scaler(name, **spec)
         if rate is not None:
             self.loads.rates[name] = rate
 
     def target(self, name: str, replicas: int, manager: str = "helm", cpu: str = "1") -> None:
-        """As somebody else left it."""
+        """Add or change a Deployment, as `manager`."""
         ready = {"replicas": replicas, "updatedReplicas": replicas, "readyReplicas": replicas}
         container = {"resources": {"requests": {"cpu": cpu}}}
         fields = {"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
@@ -157,15 +157,15 @@ class Stage:
             "spec": {"replicas": replicas, "template": {"spec": {"containers": [container]}}},
             "status": ready,
         }
-        self.registry.watched[DEPLOYMENTS].seen(body)
+        self.registry.watched[DEPLOYMENTS].updated(body)
 
     def scaler(self, name: str, *, generation: int = 1, of: str = "", **spec: Any) -> None:
-        """As somebody wrote it, and a watch brought it."""
+        """Write a scaler, delivered by the watch."""
         self.write_scaler(name, generation=generation, of=of, **spec)
-        self.registry.watched[SCALERS].seen(self.server.scalers[name])
+        self.registry.watched[SCALERS].updated(self.server.scalers[name])
 
     def write_scaler(self, name: str, *, generation: int = 1, of: str = "", **spec: Any) -> None:
-        """As somebody wrote it, of which no watch has told."""
+        """Write a scaler that the watch has not delivered."""
         plain = {
             "targetRef": {"kind": "Deployment", "name": of or name},
             "replicas": {"min": 1, "max": 50},
@@ -176,26 +176,26 @@ class Stage:
         self.server.scalers[name] = body
 
     def remove(self, name: str) -> None:
-        """The scaler is deleted."""
+        """Delete the scaler."""
         del self.server.scalers[name]
-        self.registry.watched[SCALERS].lost({"metadata": self._meta(name)})
+        self.registry.watched[SCALERS].deleted({"metadata": self._meta(name)})
 
     def entry(self, name: str) -> Entry:
         return self.registry.entries[SHOP, name]
 
     async def play(self, seconds: float) -> None:
-        """Let the loop turn for so long, and finish what it has begun."""
+        """Run the loop for so long, and finish what it has started."""
         if not self._begun:
             self._begun = True
-            self.loop.begin()
+            self.loop.schedule_all()
         end = self.now() + seconds
         while self.now() < end:
-            self.loop.begin_due()
+            self.loop.start_due()
             await asyncio.sleep(BATCH_S)
         await self.loop.drain()
 
     def replicas(self, name: str) -> int:
-        """What the target is known to have."""
+        """The target's number in the cache."""
         workload = self.registry.workload(Target(SHOP, "Deployment", name))
         assert workload is not None
         return workload.replicas

@@ -1,28 +1,28 @@
-"""What does the operator make of what Prometheus says, also of what it should never say?"""
+"""Are Prometheus's responses parsed, and invalid ones refused?"""
 
 import json
 from typing import Any
 
 import pytest
 
-from borough_operator.sources.answers import NoSeries, Unusable, data, quantity, table
+from borough_operator.sources.answers import NoSeries, UnusableResponse, data, quantity, table
 from scaling.servers import of_workloads, vector
 
 WELL = {"status": "success", "data": vector()}
 
 
-def said(**document: Any) -> bytes:
+def body_of(**document: Any) -> bytes:
     return json.dumps(document).encode()
 
 
-def test_one_number_is_read_from_a_scalar_or_a_lone_series() -> None:
-    """Both are how PromQL says a number."""
+def test_number_is_parsed_from_a_scalar_or_a_single_series() -> None:
+    """Both are results of PromQL with one number."""
     assert quantity({"resultType": "scalar", "result": [1790000000.5, "12.5"]}) == 12.5
     assert quantity(vector(({"queue": "orders"}, 12.5))) == 12.5
 
 
-def test_nothing_is_not_zero() -> None:
-    """An empty vector is an answer of its own kind; the goal says what it means."""
+def test_empty_result_raises_no_series() -> None:
+    """An empty vector is not zero; the goal defines its meaning."""
     with pytest.raises(NoSeries):
         quantity(vector())
 
@@ -30,51 +30,49 @@ def test_nothing_is_not_zero() -> None:
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (vector(({"a": "1"}, 1), ({"a": "2"}, 2)), "answers 2 series where one is needed"),
-        (vector(({}, "NaN")), "answers NaN"),
-        (vector(({}, "+Inf")), "answers Inf"),
-        (vector(({}, -1)), "answers -1, and no quantity is negative"),
-        (vector(({}, "many")), "answers a series without a number"),
+        (vector(({"a": "1"}, 1), ({"a": "2"}, 2)), "returned 2 series where one is needed"),
+        (vector(({}, "NaN")), "returned NaN"),
+        (vector(({}, "+Inf")), "returned Inf"),
+        (vector(({}, -1)), "returned the negative value -1"),
+        (vector(({}, "many")), "returned a series without a number"),
         ({"resultType": "vector", "result": [{"histogram": [1, {}]}]}, "without a number"),
         ({"resultType": "vector", "result": ["x"]}, "without a number"),
-        ({"resultType": "string", "result": [1790000000.5, "x"]}, "answers a string, not a number"),
-        ({"resultType": "matrix", "result": []}, "answers a matrix, not a number"),
+        ({"resultType": "string", "result": [1790000000.5, "x"]}, "returned a string, not"),
+        ({"resultType": "matrix", "result": []}, "returned a matrix, not a number"),
         ({"resultType": "scalar", "result": []}, "without a number"),
-        ({}, "answers a None, not a number"),
+        ({}, "returned a None, not a number"),
     ],
 )  # fmt: skip  # a table
-def test_what_is_no_quantity_is_refused_by_what_it_is(
-    answer: dict[str, Any], sentence: str
-) -> None:
-    """Each in words that tell its author what to change."""
-    with pytest.raises(Unusable, match=sentence):
+def test_invalid_quantity_is_refused_with_its_cause(answer: dict[str, Any], sentence: str) -> None:
+    """The message says what the author of the query must change."""
+    with pytest.raises(UnusableResponse, match=sentence):
         quantity(answer)
 
 
 @pytest.mark.parametrize(
     ("status", "body", "sentence"),
     [
-        (400, said(status="error", error="parse error: x"), r"refuses \(400\): parse"),
-        (503, said(status="error", error="a\n" * 999), r"refuses \(503\): a a .*…$"),
-        (200, b"<html>Log in</html>", "answers no JSON"),
-        (502, b"Bad Gateway", "answers 502 and no JSON"),
-        (200, b"[" * 100_000, "answers no JSON"),
-        (200, b"[]", "answers no JSON"),
-        (200, b"\xff\xfe", "answers no JSON"),
-        (200, said(status="success"), "answers without data"),
-        (200, said(**WELL, warnings=["no store"]), "warning: no store"),
-        (200, said(**WELL, isPartial=True), "the answer is partial"),
-        (200, said(hello="world"), "refuses"),
+        (400, body_of(status="error", error="parse error: x"), r"returned an error \(400\): parse"),
+        (503, body_of(status="error", error="a\n" * 999), r"returned an error \(503\): a a .*…$"),
+        (200, b"<html>Log in</html>", "returned no JSON"),
+        (502, b"Bad Gateway", "returned 502 and no JSON"),
+        (200, b"[" * 100_000, "returned no JSON"),
+        (200, b"[]", "returned no JSON"),
+        (200, b"\xff\xfe", "returned no JSON"),
+        (200, body_of(status="success"), "returned no data"),
+        (200, body_of(**WELL, warnings=["no store"]), "warning: no store"),
+        (200, body_of(**WELL, isPartial=True), "the response is partial"),
+        (200, body_of(hello="world"), "returned an error"),
     ],
 )  # fmt: skip  # a table
-def test_an_answer_without_data_says_why(status: int, body: bytes, sentence: str) -> None:
-    """In the server's own words where it has some; a partial answer is none."""
-    with pytest.raises(Unusable, match=sentence):
+def test_response_without_data_raises_its_cause(status: int, body: bytes, sentence: str) -> None:
+    """With the server's own message where it has one; a partial response counts as an error."""
+    with pytest.raises(UnusableResponse, match=sentence):
         data(status, body)
 
 
 def test_a_table_has_a_number_for_each_target() -> None:
-    """By the two labels of the mapping; a series without them belongs to nobody."""
+    """By the two labels of the mapping; a series without them has empty ones."""
     found = of_workloads("town", orders=3, payments="NaN")
     found["result"].append({"metric": {}, "value": [0, "1"]})
     rows = table(found, "namespace", "workload")
@@ -93,7 +91,7 @@ def test_a_table_has_a_number_for_each_target() -> None:
         {},
     ],
 )
-def test_a_table_that_is_none_is_refused(answer: dict[str, Any]) -> None:
-    """Whatever it is instead."""
-    with pytest.raises(Unusable, match="answers"):
+def test_malformed_table_is_refused(answer: dict[str, Any]) -> None:
+    """For every malformed shape of the data."""
+    with pytest.raises(UnusableResponse, match="returned"):
         table(answer, "namespace", "workload")

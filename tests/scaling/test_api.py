@@ -1,4 +1,4 @@
-"""Is the API server asked gently, and is every refusal an error with a name?"""
+"""Are calls limited and retried, and does every refusal become its exception?"""
 
 import json
 import re
@@ -11,12 +11,12 @@ import pytest
 from aiohttp import web
 
 from borough_operator.kube.api import (
-    LONGEST_PAUSE,
+    MAX_RETRY_AFTER,
     TRIES,
     Api,
     Conflict,
     Expired,
-    Gone,
+    NotFound,
     Refused,
     Unreachable,
 )
@@ -30,7 +30,7 @@ Answer = tuple[int, object, dict[str, str]]
 
 @dataclass
 class Server:
-    """An API server that says what it was told to, in that order, and the last for ever."""
+    """An API server with scripted responses in order; the last one repeats."""
 
     answers: list[Answer]
     asked: list[web.BaseRequest] = field(default_factory=list)
@@ -68,8 +68,8 @@ async def asking(server: Handler, token: Token | None = None) -> AsyncIterator[A
             await api.close()
 
 
-async def test_a_server_may_stand_below_a_path() -> None:
-    """As where one address serves many clusters: what is asked is asked below it."""
+async def test_server_url_with_a_path_is_kept_in_requests() -> None:
+    """One address may serve many clusters, each below a path."""
     server = Server([(200, {}, {})])
     async with serving(server) as url:
         for given in (f"{url}/k8s/clusters/c1", f"{url}/k8s/clusters/c1/"):
@@ -81,8 +81,8 @@ async def test_a_server_may_stand_below_a_path() -> None:
 
 @pytest.mark.parametrize("text", ["<html>sign in</html>", "[]"])
 @pytest.mark.parametrize("code", [200, 502])
-async def test_an_answer_that_is_no_object_is_none_of_an_api_server(text: str, code: int) -> None:
-    """Something between us said so, and the next try may reach the server."""
+async def test_response_that_is_not_an_object_raises_unreachable(text: str, code: int) -> None:
+    """A proxy in between may have sent it, and a retry may reach the server."""
 
     async def server(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(text=text, status=code)
@@ -96,24 +96,24 @@ def busy(code: int = 429, **headers: str) -> Answer:
     return code, {"message": "later"}, {name.replace("_", "-"): v for name, v in headers.items()}
 
 
-async def test_a_busy_server_is_asked_again_when_it_says() -> None:
-    """Retry-After is honoured, up to a bound; without one it is a second."""
+async def test_busy_server_is_retried_after_retry_after() -> None:
+    """Retry-After is honoured up to a bound; without it the delay is a second."""
     server = Server([busy(Retry_After="2"), busy(503, Retry_After="900"), busy(), (200, {}, {})])
     async with asking(server) as ours:
         assert await ours.api.call("get", PATH) == {}
-    assert ours.slept == [2.0, LONGEST_PAUSE, 1.0]
+    assert ours.slept == [2.0, MAX_RETRY_AFTER, 1.0]
 
 
-async def test_a_server_that_stays_busy_is_left_alone() -> None:
-    """After so many tries the next decision is soon enough."""
+async def test_call_fails_after_all_tries_at_a_busy_server() -> None:
+    """The caller repeats it at its next decision."""
     async with asking(server := Server([busy()])) as ours:
         with pytest.raises(Unreachable, match="429: later"):
             await ours.api.call("get", PATH)
     assert len(server.asked) == TRIES
 
 
-async def test_every_request_is_counted_by_what_it_was() -> None:
-    """Verb and resource as RBAC calls them, and the code; a try more is a request more."""
+async def test_every_request_is_counted_by_verb_resource_and_code() -> None:
+    """Verb and resource as RBAC names them; each retry counts."""
     async with asking(Server([busy(), (200, {"items": [], "metadata": {}}, {})])) as ours:
         await ours.api.call("patch", PATH)
         await ours.api.call("list", "/apis/apps/v1/namespaces/shop/deployments")
@@ -124,8 +124,8 @@ async def test_every_request_is_counted_by_what_it_was() -> None:
     ]
 
 
-async def test_a_server_that_is_not_there_is_counted_too() -> None:
-    """The error names the call."""
+async def test_connection_failure_is_counted_as_error() -> None:
+    """The exception names the call."""
     counted: list[tuple[str, str, str]] = []
     api = Api(Credentials("http://127.0.0.1:1"), lambda *each: counted.append(each))
     with pytest.raises(Unreachable, match=r"get /apis/.*/pay/scale"):
@@ -134,8 +134,8 @@ async def test_a_server_that_is_not_there_is_counted_too() -> None:
     assert counted == [("get", "deployments/scale", "error")]
 
 
-async def test_a_token_that_was_renewed_is_read_again(tmp_path: Path) -> None:
-    """A refused one is no reason to wait a minute."""
+async def test_refused_token_is_read_again_from_its_file(tmp_path: Path) -> None:
+    """At once, without waiting for `REREAD_AFTER`."""
     file = tmp_path / "token"
     file.write_text("old")
     shown: list[str] = []
@@ -153,9 +153,9 @@ async def test_a_token_that_was_renewed_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "body", "error"),
     [
-        (401, {"message": "who are you?"}, Refused),
-        (403, {"message": "you may not"}, Refused),
-        (404, {"message": "not found"}, Gone),
+        (401, {"message": "unauthorized"}, Refused),
+        (403, {"message": "forbidden"}, Refused),
+        (404, {"message": "not found"}, NotFound),
         (409, {"message": "modified"}, Conflict),
         (410, {"message": "too old"}, Expired),
         (422, {"message": "an error", "details": {}}, Conflict),
@@ -164,10 +164,10 @@ async def test_a_token_that_was_renewed_is_read_again(tmp_path: Path) -> None:
         (302, {"message": "elsewhere"}, Refused),
     ],
 )
-async def test_a_refusal_is_an_error_with_a_name(
+async def test_refusal_raises_the_exception_of_its_code(
     code: int, body: object, error: type[Exception]
 ) -> None:
-    """Its message names the call, the code and what the server said."""
+    """The message contains the call, the code and the server's message."""
     async with asking(Server([(code, body, {})])) as ours:
         with pytest.raises(Refused, match=rf"get {PATH}: {code}: {body['message']}") as found:  # type: ignore[index]  # a Status
             await ours.api.call("get", PATH)
@@ -190,28 +190,28 @@ async def listed(server: Server) -> tuple[list[str], str]:
         )
 
 
-async def test_a_long_list_is_read_page_by_page() -> None:
-    """Each page begins where the one before ended; every item knows its kind."""
+async def test_long_list_is_read_in_pages() -> None:
+    """Each page continues the one before; every item has its kind."""
     server = Server([page("a", "b", rest="x"), page("c")])
     assert await listed(server) == (["Deployment a", "Deployment b", "Deployment c"], "9")
     assert [r.query.get("continue") for r in server.asked] == [None, "x"]
     assert {r.query["limit"] for r in server.asked} == {"500"}
 
 
-async def test_a_list_that_expired_is_read_anew() -> None:
-    """Nothing of the first try is kept, so nobody is listed twice."""
+async def test_expired_list_is_read_again_from_the_start() -> None:
+    """Nothing of the first attempt is kept, so no object is listed twice."""
     server = Server([page("a", rest="x"), (410, {"message": "old"}, {}), page("b")])
     assert await listed(server) == (["Deployment b"], "9")
 
 
-async def test_a_list_that_expires_for_ever_is_given_up() -> None:
-    """In bounded time, with an error."""
+async def test_list_that_always_expires_raises_expired() -> None:
+    """After a bounded number of attempts."""
     with pytest.raises(Expired, match="changed too fast"):
         await listed(Server([(410, {"message": "old"}, {})]))
 
 
-async def test_bodies_travel_as_what_they_are() -> None:
-    """The server reads a patch by its content type."""
+async def test_patch_has_the_content_type_of_a_json_patch() -> None:
+    """The server parses a patch by its content type."""
     seen: list[tuple[str | None, object]] = []
 
     async def server(request: web.BaseRequest) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""How does the operator find its way to the API server, and prove who it is?"""
+"""Are credentials found, read and renewed?"""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from borough_operator.kube.credentials import (
-    READ_AGAIN,
+    REREAD_AFTER,
     Credentials,
     NoCredentials,
     Token,
@@ -44,21 +44,21 @@ def account(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_pod_is_its_service_account(account: Path) -> None:
-    """Address, authority, namespace and token are where the kubelet puts them."""
+def test_pod_uses_its_service_account(account: Path) -> None:
+    """Address, CA, namespace and token come from where the kubelet puts them."""
     found = find(POD, account)
     assert (found.server, found.namespace, found.ca) == ("https://[fd00::1]:443", "shop", "PEM")
     assert found.headers() == {"Authorization": "Bearer one"}
 
 
-def test_a_kubeconfig_that_was_named_comes_first(account: Path) -> None:
-    """Whoever names one means it, also inside a pod."""
+def test_kubeconfig_variable_takes_precedence_over_the_pod(account: Path) -> None:
+    """KUBECONFIG is explicit, so it is used inside a pod too."""
     named = kubeconfig(account, {"token": "t"})
     assert find({**POD, "KUBECONFIG": str(named)}, account).server == "https://api:6443"
 
 
-def test_the_current_context_says_who_and_where(tmp_path: Path) -> None:
-    """Data in the file and files beside it are both read."""
+def test_current_context_selects_cluster_and_user(tmp_path: Path) -> None:
+    """Inline data and referenced files are both read."""
     (tmp_path / "client.key").write_text("KEY")
     data = base64.b64encode(b"CERTIFICATE").decode()
     user = {"client-certificate-data": data, "client-key": "client.key"}
@@ -67,8 +67,8 @@ def test_the_current_context_says_who_and_where(tmp_path: Path) -> None:
     assert (found.namespace, found.headers()) == ("shop", {})
 
 
-def test_a_cluster_s_plain_root_is_trusted() -> None:
-    """Whatever Python thinks of its extensions, it is checked, and the name is."""
+def test_root_certificate_without_strict_extensions_is_accepted() -> None:
+    """Signature and host name are still verified."""
     context = Credentials("https://api:6443").ssl_context()
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
@@ -76,14 +76,14 @@ def test_a_cluster_s_plain_root_is_trusted() -> None:
     assert (insecure.verify_mode, insecure.check_hostname) == (ssl.CERT_NONE, False)
 
 
-def test_a_token_is_read_again(tmp_path: Path) -> None:
-    """The kubelet renews it: after a minute, and at once when it was refused."""
+def test_token_is_read_again_after_a_minute_or_a_refusal(tmp_path: Path) -> None:
+    """The kubelet renews it within its hour."""
     file, clock = tmp_path / "token", Clock()
     token = Token(file=file, clock=clock)
     file.write_text("one")
     assert token.now() == "one"
     file.write_text("two")
-    clock.now += READ_AGAIN - 1
+    clock.now += REREAD_AFTER - 1
     assert token.now() == "one"
     clock.now += 1
     assert token.now() == "two"
@@ -92,15 +92,15 @@ def test_a_token_is_read_again(tmp_path: Path) -> None:
     assert token.now() == "three"
 
 
-def test_a_way_to_log_in_that_is_not_known_is_named(tmp_path: Path) -> None:
-    """It is refused with the file, the user and what would do instead."""
+def test_unsupported_login_is_refused_by_name(tmp_path: Path) -> None:
+    """The message contains the file, the user and the supported ways."""
     path = kubeconfig(tmp_path, {"exec": {"command": "cloud"}})
-    with pytest.raises(NoCredentials, match=r"user u logs in by exec.* a token, a tokenFile"):
+    with pytest.raises(NoCredentials, match=r"user u logs in by exec.* use a token, a tokenFile"):
         of_kubeconfig(path)
 
 
 @pytest.mark.parametrize("content", ["", "clusters: []", "current-context: x", "{", "- a"])
-def test_a_kubeconfig_that_says_nothing_is_named(tmp_path: Path, content: str) -> None:
+def test_invalid_kubeconfig_is_refused_with_its_path(tmp_path: Path, content: str) -> None:
     """The message names the file."""
     path = tmp_path / "broken"
     path.write_text(content)
@@ -108,8 +108,8 @@ def test_a_kubeconfig_that_says_nothing_is_named(tmp_path: Path, content: str) -
         of_kubeconfig(path)
 
 
-def test_no_way_at_all_says_where_it_was_looked_for(tmp_path: Path) -> None:
-    """A process on a machine that knows no cluster learns what to set."""
+def test_missing_credentials_name_the_places_searched(tmp_path: Path) -> None:
+    """Outside a cluster, and in a pod without a service account."""
     with pytest.raises(NoCredentials, match="KUBECONFIG is not set"):
         find({"HOME": str(tmp_path)})
     with pytest.raises(NoCredentials, match="no service account"):

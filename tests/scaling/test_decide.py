@@ -1,4 +1,4 @@
-"""Does a decision ask for what the goals need, and say how it came about?"""
+"""Is the decided number the demand of the goals, and is it explained?"""
 
 from itertools import pairwise
 
@@ -46,7 +46,7 @@ from scaling.worlds import (
         (BY_RATE, RATE, 0.0, 1, 1),
     ],
 )
-def test_an_answer_is_the_square_root_rule_in_replicas(
+def test_number_follows_square_root_staffing(
     goal: Goal, need: Need, value: float, replicas: int, wanted: int
 ) -> None:
     """ceil(a + 0.4 sqrt(a)) for a load of a replicas' worth."""
@@ -56,8 +56,8 @@ def test_an_answer_is_the_square_root_rule_in_replicas(
     assert decision.write is (wanted != replicas)
 
 
-def test_a_decision_says_its_whole_way() -> None:
-    """Inputs with age, formula, raw answer, each clamp, the binding goal and the reason."""
+def test_decision_contains_inputs_formula_clamps_and_reason() -> None:
+    """Readings with age, formula, raw number, each clamp, the binding goal and the reason."""
     readings = {RATE: fresh(600.0, age=2.0), IN_FLIGHT: fresh(8.0, age=3.0)}
     decision = decide(
         policy(BY_RATE, BY_IN_FLIGHT), Observation(10, 10, readings), History(), START
@@ -70,20 +70,20 @@ def test_a_decision_says_its_whole_way() -> None:
     assert decision.clamps == (Clamp(Reason.AT_MAX, 33, 20),)
     assert decision.message == (
         "From 10 to 20 replicas: RequestRate asks for 33, ceil(30.00 + 0.4*sqrt(30.00)) = 33, "
-        "30.00 = 600/20; 20 is the most that is allowed."
+        "30.00 = 600/20; replicas.max is 20."
     )
 
 
-def test_the_largest_proposal_wins() -> None:
+def test_largest_proposal_wins() -> None:
     """A goal that needs less never holds back one that needs more."""
     readings = {RATE: fresh(20.0), IN_FLIGHT: fresh(72.0)}
     decision = decide(policy(BY_RATE, BY_IN_FLIGHT), Observation(1, 1, readings), History(), START)
     assert (decision.binding, decision.replicas) == ("InFlight", 11)
 
 
-def test_load_is_what_arrives_and_not_what_is_answered() -> None:
-    """Two full replicas answer 40 a second while 100 arrive: what is in flight grows by the rest,
-    and what waits is to be worked off.
+def test_load_is_arrivals_where_requests_in_flight_grow() -> None:
+    """Two full replicas complete 40 per second while 100 arrive: requests in flight grow by the
+    difference, and the waiting ones are to be worked off.
     """
     world = World(policy(), lambda _: 40.0, replicas=2)
     world.broken = {IN_FLIGHT: fresh(2.0)}
@@ -97,8 +97,8 @@ def test_load_is_what_arrives_and_not_what_is_answered() -> None:
     assert world.replicas >= 8
 
 
-def test_a_trend_is_followed_over_the_lead_time() -> None:
-    """On a ramp, there are at all times as many ready replicas as the load needs then."""
+def test_trend_is_extrapolated_over_the_lead_time() -> None:
+    """On a ramp, the ready replicas carry the load at every time."""
     world = World(policy(max_replicas=40), lambda time: 100.0 + time / 3.0, replicas=7)
     world.run(120.0)
     for _ in range(120):
@@ -107,8 +107,8 @@ def test_a_trend_is_followed_over_the_lead_time() -> None:
         world.time += 5.0
 
 
-def test_no_second_raise_for_load_that_starting_replicas_will_take() -> None:
-    """In-flight grows while replicas start: nothing is added before they had their chance."""
+def test_waiting_load_raises_once_while_replicas_start() -> None:
+    """In-flight grows while replicas start: nothing is added before they are ready."""
     world = World(policy(BY_IN_FLIGHT), lambda _: 0.0, replicas=2)
     world.broken = {IN_FLIGHT: fresh(40.0)}
     assert world.decide().replicas == 6
@@ -120,8 +120,8 @@ def test_no_second_raise_for_load_that_starting_replicas_will_take() -> None:
     assert world.decide().replicas > 6
 
 
-def test_replicas_that_never_start_are_not_waited_for_forever() -> None:
-    """After twice the lead time that is planned for, what waits counts again."""
+def test_pending_replicas_are_waited_for_at_most_two_lead_times() -> None:
+    """After that, waiting load counts again."""
     world = World(policy(BY_IN_FLIGHT), lambda _: 0.0, replicas=2, start_up=1e9)
     world.broken = {IN_FLIGHT: fresh(40.0)}
     world.run(5.0)
@@ -134,8 +134,8 @@ def test_replicas_that_never_start_are_not_waited_for_forever() -> None:
 
 @settings(max_examples=50)
 @given(st.floats(-0.04, 0.04), st.integers(3, 18))
-def test_nothing_moves_inside_the_tolerance(part: float, replicas: int) -> None:
-    """A load that differs by less than the tolerance from what suits the size leaves it alone."""
+def test_load_within_the_tolerance_changes_nothing(part: float, replicas: int) -> None:
+    """The demand differs by less than the tolerance from the present size."""
     suits = replicas - 0.4 * replicas**0.5
     world = World(policy(), lambda _: 20.0 * suits * (1.0 + part) * 0.95, replicas)
     assert set(world.run(300.0).sizes()) == {replicas}
@@ -148,10 +148,10 @@ def test_nothing_moves_inside_the_tolerance(part: float, replicas: int) -> None:
     st.integers(1, 30),
     st.lists(st.floats(0.0, 500.0), max_size=8),
 )
-def test_more_load_never_means_fewer_replicas(
+def test_number_is_monotone_in_the_load(
     one: float, other: float, replicas: int, past: list[float]
 ) -> None:
-    """With everything else the same, the answer is monotone in the load."""
+    """With everything else equal, more load never gives fewer replicas."""
     history = History()
     for n, load in enumerate(past):
         readings = {RATE: fresh(load)}
@@ -171,8 +171,8 @@ def test_more_load_never_means_fewer_replicas(
     assert low <= high
 
 
-def test_advice_is_given_and_not_taken() -> None:
-    """Advise mode never writes, and its answers go on from each other and not from the target."""
+def test_advise_mode_decides_without_writing() -> None:
+    """Each advice follows from the one before, not from the target's number."""
     world = World(policy(mode=Mode.ADVISE), lambda _: 200.0, replicas=3)
     world.run(60.0)
     assert world.replicas == 3
@@ -182,8 +182,8 @@ def test_advice_is_given_and_not_taken() -> None:
     assert world.last.message.startswith("Advice only: ")
 
 
-def test_a_start_that_took_half_an_hour_holds_up_no_raise_for_long() -> None:
-    """A node was missing once: what waits is not left to replicas on their way for an hour then."""
+def test_one_very_slow_start_delays_later_raises_only_briefly() -> None:
+    """One start waited for a node: later load is not left to pending replicas for an hour."""
     world = World(policy(BY_IN_FLIGHT), lambda _: 0.0, replicas=2, start_up=1800.0)
     world.broken = {IN_FLIGHT: fresh(40.0)}
     world.run(1810.0)
@@ -196,15 +196,15 @@ def test_a_start_that_took_half_an_hour_holds_up_no_raise_for_long() -> None:
     assert world.replicas > raised
 
 
-def test_what_is_read_follows_from_the_goals() -> None:
-    """A rate is read with what is in flight; both as goals, with the duration as well."""
+def test_needs_follow_from_the_goals() -> None:
+    """A rate is read with the requests in flight; both as goals, with the duration as well."""
     assert needs(policy(BY_RATE)) == {RATE, IN_FLIGHT}
     assert needs(policy(BY_IN_FLIGHT)) == {IN_FLIGHT}
     assert needs(policy(BY_RATE, BY_IN_FLIGHT)) == {RATE, IN_FLIGHT, Need(Measure.DURATION)}
     assert needs(policy(BY_QUERY)) == {JOBS}
 
 
-def test_the_shadow_answers_as_an_hpa_would() -> None:
+def test_shadow_has_the_size_of_an_hpa() -> None:
     """At 200 a second and 20 a replica, an HPA would have 10 by now, doubling every 15 s."""
     world = World(policy(), lambda _: 200.0, replicas=2)
     sizes = [world.decide().hpa]
@@ -216,8 +216,8 @@ def test_the_shadow_answers_as_an_hpa_would() -> None:
     assert all((a or 0) <= (b or 0) for a, b in pairwise(sizes))
 
 
-def test_noise_turns_the_direction_only_as_often_as_the_budget_allows() -> None:
-    """However hard a load swings, no hour has more reversals than the budget."""
+def test_reversals_stay_within_the_hourly_budget() -> None:
+    """For any oscillating load no hour has more reversals than the budget."""
     world = World(
         policy(behavior=patient(reversals_per_hour=6)),
         lambda time: 300.0 if time % 400.0 < 100.0 else 60.0,
@@ -235,8 +235,8 @@ def test_noise_turns_the_direction_only_as_often_as_the_budget_allows() -> None:
     assert all(sum(t <= other < t + 3600.0 for other in reversals) <= 6 for t in reversals)
 
 
-def test_a_steady_target_is_left_alone() -> None:
-    """With what it needs, and for as long as nothing changes, it is given nothing."""
+def test_steady_target_is_not_changed() -> None:
+    """Nothing is written while neither load nor size changes."""
     world = steady(100.0, 6)
     assert set(world.sizes()) == {6}
     assert world.last.reason is Reason.STEADY

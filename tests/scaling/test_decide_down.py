@@ -1,4 +1,4 @@
-"""When is a replica removed, and never earlier?"""
+"""When are replicas removed?"""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -23,7 +23,7 @@ from scaling.worlds import (
 
 
 def removals(world: World, since: float = 0.0) -> list[float]:
-    """When replicas were removed."""
+    """The times of removals."""
     return [
         time
         for (_, before), (time, after) in pairwise(world.decisions)
@@ -31,8 +31,8 @@ def removals(world: World, since: float = 0.0) -> list[float]:
     ]
 
 
-def test_a_replica_goes_only_after_a_whole_window_of_less() -> None:
-    """The load falls, and for the window's 120 s nothing is removed; soon after, something is."""
+def test_replica_is_removed_only_after_a_whole_window() -> None:
+    """The load falls, and nothing is removed for the window's 120 s."""
     world = steady(200.0, 12)
     fell = world.time
     world.load = lambda _: 40.0
@@ -42,15 +42,15 @@ def test_a_replica_goes_only_after_a_whole_window_of_less() -> None:
     assert Reason.WINDOW in {d.reason for t, d in world.decisions if fell <= t < first}
 
 
-def test_a_new_process_removes_nothing_until_it_has_seen_enough() -> None:
-    """Its first removal comes after lookback and window, however low the load is."""
+def test_new_process_removes_nothing_before_a_full_window() -> None:
+    """However low the load is."""
     world = World(policy(), lambda _: 20.0, replicas=10)
     world.run(400.0)
     assert removals(world)[0] == pytest.approx(SOON, abs=5.0)
 
 
-def test_a_gap_in_what_was_seen_begins_the_window_anew() -> None:
-    """A process that slept for a minute does not know what happened meanwhile."""
+def test_gap_between_decisions_restarts_the_window() -> None:
+    """Readings of before a pause of a minute do not count."""
     world = World(policy(), lambda _: 20.0, replicas=10)
     world.run(100.0)
     world.time += 60.0
@@ -59,8 +59,8 @@ def test_a_gap_in_what_was_seen_begins_the_window_anew() -> None:
     assert removals(world)[0] - resumed >= SOON
 
 
-def test_one_peak_within_the_window_holds_what_it_needed() -> None:
-    """Fifteen seconds of the old load are enough to keep what it needs for another window."""
+def test_peak_within_the_window_delays_the_removal() -> None:
+    """Fifteen seconds of the old load keep its replicas for another window."""
     world = steady(200.0, 12)
     fell = world.time
     world.load = lambda time: 200.0 if fell + 90.0 <= time < fell + 105.0 else 40.0
@@ -68,8 +68,8 @@ def test_one_peak_within_the_window_holds_what_it_needed() -> None:
     assert removals(world)[0] - fell >= 105.0 + 120.0 - 5.0
 
 
-def test_a_step_down_is_a_share_of_the_size_and_takes_its_time() -> None:
-    """At most a quarter goes at once, and the next step waits an eighth of the window."""
+def test_removal_is_limited_to_a_share_and_spaced() -> None:
+    """At most a quarter at once, and the next step an eighth of the window later."""
     world = steady(300.0, 18)
     fell = world.time
     world.load = lambda _: 10.0
@@ -87,8 +87,8 @@ def test_a_step_down_is_a_share_of_the_size_and_takes_its_time() -> None:
     assert world.replicas == 1
 
 
-def test_the_direction_turns_only_for_more_than_it_takes_to_go_on() -> None:
-    """A tenth less is too little soon after a raise, and enough a quarter of an hour later."""
+def test_reversal_soon_after_a_raise_needs_a_larger_margin() -> None:
+    """A tenth less is not enough soon after a raise, and enough a quarter of an hour later."""
     world = steady(200.0, 12)
     world.load = lambda _: 150.0  # 7.5 need 8.6: a quarter less than 12 is 9
     world.run(300.0)
@@ -104,8 +104,8 @@ def test_the_direction_turns_only_for_more_than_it_takes_to_go_on() -> None:
     assert other.replicas == 11
 
 
-def test_a_raise_is_followed_by_a_whole_window() -> None:
-    """What was added for requests that waited stays for a window, although they are soon gone."""
+def test_raise_is_kept_for_a_whole_window() -> None:
+    """Replicas added for waiting requests stay for a window, although these are soon gone."""
     world = steady(100.0, 6)
     for waiting in (105.0, 205.0, 305.0, 405.0, 505.0):
         world.broken = {IN_FLIGHT: fresh(waiting)}
@@ -117,14 +117,14 @@ def test_a_raise_is_followed_by_a_whole_window() -> None:
     assert removals(world)[0] - raised >= 120.0
 
 
-def test_the_last_step_goes_down_to_the_least() -> None:
-    """A target far above its needs comes down to `replicas.min`, however near that is."""
+def test_last_step_reaches_the_minimum() -> None:
+    """A target far above its demand is reduced to `replicas.min`, however near that is."""
     world = World(policy(min_replicas=10), lambda _: 1.0, replicas=11)
     assert world.run(400.0).replicas == 10
 
 
-def test_without_a_budget_left_nothing_is_removed() -> None:
-    """A turn down needs two of the hour's reversals: itself and the way back."""
+def test_exhausted_reversal_budget_prevents_removal() -> None:
+    """A removal after a raise needs two reversals left: itself and the way back."""
     world = steady(200.0, 12)
     used = tuple(world.now - n for n in range(11))
     world.history = replace(world.history, reversals=used)
@@ -135,8 +135,8 @@ def test_without_a_budget_left_nothing_is_removed() -> None:
     assert "12 an hour" in world.last.message
 
 
-def test_what_could_not_be_written_was_not_done() -> None:
-    """A refused change leaves number, reversals and actions as they were; what was seen counts."""
+def test_unwritten_decision_keeps_number_reversals_and_actions() -> None:
+    """What was read is kept."""
     before = steady(100.0, 6).history
     observation = Observation(6, 6, {RATE: fresh(300.0)})
     decision = decide(policy(), observation, before, START + 240.0)
@@ -148,7 +148,7 @@ def test_what_could_not_be_written_was_not_done() -> None:
         before.reversals,
         before.memory.last_actions,
     )
-    assert after.memory.tracks == decision.history.memory.tracks
+    assert after.memory.loads == decision.history.memory.loads
 
 
 @settings(max_examples=30)
@@ -167,17 +167,17 @@ def test_what_could_not_be_written_was_not_done() -> None:
     ),
     st.integers(1, 2000),
 )
-def test_a_dead_metric_never_scales_down(
-    past: list[tuple[float, int]], deaths: list[Reading], gap: int
+def test_outage_of_any_length_removes_nothing(
+    past: list[tuple[float, int]], outage: list[Reading], gap: int
 ) -> None:
-    """After any load, in an outage of any length, no replica is removed."""
+    """After any load, whatever the freshness of the readings."""
     world = World(policy(), replicas=5)
     for load, looks in past:
         world.load = lambda _, load=load: load  # type: ignore[misc]  # bound now
         world.run(5.0 * looks)
     alive = world.replicas
-    for death in deaths:
-        world.broken = {RATE: death}
+    for reading in outage:
+        world.broken = {RATE: reading}
         world.run(60.0)
         world.time += gap
     world.run(60.0)

@@ -1,4 +1,4 @@
-"""What may a reading do that is not sure?"""
+"""What may a reading do that is not fresh?"""
 
 from dataclasses import replace
 
@@ -35,55 +35,55 @@ ERROR = Reading(Freshness.ERROR, detail="prometheus answered 503")
 
 
 @pytest.mark.parametrize(
-    ("reading", "reason", "said"),
+    ("reading", "reason", "sentence"),
     [
         (STALE, Reason.METRICS_STALE, "RequestRate was last read 95 s ago"),
         (EMPTY, Reason.METRICS_EMPTY, "RequestRate is not known to the source"),
         (ERROR, Reason.METRICS_ERROR, "RequestRate cannot be read (prometheus answered 503)"),
     ],
 )
-def test_each_truth_but_fresh_holds_and_says_why(
-    reading: Reading, reason: Reason, said: str
+def test_reading_that_is_not_fresh_keeps_the_number_with_its_reason(
+    reading: Reading, reason: Reason, sentence: str
 ) -> None:
-    """The number stays, with a reason and a sentence that name what is wrong."""
+    """The message names the goal and the cause."""
     observation = Observation(7, 7, {RATE: reading})
     decision = decide(policy(), observation, History(), START)
     assert (decision.replicas, decision.reason, decision.raw) == (7, reason, None)
-    assert said in decision.message
+    assert sentence in decision.message
     assert decision.proposals[0].freshness is reading.freshness
 
 
-def test_a_goal_that_was_not_answered_is_an_error() -> None:
-    """A source that forgets an ask has failed it."""
+def test_missing_reading_is_an_error() -> None:
+    """A source must return a reading for every ask."""
     decision = decide(policy(), Observation(7, 7, {}), History(), START)
     assert (decision.replicas, decision.reason) == (7, Reason.METRICS_ERROR)
 
 
-def test_a_fresh_goal_raises_while_another_is_dead() -> None:
-    """What is sure to need more gets it."""
+def test_fresh_goal_adds_while_another_has_an_error() -> None:
+    """A demand that is certain is met."""
     readings = {RATE: fresh(200.0), IN_FLIGHT: ERROR}
     both = policy(BY_RATE, BY_IN_FLIGHT)
     assert decide(both, Observation(3, 3, readings), History(), START).replicas == 12
 
 
-def test_a_fresh_goal_removes_nothing_while_another_is_dead() -> None:
-    """Whatever the one says, the other might have needed more."""
+def test_fresh_goal_removes_nothing_while_another_is_stale() -> None:
+    """The other goal might demand more."""
     world = World(policy(BY_RATE, BY_IN_FLIGHT), lambda _: 10.0, replicas=9)
     world.broken = {IN_FLIGHT: STALE}
     world.run(900.0)
     assert (world.replicas, world.last.reason) == (9, Reason.METRICS_STALE)
 
 
-def test_what_is_only_read_beside_a_goal_may_be_missing() -> None:
-    """A rate is a goal without the requests in flight, and removes without them."""
+def test_reading_that_no_goal_needs_may_be_missing() -> None:
+    """A rate goal works, and removes, without the requests in flight."""
     world = World(policy(), lambda _: 10.0, replicas=9)
     world.broken = {IN_FLIGHT: EMPTY}
     assert world.run(900.0).replicas == 1
 
 
 @pytest.mark.parametrize(("empty", "left"), [("Zero", 1), ("Unknown", 9)])
-def test_nothing_found_is_no_work_only_where_that_is_declared(empty: str, left: int) -> None:
-    """A query with `empty: Zero` may find nothing; any other then knows nothing."""
+def test_empty_query_is_zero_only_where_declared(empty: str, left: int) -> None:
+    """With `empty: Zero` an empty result is no load; otherwise the load is unknown."""
     goal = replace(BY_QUERY, empty_is_zero=empty == "Zero")
     world = World(policy(goal), replicas=9)
     world.broken = {JOBS: EMPTY}
@@ -91,16 +91,16 @@ def test_nothing_found_is_no_work_only_where_that_is_declared(empty: str, left: 
     assert world.replicas == left
 
 
-def test_a_failed_query_is_no_work_under_no_declaration() -> None:
-    """`empty: Zero` speaks of nothing found, not of nothing heard."""
+def test_failed_query_is_never_zero() -> None:
+    """`empty: Zero` covers empty results, not errors."""
     goal = replace(BY_QUERY, empty_is_zero=True)
     world = World(policy(goal), replicas=9)
     world.broken = {JOBS: ERROR}
     assert world.run(900.0).replicas == 9
 
 
-def test_one_bad_reading_makes_the_window_begin_anew() -> None:
-    """Only an unbroken row of fresh readings removes a replica."""
+def test_one_error_restarts_the_window() -> None:
+    """Only consecutive fresh readings remove a replica."""
     world = steady(200.0, 12)
     world.load = lambda _: 40.0
     world.run(100.0)
@@ -113,8 +113,8 @@ def test_one_bad_reading_makes_the_window_begin_anew() -> None:
     assert world.replicas < 12
 
 
-def test_readings_that_contradict_each_other_remove_nothing() -> None:
-    """10 a second of 0.05 s each are half a request in flight, and 40 are counted."""
+def test_contradicting_readings_remove_nothing() -> None:
+    """10 per second of 0.05 s each imply half a request in flight, and 40 are counted."""
     both = policy(BY_RATE, BY_IN_FLIGHT)
     world = World(both, lambda _: 10.0, replicas=9)
     world.broken = {IN_FLIGHT: fresh(40.0)}
@@ -127,10 +127,10 @@ def test_readings_that_contradict_each_other_remove_nothing() -> None:
     assert world.replicas < 9
 
 
-def test_two_goals_of_one_type_are_two_goals() -> None:
-    """Each query keeps its own past."""
+def test_two_goals_of_one_type_have_separate_histories() -> None:
+    """Each query has its own load history."""
     other = Goal("Query 2", GoalType.QUERY, per_replica=1.0, promql="sum(mails)")
     world = World(policy(BY_QUERY, other), lambda _: 30.0, replicas=3)
     world.run(30.0)
     assert [p.freshness for p in world.last.proposals] == [Freshness.FRESH, Freshness.ERROR]
-    assert world.history.memory.tracks.keys() == {BY_QUERY.identity}
+    assert world.history.memory.loads.keys() == {BY_QUERY.identity}

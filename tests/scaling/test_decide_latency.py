@@ -1,4 +1,6 @@
-"""Does a latency goal find the size that holds it, and stop where more does not help?"""
+"""Does a latency goal find the size that meets its objective, and stop where more replicas do not
+help?
+"""
 
 import math
 from itertools import pairwise
@@ -33,11 +35,11 @@ from scaling.worlds import (
 
 
 def queue(world: World, rate: float, servers: int = 1, service: float = 0.05) -> None:
-    """Readings of M/M/c whose replicas have so many servers each."""
+    """Set the readings of M/M/c with so many servers for each replica."""
     count = world.observation().ready * servers
     load = rate * service
     if load >= count:
-        rate = count / service  # what is answered
+        rate = count / service  # the capacity
         mean, p95 = 2.0, 5.0
     else:
         waits = erlang_c(count, load)
@@ -58,8 +60,8 @@ def quantile(world: World) -> float:
     return world.broken[P95].value
 
 
-def test_the_objective_is_reached_and_not_left_again() -> None:
-    """From far too few, the target finds a size that holds, and stays with it."""
+def test_objective_is_reached_and_kept() -> None:
+    """From far too few replicas the target reaches a sufficient size, and keeps it."""
     world = World(policy(BY_LATENCY), replicas=2)
     live(world, 1200.0, rate=100.0)
     assert quantile(world) <= 0.25
@@ -75,13 +77,13 @@ def test_the_objective_is_reached_and_not_left_again() -> None:
         ((BY_RATE, BY_LATENCY), Reading(Freshness.EMPTY), 8),
         ((BY_RATE, BY_LATENCY), fresh(10.0), 5),
     ],
-    ids=["alone", "nobody counts what waits", "counted"],
+    ids=["alone", "waiting is not counted", "counted"],
 )
-def test_far_too_long_is_left_to_whoever_counts_what_waits(
+def test_far_missed_objective_doubles_unless_the_queue_is_counted(
     goals: tuple[Goal, ...], in_flight: Reading, size: int
 ) -> None:
-    """Four times the objective doubles the target; unless what waits is counted, and known to need
-    fewer.
+    """Four times the objective doubles the target, unless a goal counts the waiting requests and
+    demands fewer replicas than that.
     """
     world = World(policy(*goals), replicas=4)
     calm = {RATE: fresh(40.0), DURATION: fresh(0.05), IN_FLIGHT: in_flight}
@@ -92,8 +94,8 @@ def test_far_too_long_is_left_to_whoever_counts_what_waits(
     assert (world.replicas, world.last.binding) == (size, "Latency")
 
 
-def test_a_replica_is_worth_what_it_has_shown() -> None:
-    """With eight servers a replica, five erlangs take two, once forty were held by six."""
+def test_servers_per_replica_are_learned_from_met_objectives() -> None:
+    """With eight servers each, two replicas carry five erlangs once six carried thirty."""
     world = World(policy(BY_LATENCY), replicas=6)
     live(world, 300.0, rate=100.0, servers=8)
     assert world.replicas == 6  # a sixth of this load each is all that was seen
@@ -103,33 +105,33 @@ def test_a_replica_is_worth_what_it_has_shown() -> None:
     assert world.replicas <= 2
 
 
-def test_no_request_is_no_latency() -> None:
-    """Without requests there is no quantile, and the goal needs nothing."""
+def test_idle_target_demands_nothing() -> None:
+    """Without requests there is no quantile, and the goal demands nothing."""
     world = World(policy(BY_LATENCY), replicas=4)
     nothing = Reading(Freshness.EMPTY)
     world.broken = {RATE: fresh(0.0), DURATION: nothing, P95: nothing, IN_FLIGHT: fresh(0.0)}
     assert world.run(900.0).replicas == 1
 
 
-def test_a_target_that_hangs_is_not_idle() -> None:
-    """Nothing is answered, and requests are in flight: nothing is removed, and it is said why."""
+def test_stalled_target_is_not_idle() -> None:
+    """No request completes while some are in flight: nothing is removed, for that reason."""
     world = World(policy(BY_LATENCY), replicas=4)
     nothing = Reading(Freshness.EMPTY)
     world.broken = {RATE: fresh(0.0), DURATION: nothing, P95: nothing, IN_FLIGHT: fresh(60.0)}
     world.run(900.0)
     assert (world.replicas, world.last.reason) == (4, Reason.METRICS_ERROR)
-    assert "none is answered" in world.last.message
+    assert "none is completed" in world.last.message
 
 
-def test_a_goal_is_as_sure_as_its_least_sure_reading() -> None:
-    """A fresh quantile with a rate that is not known says nothing."""
+def test_goal_has_the_freshness_of_its_least_fresh_reading() -> None:
+    """A fresh quantile with a stale rate is not enough."""
     readings = {P95: fresh(0.1), DURATION: fresh(0.05), RATE: Reading(Freshness.STALE, 9.0, 80.0)}
     decision = decide(policy(BY_LATENCY), Observation(4, 4, readings), History(), START)
     assert (decision.replicas, decision.reason) == (4, Reason.METRICS_STALE)
 
 
-def test_two_raises_that_do_not_help_are_the_last() -> None:
-    """The bottleneck is elsewhere: the target goes back to its size before them, and says so."""
+def test_two_unhelpful_raises_saturate_the_goal() -> None:
+    """The target returns to its size before them, and the message says why."""
     world = World(policy(BY_LATENCY), replicas=3)
     world.broken = {RATE: fresh(40.0), DURATION: fresh(0.3), P95: fresh(0.9)}
     world.run(600.0)
@@ -140,8 +142,8 @@ def test_two_raises_that_do_not_help_are_the_last() -> None:
     assert (raises, world.replicas) == (2, 3)
 
 
-def test_saturation_ends_when_the_objective_holds_again() -> None:
-    """What was downstream is well: the goal counts as before."""
+def test_saturation_ends_when_the_objective_is_met() -> None:
+    """Later misses raise again."""
     world = World(policy(BY_LATENCY), replicas=3)
     world.broken = {RATE: fresh(40.0), DURATION: fresh(0.3), P95: fresh(0.9)}
     world.run(600.0)
@@ -153,8 +155,8 @@ def test_saturation_ends_when_the_objective_holds_again() -> None:
     assert world.last.reason in {Reason.SCALED_UP, Reason.AWAITING_READY}
 
 
-def test_saturation_is_of_a_load_and_not_for_good() -> None:
-    """When a tenth more requests come than at the last raise, raises are tried again."""
+def test_saturation_ends_when_the_rate_grows() -> None:
+    """At a tenth more requests than at the last raise, raises are tried again."""
     world = World(policy(BY_LATENCY), replicas=3)
     world.broken = {RATE: fresh(40.0), DURATION: fresh(0.3), P95: fresh(0.9)}
     world.run(1800.0)
@@ -163,8 +165,8 @@ def test_saturation_is_of_a_load_and_not_for_good() -> None:
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_latency_that_holds_does_not_hide_another_that_no_raise_helps(first: bool) -> None:  # noqa: FBT001  # the order of the goals
-    """One goal per quantile, in either order: each is judged by its own."""
+def test_met_latency_goal_does_not_hide_a_saturated_one(first: bool) -> None:  # noqa: FBT001  # the order of the goals
+    """One goal for each quantile, in either order: each has its own trials."""
     p99 = Goal("Latency-2", GoalType.LATENCY, quantile="0.99", objective=0.5)
     goals = (p99, BY_LATENCY) if first else (BY_LATENCY, p99)
     world = World(policy(*goals, max_replicas=50), replicas=4)
@@ -174,8 +176,8 @@ def test_a_latency_that_holds_does_not_hide_another_that_no_raise_helps(first: b
     assert (world.replicas, world.last.reason) == (4, Reason.SATURATED)
 
 
-def test_two_latencies_that_no_raise_helps_share_their_raises() -> None:
-    """Each raise is tried for both: two are enough to know."""
+def test_raise_is_a_trial_for_every_missed_latency_goal() -> None:
+    """Two raises are enough for both goals."""
     p99 = Goal("Latency-2", GoalType.LATENCY, quantile="0.99", objective=0.5)
     world = World(policy(BY_LATENCY, p99, max_replicas=50), replicas=4)
     far = {Need(Measure.QUANTILE, "0.99"): fresh(2.0), P95: fresh(0.9)}
@@ -185,8 +187,8 @@ def test_two_latencies_that_no_raise_helps_share_their_raises() -> None:
     assert (raises, world.replicas, world.last.reason) == (2, 4, Reason.SATURATED)
 
 
-def test_a_raise_is_judged_before_the_next() -> None:
-    """Until the new replicas are ready and the quantile was measured with them, none follows."""
+def test_raise_waits_for_the_trial_of_the_one_before() -> None:
+    """Until the new replicas are ready and the quantile was measured with them."""
     world = World(policy(BY_LATENCY), replicas=3)
     world.broken = {RATE: fresh(40.0), DURATION: fresh(0.3), P95: fresh(0.9)}
     world.run(5.0)

@@ -1,10 +1,10 @@
-"""Is what a scaler remembers what it has seen, and of the goal that it asks about now?"""
+"""Does a scaler remember its readings, and only those of its present goals?"""
 
 from dataclasses import replace
 
 import pytest
 
-from borough_operator.decision.memory import Sample, Track, Window
+from borough_operator.decision.memory import LoadHistory, Sample, Window
 from borough_operator.decision.model import Goal, GoalType, Need, Policy, Reason
 from scaling.worlds import (
     BY_LATENCY,
@@ -23,8 +23,8 @@ from scaling.worlds import (
 BYTES = replace(BY_QUERY, promql="sum(bytes)", per_replica=1e5)
 
 
-def test_a_query_of_another_unit_begins_without_the_past_of_the_old_one() -> None:
-    """A minute of bytes is no minute of jobs: sixty of these need seven, not all there may be."""
+def test_changed_query_starts_with_an_empty_history() -> None:
+    """A history in bytes is not one in jobs: the raw number is that of the jobs alone."""
     world = World(policy(BYTES), replicas=11)
     world.broken = {Need(JOBS.measure, BYTES.promql): fresh(9e5), JOBS: fresh(60.0)}
     world.run(300.0)
@@ -37,12 +37,12 @@ def test_a_query_of_another_unit_begins_without_the_past_of_the_old_one() -> Non
 
 
 def edited(world: World, other: Policy) -> set[str]:
-    """The goals of which something is remembered at the first look after an edit."""
+    """The goals with remembered values at the first decision after an edit."""
     world.policy = other
     world.decide()
     memory = world.history.memory
-    tracks = {goal for goal, track in memory.tracks.items() if len(track.samples) > 1}
-    return tracks | {
+    loads = {goal for goal, load in memory.loads.items() if len(load.samples) > 1}
+    return loads | {
         goal for goal, learned in memory.latencies.items() if (learned.servers or 0.0) > 1.5
     }
 
@@ -58,16 +58,16 @@ def edited(world: World, other: Policy) -> set[str]:
         (policy(BY_RATE, BY_LATENCY, source="Pods metrics"), set()),
     ],
 )
-def test_what_was_learned_is_of_a_goal_and_of_a_source(other: Policy, kept: set[Goal]) -> None:
-    """Another objective, unit or source starts afresh; another bound or capacity does not."""
+def test_memory_is_kept_by_goal_and_source(other: Policy, kept: set[Goal]) -> None:
+    """Another objective, query or source starts empty; other bounds or capacities do not."""
     world = World(policy(BY_RATE, BY_LATENCY), lambda _: 200.0, replicas=3)
     world.run(60.0)
     world.load = lambda _: 20.0
     assert edited(world, other) == {goal.identity for goal in kept}
 
 
-def test_a_goal_that_joins_has_to_be_heard_for_a_whole_window() -> None:
-    """What it needed within the window of the others nobody knows."""
+def test_added_goal_needs_a_whole_window_of_readings() -> None:
+    """Its demand within the others' window is unknown."""
     world = World(policy(), lambda _: 20.0, replicas=10)
     world.run(115.0)
     world.policy = policy(BY_RATE, BY_QUERY)
@@ -77,8 +77,8 @@ def test_a_goal_that_joins_has_to_be_heard_for_a_whole_window() -> None:
     assert world.replicas < 10
 
 
-def test_a_trial_ends_with_its_goal() -> None:
-    """An objective that is no longer asked for holds up no raise for another."""
+def test_removed_goal_ends_its_trial() -> None:
+    """A trial of a removed objective delays no raise for another."""
     world = World(policy(BY_LATENCY), replicas=3)
     world.broken = {RATE: fresh(40.0), DURATION: fresh(0.3), P95: fresh(0.9)}
     world.run(5.0)
@@ -89,8 +89,8 @@ def test_a_trial_ends_with_its_goal() -> None:
 
 
 @pytest.mark.parametrize("phase", range(4))
-def test_a_step_is_seen_at_the_first_look_however_often_there_is_one(phase: int) -> None:
-    """At a look a second the newest reading counts, though few are kept."""
+def test_step_is_seen_at_once_at_any_interval(phase: int) -> None:
+    """At an interval of a second the newest reading counts, though few are kept."""
     world = World(policy(behavior=patient(interval=1.0)), lambda _: 20.0, replicas=2)
     world.run(60.0 + phase)
     world.load = lambda _: 200.0
@@ -98,28 +98,28 @@ def test_a_step_is_seen_at_the_first_look_however_often_there_is_one(phase: int)
     assert world.replicas == 12
 
 
-def test_samples_are_kept_four_seconds_apart_and_the_newest_besides() -> None:
-    """So a minute is at most sixteen, whatever the interval."""
-    track = Track()
+def test_samples_are_kept_four_seconds_apart() -> None:
+    """And the newest beside them: at most sixteen in a minute, whatever the interval."""
+    load = LoadHistory()
     for second in range(100):
-        track = track.seen(Sample(float(second), float(second), 0.0), 60.0)
-    assert [sample.at for sample in track.samples] == [*range(40, 100, 4), 99.0]
-    assert track.seen(Sample(99.0, 7.0, 0.0), 60.0) is track
+        load = load.with_sample(Sample(float(second), float(second), 0.0), 60.0)
+    assert [sample.at for sample in load.samples] == [*range(40, 100, 4), 99.0]
+    assert load.with_sample(Sample(99.0, 7.0, 0.0), 60.0) is load
 
 
-def test_a_long_fall_is_remembered_by_its_largest() -> None:
-    """Twenty-five needs and more are told apart by half, and none of them is understated."""
+def test_window_never_understates_its_peaks() -> None:
+    """More than 24 peaks are merged in pairs, by the larger."""
     needs = [(float(n), 100.0 - n) for n in range(60)]
     for count in range(1, len(needs) + 1):
         window = Window()
         for at, need in needs[:count]:
-            window = window.seen(at, need, 1000.0)
+            window = window.with_demand(at, need, 1000.0)
         for since, need in needs[:count]:
-            assert max(kept for at, kept in window.needs if at >= since) >= need
+            assert max(kept for at, kept in window.peaks if at >= since) >= need
 
 
-def test_a_window_that_grows_begins_anew() -> None:
-    """What was needed before the shorter one was forgotten."""
+def test_longer_window_starts_anew() -> None:
+    """Demands before the shorter window were forgotten."""
     world = World(policy(), lambda time: 200.0 if time < 60.0 else 20.0, replicas=12)
     world.run(175.0)
     assert world.replicas == 12
@@ -132,7 +132,7 @@ def test_a_window_that_grows_begins_anew() -> None:
     assert world.time - edited_at >= 600.0
 
 
-def test_a_second_latency_has_a_memory_of_its_own() -> None:
+def test_latency_goals_learn_separately() -> None:
     """Each goal learns what a replica is worth within its own objective."""
     other = Goal("Latency-2", GoalType.LATENCY, quantile="0.99", objective=0.5)
     world = World(policy(BY_LATENCY, other), lambda _: 200.0, replicas=3)

@@ -1,4 +1,4 @@
-"""Whose number is it: ours, a person's, or another controller's?"""
+"""Who owns the number: the operator, a manual hold, or another controller?"""
 
 import math
 
@@ -7,21 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from borough_operator.decision.decide import decide
-from borough_operator.decision.model import History, Hold, Mode, Observation, Reason, Writer
+from borough_operator.decision.model import ForeignWriter, History, Hold, Mode, Observation, Reason
 from scaling.worlds import RATE, START, World, fresh, policy, steady
 
 DAY = 86400.0
 
 
 def held() -> World:
-    """A target at 6 replicas that somebody scaled to 3."""
+    """A target at 6 replicas that was scaled to 3 by hand."""
     world = steady(100.0, 6)
     world.scaled_by("kubectl", 3)
     return world
 
 
-def test_a_change_by_somebody_else_is_held_for_its_time() -> None:
-    """For `manualHold` it is left alone, shown with its manager and end; then it is ours again."""
+def test_foreign_change_is_held_for_manual_hold() -> None:
+    """It is shown with its manager and end; then the operator scales again."""
     world = held()
     since = world.time
     decision = world.decide()
@@ -36,21 +36,21 @@ def test_a_change_by_somebody_else_is_held_for_its_time() -> None:
     assert world.replicas == 6
 
 
-def test_a_hold_shows_what_the_goals_would_ask_for() -> None:
-    """The proposals go on beside the held number."""
+def test_held_target_still_shows_its_proposals() -> None:
+    """Goals are read during a hold."""
     decision = held().decide()
     assert (decision.binding, decision.raw) == ("RequestRate", 6)
 
 
-def test_bounds_are_for_us_and_not_for_a_held_number() -> None:
-    """A person may go beyond what the operator may."""
+def test_held_number_may_exceed_the_bounds() -> None:
+    """The bounds limit the operator only."""
     world = steady(100.0, 6)
     world.scaled_by("kubectl", 50)
     assert world.run(600.0).replicas == 50
 
 
-def test_the_annotation_ends_a_hold_that_began_before_it() -> None:
-    """`borough.dev/resume` names a moment, and later holds are held."""
+def test_resume_annotation_ends_earlier_holds_only() -> None:
+    """Holds that began after its time stay."""
     world = held()
     world.run(60.0)
     world.resume = world.now
@@ -59,8 +59,8 @@ def test_the_annotation_ends_a_hold_that_began_before_it() -> None:
     assert world.run(60.0).replicas == 4
 
 
-def test_another_change_during_a_hold_begins_it_anew() -> None:
-    """The newest number counts, and has its whole time."""
+def test_foreign_change_during_a_hold_restarts_it() -> None:
+    """The newest number is held for the whole time."""
     world = held()
     world.run(600.0)
     world.scaled_by("kubectl", 9)
@@ -68,8 +68,8 @@ def test_another_change_during_a_hold_begins_it_anew() -> None:
     assert (world.replicas, world.last.reason) == (9, Reason.MANUAL_HOLD)
 
 
-def test_a_hold_is_as_long_as_the_policy_says_now() -> None:
-    """Who shortens `manualHold` need not wait for the old one."""
+def test_hold_follows_a_changed_manual_hold() -> None:
+    """A shorter `manualHold` applies to a hold under way."""
     world = held()
     world.run(60.0)
     world.policy = policy(manual_hold=30.0)
@@ -77,8 +77,8 @@ def test_a_hold_is_as_long_as_the_policy_says_now() -> None:
     assert world.replicas == 6
 
 
-def test_a_hold_survives_a_restart() -> None:
-    """Its start and its end are what they were."""
+def test_hold_survives_a_restart() -> None:
+    """With its start and end."""
     world = held()
     world.run(600.0)
     world.restart()
@@ -89,29 +89,29 @@ def test_a_hold_survives_a_restart() -> None:
     assert world.replicas == 6
 
 
-def test_the_first_number_is_adopted() -> None:
-    """A target that is taken over is not held, whoever wrote its number."""
-    observation = Observation(3, 3, {RATE: fresh(100.0)}, writer=Writer("helm", START - DAY))
+def test_first_number_is_adopted() -> None:
+    """A new target's number is not held, whatever its manager."""
+    observation = Observation(3, 3, {RATE: fresh(100.0)}, writer=ForeignWriter("helm", START - DAY))
     decision = decide(policy(), observation, History(), START)
     assert (decision.replicas, decision.reason) == (6, Reason.SCALED_UP)
 
 
-def test_a_number_of_ours_that_was_forgotten_is_not_foreign() -> None:
-    """Written, and lost with the process before the status was: nobody else is named as writer."""
+def test_own_write_lost_in_a_restart_is_not_foreign() -> None:
+    """The number was written and the status was not: no other manager is recorded."""
     observation = Observation(6, 6, {RATE: fresh(100.0)})
     decision = decide(policy(), observation, History(applied=3, reversals=()), START)
     assert (decision.reason, decision.history.applied) == (Reason.STEADY, 6)
 
 
-def test_a_write_of_ours_by_another_name_is_no_change() -> None:
-    """Somebody who sets the number we gave holds nothing."""
+def test_foreign_write_of_the_same_number_is_not_held() -> None:
+    """The number did not change."""
     world = steady(100.0, 6)
     world.scaled_by("kubectl", 6)
     assert world.decide().reason is Reason.STEADY
 
 
 def contested() -> World:
-    """A controller that wants 3, and puts it back ten seconds after every change."""
+    """A target whose controller restores 3 replicas ten seconds after every change."""
     world = steady(100.0, 3)
     world.replicas, world.history = 3, History()
     for _ in range(3):
@@ -122,18 +122,18 @@ def contested() -> World:
     return world
 
 
-def test_a_controller_that_undoes_three_changes_in_a_row_is_left_alone() -> None:
-    """Hands are off, for good, and it is said who and why."""
+def test_three_reverts_in_a_row_make_the_target_contested() -> None:
+    """Nothing is changed without end, and the message names the manager."""
     world = contested()
     world.run(2 * DAY / 24.0)
     assert (world.replicas, world.last.reason) == (3, Reason.CONTESTED)
     assert world.history.hold is not None
     assert world.history.hold.until == math.inf
-    assert "argocd undid 3 changes in a row and keeps 3 replicas" in world.last.message
+    assert "argocd reverted 3 changes in a row and keeps 3 replicas" in world.last.message
 
 
-def test_a_contest_survives_a_restart_and_ends_with_the_annotation() -> None:
-    """Nothing else ends it, and then it begins to count anew."""
+def test_contested_target_survives_a_restart_until_resume() -> None:
+    """After the annotation reverts are counted from 0."""
     world = contested()
     world.restart()
     world.run(1800.0)
@@ -145,8 +145,8 @@ def test_a_contest_survives_a_restart_and_ends_with_the_annotation() -> None:
     assert world.decide().reason is Reason.MANUAL_HOLD
 
 
-def test_a_person_who_changes_the_number_often_contests_nothing() -> None:
-    """Only changes of ours that are undone at once count, not those of held numbers."""
+def test_changes_of_a_held_number_do_not_contest() -> None:
+    """Only prompt reverts of the operator's own writes count."""
     world = steady(100.0, 6)
     for replicas in (3, 4, 5, 7, 8):
         world.scaled_by("kubectl", replicas)
@@ -154,8 +154,8 @@ def test_a_person_who_changes_the_number_often_contests_nothing() -> None:
         assert world.last.reason is Reason.MANUAL_HOLD
 
 
-def test_a_target_at_zero_stays_there() -> None:
-    """Somebody meant it, whatever the load; who scales it up again is held like anybody."""
+def test_target_at_zero_stays_there() -> None:
+    """Whatever the load; a later scale-up by hand is held."""
     world = steady(100.0, 6)
     world.scaled_by("kubectl", 0)
     world.run(1800.0)
@@ -168,18 +168,18 @@ def test_a_target_at_zero_stays_there() -> None:
     assert world.decide().reason is Reason.MANUAL_HOLD
 
 
-def test_a_paused_scaler_asks_for_nothing() -> None:
-    """The target's number is said, and no goal is looked at."""
+def test_paused_scaler_decides_nothing() -> None:
+    """The target's number is shown, and no goal is read."""
     world = World(policy(mode=Mode.PAUSED), lambda _: 300.0, replicas=4)
     decision = world.run(60.0).last
     assert (decision.replicas, decision.reason, decision.write) == (4, Reason.PAUSED, False)
     assert decision.proposals == ()
 
 
-def test_a_mode_can_be_switched_live() -> None:
-    """From advice to automatic the target's number is adopted, whoever wrote it, and then moved."""
+def test_mode_can_be_changed_at_any_time() -> None:
+    """From Advise to Auto the target's number is adopted, whatever its manager."""
     world = World(policy(mode=Mode.ADVISE), lambda _: 100.0, replicas=3)
-    world.writer = Writer("kube-controller-manager", START - DAY)
+    world.writer = ForeignWriter("kube-controller-manager", START - DAY)
     world.run(60.0)
     assert (world.replicas, world.last.replicas) == (3, 6)
     world.policy = policy()
@@ -194,15 +194,18 @@ targets = st.builds(
     replicas=st.integers(0, 40),
     ready=st.just(3),
     readings=st.floats(0.0, 1000.0).map(lambda load: {RATE: fresh(load)}),
-    writer=st.none() | st.builds(Writer, st.sampled_from(["kubectl", "argocd"]), st.just(START)),
+    writer=st.none()
+    | st.builds(ForeignWriter, st.sampled_from(["kubectl", "argocd"]), st.just(START)),
 )
 
 
 @given(st.sampled_from(Mode), targets, st.none() | st.integers(1, 40))
-def test_nothing_is_written_while_hands_are_off(
+def test_write_requires_auto_and_an_own_number_above_zero(
     mode: Mode, target: Observation, applied: int | None
 ) -> None:
-    """A write means Auto, a target above zero, and nobody else's number; its answer is another."""
+    """Nothing is written in another mode, at zero, or over a foreign number; a written number
+    differs.
+    """
     decision = decide(policy(mode=mode), target, History(applied), START)
     foreign = applied is not None and target.writer is not None and target.replicas != applied
     if mode is not Mode.AUTO or target.replicas == 0 or foreign:
@@ -214,8 +217,8 @@ def test_nothing_is_written_while_hands_are_off(
 
 
 @pytest.mark.parametrize("hold", [0.0, 1.0])
-def test_a_hold_may_be_nothing(hold: float) -> None:
-    """`manualHold: 0s` gives the number back at the next evaluation."""
+def test_zero_manual_hold_ends_at_the_next_decision(hold: float) -> None:
+    """The number is the operator's again."""
     world = steady(100.0, 6)
     world.policy = policy(manual_hold=hold)
     world.scaled_by("kubectl", 3)

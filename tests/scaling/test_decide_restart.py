@@ -1,4 +1,4 @@
-"""Does a restart ever cost a replica?"""
+"""Does a restart ever remove a replica earlier?"""
 
 from copy import copy
 from dataclasses import replace
@@ -22,18 +22,18 @@ from scaling.worlds import (
     policy,
 )
 
-Look = tuple[float | Reading, float, int]
-"""A load, or what is read instead; the latency; and for how many looks it is so."""
+Phase = tuple[float | Reading, float, int]
+"""A load or the reading instead of it, the latency, and the number of decisions with it."""
 
 WINDOW = 40.0
 TOLERANCE = 0.25
-"""Share of a size that is not taken away soon after a raise, where less would do."""
+"""Share of a size that is not removed soon after a raise, although fewer would suffice."""
 DEAD = (
     Reading(Freshness.STALE, 10.0, 90.0),
     Reading(Freshness.EMPTY),
     Reading(Freshness.ERROR, detail="no"),
 )
-looks = st.lists(
+phases = st.lists(
     st.tuples(
         st.sampled_from([0.0, 30.0, 100.0, 300.0]) | st.floats(0.0, 400.0) | st.sampled_from(DEAD),
         st.sampled_from([0.1, 0.2, 0.4]),
@@ -45,17 +45,17 @@ looks = st.lists(
 
 
 class Seen(NamedTuple):
-    """A look: when it was, and the sizes before and after."""
+    """One decision: its time, and the sizes before and after."""
 
     at: float
     had: int
     kept: int
 
 
-def live(world: World, story: list[Look]) -> list[Seen]:
-    """Every look of a story."""
+def live(world: World, scenario: list[Phase]) -> list[Seen]:
+    """Every decision of a scenario."""
     seen = []
-    for load, quantile, count in story:
+    for load, quantile, count in scenario:
         broken: dict[Need, Reading] = {P95: fresh(quantile)}
         if isinstance(load, Reading):
             broken = dict.fromkeys(needs(world.policy), load)
@@ -75,27 +75,27 @@ def live(world: World, story: list[Look]) -> list[Seen]:
 )
 @settings(max_examples=20)
 @given(
-    story=st.tuples(looks, looks),
+    scenario=st.tuples(phases, phases),
     start_up=st.sampled_from([0.0, 8.0, 45.0]),
     budget=st.sampled_from([2, 12]),
     forgets=st.booleans(),
 )
-@example(story=([(0.0, 0.1, 7)], [(30.0, 0.1, 12)]), start_up=0.0, budget=2, forgets=False)
-def test_a_restart_never_removes_a_replica_earlier(
+@example(scenario=([(0.0, 0.1, 7)], [(30.0, 0.1, 12)]), start_up=0.0, budget=2, forgets=False)
+def test_restart_never_removes_a_replica_earlier(
     goals: tuple[Goal, ...],
-    story: tuple[list[Look], list[Look]],
+    scenario: tuple[list[Phase], list[Phase]],
     start_up: float,
     budget: int,
     forgets: bool,  # noqa: FBT001  # drawn, not given
 ) -> None:
     """A new process removes nothing before a whole window of its own, and nothing while the old one
-    would have removed nothing. Where both come down, it goes no lower than the least that the old
-    one would have had by then, but for the tolerance: it may stop one of them and not the other.
+    would have removed nothing. Where both remove replicas it goes no lower than the old one would
+    have by then, except for the tolerance, which may stop only one of them.
 
-    Where one of them adds and the other does not do the same, their stories part: whoever added
-    waits for another window, and comes down from another number.
+    The comparison ends where one of them adds and the other does not do the same: it then waits for
+    another window, and continues from another number.
     """
-    past, future = story
+    past, future = scenario
     behavior = patient(down_window=WINDOW, reversals_per_hour=budget)
     asks = policy(*goals, behavior=behavior)
     old = World(asks, replicas=5, start_up=start_up)

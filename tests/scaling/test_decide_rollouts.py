@@ -1,11 +1,11 @@
-"""What may happen to a target while its version changes?"""
+"""What may change during a rollout?"""
 
 from borough_operator.decision.model import Reason, Rollout
 from scaling.worlds import BY_IN_FLIGHT, IN_FLIGHT, World, fresh, policy, steady
 
 
-def test_a_rollout_in_progress_removes_nothing_and_may_add() -> None:
-    """Less load waits for its end; more load does not."""
+def test_rollout_in_progress_delays_removals_only() -> None:
+    """Replicas are added during the rollout."""
     world = steady(200.0, 12)
     world.rollout = Rollout.PROGRESSING
     world.load = lambda _: 20.0
@@ -16,8 +16,8 @@ def test_a_rollout_in_progress_removes_nothing_and_may_add() -> None:
     assert world.replicas > 12
 
 
-def test_a_failing_rollout_freezes_the_target() -> None:
-    """No replica is added to a version that crashes, and none is taken from the one that works."""
+def test_failing_rollout_changes_nothing() -> None:
+    """Nothing is added to a version that crashes, and nothing removed from the one that works."""
     world = steady(200.0, 12)
     world.rollout = Rollout.FAILING
     world.load = lambda _: 350.0
@@ -28,18 +28,16 @@ def test_a_failing_rollout_freezes_the_target() -> None:
     assert (world.replicas, world.last.reason) == (12, Reason.ROLLOUT_FAILING)
 
 
-def test_pods_that_are_not_ready_do_not_multiply_the_target() -> None:
-    """The answer comes from the load and never from a share of ready pods: that none of the newest
-    version is ready is no reason for more of it.
-    """
+def test_unready_pods_do_not_raise_the_target() -> None:
+    """The number depends on the load and not on the share of ready pods."""
     world = World(policy(), lambda _: 100.0, replicas=6, start_up=1e9)
     world.starting = [1e9] * 6
     world.rollout = Rollout.PROGRESSING
     assert set(world.run(1800.0).sizes()) == {6}
 
 
-def test_what_waits_for_a_rollout_is_bounded_by_the_replicas_asked_for() -> None:
-    """A queue that grows while replicas crash raises once in two lead times, not at every look."""
+def test_waiting_load_during_a_rollout_raises_once_in_two_lead_times() -> None:
+    """A queue that grows while new replicas crash does not raise at every decision."""
     world = World(policy(BY_IN_FLIGHT, max_replicas=1000), lambda _: 0.0, replicas=2, start_up=1e9)
     world.broken = {IN_FLIGHT: fresh(40.0)}
     world.rollout = Rollout.PROGRESSING

@@ -1,4 +1,4 @@
-"""Does the operator read the same numbers from /metrics as the library everybody uses?"""
+"""Does the parser read the same values as prometheus_client's?"""
 
 import math
 from collections import defaultdict
@@ -21,11 +21,11 @@ READER = Reader(NAMES, histogram="took_seconds")
 
 VALUES = st.floats(0, 1e12) | st.integers(0, 10**6).map(float)
 TEXTS = st.text(st.sampled_from('ab"\\\n{},= #1é'), max_size=12)
-"""Values of labels, out of what a reader might trip over."""
+"""Label values with characters that are special in the format."""
 
 
 def totals(families: Iterable[Metric]) -> dict[Key, float]:
-    """What the library's parser finds, added up."""
+    """The sums by prometheus_client's parser."""
     found: dict[Key, float] = defaultdict(float)
     for sample in (sample for family in families for sample in family.samples):
         if sample.name in NAMES:
@@ -37,7 +37,7 @@ def totals(families: Iterable[Metric]) -> dict[Key, float]:
 
 @st.composite
 def registries(draw: st.DrawFn) -> CollectorRegistry:
-    """A part with requests by route, some with exemplars, and metrics with names like ours."""
+    """A registry with requests by route, some with exemplars, and metrics with similar names."""
     registry = CollectorRegistry()
     asked = Counter("asked", "Requests # {with} braces.", ["route"], registry=registry)
     took = Histogram("took_seconds", "Time.", ["route"], registry=registry, buckets=(0.1, 2.5))
@@ -54,8 +54,8 @@ def registries(draw: st.DrawFn) -> CollectorRegistry:
 
 @REPEATABLE
 @given(registries())
-def test_it_reads_what_the_librarys_parser_reads(registry: CollectorRegistry) -> None:
-    """In both formats, whatever the labels hold, exemplars or not."""
+def test_parser_agrees_with_prometheus_client(registry: CollectorRegistry) -> None:
+    """In both formats, for any labels, with or without exemplars."""
     text = generate_latest(registry)
     assert READER.read(text) == totals(read_text(text.decode()))
     text = openmetrics.generate_latest(registry)
@@ -73,13 +73,13 @@ def test_it_reads_what_the_librarys_parser_reads(registry: CollectorRegistry) ->
         "asking 4\r",
     ],
 )
-def test_a_sample_is_read_however_it_is_laid_out(line: str) -> None:
-    """The formats leave room for blanks, timestamps and exemplars."""
+def test_sample_is_parsed_in_every_valid_layout(line: str) -> None:
+    """The formats allow blanks, timestamps and exemplars."""
     assert READER.read(f"# TYPE asking gauge\n{line}\nasking_more 1\n".encode()) == {"asking": 4}
 
 
-def test_a_buckets_bound_is_its_own_label() -> None:
-    """Not a label whose name ends alike, nor a value that reads like one."""
+def test_bucket_bound_is_the_label_le_only() -> None:
+    """Not a label whose name ends in `le`, nor a value that contains it."""
     labels = rb'scale="7",route=",le=",path="\",le=\"8\"",le="0.5"'
     assert READER.read(b"took_seconds_bucket{" + labels + b"} 3\n") == {0.5: 3}
 
@@ -87,31 +87,31 @@ def test_a_buckets_bound_is_its_own_label() -> None:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("asking", "tells no value for asking"),
-        ('asking{a="b} 1', "tells no value for asking"),
-        ("asking many", "tells many for asking, which is no quantity"),
-        ("asking NaN", "tells NaN for asking, which is no quantity"),
-        ("asking +Inf", r"tells \+Inf for asking, which is no quantity"),
-        ("asking -1", "tells -1 for asking, which is no quantity"),
-        ('took_seconds_bucket{route="/"} 1', r"tells a bucket without a bound: \{route"),
+        ("asking", "has no value for asking"),
+        ('asking{a="b} 1', "has no value for asking"),
+        ("asking many", "has many for asking, which is not a quantity"),
+        ("asking NaN", "has NaN for asking, which is not a quantity"),
+        ("asking +Inf", r"has \+Inf for asking, which is not a quantity"),
+        ("asking -1", "has -1 for asking, which is not a quantity"),
+        ('took_seconds_bucket{route="/"} 1', r"has a bucket without a bound: \{route"),
     ],
 )
-def test_a_line_that_tells_no_quantity_is_refused(line: str, sentence: str) -> None:
-    """Leaving it out would make the load look smaller than it is."""
+def test_invalid_value_is_refused(line: str, sentence: str) -> None:
+    """Skipping it would understate the load."""
     with pytest.raises(Malformed, match=sentence):
         READER.read(f"asking 1\n{line}\n".encode())
 
 
-def test_what_is_not_asked_for_may_be_anything() -> None:
-    """Other metrics of a pod, and text that is none, are passed over."""
+def test_other_content_is_skipped() -> None:
+    """Other metrics, and text that is not a metric."""
     noise = b'other{a="\xff\nNaN asking 3\n<html>\nasking_more NaN\nmasking NaN\n'
     assert READER.read(noise + b"asking 2\n") == {"asking": 2.0}
 
 
 @REPEATABLE
 @given(st.binary(max_size=200))
-def test_no_bytes_whatever_are_more_than_malformed(noise: bytes) -> None:
-    """A pod may say anything: it is read, or refused in a sentence."""
+def test_any_bytes_parse_or_raise_malformed(noise: bytes) -> None:
+    """No other exception is raised."""
     try:
         read = READER.read(b"asking " + noise + b"\nasking{" + noise + b"\n")
     except Malformed:

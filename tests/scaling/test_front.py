@@ -1,10 +1,10 @@
-"""Is ours compared with the best that a rival could do at our cost?"""
+"""Is a result compared with the best that a rival reaches at its cost?"""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from borough_operator.simulator.front import Point, front, hours_at, judge, violations_at
+from borough_operator.simulator.front import Point, compare, front, hours_at, violations_at
 
 CURVE = front([Point(10, 500), Point(12, 100), Point(11, 400), Point(14, 0), Point(13, 200)])
 POINTS = st.lists(
@@ -12,13 +12,13 @@ POINTS = st.lists(
 )
 
 
-def test_the_front_keeps_what_no_mixture_of_others_beats() -> None:
+def test_front_keeps_points_that_no_mixture_beats() -> None:
     """(11, 400) lies above the line from (10, 500) to (12, 100), and (13, 200) beside nothing."""
     assert (Point(10, 500), Point(12, 100), Point(14, 0)) == CURVE
 
 
 @given(POINTS)
-def test_no_point_is_better_than_its_own_front(points: list[Point]) -> None:
+def test_no_point_is_below_its_front(points: list[Point]) -> None:
     """At a setting's cost the front has no more violations than the setting."""
     curve = front(points)
 
@@ -30,13 +30,13 @@ def test_no_point_is_better_than_its_own_front(points: list[Point]) -> None:
 @pytest.mark.parametrize(
     ("hours", "violations"), [(9, 500), (10, 500), (11, 300), (13, 50), (14, 0), (20, 0)]
 )
-def test_between_two_settings_the_front_is_a_straight_line(hours: float, violations: float) -> None:
-    """Half the time the one, half the time the other; beyond its ends it is its end."""
+def test_front_is_linear_between_two_settings(hours: float, violations: float) -> None:
+    """A mixture of two settings; beyond an end it is constant."""
     assert violations_at(CURVE, hours) == violations
 
 
-def test_the_cost_of_no_more_violations_is_read_off_the_same_line() -> None:
-    """Where the front never has so few, its best is what it would need at least."""
+def test_cost_at_given_violations_is_on_the_front() -> None:
+    """Where the front has no point with so few, the cost of its best is a lower bound."""
     assert hours_at(CURVE, 300) == 11
     assert hours_at(CURVE, 0) == 14
     assert hours_at(CURVE, 600) == 10
@@ -53,11 +53,11 @@ def test_the_cost_of_no_more_violations_is_read_off_the_same_line() -> None:
         (Point(9, 600), False, False),  # cheaper than any setting, and worse
     ],
 )
-def test_a_win_is_a_fifth_of_the_violations_or_a_fifth_less_cost(
+def test_win_is_a_fifth_of_the_violations_or_a_fifth_less_cost(
     ours: Point, *, fewer: bool, cheaper: bool
 ) -> None:
-    """Both as the issue that asked for this operator defines them."""
-    verdict = judge(ours, CURVE)
+    """By either condition."""
+    verdict = compare(ours, CURVE)
 
     assert (verdict.fewer, verdict.cheaper) == (fewer, cheaper)
     assert verdict.won == (fewer or cheaper)

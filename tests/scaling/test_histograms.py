@@ -1,4 +1,4 @@
-"""Is a quantile of buckets what Prometheus says it is?"""
+"""Is a quantile of buckets Prometheus's estimate?"""
 
 import math
 
@@ -19,14 +19,14 @@ INF = math.inf
         (0.75, {0.1: 10, 0.2: 8, 0.4: 20, INF: 20}, 0.3),
     ],
 )
-def test_observations_lie_evenly_within_their_bucket(
+def test_quantile_is_interpolated_within_its_bucket(
     share: float, buckets: dict[float, float], value: float
 ) -> None:
-    """And beyond the last bound at that bound; a count that falls is one that stays."""
+    """Beyond the last finite bound it is that bound; decreasing counts are taken as constant."""
     assert quantile(share, buckets) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("buckets", [{}, {INF: 3}, {0.1: 3}, {0.1: 0, INF: 0}])
-def test_without_observations_there_is_no_quantile(buckets: dict[float, float]) -> None:
-    """Nor without a finite bound, or without the bucket of all."""
+def test_quantile_without_observations_is_none(buckets: dict[float, float]) -> None:
+    """Also without a finite bound or the bucket +Inf."""
     assert quantile(0.5, buckets) is None

@@ -1,4 +1,4 @@
-"""Is each scaler decided about in time, once at a time, and does none harm another?"""
+"""Is each scaler evaluated in time, once at a time, and without an effect on others?"""
 
 import asyncio
 import re
@@ -6,38 +6,36 @@ from collections import Counter
 
 from borough_operator.decision.model import Reason
 from scaling.stage import SHOP, Stage
-from scaling.virtual import virtually
+from scaling.virtual import run_virtually
 
 QUERY = [{"type": "Query", "promql": "jobs", "perReplica": "50"}]
 
 
-async def late(stage: Stage) -> float:
-    """Seconds that all decisions together began after their time."""
+async def total_delay(stage: Stage) -> float:
+    """The summed delay of all evaluations in seconds."""
     text = await anext(stage.telemetry.exposition())
     found = re.search(rb"^borough_operator_tick_lag_seconds_sum (.+)$", text, re.MULTILINE)
     assert found is not None
     return float(found[1])
 
 
-def test_everybody_is_decided_about_once_an_interval() -> None:
-    """As many decisions as intervals, for each, and all who are due together are read for
-    together.
-    """
+def test_every_scaler_is_evaluated_once_an_interval() -> None:
+    """Scalers that are due together are read together."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         for name in "abc":
             stage.add(name)
         await stage.play(60.0)
         assert [sorted(names) for names in stage.loads.asked] == [["a", "b", "c"]] * 12
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_start_is_spread_over_the_interval() -> None:
-    """Ten thousand scalers that are there at a start are not all due in its first moment."""
+def test_first_evaluations_are_spread_over_the_interval() -> None:
+    """Scalers that exist at a start are not all due in its first moment."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         chances = iter([n / 100 for n in range(100)])
         stage = Stage(lambda: next(chances))
         for n in range(100):
@@ -46,13 +44,13 @@ def test_a_start_is_spread_over_the_interval() -> None:
         assert max(map(len, stage.loads.asked)) <= 4
         assert sum(map(len, stage.loads.asked)) == 99
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_hanging_read_holds_up_nobody_else() -> None:
-    """Who asks something of its own, or reads pods, waits alone, and others keep their time."""
+def test_hanging_read_delays_no_other_scaler() -> None:
+    """A scaler with its own query, or with pods, is read alone."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("query", goals=QUERY)
         stage.add("pods", source={"type": "Pods"})
@@ -61,43 +59,43 @@ def test_a_hanging_read_holds_up_nobody_else() -> None:
         await stage.play(30.0)
         asked = Counter(tuple(names) for names in stage.loads.asked + stage.pods.asked)
         assert asked == {("query",): 6, ("pods",): 6, ("other",): 6}
-        assert await late(stage) < 18 * 0.1
+        assert await total_delay(stage) < 18 * 0.1
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_scaler_that_takes_longer_than_its_interval_is_worked_on_once_at_a_time() -> None:
-    """It leaves out steps; two reads of one scaler never overlap."""
+def test_slow_scaler_skips_intervals_and_never_overlaps() -> None:
+    """Two reads of one scaler never overlap."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("slow", goals=QUERY)
         stage.loads.hangs["slow"] = 8.0
         await stage.play(40.0)
         assert len(stage.loads.asked) == 4  # at 0, 10, 20, 30
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_slow_write_delays_no_other_scaler() -> None:
-    """Writes have tasks of their own."""
+def test_slow_write_delays_no_other_scaler() -> None:
+    """Each write has its own task."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.server.slow = 4.0
         stage.add("pay", rate=400.0)
         stage.add("idle")
         await stage.play(30.0)
         assert sum("idle" in names for names in stage.loads.asked) >= 5
-        assert await late(stage) < 2.0
+        assert await total_delay(stage) < 2.0
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_what_changes_while_it_is_worked_on_is_looked_at_soon() -> None:
-    """It may take effect a second later, never a long interval later."""
+def test_change_during_an_evaluation_is_evaluated_soon() -> None:
+    """It takes effect within about a second and not after a long interval."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         long = {"interval": "5m"}
         stage.add("pay", rate=400.0, mode="Advise", goals=QUERY, behavior=long)
@@ -108,13 +106,13 @@ def test_what_changes_while_it_is_worked_on_is_looked_at_soon() -> None:
         await playing
         assert stage.replicas("pay") > 8
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_target_that_cannot_be_read_is_its_scalers_reason_alone() -> None:
-    """The scaler says what is wrong with it; others are served, and so is it once it can be."""
+def test_unreadable_target_affects_its_own_scaler_only() -> None:
+    """Its scaler reports the cause, and scales it once it can be read."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0)
         stage.add("other", rate=400.0)
@@ -129,13 +127,13 @@ def test_a_target_that_cannot_be_read_is_its_scalers_reason_alone() -> None:
         await stage.play(6.0)
         assert stage.replicas("pay") > 8
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_scaler_that_comes_or_changes_is_looked_at_soon() -> None:
-    """Nobody waits for the end of a long interval to see what an edit does."""
+def test_new_or_changed_scaler_is_evaluated_soon() -> None:
+    """An edit takes effect before the end of a long interval."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         long = {"interval": "5m"}
         stage.add("pay", rate=400.0, mode="Paused", behavior=long)
@@ -145,13 +143,13 @@ def test_a_scaler_that_comes_or_changes_is_looked_at_soon() -> None:
         await stage.play(2.0)
         assert stage.replicas("pay") > 8
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_those_that_come_together_do_not_stay_together() -> None:
-    """A release brings many scalers in one moment; after a first look they are spread."""
+def test_scalers_added_together_are_spread_afterwards() -> None:
+    """A release may add many scalers at once; after the first evaluation they are spread."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         chances = iter([0.0] * 10 + [n / 10 for n in range(10)])
         stage = Stage(lambda: next(chances))
         await stage.play(1.0)
@@ -160,51 +158,51 @@ def test_those_that_come_together_do_not_stay_together() -> None:
         await stage.play(20.0)
         assert max(map(len, stage.loads.asked[2:])) <= 1
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_scaler_that_goes_is_forgotten_even_in_the_middle() -> None:
-    """No decision, no write and no series is left of it; one of its name begins anew."""
+def test_scaler_deleted_during_an_evaluation_is_not_written() -> None:
+    """Nothing of it is left in the registry."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0, goals=QUERY)
         stage.loads.hangs["pay"] = 2.0
-        stage.loop.begin()
-        stage.loop.begin_due()
+        stage.loop.schedule_all()
+        stage.loop.start_due()
         stage.remove("pay")
         await stage.loop.drain()
         assert stage.server.scaled == []
         assert (SHOP, "pay") not in stage.registry.entries
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_one_scalers_misfortune_is_nobody_elses() -> None:
-    """A defect that one object brings to light leaves the others alone."""
+def test_exception_in_one_decision_affects_no_other_scaler() -> None:
+    """The exception is logged and the others are evaluated."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
-        stage.add("cursed")
+        stage.add("broken")
         stage.add("pay", rate=400.0)
-        stage.loads.rates["cursed"] = float("nan")  # which no source may answer
+        stage.loads.rates["broken"] = float("nan")  # invalid for a source
         await stage.play(1.0)
         assert stage.replicas("pay") > 8
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_source_that_is_off_is_an_error_with_a_sentence() -> None:
-    """A scaler that wants pods read, where they may not be, says so."""
+def test_disabled_source_is_an_error_with_a_sentence() -> None:
+    """A scaler with source Pods, where it is disabled, reports so."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
-        del stage.sources["Pods"]  # as where it was never on
+        del stage.sources["Pods"]  # as where it is disabled
         stage.add("pay", source={"type": "Pods"})
         await stage.play(1.0)
         decision = stage.entry("pay").decision
         assert decision is not None
         assert decision.reason is Reason.METRICS_ERROR
-        assert "without the source Pods" in decision.proposals[0].detail
+        assert "the source Pods is disabled" in decision.proposals[0].detail
 
-    virtually(story())
+    run_virtually(scenario())

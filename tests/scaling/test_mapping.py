@@ -1,4 +1,4 @@
-"""Which series does the operator ask for, and does it refuse names that are none?"""
+"""Are the right series queried, and invalid names refused?"""
 
 from typing import Any
 
@@ -46,20 +46,20 @@ PLACE = '{kube_namespace=~"prod"}'
         (Need(Measure.QUERY, "sum(queue)"), "sum(queue)"),
     ],
 )
-def test_every_name_in_a_query_is_the_mappings(need: Need, promql: str) -> None:
-    """A cluster with other names sets them once, and no query knows any but these."""
+def test_every_query_uses_the_names_of_the_mapping(need: Need, promql: str) -> None:
+    """A cluster with other names sets them once."""
     assert THEIRS.value(need) == promql
 
 
-def test_only_the_watched_namespaces_are_asked_for() -> None:
-    """A Prometheus of many teams is asked about the targets' namespaces, in every query."""
+def test_every_query_is_restricted_to_the_watched_namespaces() -> None:
+    """Prometheus may have the series of many other namespaces."""
     asked = [SHOP.value(Need(Measure.RATE)), SHOP.age(Measure.RATE), SHOP.silent()]
     assert all('{namespace=~"borough|town"}' in promql for promql in asked)
 
 
-def test_a_pod_is_silent_while_it_is_scraped_in_vain() -> None:
-    """It answered not long ago, not once within the window, and is still to be found: one that is
-    about to start has not answered yet, and one that is gone is scraped no more.
+def test_silent_pods_are_those_whose_scrapes_fail_after_earlier_success() -> None:
+    """A starting pod has never responded, and a removed pod is not scraped any more: neither
+    counts.
     """
     up = f"up{PLACE}"
     assert THEIRS.silent() == (
@@ -68,7 +68,7 @@ def test_a_pod_is_silent_while_it_is_scraped_in_vain() -> None:
     )
 
 
-def test_the_age_is_that_of_the_samples_behind_the_value() -> None:
+def test_age_is_that_of_the_samples_of_the_measure() -> None:
     """Also of a histogram, which has no series by its own name."""
     behind = {
         Measure.RATE: "requests_total",
@@ -83,14 +83,14 @@ def test_the_age_is_that_of_the_samples_behind_the_value() -> None:
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"namespaces": ()}, "there is no namespace to look for targets in"),
-        ({"namespaces": ('a"} or up{',)}, "is no name of a namespace"),
-        ({"workload_label": "app.kubernetes.io/name"}, "is no name of a label"),
-        ({"rate_metric": "rate(x[1m])"}, r"'rate\(x\[1m\]\)' is no name of a metric"),
-        ({"window": 0.5}, "a window has 1 to 300 seconds, not 0.5"),
+        ({"namespaces": ()}, "no namespace is given"),
+        ({"namespaces": ('a"} or up{',)}, "is not a valid namespace name"),
+        ({"workload_label": "app.kubernetes.io/name"}, "is not a valid label name"),
+        ({"rate_metric": "rate(x[1m])"}, r"'rate\(x\[1m\]\)' is not a valid metric name"),
+        ({"window": 0.5}, "the window must be 1 to 300 seconds, not 0.5"),
     ],
 )
-def test_a_name_that_is_none_is_refused_by_name(wrong: dict[str, Any], sentence: str) -> None:
-    """At the start, not in every query from then on."""
+def test_invalid_name_is_refused_at_construction(wrong: dict[str, Any], sentence: str) -> None:
+    """At the start and not at each query."""
     with pytest.raises(ValueError, match=sentence):
         SeriesMapping(**({"namespaces": ("borough",)} | wrong))

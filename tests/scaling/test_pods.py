@@ -1,4 +1,4 @@
-"""Do readings come from the pods themselves, and from none that misbehaves?"""
+"""Are pods read directly, and misbehaving ones tolerated?"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,12 +22,12 @@ STEP = 5.0
 
 
 @dataclass
-class Town:
+class PodServer:
     """Targets whose pods are paths of one server."""
 
     url: str = ""
     requests: dict[str, int] = field(default_factory=dict)
-    """By path of a pod, what it has counted. One without a count does not answer."""
+    """The counter of each pod by its path. A pod without one does not respond."""
     of: dict[Target, list[str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
@@ -54,10 +54,10 @@ class Town:
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[Town]:
-    town = Town()
-    async with serving(town) as town.url:
-        yield town
+async def server() -> AsyncIterator[PodServer]:
+    server = PodServer()
+    async with serving(server) as server.url:
+        yield server
 
 
 @pytest.fixture
@@ -66,8 +66,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def source(town: Town, clock: Clock) -> AsyncIterator[Pods]:
-    source = Pods(town.addresses, MAPPING, clock=clock)
+async def source(server: PodServer, clock: Clock) -> AsyncIterator[Pods]:
+    source = Pods(server.addresses, MAPPING, clock=clock)
     yield source
     await source.close()
 
@@ -77,88 +77,92 @@ async def read(source: Pods, need: Need = RATE, target: Target = ORDERS) -> Read
     return (await source.read([one]))[one]
 
 
-async def test_the_second_look_tells_a_rate(source: Pods, town: Town, clock: Clock) -> None:
-    """Over all pods, since the first look; what is in flight the first tells."""
-    town.of[ORDERS] = ["a", "b"]
-    town.requests = {"a": 1000, "b": 2000}
+async def test_second_scrape_gives_a_rate(source: Pods, server: PodServer, clock: Clock) -> None:
+    """Over all pods, since the first scrape; in-flight needs one scrape."""
+    server.of[ORDERS] = ["a", "b"]
+    server.requests = {"a": 1000, "b": 2000}
     assert await read(source, IN_FLIGHT) == Reading(Freshness.FRESH, 4)
-    assert (await read(source)).detail.endswith("_count was looked at only once so far")
-    town.requests = {"a": 1100, "b": 2050}
+    assert (await read(source)).detail.endswith("_count was read only once so far")
+    server.requests = {"a": 1100, "b": 2050}
     clock.now += STEP
     assert await read(source) == Reading(Freshness.FRESH, 150 / STEP)
 
 
-async def test_a_step_is_known_at_the_second_look_after_it(
-    source: Pods, town: Town, clock: Clock
+async def test_step_is_measured_by_the_second_scrape_after_it(
+    source: Pods, server: PodServer, clock: Clock
 ) -> None:
-    """Wherever between two looks it came: so a decision follows within two intervals."""
-    town.of[ORDERS] = ["a"]
+    """Wherever between two scrapes it came, so a decision follows within two intervals."""
+    server.of[ORDERS] = ["a"]
     rates = []
     for more in (0, 50, 50, 125, 200, 200):  # from 10 a second to 40, halfway between two looks
-        town.requests["a"] = town.requests.get("a", 0) + more
+        server.requests["a"] = server.requests.get("a", 0) + more
         rates.append((await read(source)).value)
         clock.now += STEP
     assert rates == [0, 10, 10, 25, 40, 40]
 
 
-async def test_pods_are_asked_once_for_all_needs(source: Pods, town: Town, clock: Clock) -> None:
-    """And not again for a while, however many ask."""
-    town.of[ORDERS], town.requests = ["a"], {"a": 1}
+async def test_pods_are_scraped_once_for_all_needs(
+    source: Pods, server: PodServer, clock: Clock
+) -> None:
+    """And for a while for all callers."""
+    server.of[ORDERS], server.requests = ["a"], {"a": 1}
     asks = [Ask(ORDERS, need) for need in (RATE, IN_FLIGHT, Need(Measure.DURATION))]
     await source.read(asks)
     clock.now += 0.4
     await asyncio.gather(*(source.read([one]) for one in asks))
-    assert town.asked == ["a"]
+    assert server.asked == ["a"]
 
 
 @pytest.mark.parametrize(
     ("pod", "words"),
     [
-        ("hangs", "gave no answer"),
-        ("missing", "answers 404"),
-        ("page", "tells lots for http_server_active_requests, which is no quantity"),
-        ("endless", "answers more than 4 MiB, which is not read"),
+        ("hangs", "did not respond"),
+        ("missing", "returned 404"),
+        ("page", "has lots for http_server_active_requests, which is not a quantity"),
+        ("endless", "returned more than 4 MiB, the limit"),
     ],
 )
-async def test_a_pod_that_misbehaves_is_named_and_does_as_its_peers(
-    source: Pods, town: Town, pod: str, words: str
+async def test_misbehaving_pod_is_named_and_extrapolated(
+    source: Pods, server: PodServer, pod: str, words: str
 ) -> None:
-    """Two of three that answer speak for the third."""
-    town.of[ORDERS], town.requests = ["a", "b", pod], {"a": 0, "b": 0}
+    """The third is taken to do as much as the two that respond."""
+    server.of[ORDERS], server.requests = ["a", "b", pod], {"a": 0, "b": 0}
     reading = await read(source, IN_FLIGHT)
     assert reading.freshness is Freshness.FRESH
-    assert reading.detail == f"1 of 3 pods gave no metrics: {town.url}/{pod} {words}"
+    assert reading.detail == f"1 of 3 pods returned no metrics: {server.url}/{pod} {words}"
 
 
-async def test_pods_that_all_hang_are_an_error_and_delay_nobody(source: Pods, town: Town) -> None:
-    """They are given up together, and others answer meanwhile."""
+async def test_hanging_pods_are_an_error_and_delay_no_other_target(
+    source: Pods, server: PodServer
+) -> None:
+    """They time out together, and other targets are read meanwhile."""
     stuck = Target("town", "Deployment", "stuck")
-    town.of = {ORDERS: ["a"], stuck: [f"hangs{i}" for i in range(40)]}
-    town.requests = {"a": 0}
+    server.of = {ORDERS: ["a"], stuck: [f"hangs{i}" for i in range(40)]}
+    server.requests = {"a": 0}
     waiting = asyncio.create_task(read(source, IN_FLIGHT, stuck))
     assert (await read(source, IN_FLIGHT)).freshness is Freshness.FRESH
     assert not waiting.done()
     reading = await waiting
     assert reading.freshness is Freshness.ERROR
-    assert reading.detail.startswith("40 of 40 pods gave no metrics: ")
+    assert reading.detail.startswith("40 of 40 pods returned no metrics: ")
 
 
-async def test_a_query_needs_prometheus(source: Pods) -> None:
-    """Pods know no PromQL, and the reading says so."""
+async def test_query_goal_on_pods_is_an_error(source: Pods) -> None:
+    """The reading says that it needs Prometheus."""
     reading = await read(source, Need(Measure.QUERY, "sum(queue)"))
     assert reading == Reading(
-        Freshness.ERROR, detail="pods answer no PromQL: a Query goal needs Prometheus"
+        Freshness.ERROR, detail="the source Pods has no PromQL: a Query goal needs Prometheus"
     )
 
 
-async def test_a_target_that_nobody_asks_about_is_forgotten(
-    source: Pods, town: Town, clock: Clock
+async def test_target_that_is_not_read_is_dropped(
+    source: Pods, server: PodServer, clock: Clock
 ) -> None:
-    """Its counters with it: memory follows the scalers there are."""
+    """With its counters, so that memory is bounded by the present scalers."""
     gone = Target("town", "Deployment", "gone")
-    town.of, town.requests = {ORDERS: ["a"], gone: ["a"]}, {"a": 0}
+    server.of, server.requests = {ORDERS: ["a"], gone: ["a"]}, {"a": 0}
     await read(source, target=gone)
     for _ in range(2):
         clock.now += FORGET_AFTER
         await read(source)
-    assert set(source._tracks) == {ORDERS}  # noqa: SLF001  # its memory is the law
+    assert set(source._counters) == {ORDERS}  # noqa: SLF001  # its memory is tested

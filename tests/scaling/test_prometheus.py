@@ -1,4 +1,4 @@
-"""Does every ask get a reading that tells the freshness, few queries though there are?"""
+"""Does every ask get a reading with its freshness, by few queries?"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -43,27 +43,27 @@ async def source(script: Scripted, clock: Clock) -> AsyncIterator[Prometheus]:
         await source.close()
 
 
-def tell(script: Scripted, need: Need, value: object, age: object = 1) -> None:
-    """Let a scripted server know one target, orders."""
+def set_series(script: Scripted, need: Need, value: object, age: object = 1) -> None:
+    """Set value and age of one target, orders."""
     script.answers[MAPPING.value(need)] = of_workloads("town", orders=value)
     script.answers[MAPPING.age(need.measure)] = of_workloads("town", orders=age)
 
 
-async def test_a_thousand_targets_cost_five_queries(source: Prometheus, script: Scripted) -> None:
-    """A value and an age for each of two measures, and one for silent pods; for two seconds."""
+async def test_thousand_targets_need_five_queries(source: Prometheus, script: Scripted) -> None:
+    """A value and an age for each of two measures, and one for silent pods, reused."""
     asks = [ask(f"part-{i}", need) for i in range(1000) for need in (RATE, IN_FLIGHT)]
     assert len(await source.read(asks)) == 2000
     await asyncio.gather(*(source.read([one]) for one in asks[:50]))
     assert len(script.asked) == len(set(script.asked)) == 5
 
 
-async def test_an_answer_holds_for_a_while_and_no_longer(
+async def test_result_is_reused_for_its_time_only(
     source: Prometheus, script: Scripted, clock: Clock
 ) -> None:
-    """What was said grows older until it is asked for again."""
-    tell(script, RATE, 40)
+    """Its age grows until it is read again."""
+    set_series(script, RATE, 40)
     before = await source.read([ask("orders")])
-    tell(script, RATE, 80)
+    set_series(script, RATE, 80)
     clock.now += SHARED_FOR
     within = await source.read([ask("orders")])
     clock.now += 0.1
@@ -75,58 +75,58 @@ async def test_an_answer_holds_for_a_while_and_no_longer(
     ]
 
 
-async def test_a_scrape_that_stopped_is_stale_then_forgotten(
+async def test_stopped_scrape_is_stale_and_later_empty(
     source: Prometheus, script: Scripted, clock: Clock
 ) -> None:
-    """Whether its samples stand still or vanish, for as long as Prometheus itself looks back."""
-    tell(script, RATE, 40, age=MAPPING.window)
+    """Whether its samples age or disappear, for as long as Prometheus's own lookback."""
+    set_series(script, RATE, 40, age=MAPPING.window)
     assert (await source.read([ask("orders")]))[ask("orders")].freshness is Freshness.FRESH
     clock.now += SHARED_FOR + 1
-    tell(script, RATE, 40, age=MAPPING.window + 1)
+    set_series(script, RATE, 40, age=MAPPING.window + 1)
     assert (await source.read([ask("orders")]))[ask("orders")] == Reading(
-        Freshness.STALE, 40, 16, "no scrape for 16 s"
+        Freshness.STALE, 40, 16, "the newest sample is 16 s old"
     )
     script.answers.clear()
     clock.now += 10
     assert (await source.read([ask("orders")]))[ask("orders")] == Reading(
-        Freshness.STALE, 40, 28, "no pod has answered Prometheus for 28 s"
+        Freshness.STALE, 40, 28, "no pod responded to a scrape for 28 s"
     )
     clock.now += FORGET_AFTER
     assert (await source.read([ask("orders")]))[ask("orders")].freshness is Freshness.EMPTY
 
 
-async def test_a_target_that_was_never_seen_is_empty(source: Prometheus) -> None:
-    """And the detail says which series were looked for."""
+async def test_target_without_series_is_empty(source: Prometheus) -> None:
+    """The detail names the series."""
     assert (await source.read([ask("orders")]))[ask("orders")].detail.endswith(
-        "knows no http_server_request_duration_seconds_count{namespace='town', workload='orders'}"
+        "no series http_server_request_duration_seconds_count{namespace='town', workload='orders'}"
     )
 
 
-async def test_pods_that_fell_silent_make_a_sum_stale(source: Prometheus, script: Scripted) -> None:
-    """The load that the others tell is less than there is: it must not remove a replica."""
-    tell(script, RATE, 40)
+async def test_silent_pods_make_a_sum_stale(source: Prometheus, script: Scripted) -> None:
+    """The sum lacks their load, so it must not remove a replica."""
+    set_series(script, RATE, 40)
     script.answers[MAPPING.silent()] = of_workloads("town", orders=2)
     reading = (await source.read([ask("orders")]))[ask("orders")]
     assert (reading.freshness, reading.value) == (Freshness.STALE, 40)
-    assert "pods that do not answer Prometheus: 2" in reading.detail
+    assert "pods that do not respond to scrapes: 2" in reading.detail
 
 
 @pytest.mark.parametrize(
     ("need", "value", "freshness", "detail"),
     [
         (RATE, 0, Freshness.FRESH, ""),
-        (DURATION, "NaN", Freshness.EMPTY, "no request was answered within 15 s"),
-        (RATE, "NaN", Freshness.EMPTY, "has no two samples within 15 s"),
+        (DURATION, "NaN", Freshness.EMPTY, "no request completed within 15 s"),
+        (RATE, "NaN", Freshness.EMPTY, "has fewer than two samples within 15 s"),
         (
             IN_FLIGHT,
             -1,
             Freshness.ERROR,
-            "answers -1, and no quantity is negative for http_server_act",
+            "returned the negative value -1 for http_server_act",
         ),
-        (DURATION, "+Inf", Freshness.ERROR, "answers Inf"),
+        (DURATION, "+Inf", Freshness.ERROR, "returned Inf"),
     ],
 )
-async def test_no_requests_are_zero_and_tell_no_duration(  # noqa: PLR0913  # a table
+async def test_idle_target_has_rate_zero_and_no_duration(  # noqa: PLR0913  # a table
     source: Prometheus,
     script: Scripted,
     *,
@@ -135,17 +135,15 @@ async def test_no_requests_are_zero_and_tell_no_duration(  # noqa: PLR0913  # a 
     freshness: Freshness,
     detail: str,
 ) -> None:
-    """An idle target has a rate of zero; how long its requests take, nobody knows."""
-    tell(script, need, value)
+    """The duration of no requests is empty."""
+    set_series(script, need, value)
     reading = (await source.read([ask("orders", need)]))[ask("orders", need)]
     assert reading.freshness is freshness
     assert detail in reading.detail
 
 
-async def test_a_query_is_asked_once_and_answers_for_itself(
-    source: Prometheus, script: Scripted
-) -> None:
-    """Two scalers with one query share it; what is wrong with one is said of that one."""
+async def test_query_is_sent_once_and_fails_alone(source: Prometheus, script: Scripted) -> None:
+    """Two scalers with one query share it; a failing query affects no other."""
     script.answers["sum(queue)"] = vector(({}, 12))
     script.answers["queue"] = vector(({"q": "a"}, 1), ({"q": "b"}, 2))
     twin = Ask(Target("town", "Deployment", "payments"), Need(Measure.QUERY, "sum(queue)"))
@@ -159,13 +157,13 @@ async def test_a_query_is_asked_once_and_answers_for_itself(
     ]
     assert readings[asks[0]].value == 12
     assert readings[asks[2]].detail.endswith(
-        "answers 2 series where one is needed: sum() makes one; asked for queue"
+        "2 series where one is needed: use sum(); the query was queue"
     )
     assert sorted(script.asked) == ["nothing", "queue", "sum(queue)"]
 
 
-async def test_a_query_that_hangs_delays_nobody_else(script: Scripted, clock: Clock) -> None:
-    """While one is waited for, readings of other targets come and go."""
+async def test_hanging_query_delays_no_other_target(script: Scripted, clock: Clock) -> None:
+    """Other targets are read meanwhile."""
     released = asyncio.Event()
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
@@ -175,7 +173,7 @@ async def test_a_query_that_hangs_delays_nobody_else(script: Scripted, clock: Cl
 
     async with serving(handler) as url:
         source = Prometheus(url, MAPPING, clock=clock)
-        tell(script, RATE, 40)
+        set_series(script, RATE, 40)
         hanging = asyncio.create_task(source.read([query("slow")]))
         readings = await source.read([ask("orders"), query("quick")])
         assert [reading.freshness for reading in readings.values()] == [

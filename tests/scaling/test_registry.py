@@ -1,4 +1,4 @@
-"""Does the cache know whose pods are whose, and who scales what?"""
+"""Does the cache relate pods, targets and scalers?"""
 
 import json
 from typing import Any
@@ -12,12 +12,12 @@ PAY = Target(SHOP, "Deployment", "pay")
 
 
 class Cache:
-    """A registry and those who tell it."""
+    """A registry with methods that deliver objects."""
 
     def __init__(self) -> None:
         self.registry = Registry(pods=True)
-        self.arrived: list[str] = []
-        self.registry.arrived = lambda name: self.arrived.append(name[1])
+        self.added: list[str] = []
+        self.registry.added = lambda name: self.added.append(name[1])
         self._version = 0
 
     def see(self, resource: str, name: str, owner: str = "", **obj: Any) -> None:
@@ -26,11 +26,11 @@ class Cache:
             "namespace": SHOP, "name": name, "uid": f"{resource}-{name}",
             "resourceVersion": str(self._version), "generation": 1,
             "creationTimestamp": f"2026-11-23T08:30:{self._version:02}Z",
-        }  # fmt: skip  # who it is
+        }  # fmt: skip  # a table
         if owner:
             meta["ownerReferences"] = [{"uid": owner, "controller": True}]
         meta |= obj.pop("metadata", {})
-        self.registry.watched[resource].seen({"metadata": meta, **obj})
+        self.registry.watched[resource].updated({"metadata": meta, **obj})
 
     def scaler(self, name: str, *, port: str = "metrics", mode: str = "Auto", **obj: Any) -> None:
         spec = {
@@ -49,18 +49,18 @@ class Cache:
     def replica_set(self, name: str, revision: int, ready: int) -> None:
         notes = {"annotations": {"deployment.kubernetes.io/revision": str(revision)}}
         self.see(REPLICA_SETS, name, "deployments-pay", metadata=notes,
-                 spec={"replicas": 2}, status={"readyReplicas": ready})  # fmt: skip  # one glance
+                 spec={"replicas": 2}, status={"readyReplicas": ready})  # fmt: skip  # a table
 
     def pod(self, name: str, owner: str, address: str, *, ready: bool = True) -> None:
         condition = {"type": "Ready", "status": "True" if ready else "False"}
         ports = [{"name": "metrics", "containerPort": 9090}]
         self.see(PODS, name, owner, spec={"containers": [{"ports": ports}]},
-                 status={"podIP": address, "conditions": [condition]})  # fmt: skip  # one glance
+                 status={"podIP": address, "conditions": [condition]})  # fmt: skip  # a table
 
 
-def test_addresses_are_those_of_all_ready_pods_of_the_target() -> None:
-    """Of the old template too, since they bear load; not of others, and not of pods that do not
-    serve.
+def test_metrics_urls_are_those_of_all_ready_pods_of_the_target() -> None:
+    """Pods of an old template are included, since they carry load; unready pods and those of others
+    are not.
     """
     cache = Cache()
     cache.scaler("pay")
@@ -71,12 +71,12 @@ def test_addresses_are_those_of_all_ready_pods_of_the_target() -> None:
     cache.pod("b", "replicasets-new", "10.0.0.2")
     cache.pod("c", "replicasets-new", "10.0.0.3", ready=False)
     cache.pod("d", "replicasets-other", "10.0.0.4")
-    found = cache.registry.addresses(PAY)
+    found = cache.registry.metrics_urls(PAY)
     assert sorted(found) == ["http://10.0.0.1:9090/metrics", "http://10.0.0.2:9090/metrics"]
 
 
-def test_a_port_is_a_name_or_a_number_and_an_address_may_be_of_version_six() -> None:
-    """As the scaler's spec says it; a pod without such a port has no address."""
+def test_metrics_url_has_a_named_or_numbered_port_and_ipv6() -> None:
+    """A pod without such a port has no URL."""
     for port, found in (
         ("8000", ("http://[fd00::1]:8000/metrics",)),
         ("metrics", ("http://[fd00::1]:9090/metrics",)),
@@ -87,35 +87,35 @@ def test_a_port_is_a_name_or_a_number_and_an_address_may_be_of_version_six() -> 
         cache.deployment()
         cache.replica_set("new", 2, 1)
         cache.pod("a", "replicasets-new", "fd00::1")
-        assert cache.registry.addresses(PAY) == found
+        assert cache.registry.metrics_urls(PAY) == found
 
 
-def test_the_newest_replica_set_is_that_of_the_greatest_revision() -> None:
-    """Also after the one before it was removed."""
+def test_newest_replica_set_has_the_greatest_revision() -> None:
+    """Whatever the order in which they were delivered."""
     cache = Cache()
     cache.deployment()
     cache.replica_set("new", 7, 3)
     cache.replica_set("old", 2, 1)
     workload = cache.registry.workload(PAY)
     assert workload is not None
-    newest = cache.registry.newest(workload)
+    newest = cache.registry.newest_replica_set(workload)
     assert newest is not None
     assert newest.ready == 3
 
 
-def test_the_older_of_two_that_act_has_the_target() -> None:
-    """The younger is told of it; who advises is in nobody's way."""
+def test_older_of_two_auto_scalers_has_the_target() -> None:
+    """The younger one conflicts; one in mode Advise does not."""
     cache = Cache()
     cache.scaler("first", mode="Advise")
     cache.scaler("second")
     cache.scaler("third")
-    scalers = {name: entry.wanted.scaler for (_, name), entry in cache.registry.entries.items()}
-    rivals = {name: cache.registry.rival(each) for name, each in scalers.items() if each}
-    assert rivals == {"first": None, "second": None, "third": (SHOP, "second")}
+    scalers = {name: entry.record.scaler for (_, name), entry in cache.registry.entries.items()}
+    conflicts = {name: cache.registry.conflicting(each) for name, each in scalers.items() if each}
+    assert conflicts == {"first": None, "second": None, "third": (SHOP, "second")}
 
 
-def test_a_new_process_remembers_what_the_status_says() -> None:
-    """The number that was given, and somebody's hold."""
+def test_new_process_recovers_the_history_of_the_status() -> None:
+    """The last written number, and a hold."""
     cache = Cache()
     hold = {
         "manager": "kubectl",
@@ -130,8 +130,8 @@ def test_a_new_process_remembers_what_the_status_says() -> None:
     assert history.hold.manager == "kubectl"
 
 
-def test_a_status_that_cannot_be_read_is_no_memory() -> None:
-    """Somebody wrote there what we never would: its scaler begins anew, and ends nobody."""
+def test_invalid_status_gives_an_empty_history() -> None:
+    """The status was written by another client: the scaler starts anew."""
     cache = Cache()
     for name, status in (
         ("a", {"appliedReplicas": 4, "reversals": ["yesterday"]}),
@@ -141,28 +141,28 @@ def test_a_status_that_cannot_be_read_is_no_memory() -> None:
         assert cache.registry.entries[SHOP, name].history == History()
 
 
-def test_a_scaler_that_was_made_anew_remembers_nothing() -> None:
-    """It has the name of another, and nothing else of it."""
+def test_recreated_scaler_has_an_empty_history() -> None:
+    """Another uid is another scaler."""
     cache = Cache()
     cache.scaler("pay", status={"appliedReplicas": 4})
     cache.scaler("pay", metadata={"uid": "another"})
     assert cache.registry.entries[SHOP, "pay"].history.applied is None
-    assert cache.arrived == ["pay", "pay"]
+    assert cache.added == ["pay", "pay"]
 
 
-def test_a_change_of_status_is_no_arrival() -> None:
-    """Our own writes come back by the watch, and hurry nobody."""
+def test_changed_status_does_not_trigger_an_evaluation() -> None:
+    """The watch delivers the operator's own writes."""
     cache = Cache()
     cache.scaler("pay")
     cache.scaler("pay", status={"appliedReplicas": 4})
-    assert cache.arrived == ["pay"]
-    assert json.loads(cache.registry.entries[SHOP, "pay"].wanted.status) == {"appliedReplicas": 4}
+    assert cache.added == ["pay"]
+    assert json.loads(cache.registry.entries[SHOP, "pay"].record.status) == {"appliedReplicas": 4}
 
 
-def test_a_spec_that_cannot_be_read_is_kept_with_its_sentence() -> None:
-    """An older schema may have let it in: it is somebody's, and is answered."""
+def test_invalid_spec_is_kept_with_its_refusal() -> None:
+    """An older schema may have accepted it; its status must say why."""
     cache = Cache()
     cache.see(SCALERS, "odd", spec={"replicas": {"max": 3}})
-    wanted = cache.registry.entries[SHOP, "odd"].wanted
-    assert wanted.scaler is None
-    assert "targetRef" in wanted.refusal
+    record = cache.registry.entries[SHOP, "odd"].record
+    assert record.scaler is None
+    assert "targetRef" in record.refusal

@@ -1,21 +1,21 @@
-"""Is everything listed before anything is decided, and does one that fails spoil the others?"""
+"""Is everything listed before the first decision, and does a failed list affect no other?"""
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from borough_operator.kube.api import Gone, Refused, Unreachable
+from borough_operator.kube.api import NotFound, Refused, Unreachable
 from borough_operator.kube.cluster import WATCHED, Cluster, Resource
 from borough_operator.running.registry import DEPLOYMENTS, SCALERS, Registry
-from borough_operator.running.relist import AGAIN_S, Relist
+from borough_operator.running.relist import RETRY_S, Relist
 from scaling.stage import SHOP, Server
-from scaling.virtual import virtually
+from scaling.virtual import run_virtually
 
-PARK = "park"
+OTHER = "park"
 
 
 class Lists(Cluster):
-    """Counts the lists that are asked for, and refuses some."""
+    """Records the requested lists, and refuses some."""
 
     def __init__(self) -> None:
         super().__init__(Server())
@@ -35,9 +35,9 @@ class Lists(Cluster):
 
 def relist(cluster: Lists) -> Relist:
     return Relist(
-        Registry(pods=False), cluster, WATCHED, (SHOP, PARK), every=300.0,
+        Registry(pods=False), cluster, WATCHED, (SHOP, OTHER), every=300.0,
         clock=asyncio.get_running_loop().time, chance=lambda: 0.5,
-    )  # fmt: skip  # what, where and when
+    )  # fmt: skip  # a table
 
 
 async def run(listing: Relist, seconds: float) -> None:
@@ -47,71 +47,73 @@ async def run(listing: Relist, seconds: float) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def test_each_resource_of_each_namespace_is_listed_once_and_again() -> None:
-    """At the start and every five minutes or so."""
+def test_every_resource_is_listed_at_the_start_and_periodically() -> None:
+    """In each namespace, about every five minutes."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         cluster = Lists()
         listing = relist(cluster)
-        assert "not listed yet" in listing.wrong()
+        assert "not listed yet" in listing.problem()
         await run(listing, 310.0)
         assert len(cluster.asked) == 2 * len(WATCHED) * 2
-        assert listing.tried.is_set()
-        assert listing.wrong() == ""
+        assert listing.all_tried.is_set()
+        assert listing.problem() == ""
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_list_that_is_refused_is_said_and_tried_again_soon() -> None:
-    """The others are in; this one has a sentence until it comes."""
+def test_refused_list_is_reported_and_retried_soon() -> None:
+    """The other lists are complete meanwhile."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         cluster = Lists()
-        cluster.refused[DEPLOYMENTS, PARK] = Refused("list deployments: forbidden")
+        cluster.refused[DEPLOYMENTS, OTHER] = Refused("list deployments: forbidden")
         listing = relist(cluster)
         await run(listing, 4.0)
-        assert listing.tried.is_set()
-        assert listing.wrong() == "list deployments: forbidden"
+        assert listing.all_tried.is_set()
+        assert listing.problem() == "list deployments: forbidden"
         cluster.refused.clear()
-        await run(listing, AGAIN_S)
-        assert listing.wrong() == ""
+        await run(listing, RETRY_S)
+        assert listing.problem() == ""
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_it_knows_when_the_definition_is_not_there() -> None:
-    """A 404 for scalers means that nobody may watch them yet, and no answer may mean it; a 403
-    does not.
+def test_missing_definition_is_recognised_by_404_only() -> None:
+    """After a 404 for scalers no watch can be opened, and no response may mean the same; a 403 does
+    not.
     """
 
-    async def story() -> None:
+    async def scenario() -> None:
         cluster = Lists()
-        cluster.refused[SCALERS, SHOP] = Gone("the server could not find the requested resource")
-        cluster.refused[SCALERS, PARK] = cluster.refused[SCALERS, SHOP]
+        cluster.refused[SCALERS, SHOP] = NotFound(
+            "the server could not find the requested resource"
+        )
+        cluster.refused[SCALERS, OTHER] = cluster.refused[SCALERS, SHOP]
         listing = relist(cluster)
         await run(listing, 10.0)
-        assert not listing.known.is_set()
-        cluster.refused[SCALERS, SHOP] = Unreachable("nobody answers")
+        assert not listing.crd_known.is_set()
+        cluster.refused[SCALERS, SHOP] = Unreachable("no response")
         await run(listing, 10.0)
-        assert not listing.known.is_set()
+        assert not listing.crd_known.is_set()
         cluster.refused[SCALERS, SHOP] = Refused("forbidden")
         await run(listing, 10.0)
-        assert listing.known.is_set()
+        assert listing.crd_known.is_set()
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_an_api_server_that_is_away_for_a_while_makes_nothing_unreadable() -> None:
-    """What was listed once is kept by its watch; what never was is not known at all."""
+def test_unreachable_server_keeps_resources_that_were_listed() -> None:
+    """A resource that was never listed is unreadable."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         cluster = Lists()
         listing = relist(cluster)
-        cluster.refused[DEPLOYMENTS, PARK] = Unreachable("nobody answers")
+        cluster.refused[DEPLOYMENTS, OTHER] = Unreachable("no response")
         await run(listing, 4.0)
-        assert listing.wrong() == "nobody answers"
-        cluster.refused = {(DEPLOYMENTS, SHOP): Unreachable("nobody answers")}
+        assert listing.problem() == "no response"
+        cluster.refused = {(DEPLOYMENTS, SHOP): Unreachable("no response")}
         await run(listing, 310.0)
-        assert listing.wrong() == ""
+        assert listing.problem() == ""
 
-    virtually(story())
+    run_virtually(scenario())

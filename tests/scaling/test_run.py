@@ -1,4 +1,4 @@
-"""Is it started by options that say what they are, and does Kopf get to write anything?"""
+"""Are options documented and validated, and does Kopf write nothing?"""
 
 import asyncio
 import socket
@@ -21,8 +21,8 @@ from borough_operator.sources.mapping import SeriesMapping
 EVERY = {field.name for kind in (Options, SeriesMapping) for field in fields(kind)}
 
 
-def test_every_setting_is_an_option_and_a_variable_of_the_same_name() -> None:
-    """What the chart sets by environment is what `run --help` lists."""
+def test_every_setting_is_an_option_and_an_environment_variable() -> None:
+    """The chart sets by environment what `run --help` lists."""
     run = get_command(app).commands["run"]  # type: ignore[attr-defined]  # it is a group
     options = {option.name: option.envvar for option in run.params}
     assert options == {name: f"{PREFIX}{name.upper()}" for name in EVERY}
@@ -32,15 +32,15 @@ def test_every_setting_is_an_option_and_a_variable_of_the_same_name() -> None:
     ("variable", "value", "sentence"),
     [
         ("LOG_LEVEL", "loud", "none of debug, info, warning, error"),
-        ("RATE_METRIC", "a b", "'a b' is no name of a metric"),
-        ("NAMESPACES", "Shop", "'Shop' is no name of a namespace"),
-        ("PROMETHEUS_URL", "prometheus", "begins with http:// or https://"),
+        ("RATE_METRIC", "a b", "'a b' is not a valid metric name"),
+        ("NAMESPACES", "Shop", "'Shop' is not a valid namespace name"),
+        ("PROMETHEUS_URL", "prometheus", "begin with http:// or https://"),
     ],
 )
-def test_a_wrong_setting_ends_it_with_a_sentence(
+def test_invalid_setting_exits_with_a_sentence(
     variable: str, value: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit status 2 and the thing that is wrong, before anything is asked or served."""
+    """With exit status 2, before any request is sent or served."""
     monkeypatch.setattr("borough_operator.__main__.find", lambda: Credentials("http://nowhere"))
     result = CliRunner().invoke(app, ["run"], env={PREFIX + variable: value})
     assert result.exit_code == 2
@@ -48,12 +48,12 @@ def test_a_wrong_setting_ends_it_with_a_sentence(
     assert "Traceback" not in result.stderr
 
 
-def test_a_port_that_is_taken_ends_it_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At once: a start that Kopf tries again each minute would look like one that is slow."""
+def test_taken_port_exits_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once: Kopf would retry a failing startup handler each minute."""
 
-    async def bounded(*what: Any) -> None:
+    async def bounded(*arguments: Any) -> None:
         async with asyncio.timeout(10.0):
-            await serve(*what)
+            await serve(*arguments)
 
     monkeypatch.setattr("borough_operator.__main__.serve", bounded)
     monkeypatch.setattr("borough_operator.__main__.find", lambda: Credentials("http://nowhere"))
@@ -68,9 +68,9 @@ def test_a_port_that_is_taken_ends_it_with_a_sentence(monkeypatch: pytest.Monkey
     assert "Traceback" not in result.stderr
 
 
-async def test_kopf_is_given_nothing_to_write_with() -> None:
-    """Only events are handled: no timer, daemon, index or handler of changes, which would put
-    finalizers and annotations on objects. What is watched is what the Role lets it.
+async def test_kopf_has_event_handlers_only() -> None:
+    """No timer, daemon, index or handler of changes, which put finalizers and annotations on
+    objects. The watched resources are those of the Role.
     """
     credentials = Credentials("http://nowhere")
     options = Options(namespaces=("shop",))
@@ -87,7 +87,7 @@ async def test_kopf_is_given_nothing_to_write_with() -> None:
         await operator.stop()
 
 
-def test_a_level_that_there_is_not_is_named() -> None:
-    """With those that there are."""
+def test_unknown_log_level_is_refused_by_name() -> None:
+    """With the valid levels."""
     with pytest.raises(ValueError, match="'chatty'"):
         configure("chatty")

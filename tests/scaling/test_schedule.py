@@ -1,4 +1,4 @@
-"""When is each scaler due, and does anybody hurry or get lost?"""
+"""When is each scaler due?"""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,8 +12,8 @@ def middling() -> float:
     return 0.5
 
 
-def test_a_first_moment_lies_within_the_interval() -> None:
-    """Ten thousand that come at once are spread, by the chance that is handed in."""
+def test_first_due_time_is_within_the_interval() -> None:
+    """Keys added at once are spread by the given randomness."""
     chances = iter([0.0, 0.25, 0.75])
     schedule: Schedule[str] = Schedule(lambda: next(chances))
     for name in "abc":
@@ -21,8 +21,8 @@ def test_a_first_moment_lies_within_the_interval() -> None:
     assert list(schedule.take(108.0)) == [("a", 100.0), ("b", 102.0), ("c", 106.0)]
 
 
-def test_who_is_not_due_stays() -> None:
-    """Taken are those whose moment has come, in its order."""
+def test_only_due_keys_are_taken() -> None:
+    """In the order of their due times."""
     schedule: Schedule[str] = Schedule(middling)
     for name, due in (("late", 9.0), ("now", 5.0), ("early", 3.0)):
         schedule.put(name, due)
@@ -30,16 +30,16 @@ def test_who_is_not_due_stays() -> None:
     assert schedule.next_due() == 9.0
 
 
-def test_who_was_taken_is_not_due_until_put_back() -> None:
-    """What is being worked on is not begun again."""
+def test_taken_key_is_not_due_until_put_back() -> None:
+    """A scaler in work is not started again."""
     schedule: Schedule[str] = Schedule(middling)
     schedule.put("a", 1.0)
     assert list(schedule.take(10.0)) == [("a", 1.0)]
     assert list(schedule.take(1000.0)) == []
 
 
-def test_the_last_word_counts() -> None:
-    """Who is put elsewhere, or forgotten, is not due when it was."""
+def test_last_put_or_forget_counts() -> None:
+    """A rescheduled or forgotten key is not due at its former time."""
     schedule: Schedule[str] = Schedule(middling)
     schedule.put("moved", 1.0)
     schedule.put("moved", 20.0)
@@ -50,10 +50,8 @@ def test_the_last_word_counts() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), MOMENTS)), MOMENTS)
-def test_everybody_is_due_once_at_the_moment_put_last(
-    puts: list[tuple[str, float]], now: float
-) -> None:
-    """Whatever was put in whatever order, nobody is lost and nobody comes twice."""
+def test_every_key_is_due_once_at_its_last_time(puts: list[tuple[str, float]], now: float) -> None:
+    """For any sequence of puts, no key is lost or returned twice."""
     schedule: Schedule[str] = Schedule(middling)
     for name, due in puts:
         schedule.put(name, due)
@@ -65,8 +63,10 @@ def test_everybody_is_due_once_at_the_moment_put_last(
 
 
 @given(MOMENTS, MOMENTS, st.floats(1, 600))
-def test_the_next_step_is_ahead_and_on_the_grid(due: float, later: float, interval: float) -> None:
-    """A decision that took too long leaves out steps, and the rhythm stays."""
+def test_next_step_is_a_future_multiple_of_the_interval(
+    due: float, later: float, interval: float
+) -> None:
+    """A slow evaluation skips steps, and the phase stays."""
     now = due + later
     step = step_after(due, now, interval)
     assert now - 1e-6 * interval <= step <= now + interval * 1.000001

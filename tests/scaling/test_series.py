@@ -1,12 +1,12 @@
-"""What is told of a scaler about which nothing is known?"""
+"""Which series does a scaler have while something about it is unknown?"""
 
 from borough_operator.running import signals
 from scaling.stage import Stage
-from scaling.virtual import virtually
+from scaling.virtual import run_virtually
 
 
 async def samples(stage: Stage) -> dict[str, dict[str, float]]:
-    """By metric and the labels after those that name the scaler."""
+    """The samples by metric and the labels after those of the scaler."""
     found: dict[str, dict[str, float]] = {}
     async for page in stage.telemetry.exposition():
         for line in page.decode().splitlines():
@@ -17,32 +17,32 @@ async def samples(stage: Stage) -> dict[str, dict[str, float]]:
     return found
 
 
-def test_a_scaler_without_a_target_wants_no_number_and_saves_nothing() -> None:
-    """No replicas are not 0 replicas, and no target is no saving."""
+def test_scaler_without_a_target_has_no_number_and_no_cost() -> None:
+    """A missing target is neither 0 replicas nor a saving."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.scaler("pay")
         await stage.play(30.0)
-        told = await samples(stage)
-        assert told[signals.REASON.series] == {',reason="TargetMissing"': 1}
-        assert signals.DESIRED.series not in told
-        assert signals.ADVISED.series not in told
-        assert set(told[signals.REPLICA_SECONDS.series].values()) == {0.0}
+        exposed = await samples(stage)
+        assert exposed[signals.REASON.series] == {',reason="TargetMissing"': 1}
+        assert signals.DESIRED.series not in exposed
+        assert signals.ADVISED.series not in exposed
+        assert set(exposed[signals.REPLICA_SECONDS.series].values()) == {0.0}
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_what_is_unknown_of_a_scaler_is_not_told_as_false() -> None:
-    """A paused scaler asks for no metric: nobody is alerted that it reads none."""
+def test_unknown_condition_has_no_series() -> None:
+    """A paused scaler reads no metric, and must not fire an alert on false."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay", mode="Paused")
         await stage.play(10.0)
-        told = (await samples(stage))[signals.CONDITION.series]
-        assert ',condition="MetricsHealthy"' not in told
-        assert told[',condition="Ready"'] == 1
-        assert told[',condition="Contested"'] == 0
+        exposed = (await samples(stage))[signals.CONDITION.series]
+        assert ',condition="MetricsHealthy"' not in exposed
+        assert exposed[',condition="Ready"'] == 1
+        assert exposed[',condition="Contested"'] == 0
 
-    virtually(story())
+    run_virtually(scenario())

@@ -1,13 +1,13 @@
-"""Is a question asked once for all, and does one that hangs hold up nobody else?"""
+"""Is a request shared by concurrent callers, and does one that hangs delay no other?"""
 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from borough_operator.sources.sharing import FORGET_AFTER, MOMENT, Shared
-from scaling.virtual import virtually
+from borough_operator.sources.sharing import FORGET_AFTER, HANGING_WAIT, SingleFlight
+from scaling.virtual import run_virtually
 
-PATIENCE = 3.0
+TIMEOUT = 3.0
 SHARED_FOR = 2.0
 
 
@@ -15,120 +15,120 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def shared(ask: Callable[[str], Awaitable[str]], at_once: int = 8) -> Shared[str, str]:
-    return Shared(
+def shared(ask: Callable[[str], Awaitable[str]], max_in_flight: int = 8) -> SingleFlight[str, str]:
+    return SingleFlight(
         ask,
         for_seconds=SHARED_FOR,
-        patience=PATIENCE,
-        wait=PATIENCE,
-        at_once=at_once,
+        timeout=TIMEOUT,
+        wait=TIMEOUT,
+        max_in_flight=max_in_flight,
         clock=now,
     )
 
 
-class Oracle:
-    """Answers in capitals; a question in `hanging` never."""
+class Upstream:
+    """Returns the key in capitals; a key in `hanging` never returns."""
 
     def __init__(self, *hanging: str) -> None:
         self.hanging = set(hanging)
-        self.asked = Counter[str]()
+        self.fetched = Counter[str]()
 
-    async def __call__(self, question: str) -> str:
-        self.asked[question] += 1
-        if question in self.hanging:
+    async def __call__(self, key: str) -> str:
+        self.fetched[key] += 1
+        if key in self.hanging:
             await asyncio.Event().wait()
         await asyncio.sleep(0.1)
-        return question.upper()
+        return key.upper()
 
 
-def test_many_who_ask_at_once_share_one_question() -> None:
-    """However many want to know, it is asked once, and again when the answer is too old."""
+def test_concurrent_callers_share_one_request() -> None:
+    """It is sent once, and again when its result is too old."""
 
-    async def story() -> None:
-        oracle = Oracle()
-        answers = shared(oracle)
-        found = await asyncio.gather(*(answers.get(["load"]) for _ in range(100)))
+    async def scenario() -> None:
+        upstream = Upstream()
+        flights = shared(upstream)
+        found = await asyncio.gather(*(flights.get(["load"]) for _ in range(100)))
         assert found == [{"load": "LOAD"}] * 100
         await asyncio.sleep(SHARED_FOR)
-        assert await answers.get(["load"]) == {"load": "LOAD"}
-        assert oracle.asked["load"] == 1
+        assert await flights.get(["load"]) == {"load": "LOAD"}
+        assert upstream.fetched["load"] == 1
         await asyncio.sleep(0.1)
-        await answers.get(["load"])
-        assert oracle.asked["load"] == 2
+        await flights.get(["load"])
+        assert upstream.fetched["load"] == 2
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_one_that_hangs_is_waited_for_once() -> None:
-    """The first reader waits to the end of patience, later ones a moment, until it answers again;
-    nobody who did not ask for it waits at all.
+def test_hanging_request_delays_its_callers_once() -> None:
+    """The first caller waits for the timeout, later ones `HANGING_WAIT`, until it responds again;
+    callers of other keys do not wait.
     """
 
-    async def story() -> None:
-        oracle = Oracle("slow")
-        answers = shared(oracle)
+    async def scenario() -> None:
+        upstream = Upstream("slow")
+        flights = shared(upstream)
         begun = now()
-        first, other = await asyncio.gather(answers.get(["slow"]), answers.get(["quick"]))
+        first, other = await asyncio.gather(flights.get(["slow"]), flights.get(["quick"]))
         assert (first, other) == ({"slow": None}, {"quick": "QUICK"})
-        assert now() - begun == PATIENCE
+        assert now() - begun == TIMEOUT
         await asyncio.sleep(SHARED_FOR + 1)
         begun = now()
-        assert await answers.get(["slow", "quick"]) == {"slow": None, "quick": "QUICK"}
-        assert now() - begun == MOMENT
-        oracle.hanging.clear()
-        await asyncio.sleep(PATIENCE + SHARED_FOR + 1)
+        assert await flights.get(["slow", "quick"]) == {"slow": None, "quick": "QUICK"}
+        assert now() - begun == HANGING_WAIT
+        upstream.hanging.clear()
+        await asyncio.sleep(TIMEOUT + SHARED_FOR + 1)
         begun = now()
-        assert await answers.get(["slow"]) == {"slow": "SLOW"}
-        assert now() - begun < MOMENT
-        await answers.close()
+        assert await flights.get(["slow"]) == {"slow": "SLOW"}
+        assert now() - begun < HANGING_WAIT
+        await flights.close()
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_many_that_hang_leave_turns_to_those_that_answer() -> None:
-    """Once they are known to hang, they wait for each other only."""
+def test_hanging_requests_leave_slots_for_others() -> None:
+    """Once they are known to hang they share slots of their own."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         hanging = [f"hang-{i}" for i in range(40)]
-        oracle = Oracle(*hanging)
-        answers = shared(oracle, at_once=8)
-        for _ in range(8):  # until each of them has had its turn and is known
-            await asyncio.gather(*(answers.get([name]) for name in hanging))
+        upstream = Upstream(*hanging)
+        flights = shared(upstream, max_in_flight=8)
+        for _ in range(8):  # until each of them had a slot and is known to hang
+            await asyncio.gather(*(flights.get([name]) for name in hanging))
             await asyncio.sleep(SHARED_FOR)
-        await asyncio.gather(*(answers.get([name]) for name in hanging))
+        await asyncio.gather(*(flights.get([name]) for name in hanging))
         begun = now()
-        assert await answers.get(["quick"]) == {"quick": "QUICK"}
-        assert now() - begun < MOMENT
-        await answers.close()
+        assert await flights.get(["quick"]) == {"quick": "QUICK"}
+        assert now() - begun < HANGING_WAIT
+        await flights.close()
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_whoever_stops_waiting_spoils_nothing_for_the_others() -> None:
-    """A reader that is cancelled leaves the question to whoever still waits."""
+def test_cancelled_caller_does_not_cancel_the_request() -> None:
+    """The other callers still get the result."""
 
-    async def story() -> None:
-        oracle = Oracle()
-        answers = shared(oracle)
-        leaver = asyncio.create_task(answers.get(["load"]))
-        stayer = asyncio.create_task(answers.get(["load"]))
+    async def scenario() -> None:
+        upstream = Upstream()
+        flights = shared(upstream)
+        leaver = asyncio.create_task(flights.get(["load"]))
+        stayer = asyncio.create_task(flights.get(["load"]))
         await asyncio.sleep(0.05)
         leaver.cancel()
         assert await stayer == {"load": "LOAD"}
-        assert oracle.asked["load"] == 1
+        assert upstream.fetched["load"] == 1
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_what_nobody_asks_for_is_forgotten() -> None:
-    """A query of a scaler that is gone does not stay in memory."""
+def test_unread_result_is_dropped() -> None:
+    """The query of a deleted scaler does not stay in memory."""
 
-    async def story() -> None:
-        answers = shared(Oracle())
+    async def scenario() -> None:
+        flights = shared(Upstream())
         for name in ("gone", "stays"):
-            await answers.get([name])
+            await flights.get([name])
         await asyncio.sleep(FORGET_AFTER + 1)
-        await answers.get(["stays"])
-        assert list(answers._questions) == ["stays"]  # noqa: SLF001  # its memory is the law
+        await flights.get(["stays"])
+        assert list(flights._requests) == ["stays"]  # noqa: SLF001  # its memory is tested
 
-    virtually(story())
+    run_virtually(scenario())

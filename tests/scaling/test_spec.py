@@ -1,4 +1,4 @@
-"""Does a spec mean to the operator what it says to its writer?"""
+"""Is a spec parsed as its schema defines it?"""
 
 import copy
 import re
@@ -36,8 +36,8 @@ def annotated(text: str) -> dict[str, Any]:
     return obj
 
 
-def test_what_a_spec_leaves_out_has_the_defaults_of_the_model() -> None:
-    """A plain spec is read as the plain policy."""
+def test_missing_fields_have_the_defaults_of_the_model() -> None:
+    """A minimal spec is the default policy."""
     scaler = parse(PLAIN)
     goal = Goal("RequestRate", GoalType.RATE, per_replica=50.0)
     plain = Policy(goals=(goal,), max_replicas=20, source="Prometheus metrics /metrics")
@@ -47,8 +47,8 @@ def test_what_a_spec_leaves_out_has_the_defaults_of_the_model() -> None:
     assert (scaler.source, scaler.port, scaler.path) == ("Prometheus", "metrics", "/metrics")
 
 
-def test_the_schema_and_the_model_have_the_same_defaults() -> None:
-    """An object that the API server filled is the policy of one that it did not."""
+def test_schema_and_model_have_the_same_defaults() -> None:
+    """An object with the schema's defaults filled in is parsed as one without."""
     assert parse(changed(**_filled())) == parse(PLAIN)
 
 
@@ -66,8 +66,8 @@ def _default(schema: dict[str, Any]) -> Any:
     return {name: _default(field) for name, field in schema["properties"].items()}
 
 
-def test_every_field_arrives() -> None:
-    """Durations are seconds, quantities are numbers, wherever they stand."""
+def test_every_field_is_parsed() -> None:
+    """Durations as seconds, quantities as numbers."""
     scaler = parse(
         changed(
             mode="Advise",
@@ -89,8 +89,8 @@ def test_every_field_arrives() -> None:
     assert (scaler.source, scaler.port, scaler.path) == ("Pods", "9090", "/m")
 
 
-def test_every_form_of_a_goal_is_read() -> None:
-    """Each has what its form has; a number may be written as one."""
+def test_every_type_of_goal_is_parsed() -> None:
+    """With the fields of its type; a number may be written as one."""
     latency = {"type": "Latency", "quantile": "0.95", "objective": "250ms"}
     query = {"type": "Query", "promql": "sum(x)", "perReplica": "0.5", "empty": "Zero"}
     goals = parse(changed(goals=[{"type": "InFlight", "perReplica": 8}, latency, query]))
@@ -101,34 +101,34 @@ def test_every_form_of_a_goal_is_read() -> None:
     )
 
 
-def test_goals_of_one_form_are_told_apart_by_number() -> None:
-    """A name is unique in its policy, and stays what it is while the list does."""
+def test_goals_of_one_type_are_numbered() -> None:
+    """A name is unique in its policy, and stable while the list is."""
     queries = [{"type": "Query", "promql": p, "perReplica": "1"} for p in ("a", "b")]
     names = [goal.name for goal in parse(changed(goals=queries)).policy.goals]
     assert names == ["Query-1", "Query-2"]
 
 
 @pytest.mark.parametrize("text", ["2026-11-23T08:30:00Z", "2026-11-23T09:30:00+01:00"])
-def test_the_annotation_is_a_moment(text: str) -> None:
-    """RFC 3339, in any zone."""
+def test_resume_annotation_is_a_time(text: str) -> None:
+    """In RFC 3339, with any zone."""
     assert parse(annotated(text)).resume == 1795422600.0
 
 
 REFUSED: dict[str, dict[str, Any]] = {
     "the spec lacks targetRef": {"targetRef": None},
-    "replicas.min 9 must lie from 1 to replicas.max 2": {"replicas": {"min": 9, "max": 2}},
-    "replicas.min 0 must lie from 1": {"replicas": {"min": 0, "max": 2}},
+    "replicas.min 9 must be from 1 to replicas.max 2": {"replicas": {"min": 9, "max": 2}},
+    "replicas.min 0 must be from 1": {"replicas": {"min": 0, "max": 2}},
     "no goals": {"goals": []},
     "'Magic' is not a valid GoalType": {"goals": [{"type": "Magic", "perReplica": "1"}]},
     "perReplica of goal InFlight is '0'": {"goals": [{"type": "InFlight", "perReplica": "0"}]},
     "could not convert": {"goals": [{"type": "InFlight", "perReplica": "many"}]},
-    "'5' is no duration such as 250ms": {"manualHold": "5"},
+    "'5' is not a duration such as 250ms": {"manualHold": "5"},
 }
 
 
 @pytest.mark.parametrize("sentence", REFUSED)
-def test_what_a_schema_let_in_is_refused_with_a_sentence(sentence: str) -> None:
-    """An object of an older schema is a condition, and never an exception of its own."""
+def test_spec_accepted_by_an_older_schema_is_refused_with_a_sentence(sentence: str) -> None:
+    """It becomes a condition and never another exception."""
     obj = changed(**REFUSED[sentence])
     if obj["spec"]["targetRef"] is None:
         del obj["spec"]["targetRef"]
@@ -137,7 +137,9 @@ def test_what_a_schema_let_in_is_refused_with_a_sentence(sentence: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["now", "2026-11-23", "2026-11-23T08:30:00", ""])
-def test_an_annotation_that_is_no_moment_is_named(text: str) -> None:
-    """Whoever wants a hold to end learns why it does not."""
-    with pytest.raises(SpecInvalid, match=r"the annotation borough\.dev/resume: .* is no RFC 3339"):
+def test_invalid_resume_annotation_is_refused_by_name(text: str) -> None:
+    """The status says why the hold does not end."""
+    with pytest.raises(
+        SpecInvalid, match=r"the annotation borough\.dev/resume: .* is not an RFC 3339"
+    ):
         parse(annotated(text))

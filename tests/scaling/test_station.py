@@ -1,4 +1,4 @@
-"""Does the simulated queue wait as queueing theory says?"""
+"""Does the simulated queue agree with queueing theory?"""
 
 import math
 
@@ -11,7 +11,7 @@ from borough_operator.simulator.station import Station, erlang_c
 
 MODEL = model()
 RATE = MODEL.pod.capacity
-"""Requests a second of one pod: 20."""
+"""Requests per second of one pod: 20."""
 
 
 @pytest.mark.parametrize(
@@ -22,38 +22,38 @@ RATE = MODEL.pod.capacity
         (3, 2.0, 4 / 9),  # (8/6 * 3) / (1 + 2 + 2 + 4) = 4/9
     ],
 )
-def test_erlang_c_is_the_textbook_s(servers: int, offered: float, waits: float) -> None:
+def test_erlang_c_matches_the_textbook(servers: int, offered: float, waits: float) -> None:
     """C(c, a) = a^c/c! c/(c-a) / (sum of a^k/k! below c + a^c/c! c/(c-a))."""
     assert erlang_c(servers, offered) == pytest.approx(waits)
 
 
-def test_one_pod_answers_as_one_server_does() -> None:
+def test_one_pod_is_an_m_m_1_queue() -> None:
     """M/M/1: P(T > t) = e^-(m - l)t; at 8 of 20 a second the quantile is ln(20) / 12 = 250 ms."""
     station = Station(MODEL)
 
     assert station.tail(8.0, 1, 0.25) == pytest.approx(math.exp(-3.0))
     assert station.quantile(8.0, 1, 0.0) == pytest.approx(math.log(20) / 12, abs=2e-4)
-    assert (station.need(8.0), station.need(8.1)) == (1, 2)
+    assert (station.pods_needed(8.0), station.pods_needed(8.1)) == (1, 2)
 
 
-def test_two_pods_share_one_queue() -> None:
+def test_two_pods_are_an_m_m_2_queue() -> None:
     """M/M/2 at 20 a second, a = 1, C = 1/3, c-1-a = 0: P(T > 0.1) = e^-2 (1 + 1/3 * 2)."""
     assert Station(MODEL).tail(20.0, 2, 0.1) == pytest.approx(math.exp(-2) * (1 + 2 / 3))
 
 
 @given(st.integers(1, 2000))
-def test_what_is_needed_is_enough_and_one_less_is_not(load: int) -> None:
-    """`need` is the border between a second of violation and none."""
+def test_pods_needed_is_the_fewest_without_a_violation(load: int) -> None:
+    """One pod fewer violates the objective."""
     station = Station(MODEL)
-    need = station.need(float(load))
+    needed = station.pods_needed(float(load))
 
-    assert not station.second(float(load), need, 0.0).violated
-    assert need == 1 or station.second(float(load), need - 1, 0.0).violated
+    assert not station.second(float(load), needed, 0.0).violated
+    assert needed == 1 or station.second(float(load), needed - 1, 0.0).violated
 
 
 @given(st.integers(0, 500), st.integers(1, 40))
-def test_nobody_is_lost_before_their_patience_is(load: int, ready: int) -> None:
-    """What comes is answered or waits, and what waits is at most ten seconds' work."""
+def test_requests_are_dropped_only_beyond_the_patience(load: int, ready: int) -> None:
+    """Each request is completed or waits, and at most ten seconds' work waits."""
     station, backlog = Station(MODEL), 0.0
     for _ in range(15):
         second = station.second(float(load), ready, backlog)
@@ -66,8 +66,10 @@ def test_nobody_is_lost_before_their_patience_is(load: int, ready: int) -> None:
         backlog = second.backlog
 
 
-def test_a_backlog_delays_those_who_come_after_it() -> None:
-    """30 a second on one pod leave 10; even nobody new then waits for them half a second."""
+def test_backlog_delays_later_requests() -> None:
+    """30 per second on one pod leave a backlog of 10, which delays the next request by half a
+    second.
+    """
     station = Station(MODEL)
     second = station.second(30.0, 1, 0.0)
 
@@ -76,22 +78,22 @@ def test_a_backlog_delays_those_who_come_after_it() -> None:
     assert not station.second(1.0, 1, 0.0).violated
 
 
-def test_without_a_pod_nobody_is_answered() -> None:
-    """And an idle second violates nothing."""
+def test_second_without_pods_is_violated_unless_idle() -> None:
+    """An idle second violates nothing."""
     station = Station(MODEL)
 
     assert station.second(5.0, 0, 0.0).violated
     assert not station.second(0.0, 0, 0.0).violated
 
 
-def test_users_measure_what_the_model_says() -> None:
-    """The shares above a histogram's bounds are those of the tail; full pods make all of them wait
-    for the mean backlog of the second: (0 + 10) / 2 / 20 = 250 ms.
+def test_histogram_shares_match_the_tail() -> None:
+    """The shares above a histogram's bounds are those of the tail; at full capacity all requests
+    wait for the mean backlog of the second: (0 + 10) / 2 / 20 = 250 ms.
     """
     station = Station(MODEL)
 
-    assert station.above((0.1, 0.25), station.second(8.0, 1, 0.0))[1] == pytest.approx(
+    assert station.shares_above((0.1, 0.25), station.second(8.0, 1, 0.0))[1] == pytest.approx(
         math.exp(-3.0)
     )
     full = station.second(30.0, 1, 0.0)
-    assert station.above((0.1, 0.3), full) == pytest.approx((1.0, math.exp(-1.0)))
+    assert station.shares_above((0.1, 0.3), full) == pytest.approx((1.0, math.exp(-1.0)))

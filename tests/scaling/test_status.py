@@ -1,4 +1,4 @@
-"""What does a status say, when is it written, and what does a restart find in it?"""
+"""What does a status contain, when is it written, and what is recovered from it?"""
 
 import math
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from borough_operator.decision.decide import impossible
+from borough_operator.decision.decide import no_decision
 from borough_operator.decision.memory import LastActions, Memory
 from borough_operator.decision.model import (
     NO_TARGET,
@@ -20,7 +20,7 @@ from borough_operator.decision.model import (
     Reason,
     Rollout,
 )
-from borough_operator.kube.status import REFRESH, recover, render, same
+from borough_operator.kube.status import REFRESH, recover, render, unchanged
 
 NOW = 1_795_422_600.4
 FRESH = Proposal("RequestRate", Freshness.FRESH, 7, value=331.25, age=1.04, formula="ceil(...) = 7")
@@ -28,7 +28,7 @@ DECISION = Decision(
     replicas=5,
     reason=Reason.AT_MAX,
     message="RequestRate asks for 7 and 5 is the most.",
-    history=History(applied=4, memory=Memory(last_actions=LastActions(given=NOW))),
+    history=History(applied=4, memory=Memory(last_actions=LastActions(written=NOW))),
     proposals=(FRESH,),
     binding="RequestRate",
     raw=7,
@@ -51,15 +51,15 @@ def status(
     )
 
 
-def condition(told: dict[str, Any], kind: str) -> tuple[str, str]:
-    (found,) = [c for c in told["conditions"] if c["type"] == kind]
+def condition(rendered: dict[str, Any], kind: str) -> tuple[str, str]:
+    (found,) = [c for c in rendered["conditions"] if c["type"] == kind]
     return found["status"], found["reason"]
 
 
-def test_a_status_tells_the_whole_decision() -> None:
-    """The answer, and how it came about, number by number."""
-    told = status()
-    assert told["decision"] == {
+def test_status_contains_the_whole_decision() -> None:
+    """The number and how it came about."""
+    rendered = status()
+    assert rendered["decision"] == {
         "time": "2026-11-23T08:30:00Z",
         "message": "RequestRate asks for 7 and 5 is the most.",
         "inputs": [
@@ -77,8 +77,8 @@ def test_a_status_tells_the_whole_decision() -> None:
         "final": 5,
         "hpa": 6,
     }
-    del told["decision"], told["conditions"]
-    assert told == {
+    del rendered["decision"], rendered["conditions"]
+    assert rendered == {
         "observedGeneration": 2,
         "desiredReplicas": 5,
         "currentReplicas": 4,
@@ -90,44 +90,44 @@ def test_a_status_tells_the_whole_decision() -> None:
     }
 
 
-def test_the_time_of_the_last_change_stays() -> None:
-    """A decision that writes nothing does not move it."""
+def test_last_scale_time_is_kept_without_a_write() -> None:
+    """A decision without a write does not change it."""
     before = status()
     after = status(replace(DECISION, write=False), previous=before, now=NOW + 500)
     assert after["lastScaleTime"] == before["lastScaleTime"]
 
 
-def test_the_time_of_a_change_whose_status_was_lost_is_told_with_the_next() -> None:
-    """It is of the change, and not of the status that happens to be written with it."""
+def test_last_scale_time_is_that_of_the_write_after_a_lost_status() -> None:
+    """It is the time of the write and not of the status."""
     after = status(replace(DECISION, write=False), previous={}, now=NOW + 500)
     assert after["lastScaleTime"] == "2026-11-23T08:30:00Z"
 
 
 @pytest.mark.parametrize("reason", sorted(NO_TARGET))
-def test_where_nothing_was_decided_no_number_is_told(reason: Reason) -> None:
-    """A scaler that lost to a rival does not want 0 replicas."""
-    told = status(impossible(reason, "There is no target.", History(applied=4)), seen=None)
-    assert "desiredReplicas" not in told
-    assert "final" not in told["decision"]
+def test_no_decision_has_no_number_in_the_status(reason: Reason) -> None:
+    """A conflicting scaler does not show 0 replicas."""
+    rendered = status(no_decision(reason, "There is no target.", History(applied=4)), seen=None)
+    assert "desiredReplicas" not in rendered
+    assert "final" not in rendered["decision"]
 
 
-# -- news
+# -- changes
 
 
-def test_ages_times_and_values_are_no_news() -> None:
-    """A scaler whose answer stands is not written, however its load trembles."""
+def test_changed_ages_times_and_values_are_not_written() -> None:
+    """A scaler with an unchanged number is not written for small changes of its load."""
     moved = replace(FRESH, value=329.0, age=4.0, formula="ceil(...) = 7.0", detail="")
     later = replace(DECISION, proposals=(moved,), message="another sentence", write=False)
     before = status()
-    assert same(before, status(later, previous=before, now=NOW + 10 * REFRESH))
+    assert unchanged(before, status(later, previous=before, now=NOW + 10 * REFRESH))
 
 
-def test_other_numbers_behind_the_same_answer_are_news_once_in_a_while() -> None:
-    """Whoever asks why reads arithmetic that is at most a minute old."""
+def test_changed_arithmetic_is_written_at_most_once_a_refresh() -> None:
+    """The arithmetic in the status is at most a minute old."""
     before = status()
     other = replace(DECISION, raw=9, proposals=(replace(FRESH, replicas=9),), write=False)
-    assert same(before, status(other, previous=before, now=NOW + REFRESH - 1))
-    assert not same(before, status(other, previous=before, now=NOW + REFRESH + 1))
+    assert unchanged(before, status(other, previous=before, now=NOW + REFRESH - 1))
+    assert not unchanged(before, status(other, previous=before, now=NOW + REFRESH + 1))
 
 
 @pytest.mark.parametrize(
@@ -142,69 +142,69 @@ def test_other_numbers_behind_the_same_answer_are_news_once_in_a_while() -> None
         replace(DECISION, clamps=()),
     ],
 )
-def test_what_a_person_or_a_restart_needs_is_news(other: Decision) -> None:
-    """It is written at once."""
+def test_significant_change_is_written_at_once(other: Decision) -> None:
+    """What users read or a restart needs."""
     before = status()
-    assert not same(before, status(replace(other, write=False), previous=before))
+    assert not unchanged(before, status(replace(other, write=False), previous=before))
 
 
-def test_the_truth_of_every_goal_is_news() -> None:
-    """Also of a second that fails, where the condition is false already."""
+def test_changed_freshness_of_any_goal_is_written() -> None:
+    """Also of a second goal, where the condition is false already."""
     failed = Proposal("Q", Freshness.ERROR, None)
     before = status(replace(DECISION, proposals=(failed, FRESH)))
     worse = replace(
         DECISION, proposals=(failed, replace(FRESH, freshness=Freshness.STALE)), write=False
     )
-    assert not same(before, status(worse, previous=before))
+    assert not unchanged(before, status(worse, previous=before))
 
 
-def test_pods_that_become_ready_are_news() -> None:
-    """The columns of kubectl tell the present."""
+def test_changed_ready_replicas_are_written() -> None:
+    """The columns of kubectl show the present."""
     before = status()
-    assert not same(before, status(seen=replace(SEEN, ready=4), previous=before))
+    assert not unchanged(before, status(seen=replace(SEEN, ready=4), previous=before))
 
 
-def test_a_first_status_is_news() -> None:
-    """An object that has none yet gets one."""
-    assert not same({}, status())
+def test_first_status_is_written() -> None:
+    """For a scaler without a status."""
+    assert not unchanged({}, status())
 
 
 # -- a restart
 
 
-def test_a_restart_knows_the_number_and_the_hold() -> None:
-    """Rounded to whole seconds a hold is never shorter than it was."""
+def test_restart_recovers_number_and_hold() -> None:
+    """Rounding to whole seconds never shortens a hold."""
     hold = Hold("kubectl", 9, since=NOW, until=NOW + 900)
     found = recover(status(replace(DECISION, history=History(4, hold))))
     assert found.applied == 4
     assert found.hold == Hold("kubectl", 9, since=NOW - 0.4, until=math.ceil(NOW + 900))
 
 
-def test_a_hold_without_end_stays_without_end() -> None:
-    """What contests a target keeps it over restarts."""
+def test_hold_without_end_is_recovered_without_end() -> None:
+    """A contested target stays contested over restarts."""
     hold = Hold("other", 9, since=NOW, until=math.inf)
     found = recover(status(replace(DECISION, history=History(4, hold)))).hold
     assert found is not None
     assert found.until == math.inf
 
 
-def test_a_restart_knows_when_the_direction_changed() -> None:
-    """Rounded to whole seconds no turn is forgotten earlier; a number without any had none."""
+def test_restart_recovers_the_reversals() -> None:
+    """Rounding to whole seconds drops no reversal early; a number without any had none."""
     history = History(4, reversals=(NOW - 60, NOW))
     found = recover(status(replace(DECISION, history=history)))
     assert list(found.reversals or ()) == [math.ceil(NOW - 60), math.ceil(NOW)]
     assert [recover(each).reversals for each in (status(), {})] == [(), None]
 
 
-def test_an_empty_status_is_an_empty_history() -> None:
-    """A new scaler remembers nothing."""
+def test_empty_status_is_an_empty_history() -> None:
+    """Of a new scaler."""
     assert recover({}) == History()
 
 
 # -- conditions
 
 
-def test_a_condition_keeps_the_time_of_its_last_change() -> None:
+def test_condition_keeps_the_time_of_its_last_transition() -> None:
     """Its reason may change meanwhile."""
     before = status()
     held = replace(DECISION, reason=Reason.MANUAL_HOLD, clamps=(), message="kubectl set 9 ...")
@@ -260,7 +260,7 @@ def test_a_condition_keeps_the_time_of_its_last_change() -> None:
         (
             replace(DECISION, reason=Reason.CONTESTED),
             SEEN,
-            {"Contested": ("True", "Contested"), "ManualHold": ("False", "HandsOn")},
+            {"Contested": ("True", "Contested"), "ManualHold": ("False", "NotHeld")},
         ),
         (
             DECISION,
@@ -278,17 +278,17 @@ def test_a_condition_keeps_the_time_of_its_last_change() -> None:
         ),
     ],
 )
-def test_conditions_say_what_is_true(
+def test_conditions_match_the_decision(
     decision: Decision, seen: Observation | None, expected: dict[str, tuple[str, str]]
 ) -> None:
     """Each with a reason of the closed list where one fits."""
-    told = status(decision, seen)
-    assert {kind: condition(told, kind) for kind in expected} == expected
+    rendered = status(decision, seen)
+    assert {kind: condition(rendered, kind) for kind in expected} == expected
 
 
-def test_a_failed_metric_is_named() -> None:
-    """The message says which goal, and what failed."""
+def test_failed_metric_is_named_in_the_condition() -> None:
+    """The message contains the goal and the cause."""
     failed = Proposal("Query-2", Freshness.ERROR, None, detail="prometheus:9090 did not answer")
-    told = status(replace(DECISION, proposals=(FRESH, failed)))
-    (found,) = [c for c in told["conditions"] if c["type"] == "MetricsHealthy"]
+    rendered = status(replace(DECISION, proposals=(FRESH, failed)))
+    (found,) = [c for c in rendered["conditions"] if c["type"] == "MetricsHealthy"]
     assert found["message"] == "Query-2: prometheus:9090 did not answer"

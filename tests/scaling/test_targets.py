@@ -1,10 +1,10 @@
-"""What is seen of a Deployment or StatefulSet, and by whom was its number given?"""
+"""Are Deployments and StatefulSets, and the writer of their number, observed correctly?"""
 
 from typing import Any
 
 import pytest
 
-from borough_operator.decision.model import Rollout, Writer
+from borough_operator.decision.model import ForeignWriter, Rollout
 from borough_operator.kube.targets import (
     STUCK,
     ReplicaSet,
@@ -16,16 +16,16 @@ from borough_operator.kube.targets import (
     rollout_of,
     workload,
 )
-from borough_operator.moments import text_of
+from borough_operator.moments import format_time
 
 NOW = 1_795_422_600.0
 Entry = dict[str, Any]
 
 
 def owner(manager: str, time: float | None = None, *, field: str = "f:replicas") -> Entry:
-    """An entry of managedFields; what is written through /scale bears no time."""
+    """An entry of managedFields; of a write through /scale it has no time."""
     entry: Entry = {"manager": manager, "fieldsV1": {"f:spec": {field: {}}}}
-    return entry if time is None else {**entry, "time": text_of(time)}
+    return entry if time is None else {**entry, "time": format_time(time)}
 
 
 def deployment(status: Entry | None = None, fields: Any = (), revision: int = 0) -> Workload:
@@ -50,7 +50,7 @@ def stateful(
     status: Entry, partition: int = 0, written: float | None = None, strategy: Entry | None = None
 ) -> Workload:
     entry = {"manager": "kube-controller-manager", "fieldsV1": {"f:status": {}}}
-    fields = [] if written is None else [{**entry, "time": text_of(written)}]
+    fields = [] if written is None else [{**entry, "time": format_time(written)}]
     return workload(
         {
             "kind": "StatefulSet",
@@ -67,35 +67,35 @@ def stateful(
 
 def progressing(status: str, reason: str, since: float) -> Entry:
     condition = {"type": "Progressing", "status": status, "reason": reason}
-    return {"conditions": [{**condition, "lastUpdateTime": text_of(since)}]}
+    return {"conditions": [{**condition, "lastUpdateTime": format_time(since)}]}
 
 
-UNDER_WAY = progressing("True", "ReplicaSetUpdated", NOW - 10)
-DONE = progressing("True", "NewReplicaSetAvailable", NOW - 10_000)
+IN_PROGRESS = progressing("True", "ReplicaSetUpdated", NOW - 10)
+COMPLETE = progressing("True", "NewReplicaSetAvailable", NOW - 10_000)
 
 
 # -- ready
 
 
-def test_the_newest_replica_set_says_how_many_are_ready() -> None:
-    """Surge pods and those of an old version are no capacity."""
+def test_ready_replicas_are_those_of_the_newest_replica_set() -> None:
+    """Surge pods and those of an old version are not capacity."""
     seen = deployment({"replicas": 6, "updatedReplicas": 2, "readyReplicas": 4}, revision=2)
     assert ready_of_newest(seen, ReplicaSet("r", "d", revision=2, replicas=2, ready=1)) == 1
 
 
-def test_without_replica_sets_the_least_that_is_certain_counts() -> None:
-    """Of those that are ready, all that are old may be."""
+def test_ready_without_a_replica_set_is_the_certain_minimum() -> None:
+    """All old pods may be among the ready ones."""
     seen = deployment({"replicas": 6, "updatedReplicas": 4, "readyReplicas": 5})
     assert ready_of_newest(seen, None) == 3
 
 
-def test_a_replica_set_that_is_no_longer_the_newest_is_not_asked() -> None:
-    """The Deployment's revision says that a newer one exists."""
+def test_outdated_replica_set_is_not_used() -> None:
+    """The Deployment's revision shows that a newer one exists."""
     seen = deployment({"replicas": 6, "updatedReplicas": 2, "readyReplicas": 4}, revision=3)
     assert ready_of_newest(seen, ReplicaSet("r", "d", revision=2, replicas=4, ready=4)) == 0
 
 
-def test_a_stateful_set_at_rest_counts_all_that_are_ready() -> None:
+def test_stateful_set_without_a_rollout_counts_all_ready_pods() -> None:
     """Also where its controller leaves `updatedReplicas` out."""
     seen = stateful(
         {"replicas": 4, "readyReplicas": 3, "currentRevision": "a", "updateRevision": "a"}
@@ -104,7 +104,7 @@ def test_a_stateful_set_at_rest_counts_all_that_are_ready() -> None:
     assert seen.rollout is Rollout.STABLE
 
 
-def test_a_stateful_set_under_way_counts_the_least_that_is_certain() -> None:
+def test_stateful_set_in_a_rollout_counts_the_certain_minimum() -> None:
     """max(0, ready - (replicas - updated))."""
     status = {"replicas": 4, "updatedReplicas": 2, "currentRevision": "a", "updateRevision": "b"}
     seen = [stateful({**status, "readyReplicas": ready}) for ready in (4, 3, 1)]
@@ -112,15 +112,15 @@ def test_a_stateful_set_under_way_counts_the_least_that_is_certain() -> None:
     assert seen[0].rollout is Rollout.PROGRESSING
 
 
-def test_pods_that_a_partition_keeps_back_are_wanted() -> None:
-    """A canary that rests at its partition is no rollout under way."""
+def test_pods_kept_by_a_partition_count_as_newest() -> None:
+    """A canary at its partition is not a rollout in progress."""
     status = {"replicas": 4, "readyReplicas": 4, "currentRevision": "a", "updateRevision": "b"}
     resting = stateful({**status, "updatedReplicas": 1}, partition=3)
     assert (resting.rollout, ready_of_newest(resting, None)) == (Rollout.STABLE, 4)
 
 
-def test_pods_that_are_replaced_by_hand_are_wanted() -> None:
-    """Under OnDelete an old pod stays until somebody deletes it, which may be never."""
+def test_pods_under_on_delete_count_as_newest() -> None:
+    """Under OnDelete an old pod stays until it is deleted by hand."""
     status = {"replicas": 5, "readyReplicas": 5, "currentRevision": "a", "updateRevision": "b"}
     seen = stateful(status, written=NOW - 2 * STUCK, strategy={"type": "OnDelete"})
     assert rollout_of(seen, None, NOW) is Rollout.STABLE
@@ -134,15 +134,15 @@ def test_pods_that_are_replaced_by_hand_are_wanted() -> None:
     ("status", "expected"),
     [
         ({}, Rollout.STABLE),
-        ({"replicas": 4, "updatedReplicas": 4, "readyReplicas": 1, **DONE}, Rollout.STABLE),
-        ({"replicas": 5, "updatedReplicas": 1, **DONE}, Rollout.PROGRESSING),
-        ({"replicas": 4, "updatedReplicas": 4, **UNDER_WAY}, Rollout.PROGRESSING),
+        ({"replicas": 4, "updatedReplicas": 4, "readyReplicas": 1, **COMPLETE}, Rollout.STABLE),
+        ({"replicas": 5, "updatedReplicas": 1, **COMPLETE}, Rollout.PROGRESSING),
+        ({"replicas": 4, "updatedReplicas": 4, **IN_PROGRESS}, Rollout.PROGRESSING),
         (progressing("False", "ProgressDeadlineExceeded", NOW), Rollout.FAILING),
         (progressing("Unknown", "DeploymentPaused", NOW), Rollout.STABLE),
     ],
 )
-def test_a_rollout_is_what_its_controller_says(status: Entry, expected: Rollout) -> None:
-    """Scaling alone never looks like one: its pods start, and the rollout stays complete."""
+def test_rollout_state_follows_the_controllers_status(status: Entry, expected: Rollout) -> None:
+    """Scaling alone is not a rollout: its pods start, and the rollout stays complete."""
     assert rollout_of(deployment(status), None, NOW) is expected
 
 
@@ -151,21 +151,21 @@ def _crashing(since: float) -> Workload:
     return deployment({**counts, **progressing("True", "ReplicaSetUpdated", since)}, revision=2)
 
 
-def test_a_rollout_of_which_nothing_serves_for_long_is_failing() -> None:
-    """Sooner than the ten minutes after which Kubernetes would say so."""
+def test_rollout_without_a_ready_pod_fails_after_two_minutes() -> None:
+    """Earlier than Kubernetes' default deadline of ten minutes."""
     none_ready = ReplicaSet("r", "d", revision=2, replicas=1, ready=0)
     assert rollout_of(_crashing(NOW - STUCK + 1), none_ready, NOW) is Rollout.PROGRESSING
     assert rollout_of(_crashing(NOW - STUCK), none_ready, NOW) is Rollout.FAILING
 
 
-def test_a_slow_rollout_of_which_something_serves_is_not_failing() -> None:
-    """One pod that became ready shows that the template works."""
+def test_slow_rollout_with_a_ready_pod_is_not_failing() -> None:
+    """One ready pod shows that the template works."""
     one_ready = ReplicaSet("r", "d", revision=2, replicas=1, ready=1)
     assert rollout_of(_crashing(NOW - 10 * STUCK), one_ready, NOW) is Rollout.PROGRESSING
 
 
-def test_a_stateful_set_without_progress_for_long_is_failing() -> None:
-    """It has no condition; that its status has not changed is what there is to go by."""
+def test_stateful_set_without_progress_fails_after_two_minutes() -> None:
+    """It has no condition, so the last change of its status counts."""
     status = {"replicas": 4, "readyReplicas": 3, "currentRevision": "a", "updateRevision": "b"}
     crashing = {**status, "updatedReplicas": 1}
     assert rollout_of(stateful(crashing, written=NOW - 1), None, NOW) is Rollout.PROGRESSING
@@ -179,18 +179,18 @@ def test_a_stateful_set_without_progress_for_long_is_failing() -> None:
     ("fields", "expected"),
     [
         ([owner("borough-operator")], None),
-        ([owner("kubectl")], Writer("kubectl", NOW)),
-        ([owner("kubectl-edit", NOW - 60)], Writer("kubectl-edit", NOW - 60)),
-        ([owner("borough-operator"), owner("helm", NOW - 9)], Writer("helm", NOW - 9)),
-        ([owner("a", NOW - 9), owner("b", NOW - 5)], Writer("b", NOW - 5)),
-        ([owner("kubectl", NOW, field="f:template")], Writer("unknown", NOW)),
-        ([], Writer("unknown", NOW)),
+        ([owner("kubectl")], ForeignWriter("kubectl", NOW)),
+        ([owner("kubectl-edit", NOW - 60)], ForeignWriter("kubectl-edit", NOW - 60)),
+        ([owner("borough-operator"), owner("helm", NOW - 9)], ForeignWriter("helm", NOW - 9)),
+        ([owner("a", NOW - 9), owner("b", NOW - 5)], ForeignWriter("b", NOW - 5)),
+        ([owner("kubectl", NOW, field="f:template")], ForeignWriter("unknown", NOW)),
+        ([], ForeignWriter("unknown", NOW)),
     ],
 )
-def test_the_writer_is_whoever_owns_the_number_beside_us(
-    fields: list[Entry], expected: Writer | None
+def test_foreign_writer_is_the_other_owner_of_the_number(
+    fields: list[Entry], expected: ForeignWriter | None
 ) -> None:
-    """Where nothing records when, it is now; where nobody owns it, nobody is known."""
+    """Without a recorded time it is now; without an owner the manager is unknown."""
     seen = observation(deployment(fields=fields), None, {}, None, NOW)
     assert seen.writer == expected
 
@@ -198,8 +198,8 @@ def test_the_writer_is_whoever_owns_the_number_beside_us(
 # -- the rest
 
 
-def test_an_observation_has_what_a_decision_asks_for() -> None:
-    """Numbers, what a replica costs, and the moment of the annotation."""
+def test_observation_has_every_input_of_a_decision() -> None:
+    """Numbers, cores of a replica, and the time of the annotation."""
     seen = observation(deployment({"replicas": 4, "updatedReplicas": 4}), None, {}, NOW, NOW)
     assert (seen.replicas, seen.ready, seen.cores, seen.resume) == (4, 0, 0.25, NOW)
 
@@ -213,20 +213,20 @@ def test_an_observation_has_what_a_decision_asks_for() -> None:
         ("1Ei", 2**60), ("1e3", 1e3), ("2E2", 200), ("-1", -1),
     ],
 )  # fmt: skip  # one glance
-def test_cpu_is_read_as_kubernetes_writes_it(quantity: Any, cores: float) -> None:
-    """Every suffix that a quantity may have, and exponents: `cpu: 1000` is stored as 1k."""
+def test_cpu_quantities_are_parsed(quantity: Any, cores: float) -> None:
+    """Every suffix and exponent: `cpu: 1000` is stored as 1k."""
     assert cores_of(quantity) == pytest.approx(cores)
 
 
 @pytest.mark.parametrize("quantity", ["", "many", "1 core", "1K", "1ki", "m"])
-def test_what_is_no_quantity_is_refused(quantity: str) -> None:
-    """By an error that its reader expects."""
+def test_invalid_cpu_quantity_is_refused(quantity: str) -> None:
+    """With ValueError."""
     with pytest.raises(ValueError, match=r"quantity|could not convert"):
         cores_of(quantity)
 
 
-def test_a_revision_that_is_no_number_is_none() -> None:
-    """Somebody's annotation, digits of another kind included, ends nothing."""
+def test_invalid_revision_counts_as_none() -> None:
+    """Also where the annotation has digits that are not decimal."""
     metadata: Entry = {
         "uid": "r",
         "annotations": {"deployment.kubernetes.io/revision": "²"},
@@ -237,8 +237,8 @@ def test_a_revision_that_is_no_number_is_none() -> None:
     assert found.revision == 0
 
 
-def test_a_sidecar_costs_and_an_init_container_does_not() -> None:
-    """What runs beside the others for good is an init container that restarts."""
+def test_sidecar_counts_and_init_container_does_not() -> None:
+    """A sidecar is an init container that restarts always."""
     request = {"resources": {"requests": {"cpu": "1"}}}
     pod = {
         "containers": [request],
@@ -249,8 +249,8 @@ def test_a_sidecar_costs_and_an_init_container_does_not() -> None:
     assert workload(obj).cores == 2.0
 
 
-def test_a_replica_set_belongs_to_its_deployment() -> None:
-    """By uid; one that nobody controls is not kept."""
+def test_replica_set_belongs_to_its_controller() -> None:
+    """By uid; one without a controller is left out."""
     metadata: Entry = {
         "uid": "r",
         "annotations": {"deployment.kubernetes.io/revision": "12"},

@@ -1,4 +1,4 @@
-"""Is all told that signals.py promises, and nothing else, in a format that Prometheus reads?"""
+"""Are exactly the metrics of signals.py exposed, in Prometheus's format?"""
 
 import asyncio
 from collections import defaultdict
@@ -13,10 +13,10 @@ from borough_operator.running import signals
 from borough_operator.running.registry import DEPLOYMENTS
 from borough_operator.running.telemetry import Telemetry
 from scaling.stage import SHOP, START, Stage
-from scaling.virtual import virtually
+from scaling.virtual import run_virtually
 
 WITHOUT_SCALERS = {"process", "python"}
-"""First words of what the libraries tell."""
+"""Prefixes of the libraries' metrics."""
 
 
 def deployment(name: str, version: int) -> dict[str, Any]:
@@ -24,39 +24,39 @@ def deployment(name: str, version: int) -> dict[str, Any]:
     return {"kind": "Deployment", "metadata": meta, "spec": {"template": {"spec": {}}}}
 
 
-async def told(stage: Stage) -> dict[str, Metric]:
+async def exposed(stage: Stage) -> dict[str, Metric]:
     text = b"".join([page async for page in stage.telemetry.exposition()]).decode()
     return {family.name: family for family in text_string_to_metric_families(text)}
 
 
-def test_all_that_is_promised_is_told_and_nothing_else() -> None:
-    """Names, kinds and labels are those of signals.py, which the board is written from."""
+def test_exactly_the_declared_metrics_are_exposed() -> None:
+    """With the names, kinds and labels of signals.py, from which the dashboard is built."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0)
-        stage.telemetry.asked("patch", "deployments/scale", "200")
+        stage.telemetry.api_request("patch", "deployments/scale", "200")
         await stage.play(7.0)
-        families = await told(stage)
+        families = await exposed(stage)
         labels: dict[str, set[str]] = defaultdict(set)
         for name, family in families.items():
             for sample in family.samples:
                 labels[name] |= sample.labels.keys() - {"le"}
         ours = {name for name in families if name.split("_")[0] not in WITHOUT_SCALERS}
-        promised = {(s.series if s.kind == "info" else s.name): set(s.labels) for s in signals.ALL}
-        assert {name: labels[name] for name in ours} == promised
+        declared = {(s.series if s.kind == "info" else s.name): set(s.labels) for s in signals.ALL}
+        assert {name: labels[name] for name in ours} == declared
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_decision_is_told_as_it_was_made() -> None:
-    """Numbers, reason and goals of a scaler are those of its last decision."""
+def test_series_match_the_last_decision() -> None:
+    """Numbers, reason and goals of a scaler."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0)
         await stage.play(2.0)
-        families, decision = await told(stage), stage.entry("pay").decision
+        families, decision = await exposed(stage), stage.entry("pay").decision
         assert decision is not None
 
         def value(signal: signals.Signal, **labels: str) -> float:
@@ -72,33 +72,33 @@ def test_a_decision_is_told_as_it_was_made() -> None:
         assert value(signals.CHANGES, direction="up") == 1
         assert value(signals.CHANGES, direction="down") == 0
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_scaler_that_went_takes_its_series_with_it() -> None:
-    """Nothing is stored that would have to be forgotten."""
+def test_deleted_scaler_has_no_series() -> None:
+    """Series are not stored."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay")
         await stage.play(2.0)
         stage.remove("pay")
-        families = await told(stage)
+        families = await exposed(stage)
         assert not [f for f in families.values() for s in f.samples if "scaler" in s.labels]
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-async def test_a_change_is_one_span_with_all_that_a_trace_is_searched_for() -> None:
-    """Scaler, target, reason, numbers and goal, sent before the operator ends."""
+async def test_change_is_one_span_with_its_attributes() -> None:
+    """Scaler, target, reason, numbers and goal, exported before the process ends."""
     async with Collector() as collector:
         stage = Stage()
         stage.add("pay")
-        scaler = stage.entry("pay").wanted.scaler
+        scaler = stage.entry("pay").record.scaler
         assert scaler is not None
         telemetry = Telemetry(stage.registry, lambda: START + 2.5, collector.url)
         decision = Decision(7, Reason.SCALED_UP, "", History(), binding="RequestRate")
-        telemetry.changed(scaler, decision, before=2, began=START)
+        telemetry.scaled(scaler, decision, before=2, began=START)
         await asyncio.to_thread(telemetry.close)
         (span,) = collector.spans
     assert span.name == "scale shop/pay"
@@ -114,36 +114,36 @@ async def test_a_change_is_one_span_with_all_that_a_trace_is_searched_for() -> N
     }
 
 
-def test_a_watch_owes_what_a_list_showed_until_it_brings_it() -> None:
-    """What the probe judges: nothing in a quiet cluster, however long that lasts."""
+def test_watch_lag_grows_until_a_listed_object_is_delivered() -> None:
+    """It is 0 in a quiet cluster, however long that lasts."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         deployments = stage.registry.watched[DEPLOYMENTS]
-        deployments.began(START)
+        deployments.watch_started(START)
 
-        async def owed() -> float:
-            samples = (await told(stage))[signals.WATCH_DEAF.name].samples
+        async def lag() -> float:
+            samples = (await exposed(stage))[signals.WATCH_LAG.name].samples
             return {s.labels["resource"]: s.value for s in samples}[DEPLOYMENTS]
 
         stage.target("pay", 2)
         await asyncio.sleep(9000.0)
-        assert await owed() == 0.0
+        assert await lag() == 0.0
         deployments.listed(deployment("new", 1), stage.now())
         await asyncio.sleep(60.0)
-        assert await owed() == 60.0
-        deployments.seen(deployment("new", 1))
-        assert await owed() == 0.0
+        assert await lag() == 60.0
+        deployments.updated(deployment("new", 1))
+        assert await lag() == 0.0
 
-    virtually(story())
+    run_virtually(scenario())
 
 
 def test_every_reason_is_counted_from_zero() -> None:
-    """A first hold is a rise from 0, which a rate can see."""
+    """So that a rate shows the first one."""
 
-    async def story() -> None:
-        families = await told(Stage())
+    async def scenario() -> None:
+        families = await exposed(Stage())
         counted = {s.labels["reason"]: s.value for s in families[signals.DECISIONS.name].samples}
         assert counted == dict.fromkeys(map(str, Reason), 0.0)
 
-    virtually(story())
+    run_virtually(scenario())

@@ -1,4 +1,4 @@
-"""Does a simulated policy live as a real one would: late pods, paid from the start, seen late?"""
+"""Does a simulated autoscaler run as a real one: start-up time, cost from the request on?"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,49 +12,49 @@ MODEL = model()
 
 @dataclass
 class Scripted:
-    """Asks for what a script says at each second of the trace."""
+    """Requests the replicas of a script at each second of the trace."""
 
     script: Callable[[int], int]
     period: int = 1
 
-    def look(self, view: View) -> int:
-        """The script's answer."""
+    def scale(self, view: View) -> int:
+        """The script's number."""
         return self.script(view.now - WARM_UP)
 
 
-def lived(load: list[float], script: Callable[[int], int]) -> Timeline:
-    """What came of a script."""
+def run_script(load: list[float], script: Callable[[int], int]) -> Timeline:
+    """The run of a script."""
     return run(load, Scripted(script), Station(MODEL), MODEL)
 
 
-def test_a_pod_is_ready_eight_seconds_after_it_was_asked_for_and_paid_for_at_once() -> None:
-    """The model's start-up time."""
-    timeline = lived([10.0] * 30, lambda second: 2 if second < 5 else 4)
+def test_pod_is_ready_after_its_start_up_and_paid_for_at_once() -> None:
+    """Eight seconds in the model."""
+    timeline = run_script([10.0] * 30, lambda second: 2 if second < 5 else 4)
 
     assert list(timeline.replicas) == [2] * 5 + [4] * 25
     assert [second.ready for second in timeline.seconds] == [2] * 13 + [4] * 17
 
 
-def test_what_is_removed_goes_at_once_and_the_starting_go_first() -> None:
-    """As a ReplicaSet chooses: pods that are not ready bear no load."""
-    timeline = lived([10.0] * 30, lambda second: 2 if second < 5 else 6 if second < 9 else 3)
+def test_removal_is_immediate_and_takes_starting_pods_first() -> None:
+    """As a ReplicaSet does: unready pods carry no load."""
+    timeline = run_script([10.0] * 30, lambda second: 2 if second < 5 else 6 if second < 9 else 3)
 
     assert [second.ready for second in timeline.seconds] == [2] * 13 + [3] * 17
 
 
-def test_the_warm_up_is_lived_and_not_judged() -> None:
-    """A policy that begins badly and has learned when the trace begins pays nothing for it."""
-    timeline = lived([100.0] * 30, lambda second: 1 if second < -100 else 10)
+def test_warm_up_is_run_and_not_scored() -> None:
+    """A bad start before the trace costs nothing."""
+    timeline = run_script([100.0] * 30, lambda second: 1 if second < -100 else 10)
 
     assert not any(second.violated for second in timeline.seconds)
     assert len(timeline.seconds) == len(timeline.replicas) == 30
 
 
-def test_too_few_pods_leave_a_backlog_that_must_be_worked_off() -> None:
-    """100 a second on 3 pods, of 60, for 5 s: 200 wait. 7 more do 100 a second beyond the load, in
-    the second in which they come at last; two seconds later nobody waits.
+def test_too_few_pods_leave_a_backlog() -> None:
+    """100 per second on 3 pods, of 60, for 5 s: 200 wait. 7 more complete 100 per second beyond the
+    load once they are ready; two seconds later none waits.
     """
-    timeline = lived([40.0] * 60 + [100.0] * 20, lambda second: 3 if second < 57 else 10)
+    timeline = run_script([40.0] * 60 + [100.0] * 20, lambda second: 3 if second < 57 else 10)
 
     left = [round(second.backlog) for second in timeline.seconds[59:68]]
     assert left == [0, 40, 80, 120, 160, 200, 100, 0, 0]

@@ -1,4 +1,4 @@
-"""What is a trace, and what is none?"""
+"""Are traces parsed, and invalid files refused?"""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import pytest
 from borough_operator.simulator.traces import LENGTH, TraceInvalid, read, synthetic
 
 
-def test_a_file_of_one_number_a_line_is_a_trace(tmp_path: Path) -> None:
-    """Whole or not; empty lines and remarks say nothing; its name is the file's."""
+def test_file_with_one_number_a_line_is_a_trace(tmp_path: Path) -> None:
+    """Integers or not; empty lines and comments are skipped; its name is the file's."""
     path = tmp_path / "evening.txt"
     path.write_text("# requests a second\n12\n\n7.5\n 0 \n")
 
@@ -21,19 +21,19 @@ def test_a_file_of_one_number_a_line_is_a_trace(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("1\n2\nthree\n", 'line 3: "three" is no number'),
-        ("1\n-2\n", "line 2: -2 is no rate"),
-        ("nan\n1\n", "line 1: nan is no rate"),
-        ("1\ninf\n", "line 2: inf is no rate"),
-        ("1,2\n", 'line 1: "1,2" is no number'),
+        ("1\n2\nthree\n", 'line 3: "three" is not a number'),
+        ("1\n-2\n", "line 2: -2 is not a rate"),
+        ("nan\n1\n", "line 1: nan is not a rate"),
+        ("1\ninf\n", "line 2: inf is not a rate"),
+        ("1,2\n", 'line 1: "1,2" is not a number'),
         ("", "has 0 numbers"),
         ("5\n", "has 1 numbers"),
     ],
 )
-def test_what_is_no_trace_is_named_with_its_file_and_line(
+def test_invalid_trace_is_refused_with_file_and_line(
     tmp_path: Path, text: str, complaint: str
 ) -> None:
-    """Somebody who mistypes a line must not search for it."""
+    """A typing error can be found."""
     path = tmp_path / "wrong.txt"
     path.write_text(text)
 
@@ -43,8 +43,8 @@ def test_what_is_no_trace_is_named_with_its_file_and_line(
     assert complaint in str(raised.value)
 
 
-def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
-    """Neither is a trace-back."""
+def test_missing_or_binary_file_is_refused_by_its_path(tmp_path: Path) -> None:
+    """Without a traceback."""
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\xff")
 
     for name in ("nowhere.txt", "picture.png"):
@@ -52,8 +52,8 @@ def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
             read(tmp_path / name)
 
 
-def test_the_synthetic_traces_are_the_same_on_every_machine() -> None:
-    """Otherwise a committed result could not be made again."""
+def test_synthetic_traces_are_reproducible() -> None:
+    """Otherwise the committed result could not be reproduced."""
     found = synthetic()
 
     assert {len(trace.load) for trace in found.values()} == {LENGTH}

@@ -1,4 +1,4 @@
-"""Does the operator owe what it cannot have heard, and is a watch that is deaf found?"""
+"""Is a stalled watch found, and none that has not started?"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,12 +17,12 @@ from scaling.servers import serving
 
 SHOP = "shop"
 LATER = 10_000.0
-"""Seconds; a list is much sooner."""
+"""Seconds; a list comes much earlier."""
 
 
 @dataclass
 class Lists:
-    """An API server with one Deployment, which knows ServiceScalers or does not."""
+    """An API server with one Deployment, with or without the ServiceScaler definition."""
 
     defined: bool
 
@@ -33,37 +33,37 @@ class Lists:
         meta = {"namespace": SHOP, "name": "pay", "uid": "u", "resourceVersion": "7"}
         deployment = {"metadata": meta, "spec": {"template": {"spec": {}}}}
         items = [deployment] if plural == DEPLOYMENTS else []
-        told = {"kind": "DeploymentList", "metadata": {"resourceVersion": "9"}, "items": items}
-        return web.json_response(told)
+        page = {"kind": "DeploymentList", "metadata": {"resourceVersion": "9"}, "items": items}
+        return web.json_response(page)
 
 
 @asynccontextmanager
 async def starting(*, defined: bool) -> AsyncIterator[tuple[Operator, asyncio.Task[None]]]:
-    """An operator, and its start; it has listed the Deployment."""
+    """An operator and its start task, once it has listed the Deployment."""
     async with serving(Lists(defined)) as url, asyncio.timeout(10.0):
         options = Options(namespaces=(SHOP,))
         operator = Operator(options, SeriesMapping(namespaces=(SHOP,)), Credentials(url))
         start = asyncio.create_task(operator.start())
         try:
             while not len(operator.registry.watched[DEPLOYMENTS]):
-                await asyncio.sleep(0.01)  # each look is at what a list has brought
+                await asyncio.sleep(0.01)  # until the first list is complete
             yield operator, start
         finally:
             start.cancel()
             await operator.stop()
 
 
-async def test_no_watch_is_deaf_before_its_definition_is_known() -> None:
-    """However long that takes: nobody watches yet, and a restart would mend nothing."""
+async def test_watch_is_not_stalled_before_its_definition_exists() -> None:
+    """No watch is open yet, and a restart would not help."""
     async with starting(defined=False) as (operator, start):
         deployments = operator.registry.watched[DEPLOYMENTS]
-        assert deployments.deaf(unix_clock()() + LATER) == ""
+        assert deployments.stalled(unix_clock()() + LATER) == ""
         assert not start.done()
 
 
-async def test_a_watch_that_brings_nothing_after_the_start_is_deaf() -> None:
-    """It owes what was listed, from the start on."""
+async def test_watch_without_events_after_the_start_is_stalled() -> None:
+    """It has not delivered the listed object."""
     async with starting(defined=True) as (operator, start):
         await start
         deployments = operator.registry.watched[DEPLOYMENTS]
-        assert "shop/pay" in deployments.deaf(unix_clock()() + LATER)
+        assert "shop/pay" in deployments.stalled(unix_clock()() + LATER)

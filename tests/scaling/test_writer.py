@@ -1,17 +1,15 @@
-"""Is what follows from a decision written once, in its order, and from the newest that is known?"""
+"""Are the writes of a decision made once, in order, and from the newest state?"""
 
 from borough_operator.decision.model import Reason
 from borough_operator.kube.api import Conflict, Refused, Unreachable
 from scaling.stage import Stage
-from scaling.virtual import virtually
+from scaling.virtual import run_virtually
 
 
-def test_a_change_is_written_once_and_told_once() -> None:
-    """The target gets its number, the status and one Event say so, and the next evaluations repeat
-    nothing.
-    """
+def test_change_is_written_once_with_status_and_event() -> None:
+    """Later evaluations repeat nothing."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0)
         await stage.play(30.0)
@@ -22,26 +20,26 @@ def test_a_change_is_written_once_and_told_once() -> None:
         applied = [status["appliedReplicas"] for _, status in stage.server.statuses]
         assert set(applied) == {stage.replicas("pay")}
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_nothing_is_written_while_nothing_changes() -> None:
-    """After its first status, a steady scaler costs no write."""
+def test_steady_scaler_is_written_once() -> None:
+    """After its first status there is no write."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay")
         await stage.play(600.0)
         assert len(stage.server.statuses) == 1
         assert stage.server.scaled == []
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_conflict_is_looked_at_again_and_leaves_no_trace() -> None:
-    """Somebody was faster: nothing counts as done, and the next turn decides anew."""
+def test_conflict_is_retried_from_the_new_state() -> None:
+    """The target changed meanwhile: nothing counts as written."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0)
         stage.server.refusals = [Conflict("it has changed")]
@@ -52,56 +50,56 @@ def test_a_conflict_is_looked_at_again_and_leaves_no_trace() -> None:
         await stage.play(6.0)
         assert len(stage.server.scaled) == 1
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_refusal_is_a_reason_and_is_tried_again() -> None:
-    """What the API server said stands in the status, until it says something else."""
+def test_refused_write_is_reported_and_retried() -> None:
+    """The server's message is in the status until the write succeeds."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0)
         stage.server.refusals = [Refused("patch scale: 403: you may not")]
         await stage.play(3.0)
-        (name, told), *_ = stage.server.statuses
-        assert (name, told["reason"]) == ("pay", Reason.TARGET_UNREADABLE)
-        assert "you may not" in told["decision"]["message"]
+        (name, status), *_ = stage.server.statuses
+        assert (name, status["reason"]) == ("pay", Reason.TARGET_UNREADABLE)
+        assert "you may not" in status["decision"]["message"]
         await stage.play(8.0)
         assert len(stage.server.scaled) == 1
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_an_api_server_that_is_away_stops_no_decision() -> None:
-    """What could not be written is decided and tried again, turn after turn."""
+def test_unreachable_server_does_not_stop_decisions() -> None:
+    """The write is retried at each evaluation."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0)
-        stage.server.refusals = [Unreachable("nobody answers")] * 3
+        stage.server.refusals = [Unreachable("no response")] * 3
         await stage.play(30.0)
         assert len(stage.loads.asked) == 6
         assert len(stage.server.scaled) == 1
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_change_is_told_by_status_before_its_event() -> None:
-    """Who looks at the scaler sees the new number, also while Events are not taken."""
+def test_status_is_written_before_the_event() -> None:
+    """The status shows the new number even while Events are not accepted."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0)
         await stage.play(3.0)
         assert stage.server.order == ["scale", "status", "events"]
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_an_event_that_is_not_taken_makes_no_decision_late() -> None:
-    """It is dropped: the scaler is due again in its time."""
+def test_hanging_event_is_dropped_and_delays_no_decision() -> None:
+    """The scaler is due again in time."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.server.slow_events = 60.0
         stage.add("pay", rate=400.0)
@@ -109,15 +107,15 @@ def test_an_event_that_is_not_taken_makes_no_decision_late() -> None:
         assert len(stage.loads.asked) == 3
         assert stage.server.events == []
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_change_that_only_our_own_write_has_seen_is_taken() -> None:
-    """Somebody switches a scaler on just before we write its status: the answer says so, and no
-    watch or list would, since it has no newer version.
+def test_spec_change_in_the_response_to_a_status_write_is_used() -> None:
+    """The spec changed just before our status write: only the response shows it, since no watch or
+    list has a newer version.
     """
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0, mode="Advise", behavior={"interval": "5m"})
         stage.write_scaler("pay", generation=2, behavior={"interval": "5m"})
@@ -126,13 +124,13 @@ def test_a_change_that_only_our_own_write_has_seen_is_taken() -> None:
         assert stage.replicas("pay") > 8
         assert stage.server.statuses[-1][1]["observedGeneration"] == 2
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_write_with_an_answer_that_says_nothing_is_not_counted_as_made() -> None:
-    """The target has the number or has not: the next turn sees it, and holds it for nobody."""
+def test_write_with_an_incomplete_response_does_not_count() -> None:
+    """The next evaluation sees the target's number, and holds it for no foreign manager."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         stage.add("pay", rate=400.0)
         stage.server.answers = [{"kind": "Status"}]
@@ -140,21 +138,21 @@ def test_a_write_with_an_answer_that_says_nothing_is_not_counted_as_made() -> No
         assert len(stage.server.scaled) == 1
         assert stage.entry("pay").history.applied is None
 
-    virtually(story())
+    run_virtually(scenario())
 
 
-def test_a_status_waits_for_the_budget_and_a_number_does_not() -> None:
-    """A crowd of new scalers is no crowd of writes; who needs replicas gets them."""
+def test_status_writes_are_rate_limited_and_numbers_are_not() -> None:
+    """Many new scalers do not cause many writes at once, and raises are written."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         stage = Stage()
         for n in range(150):
             stage.add(f"w{n}")
-        stage.add("hungry", rate=400.0)
+        stage.add("overloaded", rate=400.0)
         await stage.play(0.5)
         assert len(stage.server.statuses) <= 101
-        assert [name for name, _ in stage.server.scaled] == ["hungry"]
+        assert [name for name, _ in stage.server.scaled] == ["overloaded"]
         await stage.play(60.0)
         assert len({name for name, _ in stage.server.statuses}) == 151
 
-    virtually(story())
+    run_virtually(scenario())

@@ -1,4 +1,4 @@
-"""An event loop whose time passes only while everybody waits, and then at once."""
+"""An event loop with virtual time, which advances at once while all tasks wait."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """For code that waits, but for nobody outside."""
+    """For code that waits for timers only."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -25,7 +25,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super()._run_once()  # type: ignore[misc]  # the same
 
 
-def virtually(story: Coroutine[Any, Any, T]) -> T:
-    """What a story comes to, told without waiting."""
+def run_virtually(scenario: Coroutine[Any, Any, T]) -> T:
+    """Run a scenario in virtual time and return its result."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(story)
+        return runner.run(scenario)

@@ -1,4 +1,4 @@
-"""A target in virtual time that does what is decided: pods start, loads come and go."""
+"""A simulated target that executes decisions: pods start, loads change."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,6 +7,7 @@ from borough_operator.decision.decide import decide
 from borough_operator.decision.model import (
     Behavior,
     Decision,
+    ForeignWriter,
     Freshness,
     Goal,
     GoalType,
@@ -17,11 +18,10 @@ from borough_operator.decision.model import (
     Policy,
     Reading,
     Rollout,
-    Writer,
 )
 
 START = 1_800_000_000.0
-"""When every story begins, in Unix time."""
+"""Unix time at which every scenario starts."""
 RATE = Need(Measure.RATE)
 IN_FLIGHT = Need(Measure.IN_FLIGHT)
 DURATION = Need(Measure.DURATION)
@@ -34,7 +34,7 @@ BY_QUERY = Goal("Query", GoalType.QUERY, per_replica=10.0, promql="sum(jobs)")
 JOBS = Need(Measure.QUERY, "sum(jobs)")
 
 SOON = 125.0
-"""Seconds after which a new process may remove a replica: a look, and the window."""
+"""Seconds after which a new process may remove a replica: one interval and the window."""
 
 
 def fresh(value: float, age: float = 1.0) -> Reading:
@@ -42,13 +42,15 @@ def fresh(value: float, age: float = 1.0) -> Reading:
 
 
 def policy(*goals: Goal, **changes: object) -> Policy:
-    """By rate, if nothing else is said; every field may be."""
+    """A policy with a rate goal by default; every field may be replaced."""
     return replace(Policy(goals or (BY_RATE,), 1, 20), **changes)  # type: ignore[arg-type]  # tests name fields
 
 
 @dataclass
 class World:
-    """One target and its scaler. `load` is requests a second, as a function of the story's time."""
+    """One target and its scaler. `load` is requests per second as a function of the scenario's
+    time.
+    """
 
     policy: Policy
     load: Callable[[float], float] = lambda _: 100.0
@@ -57,10 +59,10 @@ class World:
     time: float = 0.0
     history: History = field(default_factory=History)
     rollout: Rollout = Rollout.STABLE
-    writer: Writer | None = None
+    writer: ForeignWriter | None = None
     resume: float | None = None
     broken: Mapping[Need, Reading] = field(default_factory=dict)
-    """Readings that are something else than the load says."""
+    """Readings that replace those of the load."""
     decisions: list[tuple[float, Decision]] = field(default_factory=list)
     starting: list[float] = field(default_factory=list)
 
@@ -73,16 +75,16 @@ class World:
         return self.decisions[-1][1]
 
     def readings(self) -> dict[Need, Reading]:
-        """What a well source says of the load: each request takes a twentieth of a second."""
+        """The readings of a working source; each request takes 0.05 s."""
         rate = self.load(self.time)
-        calm = {
+        normal = {
             RATE: fresh(rate),
             IN_FLIGHT: fresh(rate / 20.0),
             DURATION: fresh(0.05),
             P95: fresh(0.15),
             JOBS: fresh(rate),
         }
-        return {**calm, **self.broken}
+        return {**normal, **self.broken}
 
     def observation(self) -> Observation:
         self.starting = [ready for ready in self.starting if ready > self.time]
@@ -96,7 +98,7 @@ class World:
         )
 
     def decide(self) -> Decision:
-        """One decision, and what follows from it."""
+        """Make one decision and execute it."""
         decision = decide(self.policy, self.observation(), self.history, self.now)
         self.history = decision.history
         self.decisions.append((self.time, decision))
@@ -107,7 +109,7 @@ class World:
         return decision
 
     def run(self, seconds: float) -> "World":
-        """Decide at every interval for so long."""
+        """Decide at every interval for so many seconds."""
         end = self.time + seconds
         while self.time < end:
             self.decide()
@@ -115,11 +117,11 @@ class World:
         return self
 
     def scaled_by(self, manager: str, replicas: int) -> None:
-        """Somebody else gives the target a number."""
-        self.replicas, self.writer, self.starting = replicas, Writer(manager, self.now), []
+        """Another manager sets the target's number."""
+        self.replicas, self.writer, self.starting = replicas, ForeignWriter(manager, self.now), []
 
     def restart(self) -> None:
-        """The process is lost, and all that the status does not keep."""
+        """Restart the process: only what the status stores is kept."""
         self.history = History(self.history.applied, self.history.hold, self.history.reversals)
 
     def sizes(self) -> list[int]:
@@ -128,7 +130,7 @@ class World:
 
 
 def steady(load: float, replicas: int, **changes: object) -> World:
-    """A target that has been watched at this load for as long as anything is remembered."""
+    """A target with a full history of this load."""
     world = World(policy(**changes), lambda _: load, replicas)
     return world.run(SOON + 60.0)
 

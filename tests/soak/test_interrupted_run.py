@@ -16,7 +16,7 @@ import pytest
 
 from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.scale import QUICK
-from borough_bill.experiments.towns import AGAIN, BASELINE, REFERENCE
+from borough_bill.experiments.towns import BASELINE
 from borough_bill.results import RUNGS, Plan, read
 from borough_bill.statuses import VOID
 from borough_bill.targets.machine import commit
@@ -28,8 +28,8 @@ SHAPES = QUICK.shapes
 SEED = 5
 PLAN = Plan(
     blocks=QUICK.blocks, seconds=QUICK.seconds, warm_up_s=QUICK.warm_up_s, rate=20,
-    workload="orders", reference=REFERENCE, again=AGAIN, shapes=SHAPES, baseline=BASELINE,
-    top=SHAPES[-1],
+    workload="orders", reference=QUICK.reference, again=QUICK.again, shapes=SHAPES,
+    baseline=BASELINE, top=SHAPES[-1],
 )  # fmt: skip  # a plan at a glance
 
 
@@ -92,7 +92,7 @@ def whole(folder: Folder) -> None:
     """Every shape and rung there is was measured under the plan, and the auditor asked."""
     result = read(folder.path / "result.json")
     assert (result.seed, result.plan) == (SEED, PLAN)
-    assert result.audits.keys() >= {REFERENCE, AGAIN, *SHAPES}
+    assert result.audits.keys() >= {QUICK.reference, QUICK.again, *SHAPES}
     assert set(result.audits.values()) == {()}
     under_load = [window for window in result.windows if window.experiment != "idle"]
     assert {(window.block, window.rung or window.subject) for window in under_load} == {

@@ -18,9 +18,10 @@ from borough_bill.analysis.lines.hops import edges, hop_lines
 from borough_bill.analysis.lines.latency import latency
 from borough_bill.analysis.lines.runs import Runs
 from borough_bill.analysis.statistics import Interval
+from borough_bill.experiments.application import SHOP
 from borough_bill.experiments.blocks import Session, Subject
 from borough_bill.experiments.folder import Folder, Intent
-from borough_bill.experiments.towns import SETTINGS, Town
+from borough_bill.experiments.towns import Town
 from borough_bill.load.customers import make_customers
 from borough_bill.load.generator import Generator, Job
 from borough_bill.results import Plan, Result
@@ -89,8 +90,8 @@ async def test_two_milliseconds_in_payments_are_found_where_they_are(
         shutil.copytree(tmp_path / "store", home / "data")
         faults = {"payments": {"delay_ms": delay_ms}} if delay_ms else {}
         local = LocalShape(
-            shape_named("extract-payments"), home, keys=people, settings=SETTINGS, faults=faults,
-            cpu=place.subjects,
+            shape_named("extract-payments"), home, keys=people, settings=SHOP.settings,
+            faults=faults, cpu=place.subjects,
         )  # fmt: skip  # one glance
         return Town(local, people)
 

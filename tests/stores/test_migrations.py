@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -198,3 +199,10 @@ def test_each_line_is_in_the_order_of_its_numbers(capability: str) -> None:
     assert script.get_heads() == [last]
     line = [step.revision for step in script.iterate_revisions(last, "base")]
     assert line == [f"{capability}_{n:04}" for n in range(len(line), 0, -1)]
+
+
+def test_a_folder_without_a_revision_is_named(tmp_path: Path) -> None:
+    """A capability that keeps rows and has no migration is told so in one sentence."""
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(WrongSettings, match=r"loans has no migration: there is no loans_0001\.py"):
+        head("loans", tmp_path)

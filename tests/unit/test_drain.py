@@ -3,10 +3,9 @@
 import asyncio
 import json
 
-import pytest
 from starlette.types import Receive, Scope, Send
 
-from borough.serving import listener as kit
+from borough.config import Timeouts
 from borough.serving.lifecycle import Tasks
 from borough.testing.serving import (
     Running,
@@ -124,11 +123,10 @@ async def test_a_second_signal_ends_all_waiting() -> None:
 
 
 @on_uvloop
-async def test_a_request_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_that_never_ends_is_cut_off() -> None:
     """The time that requests get to finish is bounded."""
-    monkeypatch.setattr(kit, "IN_FLIGHT_S", 0)
     gate = Gate()
-    async with launched(small_part(gate)) as running:
+    async with launched(small_part(gate, timeouts=Timeouts(in_flight_s=0))) as running:
         with Wire(running.ports["public"]) as wire:
             wire.send("/stuck")
             await until(lambda: gate.waiting == 1)

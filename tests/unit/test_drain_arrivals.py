@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 
-import pytest
-
-from borough.serving import listener as kit
+from borough.config import Timeouts
 from borough.serving.listener import Listener, bind
 from borough.testing.serving import HOST, PATIENCE_S, Wire, hello, on_uvloop, until
 from borough_telemetry import Telemetry
@@ -15,9 +13,11 @@ from borough_telemetry import Telemetry
 class Sudden(Listener):
     """Says goodbye right after a given moment: the event loop does not turn in between."""
 
-    def __init__(self, moment: Callable[["Sudden"], Awaitable[None]]) -> None:
-        listening = bind("PUBLIC_PORT", HOST, 0)
-        super().__init__(hello, listening, Telemetry("t", log_level="critical"), asyncio.Event())
+    def __init__(
+        self, moment: Callable[["Sudden"], Awaitable[None]], timeouts: Timeouts | None = None
+    ) -> None:
+        listening, telemetry = bind("PUBLIC_PORT", HOST, 0), Telemetry("t", log_level="critical")
+        super().__init__(hello, listening, telemetry, asyncio.Event(), timeouts or Timeouts())
         self.port = listening.getsockname()[1]
         self._moment = moment
 
@@ -56,11 +56,9 @@ async def test_a_request_on_a_connection_not_yet_accepted_is_answered() -> None:
 
 
 @on_uvloop
-async def test_a_fresh_connection_may_still_send_its_first_request(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_fresh_connection_may_still_send_its_first_request() -> None:
     """Whoever connected in time is given a moment to speak."""
-    monkeypatch.setattr(kit, "FIRST_REQUEST_S", PATIENCE_S)
+    patient = Timeouts(first_request_s=PATIENCE_S)
     speaking: list[asyncio.Task[bytes]] = []
 
     async def speak_late(server: Sudden, wire: Wire) -> bytes:
@@ -71,7 +69,7 @@ async def test_a_fresh_connection_may_still_send_its_first_request(
     async def moment(server: Sudden) -> None:
         speaking.append(asyncio.create_task(speak_late(server, Wire(server.port))))
 
-    await Sudden(moment).run_until_stopped()
+    await Sudden(moment, patient).run_until_stopped()
     assert await speaking[0] == b"/late"
 
 

@@ -128,13 +128,12 @@ def test_head_is_get_without_the_body(ops: Ops) -> None:
     assert head.headers["content-length"] == full.headers["content-length"]
 
 
-async def test_a_caller_who_trickles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_caller_who_trickles_is_not_waited_for() -> None:
     """The bound is on the whole request: a byte now and then does not lengthen it."""
-    monkeypatch.setattr(pages, "REQUEST_S", 0.1)
     near, far = socket.socketpair()
     with near, far:
         far.sendall(b"GET")
-        hasty = pages._Hasty(near)  # noqa: SLF001  # the reader, without its server
+        hasty = pages._Hasty(near, 0.1)  # noqa: SLF001  # the reader, without its server
         assert hasty.read(3) == b"GET"
         with pytest.raises(TimeoutError):
             hasty.read(1)

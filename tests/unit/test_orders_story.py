@@ -51,13 +51,13 @@ class Slowly:
 
 @dataclass
 class Behind:
-    """A transport whose answers come some turns of the event loop later."""
+    """A transport whose answers come some iterations of the event loop later."""
 
     service: Any
     answered: int = 0
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
-        """The loop turns, then the service works."""
+        """Others run first, then the service works."""
         for _ in range(5):
             await asyncio.sleep(0)
         answer: Message = await getattr(self.service, endpoint.method)(message)

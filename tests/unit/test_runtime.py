@@ -138,11 +138,12 @@ async def test_a_running_part_measures_its_loop() -> None:
 
 
 @asynccontextmanager
-async def door_asking(telemetry: Telemetry, url: str) -> AsyncIterator[Profiles]:
+async def door_asking(
+    telemetry: Telemetry, url: str, call_timeout_ms: int = 600_000
+) -> AsyncIterator[Profiles]:
     """The door's way to profiles, which are far away."""
-    part = PartBuilder(
-        APP, settings_with(APP, peers={"profiles": (url,)}, call_timeout_ms=50), telemetry
-    )
+    settings = settings_with(APP, peers={"profiles": (url,)}, call_timeout_ms=call_timeout_ms)
+    part = PartBuilder(APP, settings, telemetry)
     try:
         yield part.ask(Profiles, from_door=True)
     finally:
@@ -165,7 +166,7 @@ async def test_a_call_that_missed_its_deadline_is_counted(telemetry: Telemetry) 
     """By whom was called: here one who takes the connection and never answers."""
     with listen() as silent:
         silent.listen()
-        async with door_asking(telemetry, url_of(silent)) as profiles:
+        async with door_asking(telemetry, url_of(silent), call_timeout_ms=50) as profiles:
             with pytest.raises(DeadlineExceeded):
                 await profiles.get(GetProfile(customer_id="ada"))
     assert told(telemetry, signals.DEADLINE_EXCEEDED, where="call", capability="profiles") == 1

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from borough.serving import connections, listener
+from borough.config import Timeouts
+from borough.serving import connections
 from borough.serving.connections import Connections
 from borough.testing.clock import ManualClock
 from borough.testing.serving import (
@@ -119,11 +120,8 @@ async def test_the_socket_is_closed_after_the_last_answer() -> None:
             assert await wire.ended()
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence is short, and looked for often."""
-    monkeypatch.setattr(listener, "KEEP_ALIVE_S", 0.2)
-    monkeypatch.setattr(listener, "TICKS_A_SWEEP", 1)
+IMPATIENT = Timeouts(keep_alive_s=0.2)
+"""Silence is short."""
 
 
 async def said_until_the_end(port: int, sent: bytes) -> bytes:
@@ -135,7 +133,6 @@ async def said_until_the_end(port: int, sent: bytes) -> bytes:
     return heard
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("sent", "answers"),
     [(b"", 0), (HEAD, 0), (HEAD + b"\r\n" + HEAD, 1)],
@@ -144,12 +141,11 @@ async def said_until_the_end(port: int, sent: bytes) -> bytes:
 @on_uvloop
 async def test_whoever_sends_no_whole_head_is_hung_up_on(sent: bytes, answers: int) -> None:
     """A connection costs memory and a descriptor, so nobody holds one by saying nothing."""
-    async with launched(small_part()) as running:
+    async with launched(small_part(timeouts=IMPATIENT)) as running:
         heard = await said_until_the_end(running.ports["public"], sent)
         assert heard.count(b"HTTP/1.1 200") == answers
 
 
-@pytest.mark.usefixtures("impatient")
 @on_uvloop
 async def test_whoever_waits_for_an_answer_is_not_hung_up_on() -> None:
     """It is we who are slow then: a silent connection made later is ended, this one is not."""
@@ -160,7 +156,7 @@ async def test_whoever_waits_for_an_answer_is_not_hung_up_on() -> None:
         await free.wait()
         await say(send, scope["path"])
 
-    async with launched(small_part(slow)) as running:
+    async with launched(small_part(slow, timeouts=IMPATIENT)) as running:
         port = running.ports["public"]
         with Wire(port) as wire:
             wire.send("/slow")

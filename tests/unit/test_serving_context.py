@@ -5,6 +5,7 @@ from contextvars import ContextVar
 
 from starlette.types import Receive, Scope, Send
 
+from borough.config import Timeouts
 from borough.serving.listener import Listener, bind
 from borough.testing.serving import HOST, Wire, on_uvloop, say
 from borough_telemetry import Telemetry
@@ -24,7 +25,7 @@ async def ask_three_at_once(*, reset: bool) -> list[bytes]:
     """Whom three pipelined requests find in their contexts."""
     listening = bind("PUBLIC_PORT", HOST, 0)
     port = listening.getsockname()[1]
-    listener = Listener(who_was_here, listening, Telemetry("t"), asyncio.Event())
+    listener = Listener(who_was_here, listening, Telemetry("t"), asyncio.Event(), Timeouts())
     listener.config.reset_contextvars = reset
     serving = asyncio.create_task(listener.run_until_stopped())
     with Wire(port) as wire:

@@ -4,14 +4,21 @@ import asyncio
 import json
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from borough.config import Settings, WrongSettings
-from borough.serving import lifecycle
+from borough.app import GATEWAY
+from borough.compose import PartBuilder, build
+from borough.config import Settings, Timeouts, WrongSettings
 from borough.serving.listener import Listener, bind
 from borough.serving.server import Launch, Stop
 from borough.testing.serving import HOST, Wire, launched, on_uvloop, small_part, until
+from borough.testing.simulation import settings_with
+from borough.transport.wire import Limits
+from borough_shop.app import APP
+
+PEERS = dict.fromkeys(APP.contracts, ("http://peer",))
 
 
 @pytest.fixture
@@ -82,10 +89,26 @@ async def test_a_listener_that_dies_takes_the_part_with_it(monkeypatch: pytest.M
     assert closed == ["closed"]
 
 
+async def test_what_a_part_waits_for_is_what_its_settings_say() -> None:
+    """Its own times, and those of the connections it makes: half as long, so that no peer ends one
+    that is about to be used.
+    """
+    times = {"keep_alive_s": 8.0, "in_flight_s": 3.0, "connect_timeout_ms": 200}
+    settings, builders = settings_with(APP, peers=PEERS, **times), list[PartBuilder]()
+
+    def builder(*args: Any) -> PartBuilder:
+        builders.append(PartBuilder(*args))
+        return builders[0]
+
+    part = await build(APP, settings, [GATEWAY], builder=builder)
+    await part.close()
+    assert part.timeouts == Timeouts(keep_alive_s=8, in_flight_s=3)
+    assert builders[0].wire.limits == Limits(keep_alive_s=4, connect_s=0.2)
+
+
 @on_uvloop
-async def test_a_loop_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_loop_that_dies_is_started_again() -> None:
     """A background loop is never silently gone: it comes back, and /readyz counts its deaths."""
-    monkeypatch.setattr(lifecycle, "RESTART_PAUSE_S", 0)
     lives: list[int] = []
 
     async def relay() -> None:
@@ -94,7 +117,8 @@ async def test_a_loop_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch
             raise OSError("the disk is full")
         await asyncio.Event().wait()
 
-    async with launched(small_part(loops={"relay": relay})) as running:
+    part = small_part(loops={"relay": relay}, timeouts=Timeouts(restart_pause_s=0))
+    async with launched(part) as running:
         await until(lambda: len(lives) == 3)
         report = json.loads((await running.ops("/readyz")).body)
     assert list(report["loop_restarts"].values()) == [2]

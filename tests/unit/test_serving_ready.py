@@ -2,9 +2,7 @@
 
 import asyncio
 
-import pytest
-
-from borough.serving import health as kit
+from borough.config import Timeouts
 from borough.serving.health import Health, State, watch
 from borough.testing.serving import until
 from borough_telemetry import Telemetry
@@ -13,11 +11,10 @@ NOT_MIGRATED = "the schema of orders is not migrated"
 
 
 async def told(
-    looks: list[str | Exception | None], monkeypatch: pytest.MonkeyPatch
+    looks: list[str | Exception | None],
 ) -> tuple[list[tuple[object, object]], int]:
     """What a part tells before each look and after the last, and how often it announced itself."""
-    monkeypatch.setattr(kit, "LOOK_S", 0)
-    monkeypatch.setattr(kit, "LOOK_AGAIN_S", 0)
+    at_once = Timeouts(check_until_ready_s=0, check_while_ready_s=0)
     health, left = Health({}), iter(looks)
     seen: list[tuple[object, object]] = []
     announced: list[str] = []
@@ -33,49 +30,48 @@ async def told(
         return look
 
     log = Telemetry("t", log_level="critical").log
-    watching = asyncio.create_task(watch(health, ready, lambda: announced.append("ready"), log))
+    watching = asyncio.create_task(
+        watch(health, ready, lambda: announced.append("ready"), log, at_once)
+    )
     await until(lambda: len(seen) > len(looks))
     watching.cancel()
     return seen[1:], len(announced)
 
 
-async def test_a_part_is_starting_until_nothing_speaks_against_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_part_is_starting_until_nothing_speaks_against_it() -> None:
     """It says each time what is missing, and announces itself when nothing is any more."""
-    assert await told([NOT_MIGRATED, None], monkeypatch) == (
+    assert await told([NOT_MIGRATED, None]) == (
         [(State.STARTING, NOT_MIGRATED), (State.READY, None)],
         1,
     )
 
 
-async def test_a_check_that_fails_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_check_that_fails_is_a_reason() -> None:
     """An exception makes a part unready and names itself; it never ends the looking."""
     looks = [OSError("no such host"), None]
-    assert await told([*looks], monkeypatch) == (
+    assert await told([*looks]) == (
         [(State.STARTING, "OSError: no such host"), (State.READY, None)],
         1,
     )
 
 
-async def test_a_part_may_lose_readiness_and_find_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_part_may_lose_readiness_and_find_it_again() -> None:
     """It is announced once in its life, however often it comes and goes."""
-    assert await told([None, "the database is gone", None], monkeypatch) == (
+    assert await told([None, "the database is gone", None]) == (
         [(State.READY, None), (State.UNREADY, "the database is gone"), (State.READY, None)],
         1,
     )
 
 
-async def test_a_check_that_hangs_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_check_that_hangs_is_a_reason() -> None:
     """A look has a bound; past it the part is not ready."""
-    monkeypatch.setattr(kit, "LOOK_AT_MOST_S", 0)
-    health = Health({})
+    health, log = Health({}), Telemetry("t").log
 
     async def hangs() -> str | None:
         await asyncio.Event().wait()
         return None
 
-    watching = asyncio.create_task(watch(health, hangs, lambda: None, Telemetry("t").log))
+    watching = asyncio.create_task(watch(health, hangs, lambda: None, log, Timeouts(check_s=0)))
     await until(lambda: health.report()["reason"] != "not looked yet")
     assert health.report()["reason"] == "TimeoutError: "
     watching.cancel()

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from threading import Thread
 from typing import Any, cast
 
@@ -17,19 +18,20 @@ from prometheus_client import CollectorRegistry
 from borough.testing.servers import running
 from borough.testing.serving import until
 from borough_bill.targets.collector import Collector
-from borough_telemetry import Telemetry, export, instrument, otlp
+from borough_telemetry import Batching, Export, Telemetry, instrument
+from borough_telemetry import otlp as telemetry_otlp
 from borough_telemetry.spans import Blueprint, Span
 
 BLUEPRINT = Blueprint("GET /menu", "server", {})
 DEAD = "http://127.0.0.1:1"
 
 
-@pytest.fixture(autouse=True)
-def _no_time_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No pause between two tries, and no bound on an answer that will come."""
-    monkeypatch.setattr(export, "PAUSES_S", (0.0, 0.001, 0.001))
-    monkeypatch.setattr(export, "POST_S", 600)
-    monkeypatch.setattr(export, "CLOSE_S", 600)
+BATCHING = Batching(pauses_s=(0, 0.001, 0.001), post_s=600, close_s=600)
+"""No pause between two tries, and no bound on an answer that will come."""
+
+
+def otlp(endpoint: str, batching: Batching = BATCHING) -> Export:
+    return telemetry_otlp(endpoint, batching)
 
 
 @pytest.fixture
@@ -112,45 +114,39 @@ async def test_only_what_may_get_better_is_sent_again(
     assert len(collector.spans) == 1
 
 
-async def test_a_collector_that_hangs_holds_up_no_end(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_collector_that_hangs_holds_up_no_end(collector: Collector) -> None:
     """The part ends within its bound, and says what was lost."""
-    monkeypatch.setattr(export, "POST_S", 0.05)
     collector.delay = None
-    telemetry = Telemetry("orders", export=otlp(collector.url))
+    batching = replace(BATCHING, post_s=0.05)
+    telemetry = Telemetry("orders", export=otlp(collector.url, batching))
     async with asyncio.timeout(10):
         await sent(telemetry, 2)
     assert told(telemetry)[dropped("unreachable")] == 2
 
 
 @pytest.mark.parametrize("collector_is", ["dead", "ill", "hanging"])
-async def test_no_request_waits_for_a_collector(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch, collector_is: str
-) -> None:
+async def test_no_request_waits_for_a_collector(collector: Collector, collector_is: str) -> None:
     """Every one is answered, traced as all are; no more spans than allowed are in memory, those in
     the sender's hands included; the app ends within its bound, and each lost span is counted.
     """
-    requests = 300
-    monkeypatch.setattr(export, "BOUND", 64)
-    monkeypatch.setattr(export, "BATCH", 16)
-    monkeypatch.setattr(export, "CLOSE_S", 0.1)
+    requests, bound = 300, 64
+    few = replace(BATCHING, queue_spans=bound, batch_spans=16, close_s=0.1)
     collector.status, collector.delay = 503, None if collector_is == "hanging" else 0.0
     app = FastAPI()
     app.get("/")(lambda: "here")
     endpoint = DEAD if collector_is == "dead" else collector.url
-    telemetry = instrument(app, otlp_endpoint=endpoint, registry=CollectorRegistry())
+    telemetry = instrument(app, otlp_endpoint=endpoint, registry=CollectorRegistry(), batching=few)
     queue = telemetry._exporting._life.queue  # type: ignore[union-attr]  # noqa: SLF001  # its size is the law
     async with running(app) as url, ClientSession(url) as http, asyncio.timeout(60):
         for _ in range(requests):
             async with http.get("/") as answer:
                 assert answer.status == 200
-            assert len(queue) <= export.BOUND
+            assert len(queue) <= bound
         if collector_is == "hanging":
-            assert len(queue) == export.BOUND
+            assert len(queue) == bound
             assert told(telemetry) == {
                 "borough_spans_exported_total": 0,
-                dropped("queue_full"): requests - export.BOUND,
+                dropped("queue_full"): requests - bound,
             }
         await asyncio.to_thread(telemetry.close)
     assert not queue
@@ -244,17 +240,15 @@ async def test_a_child_that_was_forked_exports_by_itself(collector: Collector) -
     await asyncio.to_thread(cast(Thread, parents.thread).join)
 
 
-async def test_a_batch_does_not_wait_for_its_time(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_batch_does_not_wait_for_its_time(collector: Collector) -> None:
     """512 spans go at once; the rest waits for company."""
-    monkeypatch.setattr(export, "EVERY_S", 600)
-    telemetry = Telemetry("orders", export=otlp(collector.url))
-    for _ in range(export.BATCH + 1):
+    batching = replace(BATCHING, wait_s=600)
+    telemetry = Telemetry("orders", export=otlp(collector.url, batching))
+    for _ in range(batching.batch_spans + 1):
         telemetry.keep(a_span())
     await until(lambda: collector.requests > 0)
     await asyncio.to_thread(telemetry.close)
-    assert len(collector.spans) == export.BATCH + 1
+    assert len(collector.spans) == batching.batch_spans + 1
 
 
 async def test_headers_of_the_environment_reach_the_collector(

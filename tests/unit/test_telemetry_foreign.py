@@ -11,18 +11,17 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import uvicorn
 from aiohttp import ClientSession
 from fastapi import BackgroundTasks, FastAPI, WebSocket
 from opentelemetry import trace
 from prometheus_client import REGISTRY, CollectorRegistry, Counter
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from borough.testing.serving import Wire, fetch
 from borough_bill.targets.collector import Collector
 from borough_telemetry import Format, instrument
 from borough_telemetry.signals import SERVER_DURATION
 from borough_telemetry.spans import current
+from plain import HOST, fetch, served
 
 PAGE = Path(__file__).parents[2] / "docs" / "telemetry.md"
 
@@ -35,21 +34,6 @@ def example(name: str) -> ModuleType:
     return module
 
 
-@asynccontextmanager
-async def plain_uvicorn(app: Any) -> AsyncIterator[int]:
-    """Served as by `uvicorn app:app`, on a free port: no setting of ours, and a lifespan."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, http="httptools"))
-        serving = asyncio.create_task(server.serve([listening]))
-        while not server.started:
-            await asyncio.sleep(0.001)
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            server.should_exit = True
-            await serving
-
-
 async def test_the_example_of_the_page_works_as_it_stands(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -57,7 +41,7 @@ async def test_the_example_of_the_page_works_as_it_stands(
     async with Collector() as collector:
         monkeypatch.setenv("COLLECTOR", collector.url)
         app = example("example").app
-        async with plain_uvicorn(app) as port, ClientSession() as http:
+        async with served(app) as port, ClientSession() as http:
             async with http.get(f"http://127.0.0.1:{port}/v1/books/7") as answer:
                 assert answer.status == 200
                 assert "Server-Timing" not in answer.headers  # nobody said that it is trusted
@@ -67,7 +51,9 @@ async def test_the_example_of_the_page_works_as_it_stands(
     assert 'http_route="/v1/books/{number}"' in told
     assert '"route": "/v1/books/{number}"' in capsys.readouterr().out
     spans = {span.name: span for span in collector.spans}
-    assert spans["GET /v1/books/{number}"].resource["service.name"] == "library"
+    resource = spans["GET /v1/books/{number}"].resource
+    assert resource["service.name"] == "library"
+    assert resource["service.instance.id"]
 
 
 async def test_metrics_may_have_a_port_of_their_own() -> None:
@@ -76,7 +62,7 @@ async def test_metrics_may_have_a_port_of_their_own() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         own = free.getsockname()[1]
     instrument(app, metrics=own)
-    async with plain_uvicorn(app) as port:
+    async with served(app) as port:
         assert (await asyncio.to_thread(fetch, port, "/metrics")).status == 404
         page = await asyncio.to_thread(fetch, own, "/metrics")
     assert page.status == 200
@@ -101,7 +87,7 @@ async def test_the_apps_own_metrics_are_told_beside_ours(
     async def lend() -> None:
         lent.labels("poetry").inc()
 
-    async with plain_uvicorn(app) as port:
+    async with served(app) as port:
         await asyncio.to_thread(fetch, port, "/lend")
         page = await asyncio.to_thread(fetch, port, "/metrics", accept=form.value)
     lines = page.body.decode().splitlines()
@@ -125,7 +111,7 @@ async def test_an_app_may_have_a_registry_of_its_own() -> None:
     app, own = FastAPI(), CollectorRegistry()
     own.register(Shelves())
     instrument(app, registry=own)
-    async with plain_uvicorn(app) as port:
+    async with served(app) as port:
         told = (await asyncio.to_thread(fetch, port, "/metrics")).body
     assert b"\nshelves 3.0\n" in told
     assert b"python_info" not in told
@@ -144,7 +130,7 @@ async def test_the_lifespan_of_the_app_goes_on() -> None:
 
     app = FastAPI(lifespan=lifespan)
     instrument(app)
-    async with plain_uvicorn(app):
+    async with served(app):
         assert seen == ["opened"]
     assert seen == ["opened", "closed"]
 
@@ -191,7 +177,7 @@ async def test_a_failure_is_told_though_the_answer_to_it_is_the_servers() -> Non
 
     async with Collector() as collector:
         instrument(app, otlp_endpoint=collector.url, trusted=True)
-        async with plain_uvicorn(app) as port:
+        async with served(app) as port:
             assert (await asyncio.to_thread(fetch, port, "/fails")).status == 500
         (span,) = collector.spans
     assert (span.status, span.attributes["error.type"]) == ("error", "ZeroDivisionError")
@@ -213,7 +199,7 @@ async def test_spans_of_the_opentelemetry_api_become_children(
 
     async with Collector() as collector:
         instrument(app, otlp_endpoint=collector.url)
-        async with plain_uvicorn(app) as port:
+        async with served(app) as port:
             for path in ("/async", "/thread"):
                 await asyncio.to_thread(fetch, port, path)
         spans = collector.spans
@@ -244,11 +230,13 @@ async def test_pipelined_requests_do_not_share_a_trace() -> None:
 
     async with Collector() as collector:
         instrument(app, otlp_endpoint=collector.url)
-        async with plain_uvicorn(app) as port:
-            with Wire(port) as wire:
-                wire.send("/ada", "/grace", "/alan")
-                for _ in range(3):
-                    assert (await wire.reply()).status == 200
+        async with served(app) as port:
+            reader, writer = await asyncio.open_connection(HOST, port)
+            lasts = {"ada": "", "grace": "", "alan": "connection: close\r\n"}
+            asked = (f"GET /{n} HTTP/1.1\r\nhost: t\r\n{last}\r\n" for n, last in lasts.items())
+            writer.write("".join(asked).encode())
+            assert (await reader.read()).count(b"HTTP/1.1 200 OK") == 3
+            writer.close()
         by_path = {span.attributes["url.path"]: span for span in collector.spans}
     assert len({span.trace_id for span in by_path.values()}) == 3
     assert all(not span.parent_id and not span.links for span in by_path.values())
@@ -273,7 +261,7 @@ async def test_an_app_may_start_again() -> None:
     async with Collector() as collector:
         instrument(app, metrics=own, otlp_endpoint=collector.url)
         for times in (1, 2):
-            async with plain_uvicorn(app) as port:
+            async with served(app) as port:
                 await asyncio.to_thread(fetch, port, "/")
                 assert (await asyncio.to_thread(fetch, own, "/metrics")).status == 200
             assert len(collector.spans) == times

@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from starlette.types import Receive, Scope, Send
 
-from borough.testing.servers import running
 from borough_telemetry import Telemetry, routes
 from borough_telemetry.signals import UNMATCHED
+from plain import HOST, served
 
 DURATION = "http_server_request_duration_seconds"
 
@@ -33,10 +33,10 @@ class Watched:
         """What each of these requests, `GET /path`, was told in Server-Timing."""
         found = []
         app = self.telemetry.middleware(self.app, capability="test", trusted=trusted)
-        async with running(app) as url, ClientSession() as http:
+        async with served(app) as port, ClientSession(f"http://{HOST}:{port}") as http:
             for request in requests:
                 method, _, path = request.partition(" ")
-                async with http.request(method, url + path) as answer:
+                async with http.request(method, path) as answer:
                     await answer.read()
                     found.append(answer.headers.get("Server-Timing", ""))
             self.after.set()
@@ -129,6 +129,7 @@ async def test_a_route_is_told_by_its_template_and_all_its_prefixes(watched: Wat
         "GET /tenants/ada/deep/blue",
         "GET /tenants/ada/nothing",
         "PROPFIND /coffee",
+        "GET /docs",  # a route of Starlette's, which has no dependencies and no schema
     )
     watched.app.get("/later")(lambda: "here")
     await watched.ask("GET /later")
@@ -140,6 +141,7 @@ async def test_a_route_is_told_by_its_template_and_all_its_prefixes(watched: Wat
         labels("GET", "/tenants/{tenant}/deep/{name}", 200),
         labels("GET", "/tenants/{tenant}/{path}", 404),
         labels("_OTHER", "unmatched", 404),
+        labels("GET", "/docs", 200),
         labels("GET", "/later", 200),
     }
 
@@ -164,6 +166,16 @@ async def test_a_span_tells_what_the_standard_wants(watched: Watched) -> None:
     }
     assert lost.name == "GET"
     assert "http.route" not in (lost.attributes or {})
+
+
+async def test_span_of_a_mounted_app_has_the_whole_path(watched: Watched) -> None:
+    """A mount hands on what is left of the path; the span tells what was asked for."""
+    mounted = FastAPI()
+    mounted.get("/deep")(lambda: "deep")
+    watched.app.mount("/tenants", mounted)
+    await watched.ask("GET /tenants/deep")
+    (span,) = await watched.spans()
+    assert (span.attributes or {})["url.path"] == "/tenants/deep"
 
 
 async def test_a_failure_is_told_in_every_way(watched: Watched) -> None:

@@ -5,7 +5,7 @@ of them, under the same arrivals, so that only the differences inside blocks are
 """
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
@@ -18,11 +18,12 @@ from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.stopping import Stopping
 from borough_bill.load.generator import Generator, Job
 from borough_bill.load.recording import Recording
-from borough_bill.results import Class, Rung, Summary, Window
+from borough_bill.results import Class, Objective, Rung, Summary, Window
 from borough_bill.targets.attribution import Counters, Memory
 
 SEEDS = 10_000
 """Two runs share no schedule unless they share their seed."""
+Served = Mapping[str, Mapping[str, int]]
 NO_ANSWER = 0
 """The status of a request that was never answered."""
 
@@ -78,18 +79,20 @@ class Subject:
 
 class Session:
     """Windows measured with one generator. `served` counts all requests that were answered well, by
-    subject, those of the warm-up and of earlier sessions too; `keep` hears of it after each window.
+    subject and class, those of the warm-up and of earlier sessions too; `keep` hears of it after
+    each window.
     """
 
     def __init__(
         self,
         generator: Generator,
-        served: Mapping[str, int] = MappingProxyType({}),
-        keep: Callable[[Mapping[str, int]], object] = lambda _: None,
+        served: Served = MappingProxyType({}),
+        keep: Callable[[Served], object] = lambda _: None,
         core: int | None = None,
     ) -> None:
         self._core = core
-        self.served = Counter(served)
+        self.served = defaultdict[str, Counter[str]](Counter)
+        self.served.update({subject: Counter(classes) for subject, classes in served.items()})
         self._generator = generator
         self._keep = keep
 
@@ -128,19 +131,22 @@ class Session:
                         core=self._core,
                         set_up=False,
                     )
-                    folder.keep(await self.measure(subject, job, block))
+                    window = await self.measure(subject, job, block, plan.objective)
+                    folder.keep(window)
 
-    async def measure(self, subject: Subject, job: Job, block: int = 0) -> Window:
+    async def measure(
+        self, subject: Subject, job: Job, block: int = 0, objective: Objective | None = None
+    ) -> Window:
         """One window, from its warm-up to the last answer."""
         await subject.place.arm(subject.rung)
         before = await subject.place.counters()
         recording = await self._generator.run(job)
         left = await subject.place.settle()
-        self.served[subject.name] += int(np.count_nonzero(recording.requests["ok"]))
+        self.served[subject.name].update(recording.answered)
         self._keep(self.served)
         added = (await subject.place.counters()).since(before)
         held = await subject.place.memory()
-        return window_of(recording, block, subject, added, left, held)
+        return window_of(recording, block, subject, added, left, held, objective)
 
 
 def _drawn(
@@ -164,6 +170,7 @@ def window_of(  # noqa: PLR0913, PLR0917  # all that is known of a window
     added: Counters,
     left: Mapping[str, float],
     held: Mapping[str, Memory],
+    objective: Objective | None = None,
 ) -> Window:
     """A window from the requests of a recording, the counters that grew meanwhile, the CPU of what
     was left to do, and the memory that is held after it.
@@ -185,6 +192,9 @@ def window_of(  # noqa: PLR0913, PLR0917  # all that is known of a window
         served=recording.served,
         failed=unanswered,
         wrong=recording.failed - unanswered,
+        in_time=None
+        if objective is None
+        else int(np.count_nonzero(recording.latencies() * 1_000 <= objective.threshold_ms)),
         latency=Summary.of(recording.latencies(), sketch=True) if served else None,
         from_sent=Summary.of(recording.from_sent()) if served else None,
         slip=Summary.of(recording.slips(), sketch=True) if len(measured) else None,

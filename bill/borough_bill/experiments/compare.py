@@ -5,7 +5,6 @@ Of two releases of our chart, k8s://NAMESPACE/RELEASE, the pods and the books ar
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from borough_bill.experiments import validity
 from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.foreign import (
     AGAIN,
@@ -31,6 +29,7 @@ from borough_bill.experiments.foreign import (
 )
 from borough_bill.experiments.run import FREEZE, Tell
 from borough_bill.experiments.scale import FREEZE_S
+from borough_bill.load.frozen import freeze_check
 from borough_bill.load.generator import Generator, JobFailed, read_keys
 from borough_bill.load.wire import BadAddress
 from borough_bill.load.workload import BadWorkload, Workload
@@ -147,7 +146,6 @@ def planned(  # noqa: PLR0913  # the options of a command
     Raises BadParameter for a workload that is none.
     """
     sent = work(workload)
-    digest = hashlib.sha256(sent.model_dump_json().encode()).hexdigest()
     core = "any core" if placement.generator is None else f"core {placement.generator}"
     a, b = (", ".join((deployments[name].url, *deployments[name].names)) for name in (A, B))
     return Plan(
@@ -158,7 +156,7 @@ def planned(  # noqa: PLR0913  # the options of a command
         warm_up_s=min(WARM_UP_S, seconds),
         rate=rate,
         workload=workload,
-        noun=next(iter(sent.classes)) if len(sent.classes) == 1 else "request",
+        noun=sent.noun,
         reference=A,
         again=AGAIN,
         shapes=(B,),
@@ -167,7 +165,7 @@ def planned(  # noqa: PLR0913  # the options of a command
             A: a,
             AGAIN: f"{A}, a second time",
             B: b,
-            "workload": f"SHA-256 {digest[:16]}",
+            "workload": f"SHA-256 {sent.digest}",
         },
         sources=site.sources,
     )
@@ -237,6 +235,6 @@ async def _run(  # noqa: PLR0913, PLR0917  # all that makes a run
         await introduce(folder, intent, deployments, generator, tell)
         if folder.find(FREEZE, Freeze) is None:
             tell("a server that stands still", FREEZE_S)
-            folder.put(FREEZE, await validity.freeze(generator, placement.subjects))
+            folder.put(FREEZE, await freeze_check(generator, placement.subjects))
         with placement.aside():
             return await measure(folder, intent, deployments, generator, tell, site.notes)

@@ -194,7 +194,7 @@ async def measure(  # noqa: PLR0913, PLR0917  # what, where and how
     """
     subjects = [Subject(name, deployments[of]) for name, of in OF.items()]
     folder.keep_whole_blocks([subject.label for subject in subjects])
-    await books.begin(folder, deployments)
+    await books.begin(folder, intent.plan.workload, deployments)
     began = time.monotonic()
 
     def so_far() -> Result:

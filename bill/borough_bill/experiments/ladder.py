@@ -1,7 +1,7 @@
 """E1: what each thing that a boundary does costs, for one hop alone and for an order.
 
-A hop alone is `borough_shop.testing.rungs hop`, a command of its own that pins and times both ends;
-an order's rungs are windows like any other, in the same blocks as the shapes.
+A hop alone is the command `hop` of the application's module of rungs, which pins and times both
+ends; an order's rungs are windows like any other, in the same blocks as the shapes.
 """
 
 import asyncio
@@ -35,6 +35,7 @@ def subjects(towns: Towns) -> tuple[Subject, ...]:
 
 
 async def one_hop(  # noqa: PLR0913  # what may differ from one run to the next
+    module: str,
     *,
     blocks: int,
     calls: int,
@@ -48,21 +49,19 @@ async def one_hop(  # noqa: PLR0913  # what may differ from one run to the next
     cpus = {"--caller-cpu": caller_cpu, "--callee-cpu": callee_cpu}
     pinned = [word for name, cpu in cpus.items() if cpu is not None for word in (name, str(cpu))]
     said = await _run(
-        "hop", "--blocks", str(blocks), "--rungs", ",".join(RUNGS), "--calls", str(calls),
+        module, "hop", "--blocks", str(blocks), "--rungs", ",".join(RUNGS), "--calls", str(calls),
         "--in-flight", "1", "--pause-ms", str(pause_ms), "--seed", str(seed), "--otlp", otlp,
         *pinned,
     )  # fmt: skip  # the command on one line, as one would type it
     try:
         return HopLadder(rungs=tuple(HopRung.model_validate_json(line) for line in said))
     except ValidationError as error:
-        raise CommandFailed(
-            f"borough_shop.testing.rungs hop says what is no rung: {error}"
-        ) from None
+        raise CommandFailed(f"{module} hop says what is no rung: {error}") from None
 
 
-async def _run(*words: str) -> Sequence[bytes]:
+async def _run(module: str, *words: str) -> Sequence[bytes]:
     command = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "borough_shop.testing.rungs", *words,
+        sys.executable, "-m", module, *words,
         env=outside(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -77,7 +76,7 @@ async def _run(*words: str) -> Sequence[bytes]:
         raise
     if command.returncode != 0:
         raise CommandFailed(
-            f"borough_shop.testing.rungs {words[0]} ended with {command.returncode}:\n"
+            f"{module} {words[0]} ended with {command.returncode}:\n"
             f"{err.decode(errors='replace').strip()}"
         )
     return out.splitlines()

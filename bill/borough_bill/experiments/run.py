@@ -8,7 +8,7 @@ import math
 import random
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -17,8 +17,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from borough_bill.analysis.lines.runs import Runs
-from borough_bill.experiments import ladder, shapes, spans, validity
-from borough_bill.experiments.blocks import Session
+from borough_bill.experiments import ladder, shapes, spans
+from borough_bill.experiments.application import PREFIX, SHOP, Application
+from borough_bill.experiments.blocks import Served, Session
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
 from borough_bill.experiments.ladder import HopLadder
 from borough_bill.experiments.scale import (
@@ -31,27 +32,17 @@ from borough_bill.experiments.scale import (
     Scale,
 )
 from borough_bill.experiments.stopping import Stopping, told
-from borough_bill.experiments.towns import (
-    AGAIN,
-    BASELINE,
-    HIGH,
-    REFERENCE,
-    SETTINGS,
-    Towns,
-)
+from borough_bill.experiments.towns import BASELINE, HIGH, Towns
+from borough_bill.load.frozen import freeze_check
 from borough_bill.load.generator import Generator
-from borough_bill.results import Freeze, Plan, Result, write
+from borough_bill.load.workload import workload as workload_of
+from borough_bill.results import Freeze, Objective, Plan, Result, write
 from borough_bill.targets.machine import commit, machine
 from borough_bill.targets.placement import Placement
 
 FREEZE, HOPS, SERVED = "freeze", "hops", "served"
 """The names of the steps that are no windows."""
 SEED_BELOW = 100_000
-LABELS = {
-    AGAIN: "the monolith a second time",
-    BASELINE: "the order as one transaction on one database",
-}
-
 NOTES = (
     "PSS is read with all deployments up: what they share of Python is divided among all of them.",
     (
@@ -62,11 +53,11 @@ NOTES = (
 
 
 class Tally(BaseModel):
-    """Orders that customers were told of, by deployment, over all sessions of a run."""
+    """Right answers by deployment and class, over all sessions of a run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    served: Mapping[str, int]
+    served: Served
 
 
 Tell = Callable[[str, float], object]
@@ -74,13 +65,22 @@ Tell = Callable[[str, float], object]
 
 
 class Run:
-    """A run in a folder: the one that was begun there and interrupted, or a new one, `fresh` or
-    where there is none.
+    """A run of an application in a folder: the one that was begun there and interrupted, or a new
+    one, `fresh` or where there is none.
 
     Raises WrongFolder where the folder holds something else.
     """
 
-    def __init__(self, folder: Folder, scale: Scale, tell: Tell, *, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        scale: Scale,
+        tell: Tell,
+        *,
+        of: Application = SHOP,
+        fresh: bool = False,
+    ) -> None:
+        self._of = of
         self._began = time.monotonic()
         self._folder = folder
         self._scale = scale
@@ -89,7 +89,7 @@ class Run:
         self._begun = folder.intent() if folder.unfinished and not fresh else None
         if self._begun is None:
             folder.clear()
-        elif (difference := _difference(self._begun, scale)) is not None:
+        elif (difference := _difference(self._begun, scale, of)) is not None:
             raise WrongFolder(
                 f"{folder.path} holds an unfinished run with {difference}: repeat the command it "
                 "was begun with, or begin anew with --fresh"
@@ -114,7 +114,12 @@ class Run:
             Generator(place.generator) as generator,
             self._collecting(kept) as otlp,
             Towns(
-                self._scale.shapes, folder.towns, cpu=place.subjects, otlp=otlp, stores_there=there
+                self._of,
+                self._scale,
+                folder.towns,
+                cpu=place.subjects,
+                otlp=otlp,
+                stores_there=there,
             ) as towns,
         ):
             session = Session(
@@ -123,13 +128,14 @@ class Run:
                 keep=lambda served: folder.put(SERVED, Tally(served=served)),
                 core=place.subjects,
             )
-            self._tell("the first orders everywhere", INTRODUCE_S)
+            self._tell("the first requests everywhere", INTRODUCE_S)
             share = place.share(shapes.SHARE_S)
             price = await shapes.introduce(towns, session, folder.towns, share)
-            intent = self._begun or self._intent(price, share)
+            objective = await towns[self._scale.reference].local.objective()
+            intent = self._begun or self._intent(price, share, objective)
             folder.begin(intent)
             frozen = await self._freeze(generator)
-            hops = HopLadder(rungs=()) if otlp is None else await self._hops(intent, otlp)
+            hops = await self._hops(intent, otlp)
             began = time.monotonic()
             with place.aside():
                 stopped = await self._windows(intent, towns, session)
@@ -138,13 +144,16 @@ class Run:
             audits = await shapes.audits(towns, session.served)
             if otlp is not None:
                 await towns[HIGH].settle()
+        rungs = self._of.rungs
         result = Result(
             **intent.model_dump(),
             machine=machine(),
             windows=folder.windows(),
             hop_ladder=hops.rungs,
             freeze=frozen,
-            critical_path=spans.critical_path(kept) if kept.exists() else None,
+            critical_path=spans.critical_path(kept, rungs.root)
+            if rungs is not None and kept.exists()
+            else None,
             audits=audits,
             took_s={
                 "set-up": began - self._began,
@@ -152,7 +161,7 @@ class Run:
                 "books": time.monotonic() - measured,
             },
             stopped=stopped,
-            notes=NOTES if self._scale.ladder else NOTES[:1],
+            notes=(*(NOTES if self._scale.ladder else NOTES[:1]), *self._of.left_out),
         )
         write(result, folder.path / RESULT)
         if not any(audits.values()):
@@ -168,8 +177,11 @@ class Run:
         async with spans.collecting(kept, self._place.generator) as otlp:
             yield otlp
 
-    def _intent(self, order_cpu_s: float, share: float) -> Intent:
-        scale = self._scale
+    def _intent(self, order_cpu_s: float, share: float, objective: Objective | None) -> Intent:
+        scale, of, noun = self._scale, self._of, workload_of(self._of.workload).noun
+        labels = {scale.again: f"the {scale.reference} a second time", **of.labels}
+        if of.baseline is not None:
+            labels[BASELINE] = f"the {noun} as one transaction on one database"
         plan = Plan(
             blocks=scale.blocks,
             most=scale.most,
@@ -181,16 +193,17 @@ class Run:
             arrivals=scale.arrivals,
             together=scale.together,
             longer=scale.longer,
-            workload=shapes.WORKLOAD,
-            noun="order",
-            reference=REFERENCE,
-            again=AGAIN,
+            workload=of.workload,
+            noun=noun,
+            reference=scale.reference,
+            again=scale.again,
             shapes=scale.shapes,
-            baseline=BASELINE,
+            baseline=of.baseline and BASELINE,
             top=scale.shapes[-1],
-            settings={f"BOROUGH_{name}": value for name, value in SETTINGS.items()},
+            settings={f"{PREFIX}{name}": value for name, value in of.settings.items()},
             placement=self._place.sentence,
-            labels=LABELS,
+            labels=labels,
+            objective=objective,
         )
         seed = scale.seed
         return Intent(
@@ -205,17 +218,20 @@ class Run:
         found = self._folder.find(FREEZE, Freeze)
         if found is None and self._scale.freeze:
             self._tell("a server that stands still", FREEZE_S)
-            found = await validity.freeze(generator, self._place.subjects)
+            found = await freeze_check(generator, self._place.subjects)
             self._folder.put(FREEZE, found)
         return found
 
-    async def _hops(self, intent: Intent, otlp: str) -> HopLadder:
+    async def _hops(self, intent: Intent, otlp: str | None) -> HopLadder:
+        if otlp is None or self._of.rungs is None:
+            return HopLadder(rungs=())
         found = self._folder.find(HOPS, HopLadder)
         if found is None:
             blocks, calls, place = intent.plan.blocks, self._scale.hop_calls, self._place
             self._tell("one hop on every rung", blocks * self._scale.hop_s + self._scale.paced_s)
             alone = partial(
                 ladder.one_hop,
+                self._of.rungs.module,
                 seed=intent.seed,
                 otlp=otlp,
                 caller_cpu=place.generator,
@@ -256,11 +272,14 @@ class Run:
         )
 
 
-def _difference(intent: Intent, scale: Scale) -> str | None:
+def _difference(intent: Intent, scale: Scale, of: Application) -> str | None:
     """What was begun otherwise than it is asked for now; None where it is the same."""
     plan = intent.plan
     for name, begun, asked in (
         ("kind", intent.kind, scale.kind),
+        ("application", plan.labels.get("application", SHOP.name), of.name),
+        ("workload", plan.labels.get("workload", plan.workload), _workload(of)),
+        ("reference", plan.reference, scale.reference),
         ("shapes", plan.shapes, scale.shapes),
         ("a ladder:", plan.ladder, scale.ladder),
         ("blocks", plan.blocks, scale.blocks),
@@ -273,3 +292,8 @@ def _difference(intent: Intent, scale: Scale) -> str | None:
         if asked not in (None, begun):
             return f"{name} {begun}, not {asked}"
     return None
+
+
+def _workload(of: Application) -> str:
+    """What tells it from another: one that is shipped belongs to the commit."""
+    return of.labels.get("workload", of.workload)

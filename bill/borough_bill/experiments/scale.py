@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from borough_bill.analysis.lines.ladder import SHIPPED
-from borough_bill.experiments.towns import AGAIN, REFERENCE
 from borough_bill.load.schedule import CONSTANT, POISSON
 from borough_bill.results import RUNGS
 
+REFERENCE = "monolith"
 SHAPES = ("apis", "extract-payments", "microservices")
-"""Beside the monolith; the ladder leads to the last."""
+"""Those of the shop that are compared with it; the ladder leads to the last."""
 START_S, INTRODUCE_S, FREEZE_S, AUDIT_S = 14, 12, 11, 13
 OVERHEAD_S = 0.3
 """What steps take by experience; only the time left that is shown depends on it."""
@@ -19,8 +19,9 @@ PAUSE_MS, PACED_BLOCKS = 20.0, 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How much is measured. Without `rate`, orders a second are chosen by what an order costs here;
-    without `seed`, chance is new.
+    """How much is measured: `shapes` beside the `reference`, which is measured `again` in every
+    block. Without `rate`, requests a second are chosen by what one costs here; without `seed`,
+    chance is new.
 
     `blocks` are measured at least, and up to `most` until the headline lines are told; begun
     none is once `measuring_s` seconds of measuring are over, or `within_s` of the whole run. With
@@ -30,6 +31,7 @@ class Scale:
     """
 
     kind: Literal["preliminary", "full"]
+    reference: str = REFERENCE
     shapes: tuple[str, ...] = SHAPES
     blocks: int
     most: int | None = None
@@ -48,11 +50,16 @@ class Scale:
     longer: float = 1
 
     @property
+    def again(self) -> str:
+        """The name of the reference's second instance."""
+        return f"{self.reference}-again"
+
+    @property
     def together(self) -> tuple[tuple[str, ...], ...]:
         """The ladder's ends, and the shapes they must come to; without a ladder all shapes."""
         if not self.ladder:
-            return ((REFERENCE, AGAIN, *self.shapes),)
-        return ((REFERENCE, AGAIN, RUNGS[0]), (self.shapes[-1], SHIPPED))
+            return ((self.reference, self.again, *self.shapes),)
+        return ((self.reference, self.again, RUNGS[0]), (self.shapes[-1], SHIPPED))
 
     @property
     def estimate_s(self) -> float:

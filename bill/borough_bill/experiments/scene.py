@@ -79,7 +79,7 @@ async def play(shape: Shape, folder: Path, chance: random.Random, watcher: Watch
     keys = {customer.name: customer.key for customer in customers}
     town = LocalShape(shape, folder, keys=keys, settings=SETTINGS)
     watcher.step("making the stores")
-    await town.prepare(SCARCE, STOCK)
+    await town.prepare({"only": SCARCE, "stock": str(STOCK)}, {})
     watcher.step("starting")
     async with town, OrderClient(town) as clients:
         await clients.put_profiles(customers)

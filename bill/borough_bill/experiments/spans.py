@@ -18,8 +18,6 @@ from borough_bill.targets.collector import read_spans
 from borough_bill.targets.processes import die_with_parent, pin
 from borough_bill.targets.shapes import CommandFailed
 
-ORDER = "POST /v1/orders"
-"""The root span of an order's trace."""
 NICE = 10
 """Steps by which the collector makes way for the generator, whose core it shares."""
 
@@ -55,9 +53,11 @@ async def collecting(keep: Path, cpu: int | None) -> AsyncIterator[str]:
         await process.wait()
 
 
-def critical_path(kept: Path) -> CriticalPath | None:
-    """What the orders' traces in this file say; None where none is whole. Raises BrokenSpans."""
+def critical_path(kept: Path, root: str) -> CriticalPath | None:
+    """What the traces in this file say whose root span is called `root`; None where none is whole.
+    Raises BrokenSpans.
+    """
     try:
-        return summarise(read_spans(kept), ORDER)
+        return summarise(read_spans(kept), root)
     except NoTrace:
         return None

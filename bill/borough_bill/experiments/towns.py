@@ -12,46 +12,64 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from borough_bill.load.customers import make_customers
+from borough_bill.experiments.application import Application
+from borough_bill.experiments.scale import Scale
 from borough_bill.results import RUNGS, Rung
 from borough_bill.targets.attribution import Counters, Memory, cpu_seconds, memory_of, total
-from borough_bill.targets.processes import BOROUGH, PartDied
+from borough_bill.targets.processes import PartDied
 from borough_bill.targets.shapes import LocalShape, Shape, shape_named
 
-REFERENCE, AGAIN, BASELINE = "monolith", "monolith-again", "baseline"
+BASELINE = "baseline"
 LOW, HIGH = "ladder-low", "ladder-high"
 """The ladder's parts: the reference below the network, the last of the shapes from there on."""
 NETWORK: Rung = "T3"
 """The first rung that takes more than one process."""
 
-SETTINGS = {"SQLITE_SYNCHRONOUS": "NORMAL", "PBKDF2_ITERATIONS": "0", "TRACE_RATIO": "0"}
-"""The same for all. A disk's flush and a slow hash on purpose would hide what a boundary costs."""
-CUSTOMERS = 50
 TRACED: tuple[Rung, ...] = ("T7a", "T7b")
 """The rungs that export spans."""
 PLACED, TOLD = "borough_orders_total", "borough_outbox_deliveries_total"
 """Orders that were settled, and events of placed ones that were delivered."""
-DELIVERED_WITHIN = 10.0
-SWITCH_WITHIN = 60.0
-LOOK_EVERY = 0.02
-"""Seconds."""
+STILL = 5
+"""Looks in a row that find no counter moved: ten times as long as a relay lingers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """How long a window waits for its subject, in seconds."""
+
+    look_every_s: float = 0.02
+    """The pause between two looks at what its processes say."""
+    delivered_within_s: float = 10
+    """What a window left is taken as delivered after this."""
+    switched_within_s: float = 60
+    """A process that has not changed its rung by then never will."""
 
 
 class Town:
     """A running deployment as a place where windows are measured. Where it `relays`, every placed
-    order is an event that is delivered.
+    order is an event that is delivered; what is under way otherwise is over when `still` looks in a
+    row found no counter moved.
     """
 
     def __init__(
-        self, local: LocalShape, customers: Mapping[str, str], *, relays: bool = True
+        self,
+        local: LocalShape,
+        customers: Mapping[str, str],
+        *,
+        relays: bool = True,
+        still: int = 1,
+        waits: Waits = Waits(),
     ) -> None:
         self.local = local
         self._relays = relays
+        self._still = still
+        self._waits = waits
         self.customers = customers
         self._rung: Rung | None = None
 
@@ -105,14 +123,15 @@ class Town:
         """Wait until nothing is counted any more and every placed order has been told of: on a busy
         machine the relay may rest for longer than the time between two looks.
         """
-        until, before = time.monotonic() + DELIVERED_WITHIN, None
+        until, before, still = time.monotonic() + self._waits.delivered_within_s, None, 0
         while time.monotonic() < until:
             pages = await self.local.expositions()
             now = Counters.read(pages)
-            if now == before and (not self._relays or _all_told(pages)):
+            still = still + 1 if now == before else 0
+            if still >= self._still and (not self._relays or _all_told(pages)):
                 return
             before = now
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(self._waits.look_every_s)
 
     def _clocks(self) -> dict[str, float]:
         return {name: cpu_seconds(pid) for name, pid in self.pids.items()}
@@ -126,9 +145,9 @@ class Town:
 
     async def _switched(self, rung: Rung, before: list[int], looks: int = 1) -> int:
         """Wait until every part stands on this rung anew; how often we looked, `looks` at least."""
-        until, looked = time.monotonic() + SWITCH_WITHIN, 0
+        until, looked = time.monotonic() + self._waits.switched_within_s, 0
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(self._waits.look_every_s)
             looked += 1
             there = await self.local.facts()
             done = all(
@@ -140,7 +159,7 @@ class Town:
             if not done and time.monotonic() > until:
                 raise PartDied(
                     f"not every part of {self.local.shape.name} stands on rung {rung} after "
-                    f"{SWITCH_WITHIN} s"
+                    f"{self._waits.switched_within_s:g} s"
                 )
 
     async def counters(self) -> Counters:
@@ -158,48 +177,49 @@ def _all_told(pages: Sequence[str]) -> bool:
 
 
 class Towns:
-    """The deployments by name, running while the `async with` lasts.
+    """The deployments of an application by name, running while the `async with` lasts.
 
-    `shapes` stand beside the reference; with `otlp`, where the ladder's spans go, the ladder leads
-    to the last of them, and without there is none. `folder` takes stores and logs; with
-    `stores_there` it holds the stores already. `cpu` is the core that all share.
+    The shapes of `scale` stand beside its reference; with `otlp`, where the ladder's spans go, the
+    ladder leads to the last of them, and without there is none. `folder` takes stores and logs;
+    with `stores_there` it holds the stores already. `cpu` is the core that all share.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what, how much of it and where
         self,
-        shapes: Sequence[str],
+        of: Application,
+        scale: Scale,
         folder: Path,
         *,
         cpu: int | None,
         otlp: str | None,
         stores_there: bool = False,
     ) -> None:
-        self.shapes = tuple(shapes)
+        self.of = of
+        self.scale = scale
         self._stores_there = stores_there
         self._folder = folder
         self._cpu = cpu
-        self._customers = {customer.name: customer.key for customer in make_customers(CUSTOMERS)}
-        one, many = shape_named(REFERENCE), shape_named(shapes[-1])
-        alone = Shape(BASELINE, {"shop": ()}, {})
-        rungs = ("borough_shop.testing.rungs", "serve", "--rung")
-        baseline = ("borough_shop.testing.baseline", "serve")
+        one, *others = (shape_named(name, app=of.name) for name in (scale.reference, *scale.shapes))
         self._towns = {
-            REFERENCE: self._town(REFERENCE, one),
-            AGAIN: self._town(AGAIN, one),
-            **{name: self._town(name, shape_named(name)) for name in shapes},
-            BASELINE: self._town(BASELINE, alone, baseline, {"SHAPE": ""}),
+            scale.reference: self._town(scale.reference, one),
+            scale.again: self._town(scale.again, one),
+            **{shape.name: self._town(shape.name, shape) for shape in others},
         }
-        if otlp is not None:
-            spans = {"OTLP_ENDPOINT": otlp}
+        if of.baseline is not None:
+            alone = Shape(BASELINE, {"shop": ()}, {})
+            command = (of.baseline, "serve")
+            self._towns[BASELINE] = self._town(BASELINE, alone, command, {"SHAPE": ""})
+        if otlp is not None and of.rungs is not None:
+            spans, rungs = {"OTLP_ENDPOINT": otlp}, (of.rungs.module, "serve", "--rung")
             self._towns[LOW] = self._town(LOW, one, (*rungs, RUNGS[0]), spans)
-            self._towns[HIGH] = self._town(HIGH, many, (*rungs, NETWORK), spans)
+            self._towns[HIGH] = self._town(HIGH, others[-1], (*rungs, NETWORK), spans)
         self._stack = AsyncExitStack()
 
     def _town(
         self,
         name: str,
         shape: Shape,
-        module: Sequence[str] = BOROUGH,
+        module: Sequence[str] = (),
         settings: Mapping[str, str] = MappingProxyType({}),
     ) -> Town:
         home = self._folder / name
@@ -207,12 +227,16 @@ class Towns:
         local = LocalShape(
             shape,
             home,
-            keys=self._customers,
-            settings={**SETTINGS, **settings},
+            keys=self.of.keys,
+            settings={**self.of.settings, **settings},
+            app=self.of.name,
             module=module,
             cpu=self._cpu,
         )
-        return Town(local, self._customers, relays=name != BASELINE)
+        counted = self.of.counts_deliveries
+        return Town(
+            local, self.of.keys, relays=counted and name != BASELINE, still=1 if counted else STILL
+        )
 
     def __getitem__(self, name: str) -> Town:
         return self._towns[name]
@@ -233,7 +257,7 @@ class Towns:
     async def __aenter__(self) -> Self:
         if not self._stores_there:
             first, *others = self.audited
-            await self[first].local.prepare()
+            await self[first].local.prepare(self.of.seed)
             for name in others:
                 shutil.copytree(self._folder / first / "data", self._folder / name / "data")
         async with AsyncExitStack() as stack:

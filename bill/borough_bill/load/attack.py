@@ -127,6 +127,7 @@ class Attack:
             job=self._job.model_dump(mode="json", exclude={"customers"}),  # keys are secrets
             run=self._id.hex(),
             classes=self._classes,
+            start_s=start,
             window_begin_s=begin - start,
             window_s=end - begin,
             cpu={name: after[name] - seconds for name, seconds in before.items()},

@@ -5,7 +5,8 @@ for the rest of that second: P(latency > x) = (1 - x) / 10, so p99 = 0.9 s and p
 generator that waits for an answer before it sends again records next to none of these waits
 (coordinated omission).
 
-`python -m borough_bill.load.frozen` prints its address and serves until its input ends.
+`python -m borough_bill.load.frozen` prints its address and serves until its input ends; then it
+prints when it answered, in seconds of the monotonic clock, all on one line.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +26,7 @@ import uvloop
 
 from borough_bill.load.generator import Generator, Job
 from borough_bill.load.schedule import CONSTANT
+from borough_bill.results import Freeze
 from borough_bill.targets.processes import die_with_parent, killed
 
 PERIOD, FREEZE = 10.0, 1.0
@@ -31,18 +34,23 @@ PERIOD, FREEZE = 10.0, 1.0
 RATE = 200.0
 """Requests a second; of 2,000 in a period, 20 wait longer than the 99th percentile."""
 
+KEPT, LINE = 4_096, 1 << 20
+"""Answers whose times are kept, the last ones; bytes of the line that says them, at most."""
 BACKLOG = 4_096
 """Connections that the kernel accepts during a freeze."""
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok"
 
 
 class _Answers(asyncio.Protocol):
-    """Answers each request head with ANSWER, `delay` seconds later."""
+    """Answers each request head with ANSWER, `delay` seconds later, and adds the time of the answer
+    to `answered`.
+    """
 
     transport: asyncio.Transport
 
-    def __init__(self, delay: float) -> None:
+    def __init__(self, delay: float, answered: deque[float]) -> None:
         self._delay = delay
+        self._answered = answered
         self._head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -60,6 +68,7 @@ class _Answers(asyncio.Protocol):
 
     def _answer(self) -> None:
         if not self.transport.is_closing():  # the client may have timed out
+            self._answered.append(time.monotonic())
             self.transport.write(ANSWER)
 
 
@@ -67,7 +76,7 @@ async def serve(freeze_s: float, delay: float, cpu: int | None) -> None:
     """Serve until the input ends, frozen for `freeze_s` seconds in the middle of each PERIOD."""
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
-    loop = asyncio.get_running_loop()
+    loop, answered = asyncio.get_running_loop(), deque[float](maxlen=KEPT)
 
     def freeze() -> None:
         loop.call_later(PERIOD, freeze)
@@ -75,12 +84,15 @@ async def serve(freeze_s: float, delay: float, cpu: int | None) -> None:
 
     if freeze_s:
         loop.call_later((PERIOD - freeze_s) / 2, freeze)
-    server = await loop.create_server(lambda: _Answers(delay), "127.0.0.1", 0, backlog=BACKLOG)
+    server = await loop.create_server(
+        lambda: _Answers(delay, answered), "127.0.0.1", 0, backlog=BACKLOG
+    )
     port = server.sockets[0].getsockname()[1]
     print(f"http://127.0.0.1:{port}", flush=True)  # noqa: T201  # the parent process reads it
     ended = asyncio.Event()
     loop.add_reader(sys.stdin, ended.set)
     await ended.wait()
+    print(*(f"{moment:.6f}" for moment in answered), flush=True)  # noqa: T201  # its answer
 
 
 @asynccontextmanager
@@ -91,29 +103,37 @@ async def server(
 
     It answers after `delay` seconds, and is frozen for `freeze_s` seconds of every PERIOD.
     """
+    async with _started(freeze_s, delay, cpu) as (url, process):
+        yield url, process.pid
+
+
+@asynccontextmanager
+async def _started(
+    freeze_s: float, delay: float, cpu: int | None
+) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
     place = () if cpu is None else ("--cpu", str(cpu))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "borough_bill.load.frozen",
         "--freeze", str(freeze_s), "--delay", str(delay), *place,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        limit=LINE,
         preexec_fn=die_with_parent,
     )  # fmt: skip  # the command on one line, as it is typed
     assert process.stdout is not None  # noqa: S101  # it is a pipe
     try:
-        yield (await process.stdout.readline()).decode().strip(), process.pid
+        yield (await process.stdout.readline()).decode().strip(), process
     finally:
         await killed(process)
 
 
-async def freeze_check(generator: Generator, cpu: int | None = None) -> tuple[float, float]:
-    """The 95th and 99th percentile of latency that this generator measures, in seconds.
+async def freeze_check(generator: Generator, cpu: int | None = None) -> Freeze:
+    """What this generator measures of a frozen server, and what the server's own clock says.
 
-    They should be 0.5 s and 0.9 s, within 5 %. It takes PERIOD seconds; the server is pinned to
-    core `cpu` if given. Raises JobFailed.
+    It takes PERIOD seconds; the server is pinned to core `cpu` if given. Raises JobFailed.
     """
     with tempfile.TemporaryDirectory(prefix="borough-freeze-") as folder:
-        async with server(freeze_s=FREEZE, cpu=cpu) as (url, _):
+        async with _started(FREEZE, 0.0, cpu) as (url, process):
             job = Job(
                 doors={"": (url,)},
                 workload="probe",
@@ -123,8 +143,20 @@ async def freeze_check(generator: Generator, cpu: int | None = None) -> tuple[fl
                 out=Path(folder, "freeze.npz"),
             )
             recording = await generator.run(job)
-    p95, p99 = np.quantile(recording.latencies(), (0.95, 0.99))
-    return float(p95), float(p99)
+            answers, _ = await process.communicate(b"")  # which closes its input
+    p95, p99 = map(float, np.quantile(recording.latencies(), (0.95, 0.99)))
+    intended = recording.header.start_s + recording.measured["intended"]
+    # In the order in which they came: of equal requests it does not matter which was answered when.
+    answered = np.sort(np.array(answers.split(), float))
+    if answered.size != intended.size:  # some were lost, so only arithmetic is left
+        return Freeze(p95_s=p95, p99_s=p99)
+    expected = np.quantile(answered - intended, (0.95, 0.99))
+    return Freeze(
+        p95_s=p95,
+        p99_s=p99,
+        given_p95_s=float(expected[0]),
+        given_p99_s=float(expected[1]),
+    )
 
 
 def main() -> None:

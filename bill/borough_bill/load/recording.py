@@ -61,8 +61,9 @@ class Failure(BaseModel):
 class Header(BaseModel):
     """The header of a recording.
 
-    The window begins `window_begin_s` seconds after the start, when the last answer to the warm-up
-    has arrived, and ends `window_s` seconds later, when the last answer has. `cpu`, by the names in
+    The start is at `start_s` of this machine's monotonic clock. The window begins `window_begin_s`
+    seconds later, when the last answer to the warm-up has arrived, and ends `window_s` seconds
+    after that, when the last answer has. `cpu`, by the names in
     the job's `pids`, and `generator_cpu_s` are CPU seconds between these edges; `core_busy_s` is
     the busy time of the job's core.
 
@@ -76,6 +77,7 @@ class Header(BaseModel):
     job: dict[str, Any]
     run: str
     classes: tuple[str, ...]
+    start_s: float = 0.0
     window_begin_s: float
     window_s: float
     cpu: dict[str, float]
@@ -131,6 +133,13 @@ class Recording:
     def served(self) -> int:
         """The number of requests of the window that were answered as expected."""
         return int(np.count_nonzero(self.measured["ok"]))
+
+    @property
+    def answered(self) -> dict[str, int]:
+        """Requests that were answered as expected, by class; those of the warm-up too."""
+        classes = self.header.classes
+        numbers = np.bincount(self.requests["klass"][self.requests["ok"]], minlength=len(classes))
+        return dict(zip(classes, numbers.tolist(), strict=True))
 
     @property
     def failed(self) -> int:

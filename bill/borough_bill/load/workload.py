@@ -5,9 +5,11 @@ rendered before the run, in VARIANTS seeded variants of each class; only the ide
 filled in when a request is sent.
 """
 
+import hashlib
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from math import fsum
@@ -115,9 +117,14 @@ class Request(BaseModel):
 
 
 class RequestClass(Request):
-    """A request that is sent again and again, in proportion to its weight."""
+    """A request that is sent again and again, in proportion to its weight.
+
+    `counts_as` is the CAPABILITY.KIND of rows, as `borough audit --json` counts them, of which each
+    right answer promises one.
+    """
 
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    counts_as: Annotated[str, Field(pattern=r"^[\w-]+\.[\w-]+$")] | None = None
 
 
 class Workload(BaseModel):
@@ -243,6 +250,31 @@ class Workload(BaseModel):
         return self.model_copy(update={"classes": classes})
 
     @property
+    def noun(self) -> str:
+        """What one request is called: by the name of the class, where there is only one."""
+        return next(iter(self.classes)) if len(self.classes) == 1 else "request"
+
+    @property
+    def digest(self) -> str:
+        """What tells it from any other workload, whatever their files are called."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    @property
+    def for_customers(self) -> bool:
+        """Whether any request is somebody's in particular."""
+        return any(request.for_customer for _, request in self._requests())
+
+    def promised(self, answered: Mapping[str, int]) -> Counter[str]:
+        """How many rows of each `counts_as` were promised by so many right answers of each class;
+        0 of those of which there was none.
+        """
+        rows = Counter[str]()
+        for name, request in self.classes.items():
+            if request.counts_as is not None:
+                rows[request.counts_as] += answered.get(name, 0)
+        return rows
+
+    @property
     def shares(self) -> list[float]:
         """The share of each class, in the order of the file; they add up to 1."""
         weights = [request.weight for request in self.classes.values()]
@@ -251,7 +283,7 @@ class Workload(BaseModel):
 
 def shipped(name: str) -> Workload:
     """A workload that is part of this package. Raises BadWorkload, listing them."""
-    folder = files("borough_bill.load") / "workloads"
+    folder = files(__package__) / "workloads"
     names = sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir())
     if name not in names:
         raise BadWorkload(f"there is no workload {name}; there are {', '.join(names)}")

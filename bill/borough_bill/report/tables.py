@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from borough_bill.analysis.bill import PERCENTILES, Bill, Validity
-from borough_bill.analysis.lines.formats import listed, number, share, signed, span
+from borough_bill.analysis.lines.formats import article, listed, number, share, signed, span
 from borough_bill.analysis.lines.ladder import Ladder
 from borough_bill.analysis.lines.line import Cell, Line
 from borough_bill.analysis.statistics import Interval
@@ -164,7 +164,7 @@ def _added(added: Interval | None, unit: str) -> tuple[Entry, Entry]:
 def edges(bill: Bill) -> Table:
     """Every edge: its calls a request, and the times of a call."""
     noun = bill.plan.noun
-    head = ("shape", "edge", f"calls an {noun}", "call", "handler", "tax", "stack", "rest")
+    head = ("shape", "edge", f"calls {article(noun)}", "call", "handler", "tax", "stack", "rest")
     return Table(
         tuple(
             f"{word}, µs" if word in ("call", "handler", "tax", "stack", "rest") else word

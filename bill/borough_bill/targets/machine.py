@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import subprocess
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -33,28 +34,29 @@ def machine() -> Machine:
     )
 
 
-def commit() -> str:
-    """The commit of this code, or `unknown`; where the code differs from it, `-dirty-` and a digest
-    of the difference follow: two different trees never have one name.
+def commit(folder: Path = HERE) -> str:
+    """The commit of the code that this folder is of, or `unknown`; where the code differs from it,
+    `-dirty-` and a digest of the difference follow: two different trees never have one name.
     """
-    name = _git("rev-parse", "--short=12", "HEAD")
+    git = partial(_git, folder)
+    name = git("rev-parse", "--short=12", "HEAD")
     if name is None:
         return UNKNOWN
-    changes = _git("diff", "HEAD", "--", *CODE) or ""
-    new = (_git("ls-files", "--others", "--exclude-standard", "--", *CODE) or "").splitlines()
+    changes = git("diff", "HEAD", "--", *CODE) or ""
+    new = (git("ls-files", "--others", "--exclude-standard", "--", *CODE) or "").splitlines()
     if not changes and not new:
         return name
     digest = hashlib.sha256(changes.encode())
     for path in new:
-        digest.update(path.encode() + (HERE / path).read_bytes())
+        digest.update(path.encode() + (folder / path).read_bytes())
     return f"{name}{DIRTY}-{digest.hexdigest()[:8]}"
 
 
-def _git(*words: str) -> str | None:
+def _git(folder: Path, *words: str) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603  # our own words
             ["git", *words],  # noqa: S607  # whichever git the user has
-            cwd=HERE, capture_output=True, text=True, check=False,
+            cwd=folder, capture_output=True, text=True, check=False,
         )  # fmt: skip  # the command on one line, as one would type it
     except OSError:
         return None

@@ -24,9 +24,9 @@ class Node(NamedTuple):
     here: bool
 
 
-def nodes_of(found: Mapping[str, Any]) -> tuple[Node, ...]:
+def nodes_of(found: Mapping[str, Any], boot_id: Path = BOOT_ID) -> tuple[Node, ...]:
     """From the API server's list."""
-    boot = BOOT_ID.read_text("ascii").strip() if BOOT_ID.exists() else None
+    boot = boot_id.read_text("ascii").strip() if boot_id.exists() else None
     return tuple(
         Node(
             name=item["metadata"]["name"],

@@ -107,13 +107,13 @@ class Release:
         """No process of this machine: `settle` tells what its pods used."""
         return {}
 
-    async def weigh(self) -> None:
-        """Find what a reading costs, by many in a row. Raises as `arm`."""
+    async def weigh(self, readings: int = WEIGHED) -> None:
+        """Find what a reading costs, by so many in a row. Raises as `arm`."""
         await self._read()
         before = self._own
-        for _ in range(WEIGHED):
+        for _ in range(readings):
             await self._read()
-        self.prices = {name: used / WEIGHED for name, used in self._since(before).items()}
+        self.prices = {name: used / readings for name, used in self._since(before).items()}
 
     async def arm(self, rung: Rung | None) -> None:
         """It has no rungs. From here on CPU counts. Raises NotExposed, ProcessGone, Unreachable."""

@@ -17,7 +17,7 @@ from borough_bill.targets.attribution import TICK_S
 from borough_bill.targets.cluster import Cluster, Unreachable
 from borough_bill.targets.nodes import Node, nodes_of, placement
 from borough_bill.targets.pods import customers, pods
-from borough_bill.targets.release import Release, ReleaseName
+from borough_bill.targets.release import WEIGHED, Release, ReleaseName
 
 ADDRESS, NODE_PORT, FORWARD = "the Service's own address", "a node port", "kubectl port-forward"
 ANSWERS_WITHIN = aiohttp.ClientTimeout(total=2)
@@ -37,9 +37,12 @@ async def opened(
     names: Mapping[str, ReleaseName],
     keys: Mapping[str, str] | None,
     requests: float,
+    *,
+    readings: int = WEIGHED,
 ) -> AsyncIterator[tuple[dict[str, Release], Site]]:
     """The releases, with their doors, while the context lasts; and what is to be told of where they
     run. Without `keys`, each has its own customers. `requests` are those of a window.
+    What a reading costs is found by so many `readings`.
 
     Raises NotExposed, ProcessGone, Unreachable.
     """
@@ -49,6 +52,8 @@ async def opened(
         found = {
             at: await _found(stack, cluster, name, urls[at], keys) for at, name in names.items()
         }
+        for release in found.values():
+            await release.weigh(readings)
         where = placement({at: release.pods for at, release in found.items()}, nodes)
         notes = tuple(_notes(found, way, requests))
         yield found, Site(f"{where}; doors are reached by {way}", SOURCES, notes)
@@ -75,9 +80,7 @@ async def _found(
     }
     if keys is None:
         keys = await customers(cluster, name.namespace, there)
-    release = Release(cluster, name, there, pages=pages, door=door, customers=keys)
-    await release.weigh()
-    return release
+    return Release(cluster, name, there, pages=pages, door=door, customers=keys)
 
 
 async def _way(

@@ -6,12 +6,12 @@ missing. What a part needs to know it gets as `BOROUGH_` variables, and nothing 
 
 import asyncio
 import json
+import subprocess
 import sys
-import tomllib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -20,6 +20,7 @@ from typing import Any, Self
 import aiohttp
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from borough_bill.results import Objective
 from borough_bill.targets.audit import Audit
 from borough_bill.targets.processes import BOROUGH, HOST, Ports, Process, die_with_parent, outside
 
@@ -60,60 +61,72 @@ class Shape:
         return (self.hosts("gateway") or tuple(self.parts))[-1]
 
 
-def read_shapes(path: Path | None = None) -> dict[str, Shape]:
-    """Every shape of a file by name, of the installed `borough` where none is named; its code is
-    not executed. Raises CommandFailed with a sentence that names the file.
+def read_shapes(file: Path | None = None, app: str = "") -> dict[str, Shape]:
+    """The shapes of an application by name: those of a file of the user's own where one is named.
+
+    Args:
+        file: Has the format of the application's `shapes.toml`.
+        app: MODULE:NAME, as `borough --app` takes it; the default of `borough` where it is empty.
+
+    Raises:
+        CommandFailed: `borough` knows no such application, or the file describes no shapes.
+
     """
-    where = path or _ours()
-    try:
-        return {
-            name: Shape(
-                name=name,
-                parts={part: tuple(hosted) for part, hosted in shape["parts"].items()},
-                doors={part: tuple(paths) for part, paths in shape.get("doors", {}).items()},
-            )
-            for name, shape in tomllib.loads(where.read_text("utf-8")).items()
-        }
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CommandFailed(f"shapes file {where}: {error}") from None
-    except (AttributeError, KeyError, TypeError):
-        raise CommandFailed(
-            f"shapes file {where}: every shape is a table with `parts`, a list of capabilities each"
-        ) from None
+    return {n: s for n, s in _every_shape(file, app).items() if not n.startswith(EXTRACT)}
 
 
-def _ours() -> Path:
-    package = find_spec("borough_shop")
-    if package is None or not package.submodule_search_locations:
-        raise CommandFailed("borough-shop is not installed beside borough-bill")
-    return Path(package.submodule_search_locations[0], "shapes.toml")
-
-
-def shape_named(name: str, path: Path | None = None) -> Shape:
-    """The shape of that name in a file or among ours, or the one `extract:CAPABILITY` describes.
-
-    Raises CommandFailed.
+def shape_named(name: str, file: Path | None = None, app: str = "") -> Shape:
+    """The shape of that name, or the one that `extract:CAPABILITY` describes; `file` and `app` as
+    for `read_shapes`. Raises CommandFailed.
     """
-    shapes = read_shapes(path)
-    if name in shapes:
-        return shapes[name]
-    (everything,) = read_shapes()["monolith"].parts.values()
-    alone = name.removeprefix(EXTRACT)
-    if name.startswith(EXTRACT) and alone in everything:
-        return Shape(name, {"app": tuple(c for c in everything if c != alone), alone: (alone,)}, {})
-    raise CommandFailed(
-        f"there is no shape {name}; there are {', '.join(shapes)} and {EXTRACT}NAME"
+    shapes = _every_shape(file, app)
+    if name not in shapes:
+        there = ", ".join(known for known in shapes if not known.startswith(EXTRACT))
+        raise CommandFailed(f"there is no shape {name}; there are {there} and {EXTRACT}NAME")
+    return shapes[name]
+
+
+def _every_shape(file: Path | None, app: str) -> dict[str, Shape]:
+    return {
+        name: Shape(
+            name,
+            parts={part: tuple(hosted) for part, hosted in shape["parts"].items()},
+            doors={part: tuple(paths) for part, paths in shape["doors"].items()},
+        )
+        for name, shape in json.loads((_printed if file else _kept)(file, app)).items()
+    }
+
+
+def _printed(file: Path | None, app: str) -> str:
+    """What `borough shapes` says, which only it can know of an application."""
+    named = {} if file is None else {"BOROUGH_SHAPES_FILE": str(file.resolve())}
+    words = (sys.executable, "-m", "borough", "shapes", "--json", *of(app))
+    done = subprocess.run(  # noqa: S603  # our own interpreter, our own words
+        words, env=outside() | named, capture_output=True, text=True, check=False
     )
+    if done.returncode:
+        raise CommandFailed(done.stderr.strip().removeprefix("borough: "))
+    return done.stdout
+
+
+_kept = cache(_printed)
+"""An installed application does not change, but a file may."""
+
+
+def of(app: str) -> tuple[str, ...]:
+    """The words that tell a command of `borough` its application."""
+    return ("--app", app) if app else ()
 
 
 class LocalShape:
     """A shape on this machine. `async with` starts every process and stops it.
 
     `folder` takes the logs and, unless `store` says otherwise, the SQLite files; `keys` are the API
-    keys by customer; `settings` are `BOROUGH_` variables without their prefix, in capitals;
-    `faults` is what goes wrong on purpose, by capability. Every process is `module`, and runs on
-    `cpu` unless it is None. A shape of the user's own needs its file in `shapes_file`: parts read
-    it too.
+    keys by customer, which an application without customers is not given; `settings` are
+    `BOROUGH_` variables without their prefix, in capitals; `faults` is what goes wrong on purpose,
+    by capability. Every process serves `app`, as in `read_shapes`, or is another `module` with its
+    words, and runs on `cpu` unless it is None. A shape of the user's own needs its file in
+    `shapes_file`: parts read it too.
     """
 
     def __init__(  # noqa: PLR0913  # what may differ from one run to the next
@@ -126,19 +139,21 @@ class LocalShape:
         keys: Mapping[str, str] = MappingProxyType({}),
         settings: Mapping[str, str] = MappingProxyType({}),
         faults: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
-        module: Sequence[str] = BOROUGH,
+        app: str = "",
+        module: Sequence[str] = (),
         cpu: int | None = None,
         shapes_file: Path | None = None,
     ) -> None:
         self.shape = shape
+        self._app = app
         self._faults = faults
         self._environment = {
             **outside(),
             "BOROUGH_SHAPE": shape.name,
             "BOROUGH_HOST": HOST,
             "BOROUGH_STORE": store or f"sqlite:///{folder / 'data'}",
-            "BOROUGH_API_KEYS": json.dumps(dict(keys)),
             "BOROUGH_DRAIN_S": "0",
+            **({"BOROUGH_API_KEYS": json.dumps(dict(keys))} if keys else {}),
             **({"BOROUGH_SHAPES_FILE": str(shapes_file.resolve())} if shapes_file else {}),
             **{f"BOROUGH_{name}": value for name, value in settings.items()},
         }
@@ -152,7 +167,7 @@ class LocalShape:
                     ports=own,
                     environment=self._environment | self._place(part, own, ports),
                     log=folder / f"{part}-{number}.log",
-                    module=module,
+                    module=module or (*BOROUGH, *of(app)),
                     cpu=cpu,
                 )
                 for number, own in enumerate(ports[part])
@@ -256,8 +271,13 @@ class LocalShape:
         return total
 
     async def audit(self) -> Audit:
-        """What the auditor says, once the shop came to rest."""
+        """What the auditor says, once the application came to rest."""
         return Audit.read(await self.borough("audit", "--json", well=(0, 1)))
+
+    async def objective(self) -> Objective | None:
+        """What the application says of the latency of its doors. Raises CommandFailed."""
+        told = json.loads(await self.borough("objectives", "--json")).get("gateway", {})
+        return Objective.model_validate(told["latency"]) if "latency" in told else None
 
     async def borough(self, *arguments: str, well: Collection[int] = (0,)) -> str:
         """Run a `borough` command with this shape's settings; answers what it printed.
@@ -265,7 +285,7 @@ class LocalShape:
         Raises CommandFailed with everything it said when it ends with another code than `well`.
         """
         command = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "borough", *arguments,
+            sys.executable, "-m", "borough", *arguments, *of(self._app),
             env=self._environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -280,12 +300,14 @@ class LocalShape:
             )
         return out.decode()
 
-    async def prepare(self, scarce: str = "", stock: int = 0) -> None:
-        """Make the stores and put the menu in: plenty of everything, but `stock` of `scarce`."""
+    async def prepare(self, *seeds: Mapping[str, str]) -> None:
+        """Make the stores and put in what the application starts with, once with each of these
+        options of its seed, or once without any. Raises CommandFailed.
+        """
         await self.borough("migrate")
-        if scarce:
-            await self.borough("seed", "--only", scarce, "--stock", str(stock))
-        await self.borough("seed")
+        for options in seeds or ({},):
+            words = chain.from_iterable((f"--{name}", value) for name, value in options.items())
+            await self.borough("seed", *words)
 
     def _client(self) -> aiohttp.ClientSession:
         if self._http is None:

@@ -1,13 +1,13 @@
-{{/* The release's name where it says what this is, else RELEASE-borough-operator. */}}
+{{/* The release's name where it contains the chart's, else RELEASE-borough-operator. */}}
 {{- define "operator.fullname" -}}
 {{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) -}}
 {{- if gt (len $name) 50 -}}
-{{- fail (printf "borough-operator: %s is too long for a prefix of names: it may have 50 characters" $name) -}}
+{{- fail (printf "borough-operator: %s is too long for a prefix of names: the limit is 50 characters" $name) -}}
 {{- end -}}
 {{- $name -}}
 {{- end -}}
 
-{{/* Of (dict "root" $ "component" NAME): what selects its pods. Never more: selectors cannot change. */}}
+{{/* Of (dict "root" $ "component" NAME): the labels that select its pods. They are immutable. */}}
 {{- define "operator.selector" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
@@ -16,7 +16,7 @@ app.kubernetes.io/component: {{ . }}
 {{- end }}
 {{- end -}}
 
-{{/* Of the same: what an object carries. */}}
+{{/* Of the same: the labels of an object. */}}
 {{- define "operator.labels" -}}
 {{ include "operator.selector" . }}
 app.kubernetes.io/part-of: borough
@@ -29,7 +29,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- define "operator.image" -}}
 {{- with .Values.image -}}
 {{- if and (eq .tag "latest") (not .digest) -}}
-{{- fail "borough-operator: image.tag: latest says nothing about what runs: name a version or a digest" -}}
+{{- fail "borough-operator: image.tag: latest does not identify a version: set a version or a digest" -}}
 {{- end -}}
 {{- if .digest -}}
 {{ .repository }}@{{ .digest }}
@@ -39,12 +39,12 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end -}}
 {{- end -}}
 
-{{/* The namespaces that are served, with a comma between them. */}}
+{{/* The served namespaces, separated by commas. */}}
 {{- define "operator.namespaces" -}}
 {{- .Values.watch.namespaces | default (list .Release.Namespace) | sortAlpha | join "," -}}
 {{- end -}}
 
-{{/* Requests and limits without what is null, which is how one takes a default away. */}}
+{{/* Requests and limits without null values, by which a default is removed. */}}
 {{- define "operator.resources" -}}
 {{- $left := dict -}}
 {{- range $kind, $amounts := .Values.resources -}}

@@ -25,8 +25,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end -}}
 
 {{/*
-Of (dict "root" $ "own" MAP): an image by its digest, else by its tag, else by the version of this
-chart. A part that names a tag or a digest of its own does not get the release's.
+Of (dict "root" $ "own" MAP): an image by its digest, else by its tag, else by the version of the
+application. A part that names a tag or a digest of its own does not get the release's.
 */}}
 {{- define "borough.image" -}}
 {{- $all := .root.Values.image -}}
@@ -37,7 +37,7 @@ chart. A part that names a tag or a digest of its own does not get the release's
 {{- if $version.digest -}}
 {{ $repository }}@{{ $version.digest }}
 {{- else -}}
-{{ $repository }}:{{ $version.tag | default .root.Chart.AppVersion }}
+{{ $repository }}:{{ $version.tag | default (include "borough.document" .root | fromJson).version }}
 {{- end -}}
 {{- end -}}
 

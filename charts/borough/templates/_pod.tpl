@@ -96,21 +96,44 @@ capabilities: {drop: [ALL]}
 {{- end -}}
 
 {{/*
-Of (dict "root" $ "image" IMAGE "keeps" CAPABILITIES): containers that bring the schemas to the
-version of the image and put the menu in, in this order, as a JSON list. Both may be repeated. The
-first waits for a database: a container that failed would be started again after ever longer pauses.
+Entries of `env`: by whom a migration makes the roles and schemas that there are not; nothing where
+they are made by hand.
+*/}}
+{{- define "borough.administrator" -}}
+{{- if eq .Values.store.kind "postgres" -}}
+- name: POSTGRES_ADMIN_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ include "borough.postgresSecret" . }}, key: admin-password}}
+- name: MIGRATION_ADMIN
+  value: postgresql://postgres:$(POSTGRES_ADMIN_PASSWORD)@{{ include "borough.fullname" . }}-postgres/borough
+{{- else if .Values.store.existingAdminSecret -}}
+- name: MIGRATION_ADMIN
+  valueFrom: {secretKeyRef: {name: {{ .Values.store.existingAdminSecret }}, key: url}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Of (dict "root" $ "image" IMAGE "keeps" CAPABILITIES "seeds" WHETHER): containers that bring the
+schemas to the version of the image and put in what the application starts with, in this order, as a
+JSON list. Both may be repeated. The first waits for a database: a container that failed would be
+started again after ever longer pauses.
 */}}
 {{- define "borough.preparation" -}}
-{{- $steps := list (dict "name" "migrate" "args" (prepend (sortAlpha .keeps) "migrate")) -}}
-{{- if has "inventory" .keeps -}}
-{{- $stock := .root.Values.stock | int64 | toString -}}
-{{- $steps = append $steps (dict "name" "seed" "args" (list "seed" "--stock" $stock)) -}}
+{{- $app := printf "--app=%s" (include "borough.document" .root | fromJson).app -}}
+{{- $steps := list (dict "name" "migrate" "args" (concat (list "migrate" $app) (sortAlpha .keeps))) -}}
+{{- if .seeds -}}
+{{- $args := list "seed" $app -}}
+{{- range $option, $value := .root.Values.seed -}}
+{{- $args = append $args (printf "--%s" $option) -}}
+{{- $args = append $args (kindIs "string" $value | ternary $value (toJson $value)) -}}
+{{- end -}}
+{{- $steps = append $steps (dict "name" "seed" "args" $args) -}}
 {{- end -}}
 {{- $containers := list -}}
 {{- range $step := $steps -}}
 {{- $container := merge $step (include "borough.command" $ | fromYaml) -}}
 {{- if and (eq $step.name "migrate") (ne $.root.Values.store.kind "sqlite") -}}
-{{- $_ := set $container "env" (append $container.env (dict "name" "MIGRATION_WAIT_S" "value" "600")) -}}
+{{- $env := append $container.env (dict "name" "MIGRATION_WAIT_S" "value" "600") -}}
+{{- $_ := set $container "env" (concat $env (include "borough.administrator" $.root | fromYamlArray)) -}}
 {{- end -}}
 {{- $containers = append $containers $container -}}
 {{- end -}}

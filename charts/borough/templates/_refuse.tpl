@@ -12,18 +12,22 @@ What is merely misspelt, values.schema.json has refused already.
 {{- end -}}
 
 {{/* Shapes. */}}
+{{- $shapes := dict -}}
+{{- range $known.parts -}}
+{{- $_ := set $shapes .shape (merge (dict .name .) (get $shapes .shape | default dict)) -}}
+{{- end -}}
 {{- range $shape := compact (list $values.shape $values.retiring) -}}
-{{- if not (hasKey $known.shapes $shape) -}}
-{{- fail (printf "borough: there is no shape %s; there are %s" $shape (keys $known.shapes | sortAlpha | join ", ")) -}}
+{{- if not (hasKey $shapes $shape) -}}
+{{- fail (printf "borough: there is no shape %s; there are %s" $shape (keys $shapes | sortAlpha | join ", ")) -}}
 {{- end -}}
 {{- end -}}
-{{- $parts := (get $known.shapes $values.shape).parts -}}
+{{- $parts := get $shapes $values.shape -}}
 {{- $leaving := dict -}}
 {{- if $values.retiring -}}
 {{- if eq $values.retiring $values.shape -}}
 {{- fail (printf "borough: %s cannot be the shape and the retiring one: leave `retiring` out" $values.shape) -}}
 {{- end -}}
-{{- $leaving = (get $known.shapes $values.retiring).parts -}}
+{{- $leaving = get $shapes $values.retiring -}}
 {{- end -}}
 {{- range $part, $facts := $parts -}}
 {{- if hasKey $leaving $part -}}
@@ -75,6 +79,18 @@ What is merely misspelt, values.schema.json has refused already.
 {{- end -}}
 {{- if and (eq $values.store.kind "external") (not $values.store.existingSecret) -}}
 {{- fail "borough: store.kind=external needs store.existingSecret: a Secret whose key `url` is the address" -}}
+{{- end -}}
+
+{{/* Names. */}}
+{{- range $part := $there -}}
+{{- if gt (len (printf "%s-%s-ops" $name $part)) 63 -}}
+{{- fail (printf "borough: %s-%s-ops is too long for the name of a Service: it may have 63 characters" $name $part) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Load. */}}
+{{- if and $values.load.enabled (not (has "api_keys" $known.settings)) -}}
+{{- fail (printf "borough: load.enabled: what is sent are requests of the shop's customers, and %s has none" $known.name) -}}
 {{- end -}}
 
 {{/* Scaling. */}}

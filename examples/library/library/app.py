@@ -62,5 +62,6 @@ APP = App(
     capabilities=(catalog.CAPABILITY, loans.CAPABILITY, notices.CAPABILITY),
     gateway=Gateway(calls=(Catalog, Loans), make=doors),
     shapes=resources.files(__package__) / "shapes.toml",
+    objectives=resources.files(__package__) / "slo.toml",
     seed=seed,
 )

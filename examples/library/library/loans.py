@@ -1,5 +1,6 @@
 """Loans: a member takes a copy home, once for each loan id, whatever happens on the way."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -231,5 +232,6 @@ CAPABILITY = Definition(
     publishes=(BookLent,),
     laws=(each_loan_has_its_copy,),
     books=lambda store: store.ledger(),
+    counts=lambda ledger: Counter(loan.state for loan in ledger),
     at_rest=at_rest,
 )

@@ -11,12 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Any, NoReturn
 
+from borough.config import Timeouts
+
 BEAT_S = 1.0
 """How often a part's event loop shows that it turns."""
-LOOK_S, LOOK_AGAIN_S = 0.5, 5.0
-"""How often readiness is looked at: until it is there, and once it is."""
-LOOK_AT_MOST_S = 10.0
-"""A look that takes longer has found that the part is not ready."""
 
 
 class State(StrEnum):
@@ -74,12 +72,13 @@ async def watch(
     ready: Callable[[], Awaitable[str | None]],
     announce: Callable[[], object],
     log: Any,
+    timeouts: Timeouts,
 ) -> NoReturn:
     """Keep looking whether the part is ready, away from the path of any request; `announce` says so
     when it first is.
     """
     while True:
-        reason, before = await _why_not(ready), health.state
+        reason, before = await _why_not(ready, timeouts.check_s), health.state
         if reason is None:
             health.become(State.READY)
             if before is State.STARTING:
@@ -89,12 +88,13 @@ async def watch(
         else:
             health.become(State.UNREADY, reason)
             log.warning("no longer ready", reason=reason)
-        await asyncio.sleep(LOOK_S if reason else LOOK_AGAIN_S)
+        pause = timeouts.check_until_ready_s if reason else timeouts.check_while_ready_s
+        await asyncio.sleep(pause)
 
 
-async def _why_not(ready: Callable[[], Awaitable[str | None]]) -> str | None:
+async def _why_not(ready: Callable[[], Awaitable[str | None]], within_s: float) -> str | None:
     try:
-        async with asyncio.timeout(LOOK_AT_MOST_S):
+        async with asyncio.timeout(within_s):
             return await ready()
     except Exception as error:  # noqa: BLE001  # whatever it is, it is why the part is not ready
         return f"{type(error).__name__}: {error}"

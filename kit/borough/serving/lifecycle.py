@@ -10,14 +10,12 @@ from typing import Any, NoReturn, TypeVar
 
 from starlette.types import ASGIApp
 
+from borough.config import Timeouts
 from borough.serving.health import Health
 from borough_telemetry import Telemetry
 
 Answer = TypeVar("Answer")
 Loop = Callable[[], Coroutine[Any, Any, object]]
-
-RESTART_PAUSE_S = 1.0
-"""How long a background loop that died stays down."""
 
 
 class Tasks:
@@ -53,6 +51,7 @@ class Part:
 
     `loops`, by name, run in the background for as long as the part lives. `ready` answers None, or
     a sentence that says why not. `facts` are part of what /readyz answers.
+    `timeouts` say how long serving it waits for what.
     """
 
     name: str
@@ -64,9 +63,12 @@ class Part:
     ready: Callable[[], Awaitable[str | None]]
     close: Callable[[], Awaitable[None]]
     facts: Mapping[str, object]
+    timeouts: Timeouts
 
 
-async def keep_running(name: str, loop: Loop, health: Health, telemetry: Telemetry) -> NoReturn:
+async def keep_running(
+    name: str, loop: Loop, health: Health, telemetry: Telemetry, pause_s: float
+) -> NoReturn:
     """Run a background loop, and start it again after a pause whenever it ends: one that dies is
     told of, and never silently gone.
     """
@@ -77,4 +79,4 @@ async def keep_running(name: str, loop: Loop, health: Health, telemetry: Telemet
         except Exception:  # whatever killed it must not kill the part
             telemetry.log.exception("background loop died", loop=name)
         health.restarted(name)
-        await asyncio.sleep(RESTART_PAUSE_S)
+        await asyncio.sleep(pause_s)

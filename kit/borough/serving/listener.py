@@ -17,20 +17,10 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from borough.config import PREFIX, WrongSettings
+from borough.config import PREFIX, Timeouts, WrongSettings
 from borough.serving.one_write import OneWriteProtocol
 from borough_telemetry import Telemetry
 
-KEEP_ALIVE_S = 30
-"""Longer than our clients keep an idle connection, so that it is they who hang up. Whoever has sent
-no whole request head by then, whether nothing or a byte now and then, is hung up on.
-"""
-TICKS_A_SWEEP = 10
-"""uvicorn ticks ten times a second; once a second we look for the silent."""
-IN_FLIGHT_S = 30
-"""Requests in flight get so long to finish when the server stops."""
-FIRST_REQUEST_S = 0.5
-"""A fresh connection gets so long to send its first request when the server stops."""
 BACKLOG = 2_048
 _LOOK_S = 0.02
 
@@ -52,7 +42,12 @@ class Listener(uvicorn.Server):
     """Serves an app on a listening socket until `stop`; its `hurry` ends the goodbye at once."""
 
     def __init__(
-        self, app: ASGIApp, listening: socket.socket, telemetry: Telemetry, hurry: asyncio.Event
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        telemetry: Telemetry,
+        hurry: asyncio.Event,
+        timeouts: Timeouts,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -66,7 +61,7 @@ class Listener(uvicorn.Server):
             access_log=False,
             proxy_headers=False,  # the client's address is that of its connection, whatever it says
             server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_keep_alive=timeouts.keep_alive_s,  # type: ignore[arg-type]  # a timer takes it
             backlog=BACKLOG,
             reset_contextvars=True,  # else a request may begin in the context of the one before
         )
@@ -76,6 +71,9 @@ class Listener(uvicorn.Server):
         self._listening = listening
         self._telemetry = telemetry
         self._hurry = hurry
+        self._timeouts = timeouts
+        # uvicorn ticks ten times a second; a sweep a second, more where silence is shorter
+        self._ticks_a_sweep = min(max(int(timeouts.keep_alive_s), 1), 10)
 
     async def run_until_stopped(self) -> None:
         """Serve; returns when the goodbye is over."""
@@ -95,7 +93,7 @@ class Listener(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """The housekeeping of uvicorn, and ours."""
-        if counter % TICKS_A_SWEEP == 0:
+        if counter % self._ticks_a_sweep == 0:
             self._hang_up_on_the_silent(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
 
@@ -110,7 +108,7 @@ class Listener(uvicorn.Server):
                 last, since = before.get(connection, (cycle, now))
                 self._quiet[connection] = (cycle, since if last is cycle else now)
         for connection, (_, since) in self._quiet.items():
-            if now - since >= KEEP_ALIVE_S and not _has_arrivals(connection):
+            if now - since >= self._timeouts.keep_alive_s and not _has_arrivals(connection):
                 connection.transport.close()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -132,9 +130,10 @@ class Listener(uvicorn.Server):
         return OneWriteProtocol(self.config, self.server_state, self.lifespan.state)
 
     async def _goodbye(self, start: float) -> None:
-        loop = asyncio.get_running_loop()
-        while self._busy and not self._hurry.is_set() and loop.time() < start + IN_FLIGHT_S:
-            fresh_may_wait = loop.time() < start + FIRST_REQUEST_S
+        loop, timeouts = asyncio.get_running_loop(), self._timeouts
+        end = start + timeouts.in_flight_s
+        while self._busy and not self._hurry.is_set() and loop.time() < end:
+            fresh_may_wait = loop.time() < start + timeouts.first_request_s
             for connection in self._connections:
                 fresh = connection.cycle is None
                 if not _has_arrivals(connection) and not (fresh and fresh_may_wait):

@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -141,17 +142,19 @@ class Launch:
     async def _live(self, sockets: dict[str, socket.socket]) -> None:
         part, stop = self._part, self._stop
         listeners = [
-            Listener(self._with_ends(app), sockets[name], part.telemetry, stop.hurry)
+            Listener(self._with_ends(app), sockets[name], part.telemetry, stop.hurry, part.timeouts)
             for name, app in self._apps.items()
         ]
         asked = asyncio.create_task(stop.asked.wait())
         serving = [asyncio.create_task(listener.run_until_stopped()) for listener in listeners]
+        pause_s = part.timeouts.restart_pause_s
         loops = [
-            asyncio.create_task(keep_running(name, loop, self._health, part.telemetry))
+            asyncio.create_task(keep_running(name, loop, self._health, part.telemetry, pause_s))
             for name, loop in part.loops.items()
         ]
+        announce = partial(self._say_ready, sockets)
         watching = asyncio.create_task(
-            watch(self._health, part.ready, lambda: self._say_ready(sockets), self._log)
+            watch(self._health, part.ready, announce, self._log, part.timeouts)
         )
         await asyncio.wait({asked, *serving}, return_when=asyncio.FIRST_COMPLETED)
 

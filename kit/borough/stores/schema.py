@@ -10,9 +10,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from borough.config import WrongSettings
 from borough.stores.sql import CONNECT_TIMEOUT_S, cannot_be_reached, parse, says_away
 
 T = TypeVar("T")
+
+_REFUSED = ("28", "42501")
+"""How the codes begin by which PostgreSQL refuses a role, or what the role wants to do."""
 
 
 async def in_transaction(url: str, capability: str, work: Callable[[Connection], T]) -> T:
@@ -25,11 +29,26 @@ async def in_transaction(url: str, capability: str, work: Callable[[Connection],
             return await asyncio.to_thread(_on_sqlite, address, work)
         return await _on_postgresql(address, capability, work)
     except DBAPIError as error:
-        if error.connection_invalidated or says_away(error.orig):
+        if error.connection_invalidated:
             raise cannot_be_reached(capability) from error
+        if (known := meaning(error.orig, capability)) is not None:
+            raise known from error
         raise
     except (OSError, TimeoutError) as error:  # from asyncpg, while it connects
         raise cannot_be_reached(capability) from error
+
+
+def meaning(error: BaseException | None, capability: str) -> Exception | None:
+    """What stops a migration: WrongSettings where the database refuses its role, Unavailable where
+    it cannot work now; None for a defect.
+    """
+    if (getattr(error, "sqlstate", None) or "").startswith(_REFUSED):
+        said = getattr(error, "__cause__", None) or error  # SQLAlchemy's own begins with a class
+        return WrongSettings(
+            f"the database refuses the role of {capability}: {said}. Make its role and schema by "
+            "hand, or name an administrator who may: `borough migrate --admin`"
+        )
+    return cannot_be_reached(capability) if says_away(error) else None
 
 
 def _on_sqlite(address: URL, work: Callable[[Connection], T]) -> T:

@@ -13,16 +13,19 @@ from sqlalchemy.schema import CreateSchema
 
 from borough.config import WrongSettings
 from borough.stores.migrations import head, is_current, number
+from borough.stores.roles import provide
 from borough.stores.schema import in_transaction
 from borough.stores.sql import REVISIONS
 
 HERE = Path(__file__).with_name("alembic")
 
 
-async def upgrade(url: str, capability: str, folder: Traversable) -> str:
+async def upgrade(url: str, capability: str, folder: Traversable, admin: str) -> str:
     """Upgrade the schema to the head of the folder unless it is there or beyond; answer where it is
-    then.
+    then. An administrator, if one is named, first makes what there is not.
     """
+    if admin:
+        await provide(admin, url, capability)
     work = partial(_upgrade, capability=capability, folder=folder)
     return await in_transaction(url, capability, work)
 

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, Self
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from borough.config import Settings
+from borough.config import Settings, Timeouts
 from borough.serving.lifecycle import Loop, Part, Tasks
 from borough.serving.server import Launch, Stop
 from borough_telemetry import Telemetry
@@ -157,6 +157,7 @@ def small_part(  # noqa: PLR0913  # whatever a test wants to be otherwise
     ready: Callable[[], Awaitable[str | None]] = _ready,
     close: Callable[[], Awaitable[None]] = _close,
     telemetry: Telemetry | None = None,
+    timeouts: Timeouts | None = None,
 ) -> Part:
     """A part that serves `hello` at its door, and is otherwise as the test wants it."""
     return Part(
@@ -169,6 +170,7 @@ def small_part(  # noqa: PLR0913  # whatever a test wants to be otherwise
         ready=ready,
         close=close,
         facts={"faults": {}},
+        timeouts=timeouts or Timeouts(),
     )
 
 

@@ -8,19 +8,14 @@ knows. So a failure says how far it had come.
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
 import httptools
 
-KEEP_ALIVE_S = 15.0
-"""Shorter than the server's, so that it is we who close an idle connection."""
-CONNECT_S = 0.5
-"""A replica that does not even take the connection is no replica; there may be another."""
 LATE_S = 0.1
 """A timer that comes later than this says that this process is busy."""
-LARGEST = 64 << 20
-"""Bytes of an answer; what is larger has no end in sight."""
 _FINAL = 200
 """Below are answers that announce an answer."""
 
@@ -45,10 +40,25 @@ class Answer(NamedTuple):
     server_timing: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a pool of connections waits for, and how much it reads."""
+
+    keep_alive_s: float = 15
+    """An idle connection is closed after this. Shorter than the server's, so that it is we who
+    close it.
+    """
+    connect_s: float = 0.5
+    """A replica that does not take a connection within this is no replica; there may be another."""
+    max_answer_bytes: int = 64 << 20
+    """A larger answer is given up."""
+
+
 class Pool:
     """Connections to all addresses a part asks. One for a part; needs a running loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self.limits = limits
         self._idle: dict[str, list[_Connection]] = {}
         self._open: set[_Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
@@ -107,7 +117,7 @@ class Pool:
             )
         )
         try:
-            await _taken_in_time(connecting, until)
+            await _taken_in_time(connecting, until, self.limits.connect_s)
             connection: _Connection = connecting.result()[1]
         except OSError as failure:
             if isinstance(failure, TimeoutError):
@@ -130,7 +140,7 @@ class Pool:
         connection.idle_since = time.monotonic()
         self._idle.setdefault(connection.url, []).append(connection)
         if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(KEEP_ALIVE_S, self._close_the_old)
+            self._sweep_in(self.limits.keep_alive_s)
 
     def lost(self, connection: "_Connection") -> None:
         """It is gone."""
@@ -141,9 +151,9 @@ class Pool:
 
     def _close_the_old(self) -> None:
         """Nobody is asked over a connection that the other end is about to close."""
-        now, oldest = time.monotonic(), None
+        now, oldest, keep_alive_s = time.monotonic(), None, self.limits.keep_alive_s
         for url, idle in list(self._idle.items()):
-            old = [each for each in idle if now - each.idle_since >= KEEP_ALIVE_S]
+            old = [each for each in idle if now - each.idle_since >= keep_alive_s]
             for connection in old:
                 connection.transport.close()
             del idle[: len(old)]  # the last in is the first out, so the old ones lie below
@@ -153,12 +163,13 @@ class Pool:
                 del self._idle[url]
         self._sweep = None
         if oldest is not None:
-            self._sweep = asyncio.get_running_loop().call_later(
-                max(oldest + KEEP_ALIVE_S - now, 0.001), self._close_the_old
-            )
+            self._sweep_in(max(oldest + keep_alive_s - now, 0.001))
+
+    def _sweep_in(self, seconds: float) -> None:
+        self._sweep = asyncio.get_running_loop().call_later(seconds, self._close_the_old)
 
 
-async def _taken_in_time(connecting: "asyncio.Task[Any]", until: float) -> None:
+async def _taken_in_time(connecting: "asyncio.Task[Any]", until: float, within_s: float) -> None:
     """Wait until it is done. Raises NotSent where the peer had its time, TimeoutError at `until`.
 
     Where the timer itself comes late, this process was too busy to see whether the connection was
@@ -166,13 +177,13 @@ async def _taken_in_time(connecting: "asyncio.Task[Any]", until: float) -> None:
     """
     while not connecting.done():
         begun = time.monotonic()
-        await asyncio.wait({connecting}, timeout=max(min(until - begun, CONNECT_S), 0))
+        await asyncio.wait({connecting}, timeout=max(min(until - begun, within_s), 0))
         now = time.monotonic()
         if connecting.done():
             return
         if now >= until:
             raise TimeoutError
-        if now < begun + CONNECT_S + LATE_S:
+        if now < begun + within_s + LATE_S:
             raise NotSent("the connection is not taken")
 
 
@@ -247,8 +258,9 @@ class _Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
         self._size += len(body)
-        if self._size > LARGEST:
-            self._fail(BrokenAnswer(f"the answer is larger than {LARGEST} bytes"))
+        if self._size > self._pool.limits.max_answer_bytes:
+            largest = self._pool.limits.max_answer_bytes
+            self._fail(BrokenAnswer(f"the answer is larger than {largest} bytes"))
             self.transport.abort()
 
     def on_message_complete(self) -> None:

@@ -1,1 +1,3 @@
-"""The pure part: what a target should have, and why. No I/O, no clock, no chance."""
+"""The decision as pure functions: how many replicas a target should have, and why. No I/O, clock or
+randomness.
+"""

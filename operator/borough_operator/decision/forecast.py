@@ -1,9 +1,10 @@
-"""The load to expect by the time a new replica is ready: level, trend and noise of late.
+"""Forecasts the load for the time when a new replica is ready, from level, trend and noise.
 
-A straight line is laid through the samples. If its slope is sure it is followed upwards, never
-downwards; if not, the load is taken for its mean and the rest for noise, which is not chased but
-covered, since no replica is ready in time for it. Only a sample far above what noise explains is
-believed by itself.
+A least-squares line is fitted to the samples. A significant upward slope is extrapolated; a
+downward one never is. Without a significant slope the level is the mean, and the deviation from it
+is noise: it is covered with extra replicas instead of being followed, since no replica is ready in
+time for it. A single sample changes the forecast only where it lies far above what the noise
+explains.
 """
 
 import math
@@ -13,60 +14,62 @@ from dataclasses import dataclass
 
 from borough_operator.decision.memory import Sample
 
-_FEW = 4
-"""Samples below which nothing can be said but the largest of them."""
-_SURE = 2.5
-"""Standard errors that a slope must have to be followed."""
-_JUMP = 4.0
-"""Standard deviations, beyond `_EXACT`, that a sample must be above the line to be believed."""
-_EXACT = 0.03
-"""Share of a load that is never news: counters are read a moment apart."""
-_COVERED = 0.7
-"""Times the upper deviation of noise that is covered."""
-_TRUSTED = 0.25
-"""Share of the level that a trend may add: what rises faster is a step, and ends."""
+_MIN_SAMPLES = 4
+"""With fewer samples the forecast is their maximum."""
+_SIGNIFICANT = 2.5
+"""Standard errors above 0 from which a slope is extrapolated."""
+_JUMP_DEVIATIONS = 4.0
+"""Standard deviations, beyond `_TIMING_ERROR`, above the line from which a sample is a jump."""
+_TIMING_ERROR = 0.03
+"""Share of the load that is measurement error, since counters are read at slightly different
+times."""
+_NOISE_COVER = 0.7
+"""Factor of the upward deviation that is added for noise."""
+_MAX_RISE = 0.25
+"""Share of the level that the trend may add: a steeper rise is a step, which ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The load to expect, in its parts."""
+    """The expected load by its parts, in the unit of the goal."""
 
     level: float
     rise: float = 0.0
-    """What the trend will have added."""
+    """Added by the trend."""
     noise: float = 0.0
-    """The noise that is covered."""
+    """Added to cover noise."""
     jump: float = 0.0
-    """The newest sample, where it is far above the rest; else 0."""
+    """The newest sample where it is a jump, else 0."""
 
     @property
     def load(self) -> float:
-        """What must be carried."""
+        """The load that the replicas must carry."""
         return max(self.level + self.rise + self.noise, self.jump)
 
 
 def forecast(samples: Sequence[Sample], horizon: float) -> Forecast:
-    """The load `horizon` seconds from the newest sample, of one sample or more."""
-    if len(samples) < _FEW:
+    """The load `horizon` seconds after the newest sample. `samples` has at least one."""
+    if len(samples) < _MIN_SAMPLES:
         return Forecast(max(sample.load for sample in samples))
     level, slope, above = _line(samples)
     newest, jump = samples[-1], 0.0
-    if len(samples) > _FEW:
+    if len(samples) > _MIN_SAMPLES:
         before, climb, spread = _line(samples[:-1])
         usual = before + climb * (newest.at - samples[-2].at)
-        if newest.load > (1.0 + _EXACT) * usual + _JUMP * spread:
+        if newest.load > (1.0 + _TIMING_ERROR) * usual + _JUMP_DEVIATIONS * spread:
             jump = newest.load
-    top = max(sample.load for sample in samples)  # a line through a step goes beyond
+    top = max(sample.load for sample in samples)  # a line through a step overshoots it
     level = min(level, top)
-    noise = min(_COVERED * above, top - level)
-    return Forecast(level, min(slope * horizon, _TRUSTED * level), noise, jump)
+    noise = min(_NOISE_COVER * above, top - level)
+    return Forecast(level, min(slope * horizon, _MAX_RISE * level), noise, jump)
 
 
 def _line(samples: Sequence[Sample]) -> tuple[float, float, float]:
-    """Level at the newest sample, slope a second, and the root mean square of what is above: of the
-    least-squares line where it surely rises, else of the mean.
+    """The level at the newest sample, the slope per second, and the root mean square of the
+    deviations above the line: of the least-squares line where it rises significantly, else of the
+    mean.
 
-    What is below is no noise to be covered: so no fall ever raises what is asked for.
+    Deviations below are left out, so that a falling load never raises the forecast.
     """
     count = len(samples)
     middle = sum([sample.at for sample in samples]) / count
@@ -83,10 +86,10 @@ def _line(samples: Sequence[Sample]) -> tuple[float, float, float]:
 
 
 def _rises(offsets: Sequence[float], spread: float, loads: Sequence[float]) -> bool:
-    """Whether the slope is `_SURE` standard errors above 0.
+    """Whether the slope is at least `_SIGNIFICANT` standard errors above 0.
 
-    A newest sample above where it would make the slope surest is no word against it, and is taken
-    for that: else a load could rise until it is no longer believed to.
+    The newest sample is limited to the value at which the slope is most significant: a higher one
+    must not make the rise look less certain.
     """
     count, newest = len(loads), offsets[-1]
     mean = sum(loads[:-1]) / (count - 1)
@@ -99,4 +102,4 @@ def _rises(offsets: Sequence[float], spread: float, loads: Sequence[float]) -> b
     climb += newest * step
     explained = climb * climb / spread
     left = max(0.0, apart + weight * step * step - explained) / (count - 2)
-    return climb > 0.0 and explained > _SURE**2 * left
+    return climb > 0.0 and explained > _SIGNIFICANT**2 * left

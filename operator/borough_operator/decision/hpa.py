@@ -1,8 +1,8 @@
-"""The HorizontalPodAutoscaler's documented arithmetic: what we compare with, and never scale by.
+"""The arithmetic of Kubernetes' HorizontalPodAutoscaler, for comparison only.
 
 Written from `pkg/controller/podautoscaler` of Kubernetes, `replica_calculator.go` and
-`horizontal.go`, with the defaults of `autoscaling/v2`: whoever knows that controller must find
-nothing missing here that would have helped it. Pure; each formula has its case in the tests.
+`horizontal.go`, with the defaults of `autoscaling/v2`. It must be complete in everything that would
+improve the HPA's result. Pure; each formula has a test case.
 """
 
 import math
@@ -10,55 +10,57 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 PERIOD = 15.0
-"""Seconds between two looks: `--horizontal-pod-autoscaler-sync-period`."""
+"""Seconds between two evaluations: `--horizontal-pod-autoscaler-sync-period`."""
 TOLERANCE = 0.1
-"""Within this share of the target nothing changes: `--horizontal-pod-autoscaler-tolerance`."""
+"""Share of the target value within which the size is kept:
+`--horizontal-pod-autoscaler-tolerance`."""
 DOWN_WINDOW = 300.0
-"""Seconds whose largest recommendation wins on the way down: `stabilizationWindowSeconds`."""
+"""Seconds of which the largest recommendation counts on the way down:
+`stabilizationWindowSeconds`."""
 UP_PODS, UP_PERCENT, UP_PERIOD = 4, 100, 15.0
-"""The policies for the way up: the larger of 4 pods and 100 % in 15 s. Down, the one policy is
-100 % in 15 s, which forbids nothing."""
+"""The scale-up policies: the larger of 4 pods and 100 % within 15 s. The one scale-down policy is
+100 % within 15 s, which limits nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the controller keeps of one target, in its process."""
+    """What the controller remembers of one target."""
 
     recommendations: tuple[tuple[float, int], ...] = ()
-    """When which size was recommended; only those that may still be the largest of a window."""
+    """Time and size of the recommendations that may still be the largest of a window."""
     changes: tuple[tuple[float, int], ...] = ()
-    """When how many replicas were added or, below zero, removed, within `UP_PERIOD`."""
+    """Time and number of replicas added (negative: removed) within `UP_PERIOD`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pods:
-    """A target's pods as the formulas for their own metrics sort them."""
+    """Numbers of pods of a target, as the formulas count them."""
 
     replicas: int
-    """Asked for, by its spec."""
+    """Of the target's spec."""
     measured: int
-    """Those with a metric that counts; at least one. For CPU: ready, and for a whole window."""
+    """Pods whose metric is used, at least one. For CPU: ready for a whole window."""
     others: int
 
 
 def within_tolerance(ratio: float) -> bool:
-    """Whether usage is so close to its target that the size is left as it is."""
+    """Whether the ratio of usage to target is so close to 1 that the size is kept."""
     return 1.0 - TOLERANCE <= ratio <= 1.0 + TOLERANCE
 
 
 def for_average_value(total: float, target: float, replicas: int) -> int:
-    """A metric of the whole target and what one replica shall have of it: `AverageValue` of an
-    Object or External metric. `replicas` are those there are, ready or not.
+    """Replicas for a metric of the whole target: `AverageValue` of an Object or External metric.
+    `target` is the value per replica, `replicas` the present number, ready or not.
     """
     return replicas if within_tolerance(total / (target * replicas)) else math.ceil(total / target)
 
 
 def for_utilization(used: float, requested: float, target: int, pods: Pods) -> int:
-    """CPU in percent of the request: `Utilization` of a Resource metric.
+    """Replicas for CPU in percent of the request: `Utilization` of a Resource metric.
 
-    `used` is the sum over the measured pods and `requested` what one pod asks for, both in cores.
-    The percentage is a whole number, cut off as the controller cuts it. The others are unready:
-    nothing on the way up, and not there on the way down.
+    `used` is the sum over the measured pods and `requested` the request of one pod, both in cores.
+    The percentage is truncated to a whole number, as in the controller. The other pods are unready:
+    they count as 0 on the way up and are left out on the way down.
     """
 
     def ratio(total: float, count: int) -> float:
@@ -68,10 +70,10 @@ def for_utilization(used: float, requested: float, target: int, pods: Pods) -> i
 
 
 def for_pods(total: float, target: float, pods: Pods) -> int:
-    """A metric that each pod tells of itself: `AverageValue` of a Pods metric.
+    """Replicas for a metric of each pod: `AverageValue` of a Pods metric.
 
-    `total` is the sum over the measured pods; their mean is in whole thousandths, cut off. The
-    others are missing: nothing on the way up, and right on target on the way down.
+    `total` is the sum over the measured pods; their mean is truncated to thousandths. The other
+    pods have no metric: they count as 0 on the way up, and as on target on the way down.
     """
 
     def ratio(total: float, count: int) -> float:
@@ -83,10 +85,10 @@ def for_pods(total: float, target: float, pods: Pods) -> int:
 def _for_ratio(
     ratio: Callable[[float, int], float], total: float, pods: Pods, on_the_way_down: float | None
 ) -> int:
-    """The answer to a usage that is ratio(total, n) times its target when n pods share it.
+    """Replicas where ratio(total, n) is usage by target when n pods share it.
 
-    Pods without a metric join with nothing on the way up, so that those on their way are not asked
-    for twice, and with `on_the_way_down` each otherwise. What turns the direction changes nothing.
+    Pods without a metric count as 0 on the way up, so that starting pods are not requested twice,
+    and as `on_the_way_down` each otherwise. Where this reverses the direction the size is kept.
     """
     found = ratio(total, pods.measured)
     up = found > 1.0
@@ -102,10 +104,10 @@ def _for_ratio(
 
 
 def largest(proposals: Sequence[int | None], replicas: int) -> int | None:
-    """What several metrics come to: the largest proposal wins.
+    """The size from several metrics: the largest proposal.
 
-    None is a metric that cannot be read. With one such nothing is removed, and with no other
-    there is no answer.
+    A proposal of None is a metric that cannot be read: then nothing is removed, and without any
+    other proposal the result is None.
     """
     known = [proposal for proposal in proposals if proposal is not None]
     if not known or (len(known) < len(proposals) and max(known) < replicas):
@@ -115,7 +117,7 @@ def largest(proposals: Sequence[int | None], replicas: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a HorizontalPodAutoscaler's spec allows."""
+    """The limits in a HorizontalPodAutoscaler's spec."""
 
     minimum: int
     maximum: int
@@ -125,14 +127,14 @@ class Bounds:
 def normalize(
     replicas: int, desired: int, memory: Memory, bounds: Bounds, now: float
 ) -> tuple[int, Memory]:
-    """The size to set, after the down window, the policies for the way up and the bounds; and
-    what to remember. A target scaled to 0 by hand is left alone.
+    """The size to set after the down window, the scale-up policies and the bounds, and the new
+    memory. A target at 0 replicas is left alone.
     """
     if replicas == 0:
         return 0, memory
     changes = tuple((at, change) for at, change in memory.changes if at > now - UP_PERIOD)
-    seen = memory.recommendations or ((now, replicas),)
-    recent = [(at, size) for at, size in seen if at > now - bounds.down_window]
+    known = memory.recommendations or ((now, replicas),)
+    recent = [(at, size) for at, size in known if at > now - bounds.down_window]
     if not bounds.minimum <= replicas <= bounds.maximum:
         size = min(max(replicas, bounds.minimum), bounds.maximum)
     elif desired >= replicas:
@@ -146,6 +148,6 @@ def normalize(
 
 
 def _up_limit(replicas: int, changes: Sequence[tuple[float, int]]) -> int:
-    """The size the policies allow, counted from the size at the start of their period."""
+    """The largest size that the scale-up policies allow, counted from the start of their period."""
     start = replicas - sum(change for _, change in changes)
     return max(replicas, start + UP_PODS, math.ceil(start * (1 + UP_PERCENT / 100)))

@@ -1,8 +1,8 @@
-"""From the largest need to the answer: each rule that may change it, and the trace it leaves.
+"""From the largest demand to the number of replicas: each rule that may change it, as a clamp.
 
-A replica is added at once, for work that can be counted; work that only waits is left to the
-replicas on their way. Replicas are removed when all goals are sure and have been for a whole
-window, a step at a time, and when the budget of reversals allows it.
+Replicas are added at once for load that is counted; work that only waits is left to pending
+replicas. Replicas are removed in steps, after all goals had fresh readings for a whole window, and
+within the budget of reversals.
 """
 
 import math
@@ -10,86 +10,86 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from borough_operator.decision import reversals
-from borough_operator.decision.goals import Wish
+from borough_operator.decision.goals import Demand
 from borough_operator.decision.memory import Memory
 from borough_operator.decision.model import Behavior, Clamp, Policy, Reason, Rollout
 
-_STEPS = 8
-"""Steps down that the down window has room for: each is seen in the readings before the next."""
-_TURN = 2.5
-"""Tolerances by which fewer must do for the direction to turn soon after a raise; one is enough to
-go on down, or later."""
-_LATER = 8.0
-"""Windows after a raise from which its end is no turn that noise could have brought."""
+_STEPS_PER_WINDOW = 8
+"""Removals within one down window: each shows in the readings before the next."""
+_REVERSAL_MARGIN = 2.5
+"""Tolerances by which fewer replicas must suffice for a removal soon after a raise; one tolerance
+suffices for a further removal, or later."""
+_REVERSAL_WINDOWS = 8.0
+"""Windows after a raise until a removal no longer counts as caused by noise."""
 
 
 def lookback(behavior: Behavior) -> float:
-    """Seconds of load that trend and noise are taken from: no more than the down window, so that a
-    new process knows as much as an old one by when it may remove anything.
+    """Seconds of load history for trend and noise: at most the down window, so that a new process
+    has the same history as an old one by the time it may remove a replica.
     """
     return min(max(60.0, 12.0 * behavior.interval), behavior.down_window)
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that the rules look at."""
+    """The input of the rules."""
 
     policy: Policy
-    wishes: Sequence[Wish]
+    demands: Sequence[Demand]
     memory: Memory
     reversals: tuple[float, ...]
     current: int
     ready: int
     awaiting: bool
-    """Whether replicas that this process asked for are on their way."""
+    """Whether replicas that this process added are not ready yet."""
     rollout: Rollout
     doubt: Reason | None
-    """Why the readings allow no removal; None if they are fresh and agree."""
+    """Why the readings forbid a removal; None if they are fresh and consistent."""
     now: float
 
     def bounded(self, number: float) -> float:
         """The number within the policy's bounds."""
         return min(max(number, self.policy.min_replicas), self.policy.max_replicas)
 
-    def beyond(self, number: int) -> bool:
-        """Whether it is more than is allowed."""
+    def above_max(self, number: int) -> bool:
+        """Whether it is above the policy's maximum."""
         return number > self.policy.max_replicas
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The number, why, and what changed it on its way."""
+class Limited:
+    """The number of replicas after the rules, its reason, and the clamps."""
 
     replicas: int
     reason: Reason
     clamps: tuple[Clamp, ...] = ()
 
 
-def answer(situation: Situation) -> Answer:
-    """The number that the target should have. It is raised to the least at once, whatever the
-    readings are worth; from above the most it comes down as any number does.
+def apply(situation: Situation) -> Limited:
+    """Apply the rules. A number below the minimum is raised at once, whatever the readings are; one
+    above the maximum is reduced by the rules of any removal.
     """
     current = situation.current
     base = max(current, situation.policy.min_replicas)
-    found = _from(situation, base)
+    found = _limit(situation, base)
     if found.replicas == base > current:
         clamp = Clamp(Reason.AT_MIN, current, base)
-        return Answer(base, Reason.AT_MIN, (*found.clamps, clamp))
+        return Limited(base, Reason.AT_MIN, (*found.clamps, clamp))
     if found.reason is Reason.STEADY:
         if situation.doubt is not None:
-            return Answer(base, situation.doubt, found.clamps)
-        if any(wish.saturated for wish in situation.wishes):
-            return Answer(base, Reason.SATURATED, found.clamps)
+            return Limited(base, situation.doubt, found.clamps)
+        if any(demand.saturated for demand in situation.demands):
+            return Limited(base, Reason.SATURATED, found.clamps)
         if situation.awaiting:
-            return Answer(base, Reason.AWAITING_READY, found.clamps)
+            return Limited(base, Reason.AWAITING_READY, found.clamps)
     return found
 
 
-def _from(situation: Situation, base: int) -> Answer:
-    needs = [wish.need for wish in situation.wishes if wish.need is not None]
-    if not needs:
-        return Answer(base, Reason.STEADY)
-    raw = math.ceil(max(needs))
+def _limit(situation: Situation, base: int) -> Limited:
+    demanded = _demanded(situation)
+    if not demanded:
+        return Limited(base, Reason.STEADY)
+    raw = math.ceil(max(demanded))
     wanted = int(situation.bounded(raw))
     limit = Reason.AT_MAX if raw > wanted else Reason.AT_MIN
     clamps: tuple[Clamp, ...] = (Clamp(limit, raw, wanted),) if raw != wanted else ()
@@ -97,7 +97,7 @@ def _from(situation: Situation, base: int) -> Answer:
     if wanted > base * (1.0 + behavior.tolerance_up):
         number, reason = _up(situation, base)
     elif wanted < base and (
-        situation.beyond(base) or max(needs) < base * (1.0 - behavior.tolerance_down)
+        situation.above_max(base) or max(demanded) < base * (1.0 - behavior.tolerance_down)
     ):
         number, reason = _down(situation, base)
     else:
@@ -106,54 +106,58 @@ def _from(situation: Situation, base: int) -> Answer:
         clamps += (Clamp(reason, wanted, number),)
     elif clamps and number >= base:
         reason = limit
-    return Answer(number, reason, clamps)
+    return Limited(number, reason, clamps)
+
+
+def _demanded(situation: Situation) -> list[float]:
+    """Replicas of each goal with a fresh reading, not rounded."""
+    return [demand.replicas for demand in situation.demands if demand.replicas is not None]
 
 
 def _up(situation: Situation, base: int) -> tuple[int, Reason]:
-    """As many as those needs come to that may raise now."""
+    """The largest demand that may be met now."""
     if situation.rollout is Rollout.FAILING:
         return base, Reason.ROLLOUT_FAILING
     reason, free = Reason.STEADY, float(base)
-    for wish in situation.wishes:
-        if wish.need is None or wish.need <= base:
+    for demand in situation.demands:
+        if demand.replicas is None or demand.replicas <= base:
             continue
-        if _on_its_way(situation, wish):
+        if _wait_for_pending(situation, demand):
             reason = Reason.AWAITING_READY
         else:
-            free = max(free, wish.need)
+            free = max(free, demand.replicas)
     wanted = int(situation.bounded(math.ceil(free)))
     if wanted > base * (1.0 + situation.policy.behavior.tolerance_up):
         return wanted, Reason.SCALED_UP
     return base, reason
 
 
-def _on_its_way(situation: Situation, wish: Wish) -> bool:
-    """Whether what was already asked for has to show first what it is good for."""
-    trying = wish.missed and bool(situation.memory.last_actions.trials)
-    return trying or (wish.queued and situation.awaiting)
+def _wait_for_pending(situation: Situation, demand: Demand) -> bool:
+    """Whether the effect of replicas that were added before has to show first."""
+    on_trial = demand.missed and bool(situation.memory.last_actions.trials)
+    return on_trial or (demand.queued and situation.awaiting)
 
 
 def _down(situation: Situation, base: int) -> tuple[int, Reason]:
-    """As few as the whole window needed, by no more than a step."""
+    """The largest demand of the window, reached by at most one step."""
     behavior, memory, now = situation.policy.behavior, situation.memory, situation.now
     if situation.doubt is not None:
         return base, situation.doubt
     if situation.rollout is not Rollout.STABLE:
         failing = situation.rollout is Rollout.FAILING
         return base, Reason.ROLLOUT_FAILING if failing else Reason.ROLLOUT
-    last_actions, length = memory.last_actions, behavior.down_window
-    raised = memory.began if last_actions.changed is None else last_actions.changed
-    quiet = math.inf if raised is None or not last_actions.rising else now - raised
-    stepped = last_actions.step is not None and now - last_actions.step < length / _STEPS
-    needs = [wish.need for wish in situation.wishes if wish.need is not None]
-    highest = max(memory.window.largest, *needs)
+    last, length = memory.last_actions, behavior.down_window
+    raised = memory.began if last.changed is None else last.changed
+    quiet = math.inf if raised is None or not last.rising else now - raised
+    stepped = last.removed is not None and now - last.removed < length / _STEPS_PER_WINDOW
+    highest = max(memory.window.largest, *_demanded(situation))
     lowest = math.ceil(situation.bounded(highest))
-    margin = behavior.tolerance_down * (_TURN if quiet < _LATER * length else 1.0)
-    beyond = situation.beyond(base)
-    enough = lowest < base and (beyond or highest <= base * (1.0 - margin))
+    factor = _REVERSAL_MARGIN if quiet < _REVERSAL_WINDOWS * length else 1.0
+    above = situation.above_max(base)
+    enough = lowest < base and (above or highest <= base * (1.0 - factor * behavior.tolerance_down))
     if not memory.window.full(now) or not enough or stepped or quiet < length:
         return base, Reason.WINDOW
-    if last_actions.rising and not reversals.may(situation.policy, situation.reversals, now):
+    if last.rising and not reversals.allowed(situation.policy, situation.reversals, now):
         return base, Reason.REVERSALS
     share = max(1, math.floor(base * behavior.down_max_percent / 100.0))
-    return max(lowest, base - share), Reason.AT_MAX if beyond else Reason.SCALED_DOWN
+    return max(lowest, base - share), Reason.AT_MAX if above else Reason.SCALED_DOWN

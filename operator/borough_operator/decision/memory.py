@@ -1,8 +1,7 @@
-"""What one scaler remembers between two decisions: small frozen values, each with its own rule.
+"""What one scaler remembers between two decisions, as frozen values.
 
-All of it may be lost with the process. So every value has a most cautious reading of "nothing is
-known", and that is what a new process starts with: it may add a replica sooner than the old one
-would have, and never removes one sooner.
+All of it may be lost with the process. Each value has a cautious default, with which a new process
+starts: it may add a replica earlier than the old process would have, and never removes one earlier.
 """
 
 import math
@@ -14,83 +13,85 @@ from borough_operator.decision import hpa
 
 T = TypeVar("T")
 
-LONGEST_LEAD = 60.0
-"""Seconds to be ready that are planned for where none were measured, and at most: no trend holds
-for longer."""
+MAX_LEAD = 60.0
+"""Seconds until a replica is ready: assumed where none was measured, and the maximum, since no
+trend holds for longer."""
 _SPACING = 4.0
-"""Seconds between two samples of load that are kept, at least: with the lookback it bounds the
-memory. The newest may be younger, and makes way for the next then."""
-_STEPS = 24
-"""Steps of a falling window that are told apart."""
+"""Minimum seconds between two kept samples of load: with the lookback it bounds the memory. The
+newest may be younger and is then replaced by the next."""
+_MAX_PEAKS = 24
+"""Peaks that a window keeps; of more, neighbours are merged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one reading said of a load."""
+    """The load at the time of one reading."""
 
     at: float
     load: float
-    stay: float
-    """Mean seconds that a request stayed; 0 where that is not known."""
+    residence: float
+    """Mean seconds a request spent in the target, waiting included; 0 where unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class LoadHistory:
     """The load of one goal over the lookback."""
 
     samples: tuple[Sample, ...] = ()
     in_flight: tuple[float, float] | None = None
-    """When requests in flight were last counted, and how many there were."""
+    """Time and number of the last reading of requests in flight."""
 
-    def seen(self, sample: Sample, lookback: float) -> "Track":
-        """With one more sample, unless it is no newer than the last."""
+    def with_sample(self, sample: Sample, lookback: float) -> "LoadHistory":
+        """With this sample added, unless it is no newer than the last."""
         last, before = self.samples[-1:], self.samples[-2:-1]
         if last and sample.at <= last[0].at:
             return self
-        passing = bool(before) and last[0].at < before[0].at + _SPACING
-        past = self.samples[:-1] if passing else self.samples
+        replaced = bool(before) and last[0].at < before[0].at + _SPACING
+        past = self.samples[:-1] if replaced else self.samples
         kept = tuple(old for old in past if old.at > sample.at - lookback)
         return replace(self, samples=(*kept, sample))
 
     @property
-    def calm(self) -> float:
-        """Mean seconds a request stays where it need not wait, as far as the lookback knows."""
-        return min((sample.stay for sample in self.samples if sample.stay > 0.0), default=0.0)
+    def service_time(self) -> float:
+        """Mean seconds a request takes without waiting: the shortest residence of the lookback."""
+        return min(
+            (sample.residence for sample in self.samples if sample.residence > 0.0), default=0.0
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The largest need of the last seconds, all of them fresh and seen by this process."""
+    """The largest demand of the last seconds, from consecutive fresh readings of this process."""
 
     since: float | None = None
-    """When the unbroken row of fresh readings began."""
-    needs: tuple[tuple[float, float], ...] = ()
-    """When which need was seen; only those that no later one has reached."""
+    """When the first of the consecutive fresh readings was made."""
+    peaks: tuple[tuple[float, float], ...] = ()
+    """Time and replicas of each demand that no later one has reached."""
     length: float = 0.0
-    """Seconds after which needs are forgotten."""
+    """Seconds after which demands are forgotten."""
 
-    def seen(self, now: float, need: float, length: float) -> "Window":
-        """With one more need. A window that grows begins anew: what it lacks was forgotten."""
-        kept = [old for old in self.needs if old[0] >= now - length and old[1] > need]
-        if len(kept) > _STEPS:  # a long fall: the larger of two counts for as long as the later
+    def with_demand(self, now: float, replicas: float, length: float) -> "Window":
+        """With one more demand. A longer window starts anew, since older demands were forgotten."""
+        kept = [old for old in self.peaks if old[0] >= now - length and old[1] > replicas]
+        if len(kept) > _MAX_PEAKS:  # of two neighbours the larger counts until the later ends
             last = len(kept) - 1
             kept = [(kept[min(i + 1, last)][0], kept[i][1]) for i in range(0, last + 1, 2)]
         anew = self.since is None or length > self.length
-        return Window(now if anew else self.since, (*kept, (now, need)), length)
+        return Window(now if anew else self.since, (*kept, (now, replicas)), length)
 
     def full(self, now: float) -> bool:
-        """Whether the row is long enough to remove anything."""
+        """Whether it spans its whole length, so that a replica may be removed."""
         return self.since is not None and now - self.since >= self.length
 
     @property
     def largest(self) -> float:
-        """The largest need of the window."""
-        return self.needs[0][1] if self.needs else math.inf
+        """The largest demand of the window; infinite where there is none."""
+        return self.peaks[0][1] if self.peaks else math.inf
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Replicas that were asked for and are not all ready yet."""
+class PendingReplicas:
+    """Replicas that were added and are not all ready yet."""
 
     at: float
     replicas: int
@@ -98,115 +99,119 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A raise for the sake of a latency, and what it was to change."""
+    """A raise for a latency goal, to be compared with the measurement after it."""
 
     at: float
     replicas: int
-    """Before it."""
+    """Replicas before the raise."""
     quantile: float
     rate: float
-    """Requests a second and replica."""
+    """Requests per second and replica before the raise."""
     ready_at: float | None = None
-    """When all its replicas were."""
+    """When all its replicas were ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """What was learned of a target's speed, from what it did within its objective and beyond."""
+    """What was learned of a target's latency at and above its objective."""
 
     servers: float | None = None
-    """How many servers of a queue one replica is worth."""
+    """Servers of the queueing model that one replica is worth."""
     service: float | None = None
-    """Seconds a request takes where it need not wait."""
+    """Seconds a request takes without waiting."""
     unhelpful: int = 0
-    """Raises in a row after which the quantile was no better."""
+    """Consecutive raises that did not improve the quantile."""
     useful: int = 0
-    """Replicas before the first of them."""
+    """Replicas before the first of these raises."""
     rate: float = 0.0
-    """Requests a second at the last of them."""
+    """Requests per second at the last of these raises."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastActions:
-    """What this process did to the target."""
+    """The last changes that this process made."""
 
     changed: float | None = None
-    """When it last gave it a number, or would have in Advise mode."""
-    given: float | None = None
-    """When it last gave it a number."""
-    step: float | None = None
-    """When it last removed replicas."""
+    """Time of the last change of the number; in Advise mode of the advice."""
+    written: float | None = None
+    """Time of the last write to the target."""
+    removed: float | None = None
+    """Time of the last removal of replicas."""
     rising: bool = True
-    """Whether its last change was upwards; unknown counts as that, so that going down costs."""
-    asked: Asked | None = None
+    """Whether the last change was upwards. True where unknown, so that a removal counts as a
+    reversal."""
+    pending: PendingReplicas | None = None
     trials: Mapping[str, Trial] = field(default_factory=dict)
     """By the identity of the goal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
-    """Another controller that undoes our writes."""
+class Contender:
+    """Another field manager that reverts our writes."""
 
     manager: str = ""
-    flips: int = 0
+    reverted: int = 0
+    """Consecutive writes of ours that it reverted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """The HorizontalPodAutoscaler that never was."""
+    """A simulated HorizontalPodAutoscaler that is fed the same readings."""
 
     replicas: int | None = None
-    looked: float = -math.inf
+    evaluated: float = -math.inf
     memory: hpa.Memory = field(default_factory=hpa.Memory)
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Everything that a new process does without."""
+    """Everything that a new process starts without."""
 
     began: float | None = None
-    """When the first decision was made: until then anything may have been done."""
+    """Time of the first decision; what was done before is unknown."""
     decided: float | None = None
-    """When the last decision was made: what came long before it was not seen."""
+    """Time of the last decision, by which gaps are noticed."""
     goals: frozenset[str] = frozenset()
-    """The identities of the goals that `window` has heard."""
+    """The identities of the goals whose demands `window` holds."""
     source: str = ""
-    """Where their readings came from."""
-    tracks: Mapping[str, Track] = field(default_factory=dict)
+    """The source of their readings."""
+    loads: Mapping[str, LoadHistory] = field(default_factory=dict)
     """By the identity of the goal."""
     window: Window = Window()
     lead: float | None = None
-    """Seconds from asking for a replica to all being ready, as measured."""
+    """Measured seconds from adding replicas until all are ready."""
     latencies: Mapping[str, Latency] = field(default_factory=dict)
     """By the identity of the goal."""
     last_actions: LastActions = field(default_factory=LastActions)
-    rival: Rival = Rival()
+    contender: Contender = Contender()
     shadow: Shadow = Shadow()
     advised: int | None = None
-    """Advise: the number the target would have by now."""
+    """In Advise mode, the number the target would have by now."""
 
-    def track(self, goal: str) -> Track:
-        """The load of this goal."""
-        return self.tracks.get(goal, Track())
+    def load(self, goal: str) -> LoadHistory:
+        """The load history of this goal."""
+        return self.loads.get(goal, LoadHistory())
 
-    def tracked(self, goal: str, track: Track) -> "Memory":
-        """With another track of this goal."""
-        return replace(self, tracks={**self.tracks, goal: track})
+    def with_load(self, goal: str, load: LoadHistory) -> "Memory":
+        """With this load history of the goal."""
+        return replace(self, loads={**self.loads, goal: load})
 
     def latency(self, goal: str) -> Latency:
         """What was learned for this goal."""
         return self.latencies.get(goal, Latency())
 
-    def learned(self, goal: str, latency: Latency) -> "Memory":
-        """With something else learned for this goal."""
+    def with_latency(self, goal: str, latency: Latency) -> "Memory":
+        """With this learned for the goal."""
         return replace(self, latencies={**self.latencies, goal: latency})
 
-    def trying(self, trials: Mapping[str, Trial]) -> "Memory":
-        """With these trials under way, and no others."""
+    def with_trials(self, trials: Mapping[str, Trial]) -> "Memory":
+        """With exactly these trials under way."""
         return replace(self, last_actions=replace(self.last_actions, trials=trials))
 
-    def of(self, goals: frozenset[str], source: str) -> "Memory":
-        """Without what was remembered of others; a window has heard all of them or begins anew."""
+    def restricted_to(self, goals: frozenset[str], source: str) -> "Memory":
+        """Without what belongs to other goals or another source; the window starts anew where
+        either changed.
+        """
         if (goals, source) == (self.goals, self.source):
             return self
         kept = goals if source == self.source else frozenset()
@@ -214,12 +219,12 @@ class Memory:
             self,
             goals=goals,
             source=source,
-            tracks=_only(kept, self.tracks),
+            loads=_only(kept, self.loads),
             window=Window(),
             latencies=_only(kept, self.latencies),
-        ).trying(_only(kept, self.last_actions.trials))
+        ).with_trials(_only(kept, self.last_actions.trials))
 
 
 def _only(goals: frozenset[str], known: Mapping[str, T]) -> dict[str, T]:
-    """What is known of these goals."""
-    return {goal: what for goal, what in known.items() if goal in goals}
+    """The entries of these goals."""
+    return {goal: value for goal, value in known.items() if goal in goals}

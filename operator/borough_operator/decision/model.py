@@ -1,7 +1,7 @@
-"""The words of a decision: what is wanted, what was seen, what was remembered, what was decided.
+"""The values of a decision: what is wanted, what was read, what was remembered, what was decided.
 
-Frozen values and no behaviour beyond what follows from them. Seconds are floats, clock readings
-are Unix time, replicas are whole numbers; a quantity of work is in the goal's own unit.
+All are frozen. Durations are seconds, times are Unix time, replicas are whole numbers; a load is in
+the goal's own unit.
 """
 
 from collections.abc import Mapping
@@ -12,67 +12,67 @@ from borough_operator.decision.memory import Memory
 
 
 class Mode(StrEnum):
-    """What may be done with an answer."""
+    """What is done with a decision."""
 
     AUTO = "Auto"
-    """The target is given it."""
+    """The target is given the number."""
     ADVISE = "Advise"
-    """It is only said, in status and metrics."""
+    """The number is only shown, in status and metrics."""
     PAUSED = "Paused"
-    """None is asked for."""
+    """No decision is made."""
 
 
 class Measure(StrEnum):
-    """What can be read of a target."""
+    """A quantity that can be read of a target."""
 
     RATE = "rate"
-    """Requests a second, over all its pods."""
+    """Completed requests per second, over all its pods."""
     IN_FLIGHT = "in_flight"
-    """Requests being answered, on average over the last moments, over all its pods."""
+    """Requests being handled, averaged over the last seconds, over all its pods."""
     DURATION = "duration"
-    """Mean seconds a request takes."""
+    """Mean duration of a request in seconds."""
     QUANTILE = "quantile"
-    """Seconds that the share `Need.argument` of requests stays under."""
+    """Quantile `Need.argument` of the duration in seconds."""
     QUERY = "query"
-    """Whatever the PromQL `Need.argument` answers, over all its pods."""
+    """The value of the PromQL `Need.argument`, over all its pods."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Need:
-    """One quantity that a policy needs to know of its target."""
+    """One quantity that a policy reads of its target."""
 
     measure: Measure
     argument: str = ""
-    """The quantile, such as "0.95", or the PromQL."""
+    """The quantile as text, such as "0.95", or the PromQL."""
 
 
 class Freshness(StrEnum):
-    """How far a reading can be trusted. Only a fresh one ever removes a replica."""
+    """Whether a reading may be used. Only a fresh one can cause a removal."""
 
     FRESH = "fresh"
     STALE = "stale"
-    """It has a value, and is too old."""
+    """Its value is too old."""
     EMPTY = "empty"
-    """The source is well and knows nothing of the target."""
+    """The source works and has no series of the target."""
     ERROR = "error"
-    """The source failed, or what it said is no quantity; `Reading.detail` says how."""
+    """The source failed, or its value is invalid; `Reading.detail` says how."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a source said of one need."""
+    """The reading of one need."""
 
     freshness: Freshness
     value: float = 0.0
-    """Finite and not negative; only of a fresh or stale reading does it mean anything."""
+    """Finite and not negative; meaningful for a fresh or stale reading only."""
     age: float = 0.0
-    """Seconds since it was true, for a fresh or stale reading."""
+    """Seconds since it was measured; of a fresh or stale reading."""
     detail: str = ""
-    """For an error: a sentence that names what failed."""
+    """What failed or is missing, as a sentence."""
 
 
 class GoalType(StrEnum):
-    """The forms a goal can have."""
+    """The types of goals."""
 
     RATE = "RequestRate"
     IN_FLIGHT = "InFlight"
@@ -82,49 +82,49 @@ class GoalType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One thing to hold. The largest proposal of all goals wins."""
+    """One goal of a scaler. The largest proposal of all goals wins."""
 
     name: str
     """Unique in its policy: its type, or its type and number where there are several."""
     type: GoalType
     per_replica: float = 0.0
-    """What one replica can carry; of all goals but latency."""
+    """The load one replica can carry; of all types but Latency."""
     quantile: str = ""
     """Latency: the share of requests, such as "0.95"."""
     objective: float = 0.0
-    """Latency: seconds that this share is to stay under."""
+    """Latency: seconds within which this share of requests is to complete."""
     promql: str = ""
-    """Query: one number, the work of the whole target."""
+    """Query: PromQL with one number, the load of the whole target."""
     empty_is_zero: bool = False
-    """Query: nothing found means no work; otherwise it means that nothing is known."""
+    """Query: whether an empty result means no load; otherwise the load is unknown."""
 
     @property
     def identity(self) -> str:
-        """What it measures, and against which objective: what was learned of it holds for no
-        other. What one replica can carry is no part of it.
+        """The measured quantity and its objective, by which learned values are kept. The capacity
+        of a replica is not part of it.
         """
         return f"{self.type} {self.quantile} {self.objective:g} {self.promql}"
 
 
 @dataclass(frozen=True, slots=True)
 class Behavior:
-    """How fast and how freely an answer may move."""
+    """How fast and how often the number may change."""
 
     interval: float = 5.0
     tolerance_up: float = 0.02
     tolerance_down: float = 0.1
-    """Shares of the present size within which a proposal changes nothing."""
+    """Shares of the present size within which a demand changes nothing."""
     down_window: float = 120.0
-    """Seconds of fresh readings, all seen by this process, before a replica is removed."""
+    """Seconds of consecutive fresh readings of this process before a replica is removed."""
     down_max_percent: float = 25.0
-    """Share of the present size that one step may remove; one replica always may go."""
+    """Percent of the present size that one step may remove; at least one replica."""
     reversals_per_hour: int = 12
-    """How often the direction may change within an hour."""
+    """Changes of direction allowed within an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a ServiceScaler asks for: its spec, read and checked."""
+    """A ServiceScaler's spec, parsed and validated."""
 
     goals: tuple[Goal, ...]
     min_replicas: int = 1
@@ -132,13 +132,13 @@ class Policy:
     mode: Mode = Mode.AUTO
     behavior: Behavior = field(default_factory=Behavior)
     manual_hold: float = 900.0
-    """Seconds that a change by somebody else is left alone."""
+    """Seconds for which a number that another manager wrote is left alone."""
     source: str = ""
-    """Where its readings come from: what was remembered of another source is forgotten."""
+    """The source of its readings; what was remembered of another source is dropped."""
 
 
 class Rollout(StrEnum):
-    """How the target's newest template fares."""
+    """The rollout state of the target's newest template."""
 
     STABLE = "stable"
     PROGRESSING = "progressing"
@@ -146,33 +146,36 @@ class Rollout(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
-    """Who gave the target its present number of replicas, where that was not us."""
+class ForeignWriter:
+    """The field manager that wrote the target's number of replicas, where that was not this
+    operator.
+    """
 
     manager: str
-    """The field manager, such as "kubectl"."""
+    """Such as "kubectl"."""
     time: float
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A target at one moment."""
+    """A target at the time of a decision."""
 
     replicas: int
-    """Asked for, by its spec."""
+    """Of the target's spec."""
     ready: int
-    """Ready pods of the newest template only: surge pods are no capacity."""
+    """Ready pods of the newest template; surge pods are left out."""
     readings: Mapping[Need, Reading]
     rollout: Rollout = Rollout.STABLE
-    writer: Writer | None = None
+    writer: ForeignWriter | None = None
     resume: float | None = None
-    """Holds that began before this moment are over, says the scaler's annotation."""
+    """Holds that began before this time are over, by the scaler's annotation."""
     cores: float = 0.0
-    """CPU requested by one replica: what a replica-second costs. 0 where none is."""
+    """CPU cores that one replica requests, by which replica-seconds are priced; 0 where none is
+    requested."""
 
 
 class Reason(StrEnum):
-    """Why the answer is what it is: the closed list. Each has a sentence in `reasons.py`."""
+    """Why the number is what it is: a closed list. Each has a sentence in `reasons.py`."""
 
     STEADY = "Steady"
     SCALED_UP = "ScaledUp"
@@ -198,19 +201,19 @@ class Reason(StrEnum):
 
 
 NO_TARGET = frozenset({Reason.TARGET_MISSING, Reason.TARGET_UNREADABLE, Reason.SPEC_INVALID})
-"""Reasons for which there is no number to give, and none to tell."""
+"""Reasons with which no number is decided."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What one goal asks for."""
+    """The proposal of one goal, as status shows it."""
 
     goal: str
     freshness: Freshness
     replicas: int | None
-    """None where the goal knows nothing."""
+    """None where the goal has no fresh reading."""
     value: float | None = None
-    """The work or the quantile that was read."""
+    """The load or the quantile that was read."""
     age: float | None = None
     formula: str = ""
     """The arithmetic with its numbers, such as "ceil((120 + 1.0*sqrt(120*50)) / 50) = 4"."""
@@ -219,7 +222,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Clamp:
-    """One rule that changed the answer on its way."""
+    """One rule that changed the number."""
 
     reason: Reason
     before: int
@@ -228,7 +231,7 @@ class Clamp:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Somebody else's number, left alone for a while."""
+    """A number that another manager wrote and that is left alone for a while."""
 
     manager: str
     replicas: int
@@ -238,47 +241,48 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What one scaler remembers between two decisions, in this process; all of it may be lost.
+    """What one scaler remembers between two decisions; all of it may be lost.
 
-    Its status keeps all but `memory`, which starts empty in a new process: whatever needs memory to
-    remove a replica then waits until it has it.
+    Its status stores all but `memory`, which starts empty in a new process: a removal then waits
+    until the memory is filled again.
     """
 
     applied: int | None = None
-    """The number this operator gave the target last, or found when it took over."""
+    """The number this operator wrote last, or found when it took over."""
     hold: Hold | None = None
     reversals: tuple[float, ...] | None = None
-    """When the direction changed, of the last hour at least. None where nobody knows: then there is
-    no budget left for an hour."""
+    """Times of the changes of direction of at least the last hour. None where unknown: then the
+    hour's budget counts as used."""
     memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An answer, how it came about, and what to remember for the next one."""
+    """A number of replicas, how it came about, and what to remember for the next decision."""
 
     replicas: int
-    """What the target should have: the advice where the mode is Advise, its own number where
-    another owns it, and meaningless where there is no `answer`."""
+    """What the target should have: in Advise mode the advice, the other owner's number where it is
+    left alone; meaningless where `final` is None."""
     reason: Reason
     message: str
-    """One sentence for a person, numbers included."""
+    """One sentence, numbers included."""
     history: History
     proposals: tuple[Proposal, ...] = ()
     binding: str = ""
     """The goal whose proposal was the largest."""
     raw: int | None = None
-    """That proposal, before any clamp."""
+    """That proposal before any clamp."""
     clamps: tuple[Clamp, ...] = ()
-    """The rules that changed it, in the order in which they acted."""
+    """The rules that changed it, in order."""
     hpa: int | None = None
-    """What a HorizontalPodAutoscaler with its defaults would have by now, fed the same readings."""
+    """The replicas a HorizontalPodAutoscaler with its defaults would have by now, from the same
+    readings."""
     write: bool = False
-    """Whether the target is to be given `replicas`."""
+    """Whether `replicas` is to be written to the target."""
     contradiction: str = ""
-    """A sentence where the readings cannot all be true of a target that is well."""
+    """A sentence where the readings contradict each other, else empty."""
 
     @property
-    def answer(self) -> int | None:
-        """The number, or None where there was nothing to decide about."""
+    def final(self) -> int | None:
+        """The number, or None where none was decided."""
         return None if self.reason in NO_TARGET else self.replicas

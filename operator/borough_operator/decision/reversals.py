@@ -1,7 +1,8 @@
-"""How often may the direction change? The budget of reversals bounds flapping, whatever causes it.
+"""The budget of reversals: how often the direction may change within an hour, which bounds
+flapping.
 
-A change upwards is never refused. One downwards, after one upwards, is a reversal, and makes it
-likely that another follows: so it needs two reversals to be left of the hour's budget.
+A change upwards is always allowed. A removal after a raise is a reversal and makes another one
+likely, so it needs two reversals left in the hour's budget.
 """
 
 from borough_operator.decision.model import History, Policy
@@ -10,20 +11,20 @@ _HOUR = 3600.0
 
 
 def known(policy: Policy, history: History, now: float) -> tuple[float, ...]:
-    """The reversals, or the worst that may have been where nobody knows them."""
+    """The reversals; the whole budget where they are unknown."""
     if history.reversals is not None:
         return history.reversals
     if history.applied is None:
-        return ()  # a target that was just taken over has none behind it
+        return ()  # a target that was just taken over has none
     return (now,) * policy.behavior.reversals_per_hour
 
 
-def may(policy: Policy, reversals: tuple[float, ...], now: float) -> bool:
-    """Whether the direction may turn down now."""
+def allowed(policy: Policy, reversals: tuple[float, ...], now: float) -> bool:
+    """Whether a removal may reverse the direction now."""
     recent = sum(at > now - _HOUR for at in reversals)
     return recent + 2 <= policy.behavior.reversals_per_hour
 
 
 def added(reversals: tuple[float, ...], now: float) -> tuple[float, ...]:
-    """With one more; those that no longer count are forgotten with it."""
+    """With one more; those older than an hour are dropped."""
     return (*(at for at in reversals if at > now - _HOUR), now)

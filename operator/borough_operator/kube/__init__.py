@@ -1,1 +1,1 @@
-"""The API server's side: how it is reached, and what its objects mean to us."""
+"""The Kubernetes API: how it is reached, and how its objects are read and written."""

@@ -1,7 +1,7 @@
-"""One call to the API server: bounded in number and time, tried again while the server is short of
-breath, counted, and with its refusals as errors.
+"""Calls to the API server: limited in number and time, retried while the server is busy, counted,
+and with its refusals as exceptions.
 
-Retry-After is honoured, so no number of scalers can storm it.
+Retry-After is honoured, so that any number of scalers cannot overload the server.
 """
 
 import asyncio
@@ -14,43 +14,44 @@ import aiohttp
 
 from borough_operator.kube.credentials import Credentials
 
-AT_ONCE = 16
-"""Requests under way at any time."""
+MAX_IN_FLIGHT = 16
+"""Maximum concurrent requests."""
 TRIES = 4
-LONGEST_PAUSE = 5.0
-"""Seconds that one Retry-After may hold a request; the next decision is never far."""
-ANSWERS_WITHIN = aiohttp.ClientTimeout(total=15)
+MAX_RETRY_AFTER = 5.0
+"""Maximum seconds that one Retry-After delays a request; the next decision comes soon enough."""
+TIMEOUT = aiohttp.ClientTimeout(total=15)
 _BUSY = frozenset({429, 503, 504})
 
 
 class Refused(Exception):
-    """The API server said no; the message names the object and says why."""
+    """The API server refused the request; the message names the object and the reason."""
 
 
 class Conflict(Refused):
-    """The object is not what it was when this was decided: look again."""
+    """The object has changed since the decision."""
 
 
-class Gone(Refused):
-    """There is no such object."""
+class NotFound(Refused):
+    """There is no such object (404)."""
 
 
 class Unreachable(Refused):
-    """The API server did not answer, or was too busy until the end."""
+    """The API server did not respond, or was busy at every try."""
 
 
 class Expired(Refused):
-    """A list changed too much while its pages were turned."""
+    """A list expired between two of its pages (410)."""
 
 
-_ERRORS: Mapping[int, type[Refused]] = {404: Gone, 409: Conflict, 410: Expired}
+_ERRORS: Mapping[int, type[Refused]] = {404: NotFound, 409: Conflict, 410: Expired}
 
 Count = Callable[[str, str, str], None]
-"""Told of every request: verb and resource as RBAC calls them, and the code or "error"."""
+"""Called for every request with verb and resource as RBAC names them, and the status code or
+"error"."""
 
 
 class Api:
-    """The API server, as its credentials see it."""
+    """A client of the API server."""
 
     def __init__(
         self,
@@ -62,12 +63,12 @@ class Api:
         self._server = credentials.server.rstrip("/")
         self._count = count
         self._sleep = sleep
-        self._turns = asyncio.Semaphore(AT_ONCE)
-        connector = aiohttp.TCPConnector(ssl=credentials.ssl_context(), limit=AT_ONCE)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=ANSWERS_WITHIN)
+        self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
+        connector = aiohttp.TCPConnector(ssl=credentials.ssl_context(), limit=MAX_IN_FLIGHT)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=TIMEOUT)
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._session.close()
 
     async def call(
@@ -78,37 +79,37 @@ class Api:
         content: str = "application/json",
         query: Mapping[str, str] | None = None,
     ) -> Any:
-        """One call, tried again while the server is busy. Raises Refused."""
+        """One call, retried while the server is busy. Raises Refused."""
         for left in reversed(range(TRIES)):
-            async with self._turns:
-                code, answer, pause = await self._try(verb, path, body, content, query or {})
-            if code == HTTPStatus.UNAUTHORIZED and left:  # the token was renewed a moment ago
+            async with self._slots:
+                code, content_bytes, delay = await self._try(verb, path, body, content, query or {})
+            if code == HTTPStatus.UNAUTHORIZED and left:  # the token may have been renewed
                 self._credentials.token.forget()
             elif code in _BUSY and left:
-                await self._sleep(pause)
+                await self._sleep(delay)
             else:
-                return _accepted(code, answer, f"{verb} {path}")
+                return _parsed(code, content_bytes, f"{verb} {path}")
         raise AssertionError("the last try returns or raises")
 
     async def _try(
         self, verb: str, path: str, body: Any, content: str, query: Mapping[str, str]
     ) -> tuple[int, bytes, float]:
-        """Code, answer, and how long to wait before the next try. Raises Unreachable."""
+        """Status code, response body, and seconds to wait before a retry. Raises Unreachable."""
         code = "error"
         try:
             async with self._session.request(
                 _METHODS[verb],
-                self._server + path,  # which aiohttp would not join: the server's may have a path
+                self._server + path,  # not joined by aiohttp: the server's URL may have a path
                 params=query,
                 data=None if body is None else json.dumps(body),
                 headers={"Content-Type": content, **self._credentials.headers()},
                 allow_redirects=False,
-            ) as answer:
-                code = str(answer.status)
-                return answer.status, await answer.read(), _pause(answer.headers)
+            ) as response:
+                code = str(response.status)
+                return response.status, await response.read(), _retry_delay(response.headers)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            said = str(error) or type(error).__name__
-            raise Unreachable(f"{verb} {path}: {said}") from None
+            text = str(error) or type(error).__name__
+            raise Unreachable(f"{verb} {path}: {text}") from None
         finally:
             self._count(verb, _resource_of(path), code)
 
@@ -117,35 +118,35 @@ _METHODS = {"get": "GET", "list": "GET", "patch": "PATCH", "create": "POST"}
 
 
 def _resource_of(path: str) -> str:
-    """The resource of a path as RBAC calls it, such as deployments/scale."""
+    """The resource of a path as RBAC names it, such as deployments/scale."""
     parts = path.split("/namespaces/", 1)[1].split("/")
     return "/".join((parts[1], *parts[3:]))
 
 
-def _pause(headers: Mapping[str, str]) -> float:
-    told = headers.get("Retry-After", "")
-    return min(LONGEST_PAUSE, float(told) if told.isdecimal() else 1.0)
+def _retry_delay(headers: Mapping[str, str]) -> float:
+    value = headers.get("Retry-After", "")
+    return min(MAX_RETRY_AFTER, float(value) if value.isdecimal() else 1.0)
 
 
-def _accepted(code: int, answer: bytes, call: str) -> Any:
-    said = _object(answer)
+def _parsed(code: int, content: bytes, call: str) -> Any:
+    body = _object(content)
     good = code < HTTPStatus.MULTIPLE_CHOICES
-    if good and said is not None:
-        return said
-    if said is None:
-        said = {"message": answer[:200].decode("utf-8", "replace")}
-    message = f"{call}: {code}: {said.get('message', '')}"
+    if good and body is not None:
+        return body
+    if body is None:
+        body = {"message": content[:200].decode("utf-8", "replace")}
+    message = f"{call}: {code}: {body.get('message', '')}"
     if good or code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _BUSY:
-        raise Unreachable(message)  # where it is good, something else than the API server said so
-    tested = code == HTTPStatus.UNPROCESSABLE_ENTITY and not said.get("details")
-    if tested:  # the `test` of a JSON patch; of a schema that was broken the server tells details
+        raise Unreachable(message)  # code < 300: not a response of the API server
+    tested = code == HTTPStatus.UNPROCESSABLE_ENTITY and not body.get("details")
+    if tested:  # `test` of a JSON patch failed; a schema error has details
         raise Conflict(message)
     raise _ERRORS.get(code, Refused)(message)
 
 
-def _object(answer: bytes) -> dict[str, Any] | None:
+def _object(content: bytes) -> dict[str, Any] | None:
     try:
-        said = json.loads(answer)
+        body = json.loads(content)
     except ValueError:
         return None
-    return said if isinstance(said, dict) else None
+    return body if isinstance(body, dict) else None

@@ -1,7 +1,6 @@
-"""The only writer: the few calls to the API server that change anything, and the paged list.
+"""The calls that change the cluster, and paged lists.
 
-What this operator may do stands here beside where it does it, in `RULES`; the chart's Role is
-compared with it.
+`RULES` lists the rights that they need; a test compares the chart's Role with it.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What may be done to one resource of the watched namespaces."""
+    """The verbs on one resource of the watched namespaces."""
 
     group: str
     resource: str
@@ -27,14 +26,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What is listed and watched."""
+    """A resource that is listed and watched."""
 
     group: str
     version: str
     plural: str
 
     def path(self, namespace: str, *rest: str) -> str:
-        """Where its objects live, or one of them."""
+        """The path of its objects, or of one of them."""
         root = f"apis/{self.group}" if self.group else "api"
         return "/".join(("", root, self.version, "namespaces", namespace, self.plural, *rest))
 
@@ -56,19 +55,19 @@ RULES = (
     Rule(STATEFUL_SETS.group, "statefulsets/scale", frozenset({"get", "patch"})),  # scale
     Rule(EVENTS.group, "events", frozenset({"create", "patch"})),  # events.Events
 )
-"""The rights this operator needs in each watched namespace."""
+"""The rights that the operator needs in each watched namespace."""
 POD_RULES = (Rule(PODS.group, PODS.plural, _WATCH),)
-"""What it needs beside them where the Pods source is on."""
+"""Further rights where the source Pods is enabled."""
 
 PAGE = 500
-"""Objects of one answer to a list."""
+"""Objects in one page of a list."""
 _APPLY = "application/apply-patch+yaml"
 _JSON_PATCH = "application/json-patch+json"
 _MERGE = "application/merge-patch+json"
 
 
 class Cluster:
-    """What this operator does to a cluster, and what it lists."""
+    """The writes and lists of this operator."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -76,16 +75,17 @@ class Cluster:
     async def scale(
         self, target: Target, replicas: int, *, seen: int, uid: str, resource_version: str
     ) -> str:
-        """Give the target that many replicas, if it still has those on which this was decided.
+        """Write the number of replicas, if the target still has the number and uid on which it was
+        decided.
 
-        By server-side apply: the API server keeps no record of who wrote by other means a number
-        that nobody owned before. Answers the target's new resourceVersion. Raises Refused.
+        By server-side apply: of other writes to /scale the API server records no owner where the
+        number had none before. Returns the target's new resourceVersion. Raises Refused.
         """
         path = TARGETS[target.kind].path(target.namespace, target.name, "scale")
         try:
             return await self._apply_scale(path, target, replicas, resource_version)
         except Conflict:
-            now = await self._api.call("get", path)  # its status has moved, or more than that
+            now = await self._api.call("get", path)  # perhaps only its status has changed
             if now["spec"].get("replicas", 0) != seen or now["metadata"]["uid"] != uid:
                 raise
             return await self._apply_scale(
@@ -104,54 +104,54 @@ class Cluster:
             "spec": {"replicas": replicas},
         }
         query = {"fieldManager": MANAGER, "force": "true"}
-        answer = await self._api.call("patch", path, scale, _APPLY, query)
-        return str(answer["metadata"]["resourceVersion"])
+        response = await self._api.call("patch", path, scale, _APPLY, query)
+        return str(response["metadata"]["resourceVersion"])
 
     async def write_status(self, namespace: str, name: str, uid: str, status: Object) -> Object:
-        """Replace a scaler's status. Answers the scaler as it is since. Raises Refused; Conflict
-        where it is another scaler of the same name by now.
+        """Replace a scaler's status. Returns the scaler as stored. Raises Refused; Conflict where
+        the uid is another's.
 
-        Nobody else writes it, so it is replaced whole, whatever the object's version.
+        It is replaced as a whole, whatever the object's version, since it has no other writer.
         """
         change = [
             {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "add", "path": "/status", "value": status},
         ]
         path = SCALERS.path(namespace, name, "status")
-        answer: Object = await self._api.call(
+        stored: Object = await self._api.call(
             "patch", path, change, _JSON_PATCH, {"fieldManager": MANAGER}
         )
-        return answer
+        return stored
 
     async def create_event(self, namespace: str, event: Object) -> None:
-        """Store a new Event. Raises Refused."""
+        """Create an Event. Raises Refused."""
         await self._api.call("create", EVENTS.path(namespace), event)
 
     async def patch_event(self, namespace: str, name: str, change: Object) -> None:
-        """Merge a change into an Event. Raises Refused; Gone where it has been cleared away."""
+        """Merge a change into an Event. Raises Refused; NotFound where it has expired."""
         await self._api.call("patch", EVENTS.path(namespace, name), change, _MERGE)
 
     async def list_all(
         self, resource: Resource, namespace: str, keep: Callable[[Object], T]
     ) -> tuple[list[T], str]:
-        """Of every object what `keep` keeps of it, and the list's resourceVersion. Raises Refused.
+        """What `keep` returns for every object, and the list's resourceVersion. Raises Refused.
 
-        An object is dropped as soon as it is kept, so that a long list needs the memory of a page.
+        Each object is dropped after `keep`, so that a long list needs the memory of one page.
         """
         path = resource.path(namespace)
         for _ in range(TRIES):
             try:
                 return await self._pages(path, keep)
-            except Expired:  # its pages are of a moment that the server has forgotten: once more
+            except Expired:  # the snapshot of its pages expired: start again
                 continue
-        raise Expired(f"{path} changed too fast to be read to its end")
+        raise Expired(f"{path} changed too fast to be read completely")
 
     async def _pages(self, path: str, keep: Callable[[Object], T]) -> tuple[list[T], str]:
         kept: list[T] = []
         query = {"limit": str(PAGE)}
         while True:
             page = await self._api.call("list", path, query=query)
-            kind = page["kind"].removesuffix("List")  # the items of a list do not say it
+            kind = page["kind"].removesuffix("List")  # items of a list have no kind
             kept.extend(keep({"kind": kind, **item}) for item in page["items"])
             if not (rest := page["metadata"].get("continue")):
                 return kept, page["metadata"]["resourceVersion"]

@@ -1,6 +1,6 @@
-"""A decision as conditions: what `kubectl wait` waits for, and what people and alerts see first.
+"""A decision as metav1.Conditions, for `kubectl wait`, users and alerts.
 
-They are metav1.Conditions in full. Their reasons are those of decisions where one fits.
+Their reasons are those of decisions where one fits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,41 +16,41 @@ from borough_operator.decision.model import (
     Rollout,
 )
 from borough_operator.decision.reasons import DOUBTS
-from borough_operator.moments import text_of
+from borough_operator.moments import format_time
 
 Condition = Mapping[str, Any]
 
 _MODES = {
-    "Auto": "Answers are given to the target.",
-    "Advise": "Answers are said here, and given to nobody.",
-    "Paused": "No answer is asked for.",
+    "Auto": "Decisions are written to the target.",
+    "Advise": "Decisions are shown here and not written to the target.",
+    "Paused": "Nothing is decided.",
 }
 _ROLLOUTS = {
-    Rollout.PROGRESSING: (Reason.ROLLOUT, "A new template is being rolled out."),
+    Rollout.PROGRESSING: (Reason.ROLLOUT, "A rollout of a new template is in progress."),
     Rollout.FAILING: (Reason.ROLLOUT_FAILING, "The newest template does not become ready."),
 }
 
 CONDITIONS = {
-    "Ready": "The scaler can do what its mode asks: its spec is valid, its target is there, and at "
-    "least one goal is known.",
+    "Ready": "The scaler can work in its mode: its spec is valid, its target exists, and at "
+    "least one goal has a usable reading.",
     "MetricsHealthy": "Every goal's reading is fresh, and none contradicts another.",
-    "Limited": "A rule changed the largest proposal: a bound, the window, a budget.",
-    "ManualHold": "Somebody else's number is left alone for a while.",
-    "RolloutStable": "No rollout of the target is under way or failing.",
-    "Contested": "Another controller undoes what this one does, and nothing is changed.",
+    "Limited": "A rule changed the largest proposal: a bound, the window or the budget.",
+    "ManualHold": "A number that another manager set is left alone for a while.",
+    "RolloutStable": "No rollout of the target is in progress or failing.",
+    "Contested": "Another controller reverts the operator's changes: no more are made.",
 }
-"""Every condition, and what it means that it is true."""
+"""Every condition, and what it means that it is True."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
     holds: bool | None
-    """None where it cannot be known."""
+    """None where it is unknown."""
     reason: str
     message: str
 
 
-def render(  # noqa: PLR0913  # all that conditions tell of
+def render(  # noqa: PLR0913  # what conditions depend on
     decision: Decision,
     *,
     generation: int,
@@ -59,22 +59,24 @@ def render(  # noqa: PLR0913  # all that conditions tell of
     previous: Sequence[Condition],
     now: float,
 ) -> list[Condition]:
-    """All conditions, in their order; each keeps the time at which its status changed last."""
+    """All conditions in order; each keeps the time of its last change of status."""
     findings = {
         "Ready": _ready(decision, mode),
         "MetricsHealthy": _metrics_healthy(decision),
         "Limited": _limited(decision),
-        "ManualHold": _on(decision, Reason.MANUAL_HOLD, "Nobody else's number is held."),
+        "ManualHold": _not_ours(decision, Reason.MANUAL_HOLD, "NotHeld", "No number is held."),
         "RolloutStable": _rollout_stable(decision, observation),
-        "Contested": _on(decision, Reason.CONTESTED, "Nobody undoes what this scaler does."),
+        "Contested": _not_ours(
+            decision, Reason.CONTESTED, "NotContested", "No change was reverted."
+        ),
     }
     before = {condition["type"]: condition for condition in previous}
-    told: list[Condition] = []
+    conditions: list[Condition] = []
     for kind, finding in findings.items():
         status = {True: "True", False: "False", None: "Unknown"}[finding.holds]
         known = before.get(kind, {})
-        since = known["lastTransitionTime"] if known.get("status") == status else text_of(now)
-        told.append(
+        since = known["lastTransitionTime"] if known.get("status") == status else format_time(now)
+        conditions.append(
             {
                 "type": kind,
                 "status": status,
@@ -84,7 +86,7 @@ def render(  # noqa: PLR0913  # all that conditions tell of
                 "message": finding.message,
             }
         )
-    return told
+    return conditions
 
 
 def _ready(decision: Decision, mode: str) -> _Finding:
@@ -99,13 +101,13 @@ def _ready(decision: Decision, mode: str) -> _Finding:
 
 def _metrics_healthy(decision: Decision) -> _Finding:
     if not decision.proposals:
-        return _Finding(holds=None, reason=decision.reason, message="No metric was asked for.")
+        return _Finding(holds=None, reason=decision.reason, message="No metric was read.")
     for freshness, reason in DOUBTS.items():
         for proposal in decision.proposals:
             declared = freshness is Freshness.EMPTY and proposal.replicas is not None
             if proposal.freshness is freshness and not declared:
-                said = proposal.detail or f"its reading is {freshness}"
-                return _Finding(holds=False, reason=reason, message=f"{proposal.goal}: {said}")
+                detail = proposal.detail or f"its reading is {freshness}"
+                return _Finding(holds=False, reason=reason, message=f"{proposal.goal}: {detail}")
     if decision.contradiction:
         return _Finding(
             holds=False, reason=Reason.METRICS_ERROR, message=f"{decision.contradiction}."
@@ -115,7 +117,7 @@ def _metrics_healthy(decision: Decision) -> _Finding:
 
 def _limited(decision: Decision) -> _Finding:
     if not decision.clamps:
-        return _Finding(holds=False, reason="WithinLimits", message="No rule changed the answer.")
+        return _Finding(holds=False, reason="WithinLimits", message="No rule changed the proposal.")
     last = decision.clamps[-1]
     acted = ", ".join(f"{c.reason} {c.before} -> {c.after}" for c in decision.clamps)
     return _Finding(holds=True, reason=last.reason, message=f"Rules that acted: {acted}.")
@@ -123,17 +125,15 @@ def _limited(decision: Decision) -> _Finding:
 
 def _rollout_stable(decision: Decision, observation: Observation | None) -> _Finding:
     if observation is None:
-        return _Finding(
-            holds=None, reason=decision.reason, message="There is no target to look at."
-        )
+        return _Finding(holds=None, reason=decision.reason, message="There is no target.")
     if observation.rollout is Rollout.STABLE:
-        return _Finding(holds=True, reason="Stable", message="No rollout is under way.")
+        return _Finding(holds=True, reason="Stable", message="No rollout is in progress.")
     reason, message = _ROLLOUTS[observation.rollout]
     return _Finding(holds=False, reason=reason, message=message)
 
 
-def _on(decision: Decision, reason: Reason, otherwise: str) -> _Finding:
-    """Another owner has the number, for this reason: its message names who, and until when."""
+def _not_ours(decision: Decision, reason: Reason, otherwise: str, message: str) -> _Finding:
+    """True with the decision's message where the number is left alone for this reason."""
     if decision.reason is reason:
         return _Finding(holds=True, reason=reason, message=decision.message)
-    return _Finding(holds=False, reason="HandsOn", message=otherwise)
+    return _Finding(holds=False, reason=otherwise, message=message)

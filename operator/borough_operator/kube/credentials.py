@@ -1,7 +1,7 @@
-"""How the API server is reached, and as whom: a pod's service account, or a kubeconfig.
+"""Credentials of the API server: of a pod's service account, or of a kubeconfig.
 
-A service account's token is renewed by the kubelet within its hour, so a token is read again from
-its file whenever it is asked for after a minute.
+The kubelet renews a service account's token within its hour, so the file is read again after a
+minute.
 """
 
 import base64
@@ -17,17 +17,17 @@ from typing import Any
 import yaml
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-READ_AGAIN = 60.0
-"""Seconds that a token from a file is trusted to be its newest."""
+REREAD_AFTER = 60.0
+"""Seconds for which a token read from a file is used."""
 
 
 class NoCredentials(Exception):
-    """No way to log in; the message says what was looked for."""
+    """No credentials were found; the message says where they were looked for."""
 
 
 @dataclass(slots=True)
 class Token:
-    """A bearer token that may be renewed behind our back."""
+    """A bearer token, which may be renewed in its file."""
 
     text: str = ""
     file: Path | None = None
@@ -36,23 +36,25 @@ class Token:
 
     def now(self) -> str:
         """The token; empty where none is used. Raises OSError."""
-        if self.file is not None and self.clock() - self._read_at >= READ_AGAIN:
+        if self.file is not None and self.clock() - self._read_at >= REREAD_AFTER:
             self.text = self.file.read_text("utf-8").strip()
             self._read_at = self.clock()
         return self.text
 
     def forget(self) -> None:
-        """It was refused: the next one is read anew."""
+        """Read the file again at the next use, since the token was refused."""
         self._read_at = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Where the API server is, how it is known, and who we are. Certificates and keys are PEM."""
+    """Address and trust of the API server, and the client's identity. Certificates and keys are
+    PEM.
+    """
 
     server: str
     namespace: str = "default"
-    """Ours: that of the pod, or of the kubeconfig's context."""
+    """The namespace of the pod, or of the kubeconfig's context."""
     ca: str | None = None
     insecure: bool = False
     certificate: str | None = None
@@ -60,15 +62,15 @@ class Credentials:
     token: Token = field(default_factory=Token)
 
     def headers(self) -> dict[str, str]:
-        """What every request says of who asks. Raises OSError."""
+        """Headers of every request. Raises OSError."""
         token = self.token.now()
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     def ssl_context(self) -> ssl.SSLContext:
-        """What the server is checked by, and we by it. Raises ssl.SSLError.
+        """The TLS context of both directions. Raises ssl.SSLError.
 
-        Python 3.13 also wants extensions that RFC 5280 leaves to a root, and that the root of many
-        a cluster, EKS's among them, does not have: as for kubectl, the signature is what counts.
+        VERIFY_X509_STRICT, Python 3.13's default, requires extensions that RFC 5280 leaves optional
+        and that the roots of many clusters, such as EKS's, lack: it is off, as in kubectl.
         """
         context = ssl.create_default_context(cadata=self.ca)
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -76,7 +78,7 @@ class Credentials:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certificate is not None and self.key is not None:
-            with tempfile.NamedTemporaryFile("w") as pair:  # OpenSSL reads them from a file only
+            with tempfile.NamedTemporaryFile("w") as pair:  # OpenSSL reads them from files only
                 pair.write(f"{self.certificate}\n{self.key}")
                 pair.flush()
                 context.load_cert_chain(pair.name)
@@ -84,7 +86,8 @@ class Credentials:
 
 
 def find(environment: Mapping[str, str] = os.environ, account: Path = ACCOUNT) -> Credentials:
-    """Of the kubeconfig that KUBECONFIG names, of the pod this runs in, or of ~/.kube/config.
+    """Credentials of the kubeconfig that KUBECONFIG names, else of this pod, else of
+    ~/.kube/config.
 
     Raises NoCredentials.
     """
@@ -97,12 +100,12 @@ def find(environment: Mapping[str, str] = os.environ, account: Path = ACCOUNT) -
     if home.exists():
         return of_kubeconfig(home)
     raise NoCredentials(
-        "this is no pod of a cluster, KUBECONFIG is not set, and there is no ~/.kube/config"
+        "not in a pod of a cluster, KUBECONFIG is not set, and there is no ~/.kube/config"
     )
 
 
 def of_pod(environment: Mapping[str, str], account: Path = ACCOUNT) -> Credentials:
-    """Of the service account of the pod this runs in. Raises NoCredentials."""
+    """Credentials of this pod's service account. Raises NoCredentials."""
     host, port = environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]
     if ":" in host:  # IPv6
         host = f"[{host}]"
@@ -118,7 +121,7 @@ def of_pod(environment: Mapping[str, str], account: Path = ACCOUNT) -> Credentia
 
 
 def of_kubeconfig(path: Path) -> Credentials:
-    """Of the current context. Raises NoCredentials."""
+    """Credentials of a kubeconfig's current context. Raises NoCredentials."""
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
         context = _named(content, "contexts", content["current-context"])["context"]
@@ -127,8 +130,8 @@ def of_kubeconfig(path: Path) -> Credentials:
         server = cluster["server"].rstrip("/")
         if unknown := {"exec", "auth-provider", "username"} & user.keys():
             raise NoCredentials(
-                f"{path}: user {context['user']} logs in by {min(unknown)}, which is not known "
-                "here: a token, a tokenFile or a client certificate is"
+                f"{path}: user {context['user']} logs in by {min(unknown)}, which is not supported "
+                "here: use a token, a tokenFile or a client certificate"
             )
         return Credentials(
             server=server,

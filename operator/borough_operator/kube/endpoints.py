@@ -1,4 +1,4 @@
-"""A pod as the place where it tells its metrics: an address, named ports, whether it is ready."""
+"""A pod as a scrape target: address, named ports, readiness."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from borough_operator.kube.targets import controller
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What is kept of a pod that somebody controls."""
+    """What is kept of a pod with a controller."""
 
     owner: str
     """The uid of its ReplicaSet or StatefulSet."""
     ready: bool
-    """It serves: Ready, and not on its way out."""
+    """Ready and not being deleted."""
     host: str
-    """Its IP as a URL has it; empty while it has none."""
+    """Its IP in the form of a URL; empty while it has none."""
     ports: tuple[tuple[str, int], ...]
-    """Those that have a name."""
+    """Its named ports."""
 
     def url(self, port: str, path: str) -> str | None:
-        """Where it tells its metrics, by a port's name or number; None where there is no such
-        port, or no address yet.
+        """The URL of its metrics, by a port's name or number; None where it has no such port or no
+        address yet.
         """
         number = int(port) if port.isdigit() else dict(self.ports).get(port)
         if number is None or not self.host:
@@ -31,7 +31,7 @@ class Pod:
 
 
 def pod(obj: Mapping[str, Any]) -> Pod | None:
-    """What is kept of it; None of a pod that nobody controls."""
+    """What is kept of a pod; None without a controller."""
     owner = controller(obj)
     if owner is None:
         return None

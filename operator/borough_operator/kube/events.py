@@ -1,6 +1,7 @@
-"""Events that `kubectl describe` shows beside a scaler: one a change, like ones counted together.
+"""Kubernetes Events of a scaler, for `kubectl describe`: one a change, equal reasons counted
+together.
 
-They are told, never relied on: what cannot be written soon is dropped.
+They are best effort: one that is not written within `TIMEOUT` seconds is dropped.
 """
 
 import asyncio
@@ -11,14 +12,14 @@ from dataclasses import dataclass
 from borough_operator.kube.api import Refused
 from borough_operator.kube.cluster import Cluster
 from borough_operator.kube.targets import MANAGER
-from borough_operator.moments import text_of
+from borough_operator.moments import format_time
 
-SERIES = 600.0
-"""Seconds within which an Event of the same reason continues the one before."""
-WITHIN = 3.0
-"""Seconds after which one that was not taken is dropped; its scaler waits for it so long."""
-REMEMBERED = 1000
-"""Series known at a time; who exceeds them begins a new one."""
+SERIES_S = 600.0
+"""Seconds within which an Event of the same reason increments the one before."""
+TIMEOUT = 3.0
+"""Seconds after which an Event is dropped; its scaler waits so long."""
+MAX_SERIES = 1000
+"""Maximum series remembered; the oldest is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +39,31 @@ class _Series:
 
 
 class Events:
-    """Tells what has changed. `clock` is Unix time."""
+    """Writes Events. `clock` is Unix time."""
 
     def __init__(self, cluster: Cluster, clock: Callable[[], float]) -> None:
         self._cluster = cluster
         self._clock = clock
         self._series: dict[tuple[str, str], _Series] = {}
 
-    async def tell(self, subject: Subject, kind: str, reason: str, message: str) -> None:
-        """An Event of the kind Normal or Warning. It never raises for what the API server says."""
+    async def emit(self, subject: Subject, kind: str, reason: str, message: str) -> None:
+        """Write an Event of type `kind`, Normal or Warning. Refusals are ignored."""
         now = self._clock()
         key = subject.uid, reason
         series = self._series.pop(key, None)
         try:
-            async with asyncio.timeout(WITHIN):
-                if series is None or now - series.last > SERIES:
-                    series = await self._begin(subject, kind, reason, message, now)
+            async with asyncio.timeout(TIMEOUT):
+                if series is None or now - series.last > SERIES_S:
+                    series = await self._create(subject, kind, reason, message, now)
                 else:
-                    series = await self._go_on(series, subject, message, now)
-        except (Refused, TimeoutError):  # perhaps it was cleared away: the next one begins anew
+                    series = await self._increment(series, subject, message, now)
+        except (Refused, TimeoutError):  # it may have expired: the next one starts a new series
             return
         self._series[key] = series
-        while len(self._series) > REMEMBERED:
-            del self._series[next(iter(self._series))]  # the one that was told longest ago
+        while len(self._series) > MAX_SERIES:
+            del self._series[next(iter(self._series))]  # the oldest
 
-    async def _begin(
+    async def _create(
         self, subject: Subject, kind: str, reason: str, message: str, now: float
     ) -> _Series:
         name = f"{subject.name}.{uuid.uuid4().hex[:16]}"
@@ -81,16 +82,18 @@ class Events:
             "reason": reason,
             "message": message,
             "count": 1,
-            "firstTimestamp": text_of(now),
-            "lastTimestamp": text_of(now),
+            "firstTimestamp": format_time(now),
+            "lastTimestamp": format_time(now),
             "source": {"component": MANAGER},
             "reportingComponent": MANAGER,
         }
         await self._cluster.create_event(subject.namespace, event)
         return _Series(name, 1, now)
 
-    async def _go_on(self, series: _Series, subject: Subject, message: str, now: float) -> _Series:
+    async def _increment(
+        self, series: _Series, subject: Subject, message: str, now: float
+    ) -> _Series:
         count = series.count + 1
-        change = {"count": count, "message": message, "lastTimestamp": text_of(now)}
+        change = {"count": count, "message": message, "lastTimestamp": format_time(now)}
         await self._cluster.patch_event(subject.namespace, series.name, change)
         return _Series(series.name, count, now)

@@ -1,7 +1,7 @@
-"""A ServiceScaler as an object becomes the scaler that is served.
+"""Parses a ServiceScaler object.
 
-The API server has checked it by its schema, so this refuses only what no schema can see, or what an
-older schema let in; and it refuses with a sentence, since that becomes a condition.
+The API server has validated it by the schema, so this refuses only what the schema cannot check or
+an older schema accepted. A refusal is a sentence, since it becomes a condition.
 """
 
 from collections import Counter
@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from borough_operator.decision.model import Behavior, Goal, GoalType, Mode, Policy
-from borough_operator.moments import moment_of, seconds_of
+from borough_operator.moments import parse_duration, parse_time
 from borough_operator.sources.protocol import Target
 
 RESUME = "borough.dev/resume"
-"""The annotation that ends holds begun before its time."""
+"""The annotation that ends holds which began before its time."""
 
 Object = Mapping[str, Any]
 
 
 class SpecInvalid(Exception):
-    """A spec that cannot be served; the message names the field and says why."""
+    """An invalid spec; the message names the field and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scaler:
-    """One ServiceScaler, read and checked."""
+    """One ServiceScaler, parsed and validated."""
 
     namespace: str
     name: str
@@ -36,17 +36,14 @@ class Scaler:
     source: str = "Prometheus"
     """Prometheus or Pods."""
     port: str = "metrics"
-    """Of a pod's metrics: a name, or a number as text."""
+    """The port of a pod's metrics: a name, or a number as text."""
     path: str = "/metrics"
     resume: float | None = None
-    """Holds that began before this moment are over."""
+    """Holds that began before this time are over."""
 
 
 def parse(obj: Object) -> Scaler:
-    """The scaler that an object describes; what it leaves out has the schema's default.
-
-    Raises SpecInvalid.
-    """
+    """Parse an object; missing fields have the schema's defaults. Raises SpecInvalid."""
     metadata, spec = obj["metadata"], obj.get("spec", {})
     try:
         reference = spec["targetRef"]
@@ -70,27 +67,27 @@ def parse(obj: Object) -> Scaler:
 
 
 def _policy(spec: Object) -> Policy:
-    plain = Policy(goals=())
+    defaults = Policy(goals=())
     replicas = spec["replicas"]
     policy = Policy(
         goals=_goals(spec["goals"]),
-        min_replicas=int(replicas.get("min", plain.min_replicas)),
+        min_replicas=int(replicas.get("min", defaults.min_replicas)),
         max_replicas=int(replicas["max"]),
-        mode=Mode(spec.get("mode", plain.mode)),
+        mode=Mode(spec.get("mode", defaults.mode)),
         behavior=_behavior(spec.get("behavior", {})),
-        manual_hold=_seconds(spec, "manualHold", plain.manual_hold),
+        manual_hold=_seconds(spec, "manualHold", defaults.manual_hold),
         source=" ".join(_source(spec)),
     )
     if not 1 <= policy.min_replicas <= policy.max_replicas:
         raise SpecInvalid(
-            f"replicas.min {policy.min_replicas} must lie from 1 to "
+            f"replicas.min {policy.min_replicas} must be from 1 to "
             f"replicas.max {policy.max_replicas}"
         )
     return policy
 
 
 def _source(spec: Object) -> tuple[str, str, str]:
-    """Its type, port and path."""
+    """Type, port and path of the source."""
     source = spec.get("source", {})
     return (
         source.get("type", "Prometheus"),
@@ -100,62 +97,64 @@ def _source(spec: Object) -> tuple[str, str, str]:
 
 
 def _goals(listed: Sequence[Object]) -> tuple[Goal, ...]:
-    alike = Counter(goal["type"] for goal in listed)
-    seen: Counter[str] = Counter()
+    counts = Counter(goal["type"] for goal in listed)
+    numbers: Counter[str] = Counter()
     goals = []
     for goal in listed:
-        form = goal["type"]
-        seen[form] += 1
-        goals.append(_goal(goal, form if alike[form] == 1 else f"{form}-{seen[form]}"))
+        kind = goal["type"]
+        numbers[kind] += 1
+        goals.append(_goal(goal, kind if counts[kind] == 1 else f"{kind}-{numbers[kind]}"))
     if not goals:
         raise SpecInvalid("the spec has no goals")
     return tuple(goals)
 
 
 def _goal(goal: Object, name: str) -> Goal:
-    form = GoalType(goal["type"])
-    if form is GoalType.LATENCY:
+    kind = GoalType(goal["type"])
+    if kind is GoalType.LATENCY:
         return Goal(
             name,
-            form,
+            kind,
             quantile=goal["quantile"],
-            objective=_positive(goal, "objective", seconds_of),
+            objective=_positive(goal, "objective", parse_duration),
         )
-    carried = _positive(goal, "perReplica", float)
-    if form is not GoalType.QUERY:
-        return Goal(name, form, per_replica=carried)
+    per_replica = _positive(goal, "perReplica", float)
+    if kind is not GoalType.QUERY:
+        return Goal(name, kind, per_replica=per_replica)
     zero = goal.get("empty") == "Zero"
-    return Goal(name, form, per_replica=carried, promql=goal["promql"], empty_is_zero=zero)
+    return Goal(name, kind, per_replica=per_replica, promql=goal["promql"], empty_is_zero=zero)
 
 
 def _positive(goal: Object, field: str, read: Callable[[str], float]) -> float:
     value = read(str(goal[field]))
     if not 0 < value < float("inf"):
-        raise SpecInvalid(f"{field} of goal {goal['type']} is {goal[field]!r}, no positive number")
+        raise SpecInvalid(
+            f"{field} of goal {goal['type']} is {goal[field]!r}, not a positive number"
+        )
     return value
 
 
 def _behavior(behavior: Object) -> Behavior:
-    plain = Behavior()
+    defaults = Behavior()
     tolerance, down = behavior.get("tolerance", {}), behavior.get("down", {})
     return Behavior(
-        interval=_seconds(behavior, "interval", plain.interval),
-        tolerance_up=float(tolerance.get("up", plain.tolerance_up)),
-        tolerance_down=float(tolerance.get("down", plain.tolerance_down)),
-        down_window=_seconds(down, "window", plain.down_window),
-        down_max_percent=float(down.get("maxPercent", plain.down_max_percent)),
-        reversals_per_hour=int(behavior.get("reversalsPerHour", plain.reversals_per_hour)),
+        interval=_seconds(behavior, "interval", defaults.interval),
+        tolerance_up=float(tolerance.get("up", defaults.tolerance_up)),
+        tolerance_down=float(tolerance.get("down", defaults.tolerance_down)),
+        down_window=_seconds(down, "window", defaults.down_window),
+        down_max_percent=float(down.get("maxPercent", defaults.down_max_percent)),
+        reversals_per_hour=int(behavior.get("reversalsPerHour", defaults.reversals_per_hour)),
     )
 
 
 def _seconds(holder: Object, field: str, default: float) -> float:
-    return seconds_of(holder[field]) if field in holder else default
+    return parse_duration(holder[field]) if field in holder else default
 
 
 def _resume(annotations: Object) -> float | None:
     if (text := annotations.get(RESUME)) is None:
         return None
     try:
-        return moment_of(text)
+        return parse_time(text)
     except ValueError as error:
         raise SpecInvalid(f"the annotation {RESUME}: {error}") from None

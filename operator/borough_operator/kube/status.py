@@ -1,25 +1,25 @@
-"""A decision as the status of its scaler: what a person reads, and what a restart needs.
+"""A decision as the status of its scaler: for users, and for the next process.
 
-It is written only when it says something else. Ages, times and the numbers behind an unchanged
-answer are no news: alone they are refreshed once in `REFRESH` seconds, and a scaler whose inputs do
-not move is never written at all.
+It is written only when it changed significantly. Ages, times and the numbers behind an unchanged
+decision are refreshed at most once in `REFRESH` seconds, so that the status of an idle scaler is
+not written.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from borough_operator.decision.model import Decision, History, Hold, Observation, Proposal
 from borough_operator.kube import conditions
-from borough_operator.moments import moment_of, text_of
+from borough_operator.moments import format_time, parse_time
 
 REFRESH = 60.0
-"""Seconds that the arithmetic of an unchanged answer may lag behind."""
+"""Minimum seconds between two writes for the arithmetic of an unchanged decision."""
 
 Status = Mapping[str, Any]
 
 
-def render(  # noqa: PLR0913  # all that a status tells of
+def render(  # noqa: PLR0913  # what a status depends on
     decision: Decision,
     *,
     generation: int,
@@ -28,19 +28,19 @@ def render(  # noqa: PLR0913  # all that a status tells of
     previous: Status,
     now: float,
 ) -> dict[str, Any]:
-    """The status of a scaler after a decision. No field is there that has nothing to say."""
+    """The status after a decision. Fields without a value are left out."""
     history = decision.history
-    given = history.memory.last_actions.given
-    told = {
+    given = history.memory.last_actions.written
+    fields = {
         "observedGeneration": generation,
-        "desiredReplicas": decision.answer,
+        "desiredReplicas": decision.final,
         "currentReplicas": observation and observation.replicas,
         "readyReplicas": observation and observation.ready,
         "appliedReplicas": history.applied,
-        "reversals": [text_of(math.ceil(at)) for at in history.reversals or ()] or None,
+        "reversals": [format_time(math.ceil(at)) for at in history.reversals or ()] or None,
         "bindingGoal": decision.binding or None,
         "reason": str(decision.reason),
-        "lastScaleTime": previous.get("lastScaleTime") if given is None else text_of(given),
+        "lastScaleTime": previous.get("lastScaleTime") if given is None else format_time(given),
         "hold": _hold(history.hold),
         "decision": _decision(decision, now),
         "conditions": conditions.render(
@@ -52,23 +52,23 @@ def render(  # noqa: PLR0913  # all that a status tells of
             now=now,
         ),
     }
-    return _present(told)
+    return _present(fields)
 
 
-def same(before: Status, after: Status) -> bool:
-    """Whether `after` is no news to who has read `before`."""
-    if _news(before) != _news(after):
+def unchanged(before: Status, after: Status) -> bool:
+    """Whether `after` need not be written: nothing significant changed, nor is it due."""
+    if _significant(before) != _significant(after):
         return False
     then, now = (status.get("decision", {}).get("time") for status in (before, after))
     if then is None or now is None:
         return False
-    return _numbers(before) == _numbers(after) or moment_of(now) - moment_of(then) < REFRESH
+    return _arithmetic(before) == _arithmetic(after) or parse_time(now) - parse_time(then) < REFRESH
 
 
 def recover(status: Status) -> History:
-    """What a new process remembers of what an old one did."""
+    """The history that a new process starts with."""
     applied, hold = status.get("appliedReplicas"), status.get("hold")
-    reversals = tuple(moment_of(at) for at in status.get("reversals", ()))
+    reversals = tuple(parse_time(at) for at in status.get("reversals", ()))
     return History(
         applied=applied,
         hold=None if hold is None else _held(hold),
@@ -80,12 +80,12 @@ def _held(hold: Status) -> Hold:
     return Hold(
         manager=hold["manager"],
         replicas=hold["replicas"],
-        since=moment_of(hold["since"]),
-        until=moment_of(hold["until"]) if "until" in hold else math.inf,
+        since=parse_time(hold["since"]),
+        until=parse_time(hold["until"]) if "until" in hold else math.inf,
     )
 
 
-def _news(status: Status) -> tuple[Any, ...]:
+def _significant(status: Status) -> tuple[Any, ...]:
     decision = status.get("decision", {})
     plain = {key: value for key, value in status.items() if key not in ("decision", "conditions")}
     return (
@@ -95,20 +95,23 @@ def _news(status: Status) -> tuple[Any, ...]:
     )
 
 
-def _numbers(status: Status) -> tuple[Any, ...]:
-    """What may lag: whole replicas and sentences of failures, never values or ages."""
+def _arithmetic(status: Status) -> tuple[Any, ...]:
+    """The numbers that may be out of date for `REFRESH` seconds: replicas and failures, not values
+    or ages.
+    """
     decision = status["decision"]
     proposed = [(each.get("proposed"), each.get("detail")) for each in decision.get("inputs", ())]
     return decision.get("raw"), decision.get("hpa"), decision.get("clamps"), proposed
 
 
 def _hold(hold: Hold | None) -> Mapping[str, Any] | None:
-    """Whole seconds, rounded so that no hold is ever shorter than it was."""
+    """Times in whole seconds, rounded so that a hold is never shortened."""
     if hold is None:
         return None
-    until = None if math.isinf(hold.until) else text_of(math.ceil(hold.until))
-    told = {"manager": hold.manager, "replicas": hold.replicas, "since": text_of(hold.since)}
-    return _present({**told, "until": until})
+    until = None if math.isinf(hold.until) else format_time(math.ceil(hold.until))
+    since = format_time(hold.since)
+    fields = {"manager": hold.manager, "replicas": hold.replicas, "since": since, "until": until}
+    return _present(fields)
 
 
 def _decision(decision: Decision, now: float) -> Mapping[str, Any]:
@@ -116,21 +119,21 @@ def _decision(decision: Decision, now: float) -> Mapping[str, Any]:
         {"reason": str(clamp.reason), "before": clamp.before, "after": clamp.after}
         for clamp in decision.clamps
     ]
-    told = {
-        "time": text_of(now),
+    fields = {
+        "time": format_time(now),
         "message": decision.message,
         "inputs": [_input(proposal) for proposal in decision.proposals] or None,
         "raw": decision.raw,
         "clamps": clamps or None,
-        "final": decision.answer,
+        "final": decision.final,
         "hpa": decision.hpa,
     }
-    return _present(told)
+    return _present(fields)
 
 
 def _input(proposal: Proposal) -> Mapping[str, Any]:
     value, age = proposal.value, proposal.age
-    told = {
+    fields = {
         "goal": proposal.goal,
         "freshness": str(proposal.freshness),
         "value": None if value is None else f"{value:.6g}",
@@ -139,12 +142,8 @@ def _input(proposal: Proposal) -> Mapping[str, Any]:
         "formula": proposal.formula or None,
         "detail": proposal.detail or None,
     }
-    return _present(told)
+    return _present(fields)
 
 
-def _present(told: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(_said(told))
-
-
-def _said(told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    return ((key, value) for key, value in told.items() if value is not None)
+def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None}

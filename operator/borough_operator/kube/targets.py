@@ -1,8 +1,7 @@
-"""A Deployment or StatefulSet as little more than its numbers, and what can be seen of it.
+"""A Deployment or StatefulSet, reduced to the fields that a decision needs.
 
-Ten thousand of them are remembered, so a workload is a handful of slots. Its ready replicas are
-those of the newest template alone: surge pods and the pods of an old version are leaving, and are
-no capacity to reckon with.
+Ten thousand of them are kept in memory. Ready replicas are those of the newest template: surge pods
+and pods of an old version will be removed and are not capacity.
 """
 
 import string
@@ -10,28 +9,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from borough_operator.decision.model import Need, Observation, Reading, Rollout, Writer
-from borough_operator.moments import moment_of
+from borough_operator.decision.model import ForeignWriter, Need, Observation, Reading, Rollout
+from borough_operator.moments import parse_time
 
 MANAGER = "borough-operator"
-"""The field manager under which this operator writes."""
+"""The field manager of this operator's writes."""
 STUCK = 120.0
-"""Seconds without progress after which a rollout of which nothing serves yet counts as failing. The
-Deployment controller says so itself only after `progressDeadlineSeconds`, by default 600."""
+"""Seconds without progress after which a rollout without any ready pod of the newest template
+counts as failing. The Deployment controller reports it after `progressDeadlineSeconds`, 600 by
+default."""
 UNKNOWN = "unknown"
-"""Whoever wrote a number that nobody owns: the API server records an update of /scale only where an
-owner stands already, and a Deployment that was applied without replicas has none."""
+"""The manager of a number without a recorded owner: the API server records an update of /scale only
+where the number has an owner already, and a Deployment applied without replicas has none."""
 REVISION = "deployment.kubernetes.io/revision"
 
 Object = Mapping[str, Any]
 
-_UNDER_WAY = frozenset({"NewReplicaSetCreated", "FoundNewReplicaSet", "ReplicaSetUpdated"})
-"""Reasons of a Deployment's condition Progressing until the rollout is complete. Scaling does not
-bring them back: that says NewReplicaSetAvailable until the template changes."""
+_IN_PROGRESS = frozenset({"NewReplicaSetCreated", "FoundNewReplicaSet", "ReplicaSetUpdated"})
+"""Reasons of a Deployment's condition Progressing until its rollout is complete. Scaling alone does
+not set them."""
 _UNITS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0}
 _UNITS |= {letter: 1e3**power for power, letter in enumerate("kMGTPE", 1)}
 _UNITS |= {f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", 1)}
-"""Every suffix that a quantity may have. The server writes `cpu: 1000`, meant as 1000m, as 1k."""
+"""Every suffix of a quantity. The server stores `cpu: 1000`, meant as 1000m, as 1k."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +54,34 @@ class Workload:
     uid: str
     resource_version: str
     replicas: int
-    """Asked for, by its spec."""
+    """Of its spec."""
     ready: int
     """Of any template."""
     total: int
-    """Pods that exist, of any template."""
+    """Existing pods of any template."""
     updated: int
-    """Those of the newest."""
+    """Existing pods of the newest template."""
     rollout: Rollout
-    """What its own status says of it."""
+    """The rollout state by its own status."""
     progressed: float | None
-    """When an unfinished rollout last progressed, where that is known."""
+    """When an unfinished rollout last progressed, where known."""
     manager: str
-    """Who, beside us, gave it the present number; empty where we alone did."""
+    """The other field manager that owns the number; empty where only this operator does."""
     written: float | None
-    """When, where that is known: nothing records it of a write through /scale."""
+    """When that manager wrote it, where known: of a write through /scale no time is recorded."""
     cores: float
     """CPU requested by one replica."""
     revision: int = 0
-    """The Deployment's; its newest ReplicaSet has the same."""
+    """The Deployment's revision; its newest ReplicaSet has the same."""
 
 
 def workload(obj: Object) -> Workload:
     """What is kept of a Deployment or StatefulSet."""
     metadata, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
     stateful = obj["kind"] == "StatefulSet"
-    rollout, updated, progressed = _stateful(obj) if stateful else _deployed(status)
+    rollout, updated, progressed = (
+        _stateful_set_rollout(obj) if stateful else _deployment_rollout(status)
+    )
     manager, written = _writer(metadata.get("managedFields") or ())
     return Workload(
         uid=metadata["uid"],
@@ -98,7 +100,7 @@ def workload(obj: Object) -> Workload:
 
 
 def replica_set(obj: Object) -> ReplicaSet | None:
-    """What is kept of a ReplicaSet; None of one that no Deployment owns."""
+    """What is kept of a ReplicaSet; None without a Deployment."""
     owner = controller(obj)
     if owner is None:
         return None
@@ -113,7 +115,7 @@ def replica_set(obj: Object) -> ReplicaSet | None:
 
 
 def controller(obj: Object) -> str | None:
-    """The uid of the object that controls this one, say a pod's ReplicaSet."""
+    """The uid of the object that controls this one, such as a pod's ReplicaSet."""
     for owner in obj["metadata"].get("ownerReferences") or ():
         if owner.get("controller"):
             uid: str = owner["uid"]
@@ -128,10 +130,11 @@ def observation(
     resume: float | None,
     now: float,
 ) -> Observation:
-    """A target at this moment. `newest` is its ReplicaSet of the greatest revision, where known.
+    """The observation of a target. `newest` is its ReplicaSet of the greatest revision, where
+    known.
 
-    Where nothing records when somebody else wrote the number, it was written now, at every look: a
-    hold that it begins keeps its own beginning.
+    Where no time of a foreign write is recorded it is `now`, at every decision; a hold keeps the
+    time at which it began.
     """
     written = now if seen.written is None else seen.written
     return Observation(
@@ -139,17 +142,17 @@ def observation(
         ready=ready_of_newest(seen, newest),
         readings=readings,
         rollout=rollout_of(seen, newest, now),
-        writer=Writer(seen.manager, written) if seen.manager else None,
+        writer=ForeignWriter(seen.manager, written) if seen.manager else None,
         resume=resume,
         cores=seen.cores,
     )
 
 
 def ready_of_newest(seen: Workload, newest: ReplicaSet | None) -> int:
-    """Ready pods of the newest template.
+    """Ready pods of the newest template, by its ReplicaSet.
 
-    Its ReplicaSet knows. Without one, as for every StatefulSet, the least that the target's own
-    status allows: of all that are ready, at most as many are old as old ones exist.
+    Without one, as for every StatefulSet, the least that the status allows: as many ready pods may
+    be old as old ones exist.
     """
     if newest is not None and newest.revision >= seen.revision:
         return newest.ready
@@ -157,41 +160,41 @@ def ready_of_newest(seen: Workload, newest: ReplicaSet | None) -> int:
 
 
 def rollout_of(seen: Workload, newest: ReplicaSet | None, now: float) -> Rollout:
-    """How its newest template fares.
+    """The rollout state of the newest template.
 
-    Failing is what its controller calls so, and sooner: that pods of the newest template are wanted
-    and none of them is ready, while older ones serve, for `STUCK` seconds without progress.
+    Failing where its controller reports it, or earlier: pods of the newest template are wanted and
+    none is ready, while older ones are, for `STUCK` seconds without progress.
     """
     if seen.rollout is not Rollout.PROGRESSING or seen.progressed is None:
         return seen.rollout
     wanted = newest is None or newest.replicas > 0
-    none_serves = wanted and ready_of_newest(seen, newest) == 0 < seen.ready
-    stuck = none_serves and now - seen.progressed >= STUCK
+    none_ready = wanted and ready_of_newest(seen, newest) == 0 < seen.ready
+    stuck = none_ready and now - seen.progressed >= STUCK
     return Rollout.FAILING if stuck else Rollout.PROGRESSING
 
 
-def _deployed(status: Object) -> tuple[Rollout, int, float | None]:
+def _deployment_rollout(status: Object) -> tuple[Rollout, int, float | None]:
     updated = status.get("updatedReplicas", 0)
     progressing: Object = next(
         (c for c in status.get("conditions") or () if c["type"] == "Progressing"), {}
     )
-    progressed = _moment(progressing.get("lastUpdateTime"))
+    progressed = _time(progressing.get("lastUpdateTime"))
     if progressing.get("status") == "False":
         return Rollout.FAILING, updated, progressed
     old = status.get("replicas", 0) > updated
-    under_way = old or progressing.get("reason") in _UNDER_WAY
-    return Rollout.PROGRESSING if under_way else Rollout.STABLE, updated, progressed
+    in_progress = old or progressing.get("reason") in _IN_PROGRESS
+    return Rollout.PROGRESSING if in_progress else Rollout.STABLE, updated, progressed
 
 
-def _stateful(obj: Object) -> tuple[Rollout, int, float | None]:
-    """Pods that `partition` keeps on the old template are wanted there, and count as newest. So are
-    all of them under `OnDelete`: they stay until somebody deletes them.
+def _stateful_set_rollout(obj: Object) -> tuple[Rollout, int, float | None]:
+    """Pods that `partition` keeps on the old template are wanted there and count as newest; so are
+    all pods under `OnDelete`, which stay until they are deleted.
     """
     status = obj.get("status") or {}
     total = status.get("replicas", 0)
     strategy = obj["spec"].get("updateStrategy") or {}
-    at_rest = status.get("currentRevision") == status.get("updateRevision")
-    if at_rest or strategy.get("type") == "OnDelete":
+    complete = status.get("currentRevision") == status.get("updateRevision")
+    if complete or strategy.get("type") == "OnDelete":
         return Rollout.STABLE, total, None
     partition = (strategy.get("rollingUpdate") or {}).get("partition", 0)
     updated = min(total, status.get("updatedReplicas", 0) + partition)
@@ -200,19 +203,19 @@ def _stateful(obj: Object) -> tuple[Rollout, int, float | None]:
 
 
 def _status_written(obj: Object) -> float | None:
-    """When the status last changed: a StatefulSet has no condition that would say so."""
+    """When the status last changed, since a StatefulSet has no condition with that time."""
     entries = obj["metadata"].get("managedFields") or ()
-    times = (_moment(e.get("time")) for e in entries if "f:status" in (e.get("fieldsV1") or {}))
+    times = (_time(e.get("time")) for e in entries if "f:status" in (e.get("fieldsV1") or {}))
     return max((time for time in times if time is not None), default=None)
 
 
 def _writer(entries: Any) -> tuple[str, float | None]:
-    """Who owns the number of replicas beside us, and since when, as `Workload` has them.
+    """The other owner of the number and when it wrote, as in `Workload`.
 
-    Several owners gave the same number; whoever's time is known and last stands for them.
+    Several owners wrote the same number; the one with the latest known time is returned.
     """
     owners = [
-        (_moment(entry.get("time")), entry["manager"])
+        (_time(entry.get("time")), entry["manager"])
         for entry in entries
         if "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
     ]
@@ -224,10 +227,10 @@ def _writer(entries: Any) -> tuple[str, float | None]:
 
 
 def _cores(pod: Object) -> float:
-    beside = (c for c in pod.get("initContainers") or () if c.get("restartPolicy") == "Always")
+    sidecars = (c for c in pod.get("initContainers") or () if c.get("restartPolicy") == "Always")
     requests = (
         ((c.get("resources") or {}).get("requests") or {}).get("cpu", "0")
-        for c in (*(pod.get("containers") or ()), *beside)
+        for c in (*(pod.get("containers") or ()), *sidecars)
     )
     return sum(map(cores_of, requests))
 
@@ -235,10 +238,10 @@ def _cores(pod: Object) -> float:
 def cores_of(quantity: str) -> float:
     """Cores of a CPU quantity such as "250m" or "1.5". Raises ValueError."""
     text = str(quantity)
-    number = text.rstrip(string.ascii_letters)  # of "1e3" it takes nothing
+    number = text.rstrip(string.ascii_letters)  # "1e3" has none
     unit = _UNITS.get(text[len(number) :])
     if unit is None:
-        raise ValueError(f"{text!r} is no quantity such as 250m or 1.5")
+        raise ValueError(f"{text!r} is not a quantity such as 250m or 1.5")
     return float(number) * unit
 
 
@@ -247,5 +250,5 @@ def _revision(metadata: Object) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _moment(text: str | None) -> float | None:
-    return None if text is None else moment_of(text)
+def _time(text: str | None) -> float | None:
+    return None if text is None else parse_time(text)

@@ -1,1 +1,1 @@
-"""The process: what it keeps, when it looks, what it writes, what it tells of itself."""
+"""The running process: cache, schedule, loop, writes and telemetry."""

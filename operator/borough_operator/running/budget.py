@@ -1,23 +1,23 @@
-"""How many writes there may be: so many a second, and a few at once after a rest.
+"""A token bucket, which limits the rate of writes.
 
-What is refused is not queued. Whoever asks works from the present state and asks again at its next
-turn, so that what is written late is never what was true early.
+A refused write is not queued: it is decided again at the scaler's next evaluation, so that an old
+state is never written late.
 """
 
 
-class Budget:
-    """A token bucket. Pure: time is an argument."""
+class TokenBucket:
+    """So many tokens a second, and `burst` at most saved up. Pure: time is an argument."""
 
-    def __init__(self, per_second: float, at_once: float) -> None:
+    def __init__(self, per_second: float, burst: float) -> None:
         self._rate = per_second
-        self._most = at_once
-        self._left = at_once
+        self._burst = burst
+        self._left = burst
         self._since: float | None = None
 
-    def grants(self, now: float) -> bool:
-        """Whether one more may be written now."""
+    def take(self, now: float) -> bool:
+        """Take a token; False where none is left."""
         elapsed = 0.0 if self._since is None else max(0.0, now - self._since)
-        self._left = min(self._most, self._left + elapsed * self._rate)
+        self._left = min(self._burst, self._left + elapsed * self._rate)
         self._since = now
         if self._left < 1.0:
             return False

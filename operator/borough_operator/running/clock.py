@@ -1,8 +1,7 @@
 """Unix time that never goes back.
 
-Decisions compare moments, and a clock that an administrator or a time server sets back would make
-an hour happen twice. So it is read once, at the start, and from then on time is what has passed
-since: on a machine that slept, that too.
+Decisions compare times, and a system clock that is set back would repeat an interval. So the system
+clock is read once, at the start, and the elapsed time is added, time asleep included.
 """
 
 import time
@@ -10,11 +9,11 @@ from collections.abc import Callable
 
 
 def unix_clock() -> Callable[[], float]:
-    """Seconds since 1970, at each call."""
-    started = time.time() - _passed()
-    return lambda: started + _passed()
+    """A function that returns the Unix time in seconds."""
+    started = time.time() - _elapsed()
+    return lambda: started + _elapsed()
 
 
-def _passed() -> float:
-    """Seconds since the machine was started, sleep included where the system counts it."""
+def _elapsed() -> float:
+    """Seconds since the machine started, time asleep included where the system counts it."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

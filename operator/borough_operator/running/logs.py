@@ -1,4 +1,4 @@
-"""The log: a line of JSON an event on standard output, ours and that of the libraries alike."""
+"""The log: one JSON object a line on standard output, of the operator and of its libraries."""
 
 import logging
 import sys
@@ -7,13 +7,13 @@ import structlog
 
 
 def configure(level: str) -> None:
-    """Set up the log of this process. What is less severe than `level` is not written.
+    """Set up the log of this process with this minimum level.
 
-    Raises ValueError for a level that there is not.
+    Raises ValueError for an unknown level.
     """
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
-        raise ValueError(f"the log level is {level!r}, and none of debug, info, warning, error")
+        raise ValueError(f"the log level {level!r} is none of debug, info, warning, error")
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
@@ -38,5 +38,5 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
-    if number > logging.DEBUG:  # or else two lines an event of every object
+    if number > logging.DEBUG:  # at info Kopf logs two lines for each event of an object
         logging.getLogger("kopf").setLevel(max(number, logging.WARNING))

@@ -1,10 +1,10 @@
-"""The one loop: who is due is read for, decided about and, where something changed, written.
+"""The evaluation loop: scalers that are due are read for, decided, and written where something
+changed.
 
-Nothing that takes time is waited for here. Scalers that are due together and ask Prometheus for
-the same families are read for together, in a task of their own; who reads pods or has a query of
-its own is read for alone, so that what hangs holds up nobody else. A scaler that is being worked on
-is not due, so it is never worked on twice at once. What fails is tried again at the next
-evaluation, from the state of then: nothing is queued.
+The loop waits for no I/O. Due scalers with the same queries are read together in one task; a scaler
+that reads pods or has a query of its own has its own task, so that a source that hangs delays no
+other. A scaler in work is not due, so it never runs twice at once. A failure is retried at the next
+evaluation from the state of then; nothing is queued.
 """
 
 import asyncio
@@ -20,19 +20,19 @@ from borough_operator.decision.model import Freshness, Measure, Mode, Reading
 from borough_operator.running.registry import Entry, Registry
 from borough_operator.running.schedule import Schedule, step_after
 from borough_operator.running.telemetry import Telemetry
-from borough_operator.running.verdict import verdict
+from borough_operator.running.verdict import evaluate
 from borough_operator.running.watched import Name
 from borough_operator.running.writer import Writer
 from borough_operator.sources.protocol import Ask, Source
 
 BATCH_S = 0.1
-"""Who is due within so long is read for together."""
+"""Seconds within which due scalers are read together."""
 PROMPT_S = 1.0
-"""A scaler that is new, or wants something new, is decided about within so long."""
+"""Seconds within which a new or changed scaler is evaluated."""
 UNREADABLE_INTERVAL_S = 30.0
-"""How often a scaler is looked at whose own interval cannot be read."""
-IN_A_ROW = 25
-"""Decisions in a row, until other tasks may run: a few milliseconds."""
+"""Interval of a scaler whose own cannot be read."""
+DECISIONS_PER_YIELD = 25
+"""Decisions until other tasks may run, a few milliseconds."""
 PROMETHEUS = "Prometheus"
 
 _log = structlog.get_logger()
@@ -40,7 +40,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One scaler that is due."""
+    """One evaluation of a due scaler."""
 
     entry: Entry
     due: float
@@ -49,17 +49,17 @@ class Evaluation:
 
     @property
     def shared(self) -> bool:
-        """Whether what it asks is asked for all scalers in the same few questions."""
+        """Whether its needs are read with the queries of all scalers."""
         queries = any(ask.need.measure is Measure.QUERY for ask in self.asks)
         return not self.asks or (self.source == PROMETHEUS and not queries)
 
 
 class Loop:
-    """Runs all scalers of a registry. `sources` by the name that specs have for them; `chance`
-    answers numbers in [0, 1).
+    """Evaluates all scalers of a registry. `sources` are by their name in specs; `chance` returns
+    numbers in [0, 1).
     """
 
-    def __init__(  # noqa: PLR0913  # what it brings together
+    def __init__(  # noqa: PLR0913  # its collaborators
         self,
         registry: Registry,
         sources: Mapping[str, Source],
@@ -79,47 +79,45 @@ class Loop:
         self._prompted: set[Name] = set()
         self._changed: set[Name] = set()  # while they were being worked on
         self._tasks: set[asyncio.Task[None]] = set()
-        self.beat = clock()
-        """When the loop last looked."""
+        self.heartbeat = clock()
+        """When the loop last ran."""
 
     async def run(self) -> NoReturn:
-        """Evaluate for ever."""
-        self.begin()
+        """Evaluate until cancelled."""
+        self.schedule_all()
         while True:
-            self.begin_due()
+            self.start_due()
             await asyncio.sleep(BATCH_S)
 
-    def begin(self) -> None:
-        """Spread whoever is there over their intervals, and follow those who come and go."""
+    def schedule_all(self) -> None:
+        """Schedule all scalers, spread over their intervals, and follow later changes."""
         now = self._clock()
         for entry in self._registry:
-            self._schedule.spread(entry.wanted.name, now, _interval(entry))
-        self._registry.arrived = self._soon
-        self._registry.left = self._forget
+            self._schedule.spread(entry.record.name, now, _interval(entry))
+        self._registry.added = self._evaluate_soon
+        self._registry.removed = self._forget
 
-    def begin_due(self) -> None:
-        """Begin what is due, and wait for none of it."""
-        self.beat = now = self._clock()
+    def start_due(self) -> None:
+        """Start the evaluations that are due."""
+        self.heartbeat = now = self._clock()
         due = list(self._schedule.take(now))
         self._working.update(name for name, _ in due)
         evaluations = [_evaluation(self._registry.entries[name], moment) for name, moment in due]
         for together in _grouped(evaluations):
-            self._start(self._serve(together))
+            self._start(self._evaluate(together))
 
     async def drain(self) -> None:
-        """Wait for all that was begun."""
+        """Wait for all started evaluations."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def abandon(self) -> None:
-        """Give up what was begun: a write that was cut off is one that the next process looks for
-        and finds, or makes.
-        """
+    async def cancel(self) -> None:
+        """Cancel all started evaluations; the next process repeats interrupted writes."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _soon(self, name: Name) -> None:
+    def _evaluate_soon(self, name: Name) -> None:
         if name in self._working:
             self._changed.add(name)
         else:
@@ -136,15 +134,15 @@ class Loop:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, evaluations: Sequence[Evaluation]) -> None:
-        """Read for them, and decide about one after the other."""
-        began = self._clock()
+    async def _evaluate(self, evaluations: Sequence[Evaluation]) -> None:
+        """Read for these scalers, then decide for each."""
+        started = self._clock()
         for evaluation in evaluations:
-            self._telemetry.began(began - evaluation.due)
+            self._telemetry.decision_started(started - evaluation.due)
         readings = await self._read(evaluations)
         for number, evaluation in enumerate(evaluations, 1):
-            self._conclude(evaluation, readings)
-            if number % IN_A_ROW == 0:
+            self._decide(evaluation, readings)
+            if number % DECISIONS_PER_YIELD == 0:
                 await asyncio.sleep(0)
 
     async def _read(self, evaluations: Sequence[Evaluation]) -> Mapping[Ask, Reading]:
@@ -154,31 +152,33 @@ class Loop:
         name = next(evaluation.source for evaluation in evaluations if evaluation.asks)
         source = self._sources.get(name)
         if source is None:
-            off = Reading(Freshness.ERROR, detail=f"this operator runs without the source {name}")
-            return dict.fromkeys(asks, off)
+            disabled = Reading(
+                Freshness.ERROR, detail=f"the source {name} is disabled in this operator"
+            )
+            return dict.fromkeys(asks, disabled)
         began = time.perf_counter()
         readings = await source.read(asks)
-        self._telemetry.read(name, readings, time.perf_counter() - began)
+        self._telemetry.source_read(name, readings, time.perf_counter() - began)
         return readings
 
-    def _conclude(self, evaluation: Evaluation, readings: Mapping[Ask, Reading]) -> None:
-        """Decide, and write in a task of its own where there is something to write."""
+    def _decide(self, evaluation: Evaluation, readings: Mapping[Ask, Reading]) -> None:
+        """Decide, and start a task for the write where there is one."""
         entry, now = evaluation.entry, self._clock()
-        if self._registry.entries.get(entry.wanted.name) is not entry:
-            self._over(evaluation)
+        if self._registry.entries.get(entry.record.name) is not entry:
+            self._finish(evaluation)
             return
         try:
             began, before = time.perf_counter(), entry.history
-            mine = {ask.need: readings[ask] for ask in evaluation.asks}
-            decision, observation = verdict(self._registry, entry, mine, now)
+            own = {ask.need: readings[ask] for ask in evaluation.asks}
+            decision, observation = evaluate(self._registry, entry, own, now)
             self._registry.decided(entry, decision, now)
-            self._telemetry.decided(decision, time.perf_counter() - began)
+            self._telemetry.decision_made(decision, time.perf_counter() - began)
             pending_write = self._writer.pending_write(entry, observation, before)
-        except Exception:  # noqa: BLE001  # one scaler's misfortune is nobody else's
-            _log.exception("a decision failed", scaler="/".join(entry.wanted.name))
+        except Exception:  # noqa: BLE001  # other scalers are not affected
+            _log.exception("a decision failed", scaler="/".join(entry.record.name))
             pending_write = None
         if pending_write is None:
-            self._over(evaluation)
+            self._finish(evaluation)
         else:
             self._start(self._write(evaluation, pending_write))
 
@@ -188,22 +188,20 @@ class Loop:
         try:
             await pending_write
         except Exception:  # noqa: BLE001  # as above
-            _log.exception("a write failed", scaler="/".join(evaluation.entry.wanted.name))
+            _log.exception("a write failed", scaler="/".join(evaluation.entry.record.name))
         finally:
-            self._over(evaluation)
+            self._finish(evaluation)
 
-    def _over(self, evaluation: Evaluation) -> None:
-        """Its next evaluation comes at its next step; soon, if it wants something else by now, or
-        if it is another scaler that took its name.
-        """
-        name = evaluation.entry.wanted.name
+    def _finish(self, evaluation: Evaluation) -> None:
+        """Schedule the next evaluation: at the next interval, or soon after a change."""
+        name = evaluation.entry.record.name
         self._working.discard(name)
         entry = self._registry.entries.get(name)
         if entry is not evaluation.entry or name in self._changed:
             self._changed.discard(name)
             if entry is not None:
-                self._soon(name)
-        elif name in self._prompted:  # perhaps with many others: from here on they are spread
+                self._evaluate_soon(name)
+        elif name in self._prompted:  # spread, since many may have been added at once
             self._prompted.discard(name)
             self._schedule.spread(name, self._clock(), _interval(entry))
         else:
@@ -211,7 +209,7 @@ class Loop:
 
 
 def _evaluation(entry: Entry, due: float) -> Evaluation:
-    scaler = entry.wanted.scaler
+    scaler = entry.record.scaler
     if scaler is None or scaler.policy.mode is Mode.PAUSED:
         return Evaluation(entry, due, "", ())
     asks = tuple(Ask(scaler.target, need) for need in needs(scaler.policy))
@@ -219,7 +217,7 @@ def _evaluation(entry: Entry, due: float) -> Evaluation:
 
 
 def _grouped(evaluations: Iterable[Evaluation]) -> Iterator[Sequence[Evaluation]]:
-    """Those who share questions together, and each of the others alone."""
+    """Evaluations with shared queries together, and each of the others alone."""
     shared = []
     for evaluation in evaluations:
         if evaluation.shared:
@@ -231,5 +229,5 @@ def _grouped(evaluations: Iterable[Evaluation]) -> Iterator[Sequence[Evaluation]
 
 
 def _interval(entry: Entry) -> float:
-    scaler = entry.wanted.scaler
+    scaler = entry.record.scaler
     return UNREADABLE_INTERVAL_S if scaler is None else scaler.policy.behavior.interval

@@ -1,5 +1,5 @@
-"""What can be set of the running operator. Each field is an option of `run` and, with `PREFIX` and
-in capitals, a variable of its environment.
+"""The options of the running operator. Each field is an option of `run` and, in capitals with
+`PREFIX`, an environment variable.
 """
 
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ PREFIX = "BOROUGH_OPERATOR_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How one operator runs."""
+    """The options of one operator."""
 
     namespaces: tuple[str, ...] = ()
-    """Where scalers and targets are looked for; none: its own."""
+    """Namespaces of scalers and targets; the operator's own if empty."""
     prometheus_url: str = ""
-    """Empty: there is none, and the source Prometheus is off."""
+    """Base URL; empty: the source Prometheus is off."""
     pods_source: bool = False
-    """Whether pods may be read, which needs the right to list them."""
+    """Whether the source Pods is on, which needs the right to list pods."""
     ops_port: int = 9090
     otlp_endpoint: str = ""
-    """Where spans go, such as http://collector:4318; empty: nowhere."""
+    """OTLP/HTTP endpoint of spans, such as http://collector:4318; empty: none."""
     log_level: str = "info"
     resync_s: float = 300.0
-    """Seconds between two full lists."""
+    """Seconds between two full lists of a resource."""

@@ -1,7 +1,7 @@
-"""All that is known of the cluster: scalers, their targets and what belongs to these.
+"""The cache of the cluster: scalers, their targets, and the ReplicaSets and pods of these.
 
-Handlers and lists feed it, the loop reads it and writes back what it has done. Ten thousand scalers
-must fit, so of an object only the few fields that matter are kept, and a status as compact JSON.
+Watches and lists fill it; the loop reads it and stores its results. To hold ten thousand scalers,
+only the needed fields of an object are kept, and a status as compact JSON.
 """
 
 import json
@@ -13,7 +13,7 @@ import structlog
 
 from borough_operator.decision.model import Decision, History, Mode
 from borough_operator.kube import cluster, endpoints, spec, status, targets
-from borough_operator.kube.endpoints import Pod  # noqa: TC001  # no cycle to break
+from borough_operator.kube.endpoints import Pod  # noqa: TC001  # a real import: the cycle check counts it
 from borough_operator.kube.spec import Scaler, SpecInvalid
 from borough_operator.kube.targets import ReplicaSet, Workload
 from borough_operator.running.tally import Tally
@@ -32,38 +32,38 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ScalerRecord:
     """A ServiceScaler as it was read last."""
 
     name: Name
     uid: str
     created: str
-    """RFC 3339, so that the order of the texts is that of the times."""
+    """RFC 3339, so that texts sort by time."""
     generation: int
     scaler: Scaler | None
-    """None where the spec says something that the schema should have refused:"""
+    """None where the spec is invalid although the schema accepted it."""
     refusal: str
-    """the sentence."""
+    """Why, as a sentence; empty for a valid spec."""
     status: bytes
     """Compact JSON."""
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One scaler at work: what is wanted, what was decided last, what is remembered."""
+    """One scaler: its object, the last decision, and what is remembered."""
 
-    wanted: Wanted
+    record: ScalerRecord
     history: History
     decision: Decision | None = None
     decided: float = 0.0
-    """When."""
+    """Unix time of the last decision."""
     conditions: Mapping[str, bool] = field(default_factory=dict)
-    """Those of its status that are known, and whether they hold."""
+    """Whether each condition of its status is true; unknown ones are left out."""
     tally: Tally = field(default_factory=Tally)
 
 
-def _nobody(name: Name) -> None:
-    """Is told, while nobody listens."""
+def _ignore(name: Name) -> None:
+    """The callback before the loop sets its own."""
 
 
 class _Owned(Protocol):
@@ -75,14 +75,15 @@ OwnedThing = TypeVar("OwnedThing", bound=_Owned)
 
 
 class Registry:
-    """The cache. `pods` says whether anybody reads pods directly.
+    """The cache. `pods` says whether pods are watched.
 
-    `arrived` is told the name of a scaler that is new or has a new spec, `left` that of one gone.
+    `added` is called with the name of a scaler that is new or has a new spec, `removed` with that
+    of a deleted one.
     """
 
     def __init__(self, *, pods: bool) -> None:
-        self.arrived: Callable[[Name], object] = _nobody
-        self.left: Callable[[Name], object] = _nobody
+        self.added: Callable[[Name], object] = _ignore
+        self.removed: Callable[[Name], object] = _ignore
         self.entries: dict[Name, Entry] = {}
         self.unreadable: dict[tuple[str, str], str] = {}
         """Why a resource could not be listed, by resource and namespace."""
@@ -90,7 +91,7 @@ class Registry:
         self._replica_sets: dict[str, dict[Name, ReplicaSet]] = {}
         self._pods: dict[str, dict[Name, Pod]] = {}
         self.watched: dict[str, Watched[Any]] = {
-            SCALERS: Watched(_wanted, self._scaler_changed),
+            SCALERS: Watched(_record, self._scaler_changed),
             DEPLOYMENTS: Watched(targets.workload),
             STATEFUL_SETS: Watched(targets.workload),
             REPLICA_SETS: Watched(targets.replica_set, _by_owner(self._replica_sets)),
@@ -99,54 +100,50 @@ class Registry:
         if pods:
             self.watched[PODS] = Watched(endpoints.pod, _by_owner(self._pods))
 
-    # -- of targets
+    # -- targets
 
     def workload(self, target: Target) -> Workload | None:
-        """None where there is no such object."""
+        """The target in the cache; None where it does not exist."""
         found: Workload | None = self.watched[RESOURCES[target.kind]].get(
             (target.namespace, target.name)
         )
         return found
 
-    def newest(self, workload: Workload) -> ReplicaSet | None:
-        """The ReplicaSet of a Deployment's newest template, where it is known."""
+    def newest_replica_set(self, workload: Workload) -> ReplicaSet | None:
+        """The ReplicaSet of a Deployment's newest template, where known."""
         sets = self._replica_sets.get(workload.uid, {}).values()
         return max(sets, key=lambda each: each.revision, default=None)
 
     def scaled(self, target: Target, workload: Workload) -> None:
-        """Our own write left it so."""
+        """Our own write changed the target."""
         watched = self.watched[RESOURCES[target.kind]]
         name = target.namespace, target.name
-        watched.wrote(name, int(workload.resource_version), workload)
+        watched.written(name, int(workload.resource_version), workload)
 
-    def why_unreadable(self, target: Target) -> str:
-        """A sentence where it, or all objects of its kind, cannot be read, else empty."""
+    def unreadable_reason(self, target: Target) -> str:
+        """Why the target, or every object of its kind, cannot be read; empty where it can."""
         resource, namespace = RESOURCES[target.kind], target.namespace
-        itself = self.watched[resource].unreadable.get((namespace, target.name), "")
-        return self.unreadable.get((resource, namespace), itself)
+        reason = self.watched[resource].unreadable.get((namespace, target.name), "")
+        return self.unreadable.get((resource, namespace), reason)
 
-    def rival(self, scaler: Scaler) -> Name | None:
-        """The scaler that scales this one's target already: two must not. Those that only advise,
-        or are paused, may be many.
-        """
-        acting = [
-            (entry.wanted.created, entry.wanted.name)
+    def conflicting(self, scaler: Scaler) -> Name | None:
+        """The older scaler in mode Auto of the same target; None where there is none."""
+        writing = [
+            (entry.record.created, entry.record.name)
             for entry in self._of(scaler.target)
-            if entry.wanted.scaler is not None and entry.wanted.scaler.policy.mode is Mode.AUTO
+            if entry.record.scaler is not None and entry.record.scaler.policy.mode is Mode.AUTO
         ]
-        if scaler.policy.mode is not Mode.AUTO or len(acting) < 2:  # noqa: PLR2004  # itself
+        if scaler.policy.mode is not Mode.AUTO or len(writing) < 2:  # noqa: PLR2004  # itself
             return None
-        first = min(acting)[1]
+        first = min(writing)[1]
         return None if first == (scaler.namespace, scaler.name) else first
 
-    def addresses(self, target: Target) -> Sequence[str]:
-        """Where the ready pods of a target tell their metrics: a URL each. Of several scalers that
-        read them, the oldest says at which port.
-        """
+    def metrics_urls(self, target: Target) -> Sequence[str]:
+        """The metrics URLs of a target's ready pods, by the oldest scaler with source Pods."""
         reading = [
-            (entry.wanted.created, entry.wanted.name, scaler)
+            (entry.record.created, entry.record.name, scaler)
             for entry in self._of(target)
-            if (scaler := entry.wanted.scaler) is not None and scaler.source == "Pods"
+            if (scaler := entry.record.scaler) is not None and scaler.source == "Pods"
         ]
         workload = self.workload(target)
         if workload is None or not reading:
@@ -162,49 +159,49 @@ class Registry:
         """The scalers of a target."""
         return (self.entries[name] for name in self._claims.get(target, ()))
 
-    # -- of scalers
+    # -- scalers
 
     def decided(self, entry: Entry, decision: Decision, now: float) -> None:
-        """Another decision was made about it; the last one stood until now."""
-        scaler = entry.wanted.scaler
+        """Store a new decision, and add the cost of the last one."""
+        scaler = entry.record.scaler
         workload = None if scaler is None else self.workload(scaler.target)
         if entry.decision is not None and scaler is not None and workload is not None:
-            lasted = now - entry.decided
-            entry.tally.lasted(entry.decision, scaler.policy.max_replicas, workload.cores, lasted)
+            seconds, most = now - entry.decided, scaler.policy.max_replicas
+            entry.tally.add_period(entry.decision, most, workload.cores, seconds)
         entry.decision, entry.decided, entry.history = decision, now, decision.history
 
-    def reported(self, scaler: Mapping[str, Any]) -> None:
-        """Our own write of its status was answered with the whole scaler. What somebody else wrote
-        just before, which no watch has told of yet, is in it.
-        """
-        self.watched[SCALERS].answered(scaler)
+    def status_written(self, scaler: Mapping[str, Any]) -> None:
+        """Our write returned the whole scaler, with changes the watch has not delivered yet."""
+        self.watched[SCALERS].write_returned(scaler)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(tuple(self.entries.values()))
 
-    def _scaler_changed(self, name: Name, before: Wanted | None, wanted: Wanted | None) -> None:
-        """A scaler came, changed or went; one that has another uid is another scaler."""
+    def _scaler_changed(
+        self, name: Name, before: ScalerRecord | None, record: ScalerRecord | None
+    ) -> None:
+        """A scaler was added, changed or deleted; another uid is another scaler."""
         if before is not None and before.scaler is not None:
             self._claims[before.scaler.target].discard(name)
             if not self._claims[before.scaler.target]:
                 del self._claims[before.scaler.target]
-        if wanted is None:
+        if record is None:
             del self.entries[name]
-            self.left(name)
+            self.removed(name)
             return
-        if wanted.scaler is not None:
-            self._claims.setdefault(wanted.scaler.target, set()).add(name)
-        known = self.entries.get(name)
-        if known is None or before is None or before.uid != wanted.uid:
-            self.entries[name] = Entry(wanted, _recovered(wanted))
-            self.arrived(name)
+        if record.scaler is not None:
+            self._claims.setdefault(record.scaler.target, set()).add(name)
+        entry = self.entries.get(name)
+        if entry is None or before is None or before.uid != record.uid:
+            self.entries[name] = Entry(record, _recovered(record))
+            self.added(name)
             return
-        known.wanted = wanted
-        if before.generation != wanted.generation:
-            self.arrived(name)
+        entry.record = record
+        if before.generation != record.generation:
+            self.added(name)
 
 
-def _wanted(obj: Mapping[str, Any]) -> Wanted:
+def _record(obj: Mapping[str, Any]) -> ScalerRecord:
     meta = obj["metadata"]
     scaler: Scaler | None = None
     refusal = ""
@@ -212,7 +209,7 @@ def _wanted(obj: Mapping[str, Any]) -> Wanted:
         scaler = spec.parse(obj)
     except SpecInvalid as error:
         refusal = str(error)
-    return Wanted(
+    return ScalerRecord(
         name=identity(obj)[0],
         uid=meta["uid"],
         created=meta["creationTimestamp"],
@@ -223,24 +220,24 @@ def _wanted(obj: Mapping[str, Any]) -> Wanted:
     )
 
 
-def _recovered(wanted: Wanted) -> History:
-    """What its status remembers; nothing, where somebody wrote there what we never would."""
+def _recovered(record: ScalerRecord) -> History:
+    """The history in its status; an empty one where the status cannot be read."""
     try:
-        return status.recover(json.loads(wanted.status))
+        return status.recover(json.loads(record.status))
     except (LookupError, TypeError, ValueError) as error:
-        _log.warning("a status cannot be read", scaler="/".join(wanted.name), why=str(error))
+        _log.warning("a status cannot be read", scaler="/".join(record.name), why=str(error))
         return History()
 
 
 def compact(value: Mapping[str, Any]) -> bytes:
-    """JSON in the fewest bytes."""
+    """JSON without whitespace."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _by_owner(
     children: dict[str, dict[Name, OwnedThing]],
 ) -> Callable[[Name, OwnedThing | None, OwnedThing | None], None]:
-    """Keeps `children` by the uid of whom they belong to; what belongs to nobody is not kept."""
+    """A callback that keeps `children` by their owner's uid, and none without an owner."""
 
     def changed(name: Name, before: OwnedThing | None, now: OwnedThing | None) -> None:
         if before is not None and (now is None or now.owner != before.owner):

@@ -1,8 +1,8 @@
-"""When each scaler is due: one heap for all of them, and a first moment drawn by chance.
+"""When each scaler is due: one heap, with a random first time.
 
-A timer of its own for each would be a task or two apiece and, after a start, ten thousand decisions
-in one moment. Here a scaler is first due at a random moment within its interval, which spreads all
-of them for good, and later at the interval's steps from there. Pure: time and chance are arguments.
+A timer for each scaler would need a task or two, and after a start all of them would fire at once.
+Here a scaler is first due at a random time within its interval, which spreads the load for good,
+and then at multiples of the interval from there. Pure: time and randomness are arguments.
 """
 
 import heapq
@@ -13,16 +13,16 @@ Key = TypeVar("Key")
 
 
 class Schedule(Generic[Key]):
-    """Who is due when. A key stands in it once, or is being worked on, or is unknown.
+    """Due times by key; a key that is being worked on is not in it.
 
-    `chance` answers numbers in [0, 1), such as `random.random`.
+    `chance` returns numbers in [0, 1), such as `random.random`.
     """
 
     def __init__(self, chance: Callable[[], float]) -> None:
         self._chance = chance
         self._due: dict[Key, float] = {}
         self._heap: list[tuple[float, int, Key]] = []
-        self._number = 0  # keys need no order of their own, and equal moments keep theirs
+        self._number = 0  # keeps the order of equal times; keys need not be comparable
 
     def __contains__(self, key: Key) -> bool:
         return key in self._due
@@ -31,29 +31,27 @@ class Schedule(Generic[Key]):
         return len(self._due)
 
     def spread(self, key: Key, now: float, interval: float) -> None:
-        """Due at a random moment of the next `interval` seconds."""
+        """Make it due at a random time of the next `interval` seconds."""
         self.put(key, now + self._chance() * interval)
 
     def put(self, key: Key, due: float) -> None:
-        """Due then, and no longer at any other time."""
+        """Make it due at that time only."""
         self._due[key] = due
         self._number += 1
         heapq.heappush(self._heap, (due, self._number, key))
 
     def forget(self, key: Key) -> None:
-        """Never due again; it may be unknown."""
+        """Remove it; it may be unknown."""
         self._due.pop(key, None)
 
     def next_due(self) -> float | None:
-        """When the next one is due; None where nobody is."""
+        """When the next key is due; None where there is none."""
         while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
-            heapq.heappop(self._heap)  # it was put elsewhere, or forgotten
+            heapq.heappop(self._heap)  # rescheduled or forgotten
         return self._heap[0][0] if self._heap else None
 
     def take(self, now: float) -> Iterator[tuple[Key, float]]:
-        """Everybody who is due by now, with the moment they were; they leave the schedule until
-        they are put back.
-        """
+        """Remove and return all keys that are due, with their due times."""
         while (due := self.next_due()) is not None and due <= now:
             key = heapq.heappop(self._heap)[2]
             del self._due[key]
@@ -61,8 +59,8 @@ class Schedule(Generic[Key]):
 
 
 def step_after(due: float, now: float, interval: float) -> float:
-    """The first step of the interval, counted from `due`, that is not in the past: a decision that
-    took too long leaves out steps, and never hurries through them.
+    """The first multiple of the interval after `due` that is not in the past. After a slow
+    evaluation, missed ones are skipped.
     """
     missed = max(0.0, now - due) // interval
     return due + (missed + 1) * interval

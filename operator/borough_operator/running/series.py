@@ -1,8 +1,8 @@
-"""What is told of each scaler, written from the registry while it is scraped: nothing is stored.
+"""The series of each scaler, written from the registry at each scrape; nothing is stored.
 
 A scrape of ten thousand scalers has a quarter of a million lines. They are made a few hundred
-scalers at a time, and others have their turn in between, so that a scrape holds up no decision. A
-scaler that went is simply not there any more.
+scalers at a time, with other tasks in between, so that a scrape delays no decision. A deleted
+scaler has no series any more.
 """
 
 import asyncio
@@ -18,68 +18,70 @@ from borough_operator.running.registry import Entry, Registry
 from borough_operator.running.signals import Signal
 from borough_operator.running.tally import Tally
 
-AT_ONCE = 250
-"""Scalers whose lines of one metric are written in a row: a millisecond or two."""
-HANDS_OFF = frozenset({Reason.MANUAL_HOLD, Reason.CONTESTED})
-"""Reasons that leave the target what it has, whatever its goals ask for."""
+BATCH = 250
+"""Scalers whose lines of one metric are written at once, a millisecond or two."""
+NOT_OURS = frozenset({Reason.MANUAL_HOLD, Reason.CONTESTED})
+"""Reasons with which the number is left alone, whatever the goals demand."""
 
 Sample = tuple[str, float]
-"""The labels beyond those that name the scaler, written out, and the value."""
+"""The labels beside the scaler's, as text, and the value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A scaler and its target at the moment of a scrape."""
+    """A scaler and its target at the time of a scrape."""
 
     place: str
-    """The labels that name it."""
+    """Its labels `namespace` and `scaler`, as text."""
     entry: Entry
     current: int | None
     ready: int | None
 
     @property
     def scaler(self) -> Scaler | None:
-        return self.entry.wanted.scaler
+        return self.entry.record.scaler
 
     @property
     def proposals(self) -> tuple[Proposal, ...]:
         return () if self.entry.decision is None else self.entry.decision.proposals
 
 
-Told = Callable[[Row], Iterator[Sample]]
+Samples = Callable[[Row], Iterator[Sample]]
 
 
 async def pages(registry: Registry) -> AsyncIterator[bytes]:
-    """The series of all scalers, in the text format of Prometheus."""
+    """The series of all scalers, in Prometheus's text format."""
     rows = [_row(registry, entry) for entry in registry]
-    for signal, told in _TOLD.items():
+    for signal, samples in _SERIES.items():
         kind = "gauge" if signal.kind == "info" else signal.kind
         yield f"# HELP {signal.series} {signal.help}\n# TYPE {signal.series} {kind}\n".encode()
-        for first in range(0, len(rows), AT_ONCE):
+        for first in range(0, len(rows), BATCH):
             yield "".join(
                 f"{signal.series}{{{row.place}{labels}}} {value}\n"
-                for row in rows[first : first + AT_ONCE]
-                for labels, value in told(row)
+                for row in rows[first : first + BATCH]
+                for labels, value in samples(row)
             ).encode()
             await asyncio.sleep(0)
 
 
 def _row(registry: Registry, entry: Entry) -> Row:
-    (namespace, name), scaler = entry.wanted.name, entry.wanted.scaler
+    (namespace, name), scaler = entry.record.name, entry.record.scaler
     place = f'namespace="{namespace}",scaler="{name}"'
     workload = None if scaler is None else registry.workload(scaler.target)
     if workload is None:
         return Row(place, entry, None, None)
-    ready = targets.ready_of_newest(workload, registry.newest(workload))
+    ready = targets.ready_of_newest(workload, registry.newest_replica_set(workload))
     return Row(place, entry, workload.replicas, ready)
 
 
 def _label(name: str, value: str) -> str:
-    """Values are names of Kubernetes, of goals, of closed lists: nothing in them needs escaping."""
+    """A label as text. Values are names of Kubernetes objects, goals or closed lists, which need no
+    escaping.
+    """
     return f',{name}="{value}"'
 
 
-# -- what there is to tell, by metric
+# -- the samples of each metric
 
 
 def _info(row: Row) -> Iterator[Sample]:
@@ -98,28 +100,28 @@ def _ready(row: Row) -> Iterator[Sample]:
         yield "", row.ready
 
 
-def _of_scaler(value: Callable[[Scaler], float]) -> Told:
-    def told(row: Row) -> Iterator[Sample]:
+def _of_scaler(value: Callable[[Scaler], float]) -> Samples:
+    def samples(row: Row) -> Iterator[Sample]:
         if row.scaler is not None:
             yield "", value(row.scaler)
 
-    return told
+    return samples
 
 
-def _of_decision(value: Callable[[Decision, Scaler], float | None]) -> Told:
-    def told(row: Row) -> Iterator[Sample]:
+def _of_decision(value: Callable[[Decision, Scaler], float | None]) -> Samples:
+    def samples(row: Row) -> Iterator[Sample]:
         decision, scaler = row.entry.decision, row.scaler
         number = None if decision is None or scaler is None else value(decision, scaler)
         if number is not None:
             yield "", number
 
-    return told
+    return samples
 
 
 def advised(decision: Decision, scaler: Scaler) -> int | None:
-    """What the target would be given if nobody's number were left alone."""
-    if decision.reason not in HANDS_OFF or decision.raw is None:
-        return decision.answer
+    """What the decision would be if the number were not left alone."""
+    if decision.reason not in NOT_OURS or decision.raw is None:
+        return decision.final
     return min(max(decision.raw, scaler.policy.min_replicas), scaler.policy.max_replicas)
 
 
@@ -156,22 +158,22 @@ def _metric_age(row: Row) -> Iterator[Sample]:
             yield _label("goal", proposal.goal), proposal.age
 
 
-def _of_tally(*told: tuple[str, Callable[[Tally], float]]) -> Told:
-    """Counters, each with its labels; they begin at 0."""
+def _of_tally(*counters: tuple[str, Callable[[Tally], float]]) -> Samples:
+    """Counters, each with its labels, from 0."""
 
     def samples(row: Row) -> Iterator[Sample]:
-        for labels, value in told:
+        for labels, value in counters:
             yield labels, value(row.entry.tally)
 
     return samples
 
 
-OURS, HPA, MOST = (_label("who", who) for who in ("ours", "hpa", "max"))
-_TOLD: Mapping[Signal, Told] = {
+OURS, HPA, MOST = (_label("policy", policy) for policy in ("scaler", "hpa", "max"))
+_SERIES: Mapping[Signal, Samples] = {
     signals.SCALER_INFO: _info,
     signals.CURRENT: _current,
     signals.READY: _ready,
-    signals.DESIRED: _of_decision(lambda decision, _: decision.answer),
+    signals.DESIRED: _of_decision(lambda decision, _: decision.final),
     signals.ADVISED: _of_decision(advised),
     signals.MINIMUM: _of_scaler(lambda scaler: scaler.policy.min_replicas),
     signals.MAXIMUM: _of_scaler(lambda scaler: scaler.policy.max_replicas),

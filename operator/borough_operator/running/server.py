@@ -1,8 +1,8 @@
-"""The ops port: /metrics for a Prometheus, /livez and /readyz for the kubelet.
+"""The ops port: /metrics for Prometheus, /livez and /readyz for the kubelet.
 
-Alive is what a restart would mend: a loop that stands still, a watch that has gone deaf. Ready is
-whether all that must be read was read; what others fail to do makes the operator unready, never
-dead. It is served by the loop it judges, so that one which hangs does not answer either.
+/livez fails where only a restart helps: a stuck loop, a stalled watch. /readyz fails until
+everything that must be read was read; failures of others make the operator unready and never
+restart it. The server runs on the loop that it checks, so a stuck loop does not respond.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,29 +11,29 @@ from aiohttp import web
 
 from borough_operator.running.telemetry import CONTENT_TYPE, Telemetry
 
-Judge = Callable[[], str]
-"""Answers a sentence that says what is wrong, empty where nothing is."""
+Check = Callable[[], str]
+"""Returns a sentence about a problem, empty where there is none."""
 
 
 class OpsServer:
     """Serves on every address of the host."""
 
-    def __init__(self, port: int, telemetry: Telemetry, alive: Judge, ready: Judge) -> None:
+    def __init__(self, port: int, telemetry: Telemetry, alive: Check, ready: Check) -> None:
         self._port = port
         self._telemetry = telemetry
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
-        app.router.add_get("/livez", _answering(alive))
-        app.router.add_get("/readyz", _answering(ready))
+        app.router.add_get("/livez", _probe(alive))
+        app.router.add_get("/readyz", _probe(ready))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
     async def start(self) -> None:
-        """Raises OSError where the port is not to be had."""
+        """Listen. Raises OSError where the port is taken."""
         await self._runner.setup()
         await web.TCPSite(self._runner, port=self._port).start()
 
     async def close(self) -> None:
-        """Give the port back."""
+        """Stop listening."""
         await self._runner.cleanup()
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
@@ -45,10 +45,10 @@ class OpsServer:
         return response
 
 
-def _answering(judge: Judge) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def answer(_: web.Request) -> web.Response:
-        wrong = judge()
-        told = {"ok": not wrong, "reason": wrong}
-        return web.json_response(told, status=503 if wrong else 200)
+def _probe(check: Check) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def probe(_: web.Request) -> web.Response:
+        problem = check()
+        body = {"ok": not problem, "reason": problem}
+        return web.json_response(body, status=503 if problem else 200)
 
-    return answer
+    return probe

@@ -1,4 +1,4 @@
-"""What a scaler's decisions have cost, beside what others' would have: the bill that runs along."""
+"""Accumulated cost of a scaler's decisions, beside that of the alternatives."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,9 @@ from borough_operator.decision.model import Decision
 
 @dataclass(slots=True)
 class Tally:
-    """Sums since this process first saw the scaler. Seconds times replicas, and times cores."""
+    """Sums since this process first saw the scaler, in replica-seconds and core-seconds: of the
+    scaler's decisions (ours), of the HPA's, and of the maximum all the time (most).
+    """
 
     ours: float = 0.0
     hpa: float = 0.0
@@ -20,15 +22,13 @@ class Tally:
     reversals: int = 0
     _direction: int = 0
 
-    def lasted(self, decision: Decision, most: int, cores: float, seconds: float) -> None:
-        """An answer stood for so long. Where the HPA has none yet, it would have kept ours; where
-        there was nothing to decide about, nobody is charged.
-        """
-        answer = decision.answer
-        if answer is None:
+    def add_period(self, decision: Decision, most: int, cores: float, seconds: float) -> None:
+        """Add `seconds` of this decision. Without an HPA number its own counts for the HPA too."""
+        number = decision.final
+        if number is None:
             return
-        ours = seconds * answer
-        hpa = seconds * (answer if decision.hpa is None else decision.hpa)
+        ours = seconds * number
+        hpa = seconds * (number if decision.hpa is None else decision.hpa)
         self.ours += ours
         self.hpa += hpa
         self.most += seconds * most
@@ -36,8 +36,8 @@ class Tally:
         self.hpa_cores += hpa * cores
         self.most_cores += seconds * most * cores
 
-    def changed(self, before: int, after: int) -> None:
-        """The target was given another number."""
+    def add_change(self, before: int, after: int) -> None:
+        """Count a change of the target's number."""
         direction = 1 if after > before else -1
         self.ups += direction > 0
         self.downs += direction < 0

@@ -1,10 +1,10 @@
-"""What the operator tells of itself: counters and histograms as things happen, and spans.
+"""The operator's own telemetry: counters and histograms, and spans of changes.
 
-Nothing is global: each operator has its own registry of metrics and its own tracer. What is told of
-scalers is in `series.py`; the names and the words are in `signals.py`.
+Nothing is global: each operator has its own metrics registry and tracer. The series of scalers are
+in `series.py`, names and help texts in `signals.py`.
 """
 
-from collections import Counter as Tallied
+from collections import Counter as Counts
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
@@ -32,14 +32,14 @@ from borough_operator.running.signals import Signal
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 EXPORT_S = 5.0
-"""An export that takes longer has failed."""
+"""Timeout of an export of spans."""
 
-disable_created_metrics()  # in this format they are one more gauge for each series, of no use
+disable_created_metrics()  # they would double the number of series
 
 
 class Telemetry:
-    """Counts what happens, and tells it. `spans` is where spans go, an OTLP/HTTP endpoint such as
-    http://collector:4318; empty for nowhere.
+    """Records what happens and exposes it. `spans` is an OTLP/HTTP endpoint such as
+    http://collector:4318; none if empty.
     """
 
     def __init__(self, registry: Registry, clock: Callable[[], float], spans: str = "") -> None:
@@ -48,7 +48,7 @@ class Telemetry:
         self._metrics = CollectorRegistry()
         ProcessCollector(registry=self._metrics)
         GCCollector(registry=self._metrics)
-        self._metrics.register(_Present(registry, clock))
+        self._metrics.register(_StateCollector(registry, clock))
         self._decisions = self._counter(signals.DECISIONS)
         self._requests = self._counter(signals.API_REQUESTS)
         self._reads = self._counter(signals.SOURCE_READS)
@@ -56,37 +56,37 @@ class Telemetry:
         self._deciding = self._histogram(signals.DECISION_DURATION)
         self._reading = self._histogram(signals.SOURCE_DURATION)
         for reason in Reason:
-            self._decisions.labels(reason)  # from 0 on, so that a first one is seen as a rise
+            self._decisions.labels(reason)  # from 0, so that a rate shows the first one
         self._provider = _provider(spans)
         self._tracer = self._provider.get_tracer(signals.SERVICE)
 
     def close(self) -> None:
-        """Send the last spans. It may take seconds where nobody takes them: not on the loop."""
+        """Send the last spans. It blocks for seconds where the endpoint does not respond."""
         self._provider.shutdown()
 
-    # -- what happens
+    # -- recording
 
-    def began(self, late: float) -> None:
-        """A scaler's decision began so many seconds after its time."""
+    def decision_started(self, late: float) -> None:
+        """An evaluation started `late` seconds after its due time."""
         self._lag.observe(late)
 
-    def read(self, source: str, readings: Mapping[Any, Reading], seconds: float) -> None:
-        """A source answered."""
+    def source_read(self, source: str, readings: Mapping[Any, Reading], seconds: float) -> None:
+        """A read of a source took so many seconds."""
         self._reading.labels(source).observe(seconds)
         for reading in readings.values():
             self._reads.labels(source, reading.freshness).inc()
 
-    def decided(self, decision: Decision, seconds: float) -> None:
-        """That took so long."""
+    def decision_made(self, decision: Decision, seconds: float) -> None:
+        """A decision took so many seconds."""
         self._decisions.labels(decision.reason).inc()
         self._deciding.observe(seconds)
 
-    def asked(self, verb: str, resource: str, code: str) -> None:
-        """The API server was asked, and answered."""
+    def api_request(self, verb: str, resource: str, code: str) -> None:
+        """The API server responded to a request with this code, or failed with "error"."""
         self._requests.labels(verb, resource, code).inc()
 
-    def changed(self, scaler: Scaler, decision: Decision, before: int, began: float) -> None:
-        """A target was given another number; `began` is the Unix time when its turn did."""
+    def scaled(self, scaler: Scaler, decision: Decision, before: int, began: float) -> None:
+        """A target's number was changed; `began` is the Unix time when the write started."""
         span = self._tracer.start_span(
             signals.span_name(scaler.namespace, scaler.name),
             start_time=round(began * 1e9),
@@ -99,12 +99,12 @@ class Telemetry:
                 signals.SPAN_GOAL: decision.binding,
             },
         )
-        span.end(round(self._clock() * 1e9))  # by the clock that it began by
+        span.end(round(self._clock() * 1e9))  # by the clock of `began`
 
-    # -- what is told
+    # -- exposition
 
     async def exposition(self) -> AsyncIterator[bytes]:
-        """Everything, in the text format of Prometheus, piece by piece."""
+        """All metrics in Prometheus's text format, in pieces."""
         yield generate_latest(self._metrics)
         async for page in series.pages(self._scalers):
             yield page
@@ -118,8 +118,8 @@ class Telemetry:
         )
 
 
-class _Present(Collector):
-    """What is so at the moment of a scrape."""
+class _StateCollector(Collector):
+    """The gauges that are computed at each scrape."""
 
     def __init__(self, registry: Registry, clock: Callable[[], float]) -> None:
         self._registry = registry
@@ -127,14 +127,14 @@ class _Present(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         now = self._clock()
-        deaf = _gauge(signals.WATCH_DEAF)
+        lags = _gauge(signals.WATCH_LAG)
         for resource, watched in self._registry.watched.items():
-            deaf.add_metric((resource,), watched.owes(now))
-        yield deaf
-        modes = Tallied(
-            entry.wanted.scaler.policy.mode
+            lags.add_metric((resource,), watched.lag(now))
+        yield lags
+        modes = Counts(
+            entry.record.scaler.policy.mode
             for entry in self._registry
-            if entry.wanted.scaler is not None
+            if entry.record.scaler is not None
         )
         scalers = _gauge(signals.SCALERS)
         for mode in Mode:
@@ -147,7 +147,9 @@ def _gauge(signal: Signal) -> GaugeMetricFamily:
 
 
 def _provider(endpoint: str) -> TracerProvider:
-    """Without an endpoint, spans are made and forgotten: one a change is no price."""
+    """A provider that exports to the endpoint; without one spans are created and dropped, one a
+    change.
+    """
     provider = TracerProvider(
         resource=Resource.create({"service.name": signals.SERVICE}), shutdown_on_exit=False
     )

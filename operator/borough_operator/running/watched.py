@@ -1,11 +1,11 @@
-"""What is known of one kind of object: fed by a watch, repaired and checked by lists.
+"""The cache of one resource: fed by a watch, repaired and checked by lists.
 
-A watch that has gone silent looks like a quiet cluster. So everything is listed now and then, and
-what a list finds that no watch had brought is remembered: a watch that is well brings it soon
-after, a deaf one never does. What went unheard proves nothing: Kopf, whose watch had expired, lists
-anew and tells of no deletion. Of two states of an object the one with the larger resourceVersion
-counts, since lists, watches and our own writes overtake each other. Nothing is kept but what `keep`
-makes; what it cannot read is left out, and harms nothing else.
+A stalled watch looks like a quiet cluster. So everything is listed from time to time, and what a
+list shows before the watch delivered it is remembered: a working watch delivers it soon after, a
+stalled one never does. Deletions prove nothing, since Kopf lists again after an expired watch and
+reports no deletions. Of two states of an object the one with the larger resourceVersion is kept,
+since lists, watches and our own writes overtake each other. Only what `keep` returns is stored; an
+object that it cannot read is left out and recorded.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,17 +19,17 @@ Kept = TypeVar("Kept")
 Name = tuple[str, str]
 """Namespace and name."""
 
-DEAF_S = 90.0
-"""How long a watch may take to bring what a list has shown: more than the 70 s after which Kopf
-opens one anew that says nothing, not even a bookmark."""
+STALLED_S = 90.0
+"""Seconds within which a watch must deliver what a list showed: more than the 70 s after which Kopf
+reopens a watch without any event or bookmark."""
 
 _log = structlog.get_logger()
 
 
 class Watched(Generic[Kept]):
-    """All objects of one kind, by namespace and name.
+    """All objects of one resource, by namespace and name.
 
-    `changed` is told the name, what was kept and what is: None for what was not there, or went.
+    `changed` is called with the name, the former value and the new one: None where there is none.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class Watched(Generic[Kept]):
         self._keep = keep
         self._changed = changed
         self._items: dict[Name, tuple[int, Kept]] = {}
-        self._missed: dict[Name, float] = {}  # in the order of its times
-        self._gone: dict[Name, int] = {}  # what went while a list is being read
+        self._undelivered: dict[Name, float] = {}  # ordered by time
+        self._deleted_meanwhile: dict[Name, int] = {}  # during a list under way
         self._lists = 0
         self._began: float | None = None
         self.unreadable: dict[Name, str] = {}
-        """A sentence about each object that is there and could not be read."""
+        """Why an existing object could not be read, by its name."""
 
     def __len__(self) -> int:
         return len(self._items)
@@ -54,81 +54,83 @@ class Watched(Generic[Kept]):
         return (kept for _, kept in self._items.values())
 
     def get(self, name: Name) -> Kept | None:
-        """What is kept of it, None where there is no such object."""
+        """What is kept of the object; None where there is none."""
         item = self._items.get(name)
         return None if item is None else item[1]
 
-    def answered(self, obj: Mapping[str, Any]) -> None:
-        """Our own write was answered with the whole object, and with what others wrote before."""
-        if identity(obj)[0] in self._items:  # or else it went while we wrote
+    def write_returned(self, obj: Mapping[str, Any]) -> None:
+        """Our own write returned the whole object, with what others wrote before."""
+        if identity(obj)[0] in self._items:  # not deleted meanwhile
             self._take(obj)
 
-    def wrote(self, name: Name, version: int, kept: Kept) -> None:
-        """Our own write left it so; no watch has told of it yet."""
+    def written(self, name: Name, version: int, kept: Kept) -> None:
+        """Our own write changed it; the watch has not delivered it yet."""
         item = self._items.get(name)
         if item is not None and item[0] < version:
             self._items[name] = version, kept
 
-    # -- what a watch tells
+    # -- from the watch
 
-    def began(self, now: float) -> None:
-        """The watch begins, and owes from here on what lists have shown."""
+    def watch_started(self, now: float) -> None:
+        """The watch begins: from now on it must deliver what lists show."""
         self._began = now
 
-    def seen(self, obj: Mapping[str, Any]) -> None:
-        """It is there, or has changed."""
-        self._missed.pop(identity(obj)[0], None)
+    def updated(self, obj: Mapping[str, Any]) -> None:
+        """The watch delivered an object that was added or changed."""
+        self._undelivered.pop(identity(obj)[0], None)
         self._take(obj)
 
-    def lost(self, obj: Mapping[str, Any]) -> None:
-        """It is gone; the object is its last state."""
+    def deleted(self, obj: Mapping[str, Any]) -> None:
+        """The watch delivered a deletion, with the object's last state."""
         name, version = identity(obj)
-        self._missed.pop(name, None)
+        self._undelivered.pop(name, None)
         if self._lists:
-            self._gone[name] = version
+            self._deleted_meanwhile[name] = version
         self._drop(name, version)
 
-    def owes(self, now: float) -> float:
-        """For how many seconds the watch has owed what a list showed; 0 where all is well."""
-        if self._began is None or not self._missed:
+    def lag(self, now: float) -> float:
+        """For how many seconds the watch has not delivered what a list showed; 0 where nothing is
+        missing.
+        """
+        if self._began is None or not self._undelivered:
             return 0.0
-        return max(0.0, now - max(self._began, next(iter(self._missed.values()))))
+        return max(0.0, now - max(self._began, next(iter(self._undelivered.values()))))
 
-    def deaf(self, now: float) -> str:
-        """What the watch has owed for too long; empty where all is well."""
-        if (owed := self.owes(now)) <= DEAF_S:
+    def stalled(self, now: float) -> str:
+        """What the watch has not delivered for too long; empty where it works."""
+        if (lag := self.lag(now)) <= STALLED_S:
             return ""
-        return f"{'/'.join(next(iter(self._missed)))} for {owed:.0f} s"
+        return f"{'/'.join(next(iter(self._undelivered)))} for {lag:.0f} s"
 
-    # -- what a list tells
+    # -- from a list
 
     @contextmanager
     def listing(self) -> Iterator[None]:
-        """While a list comes in."""
+        """A context for the duration of a list."""
         self._lists += 1
         try:
             yield
         finally:
             self._lists -= 1
             if not self._lists:
-                self._gone.clear()
+                self._deleted_meanwhile.clear()
 
     def listed(self, obj: Mapping[str, Any], now: float) -> Name:
-        """An object of a list. Answers its name."""
+        """Add an object of a list. Returns its name."""
         name, version = identity(obj)
-        if self._gone.get(name, -1) < version and self._take(obj):
-            self._missed.setdefault(name, now)
+        if self._deleted_meanwhile.get(name, -1) < version and self._take(obj):
+            self._undelivered.setdefault(name, now)
         return name
 
-    def not_listed(self, namespace: str, names: AbstractSet[Name], version: int) -> None:
-        """The list is complete, of that version, and had no other names of that namespace. What is
-        younger than the list came while it was read.
+    def list_complete(self, namespace: str, names: AbstractSet[Name], version: int) -> None:
+        """The list of this version is complete, and `names` are all objects of the namespace:
+        remove the others, unless they are newer than the list.
         """
-        known = self._items.keys() | self._missed.keys() | self.unreadable.keys()
+        known = self._items.keys() | self._undelivered.keys() | self.unreadable.keys()
         for name in known - names:
             if name[0] == namespace:
                 self._drop(name, version)
-                self._missed.pop(name, None)
+                self._undelivered.pop(name, None)
 
     def _take(self, obj: Mapping[str, Any]) -> bool:
         name, version = identity(obj)
@@ -137,8 +139,8 @@ class Watched(Generic[Kept]):
             return False
         try:
             kept = self._keep(obj)
-        except Exception as error:  # noqa: BLE001  # one object's misfortune is nobody else's
-            if name not in self.unreadable:  # or else every change of it would say so
+        except Exception as error:  # noqa: BLE001  # other objects are not affected
+            if name not in self.unreadable:  # logged once, not at each of its changes
                 kind, why = obj.get("kind"), repr(error)
                 _log.warning("an object cannot be read", kind=kind, object="/".join(name), why=why)
             self._drop(name, version)
@@ -163,6 +165,6 @@ class Watched(Generic[Kept]):
 
 
 def identity(obj: Mapping[str, Any]) -> tuple[Name, int]:
-    """The name of an object, and its version, which grows with every change (KEP-5504)."""
+    """The name of an object and its version, which increases with every change (KEP-5504)."""
     meta = obj["metadata"]
     return (meta["namespace"], meta["name"]), int(meta["resourceVersion"])

@@ -1,4 +1,4 @@
-"""The composition root: what the running operator is made of, how it starts and how it ends."""
+"""The composition root: creates, starts and stops the parts of the operator."""
 
 import asyncio
 import random
@@ -26,29 +26,29 @@ from borough_operator.sources.prometheus import Prometheus
 from borough_operator.sources.protocol import Source
 
 STUCK_S = 30.0
-"""A loop that was silent for longer is taken for dead."""
+"""Seconds without a run of the loop after which it counts as stuck."""
 CLOSE_S = 5.0
-"""So long may it take to send the last spans."""
+"""Seconds for sending the last spans."""
 
 _log = structlog.get_logger()
 
 
 class Operator:
-    """Everything but the watches. Make it on the event loop it is to live on."""
+    """The operator without Kopf's watches. Create it on its event loop."""
 
     def __init__(self, options: Options, mapping: SeriesMapping, credentials: Credentials) -> None:
         self.resources = cluster.WATCHED + ((cluster.PODS,) if options.pods_source else ())
         self._clock = unix_clock()
         self._namespaces = options.namespaces
         self.registry = Registry(pods=options.pods_source)
-        self._sources = self._read_from(options, mapping)
+        self._sources = self._make_sources(options, mapping)
         self._telemetry = Telemetry(self.registry, self._clock, options.otlp_endpoint)
-        self._api = Api(credentials, self._telemetry.asked)
+        self._api = Api(credentials, self._telemetry.api_request)
         self._cluster = Cluster(self._api)
         writer = Writer(
             self.registry, self._cluster, Events(self._cluster, self._clock), self._telemetry,
             clock=self._clock,
-        )  # fmt: skip  # what, and how it knows the time
+        )  # fmt: skip  # one line of collaborators
         self._loop = Loop(
             self.registry, self._sources, writer, self._telemetry,
             clock=self._clock, chance=random.random,
@@ -57,41 +57,43 @@ class Operator:
             self.registry, self._cluster, self.resources, options.namespaces,
             every=options.resync_s, clock=self._clock, chance=random.random,
         )  # fmt: skip  # as above
-        self._server = OpsServer(options.ops_port, self._telemetry, self.dying, self._relist.wrong)
+        self._server = OpsServer(
+            options.ops_port, self._telemetry, self.liveness_problem, self._relist.problem
+        )
         self._running: list[asyncio.Task[None]] = []
         self._stopped = False
         self.failed = False
-        """Whether a task of its own died: then the process is better started anew."""
-        self.over = asyncio.Event()
+        """Whether one of its tasks died; the process should be restarted then."""
+        self.ended = asyncio.Event()
         """Set when it has failed or stopped."""
 
     async def serve(self) -> None:
-        """Answer at the ops port. Raises OSError where it is taken."""
+        """Open the ops port. Raises OSError where it is taken."""
         await self._server.start()
 
     async def start(self) -> None:
-        """List, and decide. Returns once the API server knows ServiceScalers, however long that
-        takes: who watches before would not be told.
+        """Start lists and decisions. Returns once the API server knows ServiceScalers, however long
+        that takes: a watch that starts earlier would not be opened.
         """
         self._run(self._relist.run())
         self._run(self._decide())
-        await self._relist.known.wait()
+        await self._relist.crd_known.wait()
         for watched in self.registry.watched.values():
-            watched.began(self._clock())
+            watched.watch_started(self._clock())
         _log.info("started", namespaces=self._namespaces, sources=sorted(self._sources))
 
     async def stop(self) -> None:
-        """End in a few seconds; what was begun is begun again by the next process. A second call
-        does nothing.
+        """Stop within a few seconds; interrupted writes are repeated by the next process. A second
+        call does nothing.
         """
         if self._stopped:
             return
         self._stopped = True
-        self.over.set()
+        self.ended.set()
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        await self._loop.abandon()
+        await self._loop.cancel()
         for source in self._sources.values():
             await source.close()
         await self._api.close()
@@ -102,23 +104,23 @@ class Operator:
         except TimeoutError:
             _log.warning("the last spans were not sent in time", seconds=CLOSE_S)
 
-    def seen(self, resource: str, change: str | None, obj: Mapping[str, Any]) -> None:
-        """What a watch brought: DELETED, or else the object is there."""
+    def on_event(self, resource: str, change: str | None, obj: Mapping[str, Any]) -> None:
+        """An event of a watch: DELETED, or else the object exists."""
         watched = self.registry.watched[resource]
-        (watched.lost if change == "DELETED" else watched.seen)(obj)
+        (watched.deleted if change == "DELETED" else watched.updated)(obj)
 
-    def dying(self) -> str:
-        """A sentence about what only a restart mends; empty where nothing is."""
+    def liveness_problem(self) -> str:
+        """A sentence about a problem that a restart repairs; empty where there is none."""
         now = self._clock()
-        if (silent := now - self._loop.beat) > STUCK_S and self._relist.tried.is_set():
-            return f"the loop has not turned for {silent:.0f} s"
+        if (stuck := now - self._loop.heartbeat) > STUCK_S and self._relist.all_tried.is_set():
+            return f"the loop has not run for {stuck:.0f} s"
         for resource, watched in self.registry.watched.items():
-            if what := watched.deaf(now):
-                return f"the watch of {resource} is deaf: it did not bring {what}"
+            if missing := watched.stalled(now):
+                return f"the watch of {resource} is stalled: it did not deliver {missing}"
         return ""
 
     async def _decide(self) -> None:
-        await self._relist.tried.wait()
+        await self._relist.all_tried.wait()
         await self._loop.run()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -130,12 +132,12 @@ class Operator:
         if not task.cancelled():
             _log.error("a task of the operator died", exc_info=task.exception())
             self.failed = True
-            self.over.set()
+            self.ended.set()
 
-    def _read_from(self, options: Options, mapping: SeriesMapping) -> dict[str, Source]:
+    def _make_sources(self, options: Options, mapping: SeriesMapping) -> dict[str, Source]:
         sources: dict[str, Source] = {}
         if options.prometheus_url:
             sources[PROMETHEUS] = Prometheus(options.prometheus_url, mapping)
         if options.pods_source:
-            sources["Pods"] = Pods(self.registry.addresses, mapping)
+            sources["Pods"] = Pods(self.registry.metrics_urls, mapping)
         return sources

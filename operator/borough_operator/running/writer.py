@@ -1,8 +1,8 @@
-"""What follows from a decision: the target's number, the scaler's status, an Event, a span.
+"""The writes after a decision: the target's number, the scaler's status, an Event, a span.
 
-A number goes out at once, its status next, its Event last. Any other status goes out when it says
-something new, and only so many in a second: it waits for the scaler's next turn otherwise, by when
-it may say something else.
+A new number is written at once, then the status, then the Event. Any other status is written when
+it changed significantly and the rate limit allows; otherwise at a later evaluation, from the state
+of then.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from borough_operator.decision.decide import impossible, unwritten
+from borough_operator.decision.decide import no_decision, unwritten
 from borough_operator.decision.model import Decision, History, Observation, Reason
 from borough_operator.kube import status
 from borough_operator.kube.api import Conflict, Refused
@@ -20,14 +20,14 @@ from borough_operator.kube.cluster import Cluster
 from borough_operator.kube.events import Events, Subject
 from borough_operator.kube.spec import Scaler
 from borough_operator.kube.targets import Workload
-from borough_operator.running.budget import Budget
+from borough_operator.running.budget import TokenBucket
 from borough_operator.running.registry import Entry, Registry
 from borough_operator.running.telemetry import Telemetry
 
-STATUSES_A_SECOND, STATUSES_AT_ONCE = 100.0, 100.0
-"""Ten thousand new scalers have their first status within minutes, and nobody else notices."""
-UNDER_WAY = 16
-"""Statuses that wait for their answer; who grants more to a slow API server saves up a storm."""
+STATUSES_PER_SECOND, STATUS_BURST = 100.0, 100.0
+"""Ten thousand new scalers have their first status within minutes, at a low load."""
+MAX_IN_FLIGHT = 16
+"""Maximum concurrent status writes, so that they do not pile up at a slow API server."""
 
 _log = structlog.get_logger()
 
@@ -49,26 +49,28 @@ class Writer:
         self._events = events
         self._telemetry = telemetry
         self._clock = clock
-        self._telling = 0
-        self._budget = Budget(STATUSES_A_SECOND, STATUSES_AT_ONCE)
+        self._in_flight = 0
+        self._status_limit = TokenBucket(STATUSES_PER_SECOND, STATUS_BURST)
 
     def pending_write(
         self, entry: Entry, observation: Observation | None, before: History
     ) -> Coroutine[Any, Any, None] | None:
-        """What is to be written after its last decision, which found `before` remembered; None
-        where nothing is, or the budget is spent.
+        """The write after the last decision, None where there is none or the rate limit is reached.
+
+        `before` is the history that the decision found.
         """
-        scaler, decision = entry.wanted.scaler, entry.decision
+        scaler, decision = entry.record.scaler, entry.decision
         if decision is None:
             return None
         if decision.write and scaler is not None and observation is not None:
             workload = self._registry.workload(scaler.target)
             if workload is not None:
                 return self._scale(entry, scaler, workload, observation, before)
-        report = self._report(entry, observation)
-        if report is None or self._telling >= UNDER_WAY or not self._budget.grants(self._clock()):
+        changed = self._changed_status(entry, observation)
+        full = self._in_flight >= MAX_IN_FLIGHT
+        if changed is None or full or not self._status_limit.take(self._clock()):
             return None
-        return self._tell(entry, report)
+        return self._write_status(entry, changed)
 
     async def _scale(
         self,
@@ -79,7 +81,7 @@ class Writer:
         before: History,
     ) -> None:
         began, decision = self._clock(), entry.decision
-        assert decision is not None  # noqa: S101  # `pending_write` has looked
+        assert decision is not None  # noqa: S101  # `pending_write` checked
         try:
             version = await self._cluster.scale(
                 scaler.target,
@@ -88,38 +90,38 @@ class Writer:
                 uid=workload.uid,
                 resource_version=workload.resource_version,
             )
-        except Conflict:  # somebody was faster: the next turn sees what is there by then
+        except Conflict:  # the target changed meanwhile: the next evaluation sees it
             entry.history = unwritten(decision, before)
             return
         except Refused as refusal:
             history = unwritten(decision, before)
             entry.history = history
-            entry.decision = impossible(Reason.TARGET_UNREADABLE, str(refusal), history)
+            entry.decision = no_decision(Reason.TARGET_UNREADABLE, str(refusal), history)
             _log.warning("a target was not scaled", scaler=_name(scaler), why=str(refusal))
-            await self._tell_news(entry, observation)
+            await self._write_changed_status(entry, observation)
         except Exception:
-            entry.history = unwritten(decision, before)  # or our own number would look foreign
+            entry.history = unwritten(decision, before)  # or our number could look foreign
             raise
         else:
-            given = replace(
+            written = replace(
                 workload,
                 replicas=decision.replicas,
                 manager="",
                 written=None,
                 resource_version=version,
             )
-            self._registry.scaled(scaler.target, given)
-            self._count(entry, scaler, decision, workload.replicas, began)
+            self._registry.scaled(scaler.target, written)
+            self._record(entry, scaler, decision, workload.replicas, began)
             observation = replace(observation, replicas=decision.replicas, writer=None)
-            await self._tell_news(entry, observation)
-            await self._announce(scaler, decision, workload.replicas)
+            await self._write_changed_status(entry, observation)
+            await self._create_event(scaler, decision, workload.replicas)
 
-    def _count(
+    def _record(
         self, entry: Entry, scaler: Scaler, decision: Decision, before: int, began: float
     ) -> None:
         after = decision.replicas
-        entry.tally.changed(before, after)
-        self._telemetry.changed(scaler, decision, before, began)
+        entry.tally.add_change(before, after)
+        self._telemetry.scaled(scaler, decision, before, began)
         _log.info(
             "scaled",
             scaler=_name(scaler),
@@ -130,47 +132,47 @@ class Writer:
             why=decision.message,
         )
 
-    async def _announce(self, scaler: Scaler, decision: Decision, before: int) -> None:
+    async def _create_event(self, scaler: Scaler, decision: Decision, before: int) -> None:
         subject = Subject(scaler.namespace, scaler.name, scaler.uid)
-        sentence = f"{before} -> {decision.replicas} replicas. {decision.message}"
-        await self._events.tell(subject, "Normal", decision.reason, sentence)
+        text = f"{before} -> {decision.replicas} replicas. {decision.message}"
+        await self._events.emit(subject, "Normal", decision.reason, text)
 
-    def _report(self, entry: Entry, observation: Observation | None) -> dict[str, Any] | None:
-        """Its status, where that is news."""
-        assert entry.decision is not None  # noqa: S101  # `pending_write` has looked
-        previous = json.loads(entry.wanted.status)
-        scaler = entry.wanted.scaler
-        report = status.render(
+    def _changed_status(self, entry: Entry, seen: Observation | None) -> dict[str, Any] | None:
+        """Its status, where it must be written."""
+        assert entry.decision is not None  # noqa: S101  # `pending_write` checked
+        previous = json.loads(entry.record.status)
+        scaler = entry.record.scaler
+        changed = status.render(
             entry.decision,
-            generation=entry.wanted.generation,
+            generation=entry.record.generation,
             mode="" if scaler is None else scaler.policy.mode,
-            observation=observation,
+            observation=seen,
             previous=previous,
             now=self._clock(),
         )
         entry.conditions = {
             condition["type"]: condition["status"] == "True"
-            for condition in report["conditions"]
+            for condition in changed["conditions"]
             if condition["status"] != "Unknown"
         }
-        return None if status.same(previous, report) else report
+        return None if status.unchanged(previous, changed) else changed
 
-    async def _tell_news(self, entry: Entry, observation: Observation) -> None:
-        report = self._report(entry, observation)
-        if report is not None:
-            await self._tell(entry, report)
+    async def _write_changed_status(self, entry: Entry, observation: Observation) -> None:
+        changed = self._changed_status(entry, observation)
+        if changed is not None:
+            await self._write_status(entry, changed)
 
-    async def _tell(self, entry: Entry, report: dict[str, Any]) -> None:
-        namespace, name = entry.wanted.name
-        self._telling += 1
+    async def _write_status(self, entry: Entry, changed: dict[str, Any]) -> None:
+        namespace, name = entry.record.name
+        self._in_flight += 1
         try:
-            scaler = await self._cluster.write_status(namespace, name, entry.wanted.uid, report)
-        except Refused as refusal:  # the next turn says it again, if it still is so
+            scaler = await self._cluster.write_status(namespace, name, entry.record.uid, changed)
+        except Refused as refusal:  # the next evaluation writes it again
             _log.debug("a status was not written", scaler=f"{namespace}/{name}", why=str(refusal))
         else:
-            self._registry.reported(scaler)
+            self._registry.status_written(scaler)
         finally:
-            self._telling -= 1
+            self._in_flight -= 1
 
 
 def _name(scaler: Scaler) -> str:

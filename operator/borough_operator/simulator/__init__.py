@@ -1,5 +1,5 @@
-"""What an autoscaler's answers would have cost, and whom they would have kept waiting.
+"""A simulator of autoscalers on a load: violations of the objective, and cost.
 
-One model of pods and of the paths by which metrics reach a scaler, shared by our own decision and
-by its rivals, each of which sees of the world what it would see in a cluster and no more.
+One model of pods and of the paths by which metrics reach an autoscaler is shared by this operator's
+decision and by the rivals; each gets only what it would get in a cluster.
 """

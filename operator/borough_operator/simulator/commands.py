@@ -1,4 +1,4 @@
-"""`leaderboard` and `simulate`: what the operator would have done, beside what others would."""
+"""The commands `leaderboard` and `simulate`: this operator and others on the same loads."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from borough_operator.simulator import origin, plot, report, tables, traces
-from borough_operator.simulator.leaderboard import Contest
+from borough_operator.simulator.leaderboard import Comparison
 from borough_operator.simulator.ours import PERIOD, Ours, Source
 from borough_operator.simulator.pods import model
 from borough_operator.simulator.scores import score
@@ -18,12 +18,12 @@ Traces = Annotated[
     list[str] | None,
     typer.Option(
         "--trace",
-        help="A file of one number a line, requests a second; or the name of a synthetic trace."
-        f" May be given more than once; by default: {', '.join(traces.synthetic())}.",
+        help="A file with one number a line, requests per second; or the name of a synthetic trace."
+        f" May be repeated; default: {', '.join(traces.synthetic())}.",
     ),
 ]
 Scale = Annotated[
-    float, typer.Option(min=0.001, help="Multiplies every load; a pod takes 20 requests a second.")
+    float, typer.Option(min=0.001, help="Factor of the loads; a pod handles 20 requests a second.")
 ]
 
 
@@ -32,15 +32,15 @@ def leaderboard(
     scale: Scale = 1.0,
     json: Annotated[Path | None, typer.Option(help="Write the results to this file.")] = None,
     plot_: Annotated[
-        Path | None, typer.Option("--plot", help="Draw the timelines, as .svg or .png.")
+        Path | None, typer.Option("--plot", help="Draw the timelines to this .svg or .png file.")
     ] = None,
 ) -> None:
-    """Print how ours, HPA, KEDA, Knative's autoscaler, a fixed size and an oracle scale a load."""
+    """Compare this operator, HPA, KEDA, Knative's KPA, a fixed size and an oracle on loads."""
     _check(json, plot_)
-    contest = Contest(model())
+    comparison = Comparison(model())
     results, boards = [], []
     for load in [_load(name, scale) for name in trace or traces.synthetic()]:
-        result = contest.result(load)
+        result = comparison.result(load)
         board = report.board(result)
         results.append(result)
         boards.append(board)
@@ -52,34 +52,35 @@ def leaderboard(
     if json:
         report.write(report.Leaderboard(tuple(boards), scale, origin.here()), json)
     if plot_:
-        plot.timelines(results, contest, plot_)
+        plot.timelines(results, comparison, plot_)
 
 
 def simulate(
     trace: Annotated[str, typer.Option(help="A file, or the name of a synthetic trace.")] = "step",
     scale: Scale = 1.0,
-    source: Annotated[Source, typer.Option(help="Where readings come from.")] = Source.PODS,
+    source: Annotated[Source, typer.Option(help="The source of readings.")] = Source.PODS,
 ) -> None:
-    """Print each change that the operator would have made on a load, and why."""
-    contest = Contest(model())
+    """Print each change that this operator would make on a load, and its reason."""
+    comparison = Comparison(model())
     load = _load(trace, scale)
     typer.echo("    s   load  ready  replicas")
-    lived = contest.timeline(load, _Told(Ours(contest.model, contest.station, source), load))
-    scored = score(lived, contest.station)
+    ours = Ours(comparison.model, comparison.station, source)
+    timeline = comparison.timeline(load, _Printed(ours, load))
+    scored = score(timeline, comparison.station)
     typer.echo(f"{scored.violations} violation-seconds, {scored.replica_hours:.2f} replica-hours.")
 
 
 @dataclass(slots=True)
-class _Told:
-    """Ours, with a line for each change."""
+class _Printed:
+    """The simulated operator, with a printed line for each change."""
 
     ours: Ours
     load: Trace
     period: int = PERIOD
 
-    def look(self, view: View) -> int:
-        """As ours decides."""
-        size = self.ours.look(view)
+    def scale(self, view: View) -> int:
+        """Decide, and print a change."""
+        size = self.ours.scale(view)
         second = view.now - WARM_UP
         if size != view.replicas and self.ours.decision is not None:
             load = self.load.load[max(0, second)]
@@ -89,7 +90,7 @@ class _Told:
 
 
 def _load(name: str, scale: float) -> Trace:
-    """The synthetic trace of this name, or the file."""
+    """The synthetic trace of this name, or else the file."""
     known = traces.synthetic().get(name)
     try:
         return (known or traces.read(Path(name))).scaled(scale)
@@ -98,7 +99,7 @@ def _load(name: str, scale: float) -> Trace:
 
 
 def _check(json: Path | None, picture: Path | None) -> None:
-    """What is to be written can be, which one learns before minutes of work."""
+    """Check that the output files can be written, before minutes of work."""
     try:
         if picture:
             plot.check(picture)

@@ -1,9 +1,8 @@
-"""Is one point better than a whole curve of rivals? The comparison that the leaderboard rests on.
+"""The comparison of one result with all settings of a rival: its Pareto front.
 
-A rival with a setting is not one opponent: whatever we cost, it may choose the setting that costs
-the same. So its results over a sweep become a Pareto front, with straight lines between its points,
-which one gets by running the one setting for part of the time: the front is never worse than what
-its owner could have.
+A rival with settings could always choose the one that costs the same. So its results over a sweep
+become a Pareto front, with straight lines between its points: a mixture that runs one setting for
+part of the time and another for the rest reaches every point of a line.
 """
 
 from bisect import bisect_right
@@ -12,23 +11,25 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 FEWER = 1 / 5
-"""Share of the front's violations, at equal cost, that counts as a win."""
+"""Share of the front's violations at equal cost, up to which a result is a win."""
 CHEAPER = 0.2
-"""Share of the front's cost, at no more violations, that counts as a win."""
+"""Share of the front's cost, at no more violations, that must be saved for a win."""
 ENOUGH = 60
-"""Violation-seconds of the front below which a share of them says nothing."""
+"""Violation-seconds of the front below which violations are not compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a setting came to."""
+    """Cost and violations of one setting."""
 
     hours: float
+    """Replica-hours."""
     violations: float
+    """Violation-seconds."""
 
 
 def front(points: Sequence[Point]) -> tuple[Point, ...]:
-    """The lower left convex hull: what no mixture of other points beats, the cheapest first."""
+    """The lower left convex hull, the cheapest first: points that no mixture of others beats."""
     hull: list[Point] = []
     for point in sorted(set(points), key=lambda p: (p.hours, p.violations)):
         if hull and point.violations >= hull[-1].violations:
@@ -46,7 +47,7 @@ def _above(left: Point, middle: Point, right: Point) -> bool:
 
 
 def violations_at(curve: Sequence[Point], hours: float) -> float:
-    """The front's violations at a cost; beyond its ends, those of the end."""
+    """The front's violations at a cost; beyond an end, those of the end."""
     if hours <= curve[0].hours:
         return curve[0].violations
     after = bisect_right([point.hours for point in curve], hours)
@@ -58,8 +59,8 @@ def violations_at(curve: Sequence[Point], hours: float) -> float:
 
 
 def hours_at(curve: Sequence[Point], violations: float) -> float:
-    """The front's cost at no more violations than these. Where no setting has so few, the cost of
-    the one that comes closest: it would need that much at least.
+    """The front's cost at no more than these violations. Where no setting has so few, the cost of
+    the one with the fewest, which is a lower bound.
     """
     for left, right in pairwise(curve):
         if right.violations <= violations < left.violations:
@@ -70,25 +71,26 @@ def hours_at(curve: Sequence[Point], violations: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Ours against a front."""
+    """A result compared with a front."""
 
     violations: float
-    """The front's, at our cost."""
+    """Violations of the front at the result's cost."""
     hours: float
-    """The front's, at no more violations than ours."""
+    """Cost of the front at no more violations than the result's."""
     fewer: bool
-    """Whether ours has at most a fifth of its violations, where it has enough to compare."""
+    """Whether the result has at most `FEWER` of the front's violations, where these suffice to
+    compare."""
     cheaper: bool
-    """Whether ours costs at least a fifth less."""
+    """Whether the result costs at least `CHEAPER` less."""
 
     @property
     def won(self) -> bool:
-        """Either is a win."""
+        """Whether it is a win by either."""
         return self.fewer or self.cheaper
 
 
-def judge(ours: Point, curve: Sequence[Point]) -> Verdict:
-    """The verdict on one trace."""
+def compare(ours: Point, curve: Sequence[Point]) -> Verdict:
+    """Compare a result with a front on one trace."""
     violations, hours = violations_at(curve, ours.hours), hours_at(curve, ours.violations)
     return Verdict(
         violations,

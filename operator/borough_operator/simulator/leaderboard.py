@@ -1,7 +1,7 @@
-"""Everybody on the same loads: ours, each rival with its whole sweep, and the two with hindsight.
+"""The comparison on the same loads: this operator, each rival over its whole sweep, and two bounds.
 
-A rival's row shows the setting of its front that costs most nearly what we cost. No setting of ours
-depends on the trace; the rivals choose theirs afterwards, trace by trace.
+A rival's row shows the setting of its front whose cost is nearest to this operator's. The operator
+has one setting for all traces; a rival's is chosen for each trace afterwards.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,26 +18,26 @@ from borough_operator.simulator.rivals.hpa import HpaCpu, HpaRate, Keda
 from borough_operator.simulator.rivals.kpa import Kpa
 from borough_operator.simulator.scores import Scores
 from borough_operator.simulator.station import Station
-from borough_operator.simulator.timeline import Policy, Timeline, run
+from borough_operator.simulator.timeline import Autoscaler, Timeline, run
 from borough_operator.simulator.traces import Trace
 
 TARGETS = range(30, 95, 5)
-"""Percent of what a pod can do that a rival may aim at."""
+"""Percent of a pod's capacity that a rival targets."""
 DOWN_WINDOWS = (60, 120, 180, 300, 600)
-"""Seconds of HPA's stabilisation on the way down, on CPU."""
+"""Seconds of HPA's scale-down stabilisation, on CPU."""
 RATE_DOWN_WINDOWS = (60, 300)
 """The same on a rate, and of KEDA."""
 RATE_WINDOWS = (15, 60)
-"""Seconds of `rate()` for those that read Prometheus: our own, and the usual."""
+"""Seconds of `rate()` for those that read Prometheus: this operator's, and the usual."""
 
 OURS = "ours"
-"""With the Pods source."""
+"""This operator with the source Pods."""
 OURS_PROMETHEUS = "ours, Prometheus"
 HPA_CPU, HPA_RATE, KEDA, KPA = "HPA on CPU", "HPA on rate", "KEDA", "KPA"
 STATIC, ORACLE = "static", "oracle"
 SWEPT = (HPA_CPU, HPA_RATE, KEDA, KPA)
 
-Maker = Callable[[], Policy]
+Factory = Callable[[], Autoscaler]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,18 @@ class Entry:
     policy: str
     setting: str
     scores: Scores
-    make: Maker
-    """A fresh one, to look at again."""
+    make: Factory
+    """Creates the policy anew, to run it again."""
 
     @property
     def point(self) -> Point:
-        """Its place among cost and misery."""
+        """Its cost and violations."""
         return Point(self.scores.replica_hours, float(self.scores.violations))
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One trace: a row a policy, and ours against HPA on CPU."""
+    """The results of one trace: a row for each policy, and comparisons with HPA on CPU."""
 
     trace: Trace
     rows: tuple[Entry, ...]
@@ -67,21 +67,21 @@ class Result:
     rate_sweep: tuple[Entry, ...]
     """Every setting of HPA on rate."""
     verdicts: Mapping[str, Verdict]
-    """Of ours with each source, and of the oracle, who shows what could be had."""
+    """By policy: this operator with each source, and the oracle, which shows what is possible."""
 
     def row(self, policy: str) -> Entry:
         """The row of this policy."""
         return next(entry for entry in self.rows if entry.policy == policy)
 
 
-class Contest:
-    """A model and the station that belongs to it."""
+class Comparison:
+    """Runs policies on a model and its station."""
 
     def __init__(self, model: Model) -> None:
         self.model, self.station = model, Station(model)
 
     def result(self, trace: Trace) -> Result:
-        """Everybody on one trace."""
+        """The results of all policies on one trace."""
         ours = [
             self._entry(trace, name, "", partial(Ours, self.model, self.station, source))
             for name, source in ((OURS, Source.PODS), (OURS_PROMETHEUS, Source.PROMETHEUS))
@@ -92,27 +92,27 @@ class Contest:
         best = partial(bounds.oracle, trace.load, self.station, self.model)
         oracle = self._entry(trace, ORACLE, "", best)
         curve = front.front([entry.point for entry in sweeps[HPA_CPU]])
-        judged = [*ours, oracle]
+        compared = [*ours, oracle]
         return Result(
             trace,
             (*ours, *nearest, fixed, oracle),
             tuple(sweeps[HPA_CPU]),
             tuple(sweeps[HPA_RATE]),
-            {entry.policy: front.judge(entry.point, curve) for entry in judged},
+            {entry.policy: front.compare(entry.point, curve) for entry in compared},
         )
 
-    def timeline(self, trace: Trace, policy: Policy) -> Timeline:
-        """One policy's life on one trace."""
+    def timeline(self, trace: Trace, policy: Autoscaler) -> Timeline:
+        """Run one policy on one trace."""
         return run(trace.load, policy, self.station, self.model)
 
-    def _entry(self, trace: Trace, policy: str, setting: str, make: Maker) -> Entry:
-        told = scores.score(self.timeline(trace, make()), self.station)
-        return Entry(policy, setting, told, make)
+    def _entry(self, trace: Trace, policy: str, setting: str, make: Factory) -> Entry:
+        found = scores.score(self.timeline(trace, make()), self.station)
+        return Entry(policy, setting, found, make)
 
     def _sweep(self, trace: Trace, policy: str) -> Sequence[Entry]:
         return [self._entry(trace, policy, *setting) for setting in self._settings(policy)]
 
-    def _settings(self, policy: str) -> Iterable[tuple[str, Maker]]:
+    def _settings(self, policy: str) -> Iterable[tuple[str, Factory]]:
         for target in TARGETS:
             if policy == KPA:
                 yield f"{target} %", partial(Kpa, self.model, target)
@@ -127,7 +127,7 @@ class Contest:
 
 
 def _nearest(entries: Sequence[Entry], point: Point) -> Entry:
-    """The entry on the front that costs most nearly the same."""
+    """The entry on the front whose cost is nearest."""
     curve = set(front.front([entry.point for entry in entries]))
     best = [entry for entry in entries if entry.point in curve]
     return min(best, key=lambda entry: abs(entry.point.hours - point.hours))

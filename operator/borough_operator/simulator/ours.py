@@ -1,7 +1,7 @@
-"""Our own decision in the simulation: the same `decide`, given what its sources would have read.
+"""This operator in the simulation: the same `decide`, with the readings that its sources would
+return.
 
-Nothing is told to it that the Pods or the Prometheus source could not know; its goals are what
-somebody who measured one pod would write, and the same for every trace.
+Its goals are those of a user who measured one pod, and the same for every trace.
 """
 
 import math
@@ -30,20 +30,21 @@ from borough_operator.simulator.timeline import Record, View
 
 
 class Source(StrEnum):
-    """Where our readings come from, as in a ServiceScaler."""
+    """The source of readings, as in a ServiceScaler."""
 
     PODS = "Pods"
     PROMETHEUS = "Prometheus"
 
 
 PERIOD = int(Behavior().interval)
-"""Seconds between two looks, the default of a ServiceScaler."""
+"""Seconds between two evaluations, the default of a ServiceScaler."""
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-"""Upper bounds of the latency histogram in seconds, as OpenTelemetry advises for HTTP servers."""
+"""Upper bounds of the latency histogram in seconds, as OpenTelemetry recommends for HTTP
+servers."""
 
 
 def spec(model: Model, maximum: int) -> Spec:
-    """The goals: what one pod carries when it is always busy, and the latency that is promised."""
+    """The goals: the capacity of one pod, and the promised latency."""
     rate = Goal("RequestRate", GoalType.RATE, per_replica=model.pod.capacity)
     latency = Goal(
         "Latency",
@@ -64,14 +65,14 @@ class Ours:
     period: int = PERIOD
     history: History = field(default_factory=History)
     decision: Decision | None = None
-    """The last one, for whoever asks why."""
+    """The last decision."""
 
-    def look(self, view: View) -> int:
-        """One tick of the operator."""
+    def scale(self, view: View) -> int:
+        """One evaluation."""
         policy = spec(self.model, view.maximum)
         readings = {need: self._reading(need, view) for need in needs(policy)}
-        seen = Observation(view.replicas, view.ready, readings, cores=self.model.pod.cores)
-        self.decision = decide(policy, seen, self.history, float(view.now))
+        observation = Observation(view.replicas, view.ready, readings, cores=self.model.pod.cores)
+        self.decision = decide(policy, observation, self.history, float(view.now))
         self.history = self.decision.history
         return self.decision.replicas if self.decision.write else view.replicas
 
@@ -81,12 +82,12 @@ class Ours:
             return Reading(Freshness.EMPTY)
         value = self._value(need, view.record, window)
         if math.isnan(value):
-            return Reading(Freshness.EMPTY, detail="no request was answered")
+            return Reading(Freshness.EMPTY, detail="no request completed")
         return Reading(Freshness.FRESH, value, age=float(view.now - window.end))
 
     @property
     def _every(self) -> int:
-        """Seconds between two looks at the pods."""
+        """Seconds between two scrapes of the pods."""
         direct = self.source is Source.PODS
         return self.period if direct else self.model.prometheus.scrape_s
 
@@ -102,30 +103,30 @@ class Ours:
             case Measure.IN_FLIGHT:
                 return paths.gauge(record, window, self._every)
             case Measure.DURATION:  # by Little's law
-                answered = paths.rate(record, window)
-                return paths.in_flight(record, window) / answered if answered else math.nan
+                completed = paths.rate(record, window)
+                return paths.in_flight(record, window) / completed if completed else math.nan
             case Measure.QUANTILE:
                 return self._quantile(float(need.argument), record, window)
             case Measure.QUERY:
-                raise NotImplementedError("the simulation knows no PromQL")
+                raise NotImplementedError("the simulation has no PromQL")
 
     def _quantile(self, share: float, record: Record, window: paths.Window) -> float:
-        """`histogram_quantile` over the window's buckets; NaN where nothing was answered."""
+        """`histogram_quantile` over the window's buckets; NaN where no request completed."""
         above = [0.0] * len(BUCKETS)
         for second in record.seconds[window.start : window.end]:
-            shares = self.station.above(BUCKETS, second)
+            shares = self.station.shares_above(BUCKETS, second)
             above = [sum_ + second.served * part for sum_, part in zip(above, shares, strict=True)]
-        answered = record.served[window.end] - record.served[window.start]
-        return histogram_quantile(share, answered, above) if answered else math.nan
+        completed = record.served[window.end] - record.served[window.start]
+        return histogram_quantile(share, completed, above) if completed else math.nan
 
 
-def histogram_quantile(share: float, answered: float, above: list[float]) -> float:
-    """Prometheus' estimate: a straight line within the bucket that the quantile falls into, and the
-    highest bound where it falls beyond. `above` counts the requests slower than each bound.
+def histogram_quantile(share: float, completed: float, above: list[float]) -> float:
+    """Prometheus's estimate: linear interpolation within the bucket of the quantile, and the
+    highest bound beyond. `above` counts the requests slower than each bound.
     """
-    rank, lower, below = share * answered, 0.0, 0.0
+    rank, lower, below = share * completed, 0.0, 0.0
     for bound, slower in zip(BUCKETS, above, strict=True):
-        within = answered - slower
+        within = completed - slower
         if within >= rank:
             return lower + (bound - lower) * (rank - below) / (within - below)
         lower, below = bound, within

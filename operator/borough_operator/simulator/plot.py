@@ -1,4 +1,4 @@
-"""Two pictures: who was how ready when, second by second, and what each paid for what it got."""
+"""Two pictures: the replicas of each policy over time, and its cost and violations."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from borough_operator.simulator.leaderboard import (
     KPA,
     OURS,
     SWEPT,
-    Contest,
+    Comparison,
     Result,
 )
 from borough_operator.simulator.report import Board
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN = (OURS, HPA_CPU, HPA_RATE, KPA)
-"""Policies in the picture of a timeline; KEDA's line would lie on that of HPA on rate."""
+"""Policies in the picture of a timeline; KEDA's line would coincide with that of HPA on rate."""
 COLOURS = ("#1fae84", "#e0602a", "#e69f00", "#3fa7e0", "#cc79a7", "#8a8f98", "#b3a526", "#5d6673")
 """After Okabe and Ito, Color Universal Design (2008)."""
 STYLE: Any = {  # matplotlib types the keys as some hundred literals
@@ -31,45 +31,45 @@ STYLE: Any = {  # matplotlib types the keys as some hundred literals
     "axes.spines.top": False,
     "font.size": 9,
     "svg.fonttype": "none",
-    "svg.hashsalt": "borough",  # the same result gives the same picture
+    "svg.hashsalt": "borough",  # identical results give identical files
 }
 
 
-FORMS = (".svg", ".png")
+FORMATS = (".svg", ".png")
 
 
 class Undrawable(Exception):
-    """There can be no such picture; says why."""
+    """The picture cannot be drawn; the message says why."""
 
 
 def check(path: Path) -> None:
-    """Raises Undrawable for a name of no known form, and where the extra `plot` is missing."""
-    if path.suffix not in FORMS:
-        raise Undrawable(f"{path} is no picture: its name ends in {' or '.join(FORMS)}")
+    """Raise Undrawable for an unknown file format, and where the extra `plot` is not installed."""
+    if path.suffix not in FORMATS:
+        raise Undrawable(f"{path} is not a picture: its name must end in {' or '.join(FORMATS)}")
     if find_spec("matplotlib") is None:
         raise Undrawable("a picture needs matplotlib: install borough-operator[plot]")
 
 
-def timelines(results: Sequence[Result], contest: Contest, path: Path) -> None:
+def timelines(results: Sequence[Result], comparison: Comparison, path: Path) -> None:
     """Load, replicas and violations of each policy on each trace. Raises Undrawable."""
     with _figure(len(results), 3.4, path) as drawn:
         for place, result in enumerate(results, start=1):
-            _timeline(drawn.add_subplot(len(results), 1, place), result, contest)
+            _timeline(drawn.add_subplot(len(results), 1, place), result, comparison)
 
 
-def _timeline(axes: "Axes", result: Result, contest: Contest) -> None:
+def _timeline(axes: "Axes", result: Result, comparison: Comparison) -> None:
     load = result.trace.load
     seconds = range(len(load))
-    needs = [contest.station.need(rate) for rate in load]
+    needs = [comparison.station.pods_needed(rate) for rate in load]
     axes.fill_between(seconds, needs, step="post", color="#d8dce2", label="needed")
     lowest = -0.06 * max(needs)
     for row, (policy, colour) in enumerate(zip(SHOWN, COLOURS, strict=False)):
         entry = result.row(policy)
-        lived = contest.timeline(result.trace, entry.make())
-        told = [0, *_changes(lived.replicas), len(load) - 1]
-        sizes = [lived.replicas[second] for second in told]
-        axes.step(told, sizes, where="post", color=colour, linewidth=1.2)
-        late = [now for now, second in enumerate(lived.seconds) if second.violated]
+        timeline = comparison.timeline(result.trace, entry.make())
+        times = [0, *_changes(timeline.replicas), len(load) - 1]
+        sizes = [timeline.replicas[second] for second in times]
+        axes.step(times, sizes, where="post", color=colour, linewidth=1.2)
+        late = [now for now, second in enumerate(timeline.seconds) if second.violated]
         offset, length = lowest * (row + 1), 0.8 * lowest
         axes.eventplot(late, lineoffsets=offset, linelengths=length, colors=colour, linewidths=0.8)
         name = f"{policy} {entry.setting}".strip()
@@ -81,7 +81,7 @@ def _timeline(axes: "Axes", result: Result, contest: Contest) -> None:
 
 
 def _changes(sizes: Sequence[int]) -> Iterator[int]:
-    """The seconds at which the size is another than before."""
+    """The seconds at which the size changed."""
     pairs = enumerate(pairwise(sizes), start=1)
     return (second for second, (before, after) in pairs if after != before)
 
@@ -116,9 +116,9 @@ def _front(axes: "Axes", board: Board, colours: Mapping[str, str]) -> None:
 
 @contextmanager
 def _figure(rows: int, height: float, path: Path) -> Iterator["Figure"]:
-    """A figure that is saved in the end, in the form that the file's name asks for."""
+    """A figure that is saved at the end in the format of the file's name."""
     check(path)
-    from matplotlib import rc_context  # noqa: PLC0415  # an extra: most who scale never plot
+    from matplotlib import rc_context  # noqa: PLC0415  # an optional extra
     from matplotlib.figure import Figure  # noqa: PLC0415  # as above
 
     with rc_context(STYLE):

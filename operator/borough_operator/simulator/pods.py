@@ -1,4 +1,4 @@
-"""The pod model, read from the one file that every policy of the leaderboard shares."""
+"""The pod model that every policy of the leaderboard shares, read from pods.toml."""
 
 import tomllib
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from importlib.resources import files
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What one replica is and does."""
+    """One replica."""
 
     start_s: float
     service_ms: float
@@ -18,25 +18,25 @@ class Pod:
 
     @property
     def service_s(self) -> float:
-        """Mean seconds of work of a request."""
+        """Mean service time of a request in seconds."""
         return self.service_ms / 1e3
 
     @property
     def capacity(self) -> float:
-        """Requests a second of a pod that is always busy."""
+        """Requests per second of a pod that is always busy."""
         return self.concurrency / self.service_s
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What users are promised."""
+    """The promised latency."""
 
     quantile: float
     latency_ms: float
 
     @property
     def latency_s(self) -> float:
-        """Seconds within which the share `quantile` of requests is to be answered."""
+        """Seconds within which the share `quantile` of requests is to complete."""
         return self.latency_ms / 1e3
 
 
@@ -46,28 +46,28 @@ class CpuPath:
 
     kubelet_s: int
     scrape_s: int
-    before_look_s: int
+    age_s: int
 
 
 @dataclass(frozen=True, slots=True)
 class PrometheusPath:
-    """How a pod's counters reach whoever asks Prometheus."""
+    """How a pod's counters are read from Prometheus."""
 
     scrape_s: int
     window_s: int
-    before_look_s: int
+    age_s: int
 
 
 @dataclass(frozen=True, slots=True)
 class DirectPath:
-    """How a pod's counters reach whoever asks the pod."""
+    """How a pod's counters are read from the pod."""
 
-    before_look_s: int
+    age_s: int
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The world of the simulation."""
+    """The model of the simulation."""
 
     pod: Pod
     objective: Objective
@@ -78,12 +78,12 @@ class Model:
 
 @cache
 def model() -> Model:
-    """The committed model, `pods.toml` beside this module, with the reason for each figure."""
-    told = tomllib.loads((files(__package__) / "pods.toml").read_text())
+    """The committed model, `pods.toml` beside this module, with the reason for each value."""
+    values = tomllib.loads((files(__package__) / "pods.toml").read_text())
     return Model(
-        Pod(**told["pod"]),
-        Objective(**told["objective"]),
-        CpuPath(**told["cpu"]),
-        PrometheusPath(**told["prometheus"]),
-        DirectPath(**told["direct"]),
+        Pod(**values["pod"]),
+        Objective(**values["objective"]),
+        CpuPath(**values["cpu"]),
+        PrometheusPath(**values["prometheus"]),
+        DirectPath(**values["direct"]),
     )

@@ -1,4 +1,4 @@
-"""What a leaderboard found, as values that are printed, stored and read again."""
+"""The results of a leaderboard as values that are printed, stored and read."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from borough_operator.simulator.scores import Scores
 
 
 class BrokenResult(ValueError):
-    """A file holds no leaderboard; says what is wrong."""
+    """A file without a leaderboard; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +22,25 @@ class Row:
 
     policy: str
     setting: str
-    """What it aims at, and its windows; empty where it has one setting only."""
+    """Its target and windows; empty where it has one setting only."""
     scores: Scores
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One policy against the front of HPA on CPU."""
+    """One policy compared with the front of HPA on CPU."""
 
     policy: str
     front_violations: float
-    """Of the front, at the policy's cost."""
+    """Violations of the front at the policy's cost."""
     front_hours: float
-    """Of the front, at no more violations than the policy's."""
+    """Cost of the front at no more violations than the policy's."""
     won: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One trace."""
+    """The results of one trace."""
 
     trace: str
     seconds: int
@@ -50,19 +50,18 @@ class Board:
     rows: tuple[Row, ...]
     judged: tuple[Judged, ...]
     rate: tuple[Row, ...]
-    """HPA on rate: for each pair of its windows, the target that costs most nearly what ours
-    costs."""
+    """HPA on rate: for each pair of its windows, the target whose cost is nearest to ours."""
     front: tuple[tuple[float, float], ...]
     """Replica-hours and violation-seconds of HPA on CPU, the cheapest first."""
 
     def row(self, policy: str) -> Row:
-        """What this policy did."""
+        """The row of this policy."""
         return next(row for row in self.rows if row.policy == policy)
 
 
 @dataclass(frozen=True, slots=True)
 class Leaderboard:
-    """All traces, and what they were multiplied by."""
+    """The results of all traces, and the factor of their loads."""
 
     boards: tuple[Board, ...]
     scale: float
@@ -70,7 +69,7 @@ class Leaderboard:
 
 
 def board(result: Result) -> Board:
-    """What is worth keeping of a result."""
+    """The part of a result that is stored."""
     load = result.trace.load
     curve = front.front([entry.point for entry in result.sweep])
     return Board(
@@ -80,8 +79,8 @@ def board(result: Result) -> Board:
         max(load),
         tuple(_row(entry) for entry in result.rows),
         tuple(
-            Judged(policy, round(told.violations, 3), round(told.hours, 6), told.won)
-            for policy, told in result.verdicts.items()
+            Judged(policy, round(verdict.violations, 3), round(verdict.hours, 6), verdict.won)
+            for policy, verdict in result.verdicts.items()
         ),
         tuple(_row(entry) for entry in _by_windows(result)),
         tuple((round(point.hours, 6), point.violations) for point in curve),
@@ -89,7 +88,7 @@ def board(result: Result) -> Board:
 
 
 def _by_windows(result: Result) -> Iterator[Entry]:
-    """Of HPA on rate, at about our cost."""
+    """HPA on rate: for each pair of windows, the entry whose cost is nearest to ours."""
     hours = result.row(OURS).scores.replica_hours
     windows: dict[str, list[Entry]] = {}
     for entry in result.rate_sweep:
@@ -122,12 +121,12 @@ def read(path: Path) -> Leaderboard:
             Origin(stored["version"], stored["commit"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BrokenResult(f"{path} is no leaderboard: {error!r}") from None
+        raise BrokenResult(f"{path} is not a leaderboard: {error!r}") from None
 
 
 def _board(stored: Any) -> Board:
     rows, rate = (tuple(map(_stored_row, stored.pop(name))) for name in ("rows", "rate"))
-    judged = [Judged(**told) for told in stored.pop("judged")]
+    judged = [Judged(**each) for each in stored.pop("judged")]
     curve = [(hours, violations) for hours, violations in stored.pop("front")]
     return Board(rows=rows, rate=rate, judged=tuple(judged), front=tuple(curve), **stored)
 

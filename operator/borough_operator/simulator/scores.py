@@ -1,4 +1,4 @@
-"""What a timeline is worth: seconds of misery, hours paid for, and how restless it was."""
+"""The scores of a run: violations, cost, and changes."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -6,33 +6,33 @@ from itertools import pairwise
 from borough_operator.simulator.station import Station
 from borough_operator.simulator.timeline import Timeline
 
-CALMER = 3
-"""Reversals of HPA on a rate for each of ours, at least: the goal on `noisy`."""
+REVERSAL_RATIO = 3
+"""Minimum ratio of HPA's reversals on a rate to this operator's: the goal on `noisy`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Of one policy on one trace."""
+    """The scores of one policy on one trace."""
 
     violations: int
     """Seconds whose modelled quantile was above the objective."""
     replica_hours: float
-    """Replicas asked for, summed over time: what is paid for."""
+    """Requested replicas summed over time: the cost."""
     changes: int
-    """How often the number asked for was changed."""
+    """How often the requested number changed."""
     reversals: int
-    """How often a change went the other way than the one before it."""
+    """How often a change had another direction than the one before."""
     reaction: float | None
-    """Mean seconds from the load needing more ready pods than there are to there being enough.
-    Times that the load ended by falling do not count; None where there were no others."""
+    """Mean seconds from too few ready pods to enough. Times that ended by a falling load are left
+    out; None where there are no others."""
 
-    def calm(self, rival: "Scores") -> bool:
-        """Whether this reversed at most a third as often."""
-        return CALMER * self.reversals <= rival.reversals
+    def meets_reversal_goal(self, rival: "Scores") -> bool:
+        """Whether this has at most 1/`REVERSAL_RATIO` of the rival's reversals."""
+        return REVERSAL_RATIO * self.reversals <= rival.reversals
 
 
 def score(timeline: Timeline, station: Station) -> Scores:
-    """The scores of a whole timeline."""
+    """The scores of a run."""
     steps = [after - before for before, after in pairwise(timeline.replicas) if after != before]
     return Scores(
         violations=sum(second.violated for second in timeline.seconds),
@@ -44,11 +44,11 @@ def score(timeline: Timeline, station: Station) -> Scores:
 
 
 def _reaction(timeline: Timeline, station: Station) -> float | None:
-    """Mean seconds from too few pods to enough, where pods came and not the load went."""
+    """Mean seconds from too few pods to enough, where pods were added."""
     waits: list[int] = []
     since, short = 0, 0
     for now, second in enumerate(timeline.seconds):
-        if station.need(second.load) > second.ready:
+        if station.pods_needed(second.load) > second.ready:
             if not short:
                 since, short = now, second.ready
         elif short:

@@ -1,4 +1,4 @@
-"""The leaderboard as text: lined up for a terminal, or as Markdown."""
+"""The leaderboard as tables, for a terminal or as Markdown."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,14 +18,14 @@ VERDICT = (
     "cheaper",
     "verdict",
 )
-WORDS = 2
-"""Columns on the left that hold words."""
+TEXT_COLUMNS = 2
+"""Columns on the left with text."""
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 
 def scores(board: Board) -> Table:
-    """A row a policy."""
+    """A row for each policy."""
     return HEADER, [
         (
             row.policy,
@@ -41,7 +41,7 @@ def scores(board: Board) -> Table:
 
 
 def verdicts(boards: Iterable[Board]) -> Table:
-    """A row a trace and a policy that was judged against the front of HPA on CPU."""
+    """A row for each trace and each policy that was compared with the front of HPA on CPU."""
     return VERDICT, [_verdict(board, judged) for board in boards for judged in board.judged]
 
 
@@ -61,12 +61,12 @@ def _verdict(board: Board, judged: Judged) -> tuple[str, ...]:
     )
 
 
-def together(boards: Sequence[Board]) -> str:
-    """The violation-seconds of all traces beside the front's, in a sentence."""
-    told = (_sums(boards, policy) for policy in (OURS, OURS_PROMETHEUS))
+def totals(boards: Sequence[Board]) -> str:
+    """The violation-seconds of all traces beside the front's, as a sentence."""
+    sums = (_sums(boards, policy) for policy in (OURS, OURS_PROMETHEUS))
     return (
         "All traces together, at the same replica-hours, with one setting of ours and for"
-        f" {HPA_CPU} the best of each trace: {'; '.join(told)}."
+        f" {HPA_CPU} the best of each trace: {'; '.join(sums)}."
     )
 
 
@@ -83,16 +83,16 @@ def _sums(boards: Sequence[Board], policy: str) -> str:
 
 
 def reversals(board: Board) -> str:
-    """How restless ours was beside the HorizontalPodAutoscaler on a rate, in a sentence."""
+    """Reversals of this operator and of HPA on a rate, as a sentence."""
     theirs = [row.scores.reversals for row in board.rate]
     fewest, most = min(theirs), max(theirs)
-    told = f"{fewest}" if fewest == most else f"{fewest} to {most}, by its windows"
+    range_ = f"{fewest}" if fewest == most else f"{fewest} to {most}, by its windows"
     ours = board.row(OURS).scores.reversals
-    return f"Ours reversed {ours} times; {HPA_RATE} at about our cost: {told}."
+    return f"Ours reversed {ours} times; {HPA_RATE} at about our cost: {range_}."
 
 
-def calm(board: Board) -> Table:
-    """A row for each of the windows of HPA on rate: did ours reverse at most a third as often?"""
+def reversal_goal(board: Board) -> Table:
+    """A row for each pair of windows of HPA on rate, and whether the goal on reversals is met."""
     ours = [board.row(policy) for policy in (OURS, OURS_PROMETHEUS)]
     goals = (f"{row.policy}: {row.scores.reversals}" for row in ours)
     return ("target", "windows", "violation-s", "replica-h", "reversals", *goals), [
@@ -101,7 +101,7 @@ def calm(board: Board) -> Table:
             f"{rival.scores.violations}",
             f"{rival.scores.replica_hours:.2f}",
             f"{rival.scores.reversals}",
-            *("met" if row.scores.calm(rival.scores) else "not met" for row in ours),
+            *("met" if row.scores.meets_reversal_goal(rival.scores) else "not met" for row in ours),
         )
         for rival in board.rate
     ]
@@ -112,20 +112,20 @@ EXPLAINED = (
     " replica-hours, or at least"
     f" {CHEAPER:.0%} fewer replica-hours than it needs for no more violation-seconds. HPA's figures"
     " are those of its Pareto front over targets of 30 to 90 % and down windows of 60 to 600 s,"
-    " with a straight line between two settings wherever a mixture of them beats a third. Where"
-    f" the front has fewer than {ENOUGH} violation-seconds, only the hours count. The oracle knows"
-    " the future: where it does not win, nobody can."
+    " with straight lines between its settings, which mixtures of two reach. Where the"
+    f" front has fewer than {ENOUGH} violation-seconds, only the hours are compared. The oracle"
+    " knows the future: where it does not win, no policy can."
 )
 
 
 def text(table: Table) -> str:
-    """Columns that line up: words on the left, figures on the right."""
+    """Aligned columns: text to the left, numbers to the right."""
     header, body = table
     lines = [header, *body]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if column < WORDS else cell.rjust(width)
+            cell.ljust(width) if column < TEXT_COLUMNS else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
@@ -133,7 +133,7 @@ def text(table: Table) -> str:
 
 
 def markdown(table: Table) -> str:
-    """The same for a page."""
+    """The same table as Markdown."""
     header, body = table
-    rule = ["---" if column < WORDS else "---:" for column in range(len(header))]
+    rule = ["---" if column < TEXT_COLUMNS else "---:" for column in range(len(header))]
     return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *body))

@@ -1,8 +1,8 @@
-"""One policy on one load, second by second: what was asked for, what was ready, how it felt.
+"""Runs one autoscaler on one load, second by second: replicas requested, pods ready, latency.
 
-A policy looks at its own period and sees only what `paths.py` lets it see. Pods asked for are ready
-after the model's start-up time; pods removed go at once, those still starting first and then the
-newest, as a ReplicaSet chooses. Each pod is paid for from being asked for to being removed.
+An autoscaler is evaluated at its own period and sees only what `paths.py` provides. Requested pods
+are ready after the model's start-up time; pods are removed at once, starting ones first and then
+the newest, as a ReplicaSet does. A pod is paid for from its request to its removal.
 """
 
 from collections import deque
@@ -14,13 +14,13 @@ from borough_operator.simulator.pods import Model
 from borough_operator.simulator.station import Second, Station
 
 WARM_UP = 600
-"""Seconds at the mean of the trace's first minute that every policy lives through before it is
-judged, so that all windows are full and nobody pays for a cold start."""
+"""Seconds at the mean load of the trace's first minute that precede the trace and are not scored,
+so that all windows are full and a cold start is not counted."""
 
 
 @dataclass(slots=True)
 class Record:
-    """What happened so far; second n is entry n, and sums have the total before it."""
+    """The past: second n is entry n; each sum has the total before entry n."""
 
     seconds: list[Second] = field(default_factory=list)
     served: list[float] = field(default_factory=lambda: [0.0])
@@ -28,7 +28,7 @@ class Record:
     in_flight: list[float] = field(default_factory=lambda: [0.0])
 
     def add(self, second: Second) -> None:
-        """One more second."""
+        """Add one second."""
         self.seconds.append(second)
         self.served.append(self.served[-1] + second.served)
         self.busy.append(self.busy[-1] + second.busy)
@@ -37,54 +37,54 @@ class Record:
 
 @dataclass(slots=True)
 class View:
-    """What a policy is given at a look."""
+    """The input of an autoscaler at one evaluation."""
 
     now: int
     replicas: int
-    """Asked for, by the target's spec."""
+    """Of the target's spec."""
     ready: int
     maximum: int
-    """The most that anybody may ask for."""
+    """The maximum for every autoscaler."""
     record: Record
 
 
-class Policy(Protocol):
-    """Something that scales."""
+class Autoscaler(Protocol):
+    """An autoscaler."""
 
     period: int
-    """Seconds between two looks."""
+    """Seconds between two evaluations."""
 
-    def look(self, view: View) -> int:
-        """How many replicas there shall be from now on."""
+    def scale(self, view: View) -> int:
+        """The number of replicas from now on."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What came of a policy, without the warm-up: entry n is second n of the trace."""
+    """The run of an autoscaler without the warm-up: entry n is second n of the trace."""
 
     seconds: Sequence[Second]
     replicas: Sequence[int]
-    """Asked for, and so paid for."""
+    """Requested, and so paid for."""
 
 
-def calm(load: Sequence[float]) -> float:
-    """Requests a second of the warm-up: the mean of the first minute."""
+def warm_up_rate(load: Sequence[float]) -> float:
+    """Requests per second of the warm-up: the mean of the first minute."""
     first = load[:60]
     return round(sum(first) / len(first))
 
 
 def maximum(load: Sequence[float], station: Station) -> int:
-    """The most replicas that anybody may ask for: twice what the peak needs."""
-    return 2 * station.need(max(load))
+    """The maximum for every autoscaler: twice what the peak needs."""
+    return 2 * station.pods_needed(max(load))
 
 
-def run(load: Sequence[float], policy: Policy, station: Station, model: Model) -> Timeline:
-    """Let a policy live through a load, from as many replicas as the first minute's mean needs."""
-    before = calm(load)
+def run(load: Sequence[float], policy: Autoscaler, station: Station, model: Model) -> Timeline:
+    """Run an autoscaler, starting with the replicas that the first minute's mean needs."""
+    before = warm_up_rate(load)
     record, most = Record(), maximum(load, station)
-    asked: list[int] = []
-    replicas = ready = station.need(before)
+    requested: list[int] = []
+    replicas = ready = station.pods_needed(before)
     starting: deque[float] = deque()
     backlog = 0.0
     for now, rate in enumerate([before] * WARM_UP + list(load)):
@@ -92,7 +92,7 @@ def run(load: Sequence[float], policy: Policy, station: Station, model: Model) -
             starting.popleft()
             ready += 1
         if now % policy.period == 0:
-            wanted = policy.look(View(now, replicas, ready, most, record))
+            wanted = policy.scale(View(now, replicas, ready, most, record))
             starting.extend([now + model.pod.start_s] * (wanted - replicas))
             while replicas > wanted:
                 replicas -= 1
@@ -103,6 +103,6 @@ def run(load: Sequence[float], policy: Policy, station: Station, model: Model) -
             replicas = wanted
         second = station.second(rate, ready, backlog)
         record.add(second)
-        asked.append(replicas)
+        requested.append(replicas)
         backlog = second.backlog
-    return Timeline(record.seconds[WARM_UP:], asked[WARM_UP:])
+    return Timeline(record.seconds[WARM_UP:], requested[WARM_UP:])

@@ -1,8 +1,8 @@
-"""Loads to be judged on: files of one number a line, and seeded ones that ship as a recipe.
+"""The loads: files with one number a line, and synthetic traces by seeded recipes.
 
-A synthetic trace asks one question each (a step, a ramp, a spike, ...) and is the same on every
-machine, as Python promises of a seeded `random()`; what has no chance in it has no seed. What
-repeats in them does so after a prime number of seconds, and so keeps step with nobody's period.
+Each synthetic trace tests one property (a step, a ramp, a spike, ...) and is the same on every
+machine, since Python guarantees the sequence of a seeded `random()`. Periodic ones repeat after a
+prime number of seconds, so that they coincide with no autoscaler's period.
 """
 
 import math
@@ -14,27 +14,27 @@ from pathlib import Path
 LENGTH = 3600
 """Seconds of a synthetic trace."""
 SEED = 6
-"""Chosen before any result was seen, and kept."""
+"""Chosen before the first result and kept."""
 
 
 class TraceInvalid(ValueError):
-    """A file is no trace; says which line is wrong."""
+    """A file that is not a trace; the message names the line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Requests a second, one number a second."""
+    """Requests per second, one number for each second."""
 
     name: str
     load: tuple[float, ...]
 
     def scaled(self, factor: float) -> "Trace":
-        """The same shape at another size."""
+        """The same trace with every load multiplied."""
         return Trace(self.name, tuple(rate * factor for rate in self.load))
 
 
 def read(path: Path) -> Trace:
-    """The trace in a file of one number a line; empty lines and those with # say nothing.
+    """The trace of a file with one number a line; empty lines and lines with # are skipped.
 
     Raises `TraceInvalid`.
     """
@@ -43,11 +43,11 @@ def read(path: Path) -> Trace:
     except (OSError, UnicodeDecodeError) as error:
         raise TraceInvalid(f"{path} cannot be read: {error}") from None
     lines = enumerate(text.splitlines(), start=1)
-    told = [(number, line.strip()) for number, line in lines]
-    load = [_rate(path, n, line) for n, line in told if line and not line.startswith("#")]
+    numbered = [(number, line.strip()) for number, line in lines]
+    load = [_rate(path, n, line) for n, line in numbered if line and not line.startswith("#")]
     if len(load) < 2:  # noqa: PLR2004  # a change needs two
         raise TraceInvalid(
-            f"{path} has {len(load)} numbers; a trace has one a second, two at least"
+            f"{path} has {len(load)} numbers; a trace has at least two, one for each second"
         )
     return Trace(path.stem, tuple(load))
 
@@ -56,9 +56,11 @@ def _rate(path: Path, number: int, line: str) -> float:
     try:
         rate = float(line)
     except ValueError:
-        raise TraceInvalid(f'{path}, line {number}: "{line[:40]}" is no number') from None
+        raise TraceInvalid(f'{path}, line {number}: "{line[:40]}" is not a number') from None
     if not (math.isfinite(rate) and rate >= 0.0):
-        raise TraceInvalid(f"{path}, line {number}: {line[:40]} is no rate; rates are 0 or more")
+        raise TraceInvalid(
+            f"{path}, line {number}: {line[:40]} is not a rate: it must be 0 or more"
+        )
     return rate
 
 
@@ -83,10 +85,10 @@ def _sawtooth(second: int) -> float:
 
 
 def _wandering(base: Callable[[int], float], spread: float, memory: float) -> Sequence[float]:
-    """A base with noise around it that forgets within `memory` seconds: a first-order
-    autoregression with standard deviation `spread`, as a share of the base.
+    """A base with first-order autoregressive noise: standard deviation `spread` as a share of the
+    base, correlation time `memory` in seconds.
     """
-    chance, keep, drift, load = random.Random(SEED), math.exp(-1.0 / memory), 0.0, []  # noqa: S311  # seeded, no secret
+    chance, keep, drift, load = random.Random(SEED), math.exp(-1.0 / memory), 0.0, []  # noqa: S311  # seeded, not cryptography
     for second in range(LENGTH):
         drift = keep * drift + math.sqrt(1.0 - keep * keep) * chance.gauss(0.0, spread)
         load.append(max(0.0, base(second) * (1.0 + drift)))
@@ -94,7 +96,7 @@ def _wandering(base: Callable[[int], float], spread: float, memory: float) -> Se
 
 
 def _daily(second: int) -> float:
-    """A day's wave, pressed into the hour."""
+    """The load of a day, compressed into an hour."""
     return 260.0 - 120.0 * math.cos(2.0 * math.pi * second / LENGTH)
 
 
@@ -103,7 +105,7 @@ def _rounded(load: Sequence[float]) -> tuple[float, ...]:
 
 
 def synthetic() -> Mapping[str, Trace]:
-    """Every synthetic trace by its name, whole numbers of requests a second."""
+    """Every synthetic trace by its name, in whole requests per second."""
     seconds = range(LENGTH)
     loads = {
         "flat": [_flat(second) for second in seconds],

@@ -1,1 +1,1 @@
-"""Where readings come from: one protocol, and two that keep it."""
+"""The sources of readings: one protocol and its two implementations, Prometheus and Pods."""

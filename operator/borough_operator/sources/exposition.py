@@ -1,8 +1,8 @@
-"""What a pod tells on /metrics: of all that, only the few numbers that are asked for.
+"""Parses a pod's /metrics, and of it only the few metrics that are needed.
 
-It reads the text format 0.0.4 and OpenMetrics alike, since they differ only beyond the value of a
-sample: a timestamp, an exemplar. One regular expression runs over the whole text, so that what is
-not asked for costs next to nothing.
+It reads the text format 0.0.4 and OpenMetrics, which differ only after the value of a sample
+(timestamp, exemplar). One regular expression scans the whole text, so that other metrics cost
+almost nothing.
 """
 
 import math
@@ -10,59 +10,60 @@ import re
 from collections.abc import Iterable
 
 ACCEPT = "text/plain; version=0.0.4"
-"""The simpler of the two formats; whoever knows only the other may answer in it."""
+"""The simpler of the two formats; a server that has only the other may respond with it."""
 
 Key = str | float
 """The name of a metric, or the upper bound of a bucket."""
 
 _LABELS = rb'[^"}\n]++|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
-"""What stands between braces: names, or a value, in which a backslash takes a quote along."""
+"""The inside of the braces: label names, or quoted values in which a backslash escapes the next
+character."""
 _BOUND = re.compile(rb'le(?<!\wle)[ \t]*=[ \t]*"([-+.0-9][^"\\]*)"')
-"""A label's name, not the end of one; inside a value no quote stands bare before a number."""
+"""The label `le` itself, not one whose name ends in `le`; inside a quoted value no unescaped quote
+precedes a number."""
 
 
 class Malformed(Exception):
-    """A text that tells no quantity where it should; the message goes on where the name of whoever
-    told it ended.
-    """
+    """A metric without a valid value; the message continues a sentence after the URL."""
 
 
 class Reader:
-    """Reads the metrics of these names, and the buckets of a classic histogram."""
+    """Parses the metrics of these names and the buckets of one classic histogram."""
 
     def __init__(self, names: Iterable[str], histogram: str) -> None:
         self._bucket = f"{histogram}_bucket".encode()
         wanted = b"|".join(re.escape(name.encode()) for name in names)
         self._sample = re.compile(
-            rb"^[ \t]*+(%b|%b)(?![\w:])"  # a name of ours, and no longer one
-            rb"(?:(?:[ \t]*+\{((?:%b)*+)\}[ \t]*+|[ \t]++)"  # labels, or none
-            rb"(\S++))?"  # the value; what follows it is not asked for
+            rb"^[ \t]*+(%b|%b)(?![\w:])"  # a wanted name, complete
+            rb"(?:(?:[ \t]*+\{((?:%b)*+)\}[ \t]*+|[ \t]++)"  # labels, if any
+            rb"(\S++))?"  # the value; the rest of the line is ignored
             % (wanted, re.escape(self._bucket), _LABELS),
             re.MULTILINE,
         )
 
     def read(self, text: bytes) -> dict[Key, float]:
-        """The sum over all series of each metric that is there, and of each bucket by its bound.
+        """The sum over all series of each metric by its name, and of each bucket by its upper
+        bound.
 
-        Raises Malformed for a line that cannot be read and for a value that is no quantity: one
-        that is negative, infinite or NaN.
+        Raises Malformed for a line that cannot be parsed and for a value that is negative, infinite
+        or NaN.
         """
         totals: dict[Key, float] = {}
-        for name, labels, told in self._sample.findall(text):
-            value = _quantity(name, told)
+        for name, labels, text_value in self._sample.findall(text):
+            value = _quantity(name, text_value)
             key = _bound(labels) if name == self._bucket else name.decode()
             totals[key] = totals.get(key, 0.0) + value
         return totals
 
 
-def _quantity(name: bytes, told: bytes) -> float:
+def _quantity(name: bytes, text: bytes) -> float:
     try:
-        value = float(told)
+        value = float(text)
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
-        said = told[:40].decode(errors="replace") or "no value"
-        raise Malformed(f"tells {said} for {name.decode()}, which is no quantity")
+        shown = text[:40].decode(errors="replace") or "no value"
+        raise Malformed(f"has {shown} for {name.decode()}, which is not a quantity")
     return value
 
 
@@ -71,4 +72,4 @@ def _bound(labels: bytes) -> float:
     try:
         return float(found[1] if found else b"")
     except ValueError:
-        raise Malformed(f"tells a bucket without a bound: {{{labels[:80].decode()}}}") from None
+        raise Malformed(f"has a bucket without a bound: {{{labels[:80].decode()}}}") from None

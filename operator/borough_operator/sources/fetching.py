@@ -1,7 +1,7 @@
-"""Whole answers over HTTP from servers nobody vouches for: bounded in size, followed nowhere.
+"""HTTP requests to untrusted servers: responses are limited, redirects are not followed.
 
-What goes wrong is said as the end of a sentence that begins with the server's name, and holds no
-address with a password in it.
+Errors are the end of a sentence that begins with the server's name, and contain no URL, which may
+hold a password.
 """
 
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ import aiohttp
 from yarl import URL
 
 _CONNECTIONS = 256
-"""Open at once, to all servers together."""
-_WORDS = 200
-"""Characters that are quoted of what somebody else says."""
+"""Maximum open connections to all servers together."""
+_MAX_QUOTE = 200
+"""Characters quoted of a server's text."""
 
 
-class Unfetched(Exception):
-    """There is no answer; the message goes on where the server's name ended."""
+class FetchFailed(Exception):
+    """No response was received; the message continues a sentence after the server's name."""
 
 
 class Fetcher:
-    """Connections that are used again, and keep nothing of what servers say."""
+    """A pool of connections without cookies."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
@@ -33,10 +33,10 @@ class Fetcher:
         form: Mapping[str, str] | None = None,
         accept: str = "*/*",
     ) -> tuple[int, bytes]:
-        """Status and body of a GET, or of a POST where there is a form. Raises Unfetched where
-        nobody answers, for a redirect, and for a body of more than `limit` bytes once unpacked.
+        """Status and body of a GET, or of a POST of `form`.
 
-        Nothing bounds its time: whoever asks does.
+        Raises FetchFailed where the server does not respond, for a redirect, and for a body of more
+        than `limit` bytes after decompression. The caller bounds the duration.
         """
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -51,18 +51,18 @@ class Fetcher:
                 data=form,
                 headers={"Accept": accept, "Accept-Encoding": "identity"},
                 allow_redirects=False,
-            ) as answer:
-                if 300 <= answer.status < 400:  # noqa: PLR2004  # redirects, all of them
-                    to = URL(answer.headers.get("Location", "")).host or "another path"
-                    raise Unfetched(f"redirects to {to} ({answer.status}), which is not followed")
+            ) as response:
+                if 300 <= response.status < 400:  # noqa: PLR2004  # redirects, all of them
+                    to = URL(response.headers.get("Location", "")).host or "another path"
+                    raise FetchFailed(f"redirects to {to} ({response.status}): not followed")
                 body = bytearray()
-                async for chunk in answer.content.iter_any():
+                async for chunk in response.content.iter_any():
                     body += chunk
                     if len(body) > limit:
-                        raise Unfetched(f"answers more than {limit >> 20} MiB, which is not read")
-                return answer.status, bytes(body)
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: what is no HTTP
-            raise Unfetched(_cause(error)) from None
+                        raise FetchFailed(f"returned more than {limit >> 20} MiB, the limit")
+                return response.status, bytes(body)
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: not HTTP
+            raise FetchFailed(_cause(error)) from None
 
     async def close(self) -> None:
         """Close all connections."""
@@ -70,20 +70,20 @@ class Fetcher:
             await self._session.close()
 
 
-def quoted(words: object) -> str:
-    """What somebody else said, on one line and not too long."""
-    line = " ".join(str(words).split())
-    return line if len(line) <= _WORDS else line[: _WORDS - 1] + "…"
+def quoted(text: object) -> str:
+    """A server's text on one line, shortened to `_MAX_QUOTE` characters."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= _MAX_QUOTE else line[: _MAX_QUOTE - 1] + "…"
 
 
 def _cause(error: Exception) -> str:
     match error:
         case aiohttp.ServerDisconnectedError():
-            return "hung up without an answer"
+            return "closed the connection without a response"
         case aiohttp.ClientPayloadError():
-            return "broke off its answer"
+            return "ended its response early"
         case aiohttp.ClientResponseError():
-            return "does not speak HTTP"
+            return "does not respond in HTTP"
         case _:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             return f"cannot be reached: {quoted(reason)}"

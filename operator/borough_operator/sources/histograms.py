@@ -1,21 +1,20 @@
-"""Quantiles of a classic histogram, as Prometheus estimates them, so that both sources agree."""
+"""Quantiles of a classic histogram by Prometheus's estimate, so that both sources agree."""
 
 import math
 from collections.abc import Mapping
 
 
 def quantile(share: float, buckets: Mapping[float, float]) -> float | None:
-    """What that share of observations stays under, from cumulative counts by upper bound.
+    """The quantile `share` (0 to 1) from cumulative counts by upper bound.
 
-    Prometheus's histogram_quantile: observations lie evenly within their bucket; what lies beyond
-    the last finite bound is that bound. None where there is no observation or no bucket without a
-    bound.
+    As Prometheus's histogram_quantile: linear interpolation within the bucket; beyond the last
+    finite bound the result is that bound. None where there is no observation or no bucket +Inf.
     """
     bounds = sorted(buckets)
     if len(bounds) < 2 or bounds[-1] != math.inf:  # noqa: PLR2004  # one finite bound and +Inf
         return None
     counts: list[float] = []
-    for bound in bounds:  # the sums of pods that disagree about the bounds may fall
+    for bound in bounds:  # sums of pods with different bounds may decrease
         counts.append(max(buckets[bound], counts[-1] if counts else 0.0))
     if not counts[-1]:
         return None

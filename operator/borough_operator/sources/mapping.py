@@ -1,8 +1,8 @@
-"""Which series belong to which target, and what is asked of them: one mapping for all scalers.
+"""The mapping from needs to series: names of labels and metrics, and the PromQL built of them.
 
-It is set once for the whole operator. Its defaults are the names of the shop's signals and the
-labels its Prometheus adds; where a target's series have other names, a Query goal says them itself.
-A target is found by its namespace and its name, not by its kind, which series rarely bear.
+It is set once for the operator. The defaults are the names of the shop's metrics and the labels
+that its Prometheus adds; a target whose series have other names uses a Query goal. Series are
+matched by the target's namespace and name; its kind is rarely a label.
 """
 
 import re
@@ -14,43 +14,43 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
-_KNOWN = "2m"
-"""How long ago a pod must have answered a scrape for its silence to be noticed."""
+_WAS_UP_WITHIN = "2m"
+"""A pod that responded to a scrape within this range and does not any more counts as silent."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesMapping:
-    """Names of labels and metrics. Raises ValueError for what is none."""
+    """Names of labels and metrics. Raises ValueError for an invalid one."""
 
     namespaces: tuple[str, ...]
-    """Where the targets are: a Prometheus of many teams is asked about these only."""
+    """The namespaces of the targets, which every query is restricted to."""
     namespace_label: str = "namespace"
     workload_label: str = "workload"
-    """The name of the Deployment or StatefulSet."""
+    """The label with the name of the Deployment or StatefulSet."""
     rate_metric: str = "http_server_request_duration_seconds_count"
-    """A counter of requests answered."""
+    """A counter of completed requests."""
     in_flight_metric: str = "http_server_active_requests"
-    """A gauge of requests being answered."""
+    """A gauge of requests in flight."""
     duration_metric: str = "http_server_request_duration_seconds"
-    """A classic histogram of what requests take, in seconds."""
+    """A classic histogram of request durations in seconds."""
     window: float = 15.0
-    """Seconds that a value of Prometheus is taken over: three scrapes, so that one may fail. A
-    sample older than that is stale."""
+    """Seconds of the range of each query: three scrapes, so that one may fail. An older sample is
+    stale."""
 
     def __post_init__(self) -> None:
         if not self.namespaces:
-            raise ValueError("there is no namespace to look for targets in")
+            raise ValueError("no namespace is given")
         for namespace in self.namespaces:
-            _check(_NAMESPACE, namespace, "namespace")
+            _check(_NAMESPACE, namespace, "namespace name")
         for label in (self.namespace_label, self.workload_label):
-            _check(_LABEL, label, "label")
+            _check(_LABEL, label, "label name")
         for metric in (self.rate_metric, self.in_flight_metric, self.duration_metric):
-            _check(_METRIC, metric, "metric")
-        if not 1 <= self.window <= 300:  # noqa: PLR2004  # what an instant query looks back
-            raise ValueError(f"a window has 1 to 300 seconds, not {self.window:g}")
+            _check(_METRIC, metric, "metric name")
+        if not 1 <= self.window <= 300:  # noqa: PLR2004  # the lookback of an instant query
+            raise ValueError(f"the window must be 1 to 300 seconds, not {self.window:g}")
 
     def metric(self, measure: Measure) -> str:
-        """The metric that tells a measure, as a reader of /metrics sees it."""
+        """The metric of a measure as it is named in /metrics. Raises ValueError for a query."""
         match measure:
             case Measure.RATE:
                 return self.rate_metric
@@ -62,11 +62,11 @@ class SeriesMapping:
                 raise ValueError("a query names its metrics itself")
 
     def value(self, need: Need) -> str:
-        """PromQL for one value of each target, by its two labels.
+        """PromQL for the value of each target, by its two labels.
 
-        In-flight is the average of each pod's scrapes within the window, of pods that still
-        answer: the average of one that is gone would be counted beside those that took over its
-        requests. A rate has no such ghosts: what a pod answered before it went was answered.
+        In-flight is the average of each pod's scrapes within the window, of pods that are still
+        scraped: a removed pod's average would be counted beside the pods that took over its
+        requests. A rate keeps the removed pods: their requests were completed within the window.
         """
         by, within = self._by(), self._within()
         match need.measure:
@@ -88,8 +88,8 @@ class SeriesMapping:
                 return need.argument
 
     def age(self, measure: Measure) -> str:
-        """PromQL for the seconds since the newest sample behind a measure, of each target, by
-        Prometheus's own clock. A target whose pods all fell silent has none.
+        """PromQL for the seconds since the newest sample of a measure, by target and Prometheus's
+        clock. A target whose pods are all silent has none.
         """
         metric = self.metric(measure)
         if metric == self.duration_metric:
@@ -97,14 +97,14 @@ class SeriesMapping:
         return f"time() - max by ({self._by()}) (timestamp({self._series(metric)}))"
 
     def silent(self) -> str:
-        """PromQL for how many pods of each target fell silent: still scraped, answering not once
-        within the window, although they did not long ago. Their share of the load is missing from
-        every sum, and a sum that falls for that reason must remove nothing.
+        """PromQL for the number of silent pods of each target: scraped without success within the
+        window, and successfully within `_WAS_UP_WITHIN`. Their share is missing in every sum, so a
+        lower sum must not remove a replica.
         """
         up = self._series("up")
         return (
             f"count by ({self._by()}) ({up} == 0 and max_over_time({up}[{self._within()}]) == 0"
-            f" and max_over_time({up}[{_KNOWN}]) == 1)"
+            f" and max_over_time({up}[{_WAS_UP_WITHIN}]) == 1)"
         )
 
     def _series(self, metric: str) -> str:
@@ -119,4 +119,4 @@ class SeriesMapping:
 
 def _check(rule: re.Pattern[str], name: str, what: str) -> None:
     if rule.fullmatch(name) is None:
-        raise ValueError(f"{name!r} is no name of a {what}")
+        raise ValueError(f"{name!r} is not a valid {what}")

@@ -1,11 +1,11 @@
-"""Readings from Prometheus, or whatever answers its queries: a few questions, however many targets.
+"""The source Prometheus: a few queries, however many targets.
 
-Each measure is asked for all targets in one query, and its answer shared by all who ask within two
-seconds; beside it goes the age of the newest sample, so that a scrape that stopped is not mistaken
-for load that did not change. A Query goal is a question of its own, asked once, however many pose
-it.
-A value is remembered here only to say how old it is: the series of pods that fell silent are gone
-from Prometheus at once, and "stale" must not look like "never seen".
+Each measure of all targets is one query, whose result is reused for two seconds; a second query
+returns the age of the newest sample, so that a stopped scrape is not read as constant load. A Query
+goal is a query of its own, sent once for all scalers that have it.
+
+The last fresh values are kept to report their age: the series of silent pods disappear from query
+results at once, and must not read like series that never existed.
 """
 
 import asyncio
@@ -17,32 +17,31 @@ from dataclasses import dataclass
 from yarl import URL
 
 from borough_operator.decision.model import Freshness, Measure, Need, Reading
-from borough_operator.sources.answers import NoSeries, Row, Unusable, check, data, quantity, table
-from borough_operator.sources.fetching import Fetcher, Unfetched, quoted
+from borough_operator.sources import answers
+from borough_operator.sources.answers import NoSeries, Row, UnusableResponse, quantity, table
+from borough_operator.sources.fetching import Fetcher, FetchFailed, quoted
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.protocol import Ask
-from borough_operator.sources.sharing import FORGET_AFTER, Shared
+from borough_operator.sources.sharing import FORGET_AFTER, SingleFlight
 
-PATIENCE = 3.0
-"""Seconds that a query may take."""
 SHARED_FOR = 2.0
-"""Seconds that its answer holds, or a fifth of the window where that is less."""
-LARGEST = 8 << 20
-"""Bytes of an answer; that of 10,000 targets has one million."""
-_FAMILIES_AT_ONCE = 32
-_QUERIES_AT_ONCE = 16
+"""Seconds for which a result is reused; a fifth of the window where that is less."""
+MAX_BYTES = 8 << 20
+"""Maximum bytes of a response; one of 10,000 targets has one million."""
+_MAX_FAMILIES_IN_FLIGHT = 32
+_MAX_QUERIES_IN_FLIGHT = 16
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """The end of a sentence that begins with the server's name."""
+    """A failed query; the text continues a sentence that begins with the server's name."""
 
-    words: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """One number for each target, true at a reading of our clock."""
+    """One number for each target, and our clock's time of the query."""
 
     numbers: Mapping[Row, float]
     at: float
@@ -50,63 +49,71 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Number:
-    """What a query answered, None where that was nothing."""
+    """The number of a query, None where its result was empty."""
 
     value: float | None
     at: float
 
 
-_NO_ANSWER = _Failure(f"gave no answer within {PATIENCE:g} s")
-
-
 class Prometheus:
-    """One server, by its base URL. Raises ValueError where that is none, without quoting it: it may
-    hold a password.
+    """One Prometheus server.
+
+    Args: `url` is its base URL, `timeout_s` the limit of a query in seconds. Raises ValueError for
+    an invalid URL, without quoting it, since it may hold a password.
     """
 
     def __init__(
-        self, url: str, mapping: SeriesMapping, *, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        mapping: SeriesMapping,
+        *,
+        timeout_s: float = 3.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = _api(url)
         self._name = f"Prometheus at {self._url.host}:{self._url.port}"
         self._mapping = mapping
+        self._timeout_s = timeout_s
+        self._timed_out = _Failure(f"did not respond within {timeout_s:g} s")
         self._clock = clock
         self._http = Fetcher()
         for_seconds = min(SHARED_FOR, mapping.window / 5)
-        self._families = Shared(
-            self._ask_family,
+        self._families = SingleFlight(
+            self._fetch_family,
             for_seconds=for_seconds,
-            patience=PATIENCE,
-            wait=PATIENCE,
-            at_once=_FAMILIES_AT_ONCE,
+            timeout=timeout_s,
+            wait=timeout_s,
+            max_in_flight=_MAX_FAMILIES_IN_FLIGHT,
             clock=clock,
         )
-        self._queries = Shared(
-            self._ask_query,
+        self._queries = SingleFlight(
+            self._fetch_query,
             for_seconds=for_seconds,
-            patience=PATIENCE,
-            wait=PATIENCE,
-            at_once=_QUERIES_AT_ONCE,
+            timeout=timeout_s,
+            wait=timeout_s,
+            max_in_flight=_MAX_QUERIES_IN_FLIGHT,
             clock=clock,
         )
-        self._seen: dict[Ask, tuple[float, float]] = {}
-        """The last fresh value of each ask, and when it was true."""
+        self._last: dict[Ask, tuple[float, float]] = {}
+        """The last fresh value of each ask, and when it was measured."""
         self._swept = clock()
 
     async def read(self, asks: Sequence[Ask]) -> Mapping[Ask, Reading]:
-        """A reading for every ask, within PATIENCE seconds; of one that hangs, within a moment."""
+        """A reading for every ask, within `timeout_s` seconds; a query that is known to hang delays
+        it by `HANGING_WAIT`.
+        """
         self._sweep()
         own = {ask: ask.need.argument for ask in asks if ask.need.measure is Measure.QUERY}
         needs = {ask.need for ask in asks if ask not in own}
-        shared = {need: self._questions(need) for need in needs}
+        shared = {need: self._promql(need) for need in needs}
         families, queries = await asyncio.gather(
             self._families.get({promql for three in shared.values() for promql in three}),
             self._queries.get(set(own.values())),
         )
         return {
-            ask: self._answered(ask, queries[own[ask]])
+            ask: self._query_reading(ask, queries[own[ask]])
             if ask in own
-            else self._read(ask, [families[promql] for promql in shared[ask.need]])
+            else self._target_reading(ask, [families[promql] for promql in shared[ask.need]])
             for ask in asks
         }
 
@@ -114,96 +121,96 @@ class Prometheus:
         await asyncio.gather(self._families.close(), self._queries.close())
         await self._http.close()
 
-    # -- What is asked
+    # -- queries
 
-    def _questions(self, need: Need) -> tuple[str, ...]:
-        """For the value, for its age, and for pods that fell silent."""
+    def _promql(self, need: Need) -> tuple[str, ...]:
+        """PromQL for the value, for its age, and for silent pods."""
         mapping = self._mapping
         return mapping.value(need), mapping.age(need.measure), mapping.silent()
 
-    async def _ask_family(self, promql: str) -> _Rows | _Failure:
+    async def _fetch_family(self, promql: str) -> _Rows | _Failure:
         at = self._clock()
         labels = self._mapping.namespace_label, self._mapping.workload_label
         try:
             return _Rows(table(await self._data(promql), *labels), at)
-        except (Unfetched, Unusable) as error:
-            return _Failure(f"{error}; asked for {quoted(promql)}")
+        except (FetchFailed, UnusableResponse) as error:
+            return _Failure(f"{error}; the query was {quoted(promql)}")
 
-    async def _ask_query(self, promql: str) -> _Number | _Failure:
+    async def _fetch_query(self, promql: str) -> _Number | _Failure:
         at = self._clock()
         try:
             return _Number(quantity(await self._data(promql)), at)
         except NoSeries:
             return _Number(None, at)
-        except (Unfetched, Unusable) as error:
-            return _Failure(f"{error}; asked for {quoted(promql)}")
+        except (FetchFailed, UnusableResponse) as error:
+            return _Failure(f"{error}; the query was {quoted(promql)}")
 
     async def _data(self, promql: str) -> dict[str, object]:
-        form = {"query": promql, "timeout": f"{PATIENCE:g}s"}
-        return data(*await self._http.fetch(self._url, LARGEST, form=form))
+        form = {"query": promql, "timeout": f"{self._timeout_s:g}s"}
+        return answers.data(*await self._http.fetch(self._url, MAX_BYTES, form=form))
 
-    # -- What it means
+    # -- results
 
-    def _answered(self, ask: Ask, said: _Number | _Failure | None) -> Reading:
-        """Of a query. How fresh the series behind it are is in its own hands."""
-        if said is None:
+    def _query_reading(self, ask: Ask, found: _Number | _Failure | None) -> Reading:
+        """The reading of a Query goal. The age of the series behind it is up to the query."""
+        if found is None:
             return self._error(
-                _Failure(f"{_NO_ANSWER.words}; asked for {quoted(ask.need.argument)}")
+                _Failure(f"{self._timed_out.text}; the query was {quoted(ask.need.argument)}")
             )
-        if isinstance(said, _Failure):
-            return self._error(said)
-        if said.value is None:
-            return Reading(
-                Freshness.EMPTY, detail=f"{self._name} knows nothing of what the query asks"
-            )
-        return Reading(Freshness.FRESH, said.value, max(0.0, self._clock() - said.at))
+        if isinstance(found, _Failure):
+            return self._error(found)
+        if found.value is None:
+            return Reading(Freshness.EMPTY, detail=f"{self._name} returned an empty result")
+        return Reading(Freshness.FRESH, found.value, max(0.0, self._clock() - found.at))
 
-    def _read(self, ask: Ask, said: Sequence[_Rows | _Failure | None]) -> Reading:
-        """Of a target's own series, by what was said of all targets."""
-        told: list[_Rows] = []
-        for rows in said:
+    def _target_reading(self, ask: Ask, results: Sequence[_Rows | _Failure | None]) -> Reading:
+        """The reading of a target, from the results for all targets."""
+        tables: list[_Rows] = []
+        for rows in results:
             if not isinstance(rows, _Rows):
-                return self._error(rows or _NO_ANSWER)
-            told.append(rows)
-        values, ages, silent = (rows.numbers for rows in told)
+                return self._error(rows or self._timed_out)
+            tables.append(rows)
+        values, ages, silent = (rows.numbers for rows in tables)
         row = ask.target.namespace, ask.target.name
         if row not in ages:
-            return self._remembered(ask)
-        age = max(0.0, ages[row] + self._clock() - told[1].at)
-        return self._judged(ask, values.get(row, math.nan), age, silent.get(row, 0.0))
+            return self._without_series(ask)
+        age = max(0.0, ages[row] + self._clock() - tables[1].at)
+        return self._fresh_or_stale(ask, values.get(row, math.nan), age, silent.get(row, 0.0))
 
-    def _judged(self, ask: Ask, value: float, age: float, silent: float) -> Reading:
-        """Of a target with samples. NaN is what Prometheus says of nothing."""
+    def _fresh_or_stale(self, ask: Ask, value: float, age: float, silent: float) -> Reading:
+        """The reading of a target with samples. NaN is Prometheus's value where nothing was
+        counted.
+        """
         if math.isnan(value):
-            return Reading(Freshness.EMPTY, detail=self._nothing(ask))
+            return Reading(Freshness.EMPTY, detail=self._no_value(ask))
         try:
-            check(value)
-        except Unusable as error:
+            answers.check_quantity(value)
+        except UnusableResponse as error:
             return self._error(_Failure(f"{error} for {self._series(ask)}"))
         if age > self._mapping.window:
-            return Reading(Freshness.STALE, value, age, f"no scrape for {age:.0f} s")
-        self._seen[ask] = value, self._clock() - age
+            return Reading(Freshness.STALE, value, age, f"the newest sample is {age:.0f} s old")
+        self._last[ask] = value, self._clock() - age
         if silent:
-            detail = f"pods that do not answer Prometheus: {silent:.0f}; their share is missing"
+            detail = f"pods that do not respond to scrapes: {silent:.0f}; their share is missing"
             return Reading(Freshness.STALE, value, age, detail)
         return Reading(Freshness.FRESH, value, age)
 
-    def _remembered(self, ask: Ask) -> Reading:
-        """Of a target without series: it fell silent, or was never there."""
-        if (seen := self._seen.get(ask)) is None:
-            return Reading(Freshness.EMPTY, detail=f"{self._name} knows no {self._series(ask)}")
-        value, at = seen
+    def _without_series(self, ask: Ask) -> Reading:
+        """The reading of a target without series: stale if it had some, else empty."""
+        if (last := self._last.get(ask)) is None:
+            return Reading(
+                Freshness.EMPTY, detail=f"{self._name} has no series {self._series(ask)}"
+            )
+        value, at = last
         age = self._clock() - at
-        return Reading(
-            Freshness.STALE, value, age, f"no pod has answered Prometheus for {age:.0f} s"
-        )
+        return Reading(Freshness.STALE, value, age, f"no pod responded to a scrape for {age:.0f} s")
 
-    def _nothing(self, ask: Ask) -> str:
-        """Why there is no value although there are samples."""
+    def _no_value(self, ask: Ask) -> str:
+        """Why there are samples and no value."""
         within = f"within {self._mapping.window:g} s"
         if ask.need.measure in (Measure.DURATION, Measure.QUANTILE):
-            return f"no request was answered {within}"
-        return f"{self._name} has no two samples {within} of {self._series(ask)}"
+            return f"no request completed {within}"
+        return f"{self._name} has fewer than two samples {within} of {self._series(ask)}"
 
     def _series(self, ask: Ask) -> str:
         mapping, target = self._mapping, ask.target
@@ -213,15 +220,15 @@ class Prometheus:
         )
 
     def _error(self, failure: _Failure) -> Reading:
-        return Reading(Freshness.ERROR, detail=f"{self._name} {failure.words}")
+        return Reading(Freshness.ERROR, detail=f"{self._name} {failure.text}")
 
     def _sweep(self) -> None:
-        """Forget what was true so long ago that Prometheus would not know it either."""
+        """Drop values older than Prometheus's own lookback."""
         now = self._clock()
         if now - self._swept > FORGET_AFTER:
             self._swept = now
-            seen = self._seen.items()
-            self._seen = {ask: last for ask, last in seen if now - last[1] <= FORGET_AFTER}
+            known = self._last.items()
+            self._last = {ask: last for ask, last in known if now - last[1] <= FORGET_AFTER}
 
 
 def _api(url: str) -> URL:
@@ -230,5 +237,5 @@ def _api(url: str) -> URL:
     except ValueError:
         base = URL()
     if base.scheme not in ("http", "https") or not base.host:
-        raise ValueError("the address of Prometheus begins with http:// or https:// and a host")
+        raise ValueError("the URL of Prometheus must begin with http:// or https:// and a host")
     return base.with_query(None).with_fragment(None) / "api/v1/query"

@@ -1,4 +1,4 @@
-"""Where readings come from: one protocol, and the values that pass through it."""
+"""The protocol of a source, and the values of its interface."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from borough_operator.decision.model import Need, Reading
 
 @dataclass(frozen=True, slots=True, order=True)
 class Target:
-    """What a scaler scales."""
+    """The workload that a scaler scales."""
 
     namespace: str
     kind: str
@@ -26,14 +26,14 @@ class Ask:
 
 
 class Source(Protocol):
-    """Reads many needs of many targets at once."""
+    """Reads needs of many targets at once."""
 
     async def read(self, asks: Sequence[Ask]) -> Mapping[Ask, Reading]:
-        """A reading for every ask, in bounded time. What fails is a reading of its own freshness,
-        never an exception.
+        """A reading for every ask, in bounded time. Raises nothing: a failure is a reading with
+        Freshness.ERROR.
         """
         ...
 
     async def close(self) -> None:
-        """Give back what is held open."""
+        """Close all connections."""
         ...

@@ -1,8 +1,8 @@
-"""One question at a time: what many want to know is asked once, and its answer shared for a while.
+"""Single-flight requests: concurrent callers share one request per key, and its result for a while.
 
-Ten thousand scalers that look at the same moment cost one question each way, and one that hangs
-delays whoever waits for it once: from then on nobody waits for it longer than a moment, until it
-answers again. Questions that hang wait among themselves for a turn, never before those that answer.
+However many scalers are evaluated at once, each query is sent once. One that hangs delays its first
+callers until their timeout; from then on callers wait `HANGING_WAIT` for it, until it responds
+again. Requests that hang have slots of their own, so that they never block those that respond.
 """
 
 import asyncio
@@ -14,114 +14,115 @@ from typing import Generic, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 
-MOMENT = 0.25
-"""Seconds that anybody waits for a question that did not answer the last time."""
+HANGING_WAIT = 0.25
+"""Seconds that callers wait for a request that did not respond the last time."""
 FORGET_AFTER = 300.0
-"""Seconds after which an answer that nobody asks for is forgotten."""
+"""Seconds after which a result that is not read any more is dropped."""
 
 
 @dataclass(slots=True)
-class _Question(Generic[V]):
-    asked: float
-    answer: V | None = None
-    answered: float = float("-inf")
+class _Request(Generic[V]):
+    wanted_at: float
+    result: V | None = None
+    finished_at: float = float("-inf")
     hangs: bool = False
     task: asyncio.Task[None] | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
-    """Of the task there is."""
+    """Set when `task` has ended."""
 
 
-class Shared(Generic[K, V]):
-    """Answers by question. `ask` must not raise.
+class SingleFlight(Generic[K, V]):
+    """Results by key.
 
-    In seconds, an answer is shared `for_seconds`, a question has `patience` once it has its turn,
-    and whoever wants to know has `wait`. `at_once` are asked, and a quarter as many that hang.
+    Args: `fetch` makes a request and must not raise. In seconds: a result is reused `for_seconds`,
+    a request is cancelled `timeout` after it got a slot, and a caller waits at most `wait`.
+    `max_in_flight` requests run at once, and a quarter as many that hang.
     """
 
-    def __init__(  # noqa: PLR0913  # its bounds, each by name
+    def __init__(  # noqa: PLR0913  # its limits, each by name
         self,
-        ask: Callable[[K], Awaitable[V]],
+        fetch: Callable[[K], Awaitable[V]],
         *,
         for_seconds: float,
-        patience: float,
+        timeout: float,
         wait: float,
-        at_once: int,
+        max_in_flight: int,
         clock: Callable[[], float],
     ) -> None:
-        self._ask = ask
+        self._fetch = fetch
         self._for_seconds = for_seconds
-        self._patience = patience
+        self._timeout = timeout
         self._wait = wait
         self._clock = clock
-        self._turns = asyncio.Semaphore(at_once)
-        self._turns_of_the_hanging = asyncio.Semaphore(max(1, at_once // 4))
-        self._questions: dict[K, _Question[V]] = {}
+        self._slots = asyncio.Semaphore(max_in_flight)
+        self._hanging_slots = asyncio.Semaphore(max(1, max_in_flight // 4))
+        self._requests: dict[K, _Request[V]] = {}
         self._swept = clock()
 
     async def get(self, keys: Iterable[K]) -> dict[K, V | None]:
-        """An answer for every key, or None where there is none in time."""
+        """The result for every key, or None where there is none in time."""
         now = self._clock()
         self._sweep(now)
-        questions = {key: self._question(key, now) for key in keys}
-        open_ones = [question for question in questions.values() if question.task]
-        if open_ones:
-            prompt = [question.ended for question in open_ones if not question.hangs]
-            await _all_set([question.ended for question in open_ones], MOMENT)
-            await _all_set(prompt, self._wait - MOMENT)
+        requests = {key: self._request(key, now) for key in keys}
+        pending = [request for request in requests.values() if request.task]
+        if pending:
+            prompt = [request.ended for request in pending if not request.hangs]
+            await _all_set([request.ended for request in pending], HANGING_WAIT)
+            await _all_set(prompt, self._wait - HANGING_WAIT)
         return {
-            key: question.answer if self._holds(question, now) else None
-            for key, question in questions.items()
+            key: request.result if self._is_current(request, now) else None
+            for key, request in requests.items()
         }
 
     async def close(self) -> None:
-        """Ask no more."""
-        tasks = [question.task for question in self._questions.values() if question.task]
+        """Cancel all requests."""
+        tasks = [request.task for request in self._requests.values() if request.task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _question(self, key: K, now: float) -> _Question[V]:
-        question = self._questions.setdefault(key, _Question(now))
-        question.asked = now
-        if question.task is None and not self._holds(question, now):
-            question.ended = asyncio.Event()
-            question.task = asyncio.create_task(self._find_out(key, question))
-        return question
+    def _request(self, key: K, now: float) -> _Request[V]:
+        request = self._requests.setdefault(key, _Request(now))
+        request.wanted_at = now
+        if request.task is None and not self._is_current(request, now):
+            request.ended = asyncio.Event()
+            request.task = asyncio.create_task(self._run(key, request))
+        return request
 
-    def _holds(self, question: _Question[V], now: float) -> bool:
-        """Whether its answer is good for somebody who asked at that moment."""
-        return now - question.answered <= self._for_seconds
+    def _is_current(self, request: _Request[V], now: float) -> bool:
+        """Whether its result may be used by a caller of that moment."""
+        return now - request.finished_at <= self._for_seconds
 
-    async def _find_out(self, key: K, question: _Question[V]) -> None:
-        answer = None
+    async def _run(self, key: K, request: _Request[V]) -> None:
+        result = None
         try:
-            async with self._turns_of_the_hanging if question.hangs else self._turns:
+            async with self._hanging_slots if request.hangs else self._slots:
                 try:
-                    async with asyncio.timeout(self._patience):
-                        answer = await self._ask(key)
+                    async with asyncio.timeout(self._timeout):
+                        result = await self._fetch(key)
                 except TimeoutError:
-                    question.hangs = True
+                    request.hangs = True
                 else:
-                    question.hangs = False
+                    request.hangs = False
         finally:
-            question.answer, question.answered, question.task = answer, self._clock(), None
-            question.ended.set()
+            request.result, request.finished_at, request.task = result, self._clock(), None
+            request.ended.set()
 
     def _sweep(self, now: float) -> None:
         if now - self._swept > FORGET_AFTER:
             self._swept = now
-            self._questions = {
-                key: question
-                for key, question in self._questions.items()
-                if question.task or now - question.asked <= FORGET_AFTER
+            self._requests = {
+                key: request
+                for key, request in self._requests.items()
+                if request.task or now - request.wanted_at <= FORGET_AFTER
             }
 
 
 async def _all_set(events: Iterable[asyncio.Event], within: float) -> None:
-    """Wait until all are set, or the seconds are over.
+    """Wait until all events are set, or for `within` seconds.
 
-    Events, because thousands may wait for one question: to leave a task's callbacks, each would
-    search them all.
+    Events instead of tasks: removing a waiter from a task's callbacks searches them all, and
+    thousands may wait for one request.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(within):

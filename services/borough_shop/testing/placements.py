@@ -5,8 +5,8 @@ from borough_shop.orders.contract import OrderStatus, Placement
 
 
 def agree(first: Outcome, again: Outcome) -> bool:
-    """As `same`, but for placements: the second is a replay of the first one's order. Where both came at
-    once, it may find the order still PENDING.
+    """As `same`, but for placements: the second is a replay of the first, of one order. Where both
+    came at once, it may find the order still PENDING.
     """
     if not (isinstance(first, Placement) and isinstance(again, Placement)):
         return same(first, again)

@@ -25,7 +25,7 @@ class NotBuilt(Exception):
 def change(folder: Path) -> None:
     """Turn `folder`/borough_shop, of this version, into the later one. Raises NotBuilt."""
     alone = {"GIT_CEILING_DIRECTORIES": str(folder.resolve().parent)}  # in no repository around it
-    _run(["git", "apply", str(DIFF)], cwd=folder, env={**os.environ, **alone})
+    run(["git", "apply", str(DIFF)], cwd=folder, env={**os.environ, **alone})
 
 
 def changed() -> list[str]:
@@ -38,22 +38,23 @@ def build(base: str, image: str) -> None:
     """Make `image` of docker's image `base`, and hand it to the cluster's nodes as `make up` hands
     over its own. Raises NotBuilt.
     """
-    package = _run(["docker", "run", "--rm", "--entrypoint", "python", base, "-c", WHERE]).strip()
+    package = run(["docker", "run", "--rm", "--entrypoint", "python", base, "-c", WHERE]).strip()
     with tempfile.TemporaryDirectory() as made:
         context = Path(made)
         for name in changed():
             (context / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(SERVICES / name, context / name)
         change(context)
-        _run(
+        run(
             ["docker", "build", "--tag", image, "--file", str(HERE / "Dockerfile"),
              "--build-arg", f"BASE={base}", "--build-arg", f"PACKAGE={package}", made],
             env={**os.environ, "DOCKER_BUILDKIT": "0"},  # BuildKit is not everywhere
         )  # fmt: skip  # the command as one would type it
-    _run([str(CLUSTER), "deliver", image])
+    run([str(CLUSTER), "deliver", image])
 
 
-def _run(words: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+def run(words: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    """What the program prints. Raises NotBuilt."""
     try:
         done = subprocess.run(  # noqa: S603  # our own words
             words, cwd=cwd, env=env, capture_output=True, text=True, check=False

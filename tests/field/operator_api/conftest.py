@@ -1,7 +1,8 @@
-"""A real API server for the session, which knows ServiceScalers, and a namespace for each test.
+"""A real API server with the ServiceScaler definition for the session, and a namespace for each
+test.
 
-Without its programs these tests are left out, with the reason; CI leaves out nothing. Each process
-of pytest-xdist has a server of its own, so no test meets another's restart.
+Without its programs these tests are skipped with the reason; in CI none is skipped. Each process of
+pytest-xdist has its own server, so a restart affects no other test.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -20,7 +21,7 @@ from waiting import until
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """kube-apiserver and etcd, with our definition installed. A test may restart it."""
+    """kube-apiserver and etcd, with the definition installed. A test may restart it."""
     started = ApiServer(tmp_path_factory.mktemp("apiserver"))
     try:
         started.start()
@@ -32,13 +33,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 @pytest.fixture
 def namespace(server: ApiServer) -> Namespace:
-    """An empty one."""
+    """An empty namespace."""
     return Namespace(server)
 
 
 @pytest.fixture
 async def ours(server: ApiServer) -> AsyncIterator[Cluster]:
-    """The operator's own way to the cluster, with every right there is."""
+    """The operator's client, with administrator rights."""
     api = Api(of_kubeconfig(server.kubeconfig()), lambda *_: None)
     yield Cluster(api)
     await api.close()
@@ -46,14 +47,14 @@ async def ours(server: ApiServer) -> AsyncIterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def prometheus() -> Iterator[Prometheus]:
-    """What stands in for one; a test sets the load of its own targets."""
+    """A scripted Prometheus; a test sets the load of its own targets."""
     with Prometheus() as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def shared(server: ApiServer) -> Namespace:
-    """The namespace of the operator that many tests share; each uses names of its own there."""
+    """The namespace of the operator that many tests share; each test uses its own names."""
     namespace = Namespace(server)
     namespace.allow_operator()
     return namespace
@@ -66,7 +67,7 @@ def operator(
     shared: Namespace,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Operator]:
-    """A running operator that may do what the chart's Role allows, and nothing else."""
+    """A running operator with exactly the rights of the chart's Role."""
     started = Operator(
         server.kubeconfig(OPERATOR),
         tmp_path_factory.mktemp("operator"),

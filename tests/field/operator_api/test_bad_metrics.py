@@ -1,4 +1,4 @@
-"""What comes of metrics that fail: is it said, is nothing removed, and does nobody else suffer?"""
+"""Are failing metrics reported, is nothing removed, and is no other scaler affected?"""
 
 import time
 from typing import Any
@@ -14,7 +14,7 @@ from waiting import until
 
 @pytest.fixture
 def scene(operator: Operator, shared: Namespace, prometheus: Prometheus) -> Scene:
-    """Nothing yet."""
+    """Without objects yet."""
     return Scene(shared, prometheus)
 
 
@@ -31,10 +31,10 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_query_with_a_bad_answer_is_a_condition_and_removes_nothing(
+def test_invalid_query_result_is_a_condition_and_removes_nothing(
     scene: Scene, prometheus: Prometheus, kind: str
 ) -> None:
-    """The status names the goal and what was wrong with it, and the target keeps its replicas."""
+    """The status names the goal and the cause, and the target keeps its replicas."""
     prometheus.answers[kind] = BAD[kind]
     scene.create(7, goals=[query(kind)])
     until(lambda: scene.condition("MetricsHealthy") == "False")
@@ -43,19 +43,15 @@ def test_a_query_with_a_bad_answer_is_a_condition_and_removes_nothing(
     assert scene.replicas() == 7
 
 
-def test_an_outage_removes_nothing_and_ends_as_it_began(
-    scene: Scene, prometheus: Prometheus
-) -> None:
-    """A Prometheus that is down costs no replica, however idle the target was; the condition
-    comes, and goes when it is back.
-    """
+def test_outage_of_prometheus_removes_nothing(scene: Scene, prometheus: Prometheus) -> None:
+    """However idle the target is; the condition is false during the outage only."""
     scene.load(10)
     scene.create(7, behavior=FAST | {"down": {"window": "3s", "maxPercent": 100}})
     until(lambda: scene.condition("MetricsHealthy") == "True")
     prometheus.down = True
     try:
         until(lambda: scene.condition("MetricsHealthy") == "False")
-        time.sleep(4)  # the window, and more: what must not come cannot be waited for
+        time.sleep(4)  # longer than the window: an absent change cannot be awaited
         assert scene.replicas() == 7
     finally:
         prometheus.down = False
@@ -63,10 +59,10 @@ def test_an_outage_removes_nothing_and_ends_as_it_began(
     assert scene.condition("MetricsHealthy") == "True"
 
 
-def test_a_query_that_hangs_makes_nobody_else_late(
+def test_hanging_query_delays_no_other_scaler(
     scene: Scene, shared: Namespace, prometheus: Prometheus, operator: Operator
 ) -> None:
-    """Others are decided about in time, and get what they need, while one waits for its answer."""
+    """Others are evaluated in time and get their replicas meanwhile."""
     stuck, name = Scene(shared, prometheus), "it_hangs"
     prometheus.hanging.add(name)
     stuck.create(3, goals=[query(name)])
@@ -77,13 +73,13 @@ def test_a_query_that_hangs_makes_nobody_else_late(
     scene.load(400)
     until(lambda: scene.replicas() > 8)
     until(lambda: on_time(operator)[1] >= all_before + 10)
-    in_time, everybody = on_time(operator)
-    assert in_time - early == everybody - all_before
+    in_time, all_after = on_time(operator)
+    assert in_time - early == all_after - all_before
     assert stuck.replicas() == 3
 
 
 def on_time(operator: Operator) -> tuple[float, float]:
-    """Decisions that began within 2.5 s of their time, which a query may hang longer; and all."""
+    """Evaluations that started within 2.5 s of their due time, and all; a query may hang longer."""
     lag = "borough_operator_tick_lag_seconds"
-    told = {(s.name, s.labels.get("le")): s.value for s in operator.samples()}
-    return told[f"{lag}_bucket", "2.5"], told[f"{lag}_count", None]
+    samples = {(s.name, s.labels.get("le")): s.value for s in operator.samples()}
+    return samples[f"{lag}_bucket", "2.5"], samples[f"{lag}_count", None]

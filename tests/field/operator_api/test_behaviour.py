@@ -1,4 +1,4 @@
-"""What does a running operator do to real objects, and what does it leave alone?"""
+"""What does a running operator change, and what does it leave alone?"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,14 +14,12 @@ from waiting import until
 
 @pytest.fixture
 def scene(operator: Operator, shared: Namespace, prometheus: Prometheus) -> Scene:
-    """Nothing yet."""
+    """Without objects yet."""
     return Scene(shared, prometheus)
 
 
-def test_load_that_its_replicas_cannot_carry_raises_the_target(scene: Scene) -> None:
-    """The target gets more replicas through /scale under the operator's own name, and an Event and
-    the status say so.
-    """
+def test_overload_raises_the_target(scene: Scene) -> None:
+    """Through /scale under the operator's field manager, with an Event and the status."""
     scene.load(400)
     scene.create()
     until(lambda: scene.replicas() > 8)
@@ -29,17 +27,17 @@ def test_load_that_its_replicas_cannot_carry_raises_the_target(scene: Scene) -> 
     fields = scene.target()["metadata"]["managedFields"]
     writers = {entry["manager"] for entry in fields if entry.get("subresource") == "scale"}
     assert writers == {"borough-operator"}
-    assert until(lambda: told(scene)) == ["ScaledUp"]
+    assert until(lambda: event_reasons(scene)) == ["ScaledUp"]
 
 
-def told(scene: Scene) -> list[str]:
+def event_reasons(scene: Scene) -> list[str]:
     """The reasons of its Events."""
     events = scene.namespace.all("Event")
     return [each["reason"] for each in events if each["involvedObject"]["name"] == scene.name]
 
 
-def test_replicas_go_after_the_window_and_not_below_what_the_load_needs(scene: Scene) -> None:
-    """A target that is too large shrinks, once a whole window was seen."""
+def test_removal_follows_the_window_and_keeps_what_the_load_needs(scene: Scene) -> None:
+    """A target that is too large shrinks after a whole window."""
     scene.load(120)
     scene.create(9)
     until(lambda: scene.replicas() < 9)
@@ -47,15 +45,15 @@ def test_replicas_go_after_the_window_and_not_below_what_the_load_needs(scene: S
     assert scene.replicas() >= 3
 
 
-def test_a_stateful_set_is_scaled_as_a_deployment_is(scene: Scene) -> None:
-    """The other kind of target works alike."""
+def test_stateful_set_is_scaled(scene: Scene) -> None:
+    """As a Deployment is."""
     scene.load(400)
     scene.create(kind="StatefulSet")
     assert until(lambda: scene.replicas("StatefulSet") > 8)
 
 
-def test_a_persons_scale_is_held_for_its_time_and_then_released(scene: Scene) -> None:
-    """`kubectl scale` is left alone, with who and until when in the status, and ends by itself."""
+def test_manual_scale_is_held_and_then_released(scene: Scene) -> None:
+    """The status contains the manager and the end of the hold."""
     scene.load(100)
     scene.create(3, manualHold="4s")
     until(lambda: scene.status().get("appliedReplicas"))
@@ -67,12 +65,12 @@ def test_a_persons_scale_is_held_for_its_time_and_then_released(scene: Scene) ->
     assert scene.replicas() == 8
     until(lambda: scene.replicas() < 8)
     until(lambda: "hold" not in scene.status())
-    second = timedelta(seconds=1)  # which times in a status are rounded to
+    second = timedelta(seconds=1)  # the precision of times in a status
     assert datetime.now(UTC) + second >= datetime.fromisoformat(hold["until"])
 
 
-def test_an_annotation_ends_a_hold(scene: Scene) -> None:
-    """Whoever held a number can give it back before its time."""
+def test_annotation_ends_a_hold(scene: Scene) -> None:
+    """Before the end of `manualHold`."""
     scene.load(100)
     scene.create(3, manualHold="1h")
     until(lambda: scene.status().get("appliedReplicas"))
@@ -84,10 +82,8 @@ def test_an_annotation_ends_a_hold(scene: Scene) -> None:
     assert until(lambda: scene.replicas() < 8)
 
 
-def test_advice_writes_nothing_and_becomes_deed_when_the_mode_changes(
-    scene: Scene, operator: Operator
-) -> None:
-    """Advise says a number and leaves the target alone; Auto then gives it, without a restart."""
+def test_advise_writes_nothing_until_the_mode_is_auto(scene: Scene, operator: Operator) -> None:
+    """Auto writes the number without a restart."""
     scene.load(400)
     scene.create(mode="Advise")
     advised = until(lambda: scene.status().get("desiredReplicas", 0) > 8)
@@ -98,8 +94,8 @@ def test_advice_writes_nothing_and_becomes_deed_when_the_mode_changes(
     until(lambda: scene.replicas() > 8)
 
 
-def test_a_paused_scaler_asks_for_nothing(scene: Scene) -> None:
-    """Paused leaves the target alone whatever the load, until it is switched on."""
+def test_paused_scaler_changes_nothing(scene: Scene) -> None:
+    """Whatever the load, until the mode is changed."""
     scene.load(400)
     scene.create(mode="Paused")
     until(lambda: scene.reason() == "Paused")
@@ -108,8 +104,8 @@ def test_a_paused_scaler_asks_for_nothing(scene: Scene) -> None:
     until(lambda: scene.replicas() > 8)
 
 
-def test_a_target_may_come_later_and_go(scene: Scene) -> None:
-    """Without a target the scaler says so; it begins when there is one, and tells when it went."""
+def test_missing_target_is_reported_and_scaled_once_it_exists(scene: Scene) -> None:
+    """A later deletion is reported too."""
     scene.load(400)
     scene.create_scaler()
     until(lambda: scene.reason() == "TargetMissing")
@@ -119,16 +115,16 @@ def test_a_target_may_come_later_and_go(scene: Scene) -> None:
     assert until(lambda: scene.reason() == "TargetMissing")
 
 
-def test_a_target_at_zero_stays_there(scene: Scene) -> None:
-    """Who scaled a target to zero wants it off."""
+def test_target_at_zero_stays_there(scene: Scene) -> None:
+    """It was switched off by hand."""
     scene.load(400)
     scene.create(0)
     until(lambda: scene.reason() == "ScaledToZero")
     assert scene.replicas() == 0
 
 
-def test_a_second_scaler_of_a_target_may_advise_and_not_act(scene: Scene) -> None:
-    """Two that act on one target would fight: the younger is told whose it is."""
+def test_second_scaler_of_a_target_may_only_advise(scene: Scene) -> None:
+    """Two in mode Auto would conflict: the younger one reports the other's name."""
     scene.load(100)
     scene.create(3)
     scene.create_scaler(name=f"{scene.name}-b")
@@ -139,23 +135,23 @@ def test_a_second_scaler_of_a_target_may_advise_and_not_act(scene: Scene) -> Non
     assert scene.reason(f"{scene.name}-c") != "SpecInvalid"
 
 
-def test_another_controller_that_undoes_every_write_is_left_the_field(scene: Scene) -> None:
-    """After three flips the operator says Contested and takes its hands off."""
+def test_target_is_contested_after_three_reverts(scene: Scene) -> None:
+    """The number of the other controller is left alone."""
     scene.load(400)
     scene.create(2, manualHold="0s")
 
-    def undone() -> bool:
+    def reverted() -> bool:
         if scene.replicas() != 2:
             scene.namespace.patch("Deployment", scene.name, {"spec": {"replicas": 2}}, "argocd")
         return scene.reason() == "Contested"
 
-    until(undone)
+    until(reverted)
     assert scene.replicas() == 2
     assert "argocd" in scene.status()["decision"]["message"]
 
 
-def test_nothing_is_written_for_what_does_not_change(scene: Scene, operator: Operator) -> None:
-    """Decisions that repeat the last one write neither status nor target."""
+def test_unchanged_decision_writes_nothing(scene: Scene, operator: Operator) -> None:
+    """Neither status nor target."""
     scene.load(140)
     scene.create(4)
     until(lambda: scene.reason() == "Steady")
@@ -165,10 +161,8 @@ def test_nothing_is_written_for_what_does_not_change(scene: Scene, operator: Ope
     assert [scene.scaler()["metadata"], scene.target()["metadata"]] == before
 
 
-def test_objects_bear_nothing_of_the_operator_and_go_at_once(scene: Scene) -> None:
-    """There is no finalizer and no annotation: a deleted scaler is gone, and its target stays as
-    it was scaled.
-    """
+def test_objects_have_no_finalizer_and_are_deleted_at_once(scene: Scene) -> None:
+    """They have no annotation either; the target keeps its number when the scaler is deleted."""
     scene.load(400)
     scene.create()
     until(lambda: scene.replicas() > 8)

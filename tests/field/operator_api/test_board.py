@@ -1,4 +1,4 @@
-"""Does a real Prometheus that scrapes a real operator answer whatever its board asks?"""
+"""Does every query of the dashboard return data from a real Prometheus and a real operator?"""
 
 import json
 import time
@@ -24,23 +24,23 @@ WINDOW = {"__rate_interval": "10s", "__range": "60s"}
 
 
 def job(operator: Operator) -> dict[str, Any]:
-    """Scrapes the operator as our chart does: its own labels hold, and what it says of itself gets
-    those of its pod.
+    """A scrape job as in the chart: with honor_labels, and the labels of the operator's pod for its
+    own metrics.
     """
     place = {"namespace": "operators", "workload": "borough-operator"}
     return {
         "job_name": "operators", "honor_labels": True, "scrape_interval": EVERY,
         "scrape_timeout": EVERY,
         "static_configs": [{"targets": [f"{HOST}:{operator.port}"], "labels": place}],
-    }  # fmt: skip  # one glance
+    }  # fmt: skip  # a table
 
 
 @pytest.fixture
 def answers(
     operator: Operator, shared: Namespace, prometheus: Prometheus, tmp_path: Path
 ) -> Iterator[dict[str, Any]]:
-    """By who asks it, what Prometheus answers to every question of the board: asked until none is
-    met by silence, or until the end of patience.
+    """The responses to all queries of the dashboard, by their panel: repeated until each has data,
+    or until the limit.
     """
     target = "board"
     prometheus.rates[shared.name, target] = 120.0
@@ -49,26 +49,26 @@ def answers(
     board = json.loads(BOARD.read_text("utf-8"))
     asked = list(questions(board, {"namespace": shared.name, "scaler": ".+", **WINDOW}))
     with scraping([job(operator)], tmp_path) as url:
-        said: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         for _ in range(LOOKS):
-            said = {question.asker: ask(url + question.target) for question in asked}
-            if all(map(has_data, said.values())):
+            found = {question.asker: ask(url + question.target) for question in asked}
+            if all(map(has_data, found.values())):
                 break
             time.sleep(LOOK_S)
-        yield said
+        yield found
 
 
 def ask(url: str) -> Any:
-    """What is answered there; Prometheus is not there at once."""
+    """The response, or an error while Prometheus starts."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  # our own
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  # a local URL
             return json.load(answer)
     except OSError as error:
         return {"status": "error", "error": str(error)}
 
 
 def test_every_query_of_the_board_has_data(answers: dict[str, Any], shared: Namespace) -> None:
-    """Also where nothing ever went wrong, nobody holds anything and nobody changed its mind."""
-    assert [asker for asker, said in answers.items() if not has_data(said)] == []
+    """Also where there was no failure, no hold and no reversal."""
+    assert [asker for asker, found in answers.items() if not has_data(found)] == []
     assert shared.name in answers[f"{TITLE}, variable namespace"]["data"]
     assert "board" in answers[f"{TITLE}, variable scaler"]["data"]

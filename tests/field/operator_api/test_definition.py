@@ -1,4 +1,4 @@
-"""Does the API server know what a ServiceScaler is, and say so to whoever writes a wrong one?"""
+"""Does the API server accept valid ServiceScalers, and refuse others with a sentence?"""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ BAD: dict[str, dict[str, Any]] = {
     },
     "a Query goal needs promql": {"goals": [{"type": "Query", "perReplica": 1}]},
     "promql and empty belong to a Query goal only": {"goals": [{**RATE, "empty": "Zero"}]},
-    "no two goals may ask the same": {"goals": [RATE, {**RATE, "perReplica": 60}]},
+    "no two goals may be alike": {"goals": [RATE, {**RATE, "perReplica": 60}]},
     "pods cannot answer PromQL": {"goals": [QUERY], "source": {"type": "Pods"}},
     "perReplica must be a number greater than 0": {"goals": [{**RATE, "perReplica": "0"}]},
     "quantile must lie between 0 and 1": {"goals": [{**LATENCY, "quantile": "95"}]},
@@ -63,32 +63,32 @@ BAD: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", GOOD)
-def test_a_right_object_is_taken_and_read(namespace: Namespace, case: str) -> None:
-    """What the API server lets in, the operator can read."""
+def test_valid_object_is_accepted_and_parsed(namespace: Namespace, case: str) -> None:
+    """The operator can parse what the API server accepts."""
     obj = scaler("town", **GOOD[case])
     read = parse(namespace.create(obj)).policy
     assert [goal.type for goal in read.goals] == [goal["type"] for goal in obj["spec"]["goals"]]
 
 
 @pytest.mark.parametrize("sentence", BAD)
-def test_a_wrong_object_is_refused_with_a_sentence(namespace: Namespace, sentence: str) -> None:
-    """At once, and in words that say what to write instead."""
+def test_invalid_object_is_refused_with_a_sentence(namespace: Namespace, sentence: str) -> None:
+    """The message says what is valid."""
     with pytest.raises(Refused) as refused:
         namespace.create(scaler("town", **BAD[sentence]))
     assert refused.value.code == 422
     assert sentence in str(refused.value)
 
 
-def test_a_plain_object_gets_the_defaults_of_the_model(namespace: Namespace) -> None:
-    """Filled by the API server or not, it means the same."""
+def test_minimal_object_gets_the_defaults_of_the_model(namespace: Namespace) -> None:
+    """Parsed with or without the server's defaults it is the same."""
     filled = namespace.create(scaler("town"))
     bare = {**filled, "spec": scaler("town")["spec"]}
     assert filled["spec"].keys() > bare["spec"].keys()
     assert parse(filled) == parse(bare)
 
 
-def test_the_target_of_a_scaler_never_changes(namespace: Namespace) -> None:
-    """Two objects, two histories; everything else is switchable live."""
+def test_target_of_a_scaler_is_immutable(namespace: Namespace) -> None:
+    """Every other field can be changed."""
     namespace.create(scaler("town"))
     with pytest.raises(Refused, match="targetRef cannot be changed: delete this scaler"):
         namespace.patch("ServiceScaler", "town", {"spec": {"targetRef": {"name": "other"}}})
@@ -97,16 +97,16 @@ def test_the_target_of_a_scaler_never_changes(namespace: Namespace) -> None:
 
 
 def test_kubectl_shows_the_columns(namespace: Namespace) -> None:
-    """In the order in which a person asks."""
+    """In their order."""
     namespace.create(scaler("town"))
-    told = namespace.server.ask(
+    table = namespace.server.ask(
         "GET",
         namespace.path("ServiceScaler"),
         accept="application/json;as=Table;v=v1;g=meta.k8s.io",
     )
-    columns = [(c["name"].upper(), c["priority"]) for c in told["columnDefinitions"]]
+    columns = [(c["name"].upper(), c["priority"]) for c in table["columnDefinitions"]]
     names = ["TARGET", "MODE", "MIN", "MAX", "CURRENT", "DESIRED", "READY", "REASON"]
     assert [name for name, priority in columns if priority == 0] == ["NAME", *names, "AGE"]
     assert [name for name, priority in columns if priority > 0] == ["GOAL", "HPA"]
-    (row,) = told["rows"]
+    (row,) = table["rows"]
     assert row["cells"][1:5] == ["town", "Auto", 1, 10]

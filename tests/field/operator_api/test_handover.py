@@ -1,7 +1,7 @@
-"""Does the number of a part change hands, between Helm and a scaler, without a pod too few?
+"""Is the number of a part handed over between Helm and a scaler without losing pods?
 
-Asked of both Helms, on a real API server, since the answer lies between the two: Helm 3 works out a
-patch by itself, Helm 4 lets the server apply.
+With both Helms on a real API server, since they differ: Helm 3 computes a patch itself, Helm 4 uses
+server-side apply.
 """
 
 import json
@@ -22,25 +22,25 @@ SMALL = {
     "store": {"kind": "external", "existingSecret": "shop"},
     "networkPolicy": {"enabled": False},
 }
-"""One part, and little beside it."""
+"""One part, with few other objects."""
 ON = {"scaling": {"enabled": True}}
 ADVISE = {"scaling": {"enabled": True, "mode": "Advise"}}
 
 
 class Release:
-    """The shop in a namespace, by one of the two Helms."""
+    """The shop in a namespace, installed by one of the two Helms."""
 
     def __init__(self, program: str, namespace: Namespace) -> None:
         self._program = program
         self._namespace = namespace
 
     def upgrade(self, *options: str, **app: Any) -> int:
-        """Install it or bring it up to date, with these values of its part, and nothing kept of
-        earlier ones. Answers the number of pods that its part is to have. Raises Refused.
+        """Install or upgrade it with these values of its part, without earlier values. Returns the
+        number of replicas of its part. Raises Refused.
         """
         values = {**SMALL, "parts": {"app": app}}
         words = ("upgrade", "--install", "--reset-values", "borough", str(BOROUGH), *options)
-        done = subprocess.run(  # noqa: S603  # our own words
+        done = subprocess.run(  # noqa: S603  # constant arguments
             [self._program, *words, "--namespace", self._namespace.name, "--values", "-"],
             input=json.dumps(values),
             env={**os.environ, "KUBECONFIG": str(self._namespace.server.kubeconfig())},
@@ -53,7 +53,7 @@ class Release:
         return self.number
 
     def scale(self, replicas: int) -> None:
-        """Give it a number as the operator does."""
+        """Write a number as the operator does."""
         path = self._namespace.path("Deployment", f"{PART}/scale")
         metadata = {"name": PART, "namespace": self._namespace.name}
         scale = {"metadata": metadata, "spec": {"replicas": replicas}}
@@ -66,13 +66,13 @@ class Release:
 
     @property
     def number(self) -> int:
-        """How many pods it is to have."""
+        """Its number of replicas."""
         replicas: int = self._deployment["spec"]["replicas"]
         return replicas
 
     @property
     def mark(self) -> str | None:
-        """What the chart says of the number."""
+        """The chart's annotation about the number."""
         notes: dict[str, str] = self._deployment["metadata"]["annotations"]
         return notes.get("scaling.borough.dev/replicas")
 
@@ -83,23 +83,21 @@ class Release:
 
 @pytest.fixture(params=["helm", "helm4"])
 def helm(request: pytest.FixtureRequest) -> str:
-    """Both, in turn."""
+    """Both Helms in turn."""
     name: str = request.param
     return name
 
 
 @pytest.fixture
 def release(helm: str, namespace: Namespace) -> Release:
-    """One that is not installed yet."""
+    """A release that is not installed yet."""
     return Release(
         program(helm, f"{helm} is not installed: Helm 3 and, as helm4, Helm 4"), namespace
     )
 
 
-def test_a_part_that_was_there_keeps_its_pods_when_scaling_is_switched_on(
-    release: Release, helm: str
-) -> None:
-    """Whether nobody has scaled it yet or the operator has; Helm 4 then lets go of the number."""
+def test_existing_part_keeps_its_pods_when_scaling_is_enabled(release: Release, helm: str) -> None:
+    """Whether or not the operator has scaled it; Helm 4 then drops the number."""
     assert release.upgrade(replicas=3) == 3
     assert release.upgrade(replicas=3, **ON) == 3
 
@@ -111,8 +109,8 @@ def test_a_part_that_was_there_keeps_its_pods_when_scaling_is_switched_on(
     assert release.upgrade(replicas=3, **ON) == 2
 
 
-def test_a_part_that_was_always_scaled_is_never_given_a_number(release: Release) -> None:
-    """It begins with one pod; no upgrade puts anything back."""
+def test_part_that_was_always_scaled_gets_no_number_from_helm(release: Release) -> None:
+    """It starts with one pod; no upgrade resets it."""
     assert release.upgrade(**ON) == 1
 
     release.scale(5)
@@ -120,10 +118,8 @@ def test_a_part_that_was_always_scaled_is_never_given_a_number(release: Release)
     assert release.mark == "left-out"
 
 
-def test_whoever_switches_scaling_off_says_how_many_pods_there_are_to_be(
-    release: Release, helm: str
-) -> None:
-    """The default is one, which nobody means who has six; nothing is changed until it is said."""
+def test_disabling_scaling_requires_an_explicit_number(release: Release, helm: str) -> None:
+    """The default is one, where six run; nothing is changed until the values state a number."""
     release.upgrade(**ON)
     release.scale(6)
 
@@ -131,7 +127,7 @@ def test_whoever_switches_scaling_off_says_how_many_pods_there_are_to_be(
         with pytest.raises(Refused, match=r"parts\.app\.replicas: it has 6"):
             release.upgrade(**off)
     assert release.upgrade(**ADVISE, replicas=6) == 6
-    force = ("--force-conflicts",) if helm == "helm4" else ()  # the number was another manager's
+    force = ("--force-conflicts",) if helm == "helm4" else ()  # another manager owns the number
     assert release.upgrade(*force, replicas=4) == 4
     assert release.mark is None
     assert release.upgrade() == 1

@@ -1,7 +1,7 @@
-"""Does `make up` go through again, whoever has given the parts their pods, and keep these?
+"""Does a repeated `make up` succeed and keep the parts' pods, whatever wrote their number?
 
-charts/cluster.sh as it is, with both Helms, on a real API server. Nothing runs a pod there, so the
-`helm` that it finds waits for none; the other two charts, and the tests of all, are left out.
+It runs charts/cluster.sh with both Helms on a real API server. No pod runs there, so the `helm` on
+its path does not wait; the other two charts and the Helm tests are skipped.
 """
 
 import os
@@ -26,7 +26,7 @@ exec {program} "${{words[@]}}"
 
 
 class Shop(Namespace):
-    """The namespace that `make up` makes."""
+    """The namespace of `make up`."""
 
     name = "borough"
 
@@ -35,8 +35,8 @@ class Shop(Namespace):
         self._tools = tools
 
     def up(self, **variables: str) -> dict[str, int]:
-        """`make up`: the number of pods that each part is to have then. Fails with what it says."""
-        done = subprocess.run(  # noqa: S603  # our own words
+        """Run `make up` and return the number of replicas of each part."""
+        done = subprocess.run(  # noqa: S603  # constant arguments
             [ROOT / "charts" / "cluster.sh", "up"],
             env={**self._environment(), "CLUSTER": "current", "BUILD": "no", **variables},
             capture_output=True,
@@ -50,7 +50,7 @@ class Shop(Namespace):
         }
 
     def give(self, name: str, replicas: int) -> None:
-        """What the operator does to a Deployment's scale."""
+        """Write a number as the operator does."""
         scale = {"metadata": {"name": name}, "spec": {"replicas": replicas}}
         self.server.ask(
             "PATCH",
@@ -60,8 +60,8 @@ class Shop(Namespace):
         )
 
     def down(self) -> None:
-        """Without its claims, and without the namespace."""
-        subprocess.run(  # noqa: S603  # our own words
+        """Uninstall the shop; its claims and its namespace stay."""
+        subprocess.run(  # noqa: S603  # constant arguments
             [self._tools / "helm", "uninstall", "borough", "--ignore-not-found", "-n", self.name],
             env=self._environment(),
             capture_output=True,
@@ -75,7 +75,7 @@ class Shop(Namespace):
 
 @pytest.fixture(params=["helm", "helm4"])
 def shop(request: pytest.FixtureRequest, server: ApiServer, tmp_path: Path) -> Iterator[Shop]:
-    """By both Helms in turn; nothing is installed yet."""
+    """With both Helms in turn; nothing is installed yet."""
     of_control_plane("kubectl")
     helm = program(request.param, f"{request.param} is not installed: Helm 3 and, as helm4, Helm 4")
     shim = tmp_path / "helm"
@@ -86,8 +86,8 @@ def shop(request: pytest.FixtureRequest, server: ApiServer, tmp_path: Path) -> I
     found.down()
 
 
-def test_a_part_that_is_scaled_no_more_goes_on_with_its_pods(shop: Shop) -> None:
-    """The number was the operator's, and nobody has to say it."""
+def test_part_keeps_its_pods_when_scaling_is_disabled(shop: Shop) -> None:
+    """The operator's number is used without being stated."""
     assert set(shop.up(SCALING="payments,orders").values()) == {1}
     shop.give("borough-payments", 4)
     shop.give("borough-orders", 3)
@@ -100,8 +100,8 @@ def test_a_part_that_is_scaled_no_more_goes_on_with_its_pods(shop: Shop) -> None
     assert found == {"app": 1}
 
 
-def test_a_number_given_by_hand_is_good_until_the_next_time(shop: Shop) -> None:
-    """It is no conflict, neither where Helm takes it back nor where a scaler takes it over."""
+def test_number_set_by_hand_is_kept_until_the_next_run(shop: Shop) -> None:
+    """It causes no conflict, whether Helm or a scaler takes the number over."""
     shop.up()
     shop.scale("borough-payments", 3)
     assert shop.up()["payments"] == 1

@@ -1,4 +1,4 @@
-"""What survives when the operator, the API server or the way between them breaks?"""
+"""What survives restarts and failures of the operator, the API server and the network?"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ Start = Callable[..., Operator]
 
 @pytest.fixture
 def scene(namespace: Namespace, prometheus: Prometheus) -> Scene:
-    """In a namespace that no operator looks at yet."""
+    """In a namespace without an operator yet."""
     return Scene(namespace, prometheus)
 
 
@@ -28,7 +28,7 @@ def scene(namespace: Namespace, prometheus: Prometheus) -> Scene:
 def start(
     server: ApiServer, namespace: Namespace, prometheus: Prometheus, tmp_path: Path
 ) -> Iterator[Start]:
-    """Starts operators of this test, as the administrator; all end with it."""
+    """Starts operators with administrator rights, which are stopped after the test."""
     started: list[Operator] = []
 
     def begin(kubeconfig: Path | None = None, *, namespaces: str = namespace.name) -> Operator:
@@ -47,11 +47,9 @@ def start(
         operator.kill()
 
 
-def test_a_killed_operator_removes_nothing_earlier_than_a_living_one(
-    scene: Scene, start: Start
-) -> None:
-    """After SIGKILL in the middle of a window the next process waits for a whole one, and takes
-    the number it finds for its own.
+def test_killed_operator_removes_nothing_earlier(scene: Scene, start: Start) -> None:
+    """After SIGKILL within a window the next process waits for a whole one, and adopts the present
+    number.
     """
     scene.load(400)
     scene.create(behavior=FAST | {"down": {"window": "8s", "maxPercent": 100}})
@@ -61,7 +59,7 @@ def test_a_killed_operator_removes_nothing_earlier_than_a_living_one(
     until(lambda: scene.status().get("appliedReplicas") == given)
     fell = time.monotonic()
     scene.load(10)
-    time.sleep(2)  # of the window; a busy machine may take some more of it
+    time.sleep(2)  # part of the window
     first.kill()
     began = time.monotonic()
     start()
@@ -71,8 +69,8 @@ def test_a_killed_operator_removes_nothing_earlier_than_a_living_one(
     assert "hold" not in scene.status()
 
 
-def test_a_hold_outlives_the_process_that_began_it(scene: Scene, start: Start) -> None:
-    """A new process holds a person's number until the time that the old one said."""
+def test_hold_survives_the_process(scene: Scene, start: Start) -> None:
+    """A new process keeps the hold with its end."""
     scene.load(100)
     scene.create(3, manualHold="1h")
     first = start()
@@ -87,8 +85,8 @@ def test_a_hold_outlives_the_process_that_began_it(scene: Scene, start: Start) -
     assert scene.replicas() == 8
 
 
-def test_a_scale_while_the_operator_was_down_is_held_too(scene: Scene, start: Start) -> None:
-    """What a person did meanwhile is a person's doing still."""
+def test_scale_while_the_operator_is_down_is_held(scene: Scene, start: Start) -> None:
+    """The new process finds the foreign number."""
     scene.load(100)
     scene.create(3)
     first = start()
@@ -100,8 +98,8 @@ def test_a_scale_while_the_operator_was_down_is_held_too(scene: Scene, start: St
     assert scene.replicas() == 8
 
 
-def test_what_is_deleted_while_the_operator_is_down_is_gone(scene: Scene, start: Start) -> None:
-    """Nothing waits for an operator that may never come back, and the next one minds nothing."""
+def test_objects_are_deleted_while_the_operator_is_down(scene: Scene, start: Start) -> None:
+    """No finalizer blocks the deletion, and the next process starts without the object."""
     scene.load(400)
     scene.create()
     first = start()
@@ -115,17 +113,17 @@ def test_what_is_deleted_while_the_operator_is_down_is_gone(scene: Scene, start:
     assert second.stop() == 0
 
 
-def test_sigterm_ends_it_by_itself(start: Start) -> None:
-    """A rollout of the operator is a short time without one: nothing it does is waited out."""
+def test_sigterm_ends_the_operator_in_time(start: Start) -> None:
+    """A rollout of the operator does not wait for the grace period."""
     operator = start()
     until(operator.ready)
     assert operator.stop() == 0
 
 
-def test_a_restarted_api_server_is_heard_again(
+def test_watches_resume_after_a_restart_of_the_api_server(
     server: ApiServer, scene: Scene, start: Start
 ) -> None:
-    """Watches come back by themselves: what changes afterwards is seen."""
+    """Later changes are delivered."""
     scene.load(100)
     scene.create(3)
     operator = start()
@@ -140,10 +138,10 @@ def test_a_restarted_api_server_is_heard_again(
     assert operator.ask("/livez")[0] == 200
 
 
-def test_an_api_server_out_of_breath_is_given_time(
+def test_busy_api_server_delays_and_stops_nothing(
     server: ApiServer, scene: Scene, start: Start, tmp_path: Path
 ) -> None:
-    """A storm of 429 delays what is done, and neither stops nor kills the operator."""
+    """Responses of 429 are retried."""
     scene.load(400)
     scene.create()
     with Proxy(server) as proxy:
@@ -158,10 +156,10 @@ def test_an_api_server_out_of_breath_is_given_time(
         assert proxy.refused == 10
 
 
-def test_an_expired_watch_is_begun_anew(
+def test_expired_watch_lists_again(
     server: ApiServer, scene: Scene, start: Start, tmp_path: Path
 ) -> None:
-    """A watch whose version the server has forgotten lists again and goes on."""
+    """A watch whose version has expired lists again and continues."""
     with Proxy(server) as proxy:
         proxy.expired = 6
         start(proxy.kubeconfig(tmp_path))
@@ -171,9 +169,9 @@ def test_an_expired_watch_is_begun_anew(
         assert until(lambda: scene.replicas() > 8)
 
 
-def test_what_cannot_be_read_stops_nobody(scene: Scene, start: Start) -> None:
-    """`cpu: 1000`, which the API server stores as 1k, is scaled like any other; a target of which
-    something cannot be read at all is its own scaler's reason, from the first list on and later.
+def test_unreadable_target_affects_its_own_scaler_only(scene: Scene, start: Start) -> None:
+    """`cpu: 1000`, which the API server stores as 1k, is valid. A target that cannot be read is its
+    own scaler's reason, from the first list and later.
     """
     large = scene.beside()
     large.load(400)
@@ -195,10 +193,10 @@ def test_what_cannot_be_read_stops_nobody(scene: Scene, start: Start) -> None:
     assert operator.log().count("an object cannot be read") == 1
 
 
-def test_a_forbidden_namespace_is_said_and_stops_no_other(
+def test_forbidden_namespace_is_reported_and_affects_no_other(
     server: ApiServer, scene: Scene, start: Start
 ) -> None:
-    """Where the operator has no rights it says so and is not ready; elsewhere it works."""
+    """The operator is not ready and says why; in other namespaces it works."""
     scene.namespace.allow_operator()
     other = Namespace(server)
     operator = start(server.kubeconfig(OPERATOR), namespaces=f"{other.name},{scene.namespace.name}")
@@ -212,8 +210,8 @@ def test_a_forbidden_namespace_is_said_and_stops_no_other(
     assert operator.ask("/livez")[0] == 200
 
 
-def test_it_waits_for_its_definition(tmp_path: Path, prometheus: Prometheus) -> None:
-    """Started before its CRD, it is not ready and says why; once the CRD is there, it works."""
+def test_operator_waits_for_its_definition(tmp_path: Path, prometheus: Prometheus) -> None:
+    """Started before its CRD it is not ready and says why; it works once the CRD exists."""
     server = ApiServer(tmp_path)
     server.start()
     try:
@@ -222,17 +220,17 @@ def test_it_waits_for_its_definition(tmp_path: Path, prometheus: Prometheus) -> 
         operator = Operator(
             server.kubeconfig(), tmp_path,
             f"--namespaces={namespace.name}", f"--prometheus-url={prometheus.url}",
-        )  # fmt: skip  # who, where, and what
+        )  # fmt: skip  # the options on one line
         operator.start()
         until(lambda: "servicescalers" in operator.ask("/readyz")[1])
         assert operator.ask("/livez")[0] == 200
-        assert operator.metric("borough_operator_watch_deaf_seconds") == 0  # none has begun
+        assert operator.metric("borough_operator_watch_lag_seconds") == 0  # no watch has started
         install_crd(server)
         scene = Scene(namespace, prometheus)
         scene.load(400)
         scene.create()
         until(lambda: scene.replicas() > 8)
-        until(lambda: operator.metric("borough_operator_watch_deaf_seconds") == 0)
+        until(lambda: operator.metric("borough_operator_watch_lag_seconds") == 0)
         assert operator.stop() == 0
     finally:
         server.stop()

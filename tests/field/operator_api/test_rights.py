@@ -1,7 +1,6 @@
-"""Are the rights that the chart gives enough for all that the operator does?
+"""Are the chart's rights sufficient for the operator?
 
-Beside the comparison of words in tests/charts/test_operator.py: here the API server judges, and the
-user who runs the operator has the Role that Helm renders, and nothing else.
+tests/charts/test_operator.py compares the lists; here the API server enforces the rendered Role.
 """
 
 import contextlib
@@ -23,7 +22,7 @@ REQUESTS = "borough_operator_api_requests_total"
 
 @pytest.fixture
 def granted(namespace: Namespace) -> Namespace:
-    """A namespace where the user has the chart's Role, the right to ask pods included."""
+    """A namespace where the user has the chart's Role, including the right to list pods."""
     helm = Helm(program("helm", "helm is not installed"))
     values = {"watch": {"namespaces": [namespace.name]}, "pods": {"enabled": True}}
     (role,) = of_kind(helm.objects(OPERATOR, values), "Role")
@@ -36,7 +35,7 @@ def granted(namespace: Namespace) -> Namespace:
 
 @contextlib.contextmanager
 def running(namespace: Namespace, folder: Path) -> Iterator[Operator]:
-    """The operator of that namespace, as the user who has no other right."""
+    """The operator of that namespace, with no other rights."""
     kubeconfig = namespace.server.kubeconfig(USER)
     operator = Operator(kubeconfig, folder, "--namespaces", namespace.name, "--pods-source")
     operator.start()
@@ -46,10 +45,8 @@ def running(namespace: Namespace, folder: Path) -> Iterator[Operator]:
         operator.kill()
 
 
-def test_with_the_charts_role_everything_is_done_and_nothing_refused(
-    granted: Namespace, tmp_path: Path
-) -> None:
-    """It lists and watches all there is, scales, writes the status and tells of it."""
+def test_charts_role_allows_every_request(granted: Namespace, tmp_path: Path) -> None:
+    """It lists and watches, scales, and writes status and Events."""
     granted.create(workload("web", replicas=1))
     granted.create(scaler("web", replicas={"min": 2, "max": 5}, source={"type": "Pods"}))
     with running(granted, tmp_path) as operator:
@@ -62,10 +59,8 @@ def test_with_the_charts_role_everything_is_done_and_nothing_refused(
         assert operator.metric(REQUESTS, code="403") == 0
 
 
-def test_without_it_nothing_is_done_and_it_is_not_ready(
-    namespace: Namespace, tmp_path: Path
-) -> None:
-    """Whoever forgot a namespace sees it by the probe, and by the code of what was refused."""
+def test_operator_without_the_role_is_not_ready(namespace: Namespace, tmp_path: Path) -> None:
+    """The probe fails, and refused requests are counted by their code."""
     with running(namespace, tmp_path) as operator:
         until(lambda: operator.metric(REQUESTS, code="403"))
 

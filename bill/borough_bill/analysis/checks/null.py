@@ -11,9 +11,9 @@ NULL_LEVEL = 0.99
 """Two such checks at 95 % would void one in ten runs by chance; at 99 % it is one in fifty."""
 SPEED_LIMIT = 0.1
 """Share of the reference's mean. Two processes of the same code keep a constant difference in speed
-that depends on their memory layout (up to 8 % in Mytkowicz et al., Producing wrong data without
-doing anything obviously wrong, ASPLOS 2009). Enough blocks always find it. No line claims a
-difference within A/A, so up to this limit nothing is void; above it there is another cause.
+that depends, for instance, on their memory layout (Mytkowicz et al., Producing wrong data without
+doing anything obviously wrong, ASPLOS 2009). Enough blocks always find it: 8 % were measured on an
+idle machine. No line claims a difference within A/A, so up to this limit nothing is void.
 """
 FEWEST = 2
 """Blocks that an interval needs."""
@@ -37,8 +37,9 @@ def again(runs: Runs, reading: Reading) -> tuple[dict[int, float], dict[int, flo
 def null(runs: Runs, family: Family, unit: str, reading: Reading) -> Check:
     """The interval of the paired difference contains 0, or it is at most SPEED_LIMIT."""
     reference, pair = runs.plan.reference, again(runs, reading)
+    limit = f"the {share(NULL_LEVEL)} interval contains 0, or {share(SPEED_LIMIT)} of {reference}"
     if pair is None:
-        return _check(family, reference, "-", passed=False, sentence=UNPAIRED, limit="-")
+        return _check(family, reference, "-", passed=False, sentence=UNPAIRED, limit=limit)
     found, base = difference(*pair, level=NULL_LEVEL), mean_of(pair[1]).mean
     passed = not found.excludes_zero or abs(found.mean) <= SPEED_LIMIT * base
     if not found.excludes_zero:
@@ -62,7 +63,7 @@ def null(runs: Runs, family: Family, unit: str, reading: Reading) -> Check:
         f"{amount(found.mean, unit)} ({span(found, unit)})",
         passed=passed,
         sentence=sentence,
-        limit=f"{share(NULL_LEVEL)} interval contains 0, or {share(SPEED_LIMIT)} of {reference}",
+        limit=limit,
     )
 
 

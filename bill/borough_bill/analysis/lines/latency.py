@@ -28,12 +28,38 @@ def latency(runs: Runs) -> Iterator[Line | None]:
     yield compared(runs, topic, mean_latency)
     for name, (probability, lead) in QUANTILES.items():
         yield _quantile(runs, name, probability, lead.format(noun))
+    yield _in_time(runs)
     classes = {name for _, windows in runs.loaded() for w in windows for name in w.classes}
     for name in sorted(classes) if len(classes) > 1 else ():
         topic = Topic(
             "D1", "latency", f"latency of {name}, mean", "ms", SOURCE, f"On average {name} takes"
         )
         yield compared(runs, topic._replace(more="longer"), _mean_of_class(name))
+
+
+def _in_time(runs: Runs) -> Line | None:
+    """The share of all requests that met the objective of the doors, whether served or not."""
+    objective = runs.plan.objective
+    if objective is None:
+        return None
+    within = f"within {objective.threshold_ms:g} ms"
+    topic = Topic(
+        "D1",
+        "latency",
+        f"served {within}; the objective is {100 * objective.ratio:g} %",
+        "%",
+        SOURCE,
+        f"The share of {runs.plan.noun}s that is served {within} is",
+        "higher",
+        "lower",
+    )
+    return compared(runs, topic, _share_in_time)
+
+
+def _share_in_time(window: Window) -> float | None:
+    if window.in_time is None or not window.offered:
+        return None
+    return 100 * window.in_time / window.offered
 
 
 def _quantile(runs: Runs, name: str, probability: float, lead: str) -> Line | None:

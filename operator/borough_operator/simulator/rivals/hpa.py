@@ -1,7 +1,7 @@
-"""The HorizontalPodAutoscaler, on CPU and on a rate, and KEDA, which has one scale from 1 to N.
+"""The HorizontalPodAutoscaler on CPU and on a rate, and KEDA, which from 1 to N replicas is an HPA.
 
-All three look every 15 s and go through the same windows and policies, those of
-`borough_operator.decision.hpa`; what differs is the formula and how old its metric is.
+All three are evaluated every 15 s and use the windows and policies of
+`borough_operator.decision.hpa`; they differ in the formula and in the age of their metric.
 """
 
 import math
@@ -15,19 +15,19 @@ from borough_operator.simulator.timeline import View
 
 @dataclass(slots=True)
 class _Controller:
-    """The part that all have: a proposal, then windows and limits."""
+    """The common part: a proposal, then windows and limits."""
 
     model: Model
     target: int
-    """Percent of what a pod can do: of its CPU request, or of its rate when always busy."""
+    """Percent of a pod's CPU request, or of its rate when always busy."""
     down_window: float = hpa.DOWN_WINDOW
     rate_window: int = 60
     """Seconds of `rate()`, for the two that read Prometheus."""
     period: int = int(hpa.PERIOD)
     memory: hpa.Memory = field(default_factory=hpa.Memory)
 
-    def look(self, view: View) -> int:
-        """The answer, or the present size where the metric cannot be read yet."""
+    def scale(self, view: View) -> int:
+        """The new size; the present one where the metric cannot be read yet."""
         desired = self.proposal(view)
         if desired is None:
             return view.replicas
@@ -36,17 +36,17 @@ class _Controller:
         return size
 
     def proposal(self, view: View) -> int | None:
-        """What the metric asks for, before windows and limits; None where it cannot be read."""
+        """The size by the metric, before windows and limits; None where it cannot be read."""
         raise NotImplementedError  # each metric has its own
 
     @property
     def rate(self) -> float:
-        """Requests a second that one pod shall have."""
+        """Target rate of one pod in requests per second."""
         return self.model.pod.capacity * self.target / 100
 
 
 def _ready_since(view: View, start: int) -> int:
-    """Pods that have been ready all the time since then."""
+    """Pods that were ready all the time since then."""
     return min([view.ready, *(second.ready for second in view.record.seconds[start:])])
 
 
@@ -54,7 +54,9 @@ class HpaCpu(_Controller):
     """`type: Resource`, `cpu`, `averageUtilization`."""
 
     def proposal(self, view: View) -> int | None:
-        """Utilisation of the pods that were ready for a whole window; the others are unready."""
+        """From the utilisation of the pods that were ready for a whole window; the others count as
+        unready.
+        """
         window = paths.cpu(self.model.cpu, view.now)
         if window is None:
             return None
@@ -70,7 +72,9 @@ class HpaRate(_Controller):
     """`type: Pods`, a rate from Prometheus through prometheus-adapter, `averageValue`."""
 
     def proposal(self, view: View) -> int | None:
-        """The mean rate of the pods that were ready at the newest scrape; the others have none."""
+        """From the mean rate of the pods that were ready at the newest scrape; the others have no
+        metric.
+        """
         window = paths.prometheus(self.model.prometheus, view.now, self.rate_window)
         if window is None:
             return None
@@ -82,14 +86,14 @@ class HpaRate(_Controller):
 class Keda(_Controller):
     """A `ScaledObject` with a Prometheus trigger: an External metric with `AverageValue`.
 
-    Its own polling only decides between none and one replica; from one up it is this and no more.
+    KEDA itself only decides between 0 and 1 replicas; from 1 up the HPA scales.
     """
 
     def proposal(self, view: View) -> int | None:
-        """The total over the threshold."""
+        """The total rate by the threshold."""
         window = paths.prometheus(self.model.prometheus, view.now, self.rate_window)
         if window is None:
             return None
-        # KEDA answers in milli-units, rounded as a Quantity is
+        # KEDA returns milli-units, rounded up as a Quantity
         total = math.ceil(paths.rate(view.record, window) * 1e3) / 1e3
         return hpa.for_average_value(total, self.rate, view.replicas)

@@ -1,9 +1,9 @@
-"""Knative's Pod Autoscaler, from `pkg/autoscaler/scaling/autoscaler.go`, on concurrency.
+"""Knative's Pod Autoscaler on concurrency, from `pkg/autoscaler/scaling/autoscaler.go`.
 
 Every 2 s it compares the mean concurrency of a stable window (60 s) and of a panic window (6 s)
-with its target. When the panic window asks for twice the ready pods it panics: for a stable window
-it takes the larger answer and gives nothing back. Scaling to zero, the activator and its buffer
-have no counterpart here; a revision keeps one pod.
+with its target. When the panic window demands twice the ready pods it enters panic mode: for a
+stable window it uses the larger result and removes nothing. Scale to zero, the activator and its
+buffer are left out; a revision keeps one pod.
 """
 
 import math
@@ -23,19 +23,19 @@ MAX_UP, MAX_DOWN = 1000.0, 2.0
 
 @dataclass(slots=True)
 class Kpa:
-    """The state of one revision's autoscaler."""
+    """The autoscaler of one revision."""
 
     model: Model
     target: int
     """Percent of a pod's concurrency: `container-concurrency-target-percentage`, 70 by default."""
     period: int = 2
     panicking_since: float | None = None
-    """When the panic was last entered or extended."""
+    """When panic mode was last entered or extended."""
     most: int = 0
-    """The most pods asked for in this panic."""
+    """The most pods requested in this panic."""
 
-    def look(self, view: View) -> int:
-        """The answer from the two windows as its metric collector averages them."""
+    def scale(self, view: View) -> int:
+        """The size from the two windows, as its metric collector averages them."""
         stable = paths.direct(self.model.direct, view.now, STABLE)
         panic = paths.direct(self.model.direct, view.now, PANIC)
         if stable is None or panic is None:
@@ -47,12 +47,12 @@ class Kpa:
         return min(max(desired, 1), view.maximum)
 
     def decide(self, stable: float, panic: float, ready: int, now: float) -> int:
-        """`Scale()`: pods for a mean concurrency of `stable` and `panic` over the two windows."""
+        """`Scale()`: pods for mean concurrencies of `stable` and `panic` over the two windows."""
         pods = max(1, ready)
         target = self.model.pod.concurrency * self.target / 100
-        asked, panicked = math.ceil(stable / target), math.ceil(panic / target)
+        wanted, panicked = math.ceil(stable / target), math.ceil(panic / target)
         highest, lowest = math.ceil(MAX_UP * pods), math.floor(pods / MAX_DOWN)
-        desired = min(max(asked, lowest), highest)
+        desired = min(max(wanted, lowest), highest)
         if panicked / pods >= PANIC_THRESHOLD:
             self.panicking_since = now
         elif self.panicking_since is not None and self.panicking_since + STABLE < now:

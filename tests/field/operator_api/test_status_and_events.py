@@ -1,4 +1,4 @@
-"""Is what a scaler tells stored as it was told, and nobody else's?"""
+"""Are status and Events stored as written, for the right scaler only?"""
 
 import pytest
 
@@ -12,9 +12,9 @@ from borough_operator.decision.model import (
     Proposal,
     Reason,
 )
-from borough_operator.kube.api import Conflict, Gone
+from borough_operator.kube.api import Conflict, NotFound
 from borough_operator.kube.cluster import Cluster
-from borough_operator.kube.events import SERIES, Events, Subject
+from borough_operator.kube.events import SERIES_S, Events, Subject
 from borough_operator.kube.status import render
 from operator_api.apiserver import Object
 from operator_api.objects import Namespace, scaler
@@ -25,8 +25,8 @@ NOW = 1_795_422_600.0
 # -- status
 
 
-def told(seen: Observation, previous: Object) -> Object:
-    """Everything that a status can tell."""
+def full_status(seen: Observation, previous: Object) -> Object:
+    """A status with every field."""
     decision = Decision(
         replicas=5,
         reason=Reason.AT_MAX,
@@ -45,10 +45,10 @@ def told(seen: Observation, previous: Object) -> Object:
     return render(decision, generation=1, mode="Auto", observation=seen, previous=previous, now=NOW)
 
 
-async def test_a_status_is_stored_as_it_was_written(ours: Cluster, namespace: Namespace) -> None:
-    """The schema has a place for every field, and drops none."""
+async def test_status_is_stored_as_written(ours: Cluster, namespace: Namespace) -> None:
+    """The schema has every field and drops none."""
     stored = namespace.create(scaler("pay"))
-    status = told(Observation(replicas=4, ready=3, readings={}), {})
+    status = full_status(Observation(replicas=4, ready=3, readings={}), {})
     uid = stored["metadata"]["uid"]
     answer = await ours.write_status(namespace.name, "pay", uid, status)
     found = namespace.get("ServiceScaler", "pay")
@@ -58,18 +58,18 @@ async def test_a_status_is_stored_as_it_was_written(ours: Cluster, namespace: Na
     assert "finalizers" not in found["metadata"]
 
 
-async def test_a_status_is_replaced_whole(ours: Cluster, namespace: Namespace) -> None:
-    """A hold that is over leaves nothing behind."""
+async def test_status_is_replaced_as_a_whole(ours: Cluster, namespace: Namespace) -> None:
+    """An ended hold leaves no field."""
     uid = namespace.create(scaler("pay"))["metadata"]["uid"]
     await ours.write_status(namespace.name, "pay", uid, {"bindingGoal": "RequestRate"})
     await ours.write_status(namespace.name, "pay", uid, {"reason": "Steady"})
     assert namespace.get("ServiceScaler", "pay")["status"] == {"reason": "Steady"}
 
 
-async def test_the_answer_to_a_status_has_what_somebody_changed_before(
+async def test_response_to_a_status_write_has_earlier_spec_changes(
     ours: Cluster, namespace: Namespace
 ) -> None:
-    """Our write makes a younger version of which a watch or a list may tell nothing new."""
+    """A watch or list may show nothing newer than our write."""
     stored = namespace.create(scaler("pay"))
     namespace.patch("ServiceScaler", "pay", {"spec": {"mode": "Paused"}})
     uid = stored["metadata"]["uid"]
@@ -78,11 +78,11 @@ async def test_the_answer_to_a_status_has_what_somebody_changed_before(
     assert answer["status"] == {"reason": "Steady"}
 
 
-async def test_another_scaler_of_the_same_name_is_not_told(
+async def test_status_of_a_recreated_scaler_is_not_written(
     ours: Cluster, namespace: Namespace
 ) -> None:
-    """What was decided for one that is gone is nobody's status."""
-    with pytest.raises(Gone):
+    """The decision was for the deleted one."""
+    with pytest.raises(NotFound):
         await ours.write_status(namespace.name, "pay", "gone", {"reason": "Steady"})
     namespace.create(scaler("pay"))
     with pytest.raises(Conflict):
@@ -92,17 +92,19 @@ async def test_another_scaler_of_the_same_name_is_not_told(
 # -- events
 
 
-async def test_like_events_are_counted_together(ours: Cluster, namespace: Namespace) -> None:
-    """`kubectl describe` shows one line a reason, with how often and the newest sentence."""
+async def test_events_of_one_reason_are_counted_together(
+    ours: Cluster, namespace: Namespace
+) -> None:
+    """`kubectl describe` shows one line for each reason, with a count and the newest message."""
     uid = namespace.create(scaler("pay"))["metadata"]["uid"]
     clock = [NOW]
     events = Events(ours, lambda: clock[0])
     subject = Subject(namespace.name, "pay", uid)
     for message in ("3 -> 4", "4 -> 6"):
-        await events.tell(subject, "Normal", "ScaledUp", message)
-    await events.tell(subject, "Warning", "MetricsError", "no answer")
-    clock[0] += SERIES + 1
-    await events.tell(subject, "Normal", "ScaledUp", "6 -> 7")
+        await events.emit(subject, "Normal", "ScaledUp", message)
+    await events.emit(subject, "Warning", "MetricsError", "no answer")
+    clock[0] += SERIES_S + 1
+    await events.emit(subject, "Normal", "ScaledUp", "6 -> 7")
     found = {(e["reason"], e["count"], e["message"]) for e in namespace.all("Event")}
     assert found == {
         ("ScaledUp", 2, "4 -> 6"),
@@ -112,15 +114,13 @@ async def test_like_events_are_counted_together(ours: Cluster, namespace: Namesp
     assert {e["involvedObject"]["uid"] for e in namespace.all("Event")} == {uid}
 
 
-async def test_an_event_that_was_cleared_away_harms_nobody(
-    ours: Cluster, namespace: Namespace
-) -> None:
-    """The next one begins anew."""
+async def test_expired_event_starts_a_new_one(ours: Cluster, namespace: Namespace) -> None:
+    """The next one is created again."""
     uid = namespace.create(scaler("pay"))["metadata"]["uid"]
     events = Events(ours, lambda: NOW)
     subject = Subject(namespace.name, "pay", uid)
-    await events.tell(subject, "Normal", "ScaledUp", "1")
+    await events.emit(subject, "Normal", "ScaledUp", "1")
     namespace.delete("Event", namespace.all("Event")[0]["metadata"]["name"])
-    await events.tell(subject, "Normal", "ScaledUp", "2")
-    await events.tell(subject, "Normal", "ScaledUp", "3")
+    await events.emit(subject, "Normal", "ScaledUp", "2")
+    await events.emit(subject, "Normal", "ScaledUp", "3")
     assert [e["message"] for e in namespace.all("Event")] == ["3"]

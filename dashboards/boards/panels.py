@@ -1,8 +1,8 @@
-"""What all boards have in common: where they ask, what one chooses at the top, how panels look.
+"""Builds dashboards and panels: data sources, variables, appearance.
 
-The JSON is Grafana's classic one, which every version from 10 to 13 loads. Data sources are
-variables, so a board works wherever it is imported. A latency panel leads to the traces behind it:
-its dots by the exemplars, its lines by a search for whatever took as long.
+The JSON has Grafana's classic schema, which versions 10 to 13 load. Data sources are variables, so
+a dashboard works in any Grafana. A latency panel links to its traces: dots by exemplars, lines by a
+search for requests that took as long.
 """
 
 import json
@@ -32,7 +32,7 @@ HEIGHT, NUMBER_HEIGHT = 8, 4
 Panel = timeseries.Panel | stat.Panel | statetimeline.Panel
 
 
-def build(  # noqa: PLR0913  # the sides of a board
+def build(  # noqa: PLR0913  # the properties of a dashboard
     title: str,
     uid: str,
     description: str,
@@ -41,8 +41,8 @@ def build(  # noqa: PLR0913  # the sides of a board
     *,
     among: Signal = BUILD_INFO,
 ) -> model.Dashboard:
-    """A board: its rows by their headings, with panels from left to right, 24 columns a line. What
-    one may choose at the top are the labels of the series of `among`.
+    """A dashboard: rows by their headings, each with panels from left to right, 24 columns a line.
+    The variables at the top select labels of the series of `among`.
     """
     board = (
         dashboard.Dashboard(title)
@@ -54,7 +54,7 @@ def build(  # noqa: PLR0913  # the sides of a board
         .time("now-30m", "now")
         .refresh("10s")
         .tooltip(model.DashboardCursorSync.CROSSHAIR)
-        .link(_to_the_others())
+        .link(_links())
     )
     for kind in (PROMETHEUS, JAEGER):
         board.with_variable(
@@ -63,7 +63,7 @@ def build(  # noqa: PLR0913  # the sides of a board
             .type(kind)
         )
     for place, name in enumerate(scope.variables):
-        board.with_variable(_choice(name, Scope(scope.variables[:place]), among))
+        board.with_variable(_variable(name, Scope(scope.variables[:place]), among))
     ids = count(1)
     for heading, panels in rows.items():
         board.with_row(dashboard.Row(heading).id(next(ids)))
@@ -73,7 +73,7 @@ def build(  # noqa: PLR0913  # the sides of a board
 
 
 def line(legend: str, promql: str, *, exemplar: bool = False) -> prometheus.Dataquery:
-    """One target of a panel: a series for each set of labels, called after them."""
+    """One query of a panel: a series for each set of labels, named by `legend`."""
     return (
         prometheus.Dataquery()
         .datasource(_source(PROMETHEUS))
@@ -87,7 +87,7 @@ def line(legend: str, promql: str, *, exemplar: bool = False) -> prometheus.Data
 def lines(
     title: str, about: str, unit: str, *targets: prometheus.Dataquery, width: int = 8
 ) -> timeseries.Panel:
-    """Series over time; the last and the greatest value of each stand in the legend."""
+    """Series over time; the legend shows the last value and the maximum."""
     panel = (
         timeseries.Panel()
         .title(title)
@@ -101,7 +101,7 @@ def lines(
         .show_points(options.VisibilityMode.NEVER)
         .legend(
             common.VizLegendOptions()
-            .show_legend(True)  # noqa: FBT003  # the builder's own word
+            .show_legend(True)  # noqa: FBT003  # the builder's API
             .display_mode(options.LegendDisplayMode.TABLE)
             .placement(options.LegendPlacement.BOTTOM)
             .calcs(["lastNotNull", "max"])
@@ -121,8 +121,8 @@ def number(
     *,
     limits: Sequence[tuple[float | None, str]] = ((None, "green"),),
 ) -> stat.Panel:
-    """One value, large, with its course in the background. `limits` are colours, each with the
-    value from which it holds, ascending; the first holds from None on.
+    """One value, with its history in the background. `limits` are colours, each with the value from
+    which it applies, ascending; the first applies from None.
     """
     steps = [model.Threshold(color=color, value=value) for value, color in limits]
     return (
@@ -133,7 +133,7 @@ def number(
         .unit(unit)
         .height(NUMBER_HEIGHT)
         .span(6)
-        .no_value("nobody asks")
+        .no_value("no data")
         .thresholds(dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps))
         .graph_mode(options.BigValueGraphMode.AREA)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
@@ -149,10 +149,10 @@ def timeline(
     *,
     width: int = 24,
 ) -> statetimeline.Panel:
-    """A lane a series, coloured by its state: `states` are colours by their words, in the order of
+    """A lane for each series, coloured by its state: `states` are colours by name, in the order of
     their numbers, from 1.
     """
-    words = {
+    names = {
         str(number): model.ValueMappingResult(text=text, color=color, index=number)
         for number, (text, color) in enumerate(states.items(), start=1)
     }
@@ -162,10 +162,10 @@ def timeline(
         .description(about)
         .datasource(_source(PROMETHEUS))
         .unit("none")
-        .mappings([model.ValueMap(options=words)])
+        .mappings([model.ValueMap(options=names)])
         .height(HEIGHT)
         .span(width)
-        .merge_values(True)  # noqa: FBT003  # the builder's own word
+        .merge_values(True)  # noqa: FBT003  # the builder's API
         .show_value(options.VisibilityMode.AUTO)
         .legend(common.VizLegendOptions().show_legend(False))  # noqa: FBT003  # as above
         .with_target(target.ref_id("A"))
@@ -173,8 +173,8 @@ def timeline(
 
 
 def to_traces(panel: timeseries.Panel, operation: str = "") -> timeseries.Panel:
-    """A click on a line of this panel, which shows seconds by `part`, searches the traces of that
-    part, of `operation` where one is named, that took at least as long.
+    """Link the lines of this panel, seconds by `part`, to the traces of that part, and of
+    `operation` where given, that took at least as long.
     """
     link = _search(
         "Traces of ${__field.labels.part} that took at least as long",
@@ -188,13 +188,13 @@ def to_traces(panel: timeseries.Panel, operation: str = "") -> timeseries.Panel:
 
 
 def to_changes(panel: statetimeline.Panel, service: str, operation: str) -> statetimeline.Panel:
-    """A click on a lane of this panel searches the traces of that operation of a service."""
+    """Link the lanes of this panel to the traces of that operation of a service."""
     link = _search("Traces of the changes", {"service": service, "operation": operation})
     return panel.data_links([link])
 
 
 def _search(title: str, wanted: Mapping[str, str]) -> dashboard.DashboardLink:
-    """A link to the traces of the time that is shown for which this holds."""
+    """A link to the traces of the selected time range with these properties."""
     search = {
         "refId": "A",
         "datasource": {"type": JAEGER, "uid": f"${{{JAEGER}_datasource}}"},
@@ -208,12 +208,12 @@ def _search(title: str, wanted: Mapping[str, str]) -> dashboard.DashboardLink:
         "range": {"from": "${__from}", "to": "${__to}"},
     }
     panes = quote(json.dumps({"traces": pane}, separators=(",", ":")), safe="")
-    kept = re.sub(r"%24%7B([\w.]+)%7D", r"${\1}", panes)  # Grafana fills in what it recognises
+    kept = re.sub(r"%24%7B([\w.]+)%7D", r"${\1}", panes)  # Grafana replaces these
     return dashboard.DashboardLink(title).url(f"/explore?schemaVersion=1&panes={kept}")
 
 
-def _choice(name: str, before: Scope, among: Signal) -> dashboard.QueryVariable:
-    """What there is to choose, among what was chosen before."""
+def _variable(name: str, before: Scope, among: Signal) -> dashboard.QueryVariable:
+    """The variable of a label, restricted by the variables before it."""
     several = name != "namespace"
     variable = (
         dashboard.QueryVariable(name)
@@ -232,12 +232,12 @@ def _source(kind: str) -> options.DataSourceRef:
     return options.DataSourceRef(type_val=kind, uid=f"${{{kind}_datasource}}")
 
 
-def _to_the_others() -> dashboard.DashboardLink:
+def _links() -> dashboard.DashboardLink:
     return (
         dashboard.DashboardLink("Borough")
         .type(model.DashboardLinkType.DASHBOARDS)
         .tags([TAG])
-        .as_dropdown(True)  # noqa: FBT003  # the builder's own word
+        .as_dropdown(True)  # noqa: FBT003  # the builder's API
         .keep_time(True)  # noqa: FBT003  # as above
         .include_vars(True)  # noqa: FBT003  # as above
     )

@@ -1,6 +1,6 @@
-"""Does a definition that an earlier release left behind block the next one without a word?
+"""Is a definition that an earlier release left handled with a clear message?
 
-With both Helms, on a real API server: Helm's own refusal names an annotation and no way out.
+With both Helms on a real API server: Helm's own error names an annotation and no solution.
 """
 
 import os
@@ -19,16 +19,16 @@ DEFINITION = "crd/servicescalers.borough.dev"
 
 
 class Admin:
-    """Types helm and kubectl."""
+    """Runs helm and kubectl."""
 
     def __init__(self, helm: str, server: ApiServer) -> None:
         self._programs = {"helm": helm, "kubectl": of_control_plane("kubectl")}
         self._kubeconfig = str(server.kubeconfig(ADMIN))
 
     def type(self, line: str) -> str:
-        """What the command complains of; empty where it succeeds."""
+        """The error of a command; empty where it succeeds."""
         name, *words = shlex.split(line)
-        done = subprocess.run(  # noqa: S603  # our own words
+        done = subprocess.run(  # noqa: S603  # constant arguments
             [self._programs[name], *words],
             env={**os.environ, "KUBECONFIG": self._kubeconfig},
             capture_output=True,
@@ -38,14 +38,14 @@ class Admin:
         return done.stderr if done.returncode else ""
 
     def install(self, namespace: str, *words: str) -> str:
-        """The operator, by its name."""
+        """Install the operator. Returns the error."""
         flags = f"--namespace {namespace} --create-namespace"
         return self.type(f"helm upgrade --install scaler {CHART} {flags} {' '.join(words)}")
 
 
 @pytest.fixture(scope="module")
 def bare_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """One that knows no definition of ours: those of other tests keep theirs."""
+    """An API server without the definition."""
     started = ApiServer(tmp_path_factory.mktemp("apiserver"))
     try:
         started.start()
@@ -56,7 +56,9 @@ def bare_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]
 
 @pytest.fixture(params=["helm", "helm4"])
 def admin(request: pytest.FixtureRequest, bare_server: ApiServer) -> Iterator[Admin]:
-    """By both Helms in turn; a release in namespace `earlier` has come, and gone."""
+    """With both Helms in turn, after a release in namespace `earlier` was installed and
+    uninstalled.
+    """
     helm = program(request.param, f"{request.param} is not installed: Helm 3 and, as helm4, Helm 4")
     found = Admin(helm, bare_server)
     found.type(f"kubectl delete {DEFINITION} --ignore-not-found")
@@ -67,26 +69,26 @@ def admin(request: pytest.FixtureRequest, bare_server: ApiServer) -> Iterator[Ad
         found.type(f"helm uninstall scaler --namespace {namespace} --ignore-not-found")
 
 
-def test_the_next_release_of_that_name_takes_its_definition(admin: Admin) -> None:
-    """It is its own."""
+def test_next_release_of_that_name_adopts_the_definition(admin: Admin) -> None:
+    """The definition is annotated with its name."""
     assert admin.install("earlier") == ""
 
 
-def test_another_release_is_told_what_to_do_and_then_installs(admin: Admin) -> None:
-    """To do without bringing it, or to type what the sentence ends with."""
-    said = admin.install("later")
-    assert "from release scaler in namespace earlier" in said
+def test_other_release_is_refused_with_the_commands_to_adopt_it(admin: Admin) -> None:
+    """It can be installed without the definition, or after the commands of the message."""
+    message = admin.install("later")
+    assert "from release scaler in namespace earlier" in message
     assert admin.install("later", "--set", "crds.install=false") == ""
     brings = ("--set", "crds.install=true")
-    assert "already" in admin.install("later", *brings), "an upgrade is told as well"
+    assert "already" in admin.install("later", *brings), "an upgrade is refused too"
 
-    commands = said.strip().splitlines()[-1].rpartition("release's by: ")[2].split(" && ")
+    commands = message.strip().splitlines()[-1].rpartition("release's by: ")[2].split(" && ")
     assert [admin.type(command) for command in commands] == ["", ""]
     assert admin.install("later", *brings) == ""
 
 
-def test_a_definition_that_kubectl_applied_is_told_of_too(admin: Admin) -> None:
-    """It is from no release."""
+def test_definition_applied_by_kubectl_is_refused_too(admin: Admin) -> None:
+    """It belongs to no release."""
     assert admin.type(f"kubectl delete {DEFINITION}") == ""
     assert admin.type(f"kubectl apply --filename {CHART}/files/servicescaler.yaml") == ""
     assert "from no release" in admin.install("later")

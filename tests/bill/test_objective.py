@@ -1,0 +1,68 @@
+"""Does the bill say how many requests met the application's objective, by the objective itself?"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from borough_bill.analysis.bill import bill
+from borough_bill.experiments.blocks import Session
+from borough_bill.experiments.folder import Folder
+from borough_bill.results import Objective, Result
+from borough_bill.targets.shapes import LocalShape, shape_named
+from borough_bill.testing import MEASURED, GeneratorTwin, intent, planned_only, subjects
+from borough_shop.app import APP
+
+OBJECTIVE = Objective(ratio=0.95, threshold_ms=10)
+
+
+async def test_the_objective_is_that_of_the_applications_doors(tmp_path: Path) -> None:
+    """The command of the application says it; the bill has no figure of its own."""
+    latency = APP.objectives_by_name["gateway"].latency
+    assert latency is not None
+    found = await LocalShape(shape_named("monolith"), tmp_path).objective()
+    assert found == Objective(ratio=latency.ratio, threshold_ms=latency.threshold_ms)
+
+
+@pytest.mark.parametrize(("threshold_ms", "in_time"), [(5.1, MEASURED), (4.9, 0), (None, None)])
+async def test_a_window_counts_the_requests_that_were_served_in_time(
+    tmp_path: Path, threshold_ms: float | None, in_time: int | None
+) -> None:
+    """Each of them took 5 ms; without an objective none is counted."""
+    objective = None if threshold_ms is None else Objective(ratio=0.9, threshold_ms=threshold_ms)
+    wanted = intent()
+    plan = wanted.plan.model_copy(update={"objective": objective})
+    wanted, folder = wanted.model_copy(update={"plan": plan}), Folder(tmp_path / "run")
+    folder.clear()
+    folder.begin(wanted)
+
+    await Session(GeneratorTwin().generator).blocks(
+        folder, wanted, subjects(), lambda *_: None, planned_only(wanted)
+    )
+
+    assert {window.in_time for window in folder.windows()} == {in_time}
+
+
+def test_a_line_says_which_share_met_the_objective(planted: Callable[..., Result]) -> None:
+    """Of all requests, those that failed too; and there is none where there is no objective."""
+    made = planted()
+    title = "served within 10 ms; the objective is 95 %"
+    assert title not in {line.title for line in bill(made).lines}
+
+    late = {"microservices": 0.9}
+    windows = [
+        window.model_copy(update={"in_time": round(late.get(window.subject, 1.0) * window.offered)})
+        for window in made.windows
+    ]
+    plan = made.plan.model_copy(update={"objective": OBJECTIVE})
+    found = bill(made.model_copy(update={"plan": plan, "windows": tuple(windows)}))
+
+    (line,) = [line for line in found.lines if line.title == title]
+    assert line.value.mean == 100
+    assert {cell.subject: cell.value.mean for cell in line.cells} == {
+        "apis": 100, "extract-payments": 100, "microservices": pytest.approx(90),
+    }  # fmt: skip  # a table
+    assert line.sentence == (
+        "The share of orders that is served within 10 ms is 10.00 % lower in microservices "
+        "(in every block) than in monolith (100.00 %); apis and extract-payments no different."
+    )
