@@ -15,10 +15,10 @@ from rich.console import Console
 from borough_bill.experiments.application import (
     PREFIX,
     SHOP,
-    Asked,
-    WrongApplication,
-    chosen,
+    CannotMeasure,
+    Options,
     pairs,
+    select,
 )
 from borough_bill.experiments.compare import compare
 from borough_bill.experiments.drill import drill as show
@@ -119,8 +119,8 @@ def demo(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
     """
     scale = _scale(QUICK if quick else DEMO, blocks, window, rate, seed)
     more = (tuple(setting or ()), tuple(seed_with or ()))
-    asked = Asked(app, workload, reference, shapes, keys, *more)
-    raise typer.Exit(_measured(Folder(folder), scale, asked, fresh=fresh, strict=strict))
+    options = Options(app, workload, reference, shapes, keys, *more)
+    raise typer.Exit(_measured(Folder(folder), scale, options, fresh=fresh, strict=strict))
 
 
 @app.command()
@@ -148,8 +148,8 @@ def run(  # noqa: PLR0913, PLR0917  # as above
     """
     scale = _scale(QUICK if quick else FULL, blocks, window, rate, seed)
     more = (tuple(setting or ()), tuple(seed_with or ()))
-    asked = Asked(app, workload, reference, shapes, keys, *more)
-    raise typer.Exit(_measured(Folder(folder), scale, asked, fresh=fresh, strict=strict))
+    options = Options(app, workload, reference, shapes, keys, *more)
+    raise typer.Exit(_measured(Folder(folder), scale, options, fresh=fresh, strict=strict))
 
 
 @app.command()
@@ -213,11 +213,11 @@ def _scale(
     )
 
 
-def _measured(folder: Folder, scale: Scale, asked: Asked, *, fresh: bool, strict: bool) -> int:
+def _measured(folder: Folder, scale: Scale, options: Options, *, fresh: bool, strict: bool) -> int:
     """Run, print, and answer the exit status."""
     need_report()
     console = _console()
-    of, scale = chosen(asked, scale)
+    of, scale = select(options, scale)
     try:
         with Screen(console, scale.estimate_s, scale.bound_s) as screen:
             result = asyncio.run(Run(folder, scale, screen.begin, of=of, fresh=fresh).measure())
@@ -246,7 +246,7 @@ def main() -> None:
     except (
         BadWorkload, BrokenRecording, BrokenResult, BrokenSpans, CannotCompare, CommandFailed,
         JobFailed, MissingExtra, NotCounted, NotExposed, NotServed, PartDied, ProcessGone,
-        Unreachable, WrongApplication, WrongFolder,
+        Unreachable, CannotMeasure, WrongFolder,
     ) as failure:  # fmt: skip  # a list of names
         typer.echo(f"\nborough-bill: {failure}", err=True)
         sys.exit(FAILED)

@@ -73,7 +73,7 @@ class GeneratorTwin:
 
 
 @dataclass
-class PlaceTwin:
+class TargetTwin:
     """A place that records its rungs; `settle` returns `left`, CPU seconds by process."""
 
     left: Mapping[str, float] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class PlaceTwin:
     customers: Mapping[str, str] = field(default_factory=dict)
     pids: Mapping[str, int] = field(default_factory=dict)
 
-    async def arm(self, rung: Rung | None) -> None:
+    async def switch_to(self, rung: Rung | None) -> None:
         """Record the rung."""
         self.rungs.append(rung)
 
@@ -129,8 +129,8 @@ class ClusterTwin:
 
 
 def subjects() -> tuple[Subject, ...]:
-    """A subject for each name in SUBJECTS, each in a `PlaceTwin`."""
-    return tuple(Subject(name, PlaceTwin()) for name in SUBJECTS)
+    """A subject for each name in SUBJECTS, each in a `TargetTwin`."""
+    return tuple(Subject(name, TargetTwin()) for name in SUBJECTS)
 
 
 def planned_only(of: Intent) -> Stopping:

@@ -81,7 +81,7 @@ async def _seconds_to_ready(process: Process) -> float:
     await process.start()
     while not await _ready(process.ports.ops):
         if not process.running or time.perf_counter() - start > WITHIN_S:
-            raise BenchFailed(f"part {process.name} is not ready:\n{process.words()}")
+            raise BenchFailed(f"part {process.name} is not ready:\n{process.log_tail()}")
         await asyncio.sleep(LOOK_EVERY_S)
     return time.perf_counter() - start
 

@@ -148,7 +148,7 @@ class Side:
         said = await self._driver.ask(task.model_dump_json())
         self.expected += round(said["placed"])
         if all_placed and said["failed"]:
-            words = "\n".join(process.words() for process in self._processes)
+            words = "\n".join(process.log_tail() for process in self._processes)
             raise BenchFailed(f"{self.name}: not all orders were placed: {said}\n{words}")
         return said
 
@@ -165,7 +165,7 @@ class Side:
             async with self._http.get(url) as answer:
                 families = list(text_string_to_metric_families(await answer.text()))
         except aiohttp.ClientError as error:
-            raise BenchFailed(f"{self.name}: {url}: {error!r}\n{process.words()}") from None
+            raise BenchFailed(f"{self.name}: {url}: {error!r}\n{process.log_tail()}") from None
         return sum(
             int(sample.value)
             for family in families
@@ -260,11 +260,11 @@ class Side:
             async with asyncio.timeout(WITHIN_S):
                 while not await self._answers(url):
                     if not process.running:
-                        raise BenchFailed(f"{self.name}, {process.name}:\n{process.words()}")
+                        raise BenchFailed(f"{self.name}, {process.name}:\n{process.log_tail()}")
                     await asyncio.sleep(LOOK_EVERY_S)
         except TimeoutError:
             raise BenchFailed(
-                f"{self.name} does not answer at {path}:\n{process.words()}"
+                f"{self.name} does not answer at {path}:\n{process.log_tail()}"
             ) from None
 
     async def _answers(self, url: str) -> bool:

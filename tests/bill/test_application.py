@@ -1,4 +1,4 @@
-"""Is an application measured as it was asked for, or refused in a sentence that names the thing?"""
+"""Is an application measured by its options, or refused in a sentence that names the wrong one?"""
 
 import json
 from dataclasses import replace
@@ -10,10 +10,10 @@ from borough_bill.experiments.application import (
     KEYS,
     SETTINGS,
     SHOP,
-    Asked,
-    WrongApplication,
-    chosen,
+    CannotMeasure,
+    Options,
     pairs,
+    select,
 )
 from borough_bill.experiments.folder import Folder, WrongFolder
 from borough_bill.experiments.run import Run
@@ -27,14 +27,14 @@ LIBRARY = "library.app:APP"
 LOANS = str(Path(__file__).parents[2] / "examples" / "library" / "loans.toml")
 
 
-def library(**options: object) -> Asked:
-    """What is asked for of the library."""
-    return replace(Asked(app=LIBRARY, workload=LOANS), **options)  # type: ignore[arg-type]  # by name, checked at run time
+def library(**options: object) -> Options:
+    """The options of a run of the library."""
+    return replace(Options(app=LIBRARY, workload=LOANS), **options)  # type: ignore[arg-type]  # by name, checked at run time
 
 
 def test_without_an_application_the_shop_is_measured_as_it_always_is() -> None:
     """Nothing of it is looked up, and nothing is left out."""
-    assert chosen(Asked(), FULL) == (SHOP, FULL)
+    assert select(Options(), FULL) == (SHOP, FULL)
     assert SHOP.left_out == ()
 
 
@@ -42,7 +42,7 @@ def test_stranger_is_measured_in_all_its_shapes_and_the_report_says_what_it_lack
     """The shape of one part is the reference; that of most parts, which decides the rate, is last.
     It has no ladder, no baseline, and none of the shop's settings and customers.
     """
-    of, scale = chosen(library(), FULL)
+    of, scale = select(library(), FULL)
 
     assert (scale.reference, scale.again) == ("monolith", "monolith-again")
     assert scale.shapes == ("two", "microservices")
@@ -53,14 +53,14 @@ def test_stranger_is_measured_in_all_its_shapes_and_the_report_says_what_it_lack
     ]
     assert of.labels["application"] == LIBRARY
     assert (of.settings, of.keys, of.baseline) == (SETTINGS, {}, None)
-    demo, _ = chosen(library(), DEMO)
+    demo, _ = select(library(), DEMO)
     assert len(demo.left_out) == 1  # a demonstration has no ladder anyway
 
 
 def test_shapes_and_reference_can_be_named() -> None:
     """One that is extracted, too; the reference is not compared with itself."""
     named = library(reference="two", shapes="microservices,two,extract:catalog,monolith")
-    _, scale = chosen(named, FULL)
+    _, scale = select(named, FULL)
 
     assert scale.reference == "two"
     assert scale.shapes == ("monolith", "extract:catalog", "microservices")
@@ -68,7 +68,7 @@ def test_shapes_and_reference_can_be_named() -> None:
 
 def test_ladder_of_the_shop_is_left_out_where_the_reference_is_no_single_process() -> None:
     """Its lower rungs have no network between parts."""
-    of, scale = chosen(Asked(reference="apis", shapes="microservices"), FULL)
+    of, scale = select(Options(reference="apis", shapes="microservices"), FULL)
 
     assert not scale.ladder
     assert of.baseline == SHOP.baseline
@@ -78,43 +78,43 @@ def test_ladder_of_the_shop_is_left_out_where_the_reference_is_no_single_process
 
 def test_customers_are_made_where_the_workload_needs_them_and_can_be_named(tmp_path: Path) -> None:
     """An application with customers gets their keys, as the shop does."""
-    loyalty = Asked(app="loyalty:APP", workload="orders", shapes="extract-loyalty")
-    assert chosen(loyalty, FULL)[0].keys == KEYS == SHOP.keys
+    loyalty = Options(app="loyalty:APP", workload="orders", shapes="extract-loyalty")
+    assert select(loyalty, FULL)[0].keys == KEYS == SHOP.keys
     file = tmp_path / "keys.json"
     file.write_text(json.dumps({"ada": "secret"}))
-    of, _ = chosen(replace(loyalty, keys=file), FULL)
+    of, _ = select(replace(loyalty, keys=file), FULL)
     assert of.keys == {"ada": "secret"}
 
 
 def test_settings_and_what_the_seed_is_told_are_pairs() -> None:
     """A setting may be named as the environment names it."""
-    of, _ = chosen(
+    of, _ = select(
         library(settings=("BOROUGH_TRACE_RATIO=0.5", "POOL_SIZE=2"), seed=("copies=9",)), FULL
     )
     assert of.settings == SETTINGS | {"TRACE_RATIO": "0.5", "POOL_SIZE": "2"}
     assert of.seed == {"copies": "9"}
-    with pytest.raises(WrongApplication, match="--seed-with copies: it is NAME=VALUE"):
+    with pytest.raises(CannotMeasure, match="--seed-with copies: it is NAME=VALUE"):
         pairs("--seed-with", ["copies"])
 
 
 @pytest.mark.parametrize(
-    ("asked", "error", "sentence"),
+    ("options", "error", "sentence"),
     [
         (library(app="nonesuch:APP"), CommandFailed, "^--app nonesuch:APP: No module named"),
         (library(app="library.app:doors"), CommandFailed, "^--app library.app:doors: that is no"),
-        (library(workload=None), WrongApplication, "^--app library.app:APP needs --workload FILE"),
+        (library(workload=None), CannotMeasure, "^--app library.app:APP needs --workload FILE"),
         (library(workload="none.toml"), BadWorkload, "^workload none.toml cannot be read"),
         (library(shapes="two,three"), CommandFailed, "^there is no shape three; there are mono"),
         (library(reference="three"), CommandFailed, "^there is no shape three; there are mono"),
-        (library(shapes="monolith"), WrongApplication, "library.app:APP only monolith is left$"),
+        (library(shapes="monolith"), CannotMeasure, "library.app:APP only monolith is left$"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_anything_is_started(
-    asked: Asked, error: type[Exception], sentence: str
+    options: Options, error: type[Exception], sentence: str
 ) -> None:
     """One sentence, which names it and says what there is."""
     with pytest.raises(error, match=sentence) as refused:
-        chosen(asked, FULL)
+        select(options, FULL)
     assert "\n" not in str(refused.value)
 
 
@@ -122,7 +122,7 @@ def test_an_interrupted_run_of_another_application_is_not_gone_on_with(tmp_path:
     """Nor with another workload of the same name."""
     folder = Folder(tmp_path / "run")
     folder.clear()
-    of, scale = chosen(library(), DEMO)
+    of, scale = select(library(), DEMO)
     begun = intent(scale.blocks).model_copy(update={"commit": commit()})
     folder.begin(begun)
     with pytest.raises(

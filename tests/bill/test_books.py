@@ -52,10 +52,10 @@ async def window(folder: Folder, subject: str, klass: str = "order") -> None:
     folder.keep(Window(block=0, experiment="shapes", subject=subject, seconds=1))
 
 
-async def complaints(
+async def violations_of(
     folder: Folder, shops: Mapping[str, Shop], workload: str = "orders"
 ) -> dict[str, tuple[str, ...]]:
-    return await books.complaints(folder, workload, shops, OF)
+    return await books.violations(folder, workload, shops, OF)
 
 
 async def test_order_that_was_answered_and_is_in_no_store_is_lost(
@@ -67,13 +67,15 @@ async def test_order_that_was_answered_and_is_in_no_store_is_lost(
     await books.begin(folder, "orders", {A: Shop(1_000), B: Shop(50)})
     for subject in OF:
         await window(folder, subject)
-    assert await complaints(folder, {A: Shop(1_000 + 2 * EACH), B: Shop(50 + EACH)}) == {
+    assert await violations_of(folder, {A: Shop(1_000 + 2 * EACH), B: Shop(50 + EACH)}) == {
         A: (),
         B: (),
     }
-    found = await complaints(folder, {A: Shop(999 + 2 * EACH), B: Shop(50 + EACH, ("oversold",))})
+    found = await violations_of(
+        folder, {A: Shop(999 + 2 * EACH), B: Shop(50 + EACH, ("oversold",))}
+    )
     assert found == {
-        A: (f"customers were told of {2 * EACH} orders, the books gained {2 * EACH - 1}",),
+        A: (f"customers were answered {2 * EACH} orders, the stores gained {2 * EACH - 1}",),
         B: ("oversold",),
     }
 
@@ -85,7 +87,7 @@ async def test_resumed_run_counts_from_the_begin_of_its_first_session(
     await books.begin(folder, "orders", {A: Shop(10), B: Shop(None)})
     await window(folder, A)
     await books.begin(folder, "orders", {A: Shop(10 + EACH), B: Shop(None)})
-    assert await complaints(folder, {A: Shop(10 + EACH), B: Shop(None)}) == {A: ()}
+    assert await violations_of(folder, {A: Shop(10 + EACH), B: Shop(None)}) == {A: ()}
 
 
 async def test_kind_that_the_auditor_does_not_count_is_refused_before_the_first_window(
@@ -101,7 +103,7 @@ async def test_kind_that_the_auditor_does_not_count_is_refused_before_the_first_
 async def test_requests_that_are_no_order_are_not_expected_in_the_stores(folder: Folder) -> None:
     """Reading the menu writes nothing; a deployment without an auditor is skipped."""
     await window(folder, A, "browse")
-    assert await complaints(folder, {A: Shop(0), B: Shop(None)}, "shop") == {A: ()}
+    assert await violations_of(folder, {A: Shop(0), B: Shop(None)}, "shop") == {A: ()}
 
 
 def test_comparison_with_a_violation_fails_its_check(measured: Result) -> None:

@@ -19,14 +19,14 @@ from programs import program
 )
 def test_text_that_is_no_release_is_refused_by_name(url: str) -> None:
     """Before the cluster is accessed."""
-    with pytest.raises(BadAddress, match="is no release like k8s://NAMESPACE/RELEASE"):
+    with pytest.raises(BadAddress, match="is not a release like k8s://NAMESPACE/RELEASE"):
         ReleaseName.parse(url)
 
 
 def test_door_has_the_service_name_of_the_chart() -> None:
     """A release whose name contains the chart's has no second part."""
     assert ReleaseName.parse("k8s://shops/borough").door == "borough"
-    assert ReleaseName.parse("k8s://shops/town").door == "town-borough"
+    assert ReleaseName.parse("k8s://shops/second").door == "second-borough"
 
 
 async def test_answers_and_refusals_of_kubectl_are_passed_on(

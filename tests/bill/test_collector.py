@@ -125,7 +125,7 @@ async def test_json_is_refused_with_415() -> None:
 
 def test_bytes_that_are_no_request_are_refused() -> None:
     """They are not read as a request without spans."""
-    with pytest.raises(BrokenSpans, match="5 bytes are no OTLP request"):
+    with pytest.raises(BrokenSpans, match="5 bytes are not an OTLP request"):
         list(decode(b"hello"))
 
 
@@ -150,7 +150,7 @@ async def test_process_writes_spans_in_order_of_arrival(tmp_path: Path) -> None:
     [
         (b"\0\0", "cut short: the body at byte 0"),
         (len(BODY).to_bytes(4, "big") + BODY + b"\0\0\0\x09short", "cut short: the body at byte"),
-        (b"\0\0\0\x05hello", "the body at byte 0: 5 bytes are no OTLP request"),
+        (b"\0\0\0\x05hello", "the body at byte 0: 5 bytes are not an OTLP request"),
     ],
 )
 def test_broken_file_is_refused_by_name(tmp_path: Path, content: bytes, complaint: str) -> None:

@@ -26,8 +26,8 @@ from borough_bill.experiments.foreign import (
     B,
     CannotCompare,
     Deployment,
+    first_requests,
     intend,
-    introduce,
     measure,
 )
 from borough_bill.experiments.run import FREEZE
@@ -227,7 +227,7 @@ async def introduced(folder: Path, workload: Path, deployments: Mapping[str, Dep
     run = Folder(folder)
     intent = intend(run, plan_of(workload), 7)
     async with Generator() as generator:
-        await introduce(run, intent, deployments, generator, lambda *_: None)
+        await first_requests(run, intent, deployments, generator, lambda *_: None)
 
 
 def test_unexpected_answers_are_an_error_before_the_first_block(
@@ -283,13 +283,13 @@ def test_interrupted_run_is_resumed_with_its_own_options_only(
     [
         ({"--a": "nonsense"}, "--a: nonsense is no address"),
         ({"--b": "http://h:port"}, "--b: http://h:port is no address"),
-        ({"--pids-a": "12,x"}, "--pids-a: '12,x' are no pids"),
+        ({"--pids-a": "12,x"}, "--pids-a: '12,x' are not pids"),
         ({"--pids-b": "4194305"}, "--pids-b: process 4194305"),  # above the kernel's largest
         ({"--workload": "gone.toml"}, "--workload: workload gone.toml cannot be read"),
         ({"--rate": "0"}, "--rate"),
         ({"--keys": "gone.json"}, "--keys: gone.json does not hold API keys"),
-        ({"--a": "k8s://shops"}, "--a: k8s://shops is no release like k8s://NAMESPACE/RELEASE"),
-        ({"--a": "k8s://s/b", "--pids-a": "1"}, "--pids-a: the pods of k8s://s/b tell of themsel"),
+        ({"--a": "k8s://shops"}, "--a: k8s://shops is not a release like k8s://NAMESPACE/RELEASE"),
+        ({"--a": "k8s://s/b", "--pids-a": "1"}, "--pids-a: the pods of k8s://s/b expose their"),
         ({"--b": "k8s://s/b"}, "--a, --b: a release is compared with a release"),
     ],
 )

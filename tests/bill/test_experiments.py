@@ -15,7 +15,7 @@ from borough_bill.testing import (
     SUBJECTS,
     WARM,
     GeneratorTwin,
-    PlaceTwin,
+    TargetTwin,
     intent,
     planned_only,
     subjects,
@@ -77,11 +77,11 @@ async def test_grouped_subjects_are_neighbours_in_longer_windows(
 
 async def test_cpu_after_the_last_answer_is_charged_to_the_window(tmp_path: Path) -> None:
     """Spans are exported after the last answer. The share of the warm-up is subtracted."""
-    place = PlaceTwin(left={"gateway-0": 0.05}, pids={"gateway-0": os.getpid()})
-    twin, subject = GeneratorTwin(), Subject("ladder", place, "T7b")
+    target = TargetTwin(left={"gateway-0": 0.05}, pids={"gateway-0": os.getpid()})
+    twin, subject = GeneratorTwin(), Subject("ladder", target, "T7b")
     job = Job(
-        doors=dict(place.doors), workload="orders", out=tmp_path / "x", seconds=1, rate=20,
-        pids=dict(place.pids),
+        doors=dict(target.doors), workload="orders", out=tmp_path / "x", seconds=1, rate=20,
+        pids=dict(target.pids),
     )  # fmt: skip  # a job at a glance
     session = Session(twin.generator)
     window = await session.measure(subject, job)
@@ -89,16 +89,16 @@ async def test_cpu_after_the_last_answer_is_charged_to_the_window(tmp_path: Path
     assert window.cpu_s == {"gateway-0": pytest.approx(0.08 + 0.05 * share)}
     assert (window.experiment, window.rung, window.served) == ("ladder", "T7b", MEASURED)
     assert session.served == {"ladder": {"order": WARM + MEASURED}}
-    assert place.rungs == ["T7b"]
+    assert target.rungs == ["T7b"]
 
 
 async def test_cpu_of_remote_processes_is_charged_without_the_warm_up(
     tmp_path: Path,
 ) -> None:
     """The clock of a remote process is read before the warm-up, whose share is subtracted."""
-    place = PlaceTwin(left={"payments-0": 0.1})
-    job = Job(doors=dict(place.doors), workload="orders", out=tmp_path / "x", seconds=1, rate=20)
-    window = await Session(GeneratorTwin().generator).measure(Subject("a", place), job)
+    target = TargetTwin(left={"payments-0": 0.1})
+    job = Job(doors=dict(target.doors), workload="orders", out=tmp_path / "x", seconds=1, rate=20)
+    window = await Session(GeneratorTwin().generator).measure(Subject("a", target), job)
     assert window.cpu_s == {"payments-0": pytest.approx(0.1 * MEASURED / (WARM + MEASURED))}
     assert window.rss_mib == window.pss_mib == {}
 
@@ -114,7 +114,7 @@ def test_rate_uses_30_percent_of_the_available_core() -> None:
 def test_share_of_the_core_is_measured_by_a_busy_process() -> None:
     """On the core of the subjects; afterwards the affinity of the runner is restored."""
     before = os.sched_getaffinity(0)
-    assert 0 < Placement.here().share(0.05) <= 1.001
+    assert 0 < Placement.here().core_share(0.05) <= 1.001
     assert os.sched_getaffinity(0) == before
 
 
@@ -127,7 +127,7 @@ async def test_failed_first_orders_are_repeated_up_to_three_times(
     """
     twin = GeneratorTwin(failing=failing)
     window = await first_orders(
-        Subject("a", PlaceTwin()), Session(twin.generator), tmp_path / "x", 0.25, "orders"
+        Subject("a", TargetTwin()), Session(twin.generator), tmp_path / "x", 0.25, "orders"
     )
 
     assert len(twin.jobs) == tries
@@ -138,12 +138,12 @@ async def test_failed_first_orders_are_repeated_up_to_three_times(
 
 async def test_cpu_of_others_is_the_busy_core_less_the_subject(tmp_path: Path) -> None:
     """The core was busy for 0.3 s, of which the subject's process used 0.08 s."""
-    place, twin = PlaceTwin(pids={"gateway-0": os.getpid()}), GeneratorTwin(core_busy_s=0.3)
+    target, twin = TargetTwin(pids={"gateway-0": os.getpid()}), GeneratorTwin(core_busy_s=0.3)
     job = Job(
-        doors=dict(place.doors), workload="orders", out=tmp_path / "x", seconds=1, rate=20,
-        pids=dict(place.pids),
+        doors=dict(target.doors), workload="orders", out=tmp_path / "x", seconds=1, rate=20,
+        pids=dict(target.pids),
     )  # fmt: skip  # a job at a glance
-    window = await Session(twin.generator).measure(Subject("a", place), job)
+    window = await Session(twin.generator).measure(Subject("a", target), job)
     assert window.others_s == pytest.approx(0.22)
 
 

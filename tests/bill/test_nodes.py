@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from borough_bill.experiments.compare import planned
-from borough_bill.experiments.foreign import A, B, Deployment, Site
-from borough_bill.targets.nodes import nodes_of, placement
+from borough_bill.experiments.foreign import A, B, Deployment
+from borough_bill.targets.nodes import Site, nodes_of, placement
 from borough_bill.targets.placement import Placement
 from borough_bill.targets.pods import Pod
 

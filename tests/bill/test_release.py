@@ -13,7 +13,7 @@ from aiohttp import web
 from borough_bill.targets.attribution import NotExposed, ProcessGone
 from borough_bill.targets.cluster import Unreachable
 from borough_bill.targets.release import Release, ReleaseName
-from borough_bill.targets.releases import opened as opened_as_shipped
+from borough_bill.targets.releases import open_releases
 from borough_bill.testing import ClusterTwin
 
 NAME = ReleaseName("shops", "borough")
@@ -66,7 +66,7 @@ async def another_server(_: web.Request) -> web.Response:
     return web.json_response([])
 
 
-opened = partial(opened_as_shipped, readings=2)
+opened = partial(open_releases, scrapes=2)
 """The cost of a scrape is exact here, so two readings are enough."""
 
 
@@ -163,7 +163,7 @@ async def test_window_is_charged_for_cpu_memory_and_hops_of_its_pods(
     """CPU and memory by pod, calls over all pods. A database and a terminating pod are no parts,
     and no pod is scraped during the window.
     """
-    await release.arm(None)
+    await release.switch_to(None)
     before = await release.counters()
     scrapes = {name: each.scrapes for name, each in world.metrics.items()}
     for number, each in enumerate(world.metrics.values()):
@@ -188,7 +188,7 @@ async def test_cpu_of_a_scrape_is_subtracted(world: World) -> None:
     for each in world.metrics.values():
         each.price = 0.003
     async with opened(world.cluster, {"a": NAME}, KEYS, 100) as (found, site):
-        await found["a"].arm(None)
+        await found["a"].switch_to(None)
         world.metrics["borough-orders-1"].cpu_s += 0.1
         used = await found["a"].settle()
     assert used == pytest.approx(dict.fromkeys(used, 0.0) | {"orders-0": 0.1})
@@ -197,28 +197,28 @@ async def test_cpu_of_a_scrape_is_subtracted(world: World) -> None:
 
 async def test_restarted_pod_ends_the_window_by_name(world: World, release: Release) -> None:
     """Its counters were reset."""
-    await release.arm(None)
+    await release.switch_to(None)
     world.metrics["borough-orders-1"].started += 5
-    with pytest.raises(ProcessGone, match="shops/borough: pod borough-orders-1 started again"):
+    with pytest.raises(ProcessGone, match="shops/borough: pod borough-orders-1 restarted"):
         await release.settle()
 
 
 async def test_added_or_removed_pod_ends_the_window_by_name(world: World, release: Release) -> None:
     """A deployment with another number of pods is another deployment."""
-    await release.arm(None)
+    await release.switch_to(None)
     world.pods.append(pod("borough-orders-9", "orders"))
-    with pytest.raises(ProcessGone, match="pod borough-orders-9 came or went"):
+    with pytest.raises(ProcessGone, match="pod borough-orders-9 was added or removed"):
         await release.settle()
     del world.pods[1], world.pods[-1]
-    with pytest.raises(ProcessGone, match="pod borough-orders-1 came or went"):
-        await release.arm(None)
+    with pytest.raises(ProcessGone, match="pod borough-orders-1 was added or removed"):
+        await release.switch_to(None)
 
 
 async def test_pod_without_metrics_ends_the_window_by_name(world: World, release: Release) -> None:
     """Its CPU is unknown, and not 0."""
-    await release.arm(None)
+    await release.switch_to(None)
     world.metrics["borough-gateway-0"].silent = True
-    with pytest.raises(ProcessGone, match="shops/borough: pod borough-gateway-0 does not tell"):
+    with pytest.raises(ProcessGone, match="shops/borough: pod borough-gateway-0 does not answer"):
         await release.settle()
 
 
@@ -230,7 +230,7 @@ async def test_customers_are_read_from_the_secret_of_the_pods(world: World) -> N
         assert found["a"].customers == {"bob": "x"}
     for item in world.pods:
         item["spec"]["containers"][1]["env"].pop(0)
-    await must_refuse(world, Unreachable, "no Secret gives the pods in shops their BOROUGH_API")
+    await must_refuse(world, Unreachable, "the pods in shops have no BOROUGH_API_KEYS")
 
 
 async def test_auditor_runs_in_a_pod_with_a_store(world: World, release: Release) -> None:
@@ -240,7 +240,7 @@ async def test_auditor_runs_in_a_pod_with_a_store(world: World, release: Release
     assert audit.violations == ("oversold: espresso: -1 left",)
     world.pods[:] = world.pods[:1]
     async with opened(world.cluster, {"a": NAME}, None, 100) as (found, _):
-        with pytest.raises(Unreachable, match="no pod is given BOROUGH_STORE"):
+        with pytest.raises(Unreachable, match="no pod has BOROUGH_STORE"):
             await found["a"].audit()
 
 
@@ -249,7 +249,7 @@ async def test_release_that_is_not_ready_is_refused_by_name(world: World) -> Non
     world.pods[2]["status"] = {"conditions": [{"type": "Ready", "status": "False"}]}
     await must_refuse(world, Unreachable, "shops/borough: pod borough-payments-2 is not ready")
     world.pods.clear()
-    await must_refuse(world, Unreachable, "shops/borough: there is no pod")
+    await must_refuse(world, Unreachable, "shops/borough: it has no pod of a part")
 
 
 async def test_part_without_process_metrics_is_refused(world: World, serve: Any) -> None:
@@ -258,29 +258,29 @@ async def test_part_without_process_metrics_is_refused(world: World, serve: Any)
     await must_refuse(world, NotExposed, "process_cpu_seconds_total")
 
 
-async def test_all_doors_are_reached_by_the_most_direct_common_way(
+async def test_all_doors_are_reached_by_the_most_direct_common_route(
     world: World, serve: Any
 ) -> None:
     """If one door needs port-forward, all use it. Another server at the address is no door."""
-    other, objects = ReleaseName("shops", "town"), world.cluster.objects
+    other, objects = ReleaseName("shops", "second"), world.cluster.objects
     objects[other.pods] = objects[NAME.pods]
-    objects[f"{other.path}/services/town-borough"] = service(second := await serve(door))
+    objects[f"{other.path}/services/second-borough"] = service(second := await serve(door))
     given = {"a": NAME, "b": other}
 
-    async def way() -> tuple[str, str]:
+    async def route() -> tuple[str, str]:
         async with opened(world.cluster, given, KEYS, 100) as (found, site):
             return site.placement.rpartition("reached by ")[2], found["b"].doors[""][0]
 
-    assert await way() == ("the Service's own address", second)
+    assert await route() == ("the Service's own address", second)
     objects[f"{NAME.path}/services/borough"] = service(await serve(another_server))
-    world.cluster.urls |= {"service/borough": "http://a", "service/town-borough": "http://b"}
-    assert await way() == ("kubectl port-forward", "http://b")
+    world.cluster.urls |= {"service/borough": "http://a", "service/second-borough": "http://b"}
+    assert await route() == ("kubectl port-forward", "http://b")
     objects["/api/v1/nodes"] = {"items": [node(address="127.0.0.1")]}
     for name in (NAME, other):
         second = await serve(door)
         hidden = service("http://127.0.0.1:9", int(second.rpartition(":")[2]))
         objects[f"{name.path}/services/{name.door}"] = hidden
-    assert await way() == ("a node port", second)
+    assert await route() == ("a node port", second)
 
 
 async def test_notes_have_what_is_not_counted_and_the_error_of_the_clock(world: World) -> None:
@@ -292,4 +292,4 @@ async def test_notes_have_what_is_not_counted_and_the_error_of_the_clock(world: 
     assert site.placement.startswith("a single node, borough-1: all pods")
     assert "What databases, kubelet, kube-proxy" in counted
     assert "steps of 10 ms" in exact
-    assert "off by 115 µs a request" in exact
+    assert "a random error of 115 µs a request" in exact

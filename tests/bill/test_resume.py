@@ -108,7 +108,7 @@ async def test_run_without_its_stores_is_not_resumed(tmp_path: Path) -> None:
     with pytest.raises(WrongFolder, match="the stores of their orders are gone"):
         Run(folder, scale, lambda *_: None)
 
-    folder.towns.mkdir()
+    folder.deployments.mkdir()
     Run(folder, scale, lambda *_: None)
 
 
@@ -121,7 +121,7 @@ async def test_orders_of_earlier_sessions_are_counted(tmp_path: Path) -> None:
     )
     folder.clear()
     folder.begin(intent())
-    session = Session(script.generator, served={"apis": {"order": 7}}, keep=heard.update)
+    session = Session(script.generator, served={"apis": {"order": 7}}, on_served=heard.update)
     wanted = intent()
     await session.blocks(folder, wanted, subjects(), lambda *_: None, planned_only(wanted))
     assert heard["apis"] == {"order": 7 + 3 * (WARM + MEASURED)}

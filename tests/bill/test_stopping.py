@@ -15,7 +15,7 @@ from borough_bill.analysis.statistics import LEVEL, LOOK_LEVEL
 from borough_bill.experiments.blocks import Session
 from borough_bill.experiments.folder import Folder
 from borough_bill.experiments.scale import DEMO, FULL, Scale
-from borough_bill.experiments.stopping import LOOK_EVERY, PRECISE, Stopping, told
+from borough_bill.experiments.stopping import LOOK_EVERY, PRECISE, Stopping, resolved
 from borough_bill.results import Plan, Result
 from borough_bill.testing import GeneratorTwin, intent, subjects
 
@@ -63,7 +63,7 @@ def test_blocks_are_added_until_a_look_finds_every_line_resolved(
     assert reason == (
         "the 285 s for measuring were over"
         if blocks == 19
-        else "every headline line that can be told was told"
+        else "every headline line that can be resolved was resolved"
     )
 
 
@@ -150,8 +150,8 @@ def test_line_is_resolved_by_an_interval_narrow_beside_difference_or_value(
     """A difference of 0 is resolved at 5 % of the monolith's value, one of 2 ms of 6 at 35 % of
     itself.
     """
-    assert told(opened(planted(latency_ms=COSTS, noise=0.01)))
-    assert not told(opened(planted(latency_ms=COSTS, noise=0.15)))
+    assert resolved(opened(planted(latency_ms=COSTS, noise=0.01)))
+    assert not resolved(opened(planted(latency_ms=COSTS, noise=0.15)))
 
 
 def test_family_that_more_blocks_cannot_help_is_not_waited_for(
@@ -165,9 +165,9 @@ def test_family_that_more_blocks_cannot_help_is_not_waited_for(
     def late(ms: float) -> Result:
         return planted(latency_ms=COSTS, noise=0.01, slip_ms=ms)
 
-    assert told(opened(late(30.0)))
-    assert told(opened(uneven))
-    assert not told(opened(planted(latency_ms=COSTS | {"monolith-again": 7.0}, noise=0.01)))
+    assert resolved(opened(late(30.0)))
+    assert resolved(opened(uneven))
+    assert not resolved(opened(planted(latency_ms=COSTS | {"monolith-again": 7.0}, noise=0.01)))
 
 
 def looks(plan: Plan) -> Iterator[int]:

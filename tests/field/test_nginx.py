@@ -154,7 +154,7 @@ async def test_rolling_restart_behind_nginx_fails_no_order(
 
 async def restart(shop: LocalShape, process: Process) -> None:
     """SIGTERM, its whole drain, and a new start on the same ports."""
-    assert await process.terminate(STOP_WITHIN) == 0, process.words()
+    assert await process.terminate(STOP_WITHIN) == 0, process.log_tail()
     await shop.restart(process)
 
 

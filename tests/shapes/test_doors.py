@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from borough import commands
 from borough.capability import Endpoint
 from borough.config import Settings
-from borough_bill.experiments.scene import hops_of
+from borough_bill.experiments.shape_drill import hops_of
 from borough_bill.load.customers import Customer, OrderPlan, make_customers
 from borough_bill.load.order_client import OrderClient
 from borough_bill.targets.processes import HOST
@@ -43,7 +43,7 @@ NO_ID = "_"
 class Open:
     """A shape that is open for business, and a customer with a profile."""
 
-    town: LocalShape
+    local: LocalShape
     clients: OrderClient
     ada: Customer
 
@@ -58,10 +58,10 @@ async def shop(
     folder = tmp_path_factory.mktemp(shape.name)
     store = f"sqlite:///{shutil.copytree(sqlite_town, folder / 'store')}"
     await commands.seed(APP, Settings(store=SecretStr(store)), {"stock": "100"})
-    town = LocalShape(shape, folder, store=store, keys={ada.name: ada.key}, settings=UNHURRIED)
-    async with town, OrderClient(town) as clients:
+    local = LocalShape(shape, folder, store=store, keys={ada.name: ada.key}, settings=UNHURRIED)
+    async with local, OrderClient(local) as clients:
         await clients.put_profiles([ada])
-        yield Open(town, clients, ada)
+        yield Open(local, clients, ada)
 
 
 async def test_a_customer_orders_and_finds_the_order_again(shop: Open) -> None:
@@ -81,19 +81,19 @@ async def test_a_customer_orders_and_finds_the_order_again(shop: Open) -> None:
     assert await ask("POST", "/v1/orders", ada, json=order, headers=key) == (200, placed)
     assert await ask("GET", f"/v1/orders/{placed['order_id']}", ada) == (200, placed)
     assert placed in (await ask("GET", "/v1/orders", ada))[1]["orders"]
-    assert (await shop.town.audit()).violations == ()
+    assert (await shop.local.audit()).violations == ()
 
 
 async def test_an_order_hops_exactly_where_caller_and_callee_are_apart(shop: Open) -> None:
     """The hops read from the metrics are the calls of the story that leave their part."""
     errand = OrderPlan(shop.ada, "the-hops", (("espresso", 1),))
-    _, hops = await hops_of(shop.town, shop.clients, errand)
-    assert hops == Counter(call for caller, call in STORY if apart(shop.town.shape, caller, call))
+    _, hops = await hops_of(shop.local, shop.clients, errand)
+    assert hops == Counter(call for caller, call in STORY if apart(shop.local.shape, caller, call))
 
 
 async def test_every_process_tells_of_itself_once(shop: Open) -> None:
     """Whatever it hosts: whoever adds up CPU time over all of them has the CPU time of the shop."""
-    for text in await shop.town.expositions():
+    for text in await shop.local.expositions():
         lines = text.splitlines()
         for name in ("process_cpu_seconds_total ", "process_resident_memory_bytes "):
             assert sum(line.startswith(name) for line in lines) == 1
@@ -102,13 +102,13 @@ async def test_every_process_tells_of_itself_once(shop: Open) -> None:
 async def test_no_internal_route_answers_at_the_door(shop: Open) -> None:
     """What parts say to each other is answered on the internal ports, and 404 at the door."""
     async with aiohttp.ClientSession() as http:
-        for process in shop.town.processes:
-            capabilities = shop.town.shape.parts[process.part]
+        for process in shop.local.processes:
+            capabilities = shop.local.shape.parts[process.part]
             for endpoint in ENDPOINTS:
                 if "gateway" in capabilities:
                     outside = await code_of(http, process.ports.public, endpoint)
                     assert outside == (404, "not-found"), f"{endpoint.name} at {process.name}"
-                if called_from_elsewhere(shop.town.shape, process.part, endpoint.capability):
+                if called_from_elsewhere(shop.local.shape, process.part, endpoint.capability):
                     inside = await code_of(http, process.ports.internal, endpoint)
                     assert inside[0] in {200, 422}, f"{endpoint.name} inside {process.name}"
 
@@ -116,15 +116,15 @@ async def test_no_internal_route_answers_at_the_door(shop: Open) -> None:
 async def test_no_door_answers_on_an_internal_port(shop: Open) -> None:
     """The doors are public routes only: an internal port that listens at all knows none of them."""
     async with aiohttp.ClientSession() as http:
-        for process in shop.town.processes:
+        for process in shop.local.processes:
             url = f"http://{HOST}:{process.ports.internal}/v1/menu"
             try:
                 async with http.get(url, headers={"x-api-key": shop.ada.key}) as answer:
                     assert answer.status == 404, process.name
             except aiohttp.ClientConnectorError:
                 assert not any(
-                    called_from_elsewhere(shop.town.shape, process.part, capability)
-                    for capability in shop.town.shape.parts[process.part]
+                    called_from_elsewhere(shop.local.shape, process.part, capability)
+                    for capability in shop.local.shape.parts[process.part]
                 ), process.name
 
 

@@ -25,7 +25,7 @@ async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are
 ) -> None:
     """No piece is sold twice and none stays on the shelf, in every shape, on both databases."""
     customers = make_customers(CUSTOMERS)
-    town = LocalShape(
+    local = LocalShape(
         read_shapes()[name],
         tmp_path,
         store=store_url,
@@ -34,7 +34,7 @@ async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are
     )
     books = Settings(store=SecretStr(store_url))
     await commands.seed(APP, books, {"stock": str(PIECES), "only": SCARCE})
-    async with town, OrderClient(town, timeout_s=610) as clients:
+    async with local, OrderClient(local, timeout_s=610) as clients:
         await clients.put_profiles(customers)
         outcomes = await asyncio.gather(
             *(

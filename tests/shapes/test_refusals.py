@@ -76,7 +76,7 @@ async def test_a_gateway_whose_peer_is_unreachable_is_not_ready_and_names_it(
         async with aiohttp.ClientSession() as http:
 
             async def reason() -> str:
-                assert gateway.running, gateway.words()
+                assert gateway.running, gateway.log_tail()
                 return (await readiness(http, ports.ops)).get("reason", "")
 
             said = await becomes(reason)
@@ -88,9 +88,9 @@ async def test_a_gateway_whose_peer_is_unreachable_is_not_ready_and_names_it(
 
 async def test_a_part_that_dies_at_its_start_is_quoted(tmp_path: Path) -> None:
     """The runner names the part and repeats its last words: nobody has to look for a log."""
-    town = LocalShape(shape_named("monolith"), tmp_path, settings={"DRAIN_S": "a while"})
+    local = LocalShape(shape_named("monolith"), tmp_path, settings={"DRAIN_S": "a while"})
     with pytest.raises(PartDied, match=r"part app-0 ended with 2:\nborough: BOROUGH_DRAIN_S"):
-        await town.__aenter__()
+        await local.__aenter__()
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:

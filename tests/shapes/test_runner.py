@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from borough import shapes
-from borough_bill.experiments.scene import Finding
+from borough_bill.experiments.shape_drill import Finding
 from borough_bill.load.customers import (
     LOST,
     PLACED,
@@ -35,8 +35,8 @@ import asyncio, pathlib, sys
 from borough_bill.targets.shapes import LocalShape, shape_named
 
 async def main():
-    town = LocalShape(shape_named("monolith"), pathlib.Path(sys.argv[1]))
-    (process,) = town.processes
+    local = LocalShape(shape_named("monolith"), pathlib.Path(sys.argv[1]))
+    (process,) = local.processes
     await process.start()
     print(process.ports.ops, flush=True)
     await asyncio.Event().wait()
@@ -83,13 +83,13 @@ async def test_a_part_of_a_shape_of_ones_own_starts_pinned_with_all_its_threads(
     own = tmp_path / "own.toml"
     own.write_text(f"[whole.parts]\nall = {['gateway', *APP.contracts]}\n")
     core = min(os.sched_getaffinity(0))
-    town = LocalShape(
+    local = LocalShape(
         shape_named("whole", own), tmp_path, store=sqlite_url, cpu=core, shapes_file=own
     )
-    async with town:
-        (facts,) = await town.facts()
+    async with local:
+        (facts,) = await local.facts()
         assert facts["shape"] == "whole"
-        (pid,) = town.pids.values()
+        (pid,) = local.pids.values()
         cores = cores_by_thread(pid)
     assert len(cores) > 1
     assert set().union(*cores.values()) == {core}
@@ -121,9 +121,9 @@ def test_a_port_stays_with_its_process_while_nobody_listens() -> None:
 def test_dropped_shape_closes_the_sockets_that_hold_its_ports(tmp_path: Path) -> None:
     """One that was never started leaves no socket for a later test to be blamed for."""
     before = open_sockets()
-    town = LocalShape(shape_named("monolith"), tmp_path)
+    local = LocalShape(shape_named("monolith"), tmp_path)
     assert len(open_sockets() - before) == 3
-    del town
+    del local
     gc.collect()
     assert open_sockets() <= before
 
@@ -173,7 +173,7 @@ def test_a_seed_repeats_the_errands_and_no_two_share_a_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("orders", "complaints", "clean"),
+    ("orders", "violations", "clean"),
     [
         ({PLACED: 3, "payment-declined": 1}, (), True),
         ({PLACED: 3, LOST: 1}, (), False),
@@ -182,10 +182,10 @@ def test_a_seed_repeats_the_errands_and_no_two_share_a_key() -> None:
     ],
 )
 def test_a_drill_is_clean_only_if_nothing_is_wrong(
-    orders: dict[str, int], complaints: tuple[str, ...], *, clean: bool
+    orders: dict[str, int], violations: tuple[str, ...], *, clean: bool
 ) -> None:
     """A lost order, an unexpected problem or any complaint spoils it."""
-    finding = Finding(shape_named("monolith"), 1, Counter(), orders, "app-0", complaints)
+    finding = Finding(shape_named("monolith"), 1, Counter(), orders, "app-0", violations)
     assert finding.clean is clean
 
 

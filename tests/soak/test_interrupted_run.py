@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from borough_bill.experiments.folder import Folder, Intent
+from borough_bill.experiments.measured import BASELINE
 from borough_bill.experiments.scale import QUICK
-from borough_bill.experiments.towns import BASELINE
 from borough_bill.results import RUNGS, Plan, read
 from borough_bill.statuses import VOID
 from borough_bill.targets.machine import commit

@@ -41,7 +41,7 @@ async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
     seed = random.SystemRandom().randrange(1_000_000)
     chance = random.Random(seed)
     customers = make_customers(8, declined=1)
-    town = LocalShape(
+    local = LocalShape(
         shape_named(name),
         tmp_path,
         store=sqlite_url,
@@ -51,12 +51,12 @@ async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
     settings = Settings(store=SecretStr(sqlite_url))
     await commands.seed(APP, settings, {"stock": str(50 * ROUNDS), "only": "espresso"})
     await commands.seed(APP, settings, {"stock": "1_000_000"})
-    async with town, OrderClient(town) as clients:
+    async with local, OrderClient(local) as clients:
         await clients.put_profiles(customers)
         others = [sku for sku in await clients.menu(customers[0]) if sku != "espresso"]
         wanted = order_plans(chance, customers, ("espresso", *others))
         outcomes: list[Outcome] = []
-        victims = chance.sample(town.processes, len(town.processes))  # in turn: none is spared
+        victims = chance.sample(local.processes, len(local.processes))  # in turn: none is spared
         for number in range(ROUNDS):
             victim = victims[number % len(victims)]
             scene = f"seed {seed}, round {number}: killed {victim.name}"
@@ -64,9 +64,9 @@ async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
                 await shopping.wait_for(chance.randint(8, 60))
                 await asyncio.sleep(chance.uniform(0, 0.05))  # anywhere within an order
                 await victim.kill()
-                await town.restart(victim)
+                await local.restart(victim)
                 await shopping.wait_for(len(shopping.outcomes) + 30)
             assert [o for o in shopping.outcomes if not o.settled] == [], scene
             outcomes += shopping.outcomes
-            audit = await town.audit()
+            audit = await local.audit()
             assert (audit.violations, disagreements(outcomes, audit)) == ((), ()), scene

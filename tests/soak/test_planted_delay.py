@@ -21,7 +21,7 @@ from borough_bill.analysis.statistics import Interval
 from borough_bill.experiments.application import SHOP
 from borough_bill.experiments.blocks import Session, Subject
 from borough_bill.experiments.folder import Folder, Intent
-from borough_bill.experiments.towns import Town
+from borough_bill.experiments.measured import MeasuredShape
 from borough_bill.load.customers import make_customers
 from borough_bill.load.generator import Generator, Job
 from borough_bill.results import Plan, Result
@@ -79,13 +79,13 @@ def _ms(us: Interval) -> Interval:
 async def test_two_milliseconds_in_payments_are_found_where_they_are(
     sqlite_url: str, tmp_path: Path
 ) -> None:
-    """The bill tells the planted delay of payments' handler and of the order's latency, and does
-    not charge the hops for it.
+    """The bill finds the planted delay in payments' handler and in the order's latency, and not in
+    the hops.
     """
     place, people = Placement.here(), {c.name: c.key for c in make_customers(10)}
     await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1_000_000"})
 
-    def town(name: str, delay_ms: float = 0) -> Town:
+    def measured_shape(name: str, delay_ms: float = 0) -> MeasuredShape:
         home = tmp_path / name
         shutil.copytree(tmp_path / "store", home / "data")
         faults = {"payments": {"delay_ms": delay_ms}} if delay_ms else {}
@@ -93,24 +93,24 @@ async def test_two_milliseconds_in_payments_are_found_where_they_are(
             shape_named("extract-payments"), home, keys=people, settings=SHOP.settings,
             faults=faults, cpu=place.subjects,
         )  # fmt: skip  # one glance
-        return Town(local, people)
+        return MeasuredShape(local, people)
 
-    towns = {
-        "as-shipped": town("as-shipped"),
-        "as-shipped-again": town("as-shipped-again"),
-        "delayed": town("delayed", DELAY_MS),
+    shapes = {
+        "as-shipped": measured_shape("as-shipped"),
+        "as-shipped-again": measured_shape("as-shipped-again"),
+        "delayed": measured_shape("delayed", DELAY_MS),
     }
-    subjects = [Subject(name, place) for name, place in towns.items()]
+    subjects = [Subject(name, shape) for name, shape in shapes.items()]
     folder = Folder(tmp_path / "run")
     folder.clear()
     async with AsyncExitStack() as stack:
         generator = await stack.enter_async_context(Generator(place.generator))
-        for there in towns.values():
-            await stack.enter_async_context(there.local)
+        for shape in shapes.values():
+            await stack.enter_async_context(shape.local)
         session = Session(generator)
         for subject in subjects:
             first = Job(
-                doors=dict(subject.place.doors), workload="orders", out=tmp_path / "first",
+                doors=dict(subject.target.doors), workload="orders", out=tmp_path / "first",
                 seconds=0.5, rate=20, customers=people,
             )  # fmt: skip  # a job at a glance
             await session.measure(subject, first)

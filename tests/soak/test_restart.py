@@ -29,7 +29,7 @@ async def test_a_restart_behind_two_replicas_fails_no_order(
 ) -> None:
     """SIGTERM and restart of every process, half of them at a time: no order meets an error."""
     customers = make_customers(4)
-    town = LocalShape(
+    local = LocalShape(
         shape_named("microservices"),
         tmp_path,
         replicas=2,
@@ -39,20 +39,20 @@ async def test_a_restart_behind_two_replicas_fails_no_order(
     )
 
     async def restart(process: Process) -> None:
-        assert await process.terminate(STOP_WITHIN) == 0, process.words()
-        await town.restart(process)
+        assert await process.terminate(STOP_WITHIN) == 0, process.log_tail()
+        await local.restart(process)
 
     await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1_000_000"})
-    async with town, OrderClient(town, timeout_s=45) as clients:
+    async with local, OrderClient(local, timeout_s=45) as clients:
         await clients.put_profiles(customers)
         wanted = order_plans(random.Random(7), customers, await clients.menu(customers[0]))
         async with ClosedLoop(clients, wanted, at_once=4) as shopping:
-            for twins in zip(*town.parts.values(), strict=True):
+            for twins in zip(*local.parts.values(), strict=True):
                 await shopping.wait_for(len(shopping.outcomes) + 20)
                 await asyncio.gather(*map(restart, twins))
             await shopping.wait_for(len(shopping.outcomes) + 20)
         assert {outcome.ending for outcome in shopping.outcomes} == {PLACED}
         # 0: a customer found the door's replica gone, before it took anything, and asked the other.
         assert {status for o in shopping.outcomes for status in o.statuses} <= {0, 201}
-        audit = await town.audit()
+        audit = await local.audit()
         assert (audit.violations, disagreements(shopping.outcomes, audit)) == ((), ())

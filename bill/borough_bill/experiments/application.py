@@ -1,8 +1,8 @@
-"""What a run measures: an application, and what is sent to it.
+"""What a run measures: an application, and the workload that is sent to it.
 
-An application is known by the name that `borough --app` takes; what it is made of only `borough`
-can say. The shop is one of them. What it has beside that can be measured is declared here, as data;
-of an application that declares nothing the report says what is left out, and why.
+An application has the name that `borough --app` takes; its shapes are printed by `borough`. The
+shop is one of them. Its ladder and its baseline are declared here as data; for an application
+without them the report says what is left out, and why.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,20 +17,20 @@ from borough_bill.load.workload import workload as workload_of
 from borough_bill.targets.shapes import Shape, read_shapes, shape_named
 
 KEYS = {customer.name: customer.key for customer in make_customers(50)}
-"""Of customers, where nobody names others."""
+"""The API keys of customers, unless --keys names others."""
 PREFIX = "BOROUGH_"
 SETTINGS = {"SQLITE_SYNCHRONOUS": "NORMAL", "TRACE_RATIO": "0"}
-"""The same for all. A disk's flush would hide what a boundary costs."""
+"""The same for all shapes. A wait for the disk would hide the cost of a boundary."""
 
 
-class WrongApplication(Exception):
-    """An application that cannot be measured as it was asked for; the message says why."""
+class CannotMeasure(Exception):
+    """An application that cannot be measured with these options; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rungs:
-    """How an application stands on the rungs of the ladder: the `module` with the commands `serve`
-    and `hop`, and the name of the `root` span of a request's trace.
+    """How an application is measured on the rungs of the ladder: the `module` with the commands
+    `serve` and `hop`, and the name of the `root` span of a request's trace.
     """
 
     module: str
@@ -39,13 +39,13 @@ class Rungs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """An application as `borough --app` knows it, and the workload that is sent to all its shapes.
+    """An application by its name for `borough --app`, and the workload for all its shapes.
 
     `settings` are `BOROUGH_` variables without the prefix, `seed` options of `borough seed`, `keys`
-    API keys by customer, which parts get as `BOROUGH_API_KEYS` where there are any. `rungs` and the
-    module of a `baseline`, one request as one transaction, are what an application may have beside.
-    Where `counts_deliveries`, a placed order is one event whose delivery is counted. `labels` and
-    `left_out` are for the report.
+    API keys by customer, which parts get as `BOROUGH_API_KEYS` if there are any. `rungs` and the
+    module of a `baseline`, one request as one transaction, are optional. With `counts_deliveries`,
+    a placed order is one event whose delivery is counted. `labels` and `left_out` are for the
+    report.
     """
 
     name: str
@@ -69,13 +69,13 @@ SHOP = Application(
     baseline="borough_shop.testing.baseline",
     counts_deliveries=True,
 )
-"""The coffee shop. A slow hash on purpose, too, would hide what a boundary costs."""
+"""The coffee shop. The slow hash of card tokens, too, would hide the cost of a boundary."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command line says of the application; `shapes` are separated by commas, and
-    `settings` and `seed` are words like NAME=VALUE.
+class Options:
+    """The options of the command line that choose the application; `shapes` are separated by
+    commas, and `settings` and `seed` are texts like NAME=VALUE.
     """
 
     app: str | None = None
@@ -87,38 +87,40 @@ class Asked:
     seed: Sequence[str] = ()
 
 
-def chosen(asked: Asked, scale: Scale) -> tuple[Application, Scale]:
-    """The application that was asked for, the shop by default; and how much of it is measured.
+def select(options: Options, scale: Scale) -> tuple[Application, Scale]:
+    """The application of the options, the shop by default; and how much of it is measured.
 
-    The reference is the first shape of one part, the others are all its shapes, unless they are
-    named. Nothing is started.
+    The reference is the first shape of one part, and all other shapes are compared with it, unless
+    the options name some. Nothing is started.
 
     Raises:
-        WrongApplication: No workload is named, or there are not two shapes to compare.
+        CannotMeasure: No workload is named, or there are not two shapes to compare.
         CommandFailed: There is no such application, or no such shape.
         BadWorkload: The workload cannot be read.
         JobFailed: The keys cannot be read.
 
     """
-    if asked == Asked():
+    if options == Options():
         return SHOP, scale
-    if asked.app in (None, SHOP.name):
-        of = replace(SHOP, workload=asked.workload or SHOP.workload)
-    elif asked.workload is None:
-        raise WrongApplication(
-            f"--app {asked.app} needs --workload FILE, which says what is sent to it and what a "
-            "right answer is"
+    if options.app in (None, SHOP.name):
+        of = replace(SHOP, workload=options.workload or SHOP.workload)
+    elif options.workload is None:
+        raise CannotMeasure(
+            f"--app {options.app} needs --workload FILE, which says what is sent to it and which "
+            "answers are expected"
         )
     else:
-        of = Application(name=asked.app, workload=asked.workload, labels={"application": asked.app})
-    reference, others = _compared(asked, of)
+        of = Application(
+            name=options.app, workload=options.workload, labels={"application": options.app}
+        )
+    reference, others = _compared(options, of)
     sent = workload_of(of.workload)
     made = KEYS if sent.for_customers else {}
     of = replace(
         of,
-        keys=made if asked.keys is None else read_keys(asked.keys),
-        settings={**of.settings, **pairs("--setting", asked.settings, PREFIX)},
-        seed=pairs("--seed-with", asked.seed),
+        keys=made if options.keys is None else read_keys(options.keys),
+        settings={**of.settings, **pairs("--setting", options.settings, PREFIX)},
+        seed=pairs("--seed-with", options.seed),
         labels={**of.labels, "workload": f"SHA-256 {sent.digest}"},
         left_out=tuple(_left_out(of, sent, scale, reference)),
     )
@@ -127,21 +129,21 @@ def chosen(asked: Asked, scale: Scale) -> tuple[Application, Scale]:
     return of, replace(scale, reference=reference.name, shapes=names, ladder=ladder)
 
 
-def _compared(asked: Asked, of: Application) -> tuple[Shape, list[Shape]]:
-    """The reference, and what is compared with it: the shape of most parts is the last."""
+def _compared(options: Options, of: Application) -> tuple[Shape, list[Shape]]:
+    """The reference, and the shapes compared with it; the one with most parts is the last."""
     known = read_shapes(app=of.name)
     whole = [name for name, shape in known.items() if len(shape.parts) == 1]
-    if asked.reference is None and not whole:
-        raise WrongApplication(
-            f"{of.name} has no shape of one part: name what the others of {', '.join(known)} are "
-            "compared with by --reference"
+    if options.reference is None and not whole:
+        raise CannotMeasure(
+            f"{of.name} has no shape of one part: name the reference for {', '.join(known)} by "
+            "--reference"
         )
-    reference = shape_named(asked.reference or whole[0], app=of.name)
-    names = known if asked.shapes is None else filter(None, asked.shapes.split(","))
+    reference = shape_named(options.reference or whole[0], app=of.name)
+    names = known if options.shapes is None else filter(None, options.shapes.split(","))
     others = [shape_named(name, app=of.name) for name in dict.fromkeys(names)]
     others = [shape for shape in others if shape.name != reference.name]
     if not others:
-        raise WrongApplication(
+        raise CannotMeasure(
             f"a bill compares two shapes at least, and of {of.name} only {reference.name} is left"
         )
     return reference, sorted(others, key=lambda shape: len(shape.parts))
@@ -150,7 +152,7 @@ def _compared(asked: Asked, of: Application) -> tuple[Shape, list[Shape]]:
 def _left_out(of: Application, sent: Workload, scale: Scale, reference: Shape) -> Iterator[str]:
     if scale.ladder and (of.rungs is None or len(reference.parts) > 1):
         why = (
-            f"{of.name} has no command that serves its parts with one thing more on each rung"
+            f"{of.name} has no command that serves its parts with one more component on each rung"
             if of.rungs is None
             else f"it begins in one process, and {reference.name} has {len(reference.parts)}"
         )
@@ -162,17 +164,19 @@ def _left_out(of: Application, sent: Workload, scale: Scale, reference: Shape) -
         )
     if not sent.promised({}):
         yield (
-            f"No answer is held against the books: no class of {of.workload} says by counts_as "
-            "what a right answer adds to them. The auditor was asked all the same."
+            f"Answers are not compared with the stores: no class of {of.workload} has counts_as, "
+            "which names the row that an expected answer adds. The auditor was run nevertheless."
         )
 
 
 def pairs(option: str, words: Sequence[str], prefix: str = "") -> dict[str, str]:
-    """Raises WrongApplication for a word that is no NAME=VALUE."""
+    """The names without `prefix`, and values. Raises CannotMeasure for a text that is no
+    NAME=VALUE.
+    """
     pairs = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not (name and equals):
-            raise WrongApplication(f"{option} {word}: it is NAME=VALUE")
+            raise CannotMeasure(f"{option} {word}: it is NAME=VALUE")
         pairs[name.removeprefix(prefix)] = value
     return pairs

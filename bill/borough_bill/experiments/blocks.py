@@ -1,7 +1,7 @@
-"""Blocks of windows: in each block every subject once, in an order drawn from the seed.
+"""Blocks of windows: each block has every subject once, in an order drawn from the seed.
 
-Machines drift by tens of per cent within minutes. What stands in one block was measured within one
-of them, under the same arrivals, so that only the differences inside blocks are compared.
+Machines drift by tens of per cent within minutes. The windows of one block are close in time and
+have the same arrivals, so only differences within blocks are compared.
 """
 
 import random
@@ -28,8 +28,8 @@ NO_ANSWER = 0
 """The status of a request that was never answered."""
 
 
-class Place(Protocol):
-    """Where a subject answers, and what can be seen of it from outside.
+class Target(Protocol):
+    """A running deployment, as windows are measured of it.
 
     `doors` are base URLs by path prefix, `customers` API keys by name, `pids` by process name.
     """
@@ -43,82 +43,82 @@ class Place(Protocol):
     @property
     def pids(self) -> Mapping[str, int]: ...
 
-    async def arm(self, rung: Rung | None) -> None:
-        """Stand on this rung; None where it has none."""
+    async def switch_to(self, rung: Rung | None) -> None:
+        """Switch to this rung, if it is not None; a window begins."""
         ...
 
     async def settle(self) -> Mapping[str, float]:
-        """Let the processes do what a window left to do; answers the CPU seconds, by process name,
-        that the generator could not see: what belongs to the window all the same, such as the
-        export of its spans, or all since `arm` where it can read no clock.
+        """Wait until the work that the window left is done. Returns the CPU seconds, by process
+        name, that the generator could not read: of the export of spans, or all since `switch_to`
+        where it can read no clock.
         """
         ...
 
     async def counters(self) -> Counters:
-        """What its parts have counted so far."""
+        """The counters of its parts."""
         ...
 
     async def memory(self) -> Mapping[str, Memory]:
-        """What its processes hold now, by name."""
+        """The memory of its processes, by name."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a window is measured of: a deployment, or a rung that its processes can stand on."""
+    """What a window measures: a target, or a rung that its processes can be switched to."""
 
     name: str
-    place: Place
+    target: Target
     rung: Rung | None = None
 
     @property
     def label(self) -> str:
-        """What tells it from the other subjects of a block."""
+        """Its name in a block, where it is unique."""
         return self.rung or self.name
 
 
 class Session:
-    """Windows measured with one generator. `served` counts all requests that were answered well, by
-    subject and class, those of the warm-up and of earlier sessions too; `keep` hears of it after
-    each window.
+    """Windows measured with one generator.
+
+    `served` counts the expected answers by subject and class, including those of the warm-up and of
+    earlier sessions; `on_served` is called with it after each window.
     """
 
     def __init__(
         self,
         generator: Generator,
         served: Served = MappingProxyType({}),
-        keep: Callable[[Served], object] = lambda _: None,
+        on_served: Callable[[Served], object] = lambda _: None,
         core: int | None = None,
     ) -> None:
         self._core = core
         self.served = defaultdict[str, Counter[str]](Counter)
         self.served.update({subject: Counter(classes) for subject, classes in served.items()})
         self._generator = generator
-        self._keep = keep
+        self._on_served = on_served
 
     async def blocks(
         self,
         folder: Folder,
         intent: Intent,
         subjects: Sequence[Subject],
-        tell: Callable[[str, float], object],
+        on_step: Callable[[str, float], object],
         stopping: Stopping,
     ) -> None:
-        """Measure every window that is not there yet, of as many blocks as `stopping` lets be;
-        `tell` hears of each before it begins, with the seconds it is meant to take.
+        """Measure every missing window of as many blocks as `stopping` permits; `on_step` is called
+        before each with its name and the seconds that it should take.
 
-        Raises JobFailed, BrokenRecording, NotExposed, ProcessGone and whatever a place raises.
+        Raises JobFailed, BrokenRecording, NotExposed, ProcessGone and what a target raises.
         """
         plan = intent.plan
         for block in takewhile(stopping.another, count()):
-            chance = random.Random(f"{intent.seed}/{block}")  # noqa: S311  # to be repeated
+            chance = random.Random(f"{intent.seed}/{block}")  # noqa: S311  # repeatable
             for subject in _drawn(subjects, plan.together, chance):
                 if not folder.has(block, subject.label):
-                    what = f"block {block + 1}, {subject.label}"
                     seconds = plan.seconds_of(subject.label)
-                    tell(what, plan.warm_up_s + seconds)
+                    on_step(f"block {block + 1}, {subject.label}", plan.warm_up_s + seconds)
                     job = Job(
-                        doors=dict(subject.place.doors),
+                        doors=dict(subject.target.doors),
                         workload=plan.workload,
                         out=folder.recording(block, subject.label),
                         seconds=seconds,
@@ -126,44 +126,43 @@ class Session:
                         arrivals=plan.arrivals,
                         warm_up_s=plan.warm_up_s,
                         seed=SEEDS * intent.seed + block,
-                        customers=dict(subject.place.customers),
-                        pids=dict(subject.place.pids),
+                        customers=dict(subject.target.customers),
+                        pids=dict(subject.target.pids),
                         core=self._core,
                         set_up=False,
                     )
-                    window = await self.measure(subject, job, block, plan.objective)
-                    folder.keep(window)
+                    folder.keep(await self.measure(subject, job, block, plan.objective))
 
     async def measure(
         self, subject: Subject, job: Job, block: int = 0, objective: Objective | None = None
     ) -> Window:
         """One window, from its warm-up to the last answer."""
-        await subject.place.arm(subject.rung)
-        before = await subject.place.counters()
+        await subject.target.switch_to(subject.rung)
+        before = await subject.target.counters()
         recording = await self._generator.run(job)
-        left = await subject.place.settle()
+        left = await subject.target.settle()
         self.served[subject.name].update(recording.answered)
-        self._keep(self.served)
-        added = (await subject.place.counters()).since(before)
-        held = await subject.place.memory()
+        self._on_served(self.served)
+        added = (await subject.target.counters()).since(before)
+        held = await subject.target.memory()
         return window_of(recording, block, subject, added, left, held, objective)
 
 
 def _drawn(
     subjects: Sequence[Subject], together: Sequence[Collection[str]], chance: random.Random
 ) -> Iterator[Subject]:
-    """All subjects in an order of chance, but those `together` one after the other: a machine that
-    grows faster or slower within a block does so less between neighbours.
+    """All subjects in random order, but those `together` one after the other: the speed of a
+    machine changes less between neighbours than within a block.
     """
-    place = {label: number for number, labels in enumerate(together) for label in labels}
+    group_of = {label: number for number, labels in enumerate(together) for label in labels}
     groups: dict[int | str, list[Subject]] = {}
     for subject in subjects:
-        groups.setdefault(place.get(subject.label, subject.label), []).append(subject)
+        groups.setdefault(group_of.get(subject.label, subject.label), []).append(subject)
     for group in chance.sample(list(groups.values()), len(groups)):
         yield from chance.sample(group, len(group))
 
 
-def window_of(  # noqa: PLR0913, PLR0917  # all that is known of a window
+def window_of(  # noqa: PLR0913, PLR0917  # the facts of a window
     recording: Recording,
     block: int,
     subject: Subject,
@@ -172,10 +171,10 @@ def window_of(  # noqa: PLR0913, PLR0917  # all that is known of a window
     held: Mapping[str, Memory],
     objective: Objective | None = None,
 ) -> Window:
-    """A window from the requests of a recording, the counters that grew meanwhile, the CPU of what
-    was left to do, and the memory that is held after it.
+    """A window from a recording, the counts `added` in it, the CPU of work that was `left` after
+    it, and the memory `held` then.
 
-    Counters and what was left are of the warm-up too, and are shared out by served requests.
+    Counters and the work left include the warm-up's, and are divided by served requests.
     """
     header, measured = recording.header, recording.measured
     everything = int(np.count_nonzero(recording.requests["ok"]))

@@ -1,6 +1,6 @@
-"""Whether deployments that were given, not started, kept all that customers were told of.
+"""The audit of deployments that the bill did not start: do their stores hold every promised row?
 
-What the books held before is not this run's.
+Rows that the stores held before the first window do not count.
 """
 
 from collections import Counter
@@ -18,15 +18,15 @@ BOOKS = "books"
 
 
 class Audited(Protocol):
-    """What may have books."""
+    """A deployment that may have an auditor."""
 
     async def audit(self) -> Audit | None:
-        """What the auditor says; None where nobody knows how to read them."""
+        """The auditor's report; None where there is no auditor."""
         ...
 
 
 class Books(BaseModel):
-    """What they held before the first window, by deployment."""
+    """The rows that the stores held before the first window, by deployment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +34,7 @@ class Books(BaseModel):
 
 
 async def begin(folder: Folder, workload: str, deployments: Mapping[str, Audited]) -> Books:
-    """What the books hold before; of a run that goes on, before its beginning.
+    """The rows that the stores hold at the beginning of the run, also if it is resumed.
 
     Raises NotCounted.
     """
@@ -42,16 +42,16 @@ async def begin(folder: Folder, workload: str, deployments: Mapping[str, Audited
     if found is None:
         audits = await _audits(deployments)
         for audit in audits.values():
-            audit.need(workload_of(workload).promised({}))
+            audit.require(workload_of(workload).promised({}))
         found = folder.put(BOOKS, Books(held={at: audit.counts for at, audit in audits.items()}))
     return found
 
 
-async def complaints(
+async def violations(
     folder: Folder, workload: str, deployments: Mapping[str, Audited], of: Mapping[str, str]
 ) -> dict[str, tuple[str, ...]]:
-    """The auditor's, by deployment; and the customers', where the books gained less than they were
-    told of. `of` says which deployment a subject of the folder's windows is.
+    """The auditor's violations by deployment, and rows that answers promised and the stores did not
+    gain. `of` names the deployment of each subject.
     """
     before, audits = await begin(folder, workload, deployments), await _audits(deployments)
     answered = {at: Counter[str]() for at in audits}
@@ -61,12 +61,12 @@ async def complaints(
             answered[at].update(recording.answered)
     promised = workload_of(workload).promised
     return {
-        at: audit.complaints(promised(answered[at]), before.held[at])
+        at: audit.with_missing(promised(answered[at]), before.held[at])
         for at, audit in audits.items()
     }
 
 
 async def _audits(deployments: Mapping[str, Audited]) -> dict[str, Audit]:
-    """Of those that can be audited, one after the other."""
-    asked = {at: await deployment.audit() for at, deployment in deployments.items()}
-    return {at: audit for at, audit in asked.items() if audit is not None}
+    """The reports of those that have an auditor, read one after the other."""
+    audits = {at: await deployment.audit() for at, deployment in deployments.items()}
+    return {at: audit for at, audit in audits.items() if audit is not None}

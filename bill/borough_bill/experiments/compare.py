@@ -1,7 +1,7 @@
-"""`borough-bill compare`: the same measurement for any two deployments, ours or anybody's.
+"""`borough-bill compare`: the same measurement for any two deployments.
 
-All that is asked of them is a URL; a workload file says what is sent and what a right answer is.
-Of two releases of our chart, k8s://NAMESPACE/RELEASE, the pods and the books are looked at too.
+They need only a URL; a workload file says what is sent and which answers are expected. Of two
+releases of the chart, k8s://NAMESPACE/RELEASE, the pods are measured and the stores audited too.
 """
 
 import asyncio
@@ -21,13 +21,12 @@ from borough_bill.experiments.foreign import (
     A,
     B,
     Deployment,
-    Site,
-    Target,
+    GivenTarget,
+    first_requests,
     intend,
-    introduce,
     measure,
 )
-from borough_bill.experiments.run import FREEZE, Tell
+from borough_bill.experiments.run import FREEZE, OnStep
 from borough_bill.experiments.scale import FREEZE_S
 from borough_bill.load.frozen import freeze_check
 from borough_bill.load.generator import Generator, JobFailed, read_keys
@@ -41,14 +40,15 @@ from borough_bill.results import Freeze, Plan, Result
 from borough_bill.statuses import INTERRUPTED, status
 from borough_bill.targets.attribution import ProcessGone
 from borough_bill.targets.cluster import Kubectl
+from borough_bill.targets.nodes import Site
 from borough_bill.targets.placement import Placement
 from borough_bill.targets.release import SCHEME, ReleaseName
-from borough_bill.targets.releases import opened
+from borough_bill.targets.releases import open_releases
 
 WARM_UP_S = 1.0
-"""Before each window; no longer than the window itself."""
+"""Before each window, if the window itself is as long."""
 MOST = 3
-"""Times the blocks that are measured at least, where nothing else is said."""
+"""The upper limit of blocks, as a multiple of --blocks, if --most-blocks is unset."""
 
 
 def compare(  # noqa: PLR0913  # the options of a command
@@ -71,28 +71,28 @@ def compare(  # noqa: PLR0913  # the options of a command
         int | None,
         typer.Option(
             min=2,
-            help="Blocks are added until differences are told, up to so many; "
+            help="Blocks are added until differences are resolved, up to this number; "
             "three times --blocks if unset.",
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Repeat a run; any if unset.")] = None,
-    folder: Annotated[Path, typer.Option(help="Takes every file; an interrupted run goes on.")] = (
+    folder: Annotated[Path, typer.Option(help="For all files; an interrupted run is resumed.")] = (
         Path("build/bill/compare")
     ),
 ) -> None:
-    """Measure two deployments under the same load; print what differs, and what cannot be told.
+    """Measure two deployments under the same load; print what differs, and what is not significant.
 
-    The status is 0 where all that was measured is valid, and 3 where a family of lines is void.
+    The status is 0 if all that was measured is valid, and 3 if a family of lines is void.
     """
     need_report()
-    work(workload)  # what is wrong with it is told before anything is begun
+    checked_workload(workload)  # an error is reported before the run begins
     customers = None if keys is None else _customers(keys)
-    asked = (_asked(A, a, pids_a, customers), _asked(B, b, pids_b, customers))
+    given = (_target(A, a, pids_a, customers), _target(B, b, pids_b, customers))
     warm_up = min(WARM_UP_S, seconds)
-    console, place, placement = Console(), Folder(folder), Placement.here()
+    console, files, placement = Console(), Folder(folder), Placement.here()
 
-    async def run(tell: Tell) -> Result:
-        async with _opened(asked, customers, rate * (warm_up + seconds)) as (deployments, site):
+    async def run(on_step: OnStep) -> Result:
+        async with _opened(given, customers, rate * (warm_up + seconds)) as (deployments, site):
             plan = planned(
                 deployments,
                 placement,
@@ -103,8 +103,8 @@ def compare(  # noqa: PLR0913  # the options of a command
                 blocks=blocks,
                 most=most_blocks,
             )
-            intent = intend(place, plan, seed)
-            return await _run(place, intent, deployments, placement, site, tell)
+            intent = intend(files, plan, seed)
+            return await _run(files, intent, deployments, placement, site, on_step)
 
     most = max(most_blocks or MOST * blocks, blocks)
     estimate = 2 * FIRST_S + FREEZE_S + most * 3 * (warm_up + seconds)
@@ -112,15 +112,15 @@ def compare(  # noqa: PLR0913  # the options of a command
         with Screen(console, estimate) as screen:
             result = asyncio.run(run(screen.begin))
     except KeyboardInterrupt:
-        there = f"{len(place.windows())} windows are in {folder}"
+        measured = f"{len(files.windows())} windows are in {folder}"
         typer.echo(
-            f"\nborough-bill: interrupted. {there}; the same command goes on from there", err=True
+            f"\nborough-bill: interrupted. {measured}; the same command resumes the run", err=True
         )
         raise typer.Exit(INTERRUPTED) from None
     raise typer.Exit(status(publish(result, folder, console)))
 
 
-def work(name: str) -> Workload:
+def checked_workload(name: str) -> Workload:
     """The workload of that name. Raises BadParameter."""
     try:
         return workload_of(name)
@@ -129,7 +129,7 @@ def work(name: str) -> Workload:
 
 
 def planned(  # noqa: PLR0913  # the options of a command
-    deployments: Mapping[str, Target],
+    deployments: Mapping[str, GivenTarget],
     placement: Placement,
     site: Site = Site(),  # noqa: B008  # it is frozen
     *,
@@ -139,13 +139,12 @@ def planned(  # noqa: PLR0913  # the options of a command
     blocks: int,
     most: int | None = None,
 ) -> Plan:
-    """What the command measures. It names the processes, and the workload by what stands in it: an
-    interrupted run goes on with the same only. Where all requests are of one class, they are called
-    by its name.
+    """The plan of the command. It contains the names of the processes and the digest of the
+    workload, since an interrupted run is resumed only with the same ones.
 
-    Raises BadParameter for a workload that is none.
+    Raises BadParameter for an invalid workload.
     """
-    sent = work(workload)
+    sent = checked_workload(workload)
     core = "any core" if placement.generator is None else f"core {placement.generator}"
     a, b = (", ".join((deployments[name].url, *deployments[name].names)) for name in (A, B))
     return Plan(
@@ -179,7 +178,7 @@ def _customers(keys: Path) -> dict[str, str]:
         raise typer.BadParameter(str(failure), param_hint="--keys") from None
 
 
-def _asked(
+def _target(
     name: str, url: str, pids: str, keys: Mapping[str, str] | None
 ) -> Deployment | ReleaseName:
     """Raises BadParameter, which names the option."""
@@ -187,14 +186,14 @@ def _asked(
         numbers = [int(pid) for pid in pids.split(",") if pid.strip()]
     except ValueError:
         raise typer.BadParameter(
-            f"{pids!r} are no pids like 12,13", param_hint=f"--pids-{name}"
+            f"{pids!r} are not pids like 12,13", param_hint=f"--pids-{name}"
         ) from None
     try:
         if not url.startswith(SCHEME):
             return Deployment.at(url, numbers, keys or NOTHING)
         if numbers:
             raise typer.BadParameter(
-                f"the pods of {url} tell of themselves", param_hint=f"--pids-{name}"
+                f"the pods of {url} expose their own CPU and memory", param_hint=f"--pids-{name}"
             )
         return ReleaseName.parse(url)
     except BadAddress as error:
@@ -205,36 +204,36 @@ def _asked(
 
 @asynccontextmanager
 async def _opened(
-    asked: tuple[Deployment | ReleaseName, ...], keys: Mapping[str, str] | None, requests: float
-) -> AsyncIterator[tuple[Mapping[str, Target], Site]]:
-    """What was asked for, by letter, ready to be measured with so many requests a window."""
-    given = dict(zip((A, B), asked, strict=True))
-    strangers = {name: place for name, place in given.items() if isinstance(place, Deployment)}
-    releases = {name: place for name, place in given.items() if isinstance(place, ReleaseName)}
-    if strangers and releases:
+    given: tuple[Deployment | ReleaseName, ...], keys: Mapping[str, str] | None, requests: float
+) -> AsyncIterator[tuple[Mapping[str, GivenTarget], Site]]:
+    """The targets by letter, ready to be measured; `requests` are those of a window."""
+    named = dict(zip((A, B), given, strict=True))
+    urls = {name: target for name, target in named.items() if isinstance(target, Deployment)}
+    releases = {name: target for name, target in named.items() if isinstance(target, ReleaseName)}
+    if urls and releases:
         raise typer.BadParameter(
-            "a release is compared with a release: the way in would be part of the difference",
+            "a release is compared with a release: the route to it would be part of the difference",
             param_hint="--a, --b",
         )
-    if strangers:
-        yield strangers, Site()
+    if urls:
+        yield urls, Site()
         return
-    async with opened(Kubectl(), releases, keys, requests) as (found, site):
+    async with open_releases(Kubectl(), releases, keys, requests) as (found, site):
         yield found, site
 
 
-async def _run(  # noqa: PLR0913, PLR0917  # all that makes a run
+async def _run(  # noqa: PLR0913, PLR0917  # the facts of a run
     folder: Folder,
     intent: Intent,
-    deployments: Mapping[str, Target],
+    deployments: Mapping[str, GivenTarget],
     placement: Placement,
     site: Site,
-    tell: Tell,
+    on_step: OnStep,
 ) -> Result:
     async with Generator(placement.generator) as generator:
-        await introduce(folder, intent, deployments, generator, tell)
+        await first_requests(folder, intent, deployments, generator, on_step)
         if folder.find(FREEZE, Freeze) is None:
-            tell("a server that stands still", FREEZE_S)
+            on_step("a server that freezes", FREEZE_S)
             folder.put(FREEZE, await freeze_check(generator, placement.subjects))
-        with placement.aside():
-            return await measure(folder, intent, deployments, generator, tell, site.notes)
+        with placement.runner_pinned():
+            return await measure(folder, intent, deployments, generator, on_step, site.notes)

@@ -1,6 +1,6 @@
-"""The drill on the screen: the same shop in four shapes, with a death in each.
+"""The drill on the screen: the shop in four shapes, with one process killed in each.
 
-It says nothing about speed or size: that is the bill's business, and nobody dies there.
+It measures neither speed nor size; the bill does.
 """
 
 import asyncio
@@ -13,49 +13,49 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from borough_bill.experiments.scene import CUSTOMERS, ORDERS, Finding, play
+from borough_bill.experiments.shape_drill import CUSTOMERS, ORDERS, Finding, drill_shape
 from borough_bill.load.customers import Outcome
 from borough_bill.targets.shapes import shape_named
 
 SHAPES = ("monolith", "apis", "extract-payments", "microservices")
 WHAT_NEXT = """
-Try the door yourself: [bold]{python} -m borough_bill up microservices[/] starts a shape, says where
-it answers, and stops it on Ctrl-C. Any other shape will do: at the door you cannot tell.
+To place orders yourself: [bold]{python} -m borough_bill up microservices[/] starts a shape, prints
+the addresses of its doors, and stops it on Ctrl-C. Every shape answers alike.
 """
 
 
 def drill(seed: int, console: Console, python: str) -> bool:
-    """Show every shape; answers whether all came out clean. `python` is how a user would say it."""
+    """Show every shape; whether all are clean. `python` is the command that a user would type."""
     console.print(
         f"\n[bold]Borough[/]: one code base, {len(SHAPES)} shapes. In each, {CUSTOMERS} customers "
         f"place {ORDERS} orders; half way\nthrough, one process is killed and restarted. "
         f"Seed {seed}.\n"
     )
-    chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
+    chance = random.Random(seed)  # noqa: S311  # repeatable, not secret
     findings = []
     with _progress(console) as progress, tempfile.TemporaryDirectory(prefix="borough-") as folder:
         for name in SHAPES:
             home = Path(folder, name)
             home.mkdir()
             findings.append(
-                asyncio.run(play(shape_named(name), home, chance, _Line(progress, name)))
+                asyncio.run(drill_shape(shape_named(name), home, chance, _Line(progress, name)))
             )
     console.print(_table(findings))
     for finding in findings:
-        for complaint in finding.complaints:
-            console.print(f"[red]{finding.shape.name}[/]: {complaint}", highlight=False)
+        for violation in finding.violations:
+            console.print(f"[red]{finding.shape.name}[/]: {violation}", highlight=False)
     clean = all(finding.clean for finding in findings)
     if clean:
         console.print(
-            "The auditor read every book: no order lost, charged twice or oversold.\n"
-            "The books hold just the orders that the customers were told of."
+            "The auditor read every store: no order lost, charged twice or oversold.\n"
+            "The stores hold exactly the orders that the customers were answered."
         )
     console.print(WHAT_NEXT.format(python=python))
     return clean
 
 
 class _Line:
-    """A shape's line on the screen."""
+    """The progress of a shape, as a line on the screen."""
 
     def __init__(self, progress: Progress, shape: str) -> None:
         self._progress = progress
@@ -91,7 +91,7 @@ def _table(findings: Sequence[Finding]) -> Table:
             "\n".join((f"[bold]{finding.hops.total()}[/]", *sorted(finding.hops.elements()))),
             "\n".join(f"{number:3} {word}" for word, number in finding.orders.items()),
             finding.killed,
-            "[green]clean[/]" if finding.clean else "[red]complains[/]",
+            "[green]clean[/]" if finding.clean else "[red]violations[/]",
         )
     return table
 

@@ -1,7 +1,7 @@
-"""The folder of a run: what was intended, and every window as soon as it is measured.
+"""The folder of a run: its plan, and every window as soon as it is measured.
 
-A run that was interrupted goes on from its folder. Blocks that are whole are kept; one that was cut
-through is measured again as a whole, because what is compared must have been measured together.
+An interrupted run is resumed from its folder. Complete blocks are kept; an incomplete one is
+measured again, because what is compared must have been measured together.
 """
 
 import re
@@ -16,26 +16,26 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from borough_bill.results import BrokenResult, Plan, Window, write
 
 PLAN, RESULT, RECORDINGS = "plan.json", "result.json", "recordings"
-TOWNS = "towns"
-"""Stores and logs of the deployments, until the result is there: whoever goes on, goes on with the
-same books, so that the auditor sees every order of the run.
+DEPLOYMENTS = "deployments"
+"""Stores and logs of the shapes, until the result is written: a resumed run uses the same stores,
+so that the auditor reads every order of the run.
 """
 MADE = (
     PLAN, RESULT, "freeze.json", "hops.json", "served.json", "books.json", "bill.json", "bill.md",
     "report.html",
-)  # fmt: skip  # a list to be read, not a column
-"""Files that a new run must not find."""
+)  # fmt: skip  # a list
+"""Files that are removed before a new run."""
 MARK = ".borough-bill"
-"""The file by which a folder of ours is told from anybody else's."""
+"""The file that marks the folder of a run, whose files may be removed."""
 F = TypeVar("F", bound=BaseModel)
 
 
 class WrongFolder(Exception):
-    """A folder that this run cannot go on in; the message names it and says why."""
+    """A folder in which this run cannot be begun or resumed; the message names it and says why."""
 
 
 class Intent(BaseModel):
-    """What a run is going to measure, fixed before its first window."""
+    """What a run measures, fixed before its first window."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,18 +54,18 @@ class Folder:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a run began here and did not come to its result."""
+        """Whether the folder has a plan and no result."""
         return (self.path / PLAN).exists() and not (self.path / RESULT).exists()
 
     def clear(self) -> None:
-        """Make room for a new run; what an earlier one measured is removed, and nothing else.
+        """Remove the files of an earlier run, and nothing else.
 
-        Raises WrongFolder where something lies here that no run made.
+        Raises WrongFolder if the folder has files and was not made by a run.
         """
         marked = (self.path / MARK).exists()
         if not marked and self.path.exists() and any(self.path.iterdir()):
             raise WrongFolder(f"{self.path} is not empty and holds no run: name another folder")
-        for folder in (self._windows, self.path / RECORDINGS, self.towns):
+        for folder in (self._windows, self.path / RECORDINGS, self.deployments):
             shutil.rmtree(folder, ignore_errors=True)
         for name in MADE:
             (self.path / name).unlink(missing_ok=True)
@@ -74,15 +74,15 @@ class Folder:
         (self.path / MARK).touch()
 
     def begin(self, intent: Intent) -> None:
-        """Write down what is going to be measured: from here on the run can be gone on with."""
+        """Write the plan: from here on the run can be resumed."""
         write(intent, self.path / PLAN)
 
     def intent(self) -> Intent:
-        """What the run here is measuring. Raises BrokenResult."""
+        """The plan of the run. Raises BrokenResult."""
         return _read(self.path / PLAN, Intent)
 
     def keep_whole_blocks(self, labels: Collection[str]) -> int:
-        """Remove windows of blocks that lack one of these labels; answers how many blocks stay."""
+        """Remove windows of blocks that lack one of these labels; the number of blocks kept."""
         found: dict[int, set[str]] = {}
         for window in self.windows():
             found.setdefault(window.block, set()).add(label_of(window))
@@ -93,35 +93,35 @@ class Folder:
         return len(whole)
 
     def has(self, block: int, label: str) -> bool:
-        """Whether a window is there."""
+        """Whether a window was measured."""
         return self._window(block, label).exists()
 
     def keep(self, window: Window) -> None:
-        """Write a window, whole or not at all."""
+        """Write a window, atomically."""
         write(window, self._window(window.block, label_of(window)))
 
     def windows(self) -> tuple[Window, ...]:
-        """Every window that is there, in order. Raises BrokenResult, naming the file."""
+        """All measured windows, in order. Raises BrokenResult, naming the file."""
         return tuple(_read(path, Window) for path in sorted(self._windows.glob("*.json")))
 
     def recording(self, block: int, label: str) -> Path:
-        """Where the raw record of a window goes."""
+        """The file of a window's requests."""
         return self.path / RECORDINGS / f"{_stem(block, label)}.rec"
 
     def find(self, name: str, kind: type[F]) -> F | None:
-        """What an earlier step found; None where it was not taken. Raises BrokenResult."""
+        """The stored result of a step; None if it has not been done. Raises BrokenResult."""
         path = self.path / f"{name}.json"
         return _read(path, kind) if path.exists() else None
 
     def put(self, name: str, found: F) -> F:
-        """Keep what a step of the run found."""
+        """Store the result of a step, and return it."""
         write(found, self.path / f"{name}.json")
         return found
 
     @property
-    def towns(self) -> Path:
-        """Where the deployments keep stores and logs while the run lasts."""
-        return self.path / TOWNS
+    def deployments(self) -> Path:
+        """The folder of the shapes' stores and logs while the run lasts."""
+        return self.path / DEPLOYMENTS
 
     @property
     def _windows(self) -> Path:
@@ -132,7 +132,7 @@ class Folder:
 
 
 def label_of(window: Window) -> str:
-    """What tells a window from the others of its block."""
+    """The label of a window, unique in its block."""
     if window.experiment == "idle":
         return f"idle-{window.subject}"
     return window.rung or window.subject

@@ -1,8 +1,8 @@
-"""E2 for strangers: two deployments of which nothing is known but where they answer.
+"""E2 for two deployments of which only the URLs are known.
 
-Blocks, A/A, checks and statistics are those of the bill. What needs our own code is left out: the
-ladder, the hops, the auditor. Process ids, where the deployments run here, add CPU and memory. Of a
-release of our own chart all is known but the ladder.
+Blocks, A/A, checks and statistics are those of the bill. The ladder, the hops and the auditor need
+the kit and are left out. Process ids of deployments on this machine add CPU and memory. For
+releases of the chart only the ladder is left out.
 """
 
 import random
@@ -16,11 +16,11 @@ from typing import Protocol, Self
 
 from borough_bill.analysis.lines.runs import Runs
 from borough_bill.experiments import books
-from borough_bill.experiments.blocks import SEEDS, Place, Session, Subject
+from borough_bill.experiments.blocks import SEEDS, Session, Subject, Target
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
-from borough_bill.experiments.run import FREEZE, SEED_BELOW, Tell
+from borough_bill.experiments.run import FREEZE, SEED_BELOW, OnStep
 from borough_bill.experiments.scale import AUDIT_S
-from borough_bill.experiments.stopping import Stopping, told
+from borough_bill.experiments.stopping import Stopping, resolved
 from borough_bill.load.generator import Generator, Job, JobFailed
 from borough_bill.load.schedule import CONSTANT
 from borough_bill.load.wire import Address
@@ -31,9 +31,9 @@ from borough_bill.targets.machine import commit, machine
 
 A, AGAIN, B = "a", "a-again", "b"
 OF = {A: A, AGAIN: A, B: B}
-"""Which deployment a subject is."""
+"""The deployment of each subject."""
 FIRST_S = 0.5
-"""Seconds of requests that are sent before the first block, to see whether they are answered."""
+"""Seconds of requests before the first block, which check that they are answered."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -41,8 +41,8 @@ class CannotCompare(Exception):
     """A deployment that cannot be measured; the message names it and says why."""
 
 
-class Target(Place, Protocol):
-    """A place as it was given on the command line: `url`, and the `names` of its processes."""
+class GivenTarget(Target, Protocol):
+    """A target from the command line: its `url`, and the `names` of its processes."""
 
     @property
     def url(self) -> str: ...
@@ -51,23 +51,14 @@ class Target(Place, Protocol):
     def names(self) -> tuple[str, ...]: ...
 
     async def audit(self) -> Audit | None:
-        """What the auditor says of its books; None where nobody knows how to read them."""
+        """The auditor's report; None where there is no auditor."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """What is to be told of where deployments run; as in `Plan` and `Result`."""
-
-    placement: str = "the deployments wherever they were started"
-    sources: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Deployment:
-    """Somebody's deployment as a place where windows are measured: a base URL, perhaps pids of its
-    processes, and the API keys of its customers by name, where the workload needs any.
+    """Any deployment as the target of windows: a base URL, the pids of its processes if they are
+    known, and the API keys of its customers by name if the workload needs them.
     """
 
     url: str
@@ -76,7 +67,7 @@ class Deployment:
 
     @classmethod
     def at(cls, url: str, pids: Iterable[int] = (), customers: Mapping[str, str] = NOTHING) -> Self:
-        """Raises BadAddress for what is no URL, ProcessGone for a pid that cannot be looked at."""
+        """Raises BadAddress for an invalid URL, ProcessGone for a pid that cannot be read."""
         Address.parse(url)
         return cls(url, {_name(pid): pid for pid in pids}, customers)
 
@@ -87,41 +78,41 @@ class Deployment:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of its processes."""
+        """The names of its processes."""
         return tuple(self.pids)
 
-    async def arm(self, rung: Rung | None) -> None:
+    async def switch_to(self, rung: Rung | None) -> None:
         """It has no rungs."""
 
     async def settle(self) -> Mapping[str, float]:
-        """What it leaves to do after a window is its own business."""
+        """Work that it does after a window is not known."""
         return {}
 
     async def counters(self) -> Counters:
-        """What it counts, if anything, is not ours to understand."""
+        """Its counters, if it has any, are not known."""
         return Counters({})
 
     async def memory(self) -> Mapping[str, Memory]:
-        """What its processes hold. Raises ProcessGone."""
+        """The memory of its processes. Raises ProcessGone."""
         return memory_of(self.pids)
 
     async def audit(self) -> Audit | None:
-        """Its books, if it has any, are not ours to read."""
+        """It has no auditor."""
         return None
 
 
 def _name(pid: int) -> str:
-    """What the bill calls a process: its command and its pid. Raises ProcessGone."""
+    """The name of a process: its command and its pid. Raises ProcessGone."""
     cpu_seconds(pid)
     memory(pid)
     return f"{Path(f'/proc/{pid}/comm').read_text('utf-8').strip()}-{pid}"
 
 
 def intend(folder: Folder, plan: Plan, seed: int | None) -> Intent:
-    """What is going to be measured: what the folder holds windows of, of an interrupted run, or a
-    new run; of any seed where none is given.
+    """The interrupted run whose windows the folder holds, or a new run; of a random seed where none
+    is given.
 
-    Raises WrongFolder where that run was another, or something lies there that no run made.
+    Raises WrongFolder if that run had other options, or if the folder was not made by a run.
     """
     if not (folder.unfinished and folder.windows()):
         folder.clear()
@@ -135,8 +126,8 @@ def intend(folder: Folder, plan: Plan, seed: int | None) -> Intent:
         folder.begin(intent)
         return intent
     found = folder.intent()
-    begun, asked = (found.kind, found.commit, found.plan), ("compare", commit(), plan)
-    if begun != asked or seed not in (None, found.seed):
+    begun, wanted = (found.kind, found.commit, found.plan), ("compare", commit(), plan)
+    if begun != wanted or seed not in (None, found.seed):
         raise WrongFolder(
             f"{folder.path} holds an unfinished run with other options, another workload or of "
             f"another commit ({found.commit}): repeat that, or name another folder"
@@ -144,27 +135,27 @@ def intend(folder: Folder, plan: Plan, seed: int | None) -> Intent:
     return found
 
 
-async def introduce(
+async def first_requests(
     folder: Folder,
     intent: Intent,
-    deployments: Mapping[str, Target],
+    deployments: Mapping[str, GivenTarget],
     generator: Generator,
-    tell: Tell,
+    on_step: OnStep,
 ) -> None:
-    """Send each the set-up requests, and some of the workload's.
+    """Send the set-up requests and some of the workload to each deployment.
 
-    Raises CannotCompare where they are not answered as the workload expects.
+    Raises CannotCompare if they are not answered as the workload expects.
     """
     plan = intent.plan
     for name, deployment in deployments.items():
-        tell(f"first requests to {name}", FIRST_S)
+        on_step(f"first requests to {name}", FIRST_S)
         job = Job(
             doors=dict(deployment.doors),
             workload=plan.workload,
             out=folder.recording(0, f"first-{name}"),
             seconds=FIRST_S,
             rate=plan.rate,
-            arrivals=CONSTANT,  # by chance there might be none
+            arrivals=CONSTANT,  # Poisson arrivals might be none
             seed=SEEDS * intent.seed,
             customers=dict(deployment.customers),
         )
@@ -183,14 +174,14 @@ async def introduce(
 async def measure(  # noqa: PLR0913, PLR0917  # what, where and how
     folder: Folder,
     intent: Intent,
-    deployments: Mapping[str, Target],
+    deployments: Mapping[str, GivenTarget],
     generator: Generator,
-    tell: Tell,
+    on_step: OnStep,
     notes: tuple[str, ...] = (),
 ) -> Result:
-    """Measure what the folder does not hold yet of A, A again and B, and write the result there.
+    """Measure the missing windows of A, A again and B, and write the result into the folder.
 
-    Raises JobFailed, BrokenRecording, BrokenResult, ProcessGone, and what a place raises.
+    Raises JobFailed, BrokenRecording, BrokenResult, ProcessGone, and what a target raises.
     """
     subjects = [Subject(name, deployments[of]) for name, of in OF.items()]
     folder.keep_whole_blocks([subject.label for subject in subjects])
@@ -205,13 +196,13 @@ async def measure(  # noqa: PLR0913, PLR0917  # what, where and how
             freeze=folder.find(FREEZE, Freeze),
         )
 
-    stopping = Stopping(intent.plan, lambda: told(Runs(so_far())))
-    await Session(generator).blocks(folder, intent, subjects, tell, stopping)
+    stopping = Stopping(intent.plan, lambda: resolved(Runs(so_far())))
+    await Session(generator).blocks(folder, intent, subjects, on_step, stopping)
     measured = time.monotonic()
-    tell("closing the books", AUDIT_S)
+    on_step("running the auditor", AUDIT_S)
     result = so_far().model_copy(
         update={
-            "audits": await books.complaints(folder, intent.plan.workload, deployments, OF),
+            "audits": await books.violations(folder, intent.plan.workload, deployments, OF),
             "took_s": {"measuring": measured - began, "books": time.monotonic() - measured},
             "stopped": stopping.reason,
             "notes": notes,

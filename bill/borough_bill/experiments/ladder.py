@@ -1,7 +1,7 @@
-"""E1: what each thing that a boundary does costs, for one hop alone and for an order.
+"""E1: the cost of each component of a boundary, for one hop alone and for an order.
 
-A hop alone is the command `hop` of the application's module of rungs, which pins and times both
-ends; an order's rungs are windows like any other, in the same blocks as the shapes.
+One hop alone is measured by the command `hop` of the application's module of rungs, which pins and
+times both ends; an order's rungs are windows like any other, in the same blocks as the shapes.
 """
 
 import asyncio
@@ -11,27 +11,23 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from borough_bill.experiments.blocks import Subject
-from borough_bill.experiments.towns import Towns
+from borough_bill.experiments.measured import MeasuredShapes
 from borough_bill.results import RUNGS, HopRung
 from borough_bill.targets.processes import die_with_parent, outside
 from borough_bill.targets.shapes import CommandFailed
 
 
 class HopLadder(BaseModel):
-    """What one hop costs, by block and rung."""
+    """The measurements of one hop, by block and rung."""
 
     model_config = ConfigDict(frozen=True)
 
     rungs: tuple[HopRung, ...]
 
 
-def subjects(towns: Towns) -> tuple[Subject, ...]:
+def subjects(running: MeasuredShapes) -> tuple[Subject, ...]:
     """The rungs of an order."""
-    found = []
-    for rung in RUNGS:
-        name, town = towns.for_rung(rung)
-        found.append(Subject(name, town, rung))
-    return tuple(found)
+    return tuple(Subject(*running.for_rung(rung), rung) for rung in RUNGS)
 
 
 async def one_hop(  # noqa: PLR0913  # what may differ from one run to the next
@@ -45,18 +41,18 @@ async def one_hop(  # noqa: PLR0913  # what may differ from one run to the next
     caller_cpu: int | None,
     callee_cpu: int | None,
 ) -> HopLadder:
-    """One call at a time on every rung, in blocks; a rest after each. Raises CommandFailed."""
+    """One call at a time on every rung, in blocks; a pause after each. Raises CommandFailed."""
     cpus = {"--caller-cpu": caller_cpu, "--callee-cpu": callee_cpu}
     pinned = [word for name, cpu in cpus.items() if cpu is not None for word in (name, str(cpu))]
-    said = await _run(
+    lines = await _run(
         module, "hop", "--blocks", str(blocks), "--rungs", ",".join(RUNGS), "--calls", str(calls),
         "--in-flight", "1", "--pause-ms", str(pause_ms), "--seed", str(seed), "--otlp", otlp,
         *pinned,
-    )  # fmt: skip  # the command on one line, as one would type it
+    )  # fmt: skip  # the command on one line, as it is typed
     try:
-        return HopLadder(rungs=tuple(HopRung.model_validate_json(line) for line in said))
+        return HopLadder(rungs=tuple(HopRung.model_validate_json(line) for line in lines))
     except ValidationError as error:
-        raise CommandFailed(f"{module} hop says what is no rung: {error}") from None
+        raise CommandFailed(f"the output of {module} hop is not a rung: {error}") from None
 
 
 async def _run(module: str, *words: str) -> Sequence[bytes]:
@@ -67,7 +63,7 @@ async def _run(module: str, *words: str) -> Sequence[bytes]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         preexec_fn=die_with_parent,
-    )  # fmt: skip  # the command on one line, as one would type it
+    )  # fmt: skip  # the command on one line, as it is typed
     try:
         out, err = await command.communicate()
     except asyncio.CancelledError:

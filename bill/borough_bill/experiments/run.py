@@ -1,7 +1,7 @@
 """A whole run, from an empty folder to a result: E0, then E1 and E2 in the same blocks.
 
-Whatever is measured is written at once, so that an interrupted run can go on; the result is put
-together from the folder and from nothing else.
+Everything measured is written at once, so that an interrupted run can be resumed; the result is
+computed from the folder alone.
 """
 
 import math
@@ -22,17 +22,17 @@ from borough_bill.experiments.application import PREFIX, SHOP, Application
 from borough_bill.experiments.blocks import Served, Session
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
 from borough_bill.experiments.ladder import HopLadder
+from borough_bill.experiments.measured import BASELINE, HIGH, MeasuredShapes
 from borough_bill.experiments.scale import (
     AUDIT_S,
+    FIRST_REQUESTS_S,
     FREEZE_S,
-    INTRODUCE_S,
     PACED_BLOCKS,
     PAUSE_MS,
     START_S,
     Scale,
 )
-from borough_bill.experiments.stopping import Stopping, told
-from borough_bill.experiments.towns import BASELINE, HIGH, Towns
+from borough_bill.experiments.stopping import Stopping, resolved
 from borough_bill.load.frozen import freeze_check
 from borough_bill.load.generator import Generator
 from borough_bill.load.workload import workload as workload_of
@@ -41,41 +41,41 @@ from borough_bill.targets.machine import commit, machine
 from borough_bill.targets.placement import Placement
 
 FREEZE, HOPS, SERVED = "freeze", "hops", "served"
-"""The names of the steps that are no windows."""
+"""The names of the steps that are not windows, under which the folder has their results."""
 SEED_BELOW = 100_000
 NOTES = (
-    "PSS is read with all deployments up: what they share of Python is divided among all of them.",
+    "PSS is read while all shapes run: pages that they share are divided among all of them.",
     (
-        "CPU of T7a and T7b contains the export of every span; where the exporter's timer fell "
-        "into the window, of the warm-up's too."
+        "CPU of T7a and T7b contains the export of every span; of the warm-up's too, where the "
+        "exporter's timer fired in the window."
     ),
 )
 
 
 class Tally(BaseModel):
-    """Right answers by deployment and class, over all sessions of a run."""
+    """Expected answers by shape and class, over all sessions of a run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     served: Served
 
 
-Tell = Callable[[str, float], object]
-"""Hears what begins, and the seconds it should take."""
+OnStep = Callable[[str, float], object]
+"""Called with the name of each step before it begins, and the seconds it should take."""
 
 
 class Run:
-    """A run of an application in a folder: the one that was begun there and interrupted, or a new
-    one, `fresh` or where there is none.
+    """A run of an application in a folder: the interrupted one, or a new one if there is none or if
+    it is to begin `fresh`.
 
-    Raises WrongFolder where the folder holds something else.
+    Raises WrongFolder if the folder has other files, or a run with other options.
     """
 
     def __init__(
         self,
         folder: Folder,
         scale: Scale,
-        tell: Tell,
+        on_step: OnStep,
         *,
         of: Application = SHOP,
         fresh: bool = False,
@@ -84,7 +84,7 @@ class Run:
         self._began = time.monotonic()
         self._folder = folder
         self._scale = scale
-        self._tell = tell
+        self._on_step = on_step
         self._place = Placement.here()
         self._begun = folder.intent() if folder.unfinished and not fresh else None
         if self._begun is None:
@@ -94,56 +94,56 @@ class Run:
                 f"{folder.path} holds an unfinished run with {difference}: repeat the command it "
                 "was begun with, or begin anew with --fresh"
             )
-        elif folder.windows() and not folder.towns.is_dir():
+        elif folder.windows() and not folder.deployments.is_dir():
             raise WrongFolder(
-                f"{folder.path} holds windows, but the stores of their orders are gone, so nobody "
-                "could audit them: begin anew with --fresh"
+                f"{folder.path} holds windows, but the stores of their orders are gone, so they "
+                "cannot be audited: begin anew with --fresh"
             )
 
     async def measure(self) -> Result:
-        """Measure what is not there yet, and put the result together.
+        """Measure what is missing, and write the result.
 
-        Raises BrokenResult where a file of the folder is broken, and what the experiments raise.
+        Raises BrokenResult if a file of the folder is broken, and what the experiments raise.
         """
         folder, place = self._folder, self._place
-        there, served = folder.towns.is_dir(), folder.find(SERVED, Tally)
-        folder.towns.mkdir(exist_ok=True)
-        kept = folder.towns / "spans"
-        self._tell("starting every shape", START_S)
+        stores_exist, served = folder.deployments.is_dir(), folder.find(SERVED, Tally)
+        folder.deployments.mkdir(exist_ok=True)
+        kept = folder.deployments / "spans"
+        self._on_step("starting every shape", START_S)
         async with (
             Generator(place.generator) as generator,
             self._collecting(kept) as otlp,
-            Towns(
+            MeasuredShapes(
                 self._of,
                 self._scale,
-                folder.towns,
+                folder.deployments,
                 cpu=place.subjects,
                 otlp=otlp,
-                stores_there=there,
-            ) as towns,
+                stores_exist=stores_exist,
+            ) as running,
         ):
             session = Session(
                 generator,
                 served=served.served if served else {},
-                keep=lambda served: folder.put(SERVED, Tally(served=served)),
+                on_served=lambda served: folder.put(SERVED, Tally(served=served)),
                 core=place.subjects,
             )
-            self._tell("the first requests everywhere", INTRODUCE_S)
-            share = place.share(shapes.SHARE_S)
-            price = await shapes.introduce(towns, session, folder.towns, share)
-            objective = await towns[self._scale.reference].local.objective()
+            self._on_step("first requests to every shape", FIRST_REQUESTS_S)
+            share = place.core_share(shapes.SHARE_S)
+            price = await shapes.first_requests(running, session, folder.deployments, share)
+            objective = await running[self._scale.reference].local.objective()
             intent = self._begun or self._intent(price, share, objective)
             folder.begin(intent)
             frozen = await self._freeze(generator)
             hops = await self._hops(intent, otlp)
             began = time.monotonic()
-            with place.aside():
-                stopped = await self._windows(intent, towns, session)
+            with place.runner_pinned():
+                stopped = await self._windows(intent, running, session)
             measured = time.monotonic()
-            self._tell("asking the auditor", AUDIT_S)
-            audits = await shapes.audits(towns, session.served)
+            self._on_step("running the auditor", AUDIT_S)
+            audits = await shapes.audits(running, session.served)
             if otlp is not None:
-                await towns[HIGH].settle()
+                await running[HIGH].settle()
         rungs = self._of.rungs
         result = Result(
             **intent.model_dump(),
@@ -165,12 +165,12 @@ class Run:
         )
         write(result, folder.path / RESULT)
         if not any(audits.values()):
-            shutil.rmtree(folder.towns)
+            shutil.rmtree(folder.deployments)
         return result
 
     @asynccontextmanager
     async def _collecting(self, kept: Path) -> AsyncIterator[str | None]:
-        """Where the ladder's spans go, if there is a ladder."""
+        """The OTLP address of the ladder's collector; None without a ladder."""
         if not self._scale.ladder:
             yield None
             return
@@ -179,7 +179,7 @@ class Run:
 
     def _intent(self, order_cpu_s: float, share: float, objective: Objective | None) -> Intent:
         scale, of, noun = self._scale, self._of, workload_of(self._of.workload).noun
-        labels = {scale.again: f"the {scale.reference} a second time", **of.labels}
+        labels = {scale.again: f"a second instance of {scale.reference}", **of.labels}
         if of.baseline is not None:
             labels[BASELINE] = f"the {noun} as one transaction on one database"
         plan = Plan(
@@ -217,7 +217,7 @@ class Run:
     async def _freeze(self, generator: Generator) -> Freeze | None:
         found = self._folder.find(FREEZE, Freeze)
         if found is None and self._scale.freeze:
-            self._tell("a server that stands still", FREEZE_S)
+            self._on_step("a server that freezes", FREEZE_S)
             found = await freeze_check(generator, self._place.subjects)
             self._folder.put(FREEZE, found)
         return found
@@ -228,7 +228,7 @@ class Run:
         found = self._folder.find(HOPS, HopLadder)
         if found is None:
             blocks, calls, place = intent.plan.blocks, self._scale.hop_calls, self._place
-            self._tell("one hop on every rung", blocks * self._scale.hop_s + self._scale.paced_s)
+            self._on_step("one hop on every rung", blocks * self._scale.hop_s + self._scale.paced_s)
             alone = partial(
                 ladder.one_hop,
                 self._of.rungs.module,
@@ -245,18 +245,18 @@ class Run:
             self._folder.put(HOPS, found)
         return found
 
-    async def _windows(self, intent: Intent, towns: Towns, session: Session) -> str:
-        """Measure, and say why no block more was."""
-        subjects = shapes.subjects(towns)
+    async def _windows(self, intent: Intent, running: MeasuredShapes, session: Session) -> str:
+        """Measure the blocks; the reason why no more were measured."""
+        subjects = shapes.subjects(running)
         if intent.plan.ladder:
-            subjects += ladder.subjects(towns)
+            subjects += ladder.subjects(running)
         self._folder.keep_whole_blocks([subject.label for subject in subjects])
         scale = self._scale
         ends_at = math.inf if scale.within_s is None else self._began + scale.within_s
-        stopping = Stopping(intent.plan, lambda: told(self._so_far(intent)), ends_at=ends_at)
-        await session.blocks(self._folder, intent, subjects, self._tell, stopping)
-        self._tell("no requests at all", scale.idle_s)
-        async for window in shapes.idle(towns, scale.idle_s):
+        stopping = Stopping(intent.plan, lambda: resolved(self._so_far(intent)), ends_at=ends_at)
+        await session.blocks(self._folder, intent, subjects, self._on_step, stopping)
+        self._on_step("no requests at all", scale.idle_s)
+        async for window in shapes.idle(running, scale.idle_s):
             self._folder.keep(window)
         return stopping.reason
 
@@ -273,9 +273,9 @@ class Run:
 
 
 def _difference(intent: Intent, scale: Scale, of: Application) -> str | None:
-    """What was begun otherwise than it is asked for now; None where it is the same."""
+    """The first option in which the interrupted run differs from this one; None if none does."""
     plan = intent.plan
-    for name, begun, asked in (
+    for name, begun, wanted in (
         ("kind", intent.kind, scale.kind),
         ("application", plan.labels.get("application", SHOP.name), of.name),
         ("workload", plan.labels.get("workload", plan.workload), _workload(of)),
@@ -289,11 +289,11 @@ def _difference(intent: Intent, scale: Scale, of: Application) -> str | None:
         ("seed", intent.seed, scale.seed),
         ("commit", intent.commit, commit()),
     ):
-        if asked not in (None, begun):
-            return f"{name} {begun}, not {asked}"
+        if wanted not in (None, begun):
+            return f"{name} {begun}, not {wanted}"
     return None
 
 
 def _workload(of: Application) -> str:
-    """What tells it from another: one that is shipped belongs to the commit."""
+    """The digest of a user's workload; the name of a shipped one, which belongs to the commit."""
     return of.labels.get("workload", of.workload)

@@ -1,4 +1,4 @@
-"""How much is measured: a demonstration, the bill at length, or only whether all of it runs."""
+"""How much is measured: a demonstration, the full bill, or a smoke test."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,25 +9,24 @@ from borough_bill.results import RUNGS
 
 REFERENCE = "monolith"
 SHAPES = ("apis", "extract-payments", "microservices")
-"""Those of the shop that are compared with it; the ladder leads to the last."""
-START_S, INTRODUCE_S, FREEZE_S, AUDIT_S = 14, 12, 11, 13
+"""The shop's shapes that are compared with it; the last is that of the highest rungs."""
+START_S, FIRST_REQUESTS_S, FREEZE_S, AUDIT_S = 14, 12, 11, 13
 OVERHEAD_S = 0.3
-"""What steps take by experience; only the time left that is shown depends on it."""
+"""Typical seconds of steps, for the remaining time on the screen alone."""
 PAUSE_MS, PACED_BLOCKS = 20.0, 3
-"""A hop that is asked now and then, as one of an order is: by then its caches are cold."""
+"""Hops with a pause, as in an order, so that caches are cold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How much is measured: `shapes` beside the `reference`, which is measured `again` in every
-    block. Without `rate`, requests a second are chosen by what one costs here; without `seed`,
-    chance is new.
+    """How much is measured: `shapes`, and the `reference`, which is measured `again` in every
+    block. Without `rate`, requests a second follow from the cost of one; without `seed`, it is
+    random.
 
-    `blocks` are measured at least, and up to `most` until the headline lines are told; begun
-    none is once `measuring_s` seconds of measuring are over, or `within_s` of the whole run. With
-    `ladder`, every rung stands in the blocks too; `hop_calls` are calls of one hop a rung and
-    block, `paced_calls` those with a pause. What must be known best is measured side by side, in
-    windows `longer` times as long.
+    At least `blocks` are measured, and up to `most` until the headline lines are resolved; none is
+    begun after `measuring_s` seconds of measuring, or `within_s` of the whole run. With `ladder`,
+    the blocks contain every rung; `hop_calls` are calls of one hop by rung and block, `paced_calls`
+    those with a pause. The subjects `together` have windows `longer` times as long.
     """
 
     kind: Literal["preliminary", "full"]
@@ -56,14 +55,14 @@ class Scale:
 
     @property
     def together(self) -> tuple[tuple[str, ...], ...]:
-        """The ladder's ends, and the shapes they must come to; without a ladder all shapes."""
+        """The ends of the ladder with the shapes they must equal; without a ladder all shapes."""
         if not self.ladder:
             return ((self.reference, self.again, *self.shapes),)
         return ((self.reference, self.again, RUNGS[0]), (self.shapes[-1], SHIPPED))
 
     @property
     def estimate_s(self) -> float:
-        """Seconds a run takes, about; at most, where the number of blocks is open."""
+        """Seconds that a run takes, about; the upper limit if the number of blocks is open."""
         windows, precise = len(self.shapes) + 3, sum(map(len, self.together))
         windows += len(RUNGS) if self.ladder else 0
         block = windows * (self.warm_up_s + OVERHEAD_S)
@@ -81,7 +80,7 @@ class Scale:
     def set_up_s(self) -> float:
         """Seconds until the first block, about."""
         hops = self.blocks * self.hop_s + self.paced_s if self.ladder else 0
-        return START_S + INTRODUCE_S + (FREEZE_S if self.freeze else 0) + hops
+        return START_S + FIRST_REQUESTS_S + (FREEZE_S if self.freeze else 0) + hops
 
     @property
     def hop_s(self) -> float:
@@ -107,8 +106,8 @@ DEMO = Scale(
     arrivals=CONSTANT,
     longer=2.5,
 )
-"""Its minutes go to the shapes: no rungs. A window holds so few orders that by chance some would
-queue and others not, and that would be most of what is measured. So they come evenly spaced.
+"""Without rungs, for time. Arrivals are evenly spaced, because a window has few orders, and random
+queueing would be most of their variance.
 """
 QUICK = Scale(
     kind="preliminary",
@@ -122,7 +121,7 @@ QUICK = Scale(
     freeze=False,
     arrivals=CONSTANT,
 )
-"""Too little to be believed; it shows in half a minute that everything runs."""
+"""A smoke test of half a minute; the figures are void."""
 FULL = Scale(
     kind="full",
     blocks=20,

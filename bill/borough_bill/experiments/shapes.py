@@ -1,7 +1,7 @@
-"""E2: the shapes under load, and what they are at rest: idle CPU, and books that hold all of it.
+"""E2: the shapes under load, their CPU at no load, and the audit of their stores.
 
-Below the knee: where a queue builds up, a small difference in speed looks like a large one in
-latency, so the rate is chosen by what a request costs the shape of most parts.
+The rate is below the knee, where a queue builds up and a small difference in speed becomes a large
+one in latency: it follows from the cost of a request in the shape with most parts.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from borough_bill.experiments.blocks import Session, Subject
-from borough_bill.experiments.towns import BASELINE, Towns
+from borough_bill.experiments.measured import BASELINE, MeasuredShapes
 from borough_bill.load.generator import Job
 from borough_bill.load.recording import Recording
 from borough_bill.load.schedule import CONSTANT
@@ -19,78 +19,79 @@ from borough_bill.targets.attribution import cpu_seconds
 from borough_bill.targets.shapes import CommandFailed
 
 UTILISATION = 0.3
-"""Of what the parts of a shape get of the one core that all share, at most."""
+"""Upper limit, as a share of the core time that the subjects get."""
 FEWEST = 2
-"""Requests in a window, however slow the machine is."""
+"""Requests in a window, at least."""
 PROBE_RATE, PROBE_S = 20.0, 0.7
 SLOWEST, ATTEMPTS = 8, 3
-"""Times that the first requests are sent slower, where the core gives little; and tries of them."""
+"""The factor by which the first requests are sent slower on a busy core, at most; and attempts."""
 SHARE_S = 0.5
-"""Seconds for which it is tried how much of the core there is to get."""
+"""Seconds for which the available share of the core is measured."""
 AUDITS_AT_ONCE = 2
 IDLE = 5
-"""Windows at rest."""
+"""Windows at no load."""
 
 
-def subjects(towns: Towns) -> tuple[Subject, ...]:
-    """The shapes, the reference twice for A/A, and the baseline, where there is one."""
-    return tuple(
-        Subject(name, towns[name]) for name in (*_shapes(towns), BASELINE) if name in towns
-    )
+def subjects(running: MeasuredShapes) -> tuple[Subject, ...]:
+    """The shapes, the reference twice for A/A, and the baseline, if there is one."""
+    names = (*_shapes(running), BASELINE)
+    return tuple(Subject(name, running[name]) for name in names if name in running)
 
 
-def _shapes(towns: Towns) -> tuple[str, ...]:
-    return (towns.scale.reference, towns.scale.again, *towns.scale.shapes)
+def _shapes(running: MeasuredShapes) -> tuple[str, ...]:
+    return (running.scale.reference, running.scale.again, *running.scale.shapes)
 
 
-async def introduce(towns: Towns, session: Session, folder: Path, share: float) -> float:
-    """Customers and first requests everywhere, so that nothing is new to any process afterwards; as
-    slowly as the `share` of the core demands that the subjects get.
+async def first_requests(
+    running: MeasuredShapes, session: Session, folder: Path, share: float
+) -> float:
+    """Send the set-up requests and some of the workload to every shape, so that no process is cold
+    afterwards. Where the subjects get only a `share` of the core, they are sent more slowly.
 
-    Answers the CPU seconds of a request in the last of the shapes, which has most parts; where they
-    cannot be read, the seconds it takes. Raises CommandFailed where a request goes wrong by now,
-    and NotCounted where the auditor does not count what the workload says that it counts.
+    Returns the CPU seconds of a request in the last shape, which has most parts; its latency, where
+    CPU cannot be read. Raises CommandFailed if a request fails, and NotCounted if the auditor does
+    not count a kind of rows that the workload names.
     """
-    price, work = 0.0, workload_of(towns.of.workload)
-    for name in towns:
-        town, out = towns[name], folder / f"first-orders-{name}"
-        window = await first_orders(Subject(name, town), session, out, share, towns.of.workload)
+    price, work = 0.0, workload_of(running.of.workload)
+    for name in running:
+        shape, out = running[name], folder / f"first-orders-{name}"
+        window = await first_orders(Subject(name, shape), session, out, share, running.of.workload)
         if window.served < window.offered:
             reasons = Recording.read(out).header.reasons.items()
             raise CommandFailed(
                 f"of {window.offered} first {work.noun}s of {name} {window.served} were answered "
-                f"as expected, and no more in {ATTEMPTS} tries: "
-                f"{', '.join(f'{number} x {why}' for why, number in reasons)}; it says:\n"
-                f"{town.local.processes[0].words()}"
+                f"as expected, in the last of {ATTEMPTS} attempts: "
+                f"{', '.join(f'{number} x {why}' for why, number in reasons)}; its log ends with:\n"
+                f"{shape.local.processes[0].log_tail()}"
             )
-        if name == towns.scale.shapes[-1]:
+        if name == running.scale.shapes[-1]:
             used = sum(window.cpu_s.values()) / window.served
             price = used or (window.from_sent.mean / 1_000 if window.from_sent else 0.0)
     if promised := work.promised({}):
-        (await towns[towns.scale.reference].local.audit()).need(promised)
+        (await running[running.scale.reference].local.audit()).require(promised)
     return price
 
 
 async def first_orders(
     subject: Subject, session: Session, out: Path, share: float, workload: str
 ) -> Window:
-    """The window of a subject's first requests; tried again where some failed, since a first one,
-    for which nothing is ready yet, may miss its deadline on a busy machine.
+    """The window of a subject's first requests; repeated if some failed, since a request to a cold
+    process may miss its deadline on a busy machine.
     """
-    slower, place = min(1 / share, SLOWEST) if share else SLOWEST, subject.place
+    slower, target = min(1 / share, SLOWEST) if share else SLOWEST, subject.target
     attempt = 0
     while True:
         attempt += 1
         job = Job(
-            doors=dict(place.doors),
+            doors=dict(target.doors),
             workload=workload,
             out=out,
             seconds=PROBE_S * slower,
             rate=PROBE_RATE / slower,
             arrivals=CONSTANT,
             seed=attempt,
-            customers=dict(place.customers),
-            pids=dict(place.pids),
+            customers=dict(target.customers),
+            pids=dict(target.pids),
         )
         window = await session.measure(subject, job)
         if window.served == window.offered or attempt == ATTEMPTS:
@@ -98,18 +99,18 @@ async def first_orders(
 
 
 def affordable_rate(order_cpu_s: float, share: float, window_s: float) -> float:
-    """Requests a second that keep the subjects below UTILISATION of their `share` of the core, but
-    FEWEST in a window. Others that never rest take the remainder of the core, and above their share
-    of it the subjects would queue.
+    """Requests a second that keep the subjects below UTILISATION of their `share` of the core, and
+    at least FEWEST in a window. Other busy processes take the remainder of the core, so above their
+    share the subjects would queue.
     """
     return max(round(UTILISATION * share / order_cpu_s, 1), round(FEWEST / window_s, 1))
 
 
-async def idle(towns: Towns, seconds: float) -> AsyncIterator[Window]:
-    """What all shapes use while nobody asks anything, measured at the same time: IDLE windows of
-    `seconds` in all, since one says nothing of chance.
+async def idle(running: MeasuredShapes, seconds: float) -> AsyncIterator[Window]:
+    """The CPU of all shapes without requests, measured at the same time: IDLE windows of `seconds`
+    in all, since one has no interval.
     """
-    shapes = {name: towns[name].pids for name in _shapes(towns)}
+    shapes = {name: running[name].pids for name in _shapes(running)}
     for block in range(IDLE):
         before = {name: _clocks(pids) for name, pids in shapes.items()}
         await asyncio.sleep(seconds / IDLE)
@@ -129,16 +130,16 @@ def _clocks(pids: Mapping[str, int]) -> dict[str, float]:
 
 
 async def audits(
-    towns: Towns, served: Mapping[str, Mapping[str, int]]
+    running: MeasuredShapes, served: Mapping[str, Mapping[str, int]]
 ) -> dict[str, tuple[str, ...]]:
-    """What the auditor complains of in each shape; and customers, where the books hold less than
-    they were told of by the right answers that were `served`, by deployment and class.
+    """The auditor's violations by shape, and rows missing in the stores that the `served` answers,
+    by shape and class, promised.
     """
-    turn, promised = asyncio.Semaphore(AUDITS_AT_ONCE), workload_of(towns.of.workload).promised
+    slots, promised = asyncio.Semaphore(AUDITS_AT_ONCE), workload_of(running.of.workload).promised
 
-    async def ask(name: str) -> tuple[str, ...]:
-        async with turn:
-            return (await towns[name].local.audit()).complaints(promised(served[name]))
+    async def audit(name: str) -> tuple[str, ...]:
+        async with slots:
+            return (await running[name].local.audit()).with_missing(promised(served[name]))
 
-    names = tuple(towns.audited)
-    return dict(zip(names, await asyncio.gather(*map(ask, names)), strict=True))
+    names = running.audited
+    return dict(zip(names, await asyncio.gather(*map(audit, names)), strict=True))

@@ -1,7 +1,6 @@
-"""The spans of the ladder's top rung: who takes them, and the critical path they tell of.
+"""The spans of the ladder's top rung: their collector process, and the critical path in them.
 
-It cross-checks the ladder from another side: not what an order costs without a hop, but how much of
-what a customer waited for lay in hops.
+The critical path cross-checks the ladder: it is the share of an order's latency that hops took.
 """
 
 import asyncio
@@ -19,28 +18,28 @@ from borough_bill.targets.processes import die_with_parent, pin
 from borough_bill.targets.shapes import CommandFailed
 
 NICE = 10
-"""Steps by which the collector makes way for the generator, whose core it shares."""
+"""The niceness of the collector, which shares the generator's core."""
 
 
-def _beneath() -> None:
+def _below_generator() -> None:
     die_with_parent()
     os.nice(NICE)
 
 
 @asynccontextmanager
 async def collecting(keep: Path, cpu: int | None) -> AsyncIterator[str]:
-    """A collector process that appends what it receives to `keep`; gives its address.
+    """A collector process that appends what it receives to `keep`; its OTLP address.
 
-    Raises CommandFailed where it does not start.
+    Raises CommandFailed if it does not start.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "borough_bill.targets.collector", "--port", "0", "--keep", str(keep),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        preexec_fn=_beneath,
-    )  # fmt: skip  # the command on one line, as one would type it
+        preexec_fn=_below_generator,
+    )  # fmt: skip  # the command on one line, as it is typed
     try:
-        assert process.stdout is not None  # noqa: S101  # it was asked for
+        assert process.stdout is not None  # noqa: S101  # it is a pipe
         line = await process.stdout.readline()
         if not line:
             raise CommandFailed(f"the collector ended with {await process.wait()}")
@@ -54,8 +53,8 @@ async def collecting(keep: Path, cpu: int | None) -> AsyncIterator[str]:
 
 
 def critical_path(kept: Path, root: str) -> CriticalPath | None:
-    """What the traces in this file say whose root span is called `root`; None where none is whole.
-    Raises BrokenSpans.
+    """The critical path of the traces in this file whose root span is `root`; None if no trace is
+    complete. Raises BrokenSpans.
     """
     try:
         return summarise(read_spans(kept), root)

@@ -1,10 +1,10 @@
-"""When a run has measured enough: a rule fixed before the data, asked at fixed numbers of blocks.
+"""The stopping rule of a run: fixed before the data, evaluated at fixed numbers of blocks.
 
-At least `Plan.blocks` are measured. Then, at every look, the run ends where each headline line is
-told: its interval is narrow beside the difference it shows, or beside the reference's value. It
-ends in any case after `Plan.most` blocks or `Plan.measuring_s` seconds. Looking costs coverage,
-because a look that happens to see a narrow interval ends the run; the intervals are therefore those
-of `statistics.LOOK_LEVEL`.
+At least `Plan.blocks` are measured. Then, at every look, the run ends if each headline line is
+resolved: its interval is narrow relative to its difference, or to the reference's value. It ends in
+any case after `Plan.most` blocks or `Plan.measuring_s` seconds. Looks reduce coverage, because a
+look with an interval that is narrow by chance ends the run; the intervals are therefore those of
+`statistics.LOOK_LEVEL`.
 """
 
 import time
@@ -24,31 +24,31 @@ LOOK_EVERY = 5
 
 
 class Stopping:
-    """Asked before every block whether it is to be measured; `reason` says why one was not.
+    """Decides before every block whether it is measured; `reason` is why one was not.
 
-    `told` looks at what was measured so far. `ends_at` is a time of `clock` by which no block may
-    be under way any more, whatever is missing then; the bound of `Plan.measuring_s` waits for the
-    blocks that are needed at least. A block is expected to take as long as the longest so far.
+    `resolved` evaluates what was measured so far. By `ends_at`, a time of `clock`, the last block
+    must be over, whatever is missing then; the bound of `Plan.measuring_s` applies only after
+    `Plan.blocks`. A block is expected to take as long as the longest so far.
     """
 
     def __init__(
         self,
         plan: Plan,
-        told: Callable[[], bool],
+        resolved: Callable[[], bool],
         *,
         ends_at: float = float("inf"),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.reason = ""
         self._plan = plan
-        self._told = told
+        self._resolved = resolved
         self._ends_at = ends_at
         self._clock = clock
         self._began = self._last = clock()
         self._longest = 0.0
 
     def another(self, done: int) -> bool:
-        """Whether to measure one block more after so many."""
+        """Whether to measure another block after `done` blocks."""
         now, plan = self._clock(), self._plan
         self._longest = max(self._longest, now - self._last)
         self._last, then = now, now + self._longest
@@ -62,16 +62,16 @@ class Stopping:
             if done < plan.blocks
             else f"the {plan.measuring_s:.0f} s for measuring were over"
             if plan.measuring_s is not None and then > self._began + plan.measuring_s
-            else "every headline line that can be told was told"
-            if (done - plan.blocks) % LOOK_EVERY == 0 and self._told()
+            else "every headline line that can be resolved was resolved"
+            if (done - plan.blocks) % LOOK_EVERY == 0 and self._resolved()
             else ""
         )
         return not self.reason
 
 
-def told(runs: Runs) -> bool:
-    """Whether every headline line is told, as far as more blocks could tell it: the lines of a
-    family that a check voids whatever the number of blocks are not waited for.
+def resolved(runs: Runs) -> bool:
+    """Whether every headline line is resolved that more blocks could resolve: lines of a family
+    that a check voids whatever the number of blocks are not waited for.
     """
     failed = [check for check in checks(runs) if not check.passed]
     hopeless = {family for check in failed if not check.more_blocks_help for family in check.voids}

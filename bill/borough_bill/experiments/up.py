@@ -30,7 +30,7 @@ async def up(  # noqa: PLR0913  # the options of a command
     """
     customers = make_customers(1) if app == SHOP.name else ()
     with tempfile.TemporaryDirectory(prefix="borough-up-") as folder:
-        town = LocalShape(
+        local = LocalShape(
             shape_named(name, shapes_file, app),
             Path(folder),
             app=app,
@@ -39,12 +39,12 @@ async def up(  # noqa: PLR0913  # the options of a command
             settings=settings,
             keys={c.name: c.key for c in customers},
         )
-        await town.prepare(seed)
-        async with town, OrderClient(town) as clients:
+        await local.prepare(seed)
+        async with local, OrderClient(local) as clients:
             await clients.put_profiles(customers)
-            for process in town.processes:
+            for process in local.processes:
                 console.print(f"{process.name:20} ops http://127.0.0.1:{process.ports.ops}/readyz")
-            door = town.addresses(ORDERS if customers else "/")[0]
+            door = local.addresses(ORDERS if customers else "/")[0]
             console.print("\nThe door's documentation:", f"{door}/docs")
             for ada in customers:
                 console.print("An order:\n")

@@ -1,8 +1,8 @@
-"""What a process used, read from outside: CPU, memory, and the counters it exposes.
+"""The CPU, memory and counters of a process, read from outside.
 
-CPU is the process's own clock, which counts threads that have ended too; summing over its threads
-would lose those. A process elsewhere tells of itself, in steps of a clock's tick. Counters are read
-at a window's edges, since a scrape between them would be paid by the part that is measured.
+CPU is the process's own clock, which includes threads that have ended; a sum over its threads would
+not. A process on another machine exposes its CPU, in steps of a clock tick. Counters are read at
+the edges of a window, since a scrape within it would cost the measured part CPU.
 """
 
 import re
@@ -16,10 +16,10 @@ from typing import Self
 from borough_bill.results import Hop
 
 CPUCLOCK_SCHED = 2
-"""The clock of a whole process that a clock id asks for; linux/posix-timers.h."""
+"""The bits of a clock id for the CPU clock of a whole process; linux/posix-timers.h."""
 KIB_PER_MIB = 1024
 TICK_S = 0.01
-"""The steps in which Linux tells of CPU time that was used: USER_HZ is 100."""
+"""The steps in which Linux reports used CPU time: USER_HZ is 100."""
 STAT = Path("/proc/stat")
 
 CALLS = "http_client_request_duration_seconds_count"
@@ -37,15 +37,15 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 class ProcessGone(Exception):
-    """A process that was to be measured is not there; the message names it."""
+    """A process to be measured does not exist; the message names it."""
 
 
 class NotExposed(Exception):
-    """Parts do not expose a counter the bill is computed from; the message names it."""
+    """Parts do not expose a counter that the bill needs; the message names it."""
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU a process used so far, all its threads together. Raises ProcessGone."""
+    """The CPU that a process has used, over all its threads. Raises ProcessGone."""
     try:
         return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
     except OSError as error:
@@ -53,8 +53,8 @@ def cpu_seconds(pid: int) -> float:
 
 
 def busy_seconds(core: int) -> float | None:
-    """How long a core did anything so far, or was withheld by the machine's host, in steps of
-    TICK_S; None where that is not told. Only Linux tells.
+    """Seconds that a core was busy, or was stolen by the machine's host, in steps of TICK_S; None
+    where that cannot be read, as on any system but Linux.
     """
     try:
         with STAT.open(encoding="ascii") as lines:
@@ -69,8 +69,8 @@ def busy_seconds(core: int) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a process holds, in MiB: resident, and resident with shared pages divided by sharers,
-    where that is known.
+    """The memory of a process in MiB: resident (RSS), and proportional (PSS), which divides shared
+    pages among their processes, where that is known.
     """
 
     rss_mib: float
@@ -78,7 +78,7 @@ class Memory:
 
 
 def memory(pid: int) -> Memory:
-    """What a process holds now. Raises ProcessGone."""
+    """The memory of a process. Raises ProcessGone."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
     except OSError as error:
@@ -88,14 +88,14 @@ def memory(pid: int) -> Memory:
 
 
 def memory_of(pids: Mapping[str, int]) -> dict[str, Memory]:
-    """What processes hold now, by their names. Raises ProcessGone."""
+    """The memory of processes by their names. Raises ProcessGone."""
     return {name: memory(pid) for name, pid in pids.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
-    """What a process tells of itself: CPU seconds used so far, memory, and when it started, in
-    seconds since 1970.
+class ProcessMetrics:
+    """What a process exposes of itself: used CPU seconds, memory, and its start time in seconds
+    since 1970.
     """
 
     cpu_s: float
@@ -104,24 +104,24 @@ class Own:
 
     @classmethod
     def read(cls, exposition: str) -> Self:
-        """From what it answers at /metrics. Raises NotExposed, naming what is missing."""
+        """From its /metrics. Raises NotExposed, naming what is missing."""
         wanted = (CPU, RESIDENT, STARTED)
-        told = {name: value for name, _, value in _samples(exposition, wanted)}
-        if missing := [name for name in wanted if name not in told]:
+        found = {name: value for name, _, value in _samples(exposition, wanted)}
+        if missing := [name for name in wanted if name not in found]:
             raise NotExposed(f"a part exposes no {missing[0]}")
-        mib = told[RESIDENT] / KIB_PER_MIB / KIB_PER_MIB
-        return cls(told[CPU], mib, told[STARTED])
+        mib = found[RESIDENT] / KIB_PER_MIB / KIB_PER_MIB
+        return cls(found[CPU], mib, found[STARTED])
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """The counters of all parts of a shape at one moment: sums by (metric, labels that matter)."""
+    """The counters of all parts of a shape at one time: sums by (metric, used labels)."""
 
     sums: Mapping[tuple[str, str], float]
 
     @classmethod
     def read(cls, expositions: Iterable[str]) -> Self:
-        """From what the parts answer at /metrics, in either Prometheus text format."""
+        """From the /metrics of the parts, in either Prometheus text format."""
         sums = defaultdict[tuple[str, str], float](float)
         for text in expositions:
             for name, labels, value in _samples(text, COUNTED):
@@ -133,13 +133,13 @@ class Counters:
         return cls(sums)
 
     def since(self, before: "Counters") -> "Counters":
-        """What was added since an earlier moment."""
+        """The increase since an earlier time."""
         return Counters({key: value - before.sums.get(key, 0) for key, value in self.sums.items()})
 
     def hops(self, share: float = 1) -> dict[str, Hop]:
         """Calls between parts by `peer.method`: `share` of them, at the mean times of all.
 
-        Raises NotExposed where parts call each other and do not say what the callee told them.
+        Raises NotExposed if parts call each other without the times that the callee reports.
         """
         calls = self._of(CALLS)
         total, server, handler = self._of(TOTAL), self._of(SERVER), self._of(HANDLER)
@@ -176,7 +176,7 @@ def total(expositions: Iterable[str], metric: str, **labels: str) -> float:
 
 
 def _samples(text: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str], float]]:
-    """The samples that matter. A full parser costs a hundred times this, at every window."""
+    """The samples of these metrics. A full parser would take a hundred times as long."""
     for line in text.splitlines():
         if line.startswith(wanted) and (sample := _SAMPLE.match(line)):
             name, labels, value = sample.groups()

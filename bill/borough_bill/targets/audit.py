@@ -1,7 +1,7 @@
-"""What the auditor said of the books of a deployment, and what customers say of it.
+"""The auditor's report of a deployment, compared with the answers that customers got.
 
-The auditor compares the books with each other: a row that is in none of them it cannot miss. The
-customer who was told of it can.
+The auditor compares the stores with each other, so it cannot miss a row that is in none of them.
+The answer that promised it shows the loss.
 """
 
 import json
@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from typing import Self
 
 Counts = Mapping[str, Mapping[str, int]]
-"""How many rows there are of each kind, by capability."""
+"""The number of rows of each kind, by capability."""
 
 
 class NotCounted(Exception):
-    """A workload is counted as something that the auditor does not count; the message names it."""
+    """A workload's `counts_as` is not counted by the auditor; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the books hold, and what is wrong with them."""
+    """The rows in the stores, and the violations found in them."""
 
     counts: Counts
     violations: tuple[str, ...]
 
     @classmethod
     def read(cls, printed: str) -> Self:
-        """From what `borough audit --json` printed."""
+        """From the output of `borough audit --json`."""
         report = json.loads(printed)
         violations = (": ".join(violation.values()) for violation in report["violations"])
         counts = {name: kinds for name, kinds in report.items() if isinstance(kinds, dict)}
@@ -34,25 +34,27 @@ class Audit:
 
     @property
     def orders(self) -> Mapping[str, int]:
-        """How many orders there are of each status, in the books of the shop."""
+        """The number of orders by status, in the stores of the shop."""
         return self.counts.get("orders", {})
 
-    def need(self, kinds: Collection[str]) -> None:
-        """Raises NotCounted unless it counts rows of the capability of each CAPABILITY.KIND."""
+    def require(self, kinds: Collection[str]) -> None:
+        """Raises NotCounted if it does not count rows of the capability of a CAPABILITY.KIND."""
         for kind in kinds:
             if kind.partition(".")[0] not in self.counts:
                 counted = ", ".join(self.counts) or "nothing"
                 raise NotCounted(f"counts_as = {kind!r}: the auditor counts {counted}")
 
-    def complaints(self, told: Mapping[str, int], before: Counts | None = None) -> tuple[str, ...]:
-        """The violations, and where customers were `told` of more rows of a CAPABILITY.KIND than
-        the books gained since `before`.
+    def with_missing(
+        self, promised: Mapping[str, int], before: Counts | None = None
+    ) -> tuple[str, ...]:
+        """The violations, and each CAPABILITY.KIND of which answers `promised` more rows than the
+        stores gained since `before`.
         """
-        return (*self.violations, *self._missing(told, before or {}))
+        return (*self.violations, *self._missing(promised, before or {}))
 
-    def _missing(self, told: Mapping[str, int], before: Counts) -> Iterator[str]:
-        for counted, number in told.items():
+    def _missing(self, promised: Mapping[str, int], before: Counts) -> Iterator[str]:
+        for counted, number in promised.items():
             name, _, kind = counted.partition(".")
             gained = self.counts.get(name, {}).get(kind, 0) - before.get(name, {}).get(kind, 0)
             if gained < number:
-                yield f"customers were told of {number} {name}, the books gained {gained}"
+                yield f"customers were answered {number} {name}, the stores gained {gained}"

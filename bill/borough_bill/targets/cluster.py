@@ -1,7 +1,7 @@
-"""A Kubernetes cluster as its user reaches it: by kubectl, wherever that is logged in.
+"""A Kubernetes cluster, reached by kubectl with its current context.
 
-kubectl knows every way to log in, so that nobody else has to. What a pod tells is fetched by
-port-forward, which enters it on its own node: from any other a NetworkPolicy may refuse it.
+kubectl implements every login. The metrics of a pod are read by port-forward, which connects on the
+pod's own node: from elsewhere a NetworkPolicy may refuse the connection.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from borough_bill.targets.processes import die_with_parent
 
 KUBECTL = "kubectl"
-STARTS_WITHIN = 30.0
-"""Seconds until a kubectl that goes on running says its first word."""
+START_TIMEOUT_S = 30.0
+"""For the first output of a port-forward."""
 
 _FORWARDS = re.compile(r"Forwarding from (\S+:\d+) ->")
 
@@ -25,23 +25,23 @@ class Unreachable(Exception):
 
 
 class Cluster(Protocol):
-    """What is asked of a cluster."""
+    """The operations that a measurement needs."""
 
     async def get(self, path: str) -> dict[str, Any]:
         """An object, or a list of them, by its path in the API. Raises Unreachable."""
         ...
 
     def forwarded(self, namespace: str, target: str, port: int) -> AbstractAsyncContextManager[str]:
-        """A base URL on this machine, while the context lasts: whatever is sent there reaches a
-        port of `target`, pod/NAME or service/NAME. Raises Unreachable.
+        """A base URL on this machine that is forwarded to a port of `target`, pod/NAME or
+        service/NAME, while the context lasts. Raises Unreachable.
         """
         ...
 
     async def executed(
         self, namespace: str, pod: str, container: str, command: Sequence[str]
     ) -> str:
-        """What a command prints that is run in a container, however it ends. Raises Unreachable
-        where it prints nothing.
+        """The output of a command in a container, whatever its exit status. Raises Unreachable if
+        there is none.
         """
         ...
 
@@ -51,61 +51,61 @@ class Kubectl:
 
     async def get(self, path: str) -> dict[str, Any]:
         """By `kubectl get --raw`."""
-        found: dict[str, Any] = json.loads(await _said("get", "--raw", path))
+        found: dict[str, Any] = json.loads(await _output("get", "--raw", path))
         return found
 
     @asynccontextmanager
     async def forwarded(self, namespace: str, target: str, port: int) -> AsyncIterator[str]:
-        """By a `kubectl port-forward` of its own."""
+        """By `kubectl port-forward`."""
         command = ("port-forward", "--namespace", namespace, target, f":{port}")
         process = await _started(command, stderr=asyncio.subprocess.STDOUT)
-        assert process.stdout is not None  # noqa: S101  # it was asked for
-        listener = None
+        assert process.stdout is not None  # noqa: S101  # it is a pipe
+        drain = None
         try:
-            address = await _forwards(process.stdout, _typed(command))
-            listener = asyncio.create_task(_listen(process.stdout))
+            address = await _forward_address(process.stdout, _command_line(command))
+            drain = asyncio.create_task(_drain(process.stdout))
             yield f"http://{address}"
         finally:
             if process.returncode is None:
                 process.terminate()
             await process.wait()
-            if listener is not None:
-                await listener
+            if drain is not None:
+                await drain
 
     async def executed(
         self, namespace: str, pod: str, container: str, command: Sequence[str]
     ) -> str:
         """By `kubectl exec`."""
         inside = ("--namespace", namespace, pod, "--container", container)
-        return await _said("exec", *inside, "--", *command)
+        return await _output("exec", *inside, "--", *command)
 
 
-async def _said(*command: str) -> str:
-    """What a kubectl prints. Raises Unreachable with its complaint where that is nothing."""
+async def _output(*command: str) -> str:
+    """The output of kubectl. Raises Unreachable with its error if there is none."""
     process = await _started(command, stderr=asyncio.subprocess.PIPE)
     out, err = await process.communicate()
     if not out.strip():
-        raise Unreachable(f"{_typed(command)}: {err.decode(errors='replace').strip()}")
+        raise Unreachable(f"{_command_line(command)}: {err.decode(errors='replace').strip()}")
     return out.decode()
 
 
-async def _forwards(words: asyncio.StreamReader, typed: str) -> str:
-    """The address that a port-forward listens on, once it says so. Raises Unreachable with its last
-    words where it ends instead, or has none.
+async def _forward_address(output: asyncio.StreamReader, command: str) -> str:
+    """The address that a port-forward listens on. Raises Unreachable with the last line of its
+    output if it ends instead, or prints none in time.
     """
-    last = f"no word of an address within {STARTS_WITHIN:.0f} s"
+    last = f"no address within {START_TIMEOUT_S:.0f} s"
     with suppress(TimeoutError):
-        async with asyncio.timeout(STARTS_WITHIN):
-            while line := (await words.readline()).decode(errors="replace"):
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while line := (await output.readline()).decode(errors="replace"):
                 if found := _FORWARDS.match(line):
                     return found[1]
                 last = line.strip()
-    raise Unreachable(f"{typed}: {last}")
+    raise Unreachable(f"{command}: {last}")
 
 
-async def _listen(words: asyncio.StreamReader) -> None:
-    """Hear it out, so that it never waits for somebody to listen."""
-    while await words.read(1 << 16):
+async def _drain(output: asyncio.StreamReader) -> None:
+    """Read the output to its end, so that the process never blocks on a full pipe."""
+    while await output.read(1 << 16):
         pass
 
 
@@ -117,10 +117,10 @@ async def _started(command: Sequence[str], stderr: int) -> asyncio.subprocess.Pr
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
             preexec_fn=die_with_parent,
-        )  # fmt: skip  # the command on one line, as one would type it
+        )  # fmt: skip  # the command on one line, as it is typed
     except FileNotFoundError:
         raise Unreachable(f"{KUBECTL} is not on PATH: a cluster is reached by it") from None
 
 
-def _typed(command: Sequence[str]) -> str:
+def _command_line(command: Sequence[str]) -> str:
     return " ".join((KUBECTL, *command))

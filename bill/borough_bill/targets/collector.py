@@ -1,9 +1,8 @@
-"""A place where spans go: an OTLP/HTTP sink, and what it received as plain values.
+"""A receiver of spans by OTLP/HTTP, which decodes them into plain values.
 
-In a test it runs on the test's own loop, and can be told to be slow, to refuse or never to answer.
-As a process (`python -m borough_bill.targets.collector --port P --keep FILE`) it only appends what
-arrives to a file, undecoded: a collector that worked while we measure would be part of what is
-measured.
+In a test it runs on the test's event loop, and can answer late, refuse or never answer. As a
+process (`python -m borough_bill.targets.collector --port P --keep FILE`) it only appends what
+arrives to a file, undecoded, so that it uses little CPU during a measurement.
 """
 
 import asyncio
@@ -23,9 +22,9 @@ from aiohttp import web
 PATH = "/v1/traces"
 PROTOBUF = "application/x-protobuf"
 LARGEST = 64 << 20
-"""Bytes of a body, once it is unpacked."""
-FAREWELL_S = 0.1
-"""Exporters that still wait for an answer when the collector goes get so long."""
+"""Bytes of an uncompressed body."""
+SHUTDOWN_S = 0.1
+"""For requests without an answer when the collector stops."""
 
 _LENGTH = struct.Struct(">I")
 _KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
@@ -33,11 +32,11 @@ _STATUSES = ("unset", "ok", "error")
 
 
 class BrokenSpans(Exception):
-    """What should hold spans does not; the message names it."""
+    """Invalid OTLP data; the message names the request or the file."""
 
 
 class Link(NamedTuple):
-    """Another span, that caused this one without being its parent."""
+    """Another span that caused this one without being its parent."""
 
     trace_id: str
     span_id: str
@@ -64,7 +63,7 @@ class Span:
 
 def decode(body: bytes) -> Iterator[Span]:
     """The spans of one request of an exporter. Raises BrokenSpans."""
-    from google.protobuf.message import (  # type: ignore[import-untyped]  # it has no stubs # noqa: PLC0415  # a process decodes nothing
+    from google.protobuf.message import (  # type: ignore[import-untyped]  # it has no stubs # noqa: PLC0415  # the process does not decode
         DecodeError,
     )
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415  # as above
@@ -74,7 +73,7 @@ def decode(body: bytes) -> Iterator[Span]:
     try:
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError as error:
-        raise BrokenSpans(f"{len(body)} bytes are no OTLP request: {error}") from None
+        raise BrokenSpans(f"{len(body)} bytes are not an OTLP request: {error}") from None
     for group in request.resource_spans:
         resource = _attributes(group.resource.attributes)
         for scope in group.scope_spans:
@@ -111,10 +110,10 @@ def _value(value: Any) -> Any:
 
 
 class Collector:
-    """The sink, listening while the context lasts; port 0 takes a free one.
+    """The receiver, listening while the context lasts; port 0 takes a free one.
 
-    `status` is what it answers, after `delay` seconds (None: never); both may be changed while it
-    runs. What it refused it does not keep. `keep` receives each body instead of `bodies`.
+    It answers `status` after `delay` seconds (None: never); both may be changed while it runs.
+    Bodies that it refuses are not kept. `keep` receives each body instead of `bodies`.
     """
 
     def __init__(
@@ -129,21 +128,21 @@ class Collector:
         self.delay = delay
         self.bodies: list[bytes] = []
         self.requests = 0
-        """How many came in, whatever was answered."""
+        """The number of requests, whatever was answered."""
         self.port = port
         self._keep = keep or self.bodies.append
         app = web.Application(client_max_size=LARGEST)
         app.router.add_post(PATH, self._take)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=FAREWELL_S)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
 
     @property
     def url(self) -> str:
-        """What an exporter takes for its endpoint, without the path."""
+        """The endpoint for an exporter, without the path."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def spans(self) -> list[Span]:
-        """Every span received so far, decoded now. Raises BrokenSpans."""
+        """Every received span, decoded now. Raises BrokenSpans."""
         return [span for body in self.bodies for span in decode(body)]
 
     async def _take(self, request: web.Request) -> web.Response:
@@ -152,7 +151,7 @@ class Collector:
             raise web.HTTPUnsupportedMediaType(text=f"send {PROTOBUF}")
         body = await request.read()
         await (asyncio.sleep(self.delay) if self.delay is not None else asyncio.Event().wait())
-        if self.status == 200:  # noqa: PLR2004  # OTLP's word for taken
+        if self.status == 200:  # noqa: PLR2004  # OTLP's status of success
             self._keep(body)
         return web.Response(status=self.status, content_type=PROTOBUF)
 
@@ -176,7 +175,7 @@ def read_spans(path: Path) -> list[Span]:
         if end <= len(data):
             end += _LENGTH.unpack_from(data, at)[0]
         if end > len(data):
-            raise BrokenSpans(f"{path} is cut short: the body at byte {at} is not whole")
+            raise BrokenSpans(f"{path} is cut short: the body at byte {at} is incomplete")
         try:
             spans += decode(data[at + _LENGTH.size : end])
         except BrokenSpans as error:
@@ -201,10 +200,10 @@ async def _keep_until_stopped(port: int, path: Path) -> None:
 
 
 def main(
-    keep: Annotated[Path, typer.Option(help="The file that what arrives is appended to.")],
+    keep: Annotated[Path, typer.Option(help="The file that bodies are appended to.")],
     port: Annotated[int, typer.Option(help="Where to listen; 0 takes a free port.")] = 4318,
 ) -> None:
-    """Take spans by OTLP/HTTP until SIGTERM, and keep them for `read_spans`."""
+    """Receive spans by OTLP/HTTP until SIGTERM, and keep them for `read_spans`."""
     asyncio.run(_keep_until_stopped(port, keep))
 
 

@@ -1,4 +1,4 @@
-"""Where and with what a figure was measured: without it, a figure says nothing to anybody else."""
+"""The machine, packages and code of a measurement, without which its figures mean little."""
 
 import hashlib
 import os
@@ -13,11 +13,11 @@ from borough_bill.results import Machine
 PACKAGES = (
     "aiohttp", "aiosqlite", "borough", "fastapi", "httptools", "opentelemetry-sdk",
     "prometheus-client", "pydantic", "sqlalchemy", "starlette", "uvicorn", "uvloop",
-)  # fmt: skip  # a list to be read, not a column
-"""What lies on the path of a request; other packages do not change a figure."""
+)  # fmt: skip  # a list
+"""Packages on the path of a request; others do not change a figure."""
 HERE = Path(__file__).parent
 CODE = (":/telemetry", ":/kit", ":/services", ":/bill", ":/tests/bench", ":/uv.lock")
-"""What a figure is a figure of: neither a document nor the folder of a run changes it."""
+"""The measured code: a changed document or folder of a run is no change of it."""
 UNKNOWN, DIRTY = "unknown", "-dirty"
 GIB = 2**30
 
@@ -35,8 +35,8 @@ def machine() -> Machine:
 
 
 def commit(folder: Path = HERE) -> str:
-    """The commit of the code that this folder is of, or `unknown`; where the code differs from it,
-    `-dirty-` and a digest of the difference follow: two different trees never have one name.
+    """The commit of the repository of this folder, or `unknown`; if the code differs from it, with
+    `-dirty-` and a digest of the difference, so that different code has different names.
     """
     git = partial(_git, folder)
     name = git("rev-parse", "--short=12", "HEAD")
@@ -52,12 +52,12 @@ def commit(folder: Path = HERE) -> str:
     return f"{name}{DIRTY}-{digest.hexdigest()[:8]}"
 
 
-def _git(folder: Path, *words: str) -> str | None:
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(  # noqa: S603  # our own words
-            ["git", *words],  # noqa: S607  # whichever git the user has
+        done = subprocess.run(  # noqa: S603  # constant arguments
+            ["git", *arguments],  # noqa: S607  # the git on PATH
             cwd=folder, capture_output=True, text=True, check=False,
-        )  # fmt: skip  # the command on one line, as one would type it
+        )  # fmt: skip  # the command on one line, as it is typed
     except OSError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
@@ -71,7 +71,7 @@ def _version(package: str) -> str:
 
 
 def _cpu_model() -> str:
-    """As Linux names it; the architecture where it does not."""
+    """Linux's name of it; the architecture on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

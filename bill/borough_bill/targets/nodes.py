@@ -1,10 +1,11 @@
-"""The machines of a cluster: who shares whose cores.
+"""The nodes of a cluster, and which pods share their cores.
 
-On a single node everything that is measured shares its cores with everything else, and no network
-lies between two parts. A report that does not say so would be taken for more.
+On a single node everything measured shares its cores with everything else, and there is no network
+between two parts, which the report has to say.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +13,20 @@ from borough_bill.analysis.lines.formats import listed
 from borough_bill.targets.pods import Pod
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-"""Names this boot of this kernel, in every container on it too; only Linux has it."""
+"""The ID of this boot of the kernel, the same in every container; only Linux has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where deployments run, for the report; the fields are those of `Plan` and `Result`."""
+
+    placement: str = "the deployments wherever they were started"
+    sources: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Node(NamedTuple):
-    """A machine of the cluster. `here` says whether it is this one."""
+    """A machine of the cluster; `here` if it is this one."""
 
     name: str
     cores: str
@@ -43,7 +53,7 @@ def nodes_of(found: Mapping[str, Any], boot_id: Path = BOOT_ID) -> tuple[Node, .
 
 
 def placement(pods: Mapping[str, Sequence[Pod]], nodes: Sequence[Node]) -> str:
-    """Where the pods of each deployment run, for the report."""
+    """The nodes of each deployment's pods, as a text for the report."""
     here = next((node for node in nodes if node.here), None)
     if len(nodes) > 1:
         spread = [

@@ -1,6 +1,6 @@
-"""Who runs on which core: everything measured on one, everything that measures on another.
+"""The cores of a run: everything measured is pinned to one, the rest to another.
 
-The same CPU for every shape, or the shape of most processes would win by having most cores.
+Every shape thus has the same CPU; otherwise the shape with most processes would have most cores.
 """
 
 import os
@@ -8,18 +8,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The core of whatever is measured, and that of the generator and all else; None for any."""
+    """The core of the subjects, and that of the generator and the runner; None for any core."""
 
     subjects: int | None
     generator: int | None
 
     @classmethod
-    def here(cls) -> "Placement":
-        """The first and the second core this process may use; none where there are not two."""
+    def here(cls) -> Self:
+        """The first and the second core that this process may use; None if there are not two."""
         if not hasattr(os, "sched_getaffinity"):  # only Linux lets a process choose
             return cls(None, None)
         cores = sorted(os.sched_getaffinity(0))
@@ -27,7 +28,7 @@ class Placement:
 
     @property
     def sentence(self) -> str:
-        """For the report."""
+        """A sentence for the report."""
         if self.subjects is None:
             return "nothing was pinned: there was no second core, or no way to choose one"
         return (
@@ -36,8 +37,8 @@ class Placement:
         )
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """This process, and what it starts meanwhile, out of the subjects' way."""
+    def runner_pinned(self) -> Iterator[None]:
+        """Pin this process, and what it starts meanwhile, to the generator's core."""
         if self.generator is None:
             yield
             return
@@ -48,9 +49,9 @@ class Placement:
         finally:
             os.sched_setaffinity(0, before)
 
-    def share(self, seconds: float) -> float:
-        """How much of the subjects' core a process gets that always wants it: 1 where it is left
-        alone, a half beside one that never rests. It takes so many seconds to find out.
+    def core_share(self, seconds: float) -> float:
+        """The share of the subjects' core that a busy process gets, measured for some seconds: 1 on
+        an idle machine, a half beside another busy process.
         """
         before = None if self.subjects is None else os.sched_getaffinity(0)
         try:

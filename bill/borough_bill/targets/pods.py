@@ -1,4 +1,4 @@
-"""The pods of a release as the API server lists them, and what they are given to know."""
+"""The pods of a release as the API server lists them, and the API keys in their Secret."""
 
 import json
 from base64 import b64decode
@@ -10,16 +10,16 @@ from typing import Any, Self
 from borough_bill.targets.cluster import Cluster, Unreachable
 
 OPS = "ops"
-"""What the chart calls the port of /metrics; a pod that has it is a part's."""
+"""The chart's name of the port of /metrics; only pods of parts have it."""
 PART = "app.kubernetes.io/component"
-"""The label that names the part."""
+"""The label with the name of the part."""
 KEYS = "BOROUGH_API_KEYS"
 
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A replica of a part, and of it the container that has the ops port. `process` is what the
-    bill calls it; `env` is what it is given, by variable, as the API server tells it.
+    """A replica of a part; `container` is the one with the ops port, `process` its name in the
+    bill, and `env` its variables as the API server lists them.
     """
 
     name: str
@@ -32,8 +32,8 @@ class Pod:
 
     @classmethod
     def of(cls, item: Mapping[str, Any], number: int) -> Self | None:
-        """The pod of a list's item, replica `number` of its part; None of a pod that is no part's,
-        or is going.
+        """The pod of a list's item, replica `number` of its part; None for a pod that is not of a
+        part, or is being deleted.
         """
         meta, spec = item["metadata"], item["spec"]
         for container in spec["containers"]:
@@ -52,7 +52,7 @@ class Pod:
 
 
 def part_of(item: Mapping[str, Any]) -> str:
-    """The part that a pod is a replica of; empty where no label says so."""
+    """The part that a pod is a replica of; empty without a label."""
     return str(item["metadata"].get("labels", {}).get(PART, ""))
 
 
@@ -62,7 +62,7 @@ def _ready(status: Mapping[str, Any]) -> bool:
 
 
 def pods(listed: Mapping[str, Any]) -> tuple[Pod, ...]:
-    """Those of parts, by name; the replicas of a part are numbered in this order."""
+    """The pods of parts, sorted by name; the replicas of a part are numbered in this order."""
     counted, found = Counter[str](), list[Pod]()
     for item in sorted(listed["items"], key=lambda item: item["metadata"]["name"]):
         if (pod := Pod.of(item, counted[part_of(item)])) is not None:
@@ -72,12 +72,12 @@ def pods(listed: Mapping[str, Any]) -> tuple[Pod, ...]:
 
 
 async def customers(cluster: Cluster, namespace: str, given: Sequence[Pod]) -> dict[str, str]:
-    """The API keys, by customer, in the Secret that pods are given. Raises Unreachable."""
+    """The API keys by customer, in the Secret of the pods. Raises Unreachable."""
     wanted = next((pod.env[KEYS] for pod in given if KEYS in pod.env), {})
     try:
         secret = wanted["valueFrom"]["secretKeyRef"]
     except KeyError:
-        raise Unreachable(f"no Secret gives the pods in {namespace} their {KEYS}") from None
+        raise Unreachable(f"the pods in {namespace} have no {KEYS} from a Secret") from None
     held = await cluster.get(f"/api/v1/namespaces/{namespace}/secrets/{secret['name']}")
     keys: dict[str, str] = json.loads(b64decode(held["data"][secret["key"]]))
     return keys

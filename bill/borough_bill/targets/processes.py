@@ -1,7 +1,7 @@
-"""One replica of a part as a local process: its ports, its log, its life and its death.
+"""One replica of a part as a local process: its ports, its log, its start and its end.
 
-A process never outlives the runner, however the runner ends; and it comes back on the ports it had,
-since its peers were told those addresses when they started.
+A process never outlives the runner, however the runner ends. It is restarted on the ports it had,
+since its peers got those addresses when they started.
 """
 
 import asyncio
@@ -22,34 +22,34 @@ import aiohttp
 
 HOST = "127.0.0.1"
 BOROUGH = ("borough", "serve")
-"""The module that is a part, and its verb; the capabilities follow."""
-ANSWERS_WITHIN = aiohttp.ClientTimeout(total=15)
-"""Of a part that is asked for its facts or counters."""
-LOOK_S = 0.05
-"""Between two looks at a part that starts."""
-LAST_WORDS = 15
-"""Lines of its log that a part which died is quoted with."""
+"""The module of a part and its verb; the capabilities follow."""
+TIMEOUT = aiohttp.ClientTimeout(total=15)
+"""For the facts or counters of a part."""
+POLL_S = 0.05
+"""Between two polls of a part that starts."""
+LOG_TAIL = 15
+"""Lines of the log in the error of a part that ended."""
 
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class PartDied(Exception):
-    """A part ended, or never became ready; the message names it and quotes its last words."""
+    """A part ended, or never became ready; the message names it and quotes the end of its log."""
 
 
 def outside() -> dict[str, str]:
-    """The environment without a `BOROUGH_` setting: what a part is told, and nothing leaks in."""
+    """The environment without `BOROUGH_` settings, so that parts get only the intended ones."""
     return {name: value for name, value in os.environ.items() if not name.startswith("BOROUGH_")}
 
 
 class Ports:
-    """The three ports of one process, kept for it over all its restarts.
+    """The three ports of one process, reserved over all its restarts.
 
-    A socket that is bound but never listens holds each number. The system gives it to nobody else,
-    yet a server that sets SO_REUSEADDR, as servers do, may listen there; and while none does,
-    whoever connects is refused, as by any dead process. Only Linux shares a port so; elsewhere the
-    number is let go, and a stranger might take it.
+    Each is reserved by a socket that is bound but never listens. The system then assigns the port
+    to no other socket, a server that sets SO_REUSEADDR can still listen on it, and without a server
+    connections are refused, as by any dead process. Only Linux permits this; elsewhere the socket
+    is closed, and another process might take the port.
     """
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ class Ports:
         self._release = weakref.finalize(self, _release, tuple(holder for holder, _ in holders))
 
     def release(self) -> None:
-        """Give the numbers back. Without a call that happens when the object is dropped, as where
-        a shape is never started.
+        """Release the ports. Otherwise that happens when the object is garbage-collected, as of a
+        shape that is never started.
         """
         self._release()
 
@@ -80,12 +80,12 @@ def _hold() -> tuple[socket.socket, int]:
 
 
 class Process:
-    """A part's replica. `environment` is all it knows of the world; `log` takes all it says.
+    """A part's replica, with its whole `environment`, and a `log` file for its output.
 
-    It runs on any core or, with all its threads, on `cpu` alone; `python` interprets it.
+    It runs on any core or, with all its threads, on `cpu` alone; `python` is the interpreter.
     """
 
-    def __init__(  # noqa: PLR0913  # all that makes one replica
+    def __init__(  # noqa: PLR0913  # the facts of a replica
         self,
         part: str,
         number: int,
@@ -114,9 +114,9 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its process id. Raises PartDied where no process runs."""
+        """Its process id. Raises PartDied if no process runs."""
         if self._process is None or not self.running:
-            raise PartDied(f"part {self.name} does not run:\n{self.words()}")
+            raise PartDied(f"part {self.name} does not run:\n{self.log_tail()}")
         return self._process.pid
 
     async def start(self) -> None:
@@ -132,59 +132,59 @@ class Process:
             )
 
     async def ready(self, http: aiohttp.ClientSession, within: float) -> None:
-        """Wait until its /readyz says so; it starts on any core, and has its own from then on.
+        """Wait until its /readyz succeeds; it starts on any core, and is pinned from then on.
 
-        Raises PartDied if it ends, or after so many looks as fit into `within` seconds: where the
-        machine gives this process no time to look, the part has none to start either.
+        Raises PartDied if it ends, or after as many polls as fit into `within` seconds: polls, not
+        time, since a machine too busy for this process is too busy for the part as well.
         """
-        for _ in range(round(within / LOOK_S)):
+        for _ in range(round(within / POLL_S)):
             if await self._answers_ready(http):
                 break
             if not self.running:
-                raise PartDied(f"part {self.name} ended with {self._code()}:\n{self.words()}")
-            await asyncio.sleep(LOOK_S)
+                raise PartDied(f"part {self.name} ended with {self._code()}:\n{self.log_tail()}")
+            await asyncio.sleep(POLL_S)
         else:
-            raise PartDied(f"part {self.name} is not ready in {within} s:\n{self.words()}")
+            raise PartDied(f"part {self.name} is not ready in {within} s:\n{self.log_tail()}")
         if self._cpu is not None:
             pin(self.pid, self._cpu)
 
     async def _answers_ready(self, http: aiohttp.ClientSession) -> bool:
         try:
             async with http.get(f"http://{HOST}:{self.ports.ops}/readyz") as answer:
-                return answer.status == 200  # noqa: PLR2004  # HTTP's word for yes
+                return answer.status == 200  # noqa: PLR2004  # OK
         except aiohttp.ClientError:
             return False
 
     async def facts(self, http: aiohttp.ClientSession) -> dict[str, Any]:
-        """What it says of itself at /readyz. Raises PartDied where nobody answers."""
-        facts: dict[str, Any] = json.loads(await self._ask(http, "/readyz"))["facts"]
+        """The facts in its /readyz. Raises PartDied without an answer."""
+        facts: dict[str, Any] = json.loads(await self._get(http, "/readyz"))["facts"]
         return facts
 
     def signal(self, number: int) -> None:
-        """Send it a signal that does not end it. Raises PartDied where no process runs."""
+        """Send it a signal that does not end it. Raises PartDied if no process runs."""
         os.kill(self.pid, number)
 
     async def metrics(self, http: aiohttp.ClientSession) -> str:
-        """Its exposition, in the OpenMetrics text format. Raises PartDied where nobody answers."""
-        return await self._ask(http, "/metrics", Accept="application/openmetrics-text")
+        """Its /metrics, in the OpenMetrics text format. Raises PartDied without an answer."""
+        return await self._get(http, "/metrics", Accept="application/openmetrics-text")
 
-    async def _ask(self, http: aiohttp.ClientSession, path: str, **headers: str) -> str:
+    async def _get(self, http: aiohttp.ClientSession, path: str, **headers: str) -> str:
         url = f"http://{HOST}:{self.ports.ops}{path}"
         try:
-            async with http.get(url, headers=headers, timeout=ANSWERS_WITHIN) as answer:
+            async with http.get(url, headers=headers, timeout=TIMEOUT) as answer:
                 answer.raise_for_status()
                 return await answer.text()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise PartDied(
-                f"part {self.name} does not answer {path} ({error!r}):\n{self.words()}"
+                f"part {self.name} does not answer {path} ({error!r}):\n{self.log_tail()}"
             ) from error
 
     async def kill(self) -> None:
-        """SIGKILL: it gets no chance to say or save anything."""
+        """SIGKILL, and wait for its end."""
         await self._end(signal.SIGKILL)
 
     async def terminate(self, within: float) -> int:
-        """SIGTERM and wait for its drain; SIGKILL after `within` seconds. Answers the exit code."""
+        """SIGTERM and wait for its drain; SIGKILL after `within` seconds. Returns the exit code."""
         try:
             async with asyncio.timeout(within):
                 await self._end(signal.SIGTERM)
@@ -202,24 +202,24 @@ class Process:
             raise ValueError(f"part {self.name} has not ended")
         return self._process.returncode
 
-    def words(self) -> str:
+    def log_tail(self) -> str:
         """The last lines of its log."""
         with self._log.open(errors="replace") as log:
-            return "".join(deque(log, LAST_WORDS)).rstrip()
+            return "".join(deque(log, LOG_TAIL)).rstrip()
 
 
 async def killed(process: asyncio.subprocess.Process) -> None:
-    """SIGKILL a process and wait for its end; one that has just ended by itself is none to kill."""
+    """SIGKILL a process, unless it has just ended by itself, and wait for its end."""
     with contextlib.suppress(ProcessLookupError):
         process.kill()
     await process.wait()
 
 
 def die_with_parent() -> None:
-    """Between fork and exec: leave this process to the runner.
+    """Between fork and exec: bind this process to the runner.
 
-    The kernel kills it when the runner is gone. Ctrl-C, which a terminal sends to a whole group of
-    processes, does not reach it: the runner decides what ends, and when.
+    The kernel kills it when the runner ends. Ctrl-C, which a terminal sends to a whole process
+    group, does not reach it: the runner stops its processes in order.
     """
     os.setpgrp()
     if _prctl is not None:
@@ -227,10 +227,10 @@ def die_with_parent() -> None:
 
 
 def pin(pid: int, cpu: int) -> None:
-    """Keep a process with all its threads on one core; threads it starts later inherit that."""
+    """Pin a process with all its threads to one core; threads that it starts later inherit that."""
     threads, pinned = Path(f"/proc/{pid}/task"), set[str]()
-    while strays := {thread.name for thread in threads.iterdir()} - pinned:
-        for thread in strays:
+    while unpinned := {thread.name for thread in threads.iterdir()} - pinned:
+        for thread in unpinned:
             with contextlib.suppress(ProcessLookupError):  # it has ended
                 os.sched_setaffinity(int(thread), {cpu})
-        pinned |= strays
+        pinned |= unpinned

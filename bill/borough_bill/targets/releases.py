@@ -1,7 +1,8 @@
-"""The releases of one comparison: in one cluster, and reached by one way.
+"""The releases of one comparison: in one cluster, and reached by the same kind of route.
 
-A port-forward costs each request a detour through the API server, a Service's own address none. So
-all are reached by the most direct way that leads to each: else its price would be a difference.
+A port-forward costs each request a detour through the API server, a Service's own address does not.
+So all are reached by the most direct route that works for each: otherwise the detour would count as
+a difference.
 """
 
 import asyncio
@@ -12,92 +13,92 @@ from typing import Any
 
 import aiohttp
 
-from borough_bill.experiments.foreign import Site
 from borough_bill.targets.attribution import TICK_S
 from borough_bill.targets.cluster import Cluster, Unreachable
-from borough_bill.targets.nodes import Node, nodes_of, placement
+from borough_bill.targets.nodes import Node, Site, nodes_of, placement
 from borough_bill.targets.pods import customers, pods
-from borough_bill.targets.release import WEIGHED, Release, ReleaseName
+from borough_bill.targets.release import SCRAPES, Release, ReleaseName
 
 ADDRESS, NODE_PORT, FORWARD = "the Service's own address", "a node port", "kubectl port-forward"
-ANSWERS_WITHIN = aiohttp.ClientTimeout(total=2)
-"""Seconds for a door to be one: what filters packets lets whoever waits wait."""
-LOOKED_AT = "/v1/orders"
+PROBE_TIMEOUT = aiohttp.ClientTimeout(total=2)
+"""For the answer of a door: a packet filter may drop requests without one."""
+PROBED = "/v1/orders"
 REFUSED, PROBLEM = 401, "application/problem+json"
-"""What a door of ours says there to somebody without a key."""
+"""A door's answer there to a request without a key."""
 SOURCES = {
     "CPU": "each pod's own CPU clock, before the warm-up and after the last answer",
-    "memory": "each pod's own word (process_resident_memory_bytes), after the window",
+    "memory": "each pod's process_resident_memory_bytes, after the window",
 }
 
 
 @asynccontextmanager
-async def opened(
+async def open_releases(
     cluster: Cluster,
     names: Mapping[str, ReleaseName],
     keys: Mapping[str, str] | None,
     requests: float,
     *,
-    readings: int = WEIGHED,
+    scrapes: int = SCRAPES,
 ) -> AsyncIterator[tuple[dict[str, Release], Site]]:
-    """The releases, with their doors, while the context lasts; and what is to be told of where they
-    run. Without `keys`, each has its own customers. `requests` are those of a window.
-    What a reading costs is found by so many `readings`.
+    """The releases, with their doors, while the context lasts; and where they run, for the report.
+
+    Without `keys`, each has the customers of its own Secret. `requests` are those of a window. The
+    cost of a scrape is measured by `scrapes`.
 
     Raises NotExposed, ProcessGone, Unreachable.
     """
     async with AsyncExitStack() as stack:
         nodes = nodes_of(await cluster.get("/api/v1/nodes"))
-        way, urls = await _way(stack, cluster, names, nodes)
+        route, urls = await _most_direct(stack, cluster, names, nodes)
         found = {
-            at: await _found(stack, cluster, name, urls[at], keys) for at, name in names.items()
+            at: await _release(stack, cluster, name, urls[at], keys) for at, name in names.items()
         }
         for release in found.values():
-            await release.weigh(readings)
+            await release.measure_scrape_cost(scrapes)
         where = placement({at: release.pods for at, release in found.items()}, nodes)
-        notes = tuple(_notes(found, way, requests))
-        yield found, Site(f"{where}; doors are reached by {way}", SOURCES, notes)
+        notes = tuple(_notes(found, route, requests))
+        yield found, Site(f"{where}; doors are reached by {route}", SOURCES, notes)
 
 
-async def _found(
+async def _release(
     stack: AsyncExitStack,
     cluster: Cluster,
     name: ReleaseName,
     door: str,
     keys: Mapping[str, str] | None,
 ) -> Release:
-    """What runs now. Raises Unreachable where nothing does, or something is not ready."""
-    there = pods(await cluster.get(name.pods))
-    if not there:
-        raise Unreachable(f"{name.url}: there is no pod of a part of such a release")
-    if unready := [pod.name for pod in there if not pod.ready]:
+    """The running release. Raises Unreachable if it has no pod, or one that is not ready."""
+    running = pods(await cluster.get(name.pods))
+    if not running:
+        raise Unreachable(f"{name.url}: it has no pod of a part")
+    if unready := [pod.name for pod in running if not pod.ready]:
         raise Unreachable(f"{name.url}: pod {unready[0]} is not ready")
-    pages = {
+    ops_urls = {
         pod.process: await stack.enter_async_context(
             cluster.forwarded(name.namespace, f"pod/{pod.name}", pod.port)
         )
-        for pod in there
+        for pod in running
     }
     if keys is None:
-        keys = await customers(cluster, name.namespace, there)
-    return Release(cluster, name, there, pages=pages, door=door, customers=keys)
+        keys = await customers(cluster, name.namespace, running)
+    return Release(cluster, name, running, ops_urls=ops_urls, door=door, customers=keys)
 
 
-async def _way(
+async def _most_direct(
     stack: AsyncExitStack, cluster: Cluster, names: Mapping[str, ReleaseName], nodes: Sequence[Node]
 ) -> tuple[str, dict[str, str]]:
-    """The most direct way there is to all doors, and their URLs."""
+    """The most direct route that works for all doors, and their URLs."""
     services = {
         at: await cluster.get(f"{name.path}/services/{name.door}") for at, name in names.items()
     }
     known = {at: dict(_direct(service["spec"], nodes)) for at, service in services.items()}
-    async with aiohttp.ClientSession(timeout=ANSWERS_WITHIN) as http:
-        for way in (ADDRESS, NODE_PORT):
-            urls = {at: direct[way] for at, direct in known.items() if way in direct}
+    async with aiohttp.ClientSession(timeout=PROBE_TIMEOUT) as http:
+        for route in (ADDRESS, NODE_PORT):
+            urls = {at: direct[route] for at, direct in known.items() if route in direct}
             if len(urls) == len(names) and all(
                 await asyncio.gather(*(_is_door(http, url) for url in urls.values()))
             ):
-                return way, urls
+                return route, urls
     urls = {
         at: await stack.enter_async_context(
             cluster.forwarded(
@@ -110,7 +111,7 @@ async def _way(
 
 
 def _direct(spec: Mapping[str, Any], nodes: Sequence[Node]) -> Iterator[tuple[str, str]]:
-    """Ways that need nobody's help, where they lead anywhere from here."""
+    """The routes without kubectl, and the door's URL by each."""
     port = spec["ports"][0]
     yield ADDRESS, _url(spec["clusterIP"], port["port"])
     if "nodePort" in port:
@@ -122,37 +123,38 @@ def _url(host: str, port: int) -> str:
 
 
 async def _is_door(http: aiohttp.ClientSession, url: str) -> bool:
-    """Whether a door of ours answers there, and no stranger who has the same address out here."""
+    """Whether a door of the chart answers, and not another server with the same address."""
     try:
-        async with http.get(url + LOOKED_AT) as answer:
+        async with http.get(url + PROBED) as answer:
             return (answer.status, answer.content_type) == (REFUSED, PROBLEM)
     except (aiohttp.ClientError, TimeoutError):
         return False
 
 
-def _notes(found: Mapping[str, Release], way: str, requests: float) -> Iterator[str]:
+def _notes(found: Mapping[str, Release], route: str, requests: float) -> Iterator[str]:
     most = max(len(release.pods) for release in found.values())
     yield (
         "CPU and memory are those of the parts' own processes. What databases, kubelet, kube-proxy "
-        "and the network use for them is in nobody's."
+        "and the network use for them is not counted."
     )
+    error_us = 1e6 * _clock_error_s(most) / requests
     yield (
-        f"A pod tells its CPU time in steps of {1_000 * TICK_S:.0f} ms. Of {requests:.0f} requests "
-        f"in {most} pods one reading is off by {1e6 * _blur(most) / requests:,.0f} µs a request "
-        "(one standard deviation), by chance, so that the intervals hold it."
+        f"A pod reports its CPU time in steps of {1_000 * TICK_S:.0f} ms. For {requests:.0f} "
+        f"requests in {most} pods that is a random error of {error_us:,.0f} µs a request (one "
+        "standard deviation), which is part of the intervals."
     )
-    prices = [price for release in found.values() for price in release.prices.values()]
+    costs = [cost for release in found.values() for cost in release.scrape_cost_s.values()]
     yield (
-        f"To be asked for its figures costs a pod {1_000 * min(prices):.1f} to "
-        f"{1_000 * max(prices):.1f} ms of CPU. That is taken off, once a window."
+        f"A scrape costs a pod {1_000 * min(costs):.1f} to {1_000 * max(costs):.1f} ms of CPU. "
+        "That is subtracted once a window."
     )
-    if way == FORWARD:
+    if route == FORWARD:
         yield "A port-forward leads to one pod, however many host the gateway."
 
 
-def _blur(pods: int) -> float:
-    """Standard deviation, in CPU seconds, of what the clocks of so many pods say was used.
+def _clock_error_s(pods: int) -> float:
+    """The standard deviation, in seconds, of the CPU that the clocks of this many pods report.
 
-    User and system time are cut down to whole steps, each at both edges: four uniform errors a pod.
+    User and system time are rounded down to whole steps at both edges: four uniform errors a pod.
     """
     return TICK_S * math.sqrt(4 * pods / 12)

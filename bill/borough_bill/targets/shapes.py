@@ -1,7 +1,7 @@
 """The shapes, read as data; and a shape as local processes, every part with its replicas.
 
-The parts find each other by addresses given at their start, as in a cluster; only the network is
-missing. What a part needs to know it gets as `BOROUGH_` variables, and nothing else leaks in.
+The parts get each other's addresses at their start, as in a cluster; only the network is missing.
+All their settings are `BOROUGH_` variables, and none is inherited.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any, Self
 
 import aiohttp
@@ -27,16 +27,16 @@ from borough_bill.targets.processes import BOROUGH, HOST, Ports, Process, die_wi
 EXTRACT = "extract:"
 START_WITHIN = 180.0
 STOP_WITHIN = 45.0
-"""Seconds; far above what is normal, for machines that are slow or busy."""
+"""Seconds; far above normal, for slow or busy machines."""
 
 
 class CommandFailed(Exception):
-    """A `borough` command ended with an error; the message is what it said."""
+    """A `borough` command ended with an error; the message is its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Which capabilities each part hosts, and which public paths go to a part of its own."""
+    """The capabilities that each part hosts, and the public paths that its doors serve."""
 
     name: str
     parts: Mapping[str, tuple[str, ...]]
@@ -47,13 +47,13 @@ class Shape:
         return tuple(part for part, hosted in self.parts.items() if capability in hosted)
 
     def peers(self, part: str) -> tuple[str, ...]:
-        """What a part may have to call elsewhere: all it does not host. Nobody calls a gateway."""
+        """The capabilities that a part does not host, except the gateway, which no part calls."""
         everything = dict.fromkeys(chain.from_iterable(self.parts.values()))
         return tuple(c for c in everything if c not in self.parts[part] and c != "gateway")
 
     def door(self, path: str) -> str:
-        """The part a public path goes to: the one that claims it, else the last with a gateway; the
-        last of all where none says that it hosts one.
+        """The part of a public path: the one with that door, else the last that hosts the gateway;
+        the last of all if none does.
         """
         for part, prefixes in self.doors.items():
             if path.startswith(prefixes):
@@ -93,43 +93,42 @@ def _every_shape(file: Path | None, app: str) -> dict[str, Shape]:
             parts={part: tuple(hosted) for part, hosted in shape["parts"].items()},
             doors={part: tuple(paths) for part, paths in shape["doors"].items()},
         )
-        for name, shape in json.loads((_printed if file else _kept)(file, app)).items()
+        for name, shape in json.loads((_printed if file else _printed_once)(file, app)).items()
     }
 
 
 def _printed(file: Path | None, app: str) -> str:
-    """What `borough shapes` says, which only it can know of an application."""
+    """The output of `borough shapes`, which alone can read an application."""
     named = {} if file is None else {"BOROUGH_SHAPES_FILE": str(file.resolve())}
-    words = (sys.executable, "-m", "borough", "shapes", "--json", *of(app))
-    done = subprocess.run(  # noqa: S603  # our own interpreter, our own words
-        words, env=outside() | named, capture_output=True, text=True, check=False
+    command = (sys.executable, "-m", "borough", "shapes", "--json", *app_option(app))
+    done = subprocess.run(  # noqa: S603  # constant arguments, and a name
+        command, env=outside() | named, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise CommandFailed(done.stderr.strip().removeprefix("borough: "))
     return done.stdout
 
 
-_kept = cache(_printed)
-"""An installed application does not change, but a file may."""
+_printed_once = cache(_printed)
+"""For an installed application, which does not change, as a file may."""
 
 
-def of(app: str) -> tuple[str, ...]:
-    """The words that tell a command of `borough` its application."""
+def app_option(app: str) -> tuple[str, ...]:
+    """The option of a `borough` command for its application."""
     return ("--app", app) if app else ()
 
 
 class LocalShape:
     """A shape on this machine. `async with` starts every process and stops it.
 
-    `folder` takes the logs and, unless `store` says otherwise, the SQLite files; `keys` are the API
-    keys by customer, which an application without customers is not given; `settings` are
-    `BOROUGH_` variables without their prefix, in capitals; `faults` is what goes wrong on purpose,
-    by capability. Every process serves `app`, as in `read_shapes`, or is another `module` with its
-    words, and runs on `cpu` unless it is None. A shape of the user's own needs its file in
-    `shapes_file`: parts read it too.
+    `folder` takes the logs and, without a `store`, the SQLite files; `keys` are the API keys by
+    customer, if the application has customers; `settings` are `BOROUGH_` variables without their
+    prefix, in capitals; `faults` are injected, by capability. Every process serves `app`, as in
+    `read_shapes`, or is another `module` with its arguments, and runs on `cpu` unless it is None. A
+    shape of a user's file needs that `shapes_file`: parts read it too.
     """
 
-    def __init__(  # noqa: PLR0913  # what may differ from one run to the next
+    def __init__(  # noqa: PLR0913  # the options of a shape
         self,
         shape: Shape,
         folder: Path,
@@ -165,9 +164,9 @@ class LocalShape:
                     number,
                     hosted,
                     ports=own,
-                    environment=self._environment | self._place(part, own, ports),
+                    environment=self._environment | self._part_settings(part, own, ports),
                     log=folder / f"{part}-{number}.log",
-                    module=module or (*BOROUGH, *of(app)),
+                    module=module or (*BOROUGH, *app_option(app)),
                     cpu=cpu,
                 )
                 for number, own in enumerate(ports[part])
@@ -176,10 +175,10 @@ class LocalShape:
         }
         self._http: aiohttp.ClientSession | None = None
 
-    def _place(
+    def _part_settings(
         self, part: str, own: Ports, ports: Mapping[str, tuple[Ports, ...]]
     ) -> dict[str, str]:
-        """What one process must know of itself and of its peers."""
+        """The settings of one process: its ports, and the addresses of its peers."""
         hosted = self.shape.parts[part]
         peers = {
             capability: [
@@ -204,12 +203,12 @@ class LocalShape:
         return tuple(chain.from_iterable(self.parts.values()))
 
     def addresses(self, path: str) -> tuple[str, ...]:
-        """Where a public path is answered: a base URL for each replica."""
+        """The base URLs of a public path, one for each replica."""
         door = self.parts[self.shape.door(path)]
         return tuple(f"http://{HOST}:{process.ports.public}" for process in door)
 
     async def __aenter__(self) -> Self:
-        # A connection each: a kept one would be stale after every restart.
+        # A new connection each time: a kept one would be stale after a restart.
         self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
         try:
             await asyncio.gather(*(process.start() for process in self.processes))
@@ -219,16 +218,11 @@ class LocalShape:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     async def stop(self) -> tuple[int, ...]:
-        """SIGTERM every process that runs; answers the exit codes of these."""
+        """SIGTERM every running process; their exit codes."""
         running = [process for process in self.processes if process.running]
         codes = await asyncio.gather(*(process.terminate(STOP_WITHIN) for process in running))
         for process in self.processes:
@@ -242,21 +236,21 @@ class LocalShape:
         await process.ready(self._client(), START_WITHIN)
 
     async def restart(self, process: Process) -> None:
-        """Start a process that ended again, on the ports it had, and wait until it serves."""
+        """Restart a process that ended, on the same ports, and wait until it serves."""
         await process.start()
         await self.ready(process)
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process ids by process name. Raises PartDied where one does not run."""
+        """The process ids by process name. Raises PartDied if one does not run."""
         return {process.name: process.pid for process in self.processes}
 
     async def facts(self) -> tuple[dict[str, Any], ...]:
-        """What every process says of itself."""
+        """The facts in every process's /readyz."""
         return tuple(await asyncio.gather(*(p.facts(self._client()) for p in self.processes)))
 
     async def expositions(self) -> tuple[str, ...]:
-        """What every process exposes at /metrics."""
+        """The /metrics of every process."""
         return tuple(await asyncio.gather(*(p.metrics(self._client()) for p in self.processes)))
 
     async def counts(self, metric: str, *labels: str) -> Counter[str]:
@@ -271,43 +265,43 @@ class LocalShape:
         return total
 
     async def audit(self) -> Audit:
-        """What the auditor says, once the application came to rest."""
-        return Audit.read(await self.borough("audit", "--json", well=(0, 1)))
+        """The auditor's report, which waits until no work is pending."""
+        return Audit.read(await self.borough("audit", "--json", expected=(0, 1)))
 
     async def objective(self) -> Objective | None:
-        """What the application says of the latency of its doors. Raises CommandFailed."""
-        told = json.loads(await self.borough("objectives", "--json")).get("gateway", {})
-        return Objective.model_validate(told["latency"]) if "latency" in told else None
+        """The application's objective for the latency of its doors. Raises CommandFailed."""
+        doors = json.loads(await self.borough("objectives", "--json")).get("gateway", {})
+        return Objective.model_validate(doors["latency"]) if "latency" in doors else None
 
-    async def borough(self, *arguments: str, well: Collection[int] = (0,)) -> str:
-        """Run a `borough` command with this shape's settings; answers what it printed.
+    async def borough(self, *arguments: str, expected: Collection[int] = (0,)) -> str:
+        """Run a `borough` command with this shape's settings; its output.
 
-        Raises CommandFailed with everything it said when it ends with another code than `well`.
+        Raises CommandFailed with all output if the exit code is none of `expected`.
         """
         command = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "borough", *arguments, *of(self._app),
+            sys.executable, "-m", "borough", *arguments, *app_option(self._app),
             env=self._environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             preexec_fn=die_with_parent,
-        )  # fmt: skip  # the command on one line, as one would type it
+        )  # fmt: skip  # the command on one line, as it is typed
         out, err = await command.communicate()
-        if command.returncode not in well:
-            said = (out + err).decode(errors="replace").strip()
+        if command.returncode not in expected:
+            output = (out + err).decode(errors="replace").strip()
             raise CommandFailed(
-                f"borough {' '.join(arguments)} ended with {command.returncode}:\n{said}"
+                f"borough {' '.join(arguments)} ended with {command.returncode}:\n{output}"
             )
         return out.decode()
 
     async def prepare(self, *seeds: Mapping[str, str]) -> None:
-        """Make the stores and put in what the application starts with, once with each of these
-        options of its seed, or once without any. Raises CommandFailed.
+        """Migrate the stores and seed them, once with each of these sets of options, or once
+        without any. Raises CommandFailed.
         """
         await self.borough("migrate")
         for options in seeds or ({},):
-            words = chain.from_iterable((f"--{name}", value) for name, value in options.items())
-            await self.borough("seed", *words)
+            pairs = ((f"--{name}", value) for name, value in options.items())
+            await self.borough("seed", *chain.from_iterable(pairs))
 
     def _client(self) -> aiohttp.ClientSession:
         if self._http is None:

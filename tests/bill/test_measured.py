@@ -10,14 +10,14 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from borough_bill.experiments import towns
-from borough_bill.experiments.towns import Town, Waits
+from borough_bill.experiments import measured
+from borough_bill.experiments.measured import MeasuredShape, Waits
 from borough_bill.results import RUNGS, Rung
 from borough_bill.targets.processes import PartDied, Ports, Process
 from borough_bill.targets.shapes import LocalShape
 
 LOOK_S, EXPORT_S = 0.003, 0.05
-AT_ONCE = Waits(look_every_s=0)
+AT_ONCE = Waits(poll_every_s=0)
 
 
 @dataclass
@@ -74,12 +74,12 @@ class OneProcess:
 async def test_only_the_export_is_charged_after_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU of signals and polling, which other rungs do not have, is subtracted."""
     local = OneProcess()
-    monkeypatch.setattr(towns, "cpu_seconds", lambda _: local.only.used)
-    town = Town(cast(LocalShape, local), {}, waits=AT_ONCE)
-    await town.arm("T7b")
+    monkeypatch.setattr(measured, "cpu_seconds", lambda _: local.only.used)
+    shape = MeasuredShape(cast(LocalShape, local), {}, waits=AT_ONCE)
+    await shape.switch_to("T7b")
     local.only.left = EXPORT_S
 
-    assert await town.settle() == {"gateway-0": pytest.approx(EXPORT_S)}
+    assert await shape.settle() == {"gateway-0": pytest.approx(EXPORT_S)}
 
 
 @dataclass
@@ -102,10 +102,10 @@ class Relay(OneProcess):
         return ("\n".join(f"{name} {value}" for name, value in counts.items()),)
 
 
-@pytest.mark.parametrize(("relays", "still", "looks"), [(True, 1, 4), (False, 1, 2), (False, 5, 6)])
+@pytest.mark.parametrize(("relays", "polls", "looks"), [(True, 1, 4), (False, 1, 2), (False, 5, 6)])
 async def test_window_ends_when_every_placed_order_was_delivered(
     relays: bool,  # noqa: FBT001  # a row of the table
-    still: int,
+    polls: int,
     looks: int,
 ) -> None:
     """Equal counters in two polls are not enough where a relay may pause between deliveries. Later
@@ -114,19 +114,21 @@ async def test_window_ends_when_every_placed_order_was_delivered(
     """
     local = Relay()
 
-    await Town(cast(LocalShape, local), {}, relays=relays, still=still, waits=AT_ONCE).settle()
+    await MeasuredShape(
+        cast(LocalShape, local), {}, relays=relays, unchanged_polls=polls, waits=AT_ONCE
+    ).settle()
 
     assert local.looks == looks
 
 
 def test_processes_are_read_on_linux_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere a process cannot read the CPU clock and the memory of others."""
-    town = Town(cast(LocalShape, OneProcess()), {})
-    read = dict(town.pids)
+    shape = MeasuredShape(cast(LocalShape, OneProcess()), {})
+    read = dict(shape.pids)
     monkeypatch.setattr(sys, "platform", "darwin")
 
     assert read == {"gateway-0": 1}
-    assert town.pids == {}
+    assert shape.pids == {}
 
 
 async def test_part_on_another_rung_is_refused_after_the_timeout(
@@ -138,8 +140,8 @@ async def test_part_on_another_rung_is_refused_after_the_timeout(
     monkeypatch.setattr(local.only, "signal", lambda _: None)
     waits = replace(AT_ONCE, switched_within_s=0.01)
 
-    with pytest.raises(PartDied, match="not every part of microservices stands on rung T6"):
-        await Town(cast(LocalShape, local), {}, waits=waits).arm("T6")
+    with pytest.raises(PartDied, match="not every part of microservices is on rung T6"):
+        await MeasuredShape(cast(LocalShape, local), {}, waits=waits).switch_to("T6")
 
 
 async def test_part_that_died_between_windows_is_named_with_its_log(tmp_path: Path) -> None:
