@@ -114,12 +114,11 @@ def demo(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
 ) -> None:
     """Measure what the shapes cost, in at most five minutes, and print a preliminary bill.
 
-    The status is 0 where CPU, memory, hops and books are valid, 3 where one of them is void, and 1
-    where the auditor or a customer complains of the books.
+    The status is 0 if CPU, memory, hops and books are valid, 3 if one of them is void, and 1 if
+    the stores have a violation or lack an answered row.
     """
     scale = _scale(QUICK if quick else DEMO, blocks, window, rate, seed)
-    more = (tuple(setting or ()), tuple(seed_with or ()))
-    options = Options(app, workload, reference, shapes, keys, *more)
+    options = Options(app, workload, reference, shapes, keys, setting, seed_with)
     raise typer.Exit(_measured(Folder(folder), scale, options, fresh=fresh, strict=strict))
 
 
@@ -143,12 +142,11 @@ def run(  # noqa: PLR0913, PLR0917  # as above
 ) -> None:
     """Measure what the shapes cost, at length, and print the bill.
 
-    The status is 0 where every family of lines is valid, 3 where one is void, and 1 where the
-    auditor or a customer complains of the books.
+    The status is 0 if every family of lines is valid, 3 if one is void, and 1 if the stores have a
+    violation or lack an answered row.
     """
     scale = _scale(QUICK if quick else FULL, blocks, window, rate, seed)
-    more = (tuple(setting or ()), tuple(seed_with or ()))
-    options = Options(app, workload, reference, shapes, keys, *more)
+    options = Options(app, workload, reference, shapes, keys, setting, seed_with)
     raise typer.Exit(_measured(Folder(folder), scale, options, fresh=fresh, strict=strict))
 
 
@@ -167,7 +165,7 @@ def report(
 def drill(
     seed: Annotated[int | None, typer.Option(help="Repeat a drill; random if unset.")] = None,
 ) -> None:
-    """Place orders in four shapes of the shop, kill a process in each, and ask the auditor."""
+    """Place orders in four shapes of the shop, kill a process in each, and run the auditor."""
     chosen = random.SystemRandom().randrange(10_000) if seed is None else seed
     raise typer.Exit(0 if show(chosen, _console(), os.path.relpath(sys.executable)) else LOST)
 
@@ -188,8 +186,8 @@ def up(  # noqa: PLR0913, PLR0917  # as above
             _console(),
             app=app or SHOP.name,
             replicas=replicas,
-            settings=pairs("--setting", setting or (), PREFIX),
-            seed=pairs("--seed-with", seed_with or ()),
+            settings=pairs("--setting", setting, PREFIX),
+            seed=pairs("--seed-with", seed_with),
             shapes_file=shapes_file,
         )
     )
@@ -217,10 +215,12 @@ def _measured(folder: Folder, scale: Scale, options: Options, *, fresh: bool, st
     """Run, print, and answer the exit status."""
     need_report()
     console = _console()
-    of, scale = select(options, scale)
+    application, scale = select(options, scale)
     try:
         with Screen(console, scale.estimate_s, scale.bound_s) as screen:
-            result = asyncio.run(Run(folder, scale, screen.begin, of=of, fresh=fresh).measure())
+            result = asyncio.run(
+                Run(folder, scale, screen.begin, app=application, fresh=fresh).measure()
+            )
     except KeyboardInterrupt:
         typer.echo(f"\nborough-bill: interrupted. {_what_next(folder)}", err=True)
         return INTERRUPTED

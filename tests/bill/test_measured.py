@@ -10,9 +10,9 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from borough_bill.experiments import measured
 from borough_bill.experiments.measured import MeasuredShape, Waits
 from borough_bill.results import RUNGS, Rung
+from borough_bill.targets import attribution
 from borough_bill.targets.processes import PartDied, Ports, Process
 from borough_bill.targets.shapes import LocalShape
 
@@ -74,7 +74,7 @@ class OneProcess:
 async def test_only_the_export_is_charged_after_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU of signals and polling, which other rungs do not have, is subtracted."""
     local = OneProcess()
-    monkeypatch.setattr(measured, "cpu_seconds", lambda _: local.only.used)
+    monkeypatch.setattr(attribution, "cpu_seconds", lambda _: local.only.used)
     shape = MeasuredShape(cast(LocalShape, local), {}, waits=AT_ONCE)
     await shape.switch_to("T7b")
     local.only.left = EXPORT_S

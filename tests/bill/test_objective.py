@@ -1,4 +1,4 @@
-"""Does the bill say how many requests met the application's objective, by the objective itself?"""
+"""Does the bill have the share of requests that met the application's objective?"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +16,8 @@ from borough_shop.app import APP
 OBJECTIVE = Objective(ratio=0.95, threshold_ms=10)
 
 
-async def test_the_objective_is_that_of_the_applications_doors(tmp_path: Path) -> None:
-    """The command of the application says it; the bill has no figure of its own."""
+async def test_objective_is_that_of_the_applications_doors(tmp_path: Path) -> None:
+    """It is read by the application's command; the bill has no figure of its own."""
     latency = APP.objectives_by_name["gateway"].latency
     assert latency is not None
     found = await LocalShape(shape_named("monolith"), tmp_path).objective()
@@ -25,10 +25,10 @@ async def test_the_objective_is_that_of_the_applications_doors(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("threshold_ms", "in_time"), [(5.1, MEASURED), (4.9, 0), (None, None)])
-async def test_a_window_counts_the_requests_that_were_served_in_time(
+async def test_window_counts_the_requests_that_were_served_in_time(
     tmp_path: Path, threshold_ms: float | None, in_time: int | None
 ) -> None:
-    """Each of them took 5 ms; without an objective none is counted."""
+    """Each took 5 ms; without an objective there is no count."""
     objective = None if threshold_ms is None else Objective(ratio=0.9, threshold_ms=threshold_ms)
     wanted = intent()
     plan = wanted.plan.model_copy(update={"objective": objective})
@@ -43,8 +43,8 @@ async def test_a_window_counts_the_requests_that_were_served_in_time(
     assert {window.in_time for window in folder.windows()} == {in_time}
 
 
-def test_a_line_says_which_share_met_the_objective(planted: Callable[..., Result]) -> None:
-    """Of all requests, those that failed too; and there is none where there is no objective."""
+def test_line_has_the_share_that_met_the_objective(planted: Callable[..., Result]) -> None:
+    """Of all requests, including failed ones; without an objective there is no line."""
     made = planted()
     title = "served within 10 ms; the objective is 95 %"
     assert title not in {line.title for line in bill(made).lines}

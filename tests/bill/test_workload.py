@@ -48,7 +48,7 @@ def test_placeholders_are_filled_in_with_their_types() -> None:
     ]
 
 
-def test_right_answers_promise_rows_of_the_kind_that_their_class_counts_as() -> None:
+def test_expected_answers_promise_rows_of_the_kind_that_their_class_counts_as() -> None:
     """Each class has its own kind, or none; a kind without answers is listed too."""
     load = parse("""
         [classes.look]

@@ -83,8 +83,8 @@ class Options:
     reference: str | None = None
     shapes: str | None = None
     keys: Path | None = None
-    settings: Sequence[str] = ()
-    seed: Sequence[str] = ()
+    settings: Sequence[str] | None = None
+    seed: Sequence[str] | None = None
 
 
 def select(options: Options, scale: Scale) -> tuple[Application, Scale]:
@@ -103,80 +103,80 @@ def select(options: Options, scale: Scale) -> tuple[Application, Scale]:
     if options == Options():
         return SHOP, scale
     if options.app in (None, SHOP.name):
-        of = replace(SHOP, workload=options.workload or SHOP.workload)
+        app = replace(SHOP, workload=options.workload or SHOP.workload)
     elif options.workload is None:
         raise CannotMeasure(
             f"--app {options.app} needs --workload FILE, which says what is sent to it and which "
             "answers are expected"
         )
     else:
-        of = Application(
+        app = Application(
             name=options.app, workload=options.workload, labels={"application": options.app}
         )
-    reference, others = _compared(options, of)
-    sent = workload_of(of.workload)
+    reference, others = _compared(options, app)
+    sent = workload_of(app.workload)
     made = KEYS if sent.for_customers else {}
-    of = replace(
-        of,
+    app = replace(
+        app,
         keys=made if options.keys is None else read_keys(options.keys),
-        settings={**of.settings, **pairs("--setting", options.settings, PREFIX)},
+        settings={**app.settings, **pairs("--setting", options.settings, PREFIX)},
         seed=pairs("--seed-with", options.seed),
-        labels={**of.labels, "workload": f"SHA-256 {sent.digest}"},
-        left_out=tuple(_left_out(of, sent, scale, reference)),
+        labels={**app.labels, "workload": f"SHA-256 {sent.digest}"},
+        left_out=tuple(_left_out(app, sent, scale, reference)),
     )
-    ladder = scale.ladder and of.rungs is not None and len(reference.parts) == 1
+    ladder = scale.ladder and app.rungs is not None and len(reference.parts) == 1
     names = tuple(shape.name for shape in others)
-    return of, replace(scale, reference=reference.name, shapes=names, ladder=ladder)
+    return app, replace(scale, reference=reference.name, shapes=names, ladder=ladder)
 
 
-def _compared(options: Options, of: Application) -> tuple[Shape, list[Shape]]:
+def _compared(options: Options, app: Application) -> tuple[Shape, list[Shape]]:
     """The reference, and the shapes compared with it; the one with most parts is the last."""
-    known = read_shapes(app=of.name)
+    known = read_shapes(app=app.name)
     whole = [name for name, shape in known.items() if len(shape.parts) == 1]
     if options.reference is None and not whole:
         raise CannotMeasure(
-            f"{of.name} has no shape of one part: name the reference for {', '.join(known)} by "
+            f"{app.name} has no shape of one part: name the reference for {', '.join(known)} by "
             "--reference"
         )
-    reference = shape_named(options.reference or whole[0], app=of.name)
+    reference = shape_named(options.reference or whole[0], app=app.name)
     names = known if options.shapes is None else filter(None, options.shapes.split(","))
-    others = [shape_named(name, app=of.name) for name in dict.fromkeys(names)]
+    others = [shape_named(name, app=app.name) for name in dict.fromkeys(names)]
     others = [shape for shape in others if shape.name != reference.name]
     if not others:
         raise CannotMeasure(
-            f"a bill compares two shapes at least, and of {of.name} only {reference.name} is left"
+            f"a bill compares two shapes at least, and of {app.name} only {reference.name} is left"
         )
     return reference, sorted(others, key=lambda shape: len(shape.parts))
 
 
-def _left_out(of: Application, sent: Workload, scale: Scale, reference: Shape) -> Iterator[str]:
-    if scale.ladder and (of.rungs is None or len(reference.parts) > 1):
+def _left_out(app: Application, sent: Workload, scale: Scale, reference: Shape) -> Iterator[str]:
+    if scale.ladder and (app.rungs is None or len(reference.parts) > 1):
         why = (
-            f"{of.name} has no command that serves its parts with one more component on each rung"
-            if of.rungs is None
+            f"{app.name} has no command that serves its parts with one more component on each rung"
+            if app.rungs is None
             else f"it begins in one process, and {reference.name} has {len(reference.parts)}"
         )
         yield f"No ladder, and no D10 (what watching costs): {why}."
-    if of.baseline is None:
+    if app.baseline is None:
         yield (
-            f"No D18 (saga or boundary): {of.name} has no baseline, the same {sent.noun} as one "
+            f"No D18 (saga or boundary): {app.name} has no baseline, the same {sent.noun} as one "
             "transaction on one database."
         )
     if not sent.promised({}):
         yield (
-            f"Answers are not compared with the stores: no class of {of.workload} has counts_as, "
+            f"Answers are not compared with the stores: no class of {app.workload} has counts_as, "
             "which names the row that an expected answer adds. The auditor was run nevertheless."
         )
 
 
-def pairs(option: str, words: Sequence[str], prefix: str = "") -> dict[str, str]:
+def pairs(option: str, texts: Sequence[str] | None, prefix: str = "") -> dict[str, str]:
     """The names without `prefix`, and values. Raises CannotMeasure for a text that is no
     NAME=VALUE.
     """
     pairs = {}
-    for word in words:
-        name, equals, value = word.partition("=")
+    for text in texts or ():
+        name, equals, value = text.partition("=")
         if not (name and equals):
-            raise CannotMeasure(f"{option} {word}: it is NAME=VALUE")
+            raise CannotMeasure(f"{option} {text}: it is NAME=VALUE")
         pairs[name.removeprefix(prefix)] = value
     return pairs

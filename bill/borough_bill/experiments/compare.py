@@ -26,9 +26,8 @@ from borough_bill.experiments.foreign import (
     intend,
     measure,
 )
-from borough_bill.experiments.run import FREEZE, OnStep
+from borough_bill.experiments.run import OnStep, measure_freeze
 from borough_bill.experiments.scale import FREEZE_S
-from borough_bill.load.frozen import freeze_check
 from borough_bill.load.generator import Generator, JobFailed, read_keys
 from borough_bill.load.wire import BadAddress
 from borough_bill.load.workload import BadWorkload, Workload
@@ -36,7 +35,7 @@ from borough_bill.load.workload import workload as workload_of
 from borough_bill.report.extras import need_report
 from borough_bill.report.publish import publish
 from borough_bill.report.screen import Screen
-from borough_bill.results import Freeze, Plan, Result
+from borough_bill.results import Plan, Result
 from borough_bill.statuses import INTERRUPTED, status
 from borough_bill.targets.attribution import ProcessGone
 from borough_bill.targets.cluster import Kubectl
@@ -160,12 +159,7 @@ def planned(  # noqa: PLR0913  # the options of a command
         again=AGAIN,
         shapes=(B,),
         placement=f"the generator on {core}; {site.placement}",
-        labels={
-            A: a,
-            AGAIN: f"{A}, a second time",
-            B: b,
-            "workload": f"SHA-256 {sent.digest}",
-        },
+        labels={A: a, AGAIN: f"{A}, a second time", B: b, "workload": f"SHA-256 {sent.digest}"},
         sources=site.sources,
     )
 
@@ -232,8 +226,6 @@ async def _run(  # noqa: PLR0913, PLR0917  # the facts of a run
 ) -> Result:
     async with Generator(placement.generator) as generator:
         await first_requests(folder, intent, deployments, generator, on_step)
-        if folder.find(FREEZE, Freeze) is None:
-            on_step("a server that freezes", FREEZE_S)
-            folder.put(FREEZE, await freeze_check(generator, placement.subjects))
+        await measure_freeze(folder, generator, placement.subjects, on_step)
         with placement.runner_pinned():
             return await measure(folder, intent, deployments, generator, on_step, site.notes)

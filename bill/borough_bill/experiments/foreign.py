@@ -18,16 +18,16 @@ from borough_bill.analysis.lines.runs import Runs
 from borough_bill.experiments import books
 from borough_bill.experiments.blocks import SEEDS, Session, Subject, Target
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
-from borough_bill.experiments.run import FREEZE, SEED_BELOW, OnStep
+from borough_bill.experiments.run import SEED_BELOW, OnStep, result_of
 from borough_bill.experiments.scale import AUDIT_S
 from borough_bill.experiments.stopping import Stopping, resolved
 from borough_bill.load.generator import Generator, Job, JobFailed
 from borough_bill.load.schedule import CONSTANT
 from borough_bill.load.wire import Address
-from borough_bill.results import Freeze, Plan, Result, Rung, write
+from borough_bill.results import Plan, Result, Rung, write
 from borough_bill.targets.attribution import Counters, Memory, cpu_seconds, memory, memory_of
 from borough_bill.targets.audit import Audit
-from borough_bill.targets.machine import commit, machine
+from borough_bill.targets.machine import commit
 
 A, AGAIN, B = "a", "a-again", "b"
 OF = {A: A, AGAIN: A, B: B}
@@ -187,26 +187,17 @@ async def measure(  # noqa: PLR0913, PLR0917  # what, where and how
     folder.keep_whole_blocks([subject.label for subject in subjects])
     await books.begin(folder, intent.plan.workload, deployments)
     began = time.monotonic()
-
-    def so_far() -> Result:
-        return Result(
-            **intent.model_dump(),
-            machine=machine(),
-            windows=folder.windows(),
-            freeze=folder.find(FREEZE, Freeze),
-        )
-
-    stopping = Stopping(intent.plan, lambda: resolved(Runs(so_far())))
+    stopping = Stopping(intent.plan, lambda: resolved(Runs(result_of(folder, intent))))
     await Session(generator).blocks(folder, intent, subjects, on_step, stopping)
     measured = time.monotonic()
     on_step("running the auditor", AUDIT_S)
-    result = so_far().model_copy(
-        update={
-            "audits": await books.violations(folder, intent.plan.workload, deployments, OF),
-            "took_s": {"measuring": measured - began, "books": time.monotonic() - measured},
-            "stopped": stopping.reason,
-            "notes": notes,
-        }
+    result = result_of(
+        folder,
+        intent,
+        audits=await books.violations(folder, intent.plan.workload, deployments, OF),
+        took_s={"measuring": measured - began, "books": time.monotonic() - measured},
+        stopped=stopping.reason,
+        notes=notes,
     )
     write(result, folder.path / RESULT)
     return result

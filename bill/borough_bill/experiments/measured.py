@@ -21,7 +21,7 @@ from typing import Self
 from borough_bill.experiments.application import Application
 from borough_bill.experiments.scale import Scale
 from borough_bill.results import RUNGS, Rung
-from borough_bill.targets.attribution import Counters, Memory, cpu_seconds, memory_of, total
+from borough_bill.targets.attribution import Counters, Memory, cpu_seconds_of, memory_of, total
 from borough_bill.targets.processes import PartDied
 from borough_bill.targets.shapes import LocalShape, Shape, shape_named
 
@@ -115,10 +115,10 @@ class MeasuredShape:
         """CPU seconds by process of exporting all spans, and the number of polls until it was done:
         at least `polls`.
         """
-        before, clocks = await self._switches(), self._clocks()
+        before, clocks = await self._switches(), cpu_seconds_of(self.pids)
         self._signal(rung)
         polled = await self._switched(rung, before, polls)
-        return {name: now - clocks[name] for name, now in self._clocks().items()}, polled
+        return {name: now - clocks[name] for name, now in cpu_seconds_of(self.pids).items()}, polled
 
     async def _delivered(self) -> None:
         """Wait until the counters stay equal and all events are delivered: on a busy machine a
@@ -134,9 +134,6 @@ class MeasuredShape:
                 return
             before = now
             await asyncio.sleep(self._waits.poll_every_s)
-
-    def _clocks(self) -> dict[str, float]:
-        return {name: cpu_seconds(pid) for name, pid in self.pids.items()}
 
     def _signal(self, rung: Rung) -> None:
         for process in self.local.processes:
@@ -188,7 +185,7 @@ class MeasuredShapes:
 
     def __init__(  # noqa: PLR0913  # all that makes a run
         self,
-        of: Application,
+        app: Application,
         scale: Scale,
         folder: Path,
         *,
@@ -196,23 +193,25 @@ class MeasuredShapes:
         otlp: str | None,
         stores_exist: bool = False,
     ) -> None:
-        self.of = of
+        self.app = app
         self.scale = scale
         self._stores_exist = stores_exist
         self._folder = folder
         self._cpu = cpu
-        one, *others = (shape_named(name, app=of.name) for name in (scale.reference, *scale.shapes))
+        one, *others = (
+            shape_named(name, app=app.name) for name in (scale.reference, *scale.shapes)
+        )
         self._shapes = {
             scale.reference: self._shape(scale.reference, one),
             scale.again: self._shape(scale.again, one),
             **{shape.name: self._shape(shape.name, shape) for shape in others},
         }
-        if of.baseline is not None:
+        if app.baseline is not None:
             alone = Shape(BASELINE, {"shop": ()}, {})
-            command = (of.baseline, "serve")
+            command = (app.baseline, "serve")
             self._shapes[BASELINE] = self._shape(BASELINE, alone, command, {"SHAPE": ""})
-        if otlp is not None and of.rungs is not None:
-            spans, rungs = {"OTLP_ENDPOINT": otlp}, (of.rungs.module, "serve", "--rung")
+        if otlp is not None and app.rungs is not None:
+            spans, rungs = {"OTLP_ENDPOINT": otlp}, (app.rungs.module, "serve", "--rung")
             self._shapes[LOW] = self._shape(LOW, one, (*rungs, RUNGS[0]), spans)
             self._shapes[HIGH] = self._shape(HIGH, others[-1], (*rungs, NETWORK), spans)
         self._stack = AsyncExitStack()
@@ -229,16 +228,16 @@ class MeasuredShapes:
         local = LocalShape(
             shape,
             home,
-            keys=self.of.keys,
-            settings={**self.of.settings, **settings},
-            app=self.of.name,
+            keys=self.app.keys,
+            settings={**self.app.settings, **settings},
+            app=self.app.name,
             module=module,
             cpu=self._cpu,
         )
-        counted = self.of.counts_deliveries
+        counted = self.app.counts_deliveries
         return MeasuredShape(
             local,
-            self.of.keys,
+            self.app.keys,
             relays=counted and name != BASELINE,
             unchanged_polls=1 if counted else UNCHANGED_POLLS,
         )
@@ -262,7 +261,7 @@ class MeasuredShapes:
     async def __aenter__(self) -> Self:
         if not self._stores_exist:
             first, *others = self.audited
-            await self[first].local.prepare(self.of.seed)
+            await self[first].local.prepare(self.app.seed)
             for name in others:
                 shutil.copytree(self._folder / first / "data", self._folder / name / "data")
         async with AsyncExitStack() as stack:

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -77,10 +78,10 @@ class Run:
         scale: Scale,
         on_step: OnStep,
         *,
-        of: Application = SHOP,
+        app: Application = SHOP,
         fresh: bool = False,
     ) -> None:
-        self._of = of
+        self._app = app
         self._began = time.monotonic()
         self._folder = folder
         self._scale = scale
@@ -89,7 +90,7 @@ class Run:
         self._begun = folder.intent() if folder.unfinished and not fresh else None
         if self._begun is None:
             folder.clear()
-        elif (difference := _difference(self._begun, scale, of)) is not None:
+        elif (difference := _difference(self._begun, scale, app)) is not None:
             raise WrongFolder(
                 f"{folder.path} holds an unfinished run with {difference}: repeat the command it "
                 "was begun with, or begin anew with --fresh"
@@ -114,7 +115,7 @@ class Run:
             Generator(place.generator) as generator,
             self._collecting(kept) as otlp,
             MeasuredShapes(
-                self._of,
+                self._app,
                 self._scale,
                 folder.deployments,
                 cpu=place.subjects,
@@ -134,7 +135,8 @@ class Run:
             objective = await running[self._scale.reference].local.objective()
             intent = self._begun or self._intent(price, share, objective)
             folder.begin(intent)
-            frozen = await self._freeze(generator)
+            if self._scale.freeze:
+                await measure_freeze(folder, generator, place.subjects, self._on_step)
             hops = await self._hops(intent, otlp)
             began = time.monotonic()
             with place.runner_pinned():
@@ -144,13 +146,11 @@ class Run:
             audits = await shapes.audits(running, session.served)
             if otlp is not None:
                 await running[HIGH].settle()
-        rungs = self._of.rungs
-        result = Result(
-            **intent.model_dump(),
-            machine=machine(),
-            windows=folder.windows(),
+        rungs = self._app.rungs
+        result = result_of(
+            folder,
+            intent,
             hop_ladder=hops.rungs,
-            freeze=frozen,
             critical_path=spans.critical_path(kept, rungs.root)
             if rungs is not None and kept.exists()
             else None,
@@ -161,7 +161,7 @@ class Run:
                 "books": time.monotonic() - measured,
             },
             stopped=stopped,
-            notes=(*(NOTES if self._scale.ladder else NOTES[:1]), *self._of.left_out),
+            notes=(*(NOTES if self._scale.ladder else NOTES[:1]), *self._app.left_out),
         )
         write(result, folder.path / RESULT)
         if not any(audits.values()):
@@ -178,9 +178,10 @@ class Run:
             yield otlp
 
     def _intent(self, order_cpu_s: float, share: float, objective: Objective | None) -> Intent:
-        scale, of, noun = self._scale, self._of, workload_of(self._of.workload).noun
-        labels = {scale.again: f"a second instance of {scale.reference}", **of.labels}
-        if of.baseline is not None:
+        scale, app = self._scale, self._app
+        noun = workload_of(app.workload).noun
+        labels = {scale.again: f"a second instance of {scale.reference}", **app.labels}
+        if app.baseline is not None:
             labels[BASELINE] = f"the {noun} as one transaction on one database"
         plan = Plan(
             blocks=scale.blocks,
@@ -193,14 +194,14 @@ class Run:
             arrivals=scale.arrivals,
             together=scale.together,
             longer=scale.longer,
-            workload=of.workload,
+            workload=app.workload,
             noun=noun,
             reference=scale.reference,
             again=scale.again,
             shapes=scale.shapes,
-            baseline=of.baseline and BASELINE,
+            baseline=app.baseline and BASELINE,
             top=scale.shapes[-1],
-            settings={f"{PREFIX}{name}": value for name, value in of.settings.items()},
+            settings={f"{PREFIX}{name}": value for name, value in app.settings.items()},
             placement=self._place.sentence,
             labels=labels,
             objective=objective,
@@ -214,16 +215,8 @@ class Run:
             plan=plan,
         )
 
-    async def _freeze(self, generator: Generator) -> Freeze | None:
-        found = self._folder.find(FREEZE, Freeze)
-        if found is None and self._scale.freeze:
-            self._on_step("a server that freezes", FREEZE_S)
-            found = await freeze_check(generator, self._place.subjects)
-            self._folder.put(FREEZE, found)
-        return found
-
     async def _hops(self, intent: Intent, otlp: str | None) -> HopLadder:
-        if otlp is None or self._of.rungs is None:
+        if otlp is None or self._app.rungs is None:
             return HopLadder(rungs=())
         found = self._folder.find(HOPS, HopLadder)
         if found is None:
@@ -231,7 +224,7 @@ class Run:
             self._on_step("one hop on every rung", blocks * self._scale.hop_s + self._scale.paced_s)
             alone = partial(
                 ladder.one_hop,
-                self._of.rungs.module,
+                self._app.rungs.module,
                 seed=intent.seed,
                 otlp=otlp,
                 caller_cpu=place.generator,
@@ -253,32 +246,43 @@ class Run:
         self._folder.keep_whole_blocks([subject.label for subject in subjects])
         scale = self._scale
         ends_at = math.inf if scale.within_s is None else self._began + scale.within_s
-        stopping = Stopping(intent.plan, lambda: resolved(self._so_far(intent)), ends_at=ends_at)
+        stopping = Stopping(
+            intent.plan, lambda: resolved(Runs(result_of(self._folder, intent))), ends_at=ends_at
+        )
         await session.blocks(self._folder, intent, subjects, self._on_step, stopping)
         self._on_step("no requests at all", scale.idle_s)
         async for window in shapes.idle(running, scale.idle_s):
             self._folder.keep(window)
         return stopping.reason
 
-    def _so_far(self, intent: Intent) -> Runs:
-        found = self._folder
-        return Runs(
-            Result(
-                **intent.model_dump(),
-                machine=machine(),
-                windows=found.windows(),
-                freeze=found.find(FREEZE, Freeze),
-            )
-        )
+
+async def measure_freeze(
+    folder: Folder, generator: Generator, cpu: int | None, on_step: OnStep
+) -> None:
+    """Measure a frozen server on core `cpu`, unless the folder holds that already."""
+    if folder.find(FREEZE, Freeze) is None:
+        on_step("a server that freezes", FREEZE_S)
+        folder.put(FREEZE, await freeze_check(generator, cpu))
 
 
-def _difference(intent: Intent, scale: Scale, of: Application) -> str | None:
+def result_of(folder: Folder, intent: Intent, **more: Any) -> Result:
+    """The result of what the folder holds so far, and of `more` fields."""
+    return Result(
+        **intent.model_dump(),
+        machine=machine(),
+        windows=folder.windows(),
+        freeze=folder.find(FREEZE, Freeze),
+        **more,
+    )
+
+
+def _difference(intent: Intent, scale: Scale, app: Application) -> str | None:
     """The first option in which the interrupted run differs from this one; None if none does."""
     plan = intent.plan
     for name, begun, wanted in (
         ("kind", intent.kind, scale.kind),
-        ("application", plan.labels.get("application", SHOP.name), of.name),
-        ("workload", plan.labels.get("workload", plan.workload), _workload(of)),
+        ("application", plan.labels.get("application", SHOP.name), app.name),
+        ("workload", plan.labels.get("workload", plan.workload), _workload(app)),
         ("reference", plan.reference, scale.reference),
         ("shapes", plan.shapes, scale.shapes),
         ("a ladder:", plan.ladder, scale.ladder),
@@ -294,6 +298,6 @@ def _difference(intent: Intent, scale: Scale, of: Application) -> str | None:
     return None
 
 
-def _workload(of: Application) -> str:
+def _workload(app: Application) -> str:
     """The digest of a user's workload; the name of a shipped one, which belongs to the commit."""
-    return of.labels.get("workload", of.workload)
+    return app.labels.get("workload", app.workload)

@@ -15,7 +15,7 @@ from borough_bill.load.recording import Recording
 from borough_bill.load.schedule import CONSTANT
 from borough_bill.load.workload import workload as workload_of
 from borough_bill.results import Window
-from borough_bill.targets.attribution import cpu_seconds
+from borough_bill.targets.attribution import cpu_seconds_of
 from borough_bill.targets.shapes import CommandFailed
 
 UTILISATION = 0.3
@@ -52,10 +52,10 @@ async def first_requests(
     CPU cannot be read. Raises CommandFailed if a request fails, and NotCounted if the auditor does
     not count a kind of rows that the workload names.
     """
-    price, work = 0.0, workload_of(running.of.workload)
+    price, work = 0.0, workload_of(running.app.workload)
     for name in running:
         shape, out = running[name], folder / f"first-orders-{name}"
-        window = await first_orders(Subject(name, shape), session, out, share, running.of.workload)
+        window = await first_orders(Subject(name, shape), session, out, share, running.app.workload)
         if window.served < window.offered:
             reasons = Recording.read(out).header.reasons.items()
             raise CommandFailed(
@@ -112,9 +112,9 @@ async def idle(running: MeasuredShapes, seconds: float) -> AsyncIterator[Window]
     """
     shapes = {name: running[name].pids for name in _shapes(running)}
     for block in range(IDLE):
-        before = {name: _clocks(pids) for name, pids in shapes.items()}
+        before = {name: cpu_seconds_of(pids) for name, pids in shapes.items()}
         await asyncio.sleep(seconds / IDLE)
-        after = {name: _clocks(pids) for name, pids in shapes.items()}
+        after = {name: cpu_seconds_of(pids) for name, pids in shapes.items()}
         for name in shapes:
             yield Window(
                 block=block,
@@ -125,17 +125,16 @@ async def idle(running: MeasuredShapes, seconds: float) -> AsyncIterator[Window]
             )
 
 
-def _clocks(pids: Mapping[str, int]) -> dict[str, float]:
-    return {name: cpu_seconds(pid) for name, pid in pids.items()}
-
-
 async def audits(
     running: MeasuredShapes, served: Mapping[str, Mapping[str, int]]
 ) -> dict[str, tuple[str, ...]]:
     """The auditor's violations by shape, and rows missing in the stores that the `served` answers,
     by shape and class, promised.
     """
-    slots, promised = asyncio.Semaphore(AUDITS_AT_ONCE), workload_of(running.of.workload).promised
+    slots, promised = (
+        asyncio.Semaphore(AUDITS_AT_ONCE),
+        workload_of(running.app.workload).promised,
+    )
 
     async def audit(name: str) -> tuple[str, ...]:
         async with slots:

@@ -25,8 +25,8 @@ async def up(  # noqa: PLR0913  # the options of a command
     seed: Mapping[str, str],
     shapes_file: Path | None = None,
 ) -> None:
-    """Start a shape of an application, or of a file of the user's own; stop it when cancelled, as
-    by Ctrl-C. The shop has one customer, who has a profile. Raises CommandFailed.
+    """Start a shape of an application, or of a user's file; stop it when cancelled, as by Ctrl-C.
+    The shop has one customer, who has a profile. Raises CommandFailed.
     """
     customers = make_customers(1) if app == SHOP.name else ()
     with tempfile.TemporaryDirectory(prefix="borough-up-") as folder:

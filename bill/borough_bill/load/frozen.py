@@ -6,7 +6,7 @@ generator that waits for an answer before it sends again records next to none of
 (coordinated omission).
 
 `python -m borough_bill.load.frozen` prints its address and serves until its input ends; then it
-prints when it answered, in seconds of the monotonic clock, all on one line.
+prints the times of its answers on one line, in seconds of the monotonic clock.
 """
 
 import argparse
@@ -35,7 +35,7 @@ RATE = 200.0
 """Requests a second; of 2,000 in a period, 20 wait longer than the 99th percentile."""
 
 KEPT, LINE = 4_096, 1 << 20
-"""Answers whose times are kept, the last ones; bytes of the line that says them, at most."""
+"""The number of last answers whose times are kept; the bytes of their line, at most."""
 BACKLOG = 4_096
 """Connections that the kernel accepts during a freeze."""
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok"
@@ -92,7 +92,7 @@ async def serve(freeze_s: float, delay: float, cpu: int | None) -> None:
     ended = asyncio.Event()
     loop.add_reader(sys.stdin, ended.set)
     await ended.wait()
-    print(*(f"{moment:.6f}" for moment in answered), flush=True)  # noqa: T201  # its answer
+    print(*(f"{moment:.6f}" for moment in answered), flush=True)  # noqa: T201  # as above
 
 
 @asynccontextmanager
@@ -128,7 +128,7 @@ async def _started(
 
 
 async def freeze_check(generator: Generator, cpu: int | None = None) -> Freeze:
-    """What this generator measures of a frozen server, and what the server's own clock says.
+    """The percentiles that this generator measures of a frozen server, and those by its own clock.
 
     It takes PERIOD seconds; the server is pinned to core `cpu` if given. Raises JobFailed.
     """
@@ -146,17 +146,12 @@ async def freeze_check(generator: Generator, cpu: int | None = None) -> Freeze:
             answers, _ = await process.communicate(b"")  # which closes its input
     p95, p99 = map(float, np.quantile(recording.latencies(), (0.95, 0.99)))
     intended = recording.header.start_s + recording.measured["intended"]
-    # In the order in which they came: of equal requests it does not matter which was answered when.
+    # Paired in order: of equal requests it does not matter which answer belongs to which.
     answered = np.sort(np.array(answers.split(), float))
-    if answered.size != intended.size:  # some were lost, so only arithmetic is left
+    if answered.size != intended.size:  # an answer was lost: only arithmetic is left
         return Freeze(p95_s=p95, p99_s=p99)
-    expected = np.quantile(answered - intended, (0.95, 0.99))
-    return Freeze(
-        p95_s=p95,
-        p99_s=p99,
-        given_p95_s=float(expected[0]),
-        given_p99_s=float(expected[1]),
-    )
+    given_p95, given_p99 = map(float, np.quantile(answered - intended, (0.95, 0.99)))
+    return Freeze(p95_s=p95, p99_s=p99, given_p95_s=given_p95, given_p99_s=given_p99)
 
 
 def main() -> None:

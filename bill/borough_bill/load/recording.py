@@ -63,9 +63,9 @@ class Header(BaseModel):
 
     The start is at `start_s` of this machine's monotonic clock. The window begins `window_begin_s`
     seconds later, when the last answer to the warm-up has arrived, and ends `window_s` seconds
-    after that, when the last answer has. `cpu`, by the names in
-    the job's `pids`, and `generator_cpu_s` are CPU seconds between these edges; `core_busy_s` is
-    the busy time of the job's core.
+    after that, when the last answer has. `cpu`, by the names in the job's `pids`, and
+    `generator_cpu_s` are CPU seconds between these edges; `core_busy_s` is the busy time of the
+    job's core.
 
     `reasons` counts failures by reason, and `first_failures` are the first few. `connections` were
     opened; `held_back` counts the requests that had to wait for one.
@@ -136,7 +136,7 @@ class Recording:
 
     @property
     def answered(self) -> dict[str, int]:
-        """Requests that were answered as expected, by class; those of the warm-up too."""
+        """The number of expected answers by class, including those of the warm-up."""
         classes = self.header.classes
         numbers = np.bincount(self.requests["klass"][self.requests["ok"]], minlength=len(classes))
         return dict(zip(classes, numbers.tolist(), strict=True))

@@ -117,10 +117,10 @@ class Request(BaseModel):
 
 
 class RequestClass(Request):
-    """A request that is sent again and again, in proportion to its weight.
+    """A request that is sent repeatedly, in proportion to its weight.
 
     `counts_as` is the CAPABILITY.KIND of rows, as `borough audit --json` counts them, of which each
-    right answer promises one.
+    expected answer promises one.
     """
 
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
@@ -251,22 +251,22 @@ class Workload(BaseModel):
 
     @property
     def noun(self) -> str:
-        """What one request is called: by the name of the class, where there is only one."""
+        """The name of a request in the report: that of its class, if there is only one."""
         return next(iter(self.classes)) if len(self.classes) == 1 else "request"
 
     @property
     def digest(self) -> str:
-        """What tells it from any other workload, whatever their files are called."""
+        """A digest of the content, whatever the name of the file."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     @property
     def for_customers(self) -> bool:
-        """Whether any request is somebody's in particular."""
+        """Whether any request is sent for a customer."""
         return any(request.for_customer for _, request in self._requests())
 
     def promised(self, answered: Mapping[str, int]) -> Counter[str]:
-        """How many rows of each `counts_as` were promised by so many right answers of each class;
-        0 of those of which there was none.
+        """The rows of each `counts_as` that the expected answers, by class, promised; 0 of a kind
+        without an answer.
         """
         rows = Counter[str]()
         for name, request in self.classes.items():

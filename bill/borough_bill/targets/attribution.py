@@ -52,6 +52,11 @@ def cpu_seconds(pid: int) -> float:
         raise ProcessGone(f"process {pid} has no CPU clock: {error.strerror}") from None
 
 
+def cpu_seconds_of(pids: Mapping[str, int]) -> dict[str, float]:
+    """The CPU of processes by their names. Raises ProcessGone."""
+    return {name: cpu_seconds(pid) for name, pid in pids.items()}
+
+
 def busy_seconds(core: int) -> float | None:
     """Seconds that a core was busy, or was stolen by the machine's host, in steps of TICK_S; None
     where that cannot be read, as on any system but Linux.
