@@ -1,4 +1,4 @@
-"""Do the folders stay folders, and the files small enough to be read in one sitting?
+"""Do the folders stay folders?
 
 `operator` is a module of the standard library: were a room a package, putting the checkout on
 `sys.path` could keep Python from starting.
@@ -6,10 +6,6 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-
-import pytest
-
-SOFT_CAP, HARD_CAP = 300, 400
 
 
 def packages(rooms: Iterable[Path]) -> list[Path]:
@@ -22,12 +18,6 @@ def packages(rooms: Iterable[Path]) -> list[Path]:
 
 def _below(room: Path) -> list[Path]:
     return [path for path in room.rglob("*") if path.is_dir()]
-
-
-def longer_than(lines: int, files: Iterable[Path]) -> dict[str, int]:
-    """Files with more lines than that."""
-    counted = {str(path): len(path.read_text().splitlines()) for path in files}
-    return {path: count for path, count in counted.items() if count > lines}
 
 
 def test_no_room_is_a_package(rooms: tuple[Path, ...]) -> None:
@@ -54,22 +44,3 @@ def test_a_room_that_becomes_a_package_is_found(tmp_path: Path) -> None:
 def test_no_folder_of_tests_is_named_operator(root: Path) -> None:
     """`tests/operator` with a marker would replace the standard library's module."""
     assert not (root / "tests" / "operator").exists()
-
-
-def test_no_file_is_too_long_to_be_read(
-    sources: tuple[Path, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Past the soft cap a file is named, past the hard cap it fails."""
-    with capsys.disabled():
-        for path, lines in longer_than(SOFT_CAP, sources).items():
-            print(f"\n{path} has {lines} lines: time to find its seam", end="")  # noqa: T201  # the warning
-    assert longer_than(HARD_CAP, sources) == {}
-
-
-def test_a_file_that_is_too_long_is_found(tmp_path: Path) -> None:
-    """The cap itself is allowed, one line more is not."""
-    fits, bursts = tmp_path / "fits.py", tmp_path / "bursts.py"
-    fits.write_text("pass\n" * HARD_CAP)
-    bursts.write_text("pass\n" * (HARD_CAP + 1))
-
-    assert longer_than(HARD_CAP, [fits, bursts]) == {str(bursts): HARD_CAP + 1}

@@ -8,7 +8,10 @@ import pytest
 from borough import shapes
 from borough.compose import build
 from borough.config import Settings, WrongSettings, load
+from borough.testing import suites
 from borough_shop.app import APP
+from borough_shop.testing.journeys import ENDINGS, ordering
+from borough_shop.testing.town import SETTINGS
 
 EVERYTHING = tuple(APP.calls)
 WHOLE = f"[mine.parts]\na = {list(EVERYTHING)}\n"
@@ -21,6 +24,12 @@ def test_the_shapes_are_the_five_of_the_design() -> None:
     assert {name: len(shape.parts) for name, shape in known.items()} == {
         "monolith": 1, "roles": 2, "apis": 3, "extract-payments": 2, "microservices": 6,
     }  # fmt: skip  # a table
+
+
+async def test_every_shape_loads_and_answers_the_same() -> None:
+    """Each call has a part that serves it, and every ending of an order is the same."""
+    journey = ordering(*ENDINGS.values())
+    assert await suites.shapes(APP, journey, settings=SETTINGS) == []
 
 
 def test_any_capability_can_be_extracted() -> None:
