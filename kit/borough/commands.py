@@ -19,8 +19,7 @@ from borough.compose import PartBuilder, build, load_shapes, open_database, open
 from borough.config import PREFIX, Settings, WrongSettings
 from borough.errors import Malformed, Unavailable
 from borough.serving.server import run as run_part
-from borough.stores.migrations import is_current
-from borough.stores.migrations import migrate as migrate_one
+from borough.stores.revisions import is_current
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import ATTRIBUTES, OWN, PROCESS
 
@@ -56,6 +55,8 @@ def migrate(
 def _migrate_in_time(
     settings: Settings, definition: Definition, until: float, say: Callable[[str], object]
 ) -> str:
+    from borough.stores.migrations import migrate as migrate_one  # noqa: PLC0415  # as there: 0.3 s
+
     url, said = settings.store.get_secret_value(), False
     while True:
         try:

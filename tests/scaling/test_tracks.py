@@ -1,5 +1,6 @@
 """Do a pod's restart, arrival, silence and end leave the load what it is?"""
 
+import math
 from collections.abc import Mapping
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from borough_operator.decision.model import Measure, Need, Truth
 from borough_operator.sources.exposition import Key
 from borough_operator.sources.mapping import SeriesMapping
-from borough_operator.sources.tracks import Told, Track
+from borough_operator.sources.tracks import Told, Track, quantile
 
 MAPPING = SeriesMapping(
     ("town",), rate_metric="asked", in_flight_metric="asking", duration_metric="took"
@@ -18,6 +19,7 @@ RATE, IN_FLIGHT, DURATION = (Need(m) for m in (Measure.RATE, Measure.IN_FLIGHT, 
 REPEATABLE = settings(derandomize=True, database=None)
 WINDOW = 6.0
 STEP = 5.0
+INF = math.inf
 
 
 class Town:
@@ -189,3 +191,26 @@ def test_every_request_is_counted_once(steps: list[dict[str, int]]) -> None:
     else:
         last = answered[1:][-int(WINDOW) :]
         assert reading.value == pytest.approx(sum(last) / len(last))
+
+
+@pytest.mark.parametrize(
+    ("share", "buckets", "value"),
+    [
+        (0.5, {0.1: 10, 0.2: 20, INF: 20}, 0.1),
+        (0.75, {0.1: 10, 0.2: 20, INF: 20}, 0.15),
+        (0.25, {0.1: 10, 0.2: 20, INF: 20}, 0.05),
+        (0.95, {0.1: 10, 0.2: 10, INF: 20}, 0.2),
+        (0.75, {0.1: 10, 0.2: 8, 0.4: 20, INF: 20}, 0.3),
+    ],
+)
+def test_observations_lie_evenly_within_their_bucket(
+    share: float, buckets: dict[float, float], value: float
+) -> None:
+    """And beyond the last bound at that bound; a count that falls is one that stays."""
+    assert quantile(share, buckets) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("buckets", [{}, {INF: 3}, {0.1: 3}, {0.1: 0, INF: 0}])
+def test_without_observations_there_is_no_quantile(buckets: dict[float, float]) -> None:
+    """Nor without a finite bound, or without the bucket of all."""
+    assert quantile(0.5, buckets) is None

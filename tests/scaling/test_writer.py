@@ -2,6 +2,7 @@
 
 from borough_operator.decision.model import Reason
 from borough_operator.kube.api import Conflict, Refused, Unreachable
+from borough_operator.running.writer import Budget
 from scaling.stage import Stage
 from scaling.virtual import virtually
 
@@ -158,3 +159,18 @@ def test_a_status_waits_for_the_budget_and_a_number_does_not() -> None:
         assert len({name for name, _ in stage.server.statuses}) == 151
 
     virtually(story())
+
+
+def test_after_a_rest_a_few_may_go_at_once_and_then_so_many_a_second() -> None:
+    """Ten thousand who ask at the same moment are granted what the budget says."""
+    budget = Budget(per_second=50, at_once=100)
+    assert sum(budget.grants(0.0) for _ in range(10_000)) == 100
+    assert sum(budget.grants(2.0) for _ in range(10_000)) == 100
+    assert sum(budget.grants(2.5) for _ in range(10_000)) == 25
+
+
+def test_no_rest_saves_more_than_that() -> None:
+    """A quiet night does not pay for a storm."""
+    budget = Budget(per_second=50, at_once=100)
+    assert budget.grants(0.0)
+    assert sum(budget.grants(86_400.0) for _ in range(10_000)) == 100

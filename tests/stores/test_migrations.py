@@ -17,11 +17,11 @@ from sqlalchemy import Connection, MetaData, column, inspect, table, text
 
 from borough.config import WrongSettings
 from borough.errors import Unavailable
-from borough.stores.migrations import head, is_current, migrate
+from borough.stores.migrations import HERE, migrate
+from borough.stores.revisions import head, is_current
 from borough.stores.schema import in_transaction
 from borough.stores.sql import REVISIONS, Database
 from borough.stores.statements import Statement
-from borough.stores.upgrade import HERE
 from borough_shop.app import APP
 from borough_shop.inventory import store as inventory
 from borough_shop.notifications import store as notifications

@@ -8,17 +8,28 @@ only what a whole window of its own has shown to be unneeded.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from borough_operator.decision import goals, hands, latency, limits, message, shadow, turns
+from borough_operator.decision import goals, hands, hpa, latency, limits, message
 from borough_operator.decision.goals import Wish
-from borough_operator.decision.memory import LONGEST_LEAD, Asked, Deeds, Memory, Trial, Window
+from borough_operator.decision.memory import (
+    LONGEST_LEAD,
+    Asked,
+    Deeds,
+    Memory,
+    Shadow,
+    Trial,
+    Window,
+)
 from borough_operator.decision.model import (
     Decision,
+    Goal,
+    GoalType,
     History,
     Measure,
     Mode,
     Need,
     Observation,
     Policy,
+    Proposal,
     Reason,
     Rollout,
 )
@@ -36,7 +47,7 @@ def decide(policy: Policy, observation: Observation, history: History, now: floa
     """What the target should have. `now` never goes back between two decisions of one history."""
     history = replace(
         history,
-        turns=turns.known(policy, history, now),
+        turns=limits.known_turns(policy, history, now),
         memory=_resumed(policy, history.memory, now),
     )
     off, history = hands.look(policy, observation, history, now)
@@ -150,7 +161,7 @@ def _look(policy: Policy, observation: Observation, memory: Memory, now: float) 
         memory = replace(memory, advised=None)
     current = observation.replicas if memory.advised is None else memory.advised
     proposals = [wish.proposal for wish in wishes]
-    beside = shadow.look(policy, proposals, observation.replicas, memory.shadow, now)
+    beside = _beside(policy, proposals, observation.replicas, memory.shadow, now)
     return _Seen(
         wishes,
         max(known, key=lambda wish: wish.need or 0.0, default=None),
@@ -202,7 +213,7 @@ def _done(
 ) -> History:
     """What giving the target this number makes worth remembering."""
     deeds, now, up = situation.memory.deeds, situation.now, replicas > situation.current
-    passed = situation.turns if deeds.rising is up else turns.added(situation.turns, now)
+    passed = situation.turns if deeds.rising is up else limits.turned(situation.turns, now)
     auto = situation.policy.mode is Mode.AUTO
     done = Deeds(now, now if auto else deeds.given, step=deeds.step if up else now, rising=up)
     if up and auto:
@@ -218,3 +229,30 @@ def _trials(situation: limits.Situation, observation: Observation) -> Iterator[t
             rate = observation.readings[Need(Measure.RATE)].value / max(1, observation.ready)
             now, current = situation.now, situation.current
             yield goal.identity, Trial(now, current, wish.proposal.value, rate)
+
+
+def _beside(
+    policy: Policy, proposals: Sequence[Proposal], replicas: int, shadow: Shadow, now: float
+) -> Shadow:
+    """The HorizontalPodAutoscaler beside us: its formula with its defaults, fed the same readings.
+
+    It scales a target of its own that is always as large as it last said and that begins with the
+    target's own number, and has nothing like a latency goal.
+    """
+    goals = {goal.name: goal for goal in policy.goals if goal.type is not GoalType.LATENCY}
+    if not goals or now - shadow.looked < hpa.PERIOD:
+        return shadow
+    size = shadow.replicas or replicas
+    asked = [_proposed(goals[p.goal], p, size) for p in proposals if p.goal in goals]
+    desired = hpa.largest(asked, size)
+    bounds = hpa.Bounds(policy.min_replicas, policy.max_replicas)
+    size, memory = hpa.normalize(
+        size, size if desired is None else desired, shadow.memory, bounds, now
+    )
+    return Shadow(size, now, memory)
+
+
+def _proposed(goal: Goal, proposal: Proposal, replicas: int) -> int | None:
+    if proposal.replicas is None or proposal.value is None:
+        return None
+    return hpa.for_average_value(proposal.value, goal.per_replica, replicas)

@@ -9,10 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from borough_operator.decision import turns
 from borough_operator.decision.goals import Wish
 from borough_operator.decision.memory import Memory
-from borough_operator.decision.model import Behavior, Clamp, Policy, Reason, Rollout
+from borough_operator.decision.model import Behavior, Clamp, History, Policy, Reason, Rollout
 
 _STEPS = 8
 """Steps down that the down window has room for: each is seen in the readings before the next."""
@@ -153,7 +152,34 @@ def _down(situation: Situation, base: int) -> tuple[int, Reason]:
     enough = lowest < base and (beyond or highest <= base * (1.0 - margin))
     if not memory.window.full(now) or not enough or stepped or quiet < length:
         return base, Reason.WINDOW
-    if deeds.rising and not turns.may(situation.policy, situation.turns, now):
+    if deeds.rising and not may_turn(situation.policy, situation.turns, now):
         return base, Reason.REVERSALS
     share = max(1, math.floor(base * behavior.down_max_percent / 100.0))
     return max(lowest, base - share), Reason.AT_MAX if beyond else Reason.SCALED_DOWN
+
+
+# -- the budget of direction changes, which bounds flapping, whatever causes it. A change upwards is
+# never refused. One downwards, after one upwards, is a turn, and makes it likely that another
+# follows: so it needs two turns to be left of the hour's budget.
+
+HOUR_S = 3600.0
+
+
+def known_turns(policy: Policy, history: History, now: float) -> tuple[float, ...]:
+    """The turns, or the worst that may have been where nobody knows them."""
+    if history.turns is not None:
+        return history.turns
+    if history.applied is None:
+        return ()  # a target that was just taken over has none behind it
+    return (now,) * policy.behavior.reversals_per_hour
+
+
+def may_turn(policy: Policy, turns: tuple[float, ...], now: float) -> bool:
+    """Whether the direction may turn down now."""
+    recent = sum(at > now - HOUR_S for at in turns)
+    return recent + 2 <= policy.behavior.reversals_per_hour
+
+
+def turned(turns: tuple[float, ...], now: float) -> tuple[float, ...]:
+    """With one more; those that no longer count are forgotten with it."""
+    return (*(at for at in turns if at > now - HOUR_S), now)

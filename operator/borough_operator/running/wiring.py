@@ -2,7 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -12,9 +14,7 @@ from borough_operator.kube.api import Api
 from borough_operator.kube.cluster import Cluster
 from borough_operator.kube.credentials import Credentials
 from borough_operator.kube.events import Events
-from borough_operator.running.clock import unix_clock
 from borough_operator.running.loop import PROMETHEUS, Loop
-from borough_operator.running.options import Options
 from borough_operator.running.registry import Registry
 from borough_operator.running.relist import Relist
 from borough_operator.running.server import OpsServer
@@ -30,7 +30,29 @@ STUCK_S = 30.0
 CLOSE_S = 5.0
 """So long may it take to send the last spans."""
 
+PREFIX = "BOROUGH_OPERATOR_"
+
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How one operator runs. Each field is an option of `run` and, with `PREFIX` and in capitals, a
+    variable of its environment.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    """Where scalers and targets are looked for; none: its own."""
+    prometheus_url: str = ""
+    """Empty: there is none, and the source Prometheus is off."""
+    pods_source: bool = False
+    """Whether pods may be read, which needs the right to list them."""
+    ops_port: int = 9090
+    otlp_endpoint: str = ""
+    """Where spans go, such as http://collector:4318; empty: nowhere."""
+    log_level: str = "info"
+    resync_s: float = 300.0
+    """Seconds between two full lists."""
 
 
 class Operator:
@@ -139,3 +161,19 @@ class Operator:
         if options.pods_source:
             sources["Pods"] = Pods(self.registry.addresses, mapping)
         return sources
+
+
+def unix_clock() -> Callable[[], float]:
+    """Unix time in seconds, at each call, that never goes back.
+
+    Decisions compare moments, and a clock that an administrator or a time server sets back would
+    make an hour happen twice. So it is read once, at the start, and from then on time is what has
+    passed since: on a machine that slept, that too.
+    """
+    started = time.time() - _passed()
+    return lambda: started + _passed()
+
+
+def _passed() -> float:
+    """Seconds since the machine was started, sleep included where the system counts it."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

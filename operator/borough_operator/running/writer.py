@@ -20,7 +20,6 @@ from borough_operator.kube.cluster import Cluster
 from borough_operator.kube.events import Events, Subject
 from borough_operator.kube.spec import Scaler
 from borough_operator.kube.targets import Workload
-from borough_operator.running.budget import Budget
 from borough_operator.running.registry import Entry, Registry
 from borough_operator.running.telemetry import Telemetry
 
@@ -30,6 +29,30 @@ UNDER_WAY = 16
 """Statuses that wait for their answer; who grants more to a slow API server saves up a storm."""
 
 _log = structlog.get_logger()
+
+
+class Budget:
+    """A token bucket: so many writes a second, and a few at once after a rest.
+
+    What is refused is not queued. What asks works from the present state and asks again at its next
+    turn, so that what is written late is never what was true early. Pure: time is an argument.
+    """
+
+    def __init__(self, per_second: float, at_once: float) -> None:
+        self._rate = per_second
+        self._most = at_once
+        self._left = at_once
+        self._since: float | None = None
+
+    def grants(self, now: float) -> bool:
+        """Whether one more may be written now."""
+        elapsed = 0.0 if self._since is None else max(0.0, now - self._since)
+        self._left = min(self._most, self._left + elapsed * self._rate)
+        self._since = now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
 
 
 class Writer:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from borough_operator.decision.model import Measure, Need, Reading, Truth
 from borough_operator.sources.exposition import Key
-from borough_operator.sources.histograms import quantile
 from borough_operator.sources.mapping import SeriesMapping
 
 
@@ -142,3 +141,27 @@ class Track:
         else:
             told = any(str(key).startswith(metric) for key in keys)
         return "no request was answered of late" if told else f"no pod tells {metric}"
+
+
+def quantile(share: float, buckets: Mapping[float, float]) -> float | None:
+    """What that share of observations stays under, from cumulative counts by upper bound: as
+    Prometheus estimates it, so that both sources agree.
+
+    Prometheus's histogram_quantile: observations lie evenly within their bucket; what lies beyond
+    the last finite bound is that bound. None where there is no observation or no bucket without a
+    bound.
+    """
+    bounds = sorted(buckets)
+    if len(bounds) < 2 or bounds[-1] != math.inf:  # noqa: PLR2004  # one finite bound and +Inf
+        return None
+    counts: list[float] = []
+    for bound in bounds:  # the sums of pods that disagree about the bounds may fall
+        counts.append(max(buckets[bound], counts[-1] if counts else 0.0))
+    if not counts[-1]:
+        return None
+    rank = share * counts[-1]
+    place = next(i for i, count in enumerate(counts) if count >= rank)
+    if place == len(bounds) - 1:
+        return bounds[-2]
+    below, under = (bounds[place - 1], counts[place - 1]) if place else (0.0, 0.0)
+    return below + (bounds[place] - below) * (rank - under) / (counts[place] - under)
