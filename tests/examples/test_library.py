@@ -67,12 +67,14 @@ async def test_postgresql_keeps_the_books_of_memory(empty_postgresql_url: str) -
 
 
 def test_each_planted_breach_of_a_law_is_found() -> None:
-    """A copy too many that is held, a loan without its copy, a loan without its letter."""
+    """A copy too many that is held, a loan without its copy, uncounted, or without its letter."""
+    title = TITLE.model_copy(update={"lent": 1})
     hold = Hold(loan_id=UUID(int=1), isbn="1")
     loan = Loan(**WANTED[0].model_dump(), state=State.LENT)
+    pending = loan.model_copy(update={"state": State.PENDING})
     letter = Notice(event_id=UUID(int=9), isbn="1", member=loan.member)
     rows = {
-        Catalog.name: CatalogBooks((TITLE,), (hold,)),
+        Catalog.name: CatalogBooks((title,), (hold,)),
         Loans.name: (loan,),
         Notices.name: (letter,),
     }
@@ -81,14 +83,15 @@ def test_each_planted_breach_of_a_law_is_found() -> None:
     def with_rows(**changes: object) -> Books:
         return replace(clean, of={**rows, **changes})
 
-    held_too_often = CatalogBooks((TITLE.model_copy(update={"copies": 0}),), (hold,))
+    no_copy = CatalogBooks((title.model_copy(update={"copies": 0}),), (hold,))
+    uncounted = CatalogBooks((TITLE,), (hold,))
     planted = [
-        (with_rows(catalog=held_too_often), {"overlent"}),
-        (with_rows(catalog=CatalogBooks((TITLE,), ())), {"copy-astray"}),
-        (with_rows(loans=(loan.model_copy(update={"state": State.PENDING}),), notices=()),
-         {"pending"}),
+        (with_rows(catalog=no_copy), {"overlent"}),
+        (with_rows(catalog=CatalogBooks((title,), ())), {"copy-astray"}),
+        (with_rows(catalog=uncounted), {"miscounted"}),
+        (with_rows(catalog=uncounted, loans=(pending,), notices=()), {"pending"}),
         (with_rows(notices=()), {"letters"}),
-    ]  # fmt: skip  # a breach a line
+    ]
     suites.check_laws(APP, clean, planted)
 
 
