@@ -1,4 +1,7 @@
-"""Moments and durations as Kubernetes writes them, and as we reckon: Unix time and seconds."""
+"""Moments and durations as Kubernetes writes them, and as we reckon: Unix time and seconds.
+
+A file of its own because decision and kube both need it, and a decision imports nothing of kube.
+"""
 
 import re
 from datetime import UTC, datetime

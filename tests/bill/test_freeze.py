@@ -1,4 +1,7 @@
-"""Does the generator see a server that stands still, as its customers would?"""
+"""Does the generator see a server that stands still, as its customers would?
+
+A file of its own because it takes ten seconds, which no other test has to wait for.
+"""
 
 import pytest
 
@@ -17,6 +20,7 @@ async def test_a_freeze_is_seen_by_everybody_who_came_in_it() -> None:
     seen: list[tuple[float, float]] = []
     async with Generator() as generator:
         while known not in seen and len(seen) < TRIES:
-            seen.append(await freeze_check(generator))
+            found = await freeze_check(generator)
+            seen.append((found.p95_s, found.p99_s))
 
     assert known in seen

@@ -1,11 +1,31 @@
-"""Do the folders stay folders?
+"""Do the folders stay folders, and does each file that is short or long say why?
 
 `operator` is a module of the standard library: were a room a package, putting the checkout on
 `sys.path` could keep Python from starting.
 """
 
+import ast
 from collections.abc import Iterable
 from pathlib import Path
+
+SHORT, LONG = 40, 500
+"""Lines of a file; below and above, its docstring says why it is so."""
+EXEMPT = {"__init__.py", "__main__.py", "signals.py", "laws.py"}
+
+
+def unexplained(files: Iterable[Path]) -> dict[str, int]:
+    """The files that hold half of a thought, or several, and do not say `because`, with their
+    lines. Revisions of a schema are as long as they are.
+    """
+    found = {}
+    for path in files:
+        text = path.read_text()
+        lines = len(text.splitlines())
+        if SHORT <= lines <= LONG or path.name in EXEMPT or "migrations" in path.parent.parts:
+            continue
+        if "because" not in (ast.get_docstring(ast.parse(text)) or "").split():
+            found[str(path)] = lines
+    return found
 
 
 def packages(rooms: Iterable[Path]) -> list[Path]:
@@ -44,3 +64,29 @@ def test_a_room_that_becomes_a_package_is_found(tmp_path: Path) -> None:
 def test_no_folder_of_tests_is_named_operator(root: Path) -> None:
     """`tests/operator` with a marker would replace the standard library's module."""
     assert not (root / "tests" / "operator").exists()
+
+
+def test_short_or_long_file_says_why(sources: tuple[Path, ...]) -> None:
+    """A file is one question with its answer."""
+    assert unexplained(sources) == {}
+
+
+def test_file_without_a_reason_for_its_size_is_found(tmp_path: Path) -> None:
+    """A line too few or too many; a reason, an exempt name and a revision are let through."""
+
+    def file(name: str, lines: int, docstring: str = "What it is.") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f'"""{docstring}"""\n' + "pass\n" * (lines - 1))
+        return path
+
+    files = (
+        file("short.py", SHORT - 1),
+        file("long.py", LONG + 1),
+        file("fits.py", SHORT),
+        file("fits_too.py", LONG),
+        file("says.py", 1, "Short because there is no more to say."),
+        file("laws.py", 1),
+        file("migrations/a_0001.py", 1),
+    )
+    assert unexplained(files) == {str(files[0]): SHORT - 1, str(files[1]): LONG + 1}

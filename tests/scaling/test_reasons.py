@@ -1,4 +1,7 @@
-"""Is every reason of the closed list explained, and produced by something?"""
+"""Is every reason of the closed list explained, and produced by something?
+
+A file of its own because it reads what all modules of the decision produce.
+"""
 
 from pathlib import Path
 

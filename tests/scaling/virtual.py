@@ -1,4 +1,7 @@
-"""An event loop whose time passes only while everybody waits, and then at once."""
+"""An event loop whose time passes only while everybody waits, and then at once.
+
+A file of its own because many files of tests run on it.
+"""
 
 import asyncio
 from collections.abc import Coroutine

@@ -1,4 +1,7 @@
-"""Where PostgreSQL is absent, does a run say what it left out, and does CI refuse to?"""
+"""Where PostgreSQL is absent, does a run say what it left out, and does CI refuse to?
+
+A file of its own because it runs pytest anew.
+"""
 
 from pathlib import Path
 

@@ -14,7 +14,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from borough_bill.experiments import validity
 from borough_bill.experiments.folder import Folder, Intent
 from borough_bill.experiments.foreign import (
     AGAIN,
@@ -31,8 +30,8 @@ from borough_bill.experiments.foreign import (
 )
 from borough_bill.experiments.run import FREEZE, Tell
 from borough_bill.experiments.scale import FREEZE_S
-from borough_bill.load.generator import Generator, JobFailed
-from borough_bill.load.keys import read_keys
+from borough_bill.load.frozen import freeze_check
+from borough_bill.load.generator import Generator, JobFailed, read_keys
 from borough_bill.load.wire import BadAddress
 from borough_bill.load.workload import BadWorkload, Workload
 from borough_bill.load.workload import workload as workload_of
@@ -238,6 +237,6 @@ async def _run(  # noqa: PLR0913, PLR0917  # all that makes a run
         await introduce(folder, intent, deployments, generator, tell)
         if folder.find(FREEZE, Freeze) is None:
             tell("a server that stands still", FREEZE_S)
-            folder.put(FREEZE, await validity.freeze(generator, placement.subjects))
+            folder.put(FREEZE, await freeze_check(generator, placement.subjects))
         with placement.aside():
             return await measure(folder, intent, deployments, generator, tell, site.notes)

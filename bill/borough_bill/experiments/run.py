@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from borough_bill.analysis.lines.runs import Runs
-from borough_bill.experiments import ladder, shapes, spans, validity
+from borough_bill.experiments import ladder, shapes, spans
 from borough_bill.experiments.blocks import Session
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
 from borough_bill.experiments.ladder import HopLadder
@@ -39,6 +39,7 @@ from borough_bill.experiments.towns import (
     SETTINGS,
     Towns,
 )
+from borough_bill.load.frozen import freeze_check
 from borough_bill.load.generator import Generator
 from borough_bill.results import Freeze, Plan, Result, write
 from borough_bill.targets.machine import commit, machine
@@ -205,7 +206,7 @@ class Run:
         found = self._folder.find(FREEZE, Freeze)
         if found is None and self._scale.freeze:
             self._tell("a server that stands still", FREEZE_S)
-            found = await validity.freeze(generator, self._place.subjects)
+            found = await freeze_check(generator, self._place.subjects)
             self._folder.put(FREEZE, found)
         return found
 

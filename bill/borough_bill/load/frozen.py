@@ -23,6 +23,7 @@ import uvloop
 
 from borough_bill.load.generator import Generator, Job
 from borough_bill.load.schedule import CONSTANT
+from borough_bill.results import Freeze
 from borough_bill.targets.processes import die_with_parent, killed
 
 PERIOD, STILL = 10.0, 1.0
@@ -104,7 +105,7 @@ async def server(
         await killed(process)
 
 
-async def freeze_check(generator: Generator, cpu: int | None = None) -> tuple[float, float]:
+async def freeze_check(generator: Generator, cpu: int | None = None) -> Freeze:
     """What this generator finds: the 95th and 99th percentile of latency, in seconds.
 
     They should be 0.5 s and 0.9 s, within 5 %. It takes PERIOD seconds; the server is on core
@@ -122,7 +123,7 @@ async def freeze_check(generator: Generator, cpu: int | None = None) -> tuple[fl
             )
             recording = await generator.run(job)
     p95, p99 = np.quantile(recording.latencies(), (0.95, 0.99))
-    return float(p95), float(p99)
+    return Freeze(p95_s=float(p95), p99_s=float(p99))
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What the auditor said of the books of a shape."""
+"""What the auditor said: a file of its own because every target and every experiment reads it."""
 
 import json
 from collections.abc import Mapping

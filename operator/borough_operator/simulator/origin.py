@@ -1,4 +1,7 @@
-"""Which code a result is a result of: whoever doubts what is committed looks there."""
+"""Which code a result is a result of: whoever doubts what is committed looks there.
+
+A file of its own because it alone asks git.
+"""
 
 import subprocess
 from dataclasses import dataclass

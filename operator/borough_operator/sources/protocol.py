@@ -1,4 +1,7 @@
-"""Where readings come from: one protocol, and the values that pass through it."""
+"""Where readings come from: one protocol, and the values that pass through it.
+
+A file of its own because every source implements it, and what asks imports no source.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
