@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from importlib.resources.abc import Traversable
 
 import pytest
@@ -23,20 +24,12 @@ from borough.stores.schema import in_transaction
 from borough.stores.sql import REVISIONS, Database
 from borough.stores.statements import Statement
 from borough_shop.app import APP
-from borough_shop.inventory import store as inventory
-from borough_shop.notifications import store as notifications
-from borough_shop.orders import store as orders
-from borough_shop.payments import store as payments
-from borough_shop.profiles import store as profiles
 
 Open = Callable[[str, str], Database]
 
-TABLES = {
-    "orders": orders.TABLES,
-    "payments": payments.TABLES,
-    "profiles": profiles.TABLES,
-    "inventory": inventory.TABLES,
-    "notifications": notifications.TABLES,
+TABLES: dict[str, MetaData] = {
+    name: import_module(definition.sql.__module__).TABLES
+    for name, definition in APP.definitions.items()
 }
 
 
