@@ -18,7 +18,7 @@ from borough.testing.simulation import plain_settings
 from borough.testing.suites import TRANSPORTS, Ask, Case, Stores, Via, check_contracts
 from borough_shop.app import APP
 from borough_shop.testing.journeys import agree, agree_at_once
-from contract.cases import OF_THE_SHOP
+from promises import OF_THE_SHOP
 
 
 class Question(Message):

@@ -21,9 +21,8 @@ from borough_shop.profiles.contract import Profiles
 from borough_shop.testing.journeys import agree, agree_at_once
 from borough_shop.testing.samples import a_profile, an_article, an_event, an_order
 from borough_shop.values import Basket
-from contract.cases import OF_THE_SHOP
 from loyalty import APP, Award, Customer, Loyalty
-from unit.breaches import CLEAN, PLACED, PLANTED, books
+from promises import CLEAN, OF_THE_SHOP, PLACED, PLANTED, books
 
 SHAPES = suites.simulated(APP)
 SETTINGS = plain_settings(APP, pbkdf2_iterations=0)

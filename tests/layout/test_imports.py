@@ -19,11 +19,11 @@ PLANTED = {
         "borough/errors.py",
         "from borough import outbox",
     ),
-    "The shop: each module has its floor and looks only down": (
+    "The shop: its test kit stands on the application, this on all else": (
         "borough_shop/values.py",
         "from borough_shop import errors, app",
     ),
-    "A capability imports another's contract and nothing more": (
+    "A capability imports another's contract, errors and values, and nothing more": (
         "borough_shop/payments/domain.py",
         "from borough_shop.orders import domain",
     ),
