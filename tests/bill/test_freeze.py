@@ -1,4 +1,7 @@
-"""Does the generator see a server that stands still, as its customers would?"""
+"""Does the generator see a server that stands still, as its customers would?
+
+A file of its own because it takes ten seconds, which no other test has to wait for.
+"""
 
 import pytest
 

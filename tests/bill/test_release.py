@@ -17,7 +17,7 @@ from borough_bill.targets.releases import opened as opened_as_shipped
 from borough_bill.testing import Listed
 
 NAME = ReleaseName("shops", "borough")
-PARTS = ("gateway", "orders", "payments", "payments")
+PARTS = ("gateway", "orders", *("payments",) * 2)
 KEYS = {"ada": "key-of-ada"}
 BOOK = {
     "clean": False,

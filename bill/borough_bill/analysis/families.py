@@ -1,4 +1,7 @@
-"""Families of lines: what is valid or void together, because the same checks speak for it."""
+"""Families of lines: what is valid or void together, because the same checks speak for it.
+
+A file of its own because lines, checks and exit statuses use these names.
+"""
 
 from typing import Literal, get_args
 

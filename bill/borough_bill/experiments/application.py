@@ -11,7 +11,7 @@ from pathlib import Path
 
 from borough_bill.experiments.scale import Scale
 from borough_bill.load.customers import crowd
-from borough_bill.load.keys import read_keys
+from borough_bill.load.generator import read_keys
 from borough_bill.load.workload import Workload
 from borough_bill.load.workload import workload as workload_of
 from borough_bill.targets.shapes import Shape, read_shapes, shape_named

@@ -30,8 +30,7 @@ from borough_bill.experiments.foreign import (
 from borough_bill.experiments.run import FREEZE, Tell
 from borough_bill.experiments.scale import FREEZE_S
 from borough_bill.load.frozen import freeze_check
-from borough_bill.load.generator import Generator, JobFailed
-from borough_bill.load.keys import read_keys
+from borough_bill.load.generator import Generator, JobFailed, read_keys
 from borough_bill.load.wire import BadAddress
 from borough_bill.load.workload import BadWorkload, Workload
 from borough_bill.load.workload import workload as workload_of

@@ -20,8 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from borough_bill.load.clients import Clients, Shopping, Url
 from borough_bill.load.customers import LOST, Customer, Errand, Outcome, by_word, errands
-from borough_bill.load.generator import JobFailed
-from borough_bill.load.keys import read_keys
+from borough_bill.load.generator import JobFailed, read_keys
 from borough_bill.load.wire import Address, BadAddress
 
 TOLD = 20

@@ -17,8 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from borough_bill.load import generator
-from borough_bill.load.generator import Generator, Job, JobFailed
-from borough_bill.load.keys import read_keys
+from borough_bill.load.generator import Generator, Job, JobFailed, read_keys
 from borough_bill.load.recording import SLIP_LIMIT_S, Recording, slip_check
 from borough_bill.load.result import LoadResult, Milliseconds
 from borough_bill.load.schedule import POISSON

@@ -7,6 +7,7 @@ The process itself is `borough_bill.load.process`.
 """
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -14,7 +15,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
 
 from borough_bill.load.recording import Recording
 from borough_bill.load.schedule import POISSON
@@ -145,3 +155,17 @@ class Generator:
             await asyncio.wait_for(process.wait(), STOP_WITHIN)
         except TimeoutError:
             await killed(process)
+
+
+def read_keys(path: Path) -> dict[str, str]:
+    """API keys by the customer's name, from a file of JSON as a part reads them. Raises JobFailed
+    for a file that is not what it should be.
+
+    Nothing of what the file holds is told: keys are secrets.
+    """
+    try:
+        return TypeAdapter(dict[str, str]).validate_python(json.loads(path.read_text("utf-8")))
+    except ValidationError:
+        raise JobFailed(f"{path} does not hold API keys by name") from None
+    except (OSError, ValueError) as error:
+        raise JobFailed(f"{path} does not hold API keys by name: {error}") from error

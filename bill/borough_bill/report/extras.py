@@ -1,7 +1,7 @@
 """What only a bill needs. A load runs without it, so that the image it runs from stays small.
 
 Whoever computes or draws with it imports it inside a function, and whoever begins something that
-ends in a bill asks here first: a run of an hour must not fail on its last line.
+ends in a bill asks here first, because a run of an hour must not fail on its last line.
 """
 
 from importlib.util import find_spec

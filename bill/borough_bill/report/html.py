@@ -1,4 +1,7 @@
-"""The bill as one page that needs no other: for a screen, a phone, a dark room or a printer."""
+"""The bill as one page that needs no other: for a screen, a phone, a dark room or a printer.
+
+A file of its own because it alone needs Jinja, which is an extra.
+"""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup

@@ -1,4 +1,7 @@
-"""A result as people read it: on the screen, as one page, as Markdown and as data."""
+"""A result as people read it: on the screen, as one page, as Markdown and as data.
+
+A file of its own because it alone knows all four.
+"""
 
 from pathlib import Path
 

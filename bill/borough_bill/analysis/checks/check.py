@@ -1,4 +1,4 @@
-"""What a check is."""
+"""What a check is: a file of its own because every check uses it, and so does the bill."""
 
 from pydantic import BaseModel, ConfigDict
 

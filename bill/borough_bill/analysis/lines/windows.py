@@ -1,4 +1,4 @@
-"""D6: memory that all processes of a shape hold, after a window of load."""
+"""Lines that are read off a window of load as a whole: failed requests (D14), and memory (D6)."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,16 +6,28 @@ from borough_bill.analysis.lines.line import Line, Topic, compared
 from borough_bill.analysis.lines.runs import Runs
 from borough_bill.results import Window
 
-SOURCE = "/proc/PID/smaps_rollup of every process, after the window"
+SEEN = "generator: no answer in time, or not the expected one"
+HELD = "/proc/PID/smaps_rollup of every process, after the window"
 LEAD = "The processes hold"
+
+
+def failures(runs: Runs) -> Iterator[Line | None]:
+    """Of all requests that were sent within windows."""
+    noun = runs.plan.noun
+    lead = f"Of all {noun}s there fail"
+    yield compared(runs, Topic("D14", "failures", f"{noun}s that fail", "%", SEEN, lead), _failed)
+
+
+def _failed(window: Window) -> float | None:
+    return 100 * (window.failed + window.wrong) / window.offered if window.offered else None
 
 
 def memory(runs: Runs) -> Iterator[Line | None]:
     """RSS, what as many containers would hold; PSS, what they hold together on one machine."""
-    source = runs.plan.sources.get("memory", SOURCE)
+    source = runs.plan.sources.get("memory", HELD)
     rss = Topic("D6", "memory", "memory, RSS of all processes", "MiB", source, LEAD, headline=True)
     yield compared(runs, rss, resident)
-    shared = Topic("D6", "memory", "memory, PSS (shared pages split)", "MiB", SOURCE, LEAD)
+    shared = Topic("D6", "memory", "memory, PSS (shared pages split)", "MiB", HELD, LEAD)
     yield compared(runs, shared, lambda window: _sum(window.pss_mib))
 
 
