@@ -28,7 +28,6 @@ from borough.stores.sql import REVISIONS
 HERE = Path(__file__).with_name("alembic")
 
 
-
 def migrate(url: str, capability: str, folder: Traversable, *, admin: str = "") -> str:
     """Bring the capability's schema to its head, and answer the revision it is at then.
 
