@@ -7,11 +7,20 @@ from importlib.resources.abc import Traversable
 
 import sqlalchemy as sa
 
+from borough.config import WrongSettings
+
 
 def head(capability: str, folder: Traversable) -> str:
-    """The last revision of the capability's line that this version knows."""
-    revisions = (file.name.removesuffix(".py") for file in folder.iterdir())
-    return max(revisions, key=lambda revision: number(revision, capability))
+    """The last revision of the capability's line that this version knows. Raises WrongSettings
+    where the folder has none.
+    """
+    revisions = [file.name.removesuffix(".py") for file in folder.iterdir()]
+    last = max(revisions, key=lambda each: number(each, capability), default="")
+    if number(last, capability) < 0:
+        raise WrongSettings(
+            f"{capability} has no migration: there is no {capability}_0001.py in {folder}"
+        )
+    return last
 
 
 def is_current(found: str | None, capability: str, folder: Traversable) -> bool:
