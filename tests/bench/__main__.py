@@ -19,6 +19,7 @@ from rich.console import Console
 from bench import (
     generator,
     hop,
+    isolated,
     lag,
     local,
     one_core,
@@ -44,6 +45,7 @@ from borough_bill.targets.shapes import CommandFailed
 SUBJECTS: Mapping[str, Callable[[Bench], Coroutine[None, None, list[Row]]]] = {
     "local": local.measure,
     "hop": hop.measure,
+    "isolated": isolated.measure,
     "price": price.measure,
     "scrape": scrape.measure,
     "orders": orders.measure,
