@@ -15,7 +15,12 @@ import gc
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    nullcontext,
+)
 from functools import partial
 from http import HTTPStatus
 
@@ -37,6 +42,7 @@ from borough_telemetry import ClientCall, Telemetry, otlp
 ENDPOINT = Inventory.endpoints["reserve"]
 WITHIN_S = 60.0
 Call = Callable[[], Awaitable[None]]
+Client = Callable[[str, Telemetry | None], AbstractAsyncContextManager[Call]]
 
 
 @asynccontextmanager
@@ -95,10 +101,10 @@ async def by_ours(url: str, telemetry: Telemetry | None) -> AsyncIterator[Call]:
 
 
 @asynccontextmanager
-async def by_bytes(url: str, _: Telemetry | None) -> AsyncIterator[Call]:
+async def by_bytes(url: str, _: Telemetry | None, path: str = PATH) -> AsyncIterator[Call]:
     """Ready-made bytes over kept connections; only the status of an answer is looked at."""
     connections = Connections(url)
-    question = request(url, "POST", PATH, QUESTION.model_dump_json().encode())
+    question = request(url, "POST", path, QUESTION.model_dump_json().encode())
 
     async def call() -> None:
         if (status := await connections.ask(question)) != HTTPStatus.OK:
@@ -108,7 +114,12 @@ async def by_bytes(url: str, _: Telemetry | None) -> AsyncIterator[Call]:
     connections.close()
 
 
-CLIENTS = {"httpx": by_httpx, "aiohttp": by_aiohttp, "ours": by_ours, "bytes": by_bytes}
+CLIENTS: dict[str, Client] = {
+    "httpx": by_httpx,
+    "aiohttp": by_aiohttp,
+    "ours": by_ours,
+    "bytes": by_bytes,
+}
 
 
 def _watched(telemetry: Telemetry | None) -> AbstractContextManager[ClientCall]:
@@ -158,7 +169,10 @@ async def serve(options: argparse.Namespace) -> None:
         flush = partial(_flush, telemetry)
     elif options.otlp:
         flush = standard_tracing("caller", options.otlp, 1.0)
-    async with CLIENTS[options.client](options.url, telemetry) as call:
+    client: Client = CLIENTS[options.client]
+    if options.path:
+        client = partial(by_bytes, path=options.path)
+    async with client(options.url, telemetry) as call:
         say(ready=1)
         while line := await asyncio.to_thread(sys.stdin.readline):
             calls, in_flight = map(int, line.split())
@@ -177,6 +191,7 @@ def main() -> None:
     parser.add_argument("client", choices=CLIENTS)
     parser.add_argument("url")
     parser.add_argument("--otlp", default="", help="Trace every call, and export there.")
+    parser.add_argument("--path", help="Of `bytes`: where it sends, the hop's if unset.")
     parser.add_argument("--telemetry", choices=("standard", "ours"), default="standard")
     uvloop.run(serve(parser.parse_args()))
 
