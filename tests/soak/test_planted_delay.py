@@ -83,7 +83,7 @@ async def test_two_milliseconds_in_payments_are_found_where_they_are(
     not charge the hops for it.
     """
     place, people = Placement.here(), {c.name: c.key for c in crowd(10)}
-    await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1_000_000"})
+    await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1000000"})
 
     def town(name: str, delay_ms: float = 0) -> Town:
         home = tmp_path / name

@@ -42,7 +42,7 @@ async def test_a_restart_behind_two_replicas_fails_no_order(
         assert await process.terminate(STOP_WITHIN) == 0, process.words()
         await town.restart(process)
 
-    await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1_000_000"})
+    await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1000000"})
     async with town, Clients(town, wait=45) as clients:
         await clients.introduce(customers)
         wanted = errands(random.Random(7), customers, await clients.menu(customers[0]))
