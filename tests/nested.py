@@ -1,4 +1,4 @@
-"""How does a test run pytest itself?"""
+"""How does a test run pytest itself? A file of its own because tests of several folders do."""
 
 import os
 import subprocess

@@ -2,7 +2,8 @@
 
 A folder is a tier. `make test` runs all of tests/ but `field` and `e2e`, and asks for no program
 but those in FOUND, and PostgreSQL. Whatever else needs one belongs in tests/field. Where a program
-is absent its tests are left out, with the command that installs it; in CI that is a failure.
+is absent its tests are left out, with the command that installs it; in CI that is a failure. A file
+of its own because tests of several folders ask it.
 """
 
 import os

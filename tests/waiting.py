@@ -1,7 +1,8 @@
 """Waiting for a condition, bounded by how often it is looked for and not by seconds.
 
-On a busy machine seconds pass while neither this process nor the one that is waited for gets a
-core. A bound in looks grows with that: a process that is kept from looking has not waited.
+That is because on a busy machine seconds pass while neither this process nor the one that is waited
+for gets a core. A bound in looks grows with that: a process that is kept from looking has not
+waited.
 """
 
 import asyncio

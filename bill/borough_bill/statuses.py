@@ -1,4 +1,4 @@
-"""The exit statuses of every command that ends in a bill."""
+"""Exit statuses: a file of its own because every command that ends in a bill has the same."""
 
 from borough_bill.analysis.bill import Bill
 from borough_bill.analysis.families import FAMILIES

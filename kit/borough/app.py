@@ -160,11 +160,11 @@ class App:
         """Every capability, those that are called before those that call them."""
         graph = {name: callees for name, callees in self.calls.items() if name != GATEWAY}
         try:
-            order = tuple(TopologicalSorter(graph).static_order())
+            names = tuple(TopologicalSorter(graph).static_order())
         except CycleError as error:
             circle = " -> ".join(error.args[1])
             raise WrongApp(f"{self.name}: capabilities call each other: {circle}") from None
-        return tuple(self.definitions[name] for name in order)
+        return tuple(self.definitions[name] for name in names)
 
     @cached_property
     def settings(self) -> type[Settings]:

@@ -1,8 +1,8 @@
 """How a contract method is declared, once; the route and the caller derive from it.
 
-    class Payments(Capability, Protocol, path="/payments"):
-        @post("/charges", idempotent=True)
-        async def charge(self, request: Charge) -> Verdict: ...
+    class Loans(Capability, Protocol, path="/loans"):
+        @post("", idempotent=True)
+        async def lend(self, request: Lend) -> Loan: ...
 
 A method takes exactly one `Message` and returns one. `post` carries the message as a JSON body;
 `read` is a GET and carries it as path and query parameters, and is idempotent by its nature.
@@ -71,7 +71,7 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """`payments.charge`: the name of spans, logs and errors."""
+        """`loans.lend`: the name of spans, logs and errors."""
         return f"{self.capability}.{self.method}"
 
     @cached_property

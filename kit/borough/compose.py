@@ -23,7 +23,7 @@ from borough.outbox import Outbox, Relay, SqlOutbox
 from borough.serving.lifecycle import Part, Tasks
 from borough.serving.runtime import watch_store
 from borough.serving.web import make_app
-from borough.stores.migrations import is_current
+from borough.stores.revisions import is_current
 from borough.stores.sql import Database
 from borough.transport.addresses import Addresses
 from borough.transport.calls import local, mount, remote

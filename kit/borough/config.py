@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         None, description="A shapes.toml of your own, instead of ours."
     )
     peers: dict[str, tuple[str, ...]] = Field(
-        {}, description='Addresses by capability: {"payments": ["http://payments:8081"]}.'
+        {}, description='Addresses by capability: {"loans": ["http://loans:8081"]}.'
     )
 
     host: str = Field("127.0.0.1", description="Interface that all ports bind to.")
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
         0.01, description="Share of requests that leave a log line; of failures (5xx) all do."
     )
     faults: dict[str, Fault] = Field(
-        {}, description='Faults for experiments: {"payments": {"delay_ms": 50, "error_rate": 0.1}}.'
+        {}, description='Faults for experiments: {"loans": {"delay_ms": 50, "error_rate": 0.1}}.'
     )
 
     @field_validator("otlp_endpoint")

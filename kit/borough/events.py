@@ -1,17 +1,17 @@
 """Events: facts that have happened, which an outbox delivers to every consumer.
 
-    class OrderPlaced(Event, name="order-placed"):
-        order_id: UUID
+    class BookLent(Event, name="book-lent"):
+        isbn: str
 
 The capability that publishes an event writes it into its outbox, in the transaction that made it
 happen. A capability that consumes it has a contract method which takes several at once:
 
-    class Deliver(Message):
-        events: tuple[OrderPlaced, ...]
+    class Lent(Message):
+        events: tuple[BookLent, ...]
 
-    class Notifications(Capability, Protocol, path="/notifications"):
+    class Notices(Capability, Protocol, path="/notices"):
         @post("", idempotent=True)
-        async def deliver(self, request: Deliver) -> Delivered: ...
+        async def write(self, request: Lent) -> Delivered: ...
 """
 
 from enum import StrEnum

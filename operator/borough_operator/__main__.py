@@ -9,8 +9,7 @@ import uvloop
 from borough_operator.handlers import serve
 from borough_operator.kube.credentials import Credentials, NoCredentials, find
 from borough_operator.running import logs
-from borough_operator.running.options import PREFIX, Options
-from borough_operator.running.wiring import Operator
+from borough_operator.running.wiring import PREFIX, Operator, Options
 from borough_operator.simulator import commands
 from borough_operator.sources.mapping import SeriesMapping
 

@@ -1,4 +1,7 @@
-"""Times and durations as Kubernetes writes them, and as Unix time and seconds."""
+"""Times and durations as Kubernetes writes them, and as Unix time and seconds.
+
+A file of its own because decision and kube both need it, and a decision imports nothing of kube.
+"""
 
 import re
 from datetime import UTC, datetime

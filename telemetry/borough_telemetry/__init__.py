@@ -4,13 +4,11 @@ Nothing here is global: each part owns a `Telemetry`, so that several can live i
 one test. `instrument` gives one to an app that is no part of ours.
 """
 
-from borough_telemetry.client import ClientCall
 from borough_telemetry.export import Batching
-from borough_telemetry.exposition import Format
 from borough_telemetry.foreign import instrument
+from borough_telemetry.metrics import Format
 from borough_telemetry.pages import Page, PageServer, json_page, metrics_page
-from borough_telemetry.part import Export, Telemetry, otlp
-from borough_telemetry.server import HANDLER
+from borough_telemetry.part import HANDLER, ClientCall, Export, Telemetry, otlp
 
 __all__ = [
     "HANDLER",

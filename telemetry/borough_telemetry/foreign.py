@@ -16,9 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from borough_telemetry.export import Batching
 from borough_telemetry.pages import PageServer, metrics_page
-from borough_telemetry.part import Telemetry, otlp
+from borough_telemetry.part import Middleware, Telemetry, otlp
 from borough_telemetry.routes import Templates
-from borough_telemetry.server import Middleware
 from borough_telemetry.spans import Span
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 
-from borough_telemetry.exposition import Format
+from borough_telemetry.metrics import Format
 
 REQUEST_S = 5
 """Whoever takes longer to send a request is not waited for."""

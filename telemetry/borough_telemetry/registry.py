@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as as_openmetrics
 from prometheus_client.registry import Collector
 
-from borough_telemetry.exposition import END, Format
+from borough_telemetry.metrics import END, Format
 
 _WRITERS: Mapping[Format, Callable[[Any], bytes]] = {
     Format.OPENMETRICS: as_openmetrics,

@@ -19,6 +19,8 @@ from rich.console import Console
 from bench import (
     generator,
     hop,
+    isolated,
+    kit,
     lag,
     local,
     one_core,
@@ -44,6 +46,7 @@ from borough_bill.targets.shapes import CommandFailed
 SUBJECTS: Mapping[str, Callable[[Bench], Coroutine[None, None, list[Row]]]] = {
     "local": local.measure,
     "hop": hop.measure,
+    "isolated": isolated.measure,
     "price": price.measure,
     "scrape": scrape.measure,
     "orders": orders.measure,
@@ -51,11 +54,12 @@ SUBJECTS: Mapping[str, Callable[[Bench], Coroutine[None, None, list[Row]]]] = {
     "one-core": one_core.measure,
     "relayed": relayed.measure,
     "lag": lag.measure,
+    "kit": kit.measure,
     "parts": parts.measure,
     "generator": generator.measure,
     "operator": scalers.measure,
 }
-BESIDE = ("order-cpu", "one-core", "relayed", "lag")
+BESIDE = ("order-cpu", "one-core", "relayed", "lag", "kit")
 """Those that compare with another commit: the usual ones where a commit is named, and no others."""
 ROUNDS, QUICK_ROUNDS = 5, 1
 QUICK_SCALE = 0.05
@@ -76,7 +80,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__d
 @app.command()
 def bench(  # noqa: PLR0913  # the options of a command
     only: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(SUBJECTS)}.")] = None,
-    beside: Annotated[str, typer.Option(help="A commit to compare orders with.")] = "",
+    beside: Annotated[str, typer.Option(help="A commit to compare with.")] = "",
     shape: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(SHAPES)}.")] = None,
     database: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(KINDS)}.")] = None,
     *,

@@ -2,7 +2,7 @@
 
     python -m bench.bare 8000
 
-It imports nothing of ours, for its memory and its start are what ours are beside.
+It imports nothing of ours, because its memory and its start are what ours are beside.
 """
 
 import sys

@@ -129,13 +129,17 @@ class Child:
 
 
 @asynccontextmanager
-async def child(bench: Bench, *words: str, cpu: int | None = None) -> AsyncIterator[Child]:
-    """`python -m WORDS`, on that core if one is named, until the context ends or the bench does."""
+async def child(
+    bench: Bench, *words: str, cpu: int | None = None, build: Build = OURS
+) -> AsyncIterator[Child]:
+    """`python -m WORDS` with the packages of this build, on that core if one is named, until the
+    context ends or the bench does.
+    """
     name = " ".join(words)
-    log = bench.folder / f"{re.sub('[^a-z0-9]+', '-', name)[:100]}.log"
+    log = bench.folder / f"{re.sub('[^a-z0-9]+', '-', f'{build.name} {name}')[:100]}.log"
     with log.open("wb") as said:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *words, env=_environment(), preexec_fn=partial(settle_in, cpu),
+            build.python, "-m", *words, env=_environment(), preexec_fn=partial(settle_in, cpu),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=said,
         )  # fmt: skip  # what, with what, and where its words go
     try:

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from bench.harness import Bench, Child, child, collector, ratios
+from bench.harness import OURS, Bench, Build, Child, child, collector, ratios
+from bench.profiles import profile_of
 from bench.rows import Goal, Row
 from borough_bill.targets.placement import Placement
 
@@ -32,7 +33,7 @@ async def measure(bench: Bench) -> list[Row]:
     rows = []
     async with AsyncExitStack() as stack:
         otlp = await stack.enter_async_context(collector(bench))
-        hops: dict[str, Calls] = {"ours": partial(_ours, bench, otlp)}
+        hops: dict[str, Calls] = {"ours": partial(shipped, bench, otlp)}
         hops |= await stack.enter_async_context(peers(bench, otlp))
         for in_flight in IN_FLIGHT:
             values = await bench.blocks(
@@ -53,14 +54,14 @@ def _row(in_flight: int, peer: str, values: Mapping[str, list[float]]) -> Row:
     )  # fmt: skip  # a row reads as one
 
 
-async def _ours(bench: Bench, otlp: str, in_flight: int) -> float:
-    """One hop as shipped, every request traced."""
+async def shipped(bench: Bench, otlp: str, in_flight: int, *, build: Build = OURS) -> float:
+    """One hop as this build ships it, every request traced: microseconds of CPU at both ends."""
     here = Placement.here()
     callee, caller = here.subjects, here.generator
     pins = () if callee is None else ("--caller-cpu", str(caller), "--callee-cpu", str(callee))
     async with child(
-        bench, "borough_shop.testing.rungs", "hop", "--rung", "T7b", "--otlp", otlp, *pins,
-        "--calls", str(bench.calls(CALLS["ours"])), "--in-flight", str(in_flight),
+        bench, profile_of(build.tree).hop, "hop", "--rung", "T7b", "--otlp", otlp, *pins,
+        "--calls", str(bench.calls(CALLS["ours"])), "--in-flight", str(in_flight), build=build,
     ) as process:  # fmt: skip  # one command
         hop = await process.hear()
     return hop["cpu_caller_us"] + hop["cpu_callee_us"]

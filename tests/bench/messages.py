@@ -1,4 +1,7 @@
-"""What travels in every call of the bench: the hop's 0.9 KB of JSON each way, for all stacks."""
+"""What travels in every call of the bench: the hop's 0.9 KB of JSON each way.
+
+A file of its own because every stack of the bench sends it.
+"""
 
 from borough_shop.inventory.contract import Inventory
 from borough_shop.testing.rungs.callee import ANSWER, QUESTION

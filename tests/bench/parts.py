@@ -41,12 +41,12 @@ async def measure(bench: Bench) -> list[Row]:
     async def restart(process: Process) -> float:
         rests[process.part].append(memory(process.pid).rss_mib)
         await process.terminate(WITHIN_S)
-        return await _seconds_to_ready(process)
+        return await seconds_to_ready(process)
 
     bench.step("parts: starting them")
     await town.prepare()
     async with town:
-        await _seconds_to_ready(bare)
+        await seconds_to_ready(bare)
         try:
             starts = await bench.blocks(
                 "part, seconds to ready",
@@ -76,7 +76,8 @@ def _rows(name: str, unit: str, values: dict[str, list[float]], goal: Goal) -> l
     ]  # fmt: skip  # a row reads as one
 
 
-async def _seconds_to_ready(process: Process) -> float:
+async def seconds_to_ready(process: Process) -> float:
+    """Start it, and wait until /readyz says 200. Raises BenchFailed where it never does."""
     start = time.perf_counter()
     await process.start()
     while not await _ready(process.ports.ops):

@@ -38,6 +38,10 @@ class Profile:
     profile: str = "/v1/profile"
     ready: str = "/readyz"
     metrics: str = "/metrics"
+    hop: str = ""
+    """The module whose command `hop` measures one call between two parts."""
+    instrument: str = ""
+    """The module that has `instrument`, the telemetry of a foreign app."""
     path: str = ""
     """A folder of the tree for PYTHONPATH, where the module is not installed."""
 
@@ -67,8 +71,15 @@ BOROUGH = Profile(
     delivered="borough_outbox_deliveries_total",
     dropped="borough_spans_dropped_total",
     shapes=("shapes", "--json"),
+    hop="borough_shop.testing.rungs",
+    instrument="borough_telemetry",
 )
-BEFORE_THE_KIT = replace(BOROUGH, entry="services/borough/__main__.py")
+BEFORE_THE_KIT = replace(
+    BOROUGH,
+    entry="services/borough/__main__.py",
+    hop="borough.testing.rungs",
+    instrument="borough.kit.telemetry",
+)
 """When the kit and the shop were one package."""
 COMMON = Profile(
     entry="tests/bench/common/__main__.py",

@@ -1,5 +1,7 @@
 """A part of ours that exposes a thousand series, served by our launcher with its ops port.
 
+A file of its own because it runs as a process of its own.
+
 python -m bench.scraped
 """
 

@@ -112,6 +112,11 @@ class Side:
         door = next((p for p, hosted in parts.items() if GATEWAY in hosted), next(iter(parts)))
         self._door = f"http://{HOST}:{ports[door].public}"
 
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """Its parts, since it was started."""
+        return tuple(self._processes)
+
     async def drive(self) -> None:
         """Let customers in."""
         self._driver = await self._stack.enter_async_context(

@@ -24,10 +24,11 @@ from borough_bill.results import (
     Summary,
     Window,
 )
+from borough_shop.app import APP
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.Response]]], Awaitable[str]]
 
-CAPABILITIES = ("orders", "payments", "profiles", "inventory", "notifications")
+CAPABILITIES = tuple(APP.contracts)
 PARTS = {
     "monolith": ("app",),
     "monolith-again": ("app",),
@@ -36,6 +37,8 @@ PARTS = {
     "microservices": ("gateway", *CAPABILITIES),
     "baseline": ("baseline",),
 }
+SHAPES = tuple(name for name in PARTS if name.partition("-")[0] not in {"monolith", "baseline"})
+"""Those that are measured beside the monolith."""
 ORDERS, SECONDS = 60, 2.0
 
 
@@ -82,7 +85,7 @@ class Synthetic:
             noun="order",
             reference="monolith",
             again="monolith-again",
-            shapes=("apis", "extract-payments", "microservices"),
+            shapes=SHAPES,
             baseline="baseline",
             top="microservices",
             settings={"BOROUGH_SQLITE_SYNCHRONOUS": "NORMAL"},

@@ -1,4 +1,7 @@
-"""Does the generator measure the latency of a frozen server as customers would see it?"""
+"""Does the generator measure the latency of a frozen server as customers would see it?
+
+A file of its own because it takes ten seconds, which no other test has to wait for.
+"""
 
 import pytest
 

@@ -12,7 +12,6 @@ from borough_bill.analysis.statistics import Interval
 from borough_bill.report.sections import ladder_sentences
 from borough_bill.results import Class, Result
 
-SHAPES = ("apis", "extract-payments", "microservices")
 DELAY_MS = 2.0
 LATENCY_MS = {
     "monolith": 6.0,
@@ -22,6 +21,7 @@ LATENCY_MS = {
     "microservices": 9.5,
     "baseline": 2.5,
 }
+SHAPES = tuple(n for n in LATENCY_MS if n.partition("-")[0] not in {"monolith", "baseline"})
 
 
 def line(found: Bill, title: str, about: str = "shapes") -> Line:

@@ -17,7 +17,7 @@ from borough_bill.targets.releases import open_releases
 from borough_bill.testing import ClusterTwin
 
 NAME = ReleaseName("shops", "borough")
-PARTS = ("gateway", "orders", "payments", "payments")
+PARTS = ("gateway", "orders", *("payments",) * 2)
 KEYS = {"ada": "key-of-ada"}
 BOOK = {
     "clean": False,

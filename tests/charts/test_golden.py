@@ -1,4 +1,7 @@
-"""Is what the charts render what was reviewed?"""
+"""Is what the charts render what was reviewed?
+
+Short because the files themselves say what is expected.
+"""
 
 from pathlib import Path
 

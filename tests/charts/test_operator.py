@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from borough_operator.__main__ import app
 from borough_operator.kube.cluster import POD_RULES, RULES, Rule
-from borough_operator.running.options import PREFIX
+from borough_operator.running.wiring import PREFIX
 from charts.cases import CASES
 from charts.helm import OPERATOR, RELEASE, Helm, Object, Objects, Values, read
 from charts.objects import environment, identity, named, of_kind, pods

@@ -2,7 +2,7 @@
 
 import pytest
 
-from borough.shapes import Shape
+from borough.shapes import Shape, load
 from borough_shop.app import APP
 from charts.cases import SHAPES
 from charts.helm import BOROUGH, Helm, Object, Objects
@@ -133,7 +133,7 @@ def test_a_part_of_both_shapes_is_one_deployment(helm: Helm) -> None:
     assert payments["data"]["BOROUGH_SHAPE"] == "microservices"
 
 
-@pytest.mark.parametrize("name", ["monolith", "roles", "apis", "extract:gateway"])
+@pytest.mark.parametrize("name", [*load(APP.calls, APP.shapes), "extract:gateway"])
 def test_who_routes_by_path_sends_each_to_its_part(helm: Helm, name: str) -> None:
     """As the shape says; the rest goes to the last part with a door, or to the only one."""
     shape = SHAPES[name]

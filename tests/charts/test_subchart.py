@@ -1,4 +1,7 @@
-"""Can a chart be part of somebody else's?"""
+"""Can a chart be part of somebody else's?
+
+A file of its own because it renders a chart that is none of ours.
+"""
 
 import shutil
 from pathlib import Path

@@ -15,7 +15,7 @@ from borough.transport.calls import mount, remote
 from borough_shop.inventory.contract import Inventory, MenuRequest
 from borough_shop.orders.contract import Placement
 from borough_shop.payments.contract import Outcome, Payments, Verdict, VoidCharge
-from borough_shop.testing.placements import agree
+from borough_shop.testing.journeys import agree, agree_at_once
 from borough_shop.testing.samples import an_order
 from borough_shop.testing.shop import memory_shop
 
@@ -148,7 +148,8 @@ class Fickle(Capability, path="/fickle"):
 @pytest.mark.parametrize("method", ["raises", "changes", "places", "places_another"])
 async def test_twice_finds_a_wrong_mark(method: str, at_once: bool) -> None:  # noqa: FBT001
     """A method that is not idempotent but says so is found by repeating it."""
-    fickle = remote(Fickle, Twice(Direct(Fickle()), at_once=at_once, agree=agree))
+    allowed = agree_at_once if at_once else agree
+    fickle = remote(Fickle, Twice(Direct(Fickle()), at_once=at_once, agree=allowed))
     with pytest.raises(AssertionError, match=rf"fickle\.{method} is not idempotent"):
         await getattr(fickle, method)(VoidCharge(order_id=ORDER))
 

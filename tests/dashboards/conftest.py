@@ -1,4 +1,7 @@
-"""The boards as they are committed, and as the code builds them now."""
+"""The boards as they are committed, and as the code builds them now.
+
+Short because pytest looks for fixtures in a file of this name.
+"""
 
 import json
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""A shop in memory, its REST door behind a real socket, and Ada before it."""
+"""A shop in memory, its REST door behind a real socket, and Ada before it.
+
+Short because pytest looks for fixtures in a file of this name.
+"""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,7 @@
-"""Applications that are not the shop: their images, and what the charts must know of them."""
+"""Applications that are not the shop: their images, and what the charts must know of them.
+
+A file of its own because several end-to-end tests install them.
+"""
 
 import os
 from typing import Any

@@ -1,4 +1,7 @@
-"""Can a customer order, from inside the cluster and from outside of it?"""
+"""Can a customer order, from inside the cluster and from outside of it?
+
+Short because the steps of an order stand in `e2e.journey`, which other tests take too.
+"""
 
 import pytest
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from borough_shop.app import APP
 from e2e.cluster import IMAGE, exec_python, kubectl, namespace, wait_until
 from e2e.journey import introduce, place
 from e2e.load import audit, counted, customers, failures, open_loop, served, turn
@@ -28,7 +29,7 @@ VALUES = {
 """Small enough to stand beside the platform on two cores: it is orders that are counted."""
 LATER = "e2e-later"
 """The tag of the later version of payments."""
-PARTS = frozenset({"gateway", "orders", "payments", "profiles", "inventory", "notifications"})
+PARTS = frozenset(APP.calls)
 COMPONENT = "app.kubernetes.io/component"
 EVERY_S = 10.0
 VERDICT = """

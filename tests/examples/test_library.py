@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,74 +13,145 @@ from uuid import UUID
 import pytest
 
 from borough import commands
+from borough.audit import Books
 from borough.errors import Malformed
 from borough.testing import suites
-from borough.testing.simulation import Shape, microservices, monolith
-from borough.testing.suites import Ask, answer
+from borough.testing.clock import MORNING
+from borough.testing.simulation import Shape, microservices
+from borough.testing.suites import TRANSPORTS, Ask, Stores, Via, answer
 from library import catalog, loans, notices
 from library.app import APP
-from library.catalog import Catalog, Find, Title
-from library.loans import Lend, Loans
+from library.catalog import Catalog, CatalogBooks, Find, Hold, Title
+from library.loans import Lend, Loan, Loans, State
+from library.notices import Notice, Notices
 
-SHAPES: Mapping[str, Shape] = {"monolith": monolith(APP), "microservices": microservices(APP)}
+SHAPES = suites.simulated(APP)
 LOANS = Path(__file__).parents[2] / "examples" / "library" / "loans.toml"
 VOID = 3
 """What `borough-bill` ends with where there are too few blocks to say what CPU costs."""
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+each_search = pytest.mark.parametrize(
+    "search", [suites.crashes, suites.mishaps, suites.overtakings, suites.hangups]
+)
+
+TITLE = Title(isbn="1", name="C", copies=2)
+WANTED = tuple(Lend(loan_id=UUID(int=n), isbn="1", member=f"member-{n}") for n in (1, 2, 3))
 
 
-class Lending:
-    """Three members want one of two copies."""
-
-    async def prepare(self, stores: Mapping[str, Any]) -> None:
-        """The title."""
-        await stores[Catalog.name].add(Title(isbn="1", name="C", copies=2))
-
-    async def travel(self, ask: Ask) -> Sequence[object]:
-        """Each asks; somebody looks for a title that there is not."""
-        wanted = [Lend(loan_id=UUID(int=n), isbn="1", member=f"member-{n}") for n in (1, 2, 3)]
-        lent = [await answer(ask(Loans).lend(lend)) for lend in wanted]
-        return [*lent, await answer(ask(Catalog).find(Find(isbn="2")))]
+async def lending(ask: Ask, stores: Stores) -> Sequence[object]:
+    """Three members want one of two copies; somebody looks for a title that there is not."""
+    await stores[Catalog.name].add(TITLE)
+    lent = [await answer(ask(Loans).lend(lend)) for lend in WANTED]
+    return [*lent, await answer(ask(Catalog).find(Find(isbn="2")))]
 
 
 @each_shape
-async def test_no_crash_and_no_mishap_loses_a_loan(shape: Shape) -> None:
-    """Each part dies at each of its steps; each call is lost, late, doubled."""
-    assert await suites.crashes(APP, shape, Lending()) == []
-    assert await suites.mishaps(APP, shape, Lending()) == []
+@each_search
+async def test_no_crash_and_no_mishap_loses_a_loan(shape: Shape, search: Any) -> None:
+    """Each part dies at each await; each call is lost, late, doubled; the client hangs up."""
+    assert await search(APP, shape, lending) == []
 
 
-async def test_every_shape_answers_the_same() -> None:
+async def test_every_shape_loads_and_answers_the_same() -> None:
     """The last copy is lent, the third member is refused."""
-    assert await suites.shapes(APP, SHAPES, Lending()) == {}
+    assert await suites.shapes(APP, lending) == []
 
 
+@pytest.mark.parametrize("via", TRANSPORTS)
 @pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "at once"])
-async def test_what_is_marked_idempotent_is(at_once: bool) -> None:  # noqa: FBT001  # a parameter
+async def test_what_is_marked_idempotent_is(via: Via, at_once: bool) -> None:  # noqa: FBT001
     """And the journey comes by every such method."""
-    assert await suites.repeats(APP, Lending(), at_once=at_once) == set()
+    await suites.check_contracts(APP, [lending], via, at_once=at_once)
 
 
 async def test_sqlite_keeps_the_books_of_memory(tmp_path: Path) -> None:
     """Row for row."""
-    assert await suites.stores(APP, Lending(), f"sqlite:///{tmp_path}") == {}
+    assert await suites.stores(APP, lending, f"sqlite:///{tmp_path}") == {}
 
 
 async def test_postgresql_keeps_the_books_of_memory(empty_postgresql_url: str) -> None:
     """Row for row."""
-    assert await suites.stores(APP, Lending(), empty_postgresql_url) == {}
+    assert await suites.stores(APP, lending, empty_postgresql_url) == {}
+
+
+def test_each_planted_breach_of_a_law_is_found() -> None:
+    """A copy too many that is held, a loan without its copy, uncounted, or without its letter."""
+    title = TITLE.model_copy(update={"lent": 1})
+    hold = Hold(loan_id=UUID(int=1), isbn="1")
+    loan = Loan(**WANTED[0].model_dump(), state=State.LENT)
+    pending = loan.model_copy(update={"state": State.PENDING})
+    letter = Notice(event_id=UUID(int=9), isbn="1", member=loan.member)
+    rows = {
+        Catalog.name: CatalogBooks((title,), (hold,)),
+        Loans.name: (loan,),
+        Notices.name: (letter,),
+    }
+    clean = Books(of=rows, unsent={}, now=MORNING, horizon=MORNING - MORNING)
+
+    def with_rows(**changes: object) -> Books:
+        return replace(clean, of={**rows, **changes})
+
+    no_copy = CatalogBooks((title.model_copy(update={"copies": 0}),), (hold,))
+    uncounted = CatalogBooks((TITLE,), (hold,))
+    planted = [
+        (with_rows(catalog=no_copy), {"overlent"}),
+        (with_rows(catalog=CatalogBooks((title,), ())), {"copy-astray"}),
+        (with_rows(catalog=uncounted), {"miscounted"}),
+        (with_rows(catalog=uncounted, loans=(pending,), notices=()), {"pending"}),
+        (with_rows(notices=()), {"letters"}),
+    ]
+    suites.check_laws(APP, clean, planted)
+
+
+class Forgetful(notices.MemoryNotices):
+    """Keeps a row for each delivery, not for each event."""
+
+    async def keep(self, notice: Notice) -> None:
+        self._rows[UUID(int=len(self._rows))] = notice
+        await asyncio.sleep(0)
 
 
 async def test_a_mistake_is_found() -> None:
-    """A consumer that keeps a row for each delivery, not for each event."""
-
-    class Forgetful(notices.MemoryNotices):
-        async def keep(self, notice: notices.Notice) -> None:
-            self._rows[UUID(int=len(self._rows))] = notice
-            await asyncio.sleep(0)
-
+    """A consumer that is told twice and says so twice."""
     wrong = APP.replacing(replace(notices.CAPABILITY, memory=Forgetful))
-    assert await suites.crashes(wrong, SHAPES["microservices"], Lending())
+    assert await suites.crashes(wrong, microservices(APP), lending)
+
+
+class Lenient(catalog.MemoryCatalog):
+    """Counts a loan again with each delivery, and can do what the database cannot."""
+
+    async def forget(self) -> None:
+        self._holds.clear()
+
+
+async def test_store_that_can_do_more_than_its_twin_is_found(tmp_path: Path) -> None:
+    """A method that only one of them has has never met a database."""
+    wrong = APP.replacing(replace(catalog.CAPABILITY, memory=Lenient))
+    found = await suites.stores(wrong, lending, f"sqlite:///{tmp_path}")
+    assert found == {Catalog.name: ({"forget"}, set())}
+
+
+class Absent(catalog.MemoryCatalog):
+    """Keeps no hold."""
+
+    async def hold(self, hold: Hold) -> bool:
+        return True
+
+
+async def test_store_whose_books_differ_from_those_of_its_twin_is_found(tmp_path: Path) -> None:
+    """So does what its users are answered."""
+    wrong = APP.replacing(replace(catalog.CAPABILITY, memory=Absent))
+    found = await suites.stores(wrong, lending, f"sqlite:///{tmp_path}")
+    assert {Catalog.name, "answers"} <= set(found)
+
+
+async def test_wrong_shape_is_found(tmp_path: Path) -> None:
+    """A capability in two parts that are no doors keeps its rows for two relays and two loops."""
+    file = tmp_path / "shapes.toml"
+    file.write_text(f"[two.parts]\napp = {list(APP.calls)}\nagain = {[Notices.name]}\n")
+    assert await suites.shapes(replace(APP, shapes=file), lending) == [
+        f"two: {Notices.name} lives in again, app"
+    ]
 
 
 def test_the_schema_is_made_of_the_tables_of_the_code() -> None:

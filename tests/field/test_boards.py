@@ -100,7 +100,7 @@ async def _town(name: str, keys: Mapping[str, str], sqlite_town: Path, folder: P
     own = folder / name
     shutil.copytree(sqlite_town, own / "store")
     store = f"sqlite:///{own / 'store'}"
-    await commands.seed(APP, Settings(store=SecretStr(store)), {"stock": "100_000"})
+    await commands.seed(APP, Settings(store=SecretStr(store)), {"stock": "100000"})
     return LocalShape(shape_named(name), own, store=store, keys=keys, settings=SETTINGS)
 
 

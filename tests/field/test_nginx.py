@@ -88,7 +88,7 @@ async def fronted(
         keys={customer.name: customer.key for customer in customers},
         settings=UNHURRIED | settings,
     )
-    await commands.seed(APP, Settings(store=SecretStr(store)), {"stock": "1_000_000"})
+    await commands.seed(APP, Settings(store=SecretStr(store)), {"stock": "1000000"})
     with ExitStack() as stack:
         ports = Ports()
         stack.callback(ports.release)

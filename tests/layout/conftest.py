@@ -1,11 +1,17 @@
-"""What the laws of the house are read from: the checkout itself."""
+"""What the laws of the house are read from: the checkout itself.
+
+Short because pytest looks for fixtures in a file of this name.
+"""
 
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("telemetry", "kit", "services", "operator", "bill", "charts", "dashboards", "tests")
+ROOMS = (
+    *("telemetry", "kit", "services", "operator", "bill", "charts", "dashboards", "examples"),
+    "tests",
+)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Does a part load only the database driver it uses?
 
-A driver costs memory and time at the start, and an image without PostgreSQL must still run.
+A driver costs memory and time at the start, and an image without PostgreSQL must still run. A file
+of its own because it asks an interpreter of its own.
 """
 
 import subprocess

@@ -1,11 +1,19 @@
-"""Does every test state its law, and can it fail?"""
+"""Does every test state its law, can it fail, and does it take lists from the application?"""
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
 
+from borough.shapes import load
+from borough_shop.app import APP
+
+NAMES = (frozenset(APP.calls), frozenset(load(APP.calls, APP.shapes)))
+"""Of the capabilities of the shop, and of its shapes."""
+LIST = 3
+"""One or two names are an example, three are a list that would have to be kept."""
 Test = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -34,6 +42,32 @@ def _judges(node: ast.AST) -> bool:
         name = ast.unparse(node.func).split(".")[-1]
         return name == "raises" or name.startswith(("assert_", "check_", "expect_", "must_"))
     return isinstance(node, ast.Assert)
+
+
+def typed_out(source: str, names: Collection[str]) -> list[int]:
+    """The lines of literals that list names: in a list, a tuple, a set or a string; and of tables
+    by all of them, to which another would have to be added.
+    """
+    tree = ast.parse(source)
+    prose = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+    found = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.List() | ast.Tuple() | ast.Set():
+                words, many = [*map(_word, node.elts)], LIST
+            case ast.Dict():
+                words, many = [*map(_word, node.keys)], len(names)
+            case ast.Constant(value=str(text)) if id(node) not in prose:
+                words, many = re.split(r"[\s,;|]+", text), LIST
+            case _:
+                continue
+        if len(set(names) & set(words)) >= many:
+            found.append(node.lineno)
+    return found
+
+
+def _word(node: ast.expr | None) -> str:
+    return str(node.value) if isinstance(node, ast.Constant) else ""
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +110,21 @@ def test_a_test_that_cannot_fail_is_found() -> None:
     )
 
     assert toothless(source) == ["test_calls"]
+
+
+@pytest.mark.parametrize("names", NAMES, ids=["capabilities", "shapes"])
+def test_no_list_of_names_is_typed_out(root: Path, names: Collection[str]) -> None:
+    """A capability more, or a shape, changes the application and no test."""
+    files = sorted((root / "tests").rglob("*.py"))
+    assert {str(p): found for p in files if (found := typed_out(p.read_text(), names))} == {}
+
+
+@pytest.mark.parametrize("names", NAMES, ids=["capabilities", "shapes"])
+def test_list_of_names_that_is_typed_out_is_found(names: Collection[str]) -> None:
+    """In each way a list can be written; two names are none, and neither is a docstring."""
+    three, two = sorted(names)[:LIST], sorted(names)[: LIST - 1]
+    for planted in (three, tuple(three), set(three), ", ".join(three), dict.fromkeys(names, 1)):
+        assert typed_out(f"x = {planted!r}", names) == [1], planted
+    for allowed in (two, ", ".join(two), dict.fromkeys(three, 1)):
+        assert typed_out(f"x = {allowed!r}", names) == [], allowed
+    assert typed_out(f'"""{", ".join(three)}"""', names) == []

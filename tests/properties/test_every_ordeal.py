@@ -1,79 +1,91 @@
-"""One order, each way it can end, through everything that can befall it once."""
+"""One order, each way it can end, through everything that can befall it once.
 
-import asyncio
+The suites find each of the mistakes that are planted in a shop; without these, to find nothing
+would prove nothing.
+"""
+
+from collections.abc import Mapping
 
 import pytest
 
+from borough.app import App
+from borough.testing import suites
 from borough.testing.chaos import Mishap, Script
 from borough.testing.simulation import Shape
+from borough.testing.suites import Finding, Ordeal, undergo
+from borough_shop.app import APP
 from borough_shop.orders.contract import OrderStatus, PlaceOrder
-from borough_shop.testing.ordeals import ARTICLES, CUSTOMERS, ENDINGS, Ordeal, find, undergo
-from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Town
+from borough_shop.testing.journeys import ENDINGS, ordering
+from borough_shop.testing.mistakes import MISTAKES, Mistake
+from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, SETTINGS
 
-SHAPES = {
-    "monolith": MONOLITH,
-    "extract-payments": EXTRACT_PAYMENTS,
-    "microservices": MICROSERVICES,
+SHAPES: Mapping[str, Shape] = {
+    " beside ".join(shape): shape for shape in (MONOLITH, EXTRACT_PAYMENTS, MICROSERVICES)
 }
 
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+each_ending = pytest.mark.parametrize("request_", ENDINGS.values(), ids=ENDINGS)
+
+
+async def found(app: App, shape: Shape, request: PlaceOrder) -> list[Finding]:
+    """What a crash at every step, each mishap at every call, and reconcile overtaking at every
+    turn bring to light, with late calls delivered after everything was settled.
+    """
+    searches = (suites.crashes, suites.mishaps, suites.overtakings)
+    journey = ordering(request)
+    return [f for search in searches for f in await search(app, shape, journey, settings=SETTINGS)]
 
 
 @each_shape
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_an_undisturbed_order_ends_as_it_should(shape: Shape, ending: str) -> None:
     """The endings the ordeals start from are the five an order can have by itself."""
-    town = Town(shape)
-    await undergo(town, ENDINGS[ending], Ordeal())
-    (record,) = await town.shelves.orders.ledger()
-    if ending == "placed":
-        assert record.order.status is OrderStatus.PLACED
-    else:
-        assert record.order.reason is not None
-        assert record.order.reason.value in {ending, f"payment-{ending}"}
+    outcome = await undergo(APP, shape, ordering(ENDINGS[ending]), settings=SETTINGS)
+    (answered,) = outcome.answers
+    assert answered == (OrderStatus.PLACED if ending == "placed" else ending)
+    assert outcome.violations == ()
 
 
 @each_shape
-@pytest.mark.parametrize("request_", ENDINGS.values(), ids=ENDINGS)
+@each_ending
 async def test_no_single_ordeal_breaks_a_law(shape: Shape, request_: PlaceOrder) -> None:
-    """A crash at every step, each mishap at every call, reconcile overtaking at every turn: none
-    leaves a violation, with late calls delivered after everything was settled.
-    """
-    assert await find(shape, request_) == []
+    """A crash at every step, each mishap at every call, reconcile overtaking at every turn."""
+    assert await found(APP, shape, request_) == []
 
 
-@pytest.mark.parametrize("request_", ENDINGS.values(), ids=ENDINGS)
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+async def test_the_search_finds_a_planted_bug(mistake: Mistake) -> None:
+    """What passes for the shop as it is fails for the shop with this one mistake in it."""
+    findings = await found(mistake.app, MICROSERVICES, ENDINGS[mistake.spoils])
+    assert mistake.kind in {violation.kind for f in findings for violation in f.violations}
+
+
+@each_ending
 async def test_a_crash_during_recovery_from_a_crash_breaks_no_law(request_: PlaceOrder) -> None:
     """Recovery may die at every step too: the next one finds what this one would have."""
-    steps = (await undergo(Town(MONOLITH), request_, Ordeal())).steps["app"]
+    journey = ordering(request_)
+    ((part, steps),) = (await undergo(APP, MONOLITH, journey, settings=SETTINGS)).steps.items()
     for first in range(1, steps + 1):
         for second in range(1, steps + 1):
-            script = Script(deaths={"app": (first, second)})
-            outcome = await undergo(Town(MONOLITH, script), request_, Ordeal(script))
-            assert outcome.violations == (), script
+            ordeal = Ordeal(Script(deaths={part: (first, second)}))
+            outcome = await undergo(APP, MONOLITH, journey, ordeal, settings=SETTINGS)
+            assert outcome.violations == (), ordeal
 
 
 @pytest.mark.parametrize("mishap", [Mishap.LATE, Mishap.UNANSWERED, Mishap.LOST])
 async def test_a_mishap_and_a_crash_together_break_no_law(mishap: Mishap) -> None:
     """Orders may die at any step while any of its calls is lost, unanswered or still under way."""
-    calm = await undergo(Town(MICROSERVICES), ENDINGS["placed"], Ordeal())
+    journey = ordering(ENDINGS["placed"])
+    calm = await undergo(APP, MICROSERVICES, journey, settings=SETTINGS)
     for call in range(calm.calls):
         for step in range(1, calm.steps["orders"] + 1):
-            script = Script(mishaps=(Mishap.NONE,) * call + (mishap,), deaths={"orders": (step,)})
-            outcome = await undergo(Town(MICROSERVICES, script), ENDINGS["placed"], Ordeal(script))
-            assert outcome.violations == (), script
+            lost = (Mishap.NONE,) * call + (mishap,)
+            ordeal = Ordeal(Script(mishaps=lost, deaths={"orders": (step,)}))
+            outcome = await undergo(APP, MICROSERVICES, journey, ordeal, settings=SETTINGS)
+            assert outcome.violations == (), ordeal
 
 
 async def test_a_client_that_hangs_up_at_any_turn_leaves_a_settled_order() -> None:
     """An order that has begun runs to its end, or is reconciled, though nobody waits for it."""
-    calm = await undergo(Town(MONOLITH), ENDINGS["placed"], Ordeal())
-    for turns in range(calm.turns):
-        town = Town(MONOLITH)
-        with town.open():
-            await town.welcome(ARTICLES, CUSTOMERS)
-            placing = asyncio.create_task(town.place(ENDINGS["placed"]))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            placing.cancel()
-            await town.come_to_rest()
-            assert await town.audit() == ()
+    journey = ordering(ENDINGS["placed"])
+    assert await suites.hangups(APP, MONOLITH, journey, settings=SETTINGS) == []

@@ -9,7 +9,6 @@ times as many, and prints how to draw again the one that failed.
 
 import asyncio
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, repeat
@@ -18,12 +17,14 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
+from borough.app import App
 from borough.errors import BoroughError
 from borough.testing.chaos import Mishap, Script
 from borough.testing.simulation import Shape
+from borough_shop.app import APP
 from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus, PlaceOrder
+from borough_shop.testing.journeys import ARTICLES, CUSTOMERS
 from borough_shop.testing.mistakes import MISTAKES
-from borough_shop.testing.ordeals import ARTICLES, CUSTOMERS
 from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Town
 from borough_shop.values import Basket
 
@@ -102,9 +103,9 @@ def histories(draw: st.DrawFn) -> History:
 class Live:
     """A history as it happens, and the answers customers got."""
 
-    def __init__(self, history: History, build: Callable[..., Town] = Town) -> None:
+    def __init__(self, history: History, app: App = APP) -> None:
         self.history = history
-        self.town = build(history.shape, history.script, send=self._send)
+        self.town = Town(history.shape, history.script, app=app, send=self._send)
         self.answers: list[tuple[PlaceOrder, Order]] = []
         self._mail_fails = chain(history.mail_fails, repeat(object=False))
 
@@ -202,7 +203,7 @@ def test_histories_find_a_planted_bug(name: str) -> None:
 
     def is_spoiled(history: History) -> bool:
         async def live() -> bool:
-            life = Live(history, mistake.town)
+            life = Live(history, mistake.app)
             with life.town.open():
                 await life.happen()
                 return mistake.kind in {violation.kind for violation in await life.town.audit()}

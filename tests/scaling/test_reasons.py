@@ -1,4 +1,7 @@
-"""Is every reason documented, and produced in a test?"""
+"""Is every reason documented, and produced in a test?
+
+A file of its own because it reads what all modules of the decision produce.
+"""
 
 from pathlib import Path
 

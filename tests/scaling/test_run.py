@@ -14,8 +14,7 @@ from borough_operator.handlers import registry, serve
 from borough_operator.kube.cluster import RULES
 from borough_operator.kube.credentials import Credentials
 from borough_operator.running.logs import configure
-from borough_operator.running.options import PREFIX, Options
-from borough_operator.running.wiring import Operator
+from borough_operator.running.wiring import PREFIX, Operator, Options
 from borough_operator.sources.mapping import SeriesMapping
 
 EVERY = {field.name for kind in (Options, SeriesMapping) for field in fields(kind)}

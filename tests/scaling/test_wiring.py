@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from borough_operator.kube.credentials import Credentials
-from borough_operator.running.clock import unix_clock
-from borough_operator.running.options import Options
 from borough_operator.running.registry import DEPLOYMENTS, SCALERS
-from borough_operator.running.wiring import Operator
+from borough_operator.running.wiring import Operator, Options, unix_clock
 from borough_operator.sources.mapping import SeriesMapping
 from scaling.servers import serving
 

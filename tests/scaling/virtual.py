@@ -1,4 +1,7 @@
-"""An event loop with virtual time, which advances at once while all tasks wait."""
+"""An event loop with virtual time, which advances at once while all tasks wait.
+
+A file of its own because many test files run on it.
+"""
 
 import asyncio
 from collections.abc import Coroutine

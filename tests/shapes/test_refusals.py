@@ -11,17 +11,20 @@ import aiohttp
 import pytest
 
 from borough.cli import main
+from borough.shapes import needed
 from borough_bill.targets.processes import HOST, PartDied, Ports, Process
 from borough_bill.targets.shapes import LocalShape, shape_named
+from borough_shop.app import APP
 from waiting import becomes
 
 DEAD = "http://127.0.0.1:1"
 """Nothing ever listens there."""
 
+TWO = ("gateway", "orders")
 REFUSALS = {
     "an unknown capability": (("orders", "kitchen"), {}, "kitchen"),
     "a capability named twice": (("payments", "payments"), {}, "payments is named twice"),
-    "a peer without an address": (("gateway", "orders"), {}, "inventory, notifications, payments"),
+    "a peer without an address": (TWO, {}, ", ".join(sorted(needed(TWO, APP.calls)))),
     "an unknown shape": (("payments",), {"SHAPE": "pyramid"}, "there is no shape pyramid"),
     "a part its shape lacks": (("payments", "profiles"), {"SHAPE": "apis"}, "payments, profiles"),
     "an unknown setting": (("payments",), {"STORES": "sqlite:///x"}, "BOROUGH_STORES"),

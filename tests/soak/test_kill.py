@@ -50,7 +50,7 @@ async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
     )
     settings = Settings(store=SecretStr(sqlite_url))
     await commands.seed(APP, settings, {"stock": str(50 * ROUNDS), "only": "espresso"})
-    await commands.seed(APP, settings, {"stock": "1_000_000"})
+    await commands.seed(APP, settings, {"stock": "1000000"})
     async with local, OrderClient(local) as clients:
         await clients.put_profiles(customers)
         others = [sku for sku in await clients.menu(customers[0]) if sku != "espresso"]

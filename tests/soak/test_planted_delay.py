@@ -83,7 +83,7 @@ async def test_two_milliseconds_in_payments_are_found_where_they_are(
     the hops.
     """
     place, people = Placement.here(), {c.name: c.key for c in make_customers(10)}
-    await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1_000_000"})
+    await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1000000"})
 
     def measured_shape(name: str, delay_ms: float = 0) -> MeasuredShape:
         home = tmp_path / name

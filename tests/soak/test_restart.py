@@ -42,7 +42,7 @@ async def test_a_restart_behind_two_replicas_fails_no_order(
         assert await process.terminate(STOP_WITHIN) == 0, process.log_tail()
         await local.restart(process)
 
-    await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1_000_000"})
+    await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1000000"})
     async with local, OrderClient(local, timeout_s=45) as clients:
         await clients.put_profiles(customers)
         wanted = order_plans(random.Random(7), customers, await clients.menu(customers[0]))

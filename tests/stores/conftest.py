@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from borough.compose import open_store
 from borough.stores.sql import Database
-from borough.testing.simulation import memory_stores
+from borough.testing.suites import Stores, replicas
 from borough_shop.app import APP
 from borough_shop.inventory.memory import MemoryStock
 from borough_shop.inventory.store import SqlStock
@@ -55,72 +54,70 @@ def kept_at(request: pytest.FixtureRequest) -> str | None:
 
 
 @pytest.fixture
-def two_orders(kept_at: str | None, open_database: Open) -> tuple[Orders, Orders]:
+async def two_replicas(kept_at: str | None) -> AsyncIterator[tuple[Stores, ...]]:
+    """Fresh stores of every capability, twice on the same rows."""
+    async with replicas(APP, kept_at) as both:
+        yield both
+
+
+@pytest.fixture
+def two_orders(two_replicas: tuple[Stores, ...]) -> tuple[Orders, Orders]:
     """A fresh store of orders, with its outbox, and its replica."""
-    if kept_at is None:
-        memory: MemoryOrders = memory_stores(APP)["orders"]
-        return memory, memory
-    definition = APP.definitions["orders"]
-    first, second = (
-        open_store(APP, definition, open_database(kept_at, "orders")) for _ in range(2)
-    )
+    first, second = (stores["orders"] for stores in two_replicas)
     return first, second
 
 
 @pytest.fixture
-def orders(two_orders: tuple[Orders, Orders]) -> Orders:
+def orders(two_replicas: tuple[Stores, ...]) -> Orders:
     """A fresh store of orders, with its outbox."""
-    return two_orders[0]
+    store: Orders = two_replicas[0]["orders"]
+    return store
 
 
 @pytest.fixture
-def two_verdicts(kept_at: str | None, open_database: Open) -> tuple[Verdicts, Verdicts]:
-    """A fresh store of verdicts and its replica."""
-    if kept_at is None:
-        return (memory := MemoryVerdicts(), memory)
-    first, second = (SqlVerdicts(open_database(kept_at, "payments")) for _ in range(2))
+def two_verdicts(two_replicas: tuple[Stores, ...]) -> tuple[Verdicts, Verdicts]:
+    """A fresh store of verdicts, and its replica."""
+    first, second = (stores["payments"] for stores in two_replicas)
     return first, second
 
 
 @pytest.fixture
-def verdicts(two_verdicts: tuple[Verdicts, Verdicts]) -> Verdicts:
+def verdicts(two_replicas: tuple[Stores, ...]) -> Verdicts:
     """A fresh store of verdicts."""
-    return two_verdicts[0]
+    store: Verdicts = two_replicas[0]["payments"]
+    return store
 
 
 @pytest.fixture
-def profiles(kept_at: str | None, open_database: Open) -> Profiles:
+def profiles(two_replicas: tuple[Stores, ...]) -> Profiles:
     """A fresh store of profiles."""
-    return SqlProfiles(open_database(kept_at, "profiles")) if kept_at else MemoryProfiles()
+    store: Profiles = two_replicas[0]["profiles"]
+    return store
 
 
 @pytest.fixture
-def two_stocks(kept_at: str | None, open_database: Open) -> tuple[Stock, Stock]:
+def two_stocks(two_replicas: tuple[Stores, ...]) -> tuple[Stock, Stock]:
     """A fresh store of articles and reservations, and its replica."""
-    if kept_at is None:
-        return (memory := MemoryStock(), memory)
-    first, second = (SqlStock(open_database(kept_at, "inventory")) for _ in range(2))
+    first, second = (stores["inventory"] for stores in two_replicas)
     return first, second
 
 
 @pytest.fixture
-def stock(two_stocks: tuple[Stock, Stock]) -> Stock:
+def stock(two_replicas: tuple[Stores, ...]) -> Stock:
     """A fresh store of articles and reservations."""
-    return two_stocks[0]
+    store: Stock = two_replicas[0]["inventory"]
+    return store
 
 
 @pytest.fixture
-def two_notifications(
-    kept_at: str | None, open_database: Open
-) -> tuple[Notifications, Notifications]:
-    """A fresh store of notifications and its replica."""
-    if kept_at is None:
-        return (memory := MemoryNotifications(), memory)
-    first, second = (SqlNotifications(open_database(kept_at, "notifications")) for _ in range(2))
+def two_notifications(two_replicas: tuple[Stores, ...]) -> tuple[Notifications, Notifications]:
+    """A fresh store of notifications, and its replica."""
+    first, second = (stores["notifications"] for stores in two_replicas)
     return first, second
 
 
 @pytest.fixture
-def notifications(two_notifications: tuple[Notifications, Notifications]) -> Notifications:
+def notifications(two_replicas: tuple[Stores, ...]) -> Notifications:
     """A fresh store of notifications."""
-    return two_notifications[0]
+    store: Notifications = two_replicas[0]["notifications"]
+    return store

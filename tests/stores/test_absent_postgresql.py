@@ -1,4 +1,7 @@
-"""Where PostgreSQL is absent, does a run say what it left out, and does CI refuse to?"""
+"""Where PostgreSQL is absent, does a run say what it left out, and does CI refuse to?
+
+A file of its own because it runs pytest anew.
+"""
 
 from pathlib import Path
 
@@ -6,7 +9,7 @@ import pytest
 
 from nested import run_pytest
 
-ONE = "tests/stores/test_profiles.py::test_a_customer_without_a_profile_has_none"
+ONE = "tests/stores/test_twins.py::test_a_customer_without_a_profile_has_none"
 
 
 def run_without_postgresql(root: Path, empty: Path, *, ci: str) -> tuple[int, str]:

@@ -15,8 +15,8 @@ from borough.config import WrongSettings
 from borough.errors import DeadlineExceeded, Unavailable
 from borough.stores.sql import Database, StatementFailed, Transaction
 from borough.stores.statements import Statement
+from borough.testing.chaos import held_open
 from borough.testing.clock import MORNING
-from borough.testing.transactions import held_open
 from borough_shop.profiles.store import SqlProfiles
 from borough_shop.testing.samples import a_profile
 

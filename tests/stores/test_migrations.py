@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -18,26 +19,18 @@ from sqlalchemy import Connection, MetaData, column, inspect, table, text
 
 from borough.config import WrongSettings
 from borough.errors import Unavailable
-from borough.stores.migrations import head, is_current, migrate
+from borough.stores.migrations import HERE, migrate
+from borough.stores.revisions import head, is_current
 from borough.stores.schema import in_transaction
 from borough.stores.sql import REVISIONS, Database
 from borough.stores.statements import Statement
-from borough.stores.upgrade import HERE
 from borough_shop.app import APP
-from borough_shop.inventory import store as inventory
-from borough_shop.notifications import store as notifications
-from borough_shop.orders import store as orders
-from borough_shop.payments import store as payments
-from borough_shop.profiles import store as profiles
 
 Open = Callable[[str, str], Database]
 
-TABLES = {
-    "orders": orders.TABLES,
-    "payments": payments.TABLES,
-    "profiles": profiles.TABLES,
-    "inventory": inventory.TABLES,
-    "notifications": notifications.TABLES,
+TABLES: dict[str, MetaData] = {
+    name: import_module(definition.sql.__module__).TABLES
+    for name, definition in APP.definitions.items()
 }
 
 

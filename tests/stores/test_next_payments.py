@@ -12,7 +12,8 @@ from uuid import UUID
 
 import pytest
 
-from borough.stores.migrations import is_current, migrate
+from borough.stores.migrations import migrate
+from borough.stores.revisions import is_current
 from borough.stores.sql import Database
 from borough_shop.app import APP
 from borough_shop.payments import domain

@@ -14,8 +14,7 @@ from borough import signals
 from borough_shop.app import APP
 from borough_shop.inventory.signals import STOCK_OUTS
 from borough_telemetry import Format
-from borough_telemetry.exposition import END, LINES
-from borough_telemetry.metrics import Metrics
+from borough_telemetry.metrics import END, LINES, Metrics
 from borough_telemetry.signals import (
     ACTIVE_REQUESTS,
     BUILD_INFO,

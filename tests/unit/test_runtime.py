@@ -14,11 +14,11 @@ from borough.errors import DeadlineExceeded, Unavailable
 from borough.serving import runtime
 from borough.stores.sql import Database, Transaction
 from borough.stores.statements import Statement
+from borough.testing.chaos import held_open
 from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, url_of
 from borough.testing.serving import launched, on_uvloop, small_part, until
 from borough.testing.simulation import settings_with
-from borough.testing.transactions import held_open
 from borough.transport.resilience import FAILURES
 from borough_shop.app import APP
 from borough_shop.orders.store import orders

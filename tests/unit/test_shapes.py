@@ -8,19 +8,29 @@ import pytest
 from borough import shapes
 from borough.compose import build
 from borough.config import Settings, WrongSettings, load
+from borough.testing import suites
 from borough_shop.app import APP
+from borough_shop.testing.journeys import ENDINGS, ordering
+from borough_shop.testing.town import SETTINGS
 
 EVERYTHING = tuple(APP.calls)
 WHOLE = f"[mine.parts]\na = {list(EVERYTHING)}\n"
 """A shape that could be."""
 
 
-def test_the_shapes_are_the_five_of_the_design() -> None:
-    """Each hosts every capability; in the order of more and more parts."""
+def test_the_shapes_reach_from_one_part_to_a_part_for_each_capability() -> None:
+    """Each hosts every capability."""
     known = shapes.load(APP.calls, APP.shapes)
-    assert {name: len(shape.parts) for name, shape in known.items()} == {
-        "monolith": 1, "roles": 2, "apis": 3, "extract-payments": 2, "microservices": 6,
-    }  # fmt: skip  # a table
+    for shape in known.values():
+        assert {c for hosted in shape.parts.values() for c in hosted} == set(APP.calls), shape.name
+    assert set(known["monolith"].parts.values()) == {EVERYTHING}
+    assert set(known["microservices"].parts.values()) == {(name,) for name in EVERYTHING}
+
+
+async def test_every_shape_loads_and_answers_the_same() -> None:
+    """Each call has a part that serves it, and every ending of an order is the same."""
+    journey = ordering(*ENDINGS.values())
+    assert await suites.shapes(APP, journey, settings=SETTINGS) == []
 
 
 def test_any_capability_can_be_extracted() -> None:
@@ -90,13 +100,13 @@ def test_a_shape_of_ones_own_is_read(tmp_path: Path) -> None:
     rest = ", ".join(f'"{name}"' for name in EVERYTHING if name != "gateway")
     path.write_text(f'[two.parts]\ndoor = ["gateway"]\nrest = [{rest}]\n')
     (shape,) = shapes.load(APP.calls, path).values()
-    assert shape.served_to_others("rest", APP.calls) == {"orders", "profiles", "inventory"}
+    assert shape.served_to_others("rest", APP.calls) == APP.calls["gateway"]
 
 
 @pytest.mark.parametrize(
     ("hosted", "settings", "named"),
     [
-        (["gateway"], {}, "inventory, orders, profiles"),
+        (["gateway"], {}, ", ".join(sorted(APP.calls["gateway"]))),
         (["bakery"], {}, "bakery"),
         ([], {}, "at least one"),
         (["payments"], {"shape": "villa"}, "villa"),
@@ -118,7 +128,7 @@ async def test_a_part_that_cannot_work_does_not_start(
 @pytest.mark.parametrize("url", ["orders:80", "https://orders", "http://", "http://orders/path"])
 async def test_an_address_that_is_none_is_refused(url: str) -> None:
     """A peer is http://HOST:PORT, and the sentence says so."""
-    peers = dict.fromkeys(("orders", "profiles", "inventory"), ("http://127.0.0.1:1",))
+    peers = dict.fromkeys(APP.calls["gateway"], ("http://127.0.0.1:1",))
     with pytest.raises(WrongSettings, match="BOROUGH_PEERS: orders"):
         await build(APP, Settings(peers=peers | {"orders": (url,)}), ["gateway"])
 

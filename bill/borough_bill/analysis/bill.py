@@ -17,7 +17,6 @@ from borough_bill.analysis.checks.every import checks, measured
 from borough_bill.analysis.checks.whole import violations_of
 from borough_bill.analysis.families import FAMILIES, NOISE_TOLERANT, Family
 from borough_bill.analysis.lines.cpu import PartCost, cpu_lines, parts
-from borough_bill.analysis.lines.failures import failures
 from borough_bill.analysis.lines.hops import Edge, edges, hop_lines
 from borough_bill.analysis.lines.ladder import (
     Ladder,
@@ -28,9 +27,9 @@ from borough_bill.analysis.lines.ladder import (
 )
 from borough_bill.analysis.lines.latency import latency
 from borough_bill.analysis.lines.line import Line
-from borough_bill.analysis.lines.memory import memory
 from borough_bill.analysis.lines.runs import Runs, pooled
 from borough_bill.analysis.lines.saga import saga
+from borough_bill.analysis.lines.windows import failures, memory
 from borough_bill.analysis.statistics import holm
 from borough_bill.results import CriticalPath, Machine, Plan, Result
 

@@ -1,4 +1,7 @@
-"""Families of lines. The lines of a family are valid or void together, by the same checks."""
+"""Families of lines. The lines of a family are valid or void together, by the same checks.
+
+A file of its own because lines, checks and exit statuses use these names.
+"""
 
 from typing import Literal, get_args
 

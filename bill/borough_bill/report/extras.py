@@ -1,7 +1,7 @@
 """The packages of the extra `report`, which a bill needs and a load does not.
 
 Code that uses them imports them inside a function, so that `load` runs without them, in a small
-image. Commands that end in a bill check for them first, since a run may take an hour.
+image. Commands that end in a bill check for them first, because a run may take an hour.
 """
 
 from importlib.util import find_spec

@@ -1,4 +1,7 @@
-"""The bill as one self-contained HTML page, for screen, phone and print, in light and dark."""
+"""The bill as one self-contained HTML page, for screen, phone and print, in light and dark.
+
+A file of its own because it alone needs Jinja, which is an extra.
+"""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup

@@ -1,4 +1,7 @@
-"""A bill in all its forms: on the screen, as HTML, as Markdown and as JSON."""
+"""A bill in all its forms: on the screen, as HTML, as Markdown and as JSON.
+
+A file of its own because it alone knows all four.
+"""
 
 from pathlib import Path
 

@@ -210,6 +210,16 @@ def each_loan_has_its_copy(books: Books) -> Iterator[Violation]:
             yield Violation("copy-astray", str(loan.loan_id), f"{loan.state}, held: {held}")
 
 
+def each_loan_is_counted(books: Books) -> Iterator[Violation]:
+    """A title was lent as often as there are loans of it."""
+    lent = Counter(loan.isbn for loan in books.of[Loans.name] if loan.state is State.LENT)
+    for title in books.of[Catalog.name].titles:
+        if title.lent != lent[title.isbn]:
+            yield Violation(
+                "miscounted", title.isbn, f"{title.lent} counted, {lent[title.isbn]} lent"
+            )
+
+
 async def at_rest(store: LoanStore) -> bool:
     """Whether no loan is pending."""
     return not await store.pending()
@@ -230,7 +240,7 @@ CAPABILITY = Definition(
     migrations=resources.files(__package__) / "migrations" / "loans",
     calls=(Catalog,),
     publishes=(BookLent,),
-    laws=(each_loan_has_its_copy,),
+    laws=(each_loan_has_its_copy, each_loan_is_counted),
     books=lambda store: store.ledger(),
     counts=lambda ledger: Counter(loan.state for loan in ledger),
     at_rest=at_rest,

@@ -2,12 +2,30 @@
 
 Migrating is a command, never part of a start. An older version that finds a newer schema leaves it
 and works with it, so a rollback of the code needs no rollback of the data.
+
+Alembic runs the line in one transaction that shuts out everybody else's.
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
+from importlib.resources import as_file
 from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy.schema import CreateSchema
 
 from borough.config import WrongSettings
+from borough.stores.revisions import head, is_current, number
+from borough.stores.roles import provide
+from borough.stores.schema import in_transaction
+from borough.stores.sql import REVISIONS
+
+HERE = Path(__file__).with_name("alembic")
 
 
 def migrate(url: str, capability: str, folder: Traversable, *, admin: str = "") -> str:
@@ -19,32 +37,40 @@ def migrate(url: str, capability: str, folder: Traversable, *, admin: str = "") 
     at once. Blocks: never call it on an event loop.
     Raises WrongSettings and Unavailable.
     """
-    from borough.stores.upgrade import upgrade  # noqa: PLC0415  # Alembic: 0.3 s serving can spare
-
-    return asyncio.run(upgrade(url, capability, folder, admin))
-
-
-def head(capability: str, folder: Traversable) -> str:
-    """The last revision of the capability's line that this version knows. Raises WrongSettings
-    where the folder has none.
-    """
-    revisions = [file.name.removesuffix(".py") for file in folder.iterdir()]
-    last = max(revisions, key=lambda each: number(each, capability), default="")
-    if number(last, capability) < 0:
-        raise WrongSettings(
-            f"{capability} has no migration: there is no {capability}_0001.py in {folder}"
-        )
-    return last
+    work = partial(_upgrade, capability=capability, folder=folder)
+    return asyncio.run(_provided(admin, url, capability, work))
 
 
-def is_current(found: str | None, capability: str, folder: Traversable) -> bool:
-    """Whether this version can work with a schema at that revision: its head, or a later one."""
-    if found is None:
-        return False
-    return number(found, capability) >= number(head(capability, folder), capability)
+async def _provided(
+    admin: str, url: str, capability: str, work: Callable[[Connection], str]
+) -> str:
+    if admin:
+        await provide(admin, url, capability)
+    return await in_transaction(url, capability, work)
 
 
-def number(revision: str, capability: str) -> int:
-    """The place of a revision in the capability's line; -1 for one that is not in it."""
-    line, _, digits = revision.rpartition("_")
-    return int(digits) if line == capability and digits.isdecimal() else -1
+def _upgrade(connection: Connection, capability: str, folder: Traversable) -> str:
+    if connection.dialect.name == "postgresql":  # on SQLite, BEGIN IMMEDIATE has shut the door
+        name = func.hashtext(f"borough.migrations.{capability}")
+        connection.execute(select(func.pg_advisory_xact_lock(name)))
+        if not inspect(connection).has_schema(capability):
+            connection.execute(CreateSchema(capability))
+    found = MigrationContext.configure(
+        connection, opts={"version_table": REVISIONS}
+    ).get_current_revision()
+    if found is not None and number(found, capability) < 0:
+        raise WrongSettings(f"BOROUGH_STORE: {found} stands where {capability} was to be kept")
+    if found is not None and is_current(found, capability, folder):
+        return found
+    target = head(capability, folder)
+    with as_file(folder) as revisions:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", _literal(HERE))
+        config.set_main_option("version_locations", _literal(revisions))
+        config.set_main_option("path_separator", "newline")
+        command.upgrade(config, target)
+    return target
+
+
+def _literal(path: Path) -> str:
+    return str(path).replace("%", "%%")

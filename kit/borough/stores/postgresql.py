@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 import asyncpg
 
 from borough.errors import BoroughError
-from borough.stores.sql import CONNECT_TIMEOUT_S
 from borough.stores.statements import Result, Rows, Statement
-from borough.stores.turns import Turns
+from borough.stores.turns import CONNECT_TIMEOUT_S, Turns
 
 T = TypeVar("T")
 

@@ -11,7 +11,8 @@ import asyncpg
 
 from borough.config import WrongSettings
 from borough.stores.schema import meaning
-from borough.stores.sql import CONNECT_TIMEOUT_S, cannot_be_reached, parse
+from borough.stores.sql import cannot_be_reached, parse
+from borough.stores.turns import CONNECT_TIMEOUT_S
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('borough.roles'))"
 _HAS_ROLE = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"

@@ -21,7 +21,6 @@ REVISIONS = "alembic_version"
 """The table in which a database keeps its revision."""
 
 RETRY_AFTER_S = 1
-CONNECT_TIMEOUT_S = 5
 _AWAY = (
     *("08", "28", "3D", "40", "53", "55", "57", "58"),  # SQLSTATE classes, PostgreSQL's Appendix A
     *("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_LOCKED"),

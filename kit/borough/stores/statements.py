@@ -71,8 +71,8 @@ class Statement:
     """One statement. Where the databases have each a construct of their own, as for ON CONFLICT,
     `build` is a function of SQLAlchemy's module for the dialect.
 
-        FIND = Statement(select(verdicts).where(verdicts.c.order_id == bindparam("order_id")))
-        ADD = Statement(lambda sql: sql.insert(verdicts).on_conflict_do_nothing())
+        FIND = Statement(select(loans).where(loans.c.loan_id == bindparam("loan_id")))
+        ADD = Statement(lambda sql: sql.insert(loans).on_conflict_do_nothing())
 
     One that is not `durable` may be undone by a power cut: what it does is done again anyway. An
     embedded database then need not wait for the disk; a server is told nothing of it. A SELECT that

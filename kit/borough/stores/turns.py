@@ -10,6 +10,8 @@ from typing import Protocol
 from borough import deadline
 from borough.errors import DeadlineExceeded
 
+CONNECT_TIMEOUT_S = 5
+
 
 class Pool(Protocol):
     """What a store tells of the connections of one kind that it may hold."""

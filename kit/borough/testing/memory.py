@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 Checkpoint = Callable[[str], Awaitable[None]]
-"""Awaited with what comes next or just was: `before MemoryOrders.begin`, `after ...`."""
+"""Awaited with what comes next or just was: `before MemoryLoans.begin`, `after ...`."""
 
 Store = TypeVar("Store", bound="Rows")
 Given = ParamSpec("Given")

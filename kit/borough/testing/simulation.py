@@ -4,6 +4,7 @@ What stands in the stores outlives every part. Everything else dies with its par
 anew from what stands there.
 """
 
+import asyncio
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 from borough.app import App, Definition
 from borough.audit import Violation, at_rest, judge, read
 from borough.capability import Capability, Endpoint, Message
-from borough.compose import Composition
+from borough.compose import Composition, Loop
 from borough.config import Settings
 from borough.errors import Unavailable
 from borough.serving.lifecycle import Tasks
@@ -110,12 +111,16 @@ class Simulation:
         return remote(contract, self.network)
 
     async def round(self, name: str) -> None:
-        """One round of the background loops whose names begin so, if their part survives it."""
-        for part in self.shape:
-            for loop_name, loop in self._living(part).loops.items():
-                if loop_name.startswith(name):
-                    with suppress(Crashed):
-                        await loop.once()
+        """One round of the background loops whose names begin so, side by side, each to its end if
+        its part survives it.
+        """
+        loops = [
+            loop
+            for part in self.shape
+            for loop_name, loop in self._living(part).loops.items()
+            if loop_name.startswith(name)
+        ]
+        await asyncio.gather(*map(_once, loops))
 
     async def come_to_rest(self) -> None:
         """Everything that goes wrong ends; time passes until nothing is under way.
@@ -196,6 +201,11 @@ def extracted(app: App, capabilities: Collection[str]) -> Shape:
     """These capabilities in one part, and the others in another."""
     rest = tuple(name for name in app.contracts if name not in capabilities)
     return {"-".join(capabilities): tuple(capabilities), "app": rest}
+
+
+async def _once(loop: Loop) -> None:
+    with suppress(Crashed):
+        await loop.once()
 
 
 def _then_none(deaths: tuple[int, ...]) -> Iterator[int | None]:

@@ -1,57 +1,65 @@
-"""Suites that any application can be put through, given one journey of its user.
+"""Suites that any application can be put through, given a few journeys of its users.
 
-    @dataclass
-    class Lending(Journey):
-        async def prepare(self, stores): await stores["catalog"].add(TITLE)
-        async def travel(self, ask): return [await answer(ask(Loans).lend(LEND))]
+    async def lending(ask, stores):
+        await stores["catalog"].add(TITLE)
+        return [await answer(ask(Loans).lend(LEND))]
 
     async def test_no_crash_loses_a_loan():
-        for shape in (monolith(APP), microservices(APP)):
-            assert await crashes(APP, shape, Lending()) == []
+        for shape in suites.simulated(APP).values():
+            assert await suites.crashes(APP, shape, lending) == []
 
-Each suite answers what it found; nothing found is a pass. `crashes` lets each part die once at each
-of its steps; `mishaps` spoils each call over the network in every way there is; `repeats` sends
-every call that is marked idempotent twice; `shapes` travels in each shape and compares; `stores`
-travels over memory, and over databases, and compares the books.
+A journey is repeated from the start for everything that is tried. `check_contracts` sends every
+call that is marked idempotent twice, over each transport; `stores` compares the books of memory
+and of a database; `shapes` reads the shapes and compares the answers in each; `crashes`, `mishaps`,
+`overtakings` and `hangups` disturb one step, call or turn after the other; `check_laws` plants
+breaches in the books. What answers findings has found nothing when it answers none.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
-from borough.app import App, Definition
-from borough.audit import Violation, at_rest, read
-from borough.capability import Capability, Endpoint
+from borough import shapes as placing
+from borough.app import GATEWAY, App
+from borough.audit import Books, Violation, at_rest, judge, read
+from borough.capability import Capability, Endpoint, Message
 from borough.compose import open_store
+from borough.config import Settings
 from borough.errors import BoroughError
 from borough.stores.migrations import migrate
 from borough.stores.sql import Database
 from borough.testing.chaos import CALM, Mishap, Script
-from borough.testing.simulation import (
-    InMemory,
-    Shape,
-    Simulation,
-    memory_stores,
-)
-from borough.testing.transports import Agree, Direct, Twice, same
-from borough.transport.calls import remote
+from borough.testing.servers import listen, running, url_of
+from borough.testing.simulation import InMemory, Shape, Simulation, memory_stores
+from borough.testing.transports import Agree, Asgi, Direct, Twice, same
+from borough.transport.addresses import Addresses
+from borough.transport.calls import Transport, mount, remote
+from borough.transport.client import Http
+from borough.transport.wire import Pool
 
 C = TypeVar("C", bound=Capability)
 Ask = Callable[[type[Any]], Any]
 """Answers a capability, as a client of the application calls it."""
-
-
-class Journey(Protocol):
-    """What a user does: it is repeated from the start for every finding."""
-
-    async def prepare(self, stores: Mapping[str, Any]) -> None:
-        """Put into the stores what must be there before."""
-        ...
-
-    async def travel(self, ask: Ask) -> Sequence[object]:
-        """Call the application; answers what is to be compared, without what differs each time."""
-        ...
+Stores = Mapping[str, Any]
+"""The stores by capability, for what must be there before; nothing disturbs what is done here."""
+Journey = Callable[[Ask, Stores], Awaitable[Any]]
+"""What a user does. Where answers are compared it returns them, without what differs each time."""
+Case = Journey
+"""A journey that asserts what it expects."""
+Via = Literal["local", "asgi", "http"]
+TRANSPORTS: tuple[Via, ...] = ("local", "asgi", "http")
+"""A call in this process; through the codec, without a socket; over the network."""
 
 
 async def answer(call: Awaitable[Any]) -> object:
@@ -62,167 +70,387 @@ async def answer(call: Awaitable[Any]) -> object:
         return error.code
 
 
+# -- contracts over the transports
+
+
+async def check_contracts(  # noqa: PLR0913  # whatever a test wants to be otherwise
+    app: App,
+    cases: Iterable[Case],
+    via: Via,
+    *,
+    at_once: bool = False,
+    agree: Agree = same,
+    settings: Settings | None = None,
+) -> None:
+    """Every case, with each call between two capabilities, or of the case, over this transport.
+
+    Calls marked idempotent are sent twice, in turn or at once, and `agree` judges both outcomes.
+
+    Raises an ExceptionGroup of what cases raised, of an AssertionError for each call whose mark is
+    wrong, and of one that names the idempotent methods that no case sends at all.
+    """
+    sent: set[Endpoint] = set()
+    failed: list[Exception] = []
+    for case in cases:
+        part = _Repeating(app, settings, via, at_once=at_once, agree=agree)
+        async with part.served():
+            try:
+                await case(part.ask, part.stores)
+                for loop in part.loops.values():
+                    await loop.once()
+            except Exception as error:  # noqa: BLE001  # the other cases run too
+                part.wrong[error] = None
+        for wrong in part.wrong:
+            wrong.add_note(f"in the case {getattr(case, '__name__', case)}, {via}")
+        sent |= part.sent
+        failed += part.wrong
+    contracts = app.contracts.values()
+    promised = {e for c in contracts for e in c.endpoints.values() if e.idempotent}
+    if unsent := sorted(endpoint.name for endpoint in promised - sent):
+        names = ", ".join(unsent)
+        failed.append(AssertionError(f"marked idempotent, and sent twice by no case: {names}"))
+    if failed:
+        raise ExceptionGroup(f"the contracts of {app.name}, {via}", failed)
+
+
+class _Repeating(InMemory):
+    """Every capability, each behind a transport that repeats what may be repeated."""
+
+    def __init__(
+        self, app: App, settings: Settings | None, via: Via, *, at_once: bool, agree: Agree
+    ) -> None:
+        super().__init__(app, settings=settings)
+        self.sent: set[Endpoint] = set()
+        self.wrong: dict[Exception, None] = {}
+        self._via = via
+        self._at_once = at_once
+        self._agree = agree
+        self._pool = Pool()
+        self._app = self.empty_app(app.name, internal=True)
+        self._listener = listen() if via == "http" else None
+        self._callers: dict[str, Any] = {}
+        self.compose(app.contracts)
+        for contract in app.contracts.values():
+            self.ask(contract)
+
+    def local(self, contract: type[C], service: C) -> C:
+        if contract.name not in self._callers:
+            transport = self._transport(contract, service)
+            twice = Twice(transport, at_once=self._at_once, agree=self._agree)
+            self._callers[contract.name] = remote(contract, _Noted(twice, self))
+        caller: C = self._callers[contract.name]
+        return caller
+
+    def _transport(self, contract: type[C], service: C) -> Transport:
+        if self._via == "local":
+            return Direct(super().local(contract, service))
+        mount(self._app, contract, service)
+        if self._listener is None:
+            return Asgi(self._app)
+        addresses = Addresses(contract.name, (url_of(self._listener),), interval=60)
+        return Http(contract.name, addresses, self._pool, self.telemetry, call_timeout=600)
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[None]:
+        """Meanwhile there is a server, where calls go over the network."""
+        async with self._pool:
+            if self._listener is None:
+                yield
+            else:
+                async with running(self._app, self._listener):
+                    yield
+            await self.tasks.drain()
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """Keeps what was sent, and which marks were wrong: a caller may take that for another error."""
+
+    transport: Twice
+    by: _Repeating
+
+    async def call(self, endpoint: Endpoint, message: Message) -> Message:
+        self.by.sent.add(endpoint)
+        try:
+            return await self.transport.call(endpoint, message)
+        except AssertionError as wrong:
+            self.by.wrong[wrong] = None
+            raise
+
+
+# -- stores
+
+
+@asynccontextmanager
+async def replicas(app: App, url: str | None, count: int = 2) -> AsyncIterator[tuple[Stores, ...]]:
+    """The stores of every capability, so many times on the same rows, as replicas have them.
+
+    `url` is a database that is migrated, or None for memory.
+    """
+    if url is None:
+        yield (memory_stores(app),) * count
+        return
+    databases: list[Database] = []
+
+    def opened() -> Stores:
+        found = {}
+        for definition in app.capabilities:
+            databases.append(Database.open(url, definition.name, synchronous="NORMAL"))
+            found[definition.name] = open_store(app, definition, databases[-1])
+        return found
+
+    try:
+        yield tuple(opened() for _ in range(count))
+    finally:
+        for database in databases:
+            await database.close()
+
+
+async def stores(
+    app: App, journey: Journey, url: str, *, settings: Settings | None = None
+) -> dict[str, tuple[object, object]]:
+    """What is not the same over memory and over the database at `url`, with both: under the name
+    of a capability its books, or what only one of its stores can do, and under `answers` what the
+    journey returns. The database is migrated here, and is empty before.
+    """
+    for definition in app.capabilities:
+        await asyncio.to_thread(migrate, url, definition.name, definition.migrations)
+    async with replicas(app, None, 1) as (memory,), replicas(app, url, 1) as (kept,):
+        for name in app.definitions:
+            if (ours := _methods(memory[name])) != (theirs := _methods(kept[name])):
+                return {name: (ours - theirs, theirs - ours)}
+        of_memory, of_kept = [await _kept(app, journey, s, settings) for s in (memory, kept)]
+    return {
+        name: (of_memory[name], of_kept[name])
+        for name in of_memory
+        if _as_set(of_memory[name]) != _as_set(of_kept[name])
+    }
+
+
+async def _kept(
+    app: App, journey: Journey, given: Stores, settings: Settings | None
+) -> dict[str, object]:
+    """The answers, and the books after everything has come to rest."""
+    part = InMemory(app, stores=given, settings=settings)
+    part.compose(app.contracts)
+    answers = await journey(part.ask, part.stores)
+    await part.tasks.drain()
+    for loop in part.loops.values():
+        await loop.once()
+    assert await at_rest(app, part.stores)  # noqa: S101  # a suite is for tests
+    return {
+        "answers": answers,
+        **(await read(app, part.stores, part.clock.now(), timedelta())).of,
+    }
+
+
+def _methods(store: object) -> set[str]:
+    own = {name for kind in type(store).__mro__ for name in vars(kind)}
+    return {
+        n for n in own if not n.startswith("_") and asyncio.iscoroutinefunction(getattr(store, n))
+    }
+
+
+def _as_set(books: object) -> object:
+    """Books without the order of their rows."""
+    if isinstance(books, tuple):
+        return tuple(map(_as_set, books)) if hasattr(books, "_fields") else sorted(map(repr, books))
+    return books
+
+
+# -- shapes
+
+
+def simulated(app: App) -> dict[str, Shape]:
+    """The shapes of the application, and each `extract:CAPABILITY`, as simulations know them:
+    without the gateway, which keeps nothing. Of those that are then the same there is the first.
+    """
+    found: dict[str, Shape] = {}
+    for name, shape in placing.every(placing.load(app.calls, app.shapes), app.calls).items():
+        parts = {
+            part: tuple(c for c in hosted if c != GATEWAY) for part, hosted in shape.parts.items()
+        }
+        parts = {part: hosted for part, hosted in parts.items() if hosted}
+        if sorted(parts.values()) not in [sorted(known.values()) for known in found.values()]:
+            found[name] = parts
+    return found
+
+
+async def shapes(app: App, journey: Journey, *, settings: Settings | None = None) -> list[str]:
+    """What is wrong with a shape, in a sentence each: a capability that several parts host, and
+    not all of them for a door of their own; a call that no other part serves; a journey that is
+    answered otherwise than in the first shape. Raises WrongShape where they cannot be read.
+    """
+    known = placing.every(placing.load(app.calls, app.shapes), app.calls)
+    found = [sentence for shape in known.values() for sentence in _misplaced(app, shape)]
+    first: Sequence[object] | None = None
+    for name, shape in simulated(app).items():
+        answers = (await undergo(app, shape, journey, settings=settings)).answers
+        if first is not None and answers != first:
+            found.append(f"{name}: answered {answers}, not {first}")
+        first = answers if first is None else first
+    return found
+
+
+def _misplaced(app: App, shape: placing.Shape) -> Iterable[str]:
+    doors = {part for part, hosted in shape.parts.items() if GATEWAY in hosted}
+    for capability in app.contracts:
+        hosts = {part for part, hosted in shape.parts.items() if capability in hosted}
+        if len(hosts) > 1 and not hosts <= doors:
+            yield f"{shape.name}: {capability} lives in {', '.join(sorted(hosts))}"
+    for part, hosted in shape.parts.items():
+        for callee in placing.needed(hosted, app.calls):
+            others = shape.parts.keys() - {part}
+            if not any(callee in shape.served_to_others(o, app.calls) for o in others):
+                yield f"{shape.name}: {part} calls {callee}, which no other part serves"
+
+
+# -- disturbances
+
+
+@dataclass(frozen=True, slots=True)
+class Ordeal:
+    """What befalls a journey: a script of deaths and mishaps; after how many turns of the event
+    loop the horizon of the settings passes, and two rounds of every loop run at once, as in two
+    replicas; after how many the client hangs up.
+    """
+
+    script: Script = CALM
+    overtaken_after: int | None = None
+    hung_up_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a journey took under an ordeal, and what the auditor found after it."""
+
+    answers: Any
+    violations: tuple[Violation, ...]
+    steps: Mapping[str, int] = field(default_factory=dict)
+    calls: int = 0
+    turns: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was done to the journey, and what was wrong after it."""
+    """An ordeal that an application did not survive, with the proof."""
 
-    script: Script
+    ordeal: Ordeal
     violations: tuple[Violation, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Trip:
-    answers: Sequence[object]
-    violations: tuple[Violation, ...]
-    steps: Mapping[str, int]
-    calls: int
-
-
-async def _travel(app: App, shape: Shape, journey: Journey, script: Script = CALM) -> _Trip:
-    """In a simulation: what is left is settled, what is late arrives, and the auditor reads."""
-    simulation = Simulation(app, shape, script)
+async def undergo(
+    app: App,
+    shape: Shape,
+    journey: Journey,
+    ordeal: Ordeal | None = None,
+    *,
+    settings: Settings | None = None,
+) -> Outcome:
+    """A journey under an ordeal, in a simulation: what is left is settled, what is late arrives,
+    and the auditor reads.
+    """
+    ordeal = ordeal or Ordeal()
+    simulation = Simulation(app, shape, ordeal.script, settings=settings)
+    patience = simulation.settings.deadline_ms / 1_000 + simulation.settings.reconcile_horizon_s
     with simulation.open():
-        await journey.prepare(simulation.stores)
-        answers = await journey.travel(simulation.client)
+        travelling = asyncio.ensure_future(journey(simulation.client, simulation.stores))
+        turns = 0
+        while not travelling.done():
+            if turns == ordeal.overtaken_after:
+                simulation.clock.advance(patience + 1)
+                await asyncio.gather(simulation.round(""), simulation.round(""))
+            if turns == ordeal.hung_up_after:
+                travelling.cancel()
+            await asyncio.sleep(0)
+            turns += 1
+        with suppress(asyncio.CancelledError):
+            await travelling
+        simulation.clock.advance(patience + 1)
         await simulation.round("")
         steps = {part: simulation.steps(part) for part in shape}
         calls = simulation.network.calls
         await simulation.come_to_rest()
         await simulation.network.deliver_late()
         await simulation.come_to_rest()
-        return _Trip(answers, await simulation.audit(), steps, calls)
+        answers = None if travelling.cancelled() else travelling.result()
+        return Outcome(answers, await simulation.audit(), steps, calls, turns)
 
 
-async def crashes(app: App, shape: Shape, journey: Journey) -> list[Finding]:
-    """Each part dies once, at each of its steps."""
-    calm = await _travel(app, shape, journey)
-    scripts = [
-        Script(deaths={part: (step,)})
+async def crashes(
+    app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
+) -> list[Finding]:
+    """Each part dies once at each await of a store or of another part: before it, and after it."""
+    calm = await undergo(app, shape, journey, settings=settings)
+    ordeals = [
+        Ordeal(Script(deaths={part: (step,)}))
         for part, steps in calm.steps.items()
         for step in range(1, steps + 1)
     ]
-    return await _findings(app, shape, journey, [CALM, *scripts])
+    return await _findings(app, shape, journey, [Ordeal(), *ordeals], settings)
 
 
-async def mishaps(app: App, shape: Shape, journey: Journey) -> list[Finding]:
+async def mishaps(
+    app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
+) -> list[Finding]:
     """Each call over the network meets each mishap."""
-    calm = await _travel(app, shape, journey)
-    scripts = [
-        Script(mishaps=(Mishap.NONE,) * call + (mishap,))
+    calm = await undergo(app, shape, journey, settings=settings)
+    ordeals = [
+        Ordeal(Script(mishaps=(Mishap.NONE,) * call + (mishap,)))
         for call in range(calm.calls)
         for mishap in Mishap
     ]
-    return await _findings(app, shape, journey, scripts)
+    return await _findings(app, shape, journey, ordeals, settings)
+
+
+async def overtakings(
+    app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
+) -> list[Finding]:
+    """At each turn of the event loop the horizon passes, and the loops of two replicas run."""
+    calm = await undergo(app, shape, journey, settings=settings)
+    ordeals = [Ordeal(overtaken_after=turn) for turn in range(calm.turns)]
+    return await _findings(app, shape, journey, ordeals, settings)
+
+
+async def hangups(
+    app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
+) -> list[Finding]:
+    """At each turn of the event loop the client hangs up."""
+    calm = await undergo(app, shape, journey, settings=settings)
+    ordeals = [Ordeal(hung_up_after=turn) for turn in range(calm.turns)]
+    return await _findings(app, shape, journey, ordeals, settings)
 
 
 async def _findings(
-    app: App, shape: Shape, journey: Journey, scripts: Collection[Script]
+    app: App,
+    shape: Shape,
+    journey: Journey,
+    ordeals: Iterable[Ordeal],
+    settings: Settings | None,
 ) -> list[Finding]:
     found = [
-        Finding(script, (await _travel(app, shape, journey, script)).violations)
-        for script in scripts
+        Finding(o, (await undergo(app, shape, journey, o, settings=settings)).violations)
+        for o in ordeals
     ]
     return [finding for finding in found if finding.violations]
 
 
-async def shapes(
-    app: App, known: Mapping[str, Shape], journey: Journey
-) -> dict[str, Sequence[object]]:
-    """The shapes in which the journey is another than in the first, with its answers there."""
-    trips = {name: (await _travel(app, shape, journey)).answers for name, shape in known.items()}
-    first = next(iter(trips.values()))
-    return {name: answers for name, answers in trips.items() if answers != first}
+# -- the auditor
 
 
-async def repeats(
-    app: App, journey: Journey, *, at_once: bool = False, agree: Agree = same
-) -> set[Endpoint]:
-    """The idempotent endpoints that the journey did not come by, in calls of clients or of the
-    application itself. Raises AssertionError where one that is sent twice is not idempotent.
+def check_laws(app: App, clean: Books, planted: Iterable[tuple[Books, Collection[str]]]) -> None:
+    """The auditor finds nothing in books that are `clean`, in each of the `planted` ones breaches
+    of exactly these kinds, and with each of its laws one of them. Raises AssertionError with a
+    line for each of these that is not so.
     """
-    part = _Repeating(app, at_once=at_once, agree=agree)
-    part.compose(app.contracts)
-    await journey.prepare(part.stores)
-    await journey.travel(part.ask)
-    for loop in part.loops.values():
-        await loop.once()
-    promised = {
-        endpoint
-        for contract in app.contracts.values()
-        for endpoint in contract.endpoints.values()
-        if endpoint.idempotent
-    }
-    return promised - part.seen
-
-
-class _Repeating(InMemory):
-    """Every call within the application is sent twice, where it may be."""
-
-    def __init__(self, app: App, *, at_once: bool, agree: Agree) -> None:
-        super().__init__(app)
-        self.seen: set[Endpoint] = set()
-        self._at_once = at_once
-        self._agree = agree
-
-    def local(self, contract: type[C], service: C) -> C:
-        direct = Direct(super().local(contract, service))
-        twice = Twice(direct, at_once=self._at_once, agree=self._agree)
-        return remote(contract, _Noted(twice, self.seen))
-
-
-@dataclass(frozen=True, slots=True)
-class _Noted:
-    transport: Twice
-    seen: set[Endpoint]
-
-    async def call(self, endpoint: Endpoint, message: Any) -> Any:
-        self.seen.add(endpoint)
-        return await self.transport.call(endpoint, message)
-
-
-async def stores(app: App, journey: Journey, url: str) -> dict[str, tuple[object, object]]:
-    """The capabilities whose books are not the same over memory and over the database at `url`,
-    with both. The database is migrated first; it must be empty.
-    """
-    for definition in app.capabilities:
-        await _migrated(url, definition)
-    databases = {d.name: Database.open(url, d.name) for d in app.capabilities}
-    try:
-        kept = {d.name: open_store(app, d, databases[d.name]) for d in app.capabilities}
-        theirs, ours = [await _books(app, journey, given) for given in (memory_stores(app), kept)]
-    finally:
-        for database in databases.values():
-            await database.close()
-    return {
-        name: (theirs[name], ours[name])
-        for name in theirs
-        if _as_set(theirs[name]) != _as_set(ours[name])
-    }
-
-
-async def _migrated(url: str, definition: Definition) -> None:
-    import asyncio  # noqa: PLC0415  # only here
-
-    await asyncio.to_thread(migrate, url, definition.name, definition.migrations)
-
-
-async def _books(app: App, journey: Journey, given: Mapping[str, Any]) -> Mapping[str, object]:
-    part = InMemory(app, stores=given)
-    part.compose(app.contracts)
-    await journey.prepare(part.stores)
-    await journey.travel(part.ask)
-    for loop in part.loops.values():
-        await loop.once()
-    assert await at_rest(app, part.stores)  # noqa: S101  # a suite is for tests
-    return (await read(app, part.stores, part.clock.now(), timedelta())).of
-
-
-def _as_set(books: object) -> object:
-    """Books without the order of their rows."""
-    if isinstance(books, tuple):
-        return (
-            sorted(map(repr, books))
-            if not hasattr(books, "_fields")
-            else tuple(map(_as_set, books))
-        )
-    return books
+    wrong = [f"in clean books: {violation}" for violation in judge(app, clean)]
+    blind = {law: law.__name__ for definition in app.capabilities for law in definition.laws}
+    for number, (books, kinds) in enumerate(planted):
+        found = {violation.kind for violation in judge(app, books)}
+        if found != set(kinds):
+            wrong.append(f"in the planted books {number}: {sorted(found)}, not {sorted(kinds)}")
+        for law in [law for law in blind if any(law(books))]:
+            del blind[law]
+    wrong += [f"no breach is planted for the law {name}" for name in sorted(blind.values())]
+    if wrong:
+        raise AssertionError("\n".join(wrong))

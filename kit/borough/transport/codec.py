@@ -38,7 +38,8 @@ def encode_request(endpoint: Endpoint, message: Message) -> tuple[str, bytes]:
     """The path with its query, and the body (empty for a GET)."""
     if endpoint.verb == "POST":
         return endpoint.path, dump(message, exclude_unset=True)
-    values = message.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    only_set = message.model_fields_set.issuperset(endpoint.path_fields)
+    values = message.model_dump(mode="json", exclude_unset=only_set, exclude_none=True)
     path = endpoint.path.format_map({k: quote(str(v), safe="") for k, v in values.items()})
     query = {k: v for k, v in values.items() if k not in endpoint.path_fields}
     return (f"{path}?{urlencode(query)}" if query else path), b""

@@ -9,24 +9,28 @@ fewer are enough.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from borough_operator.decision import goals, latency, limits, message, ownership, reversals, shadow
+from borough_operator.decision import goals, hpa, latency, limits, message, ownership
 from borough_operator.decision.goals import Demand
 from borough_operator.decision.memory import (
     MAX_LEAD,
     LastActions,
     Memory,
     PendingReplicas,
+    Shadow,
     Trial,
     Window,
 )
 from borough_operator.decision.model import (
     Decision,
+    Goal,
+    GoalType,
     History,
     Measure,
     Mode,
     Need,
     Observation,
     Policy,
+    Proposal,
     Reason,
     Rollout,
 )
@@ -47,7 +51,7 @@ def decide(policy: Policy, observation: Observation, history: History, now: floa
     """
     history = replace(
         history,
-        reversals=reversals.known(policy, history, now),
+        reversals=limits.known_reversals(policy, history, now),
         memory=_resume(policy, history.memory, now),
     )
     not_ours, history = ownership.check(policy, observation, history, now)
@@ -159,14 +163,14 @@ def _assess(policy: Policy, observation: Observation, memory: Memory, now: float
         memory = replace(memory, advised=None)
     current = observation.replicas if memory.advised is None else memory.advised
     proposals = [demand.proposal for demand in demands]
-    hpa = shadow.update(policy, proposals, observation.replicas, memory.shadow, now)
+    shadow = _simulate_hpa(policy, proposals, observation.replicas, memory.shadow, now)
     return _Assessment(
         demands,
         max(known, key=lambda demand: demand.replicas or 0.0, default=None),
         current,
         doubt,
         contradiction,
-        replace(memory, window=window, shadow=hpa),
+        replace(memory, window=window, shadow=shadow),
     )
 
 
@@ -213,7 +217,7 @@ def _record_change(
     last, now, changes = situation.memory.last_actions, situation.now, situation.reversals
     up, auto = replicas > situation.current, situation.policy.mode is Mode.AUTO
     if last.rising is not up:
-        changes = reversals.added(changes, now)
+        changes = limits.add_reversal(changes, now)
     written = now if auto else last.written
     actions = LastActions(now, written, removed=last.removed if up else now, rising=up)
     if up and auto:  # a trial under way goes on
@@ -231,3 +235,31 @@ def _new_trials(
             rate = observation.readings[Need(Measure.RATE)].value / max(1, observation.ready)
             now, current = situation.now, situation.current
             yield goal.identity, Trial(now, current, demand.proposal.value, rate)
+
+
+def _simulate_hpa(
+    policy: Policy, proposals: Sequence[Proposal], replicas: int, shadow: Shadow, now: float
+) -> Shadow:
+    """The state of a simulated HorizontalPodAutoscaler after these proposals: its formula with its
+    defaults, fed the same readings.
+
+    It scales a simulated target of its own, whose size starts with the target's number, is
+    evaluated every 15 seconds, and ignores latency goals, for which the HPA has no equivalent.
+    """
+    goals = {goal.name: goal for goal in policy.goals if goal.type is not GoalType.LATENCY}
+    if not goals or now - shadow.evaluated < hpa.PERIOD:
+        return shadow
+    size = shadow.replicas or replicas
+    proposed = [_proposal(goals[p.goal], p, size) for p in proposals if p.goal in goals]
+    desired = hpa.largest(proposed, size)
+    bounds = hpa.Bounds(policy.min_replicas, policy.max_replicas)
+    size, memory = hpa.normalize(
+        size, size if desired is None else desired, shadow.memory, bounds, now
+    )
+    return Shadow(size, now, memory)
+
+
+def _proposal(goal: Goal, proposal: Proposal, replicas: int) -> int | None:
+    if proposal.replicas is None or proposal.value is None:
+        return None
+    return hpa.for_average_value(proposal.value, goal.per_replica, replicas)

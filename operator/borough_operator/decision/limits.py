@@ -9,10 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from borough_operator.decision import reversals
 from borough_operator.decision.goals import Demand
 from borough_operator.decision.memory import Memory
-from borough_operator.decision.model import Behavior, Clamp, Policy, Reason, Rollout
+from borough_operator.decision.model import Behavior, Clamp, History, Policy, Reason, Rollout
 
 _STEPS_PER_WINDOW = 8
 """Removals within one down window: each shows in the readings before the next."""
@@ -157,7 +156,34 @@ def _down(situation: Situation, base: int) -> tuple[int, Reason]:
     enough = lowest < base and (above or highest <= base * (1.0 - factor * behavior.tolerance_down))
     if not memory.window.full(now) or not enough or stepped or quiet < length:
         return base, Reason.WINDOW
-    if last.rising and not reversals.allowed(situation.policy, situation.reversals, now):
+    if last.rising and not may_reverse(situation.policy, situation.reversals, now):
         return base, Reason.REVERSALS
     share = max(1, math.floor(base * behavior.down_max_percent / 100.0))
     return max(lowest, base - share), Reason.AT_MAX if above else Reason.SCALED_DOWN
+
+
+# -- The budget of reversals: how often the direction may change within an hour, which bounds
+# flapping. A change upwards is always allowed. A removal after a raise is a reversal and makes
+# another one likely, so it needs two reversals left in the hour's budget.
+
+HOUR_S = 3600.0
+
+
+def known_reversals(policy: Policy, history: History, now: float) -> tuple[float, ...]:
+    """The reversals; the whole budget where they are unknown."""
+    if history.reversals is not None:
+        return history.reversals
+    if history.applied is None:
+        return ()  # a target that was just taken over has none
+    return (now,) * policy.behavior.reversals_per_hour
+
+
+def may_reverse(policy: Policy, reversals: tuple[float, ...], now: float) -> bool:
+    """Whether a removal may reverse the direction now."""
+    recent = sum(at > now - HOUR_S for at in reversals)
+    return recent + 2 <= policy.behavior.reversals_per_hour
+
+
+def add_reversal(reversals: tuple[float, ...], now: float) -> tuple[float, ...]:
+    """With one more; those older than an hour are dropped."""
+    return (*(at for at in reversals if at > now - HOUR_S), now)

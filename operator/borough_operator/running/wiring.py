@@ -2,7 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -12,9 +14,7 @@ from borough_operator.kube.api import Api
 from borough_operator.kube.cluster import Cluster
 from borough_operator.kube.credentials import Credentials
 from borough_operator.kube.events import Events
-from borough_operator.running.clock import unix_clock
 from borough_operator.running.loop import PROMETHEUS, Loop
-from borough_operator.running.options import Options
 from borough_operator.running.registry import Registry
 from borough_operator.running.relist import Relist
 from borough_operator.running.server import OpsServer
@@ -30,7 +30,29 @@ STUCK_S = 30.0
 CLOSE_S = 5.0
 """Seconds for sending the last spans."""
 
+PREFIX = "BOROUGH_OPERATOR_"
+
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of one operator. Each field is an option of `run` and, in capitals with
+    `PREFIX`, an environment variable.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    """Namespaces of scalers and targets; the operator's own if empty."""
+    prometheus_url: str = ""
+    """Base URL; empty: the source Prometheus is off."""
+    pods_source: bool = False
+    """Whether the source Pods is on, which needs the right to list pods."""
+    ops_port: int = 9090
+    otlp_endpoint: str = ""
+    """OTLP/HTTP endpoint of spans, such as http://collector:4318; empty: none."""
+    log_level: str = "info"
+    resync_s: float = 300.0
+    """Seconds between two full lists of a resource."""
 
 
 class Operator:
@@ -141,3 +163,18 @@ class Operator:
         if options.pods_source:
             sources["Pods"] = Pods(self.registry.metrics_urls, mapping)
         return sources
+
+
+def unix_clock() -> Callable[[], float]:
+    """A function that returns the Unix time in seconds, which never goes back.
+
+    Decisions compare times, and a system clock that is set back would repeat an interval. So the
+    system clock is read once, at the start, and the elapsed time is added, time asleep included.
+    """
+    started = time.time() - _elapsed()
+    return lambda: started + _elapsed()
+
+
+def _elapsed() -> float:
+    """Seconds since the machine started, time asleep included where the system counts it."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

@@ -20,7 +20,6 @@ from borough_operator.kube.cluster import Cluster
 from borough_operator.kube.events import Events, Subject
 from borough_operator.kube.spec import Scaler
 from borough_operator.kube.targets import Workload
-from borough_operator.running.budget import TokenBucket
 from borough_operator.running.registry import Entry, Registry
 from borough_operator.running.telemetry import Telemetry
 
@@ -30,6 +29,30 @@ MAX_IN_FLIGHT = 16
 """Maximum concurrent status writes, so that they do not pile up at a slow API server."""
 
 _log = structlog.get_logger()
+
+
+class TokenBucket:
+    """Limits the rate of writes: so many tokens a second, and `burst` at most saved up.
+
+    A refused write is not queued: it is decided again at the scaler's next evaluation, so that an
+    old state is never written late. Pure: time is an argument.
+    """
+
+    def __init__(self, per_second: float, burst: float) -> None:
+        self._rate = per_second
+        self._burst = burst
+        self._left = burst
+        self._since: float | None = None
+
+    def take(self, now: float) -> bool:
+        """Take a token; False where none is left."""
+        elapsed = 0.0 if self._since is None else max(0.0, now - self._since)
+        self._left = min(self._burst, self._left + elapsed * self._rate)
+        self._since = now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
 
 
 class Writer:

@@ -1,4 +1,7 @@
-"""The version and commit of the code that made a result."""
+"""The version and commit of the code that made a result.
+
+A file of its own because it alone asks git.
+"""
 
 import subprocess
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""The protocol of a source, and the values of its interface."""
+"""The protocol of a source, and the values of its interface.
+
+A file of its own because every source implements it, and its callers import no source.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Twin of the store of verdicts: the first writer wins."""
+"""Twin of the store of verdicts: the first writer wins.
+
+As short as it is because one dictionary is all that it keeps; every room has the same files.
+"""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,4 +1,7 @@
-"""What a store of profiles must promise."""
+"""What a store of profiles must promise.
+
+As short as it is because a profile has no rule of its own; every room has the same files.
+"""
 
 from datetime import datetime
 from typing import Protocol

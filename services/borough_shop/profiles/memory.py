@@ -1,4 +1,7 @@
-"""Twin of the store of profiles."""
+"""Twin of the store of profiles.
+
+As short as it is because one dictionary is all that it keeps; every room has the same files.
+"""
 
 from datetime import datetime
 

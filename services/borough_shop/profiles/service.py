@@ -1,4 +1,7 @@
-"""Knows the customers."""
+"""Knows the customers.
+
+As short as it is because a profile has no rule of its own; every room has the same files.
+"""
 
 from dataclasses import dataclass
 

@@ -6,15 +6,16 @@ A search that finds nothing proves nothing until it finds what is there.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from borough.app import App
 from borough.outbox import Envelope
-from borough.testing.chaos import Script
 from borough.testing.memory import atomic
 from borough.testing.outbox import MemoryOutbox
-from borough.testing.simulation import Shape, memory_store
+from borough_shop import orders
 from borough_shop.app import APP
 from borough_shop.inventory.contract import Reservation, ReservationState
 from borough_shop.inventory.laws import UNBALANCED
@@ -22,7 +23,6 @@ from borough_shop.inventory.memory import MemoryStock
 from borough_shop.notifications.contract import Notification, NotificationState
 from borough_shop.notifications.laws import TOLD_TWICE, UNTOLD
 from borough_shop.notifications.memory import MemoryNotifications
-from borough_shop.notifications.service import Send, keep
 from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus
 from borough_shop.orders.domain import ABANDONED, Refusal, Settled
 from borough_shop.orders.laws import LOST_MONEY, STILL_OPEN, UNPAID
@@ -30,7 +30,6 @@ from borough_shop.orders.memory import MemoryOrders
 from borough_shop.orders.service import OrdersService
 from borough_shop.payments.contract import Verdict
 from borough_shop.payments.memory import MemoryVerdicts
-from borough_shop.testing.town import Town
 from borough_shop.values import Line
 
 
@@ -152,20 +151,20 @@ class ForgetsClaims(MemoryOrders):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """What is wrong in a town, which ending of an order it spoils, and how the auditor calls it."""
+    """What is wrong in a shop, which ending of an order it spoils, and how the auditor calls it."""
 
     settler: type[OrdersService] = OrdersService
     wrong: Mapping[str, type[Any]] = field(default_factory=dict)
     spoils: str = "placed"
     kind: str
 
-    def town(self, shape: Shape, script: Script, *, send: Send = keep) -> Town:
-        """A town with this one mistake in it."""
-        stores = {
-            name: memory_store(APP, replace(APP.definitions[name], memory=make))
-            for name, make in self.wrong.items()
-        }
-        return Town(shape, script, stores=stores, settler=self.settler, send=send)
+    @property
+    def app(self) -> App:
+        """The shop with this one mistake in it."""
+        settling = replace(orders.CAPABILITY, make=partial(orders.make, service=self.settler))
+        known = {**APP.definitions, orders.CAPABILITY.name: settling}
+        wrong = [replace(known[name], memory=make) for name, make in self.wrong.items()]
+        return APP.replacing(settling, *wrong)
 
 
 MISTAKES = MappingProxyType(
@@ -174,7 +173,7 @@ MISTAKES = MappingProxyType(
         "the last verdict wins": Mistake(wrong={"payments": LastVerdictWins}, kind=UNPAID),
         "no tombstone": Mistake(wrong={"inventory": NoTombstone}, kind=STILL_OPEN),
         "returns stock again": Mistake(
-            wrong={"inventory": ReturnsStockAgain}, spoils="declined", kind=UNBALANCED
+            wrong={"inventory": ReturnsStockAgain}, spoils="payment-declined", kind=UNBALANCED
         ),
         "holds again": Mistake(wrong={"inventory": HoldsAgain}, kind=UNBALANCED),
         "places again": Mistake(wrong={"orders": PlacesAgain}, kind=TOLD_TWICE),

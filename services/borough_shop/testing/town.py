@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from borough.app import App
 from borough.testing.chaos import CALM, Script
 from borough.testing.simulation import (
     Shape,
@@ -14,16 +15,16 @@ from borough.testing.simulation import (
     monolith,
     plain_settings,
 )
-from borough_shop import notifications, orders
+from borough_shop import notifications
 from borough_shop.app import APP
 from borough_shop.inventory.domain import Article
 from borough_shop.inventory.memory import MemoryStock
 from borough_shop.inventory.signals import SETTLE_CONFLICTS
+from borough_shop.notifications.contract import Notifications
 from borough_shop.notifications.memory import MemoryNotifications
 from borough_shop.notifications.service import Send, keep
 from borough_shop.orders.contract import Orders, Placement, PlaceOrder
 from borough_shop.orders.memory import MemoryOrders
-from borough_shop.orders.service import OrdersService
 from borough_shop.payments.memory import MemoryVerdicts
 from borough_shop.profiles.contract import Profile
 from borough_shop.profiles.memory import MemoryProfiles
@@ -31,6 +32,13 @@ from borough_shop.profiles.memory import MemoryProfiles
 PATIENCE, HORIZON = 2.0, 5.0
 """Seconds to the deadline of an order, and from there to its reconciling."""
 PARK_AFTER = 3
+SETTINGS = plain_settings(
+    APP,
+    deadline_ms=int(PATIENCE * 1_000),
+    reconcile_horizon_s=HORIZON,
+    park_after=PARK_AFTER,
+    pbkdf2_iterations=0,
+)
 
 MONOLITH = monolith(APP)
 EXTRACT_PAYMENTS = extracted(APP, ["payments"])
@@ -60,29 +68,20 @@ class Shelves:
 
 
 class Town(Simulation):
-    """`settler` may be one gone wrong, and so may `stores`, by capability."""
+    """`app` may be the shop with a mistake in it, and `send` fail."""
 
     def __init__(
         self,
         shape: Shape = MONOLITH,
         script: Script = CALM,
         *,
-        stores: Mapping[str, Any] | None = None,
-        settler: type[OrdersService] = OrdersService,
+        app: App = APP,
         send: Send = keep,
     ) -> None:
-        app = APP.replacing(
-            replace(orders.CAPABILITY, make=partial(orders.make, service=settler)),
-            replace(notifications.CAPABILITY, make=partial(notifications.make, send=send)),
+        mailing = replace(
+            app.definitions[Notifications.name], make=partial(notifications.make, send=send)
         )
-        settings = plain_settings(
-            app,
-            deadline_ms=int(PATIENCE * 1_000),
-            reconcile_horizon_s=HORIZON,
-            park_after=PARK_AFTER,
-            pbkdf2_iterations=0,
-        )
-        super().__init__(app, shape, script, stores=stores, settings=settings)
+        super().__init__(app.replacing(mailing), shape, script, settings=SETTINGS)
         self.shelves = Shelves.of(self.stores)
         self._client = self.client(Orders)
 

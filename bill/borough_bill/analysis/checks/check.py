@@ -1,4 +1,4 @@
-"""The outcome of a check."""
+"""The outcome of a check: a file of its own because every check uses it, and so does the bill."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -3,8 +3,8 @@
 from borough_bill.analysis.checks.check import Check
 from borough_bill.analysis.families import Family
 from borough_bill.analysis.lines.formats import amount, share, span
-from borough_bill.analysis.lines.memory import resident
 from borough_bill.analysis.lines.runs import Reading, Runs, series
+from borough_bill.analysis.lines.windows import resident
 from borough_bill.analysis.statistics import difference, mean_of
 
 NULL_LEVEL = 0.99

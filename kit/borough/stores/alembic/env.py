@@ -1,4 +1,6 @@
-"""Alembic executes this file: it runs the revisions in the transaction that `upgrade` opened."""
+"""A file of its own because Alembic executes one of this name: it runs the revisions in the
+transaction that `migrate` opened.
+"""
 
 from alembic import context
 

@@ -1,0 +1,75 @@
+"""Is each store in memory a twin of the one on a database?
+
+The suite of the kit compares whole books. Verdicts and profiles, whose stores are small, are here
+as well: is there one verdict for each order, for good, and one profile for each customer, the last
+one written?
+"""
+
+from borough.testing import suites
+from borough.testing.clock import MORNING
+from borough_shop.app import APP
+from borough_shop.payments.contract import Outcome, Verdict
+from borough_shop.payments.domain import VerdictStore
+from borough_shop.profiles.domain import ProfileStore
+from borough_shop.testing.journeys import ENDINGS, ordering
+from borough_shop.testing.samples import a_profile, an_id, euros
+from borough_shop.testing.town import SETTINGS
+
+CAPTURED = Verdict(order_id=an_id(1), outcome=Outcome.CAPTURED, amount=euros(5))
+DECLINED = Verdict(order_id=an_id(2), outcome=Outcome.DECLINED)
+VOIDED = Verdict(order_id=an_id(1), outcome=Outcome.VOIDED)
+
+
+async def test_a_database_keeps_the_books_of_memory(empty_store_url: str) -> None:
+    """Row for row, after an order of every ending; each store can do what its twin can."""
+    journey = ordering(*ENDINGS.values())
+    assert await suites.stores(APP, journey, empty_store_url, settings=SETTINGS) == {}
+
+
+async def test_an_order_nobody_decided_has_no_verdict(verdicts: VerdictStore) -> None:
+    """Nothing is found before the first decision."""
+    assert await verdicts.find(an_id(1)) is None
+
+
+async def test_the_first_verdict_stands_and_is_told_apart(verdicts: VerdictStore) -> None:
+    """Whoever decides learns the verdict that stands, and whether it is theirs."""
+    assert await verdicts.decide(CAPTURED, "digest", MORNING) == (CAPTURED, True)
+    assert await verdicts.decide(VOIDED, "", MORNING) == (CAPTURED, False)
+    assert await verdicts.find(CAPTURED.order_id) == CAPTURED
+
+
+async def test_the_same_verdict_twice_is_written_once(verdicts: VerdictStore) -> None:
+    """A duplicate changes nothing, and knows that it is one."""
+    await verdicts.decide(CAPTURED, "digest", MORNING)
+
+    assert await verdicts.decide(CAPTURED, "digest", MORNING) == (CAPTURED, False)
+    assert await verdicts.ledger() == (CAPTURED,)
+
+
+async def test_the_ledger_holds_every_verdict(verdicts: VerdictStore) -> None:
+    """With amounts where money was captured, and without where it was not."""
+    for verdict in (CAPTURED, DECLINED):
+        await verdicts.decide(verdict, "", MORNING)
+
+    assert set(await verdicts.ledger()) == {CAPTURED, DECLINED}
+
+
+async def test_a_customer_without_a_profile_has_none(profiles: ProfileStore) -> None:
+    """Nothing is made up."""
+    assert await profiles.get("ada") is None
+
+
+async def test_a_profile_comes_back_as_it_was_written(profiles: ProfileStore) -> None:
+    """Every field, for the right customer."""
+    await profiles.upsert(a_profile("ada"), MORNING)
+    await profiles.upsert(a_profile("bob"), MORNING)
+
+    assert await profiles.get("ada") == a_profile("ada")
+
+
+async def test_a_profile_is_replaced_whole(profiles: ProfileStore) -> None:
+    """The second write leaves nothing of the first."""
+    await profiles.upsert(a_profile(email="old@example.org"), MORNING)
+    await profiles.upsert(a_profile(email="new@example.org"), MORNING)
+
+    assert await profiles.get("ada") == a_profile(email="new@example.org")
