@@ -4,7 +4,7 @@
         name="library",
         version="1.0",
         capabilities=(books.CAPABILITY, loans.CAPABILITY),
-        gateway=Gateway(calls=(Books, Loans), make=doors),
+        gateway=Gateway(calls=(Ledgers, Loans), make=doors),
         shapes=Path(__file__).with_name("shapes.toml"),
         objectives=Path(__file__).with_name("slo.toml"),
     )
@@ -19,6 +19,8 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from importlib.resources.abc import Traversable
+from inspect import getfile
+from pathlib import Path
 from typing import Any
 
 from borough import shapes
@@ -40,46 +42,61 @@ class WrongApp(Exception):
     """An application that cannot be; the message names what is wrong with it."""
 
 
-async def _always(_store: Any) -> bool:
-    return True
+async def _at_rest(store: Any) -> bool:
+    return not hasattr(store, "at_rest") or bool(await store.at_rest())
+
+
+async def _ledger(store: Any) -> Any:
+    return await store.ledger() if hasattr(store, "ledger") else ()
+
+
+def _store(_part: Any, store: Any) -> Capability:
+    service: Capability = store
+    return service
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Definition:
     """One capability of an application.
 
+    `sql(database)` makes the store; where the capability publishes events, it is given its outbox
+    as well. Tests run `sql` over a database in memory, or `memory()`, which promises the same.
     `make(part, store)` makes the service: it takes its store and never opens one, and asks the
-    part for whatever else it needs (`borough.compose.Composition`). `sql(database)` and `memory()`
-    make the store; where the capability publishes events, both are given its outbox as well.
-    `calls` are the contracts that the service asks for. `consumes` names, for each kind of event,
-    the contract's method that takes it. `migrations` is the folder of the schema's revisions,
-    `settings` a model whose fields are read from the environment beside those of the kit.
+    part for whatever else it needs (`borough.compose.Composition`). Without it the store is the
+    service. `calls` are the contracts that the service asks for. `consumes` names, for each kind
+    of event, the contract's method that takes it. `settings` is a model whose fields are read from
+    the environment beside those of the kit.
 
-    For the auditor (`borough.audit`): `books(store)` reads all rows, `laws` find what is wrong in
-    the books of all capabilities, and `counts(books)` says how many rows there are of each kind;
+    For the auditor (`borough.audit`): `ledger(store)` reads all rows, by default with
+    the method of that name where the store has one, `laws` find what is wrong in
+    the ledgers of all capabilities, and `counts(ledger)` says how many rows there are of each kind;
     `at_rest(store)` says whether nothing is under way, and `until(store)` how long it may last.
     """
 
     contract: type[Capability]
-    make: Callable[[Any, Any], Capability]
     sql: Callable[..., Any]
-    memory: Callable[..., Any]
-    migrations: Traversable
+    memory: Callable[..., Any] | None = None
+    make: Callable[[Any, Any], Capability] = _store
     calls: tuple[type[Capability], ...] = ()
     publishes: tuple[type[Event], ...] = ()
     consumes: Mapping[type[Event], str] = field(default_factory=dict)
     settings: type[Any] | None = None
     signals: tuple[Signal, ...] = ()
     laws: tuple[Law, ...] = ()
-    books: Callable[[Any], Awaitable[Any]] | None = None
+    ledger: Callable[[Any], Awaitable[Any]] = _ledger
     counts: Callable[[Any], Mapping[str, int]] | None = None
-    at_rest: Callable[[Any], Awaitable[bool]] = _always
+    at_rest: Callable[[Any], Awaitable[bool]] = _at_rest
     until: Callable[[Any], Awaitable[datetime | None]] | None = None
 
     @property
     def name(self) -> str:
         """The name of the contract."""
         return self.contract.name
+
+    @property
+    def migrations(self) -> Path:
+        """The revisions of the schema: the folder beside the module that declares the contract."""
+        return Path(getfile(self.contract)).with_name("migrations")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

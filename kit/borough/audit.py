@@ -30,7 +30,7 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Books:
+class Ledgers:
     """Every row that a law speaks of: what `ledger()` of each store answered, by capability."""
 
     of: Mapping[str, Any]
@@ -67,14 +67,14 @@ class Report:
         return "\n".join([*map(str, self.violations), "; ".join([*counts, f"audit: {word}"])])
 
 
-Law = Callable[[Books], Iterator[Violation]]
+Law = Callable[[Ledgers], Iterator[Violation]]
 """Finds every breach of one kind of law in drained books."""
 
 
-async def read(app: Any, stores: Mapping[str, Any], now: datetime, horizon: timedelta) -> Books:
-    """Read the books of every store."""
-    return Books(
-        of={d.name: await d.books(stores[d.name]) for d in app.capabilities if d.books},
+async def read(app: Any, stores: Mapping[str, Any], now: datetime, horizon: timedelta) -> Ledgers:
+    """Read all rows of every store."""
+    return Ledgers(
+        of={d.name: await d.ledger(stores[d.name]) for d in app.capabilities},
         unsent={
             d.name: await stores[d.name].outbox.unsent() for d in app.capabilities if d.publishes
         },
@@ -83,13 +83,13 @@ async def read(app: Any, stores: Mapping[str, Any], now: datetime, horizon: time
     )
 
 
-def judge(app: Any, books: Books) -> tuple[Violation, ...]:
+def judge(app: Any, ledgers: Ledgers) -> tuple[Violation, ...]:
     """Every violation in drained books."""
     laws = (law for definition in app.capabilities for law in definition.laws)
-    found = [violation for law in laws for violation in law(books)]
+    found = [violation for law in laws for violation in law(ledgers)]
     left = [
         Violation(UNSENT, name, f"{count} events wait to be delivered")
-        for name, count in books.unsent.items()
+        for name, count in ledgers.unsent.items()
         if count
     ]
     return (*found, *left)
@@ -100,12 +100,12 @@ async def examine(
 ) -> "Report":
     """The whole audit: wait for the drain where asked to, read, judge."""
     rested = await drained(app, stores, clock, horizon) if wait else True
-    books = await read(app, stores, clock.now(), horizon)
+    ledgers = await read(app, stores, clock.now(), horizon)
     late = Violation(RESTLESS, app.name, "work or events were still under way at the end")
-    found = judge(app, books)
+    found = judge(app, ledgers)
     return Report(
         {
-            d.name: dict(sorted(d.counts(books.of[d.name]).items()))
+            d.name: dict(sorted(d.counts(ledgers.of[d.name]).items()))
             for d in app.capabilities
             if d.counts
         },

@@ -5,7 +5,8 @@ of `Composition` says: where rows are kept, and how another part is called.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
@@ -99,6 +100,14 @@ class Composition(ABC):
         """Run a loop for as long as the part lives."""
         self.loops[name] = loop
 
+    def repeat(
+        self, name: str, once: Callable[[], Coroutine[Any, Any, object]], *, every_s: float
+    ) -> None:
+        """Run `once` again and again for as long as the part lives, with pauses of so many seconds.
+        Where it raises a BoroughError, that is logged, and the next round tries again.
+        """
+        self.background(name, _Repeated(self, name, once, every_s))
+
     def empty_app(self, title: str, *, internal: bool = False) -> FastAPI:
         """An app without routes, whose errors are problem documents."""
         return make_app(
@@ -162,6 +171,22 @@ class Composition(ABC):
             return answer
 
         return deliver
+
+
+@dataclass(frozen=True, slots=True)
+class _Repeated:
+    part: Composition
+    name: str
+    once: Callable[[], Coroutine[Any, Any, object]]
+    every_s: float
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.once()
+            except BoroughError as error:
+                self.part.telemetry.log.warning("round failed", loop=self.name, error=str(error))
+            await self.part.clock.sleep(self.every_s)
 
 
 class PartBuilder(Composition):

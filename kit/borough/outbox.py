@@ -33,9 +33,8 @@ from sqlalchemy import (
 from borough import signals
 from borough.clock import Clock
 from borough.events import Delivered, Event, Outcome
-from borough.stores.columns import Utc, tables
 from borough.stores.sql import Database, Transaction
-from borough.stores.statements import Statement, any_of
+from borough.stores.statements import Statement, Utc, any_of, tables
 from borough_telemetry import Telemetry
 
 BATCH = 32

@@ -14,12 +14,12 @@ from borough.errors import Unavailable
 from borough.serving.connections import Connections
 from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, running, served
-from borough.testing.serving import PATIENCE_S
 from borough.transport.addresses import Addresses
 from borough.transport.calls import remote
 from borough.transport.client import Http
 from borough.transport.wire import Pool
 from borough_telemetry import Telemetry
+from serving import PATIENCE_S
 
 LOADS = 100
 """A balance that has not come after so many loads never comes; it takes two or three."""

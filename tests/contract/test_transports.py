@@ -94,7 +94,6 @@ def odd_app(service: type[OdditiesService] = OdditiesService) -> App:
         make=lambda _part, _store: service(),
         sql=lambda _database: None,
         memory=lambda: None,
-        migrations=Path(),
     )
     return App(name="odd", version="1", capabilities=(oddities,), shapes=Path())
 

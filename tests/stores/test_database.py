@@ -15,10 +15,10 @@ from borough.config import WrongSettings
 from borough.errors import DeadlineExceeded, Unavailable
 from borough.stores.sql import Database, StatementFailed, Transaction
 from borough.stores.statements import Statement
-from borough.testing.chaos import held_open
 from borough.testing.clock import MORNING
 from borough_shop.profiles.store import SqlProfiles
 from borough_shop.testing.samples import a_profile
+from transactions import held_open
 
 Open = Callable[[str, str], Database]
 RENAME = Statement(text("UPDATE profiles SET name = name || '!'"))

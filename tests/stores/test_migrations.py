@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,7 @@ TABLES: dict[str, MetaData] = {
 }
 
 
-def folder(capability: str) -> Traversable:
+def folder(capability: str) -> Path:
     """Where the revisions of a capability are."""
     return APP.definitions[capability].migrations
 

@@ -15,7 +15,7 @@ from borough.errors import Unavailable
 from borough.events import Delivered, Event, Outcome
 from borough.outbox import BATCH, PIECE, Relay, backoff
 from borough.testing.clock import ManualClock
-from borough.testing.simulation import memory_stores
+from borough.testing.database import MemoryStores
 from borough_shop.app import APP
 from borough_shop.testing.samples import an_event, an_id, an_order
 from borough_telemetry import Telemetry
@@ -55,7 +55,7 @@ class Desk:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.telemetry = Telemetry("orders", log_level="critical")
-        self.orders: MemoryOrders = memory_stores(APP)["orders"]
+        self.orders: MemoryOrders = MemoryStores(APP)["orders"]
         self.receiver = Receiver()
         self.relay = Relay(
             publisher="orders",

@@ -9,8 +9,6 @@ Alembic runs the line in one transaction that shuts out everybody else's.
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from importlib.resources import as_file
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from alembic import command
@@ -28,7 +26,7 @@ from borough.stores.sql import REVISIONS
 HERE = Path(__file__).with_name("alembic")
 
 
-def migrate(url: str, capability: str, folder: Traversable, *, admin: str = "") -> str:
+def migrate(url: str, capability: str, folder: Path, *, admin: str = "") -> str:
     """Bring the capability's schema to its head, and answer the revision it is at then.
 
     `folder` has its revisions, a file CAPABILITY_NUMBER.py each. At the head, or at a later
@@ -37,7 +35,7 @@ def migrate(url: str, capability: str, folder: Traversable, *, admin: str = "") 
     at once. Blocks: never call it on an event loop.
     Raises WrongSettings and Unavailable.
     """
-    work = partial(_upgrade, capability=capability, folder=folder)
+    work = partial(upgrade, capability=capability, folder=folder)
     return asyncio.run(_provided(admin, url, capability, work))
 
 
@@ -49,7 +47,10 @@ async def _provided(
     return await in_transaction(url, capability, work)
 
 
-def _upgrade(connection: Connection, capability: str, folder: Traversable) -> str:
+def upgrade(connection: Connection, capability: str, folder: Path) -> str:
+    """Execute the revisions that are missing, in the transaction of the connection; answers the
+    last. Raises WrongSettings.
+    """
     if connection.dialect.name == "postgresql":  # on SQLite, BEGIN IMMEDIATE has shut the door
         name = func.hashtext(f"borough.migrations.{capability}")
         connection.execute(select(func.pg_advisory_xact_lock(name)))
@@ -63,12 +64,11 @@ def _upgrade(connection: Connection, capability: str, folder: Traversable) -> st
     if found is not None and is_current(found, capability, folder):
         return found
     target = head(capability, folder)
-    with as_file(folder) as revisions:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", _literal(HERE))
-        config.set_main_option("version_locations", _literal(revisions))
-        config.set_main_option("path_separator", "newline")
-        command.upgrade(config, target)
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", _literal(HERE))
+    config.set_main_option("version_locations", _literal(folder))
+    config.set_main_option("path_separator", "newline")
+    command.upgrade(config, target)
     return target
 
 

@@ -6,10 +6,9 @@ another call. Whoever has a memory store and a contract can be put through it.
 """
 
 import asyncio
-import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain, repeat
@@ -17,8 +16,6 @@ from itertools import chain, repeat
 from borough import deadline
 from borough.capability import Endpoint, Message
 from borough.errors import BoroughError, DeadlineExceeded, Unavailable
-from borough.stores.sql import Database, Transaction
-from borough.stores.statements import Statement
 
 Arrive = Callable[[Endpoint, Message], Awaitable[Message]]
 
@@ -134,27 +131,3 @@ class Wire:
             return await self.network.call(endpoint, message)
         finally:
             await self.caller.step(f"after {endpoint.name}")
-
-
-@asynccontextmanager
-async def held_open(database: Database, *statements: Statement) -> AsyncIterator[None]:
-    """Meanwhile a transaction has executed the statements and is not committed. It is committed at
-    the end.
-    """
-    loop, begun, end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
-
-    async def work(tx: Transaction) -> None:
-        for statement in statements:
-            await tx.execute(statement)
-        loop.call_soon_threadsafe(begun.set)
-        if threading.current_thread() is threading.main_thread():  # where nothing may block
-            await asyncio.to_thread(end.wait)
-        end.wait()
-
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(database.transaction(work))
-        await begun.wait()
-        try:
-            yield
-        finally:
-            end.set()

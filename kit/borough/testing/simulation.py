@@ -20,7 +20,7 @@ from borough.errors import Unavailable
 from borough.serving.lifecycle import Tasks
 from borough.testing.chaos import CALM, Crashed, Life, Network, Script, Wire
 from borough.testing.clock import ManualClock, deadlines_by
-from borough.testing.outbox import MemoryOutbox
+from borough.testing.database import MemoryStores
 from borough.transport.calls import remote
 from borough_telemetry import Telemetry
 
@@ -32,26 +32,9 @@ Shape = Mapping[str, tuple[str, ...]]
 """The capabilities of each part."""
 
 
-def memory_stores(app: App) -> dict[str, Any]:
-    """An empty store in memory for every capability."""
-    return {d.name: memory_store(app, d) for d in app.capabilities}
-
-
-def memory_store(app: App, definition: Definition) -> Any:
-    """An empty store in memory."""
-    if definition.publishes:
-        return definition.memory(MemoryOutbox(app.routes(definition)))
-    return definition.memory()
-
-
 def plain_settings(app: App, **changes: Any) -> Settings:
     """The defaults, whatever the environment says, and these changes."""
     return app.settings.model_construct(**changes)
-
-
-def settings_with(app: App, **values: Any) -> Settings:
-    """The settings of the environment, with these values. Raises ValidationError."""
-    return app.settings(**values)
 
 
 class InMemory(Composition):
@@ -67,7 +50,7 @@ class InMemory(Composition):
         telemetry = Telemetry("test", log_level="critical", signals=app.signals)
         settings = settings or plain_settings(app)
         super().__init__(app, settings, telemetry, ManualClock(), Tasks())
-        self._given = memory_stores(app) | dict(stores or {})
+        self._given = MemoryStores(app, stores or {})
 
     def store_of(self, definition: Definition) -> Any:
         return self._given[definition.name]
@@ -93,7 +76,7 @@ class Simulation:
         self.settings = settings or plain_settings(app)
         self.clock = ManualClock()
         self.telemetry = Telemetry("simulation", ratio=0, log_level="critical", signals=app.signals)
-        self.stores = memory_stores(app) | dict(stores or {})
+        self.stores = MemoryStores(app, stores or {})
         self.network = Network(script.mishaps, self._arrive)
         self.tasks = Tasks()
         self._pace = cycle(script.pace)
@@ -181,7 +164,7 @@ class _Living(Composition):
         self._network = of.network
 
     def store_of(self, definition: Definition) -> Any:
-        return self._kept[definition.name].through(self.life.step)
+        return self._kept.through(definition, self.life.step)
 
     def remote(self, contract: type[C], *, from_door: bool) -> C:
         return remote(contract, Wire(self.life, self._network))

@@ -32,7 +32,7 @@ from typing import Any, Literal, TypeVar
 
 from borough import shapes as placing
 from borough.app import GATEWAY, App
-from borough.audit import Books, Violation, at_rest, judge, read
+from borough.audit import Ledgers, Violation, at_rest, judge, read
 from borough.capability import Capability, Endpoint, Message
 from borough.compose import open_store
 from borough.config import Settings
@@ -40,8 +40,9 @@ from borough.errors import BoroughError
 from borough.stores.migrations import migrate
 from borough.stores.sql import Database
 from borough.testing.chaos import CALM, Mishap, Script
+from borough.testing.database import MemoryStores
 from borough.testing.servers import listen, running, url_of
-from borough.testing.simulation import InMemory, Shape, Simulation, memory_stores
+from borough.testing.simulation import InMemory, Shape, Simulation
 from borough.testing.transports import Agree, Asgi, Direct, Twice, same
 from borough.transport.addresses import Addresses
 from borough.transport.calls import Transport, mount, remote
@@ -188,7 +189,7 @@ async def replicas(app: App, url: str | None, count: int = 2) -> AsyncIterator[t
     `url` is a database that is migrated, or None for memory.
     """
     if url is None:
-        yield (memory_stores(app),) * count
+        yield (MemoryStores(app),) * count
         return
     databases: list[Database] = []
 
@@ -252,7 +253,7 @@ def _methods(store: object) -> set[str]:
 
 
 def _as_set(books: object) -> object:
-    """Books without the order of their rows."""
+    """Ledgers without the order of their rows."""
     if isinstance(books, tuple):
         return tuple(map(_as_set, books)) if hasattr(books, "_fields") else sorted(map(repr, books))
     return books
@@ -438,7 +439,9 @@ async def _findings(
 # -- the auditor
 
 
-def check_laws(app: App, clean: Books, planted: Iterable[tuple[Books, Collection[str]]]) -> None:
+def check_laws(
+    app: App, clean: Ledgers, planted: Iterable[tuple[Ledgers, Collection[str]]]
+) -> None:
     """The auditor finds nothing in books that are `clean`, in each of the `planted` ones breaches
     of exactly these kinds, and with each of its laws one of them. Raises AssertionError with a
     line for each of these that is not so.

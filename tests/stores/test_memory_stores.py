@@ -1,6 +1,6 @@
-"""Is each store in memory a twin of the one on a database?
+"""Does each store in memory promise what the one on a database does?
 
-The suite of the kit compares whole books. Verdicts and profiles, whose stores are small, are here
+The suite of the kit compares all rows. Verdicts and profiles, whose stores are small, are here
 as well: is there one verdict for each order, for good, and one profile for each customer, the last
 one written?
 """
@@ -20,8 +20,8 @@ DECLINED = Verdict(order_id=an_id(2), outcome=Outcome.DECLINED)
 VOIDED = Verdict(order_id=an_id(1), outcome=Outcome.VOIDED)
 
 
-async def test_a_database_keeps_the_books_of_memory(empty_store_url: str) -> None:
-    """Row for row, after an order of every ending; each store can do what its twin can."""
+async def test_a_database_keeps_the_rows_of_memory(empty_store_url: str) -> None:
+    """Row for row, after an order of every ending; each store can do what the other can."""
     journey = ordering(*ENDINGS.values())
     assert await suites.stores(APP, journey, empty_store_url, settings=SETTINGS) == {}
 
