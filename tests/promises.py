@@ -17,7 +17,7 @@ from borough import events
 from borough.audit import UNSENT, Ledgers
 from borough.errors import NotFound
 from borough.testing.clock import MORNING
-from borough.testing.suites import Ask, Case, Stores
+from borough.testing.suites import Ask, Journey, Stores
 from borough_shop.errors import (
     CommitAfterRelease,
     KeyReused,
@@ -204,7 +204,7 @@ def placed(n: int) -> OrderPlaced:
     )
 
 
-OF_THE_SHOP: Sequence[Case] = (
+OF_THE_SHOP: Sequence[Journey] = (
     a_charge_is_captured_once_and_stays_so,
     a_void_beats_a_late_charge,
     reserve_commit_and_the_two_wrong_turns,

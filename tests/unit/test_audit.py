@@ -66,9 +66,9 @@ def test_every_kind_has_been_planted() -> None:
 @pytest.mark.parametrize(
     ("clean", "planted", "wrong"),
     [
-        (books(CLEAN, unsent=1), PLANTED, "in clean books: outbox-not-empty: orders"),
+        (books(CLEAN, unsent=1), PLANTED, "in clean ledgers: outbox-not-empty: orders"),
         (books(CLEAN), PLANTED[:-1], "no breach is planted for the law each_order_is_decided_once"),
-        (books(CLEAN), [(books(CLEAN), {UNSENT}), *PLANTED], "planted books 0: [], not ['outbox"),
+        (books(CLEAN), [(books(CLEAN), {UNSENT}), *PLANTED], "planted ledgers 0: [], not ['outbox"),
     ],
     ids=["a false accusation", "a law without a breach", "a breach that is not found"],
 )

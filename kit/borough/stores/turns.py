@@ -1,5 +1,5 @@
-"""Turns at the connections of one engine. Who waits for a connection waits here, where giving up
-is simple, and where it is seen how long it took.
+"""Turns at the connections of one engine. Who waits for a connection waits here, where giving up is
+simple, and where it is seen how long it took.
 """
 
 import asyncio

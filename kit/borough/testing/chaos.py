@@ -1,8 +1,7 @@
 """What can go wrong between parts and inside one, as a script that can be repeated and shrunk.
 
-A network loses a request or its answer, delivers twice, or so late that everybody has moved on. A
-part dies between any two of its steps, and nothing of that life goes on: not another row, not
-another call. Whoever has a memory store and a contract can be put through it.
+A network loses a request or its answer, or delivers twice, or late. A part ends between any two of
+its steps, and nothing of that life goes on: neither another row nor another call.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ Arrive = Callable[[Endpoint, Message], Awaitable[Message]]
 
 
 class Crashed(BaseException):
-    """The process is gone. No `except Exception` of the product may catch it: it is not there."""
+    """The process has ended: no `except Exception` of the product may catch this."""
 
 
 class Mishap(StrEnum):
@@ -30,16 +29,16 @@ class Mishap(StrEnum):
     NONE = "none"
     LOST = "lost"  # never arrives; the caller knows only that there is no answer
     UNANSWERED = "unanswered"  # arrives and works; the answer is lost
-    LATE = "late"  # the caller gives up; it arrives when everybody has moved on
+    LATE = "late"  # the caller gives up; it arrives at the end
     TWICE = "twice"  # arrives two times at once
-    ECHO = "echo"  # is answered, and arrives once more much later
+    ECHO = "echo"  # is answered, and arrives once more at the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """All that will go wrong. `mishaps` befall calls in their order, then no more; `pace` is how
-    many turns each step lets others go first, over and over; `deaths` are the steps at which the
-    successive lives of a part end.
+    """All that will go wrong: `mishaps` of calls, in their sequence; `pace`, over and over, how
+    many turns of the event loop each step gives to others; `deaths`, by part, the steps at which
+    its successive lives end.
     """
 
     mishaps: tuple[Mishap, ...] = ()
@@ -51,7 +50,7 @@ CALM = Script()
 
 
 class Life:
-    """One life of a part: it counts its steps and dies at the one it was told, if any."""
+    """One life of a part: it counts its steps and ends at `dies_at`, if any."""
 
     def __init__(self, pace: Iterator[int], dies_at: int | None) -> None:
         self.steps = 0
@@ -94,20 +93,18 @@ class Network:
                 raise DeadlineExceeded(f"{endpoint.name}: no answer in time")
             case Mishap.TWICE:
                 both = (self._arrive(endpoint, message), self._arrive(endpoint, message))
-                answers = await asyncio.gather(*both, return_exceptions=True)
-                answer = answers[1]
+                _, answer = await asyncio.gather(*both, return_exceptions=True)
                 if isinstance(answer, BaseException):
                     raise answer
-            case Mishap.ECHO:
-                self._late.append((endpoint, message))
-                answer = await self._arrive(endpoint, message)
-            case _:
+            case mishap:
+                if mishap is Mishap.ECHO:
+                    self._late.append((endpoint, message))
                 answer = await self._arrive(endpoint, message)
         deadline.check(f"{endpoint.name} answered")
         return answer
 
     async def deliver_late(self) -> None:
-        """What is under way arrives at last, the latest first; nobody waits for the answers."""
+        """What is under way arrives at last, the latest first; its answers are dropped."""
         while self._late:
             with suppress(BoroughError):
                 await self._arrive(*self._late.pop())

@@ -1,7 +1,6 @@
-"""A whole application in one event loop: its services over memory stores, in any shape, in chaos.
+"""A whole application in one event loop, over stores in memory, in any shape, under disturbances.
 
-What stands in the stores outlives every part. Everything else dies with its part, which is started
-anew from what stands there.
+Rows outlive every part. All else ends with its part, which is started anew from the rows.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ from borough.transport.calls import remote
 from borough_telemetry import Telemetry
 
 ROUNDS = 20
-"""A drain without faults that takes more rounds than this will never end."""
+"""A drain without faults that takes more rounds than this never ends."""
 
 C = TypeVar("C", bound=Capability)
 Shape = Mapping[str, tuple[str, ...]]
@@ -106,10 +105,8 @@ class Simulation:
         await asyncio.gather(*map(_once, loops))
 
     async def come_to_rest(self) -> None:
-        """Everything that goes wrong ends; time passes until nothing is under way.
-
-        What is late stays late: deliver it before or after, as the test wants. Where there is no
-        rest to come to it gives up, and the auditor will say so.
+        """Everything that goes wrong ends; time passes until nothing is under way, or for ROUNDS.
+        What is late stays late: deliver it before or after, as the test wants.
         """
         self.network.calm()
         for part in self.shape:

@@ -9,10 +9,10 @@
             assert await suites.crashes(APP, shape, lending) == []
 
 A journey is repeated from the start for everything that is tried. `check_contracts` sends every
-call that is marked idempotent twice, over each transport; `stores` compares the books of memory
-and of a database; `shapes` reads the shapes and compares the answers in each; `crashes`, `mishaps`,
+call that is marked idempotent twice, over each transport; `stores` compares the rows of memory and
+of a database; `shapes` reads the shapes and compares the answers in each; `crashes`, `mishaps`,
 `overtakings` and `hangups` disturb one step, call or turn after the other; `check_laws` plants
-breaches in the books. What answers findings has found nothing when it answers none.
+breaches in the ledgers. What answers findings has found nothing when it answers none.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
@@ -56,8 +56,6 @@ Stores = Mapping[str, Any]
 """The stores by capability, for what must be there before; nothing disturbs what is done here."""
 Journey = Callable[[Ask, Stores], Awaitable[Any]]
 """What a user does. Where answers are compared it returns them, without what differs each time."""
-Case = Journey
-"""A journey that asserts what it expects."""
 Via = Literal["local", "asgi", "http"]
 TRANSPORTS: tuple[Via, ...] = ("local", "asgi", "http")
 """A call in this process; through the codec, without a socket; over the network."""
@@ -76,7 +74,7 @@ async def answer(call: Awaitable[Any]) -> object:
 
 async def check_contracts(  # noqa: PLR0913  # whatever a test wants to be otherwise
     app: App,
-    cases: Iterable[Case],
+    cases: Iterable[Journey],
     via: Via,
     *,
     at_once: bool = False,
@@ -191,27 +189,24 @@ async def replicas(app: App, url: str | None, count: int = 2) -> AsyncIterator[t
     if url is None:
         yield (MemoryStores(app),) * count
         return
-    databases: list[Database] = []
+    async with AsyncExitStack() as stack:
 
-    def opened() -> Stores:
-        found = {}
-        for definition in app.capabilities:
-            databases.append(Database.open(url, definition.name, synchronous="NORMAL"))
-            found[definition.name] = open_store(app, definition, databases[-1])
-        return found
+        def opened() -> Stores:
+            found = {}
+            for definition in app.capabilities:
+                database = Database.open(url, definition.name, synchronous="NORMAL")
+                stack.push_async_callback(database.close)
+                found[definition.name] = open_store(app, definition, database)
+            return found
 
-    try:
         yield tuple(opened() for _ in range(count))
-    finally:
-        for database in databases:
-            await database.close()
 
 
 async def stores(
     app: App, journey: Journey, url: str, *, settings: Settings | None = None
 ) -> dict[str, tuple[object, object]]:
-    """What is not the same over memory and over the database at `url`, with both: under the name
-    of a capability its books, or what only one of its stores can do, and under `answers` what the
+    """What is not the same over memory and over the database at `url`, with both: under the name of
+    a capability its rows, or what only one of its stores can do, and under `answers` what the
     journey returns. The database is migrated here, and is empty before.
     """
     for definition in app.capabilities:
@@ -231,7 +226,7 @@ async def stores(
 async def _kept(
     app: App, journey: Journey, given: Stores, settings: Settings | None
 ) -> dict[str, object]:
-    """The answers, and the books after everything has come to rest."""
+    """The answers, and all rows after everything has come to rest."""
     part = InMemory(app, stores=given, settings=settings)
     part.compose(app.contracts)
     answers = await journey(part.ask, part.stores)
@@ -252,11 +247,11 @@ def _methods(store: object) -> set[str]:
     }
 
 
-def _as_set(books: object) -> object:
-    """Ledgers without the order of their rows."""
-    if isinstance(books, tuple):
-        return tuple(map(_as_set, books)) if hasattr(books, "_fields") else sorted(map(repr, books))
-    return books
+def _as_set(rows: object) -> object:
+    """Rows without their sequence."""
+    if isinstance(rows, tuple):
+        return tuple(map(_as_set, rows)) if hasattr(rows, "_fields") else sorted(map(repr, rows))
+    return rows
 
 
 # -- shapes
@@ -278,8 +273,8 @@ def simulated(app: App) -> dict[str, Shape]:
 
 
 async def shapes(app: App, journey: Journey, *, settings: Settings | None = None) -> list[str]:
-    """What is wrong with a shape, in a sentence each: a capability that several parts host, and
-    not all of them for a door of their own; a call that no other part serves; a journey that is
+    """What is wrong with a shape, in a sentence each: a capability that several parts host, and not
+    all of them for a door of their own; a call that no other part serves; a journey that is
     answered otherwise than in the first shape. Raises WrongShape where they cannot be read.
     """
     known = placing.every(placing.load(app.calls, app.shapes), app.calls)
@@ -344,14 +339,13 @@ async def undergo(
     app: App,
     shape: Shape,
     journey: Journey,
-    ordeal: Ordeal | None = None,
+    ordeal: Ordeal = Ordeal(),
     *,
     settings: Settings | None = None,
 ) -> Outcome:
     """A journey under an ordeal, in a simulation: what is left is settled, what is late arrives,
     and the auditor reads.
     """
-    ordeal = ordeal or Ordeal()
     simulation = Simulation(app, shape, ordeal.script, settings=settings)
     patience = simulation.settings.deadline_ms / 1_000 + simulation.settings.reconcile_horizon_s
     with simulation.open():
@@ -378,62 +372,47 @@ async def undergo(
         return Outcome(answers, await simulation.audit(), steps, calls, turns)
 
 
-async def crashes(
-    app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
-) -> list[Finding]:
-    """Each part dies once at each await of a store or of another part: before it, and after it."""
-    calm = await undergo(app, shape, journey, settings=settings)
-    ordeals = [
-        Ordeal(Script(deaths={part: (step,)}))
-        for part, steps in calm.steps.items()
-        for step in range(1, steps + 1)
+Search = Callable[..., Awaitable[list[Finding]]]
+
+
+def _search(ordeals: Callable[[Outcome], Iterable[Ordeal]]) -> Search:
+    """One that tries the ordeals that are derived from an undisturbed journey, one at a time."""
+
+    async def search(
+        app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
+    ) -> list[Finding]:
+        found = []
+        for ordeal in ordeals(await undergo(app, shape, journey, settings=settings)):
+            outcome = await undergo(app, shape, journey, ordeal, settings=settings)
+            found += [Finding(ordeal, outcome.violations)] if outcome.violations else []
+        return found
+
+    return search
+
+
+crashes = _search(
+    lambda calm: [
+        Ordeal(),
+        *(
+            Ordeal(Script(deaths={part: (step,)}))
+            for part, steps in calm.steps.items()
+            for step in range(1, steps + 1)
+        ),
     ]
-    return await _findings(app, shape, journey, [Ordeal(), *ordeals], settings)
-
-
-async def mishaps(
-    app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
-) -> list[Finding]:
-    """Each call over the network meets each mishap."""
-    calm = await undergo(app, shape, journey, settings=settings)
-    ordeals = [
+)
+"""Each part ends once at each await of a store or of another part: before it, and after it."""
+mishaps = _search(
+    lambda calm: [
         Ordeal(Script(mishaps=(Mishap.NONE,) * call + (mishap,)))
         for call in range(calm.calls)
         for mishap in Mishap
     ]
-    return await _findings(app, shape, journey, ordeals, settings)
-
-
-async def overtakings(
-    app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
-) -> list[Finding]:
-    """At each turn of the event loop the horizon passes, and the loops of two replicas run."""
-    calm = await undergo(app, shape, journey, settings=settings)
-    ordeals = [Ordeal(overtaken_after=turn) for turn in range(calm.turns)]
-    return await _findings(app, shape, journey, ordeals, settings)
-
-
-async def hangups(
-    app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
-) -> list[Finding]:
-    """At each turn of the event loop the client hangs up."""
-    calm = await undergo(app, shape, journey, settings=settings)
-    ordeals = [Ordeal(hung_up_after=turn) for turn in range(calm.turns)]
-    return await _findings(app, shape, journey, ordeals, settings)
-
-
-async def _findings(
-    app: App,
-    shape: Shape,
-    journey: Journey,
-    ordeals: Iterable[Ordeal],
-    settings: Settings | None,
-) -> list[Finding]:
-    found = [
-        Finding(o, (await undergo(app, shape, journey, o, settings=settings)).violations)
-        for o in ordeals
-    ]
-    return [finding for finding in found if finding.violations]
+)
+"""Each call over the network meets each mishap."""
+overtakings = _search(lambda calm: [Ordeal(overtaken_after=turn) for turn in range(calm.turns)])
+"""At each turn of the event loop the horizon passes, and the loops of two replicas run."""
+hangups = _search(lambda calm: [Ordeal(hung_up_after=turn) for turn in range(calm.turns)])
+"""At each turn of the event loop the client hangs up."""
 
 
 # -- the auditor
@@ -442,18 +421,18 @@ async def _findings(
 def check_laws(
     app: App, clean: Ledgers, planted: Iterable[tuple[Ledgers, Collection[str]]]
 ) -> None:
-    """The auditor finds nothing in books that are `clean`, in each of the `planted` ones breaches
-    of exactly these kinds, and with each of its laws one of them. Raises AssertionError with a
-    line for each of these that is not so.
+    """The auditor finds nothing in ledgers that are `clean`, in each of the `planted` ones breaches
+    of exactly these kinds, and with each of its laws one of them. Raises AssertionError with a line
+    for each of these that is not so.
     """
-    wrong = [f"in clean books: {violation}" for violation in judge(app, clean)]
-    blind = {law: law.__name__ for definition in app.capabilities for law in definition.laws}
-    for number, (books, kinds) in enumerate(planted):
-        found = {violation.kind for violation in judge(app, books)}
+    wrong = [f"in clean ledgers: {violation}" for violation in judge(app, clean)]
+    unbroken = {law: law.__name__ for definition in app.capabilities for law in definition.laws}
+    for number, (ledgers, kinds) in enumerate(planted):
+        found = {violation.kind for violation in judge(app, ledgers)}
         if found != set(kinds):
-            wrong.append(f"in the planted books {number}: {sorted(found)}, not {sorted(kinds)}")
-        for law in [law for law in blind if any(law(books))]:
-            del blind[law]
-    wrong += [f"no breach is planted for the law {name}" for name in sorted(blind.values())]
+            wrong.append(f"in the planted ledgers {number}: {sorted(found)}, not {sorted(kinds)}")
+        for law in [law for law in unbroken if any(law(ledgers))]:
+            del unbroken[law]
+    wrong += [f"no breach is planted for the law {name}" for name in sorted(unbroken.values())]
     if wrong:
         raise AssertionError("\n".join(wrong))
