@@ -38,7 +38,7 @@ VOID = 3
 """What `borough-bill` ends with where there are too few blocks to say what CPU costs."""
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 each_search = pytest.mark.parametrize(
-    "search", [suites.crashes, suites.mishaps, suites.overtakings, suites.hangups]
+    "search", [suites.crashes, suites.network_faults, suites.concurrent_rounds, suites.hangups]
 )
 
 TITLE = Title(isbn="1", name="C", copies=2, free=2)
@@ -54,7 +54,7 @@ async def lending(ask: Ask, stores: Stores) -> Sequence[object]:
 
 @each_shape
 @each_search
-async def test_no_crash_and_no_mishap_loses_a_loan(shape: Shape, search: Any) -> None:
+async def test_no_crash_and_no_network_fault_loses_a_loan(shape: Shape, search: Any) -> None:
     """Each part dies at each await; each call is lost, late, doubled; the client hangs up."""
     assert await search(APP, shape, lending) == []
 

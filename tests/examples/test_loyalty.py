@@ -28,7 +28,7 @@ SHAPES = suites.simulated(APP)
 SETTINGS = plain_settings(APP, pbkdf2_iterations=0)
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 each_search = pytest.mark.parametrize(
-    "search", [suites.crashes, suites.mishaps, suites.overtakings, suites.hangups]
+    "search", [suites.crashes, suites.network_faults, suites.concurrent_rounds, suites.hangups]
 )
 
 
@@ -54,7 +54,7 @@ async def counting(ask: Ask, stores: Stores) -> None:
 
 @each_shape
 @each_search
-async def test_no_crash_and_no_mishap_loses_a_point(shape: Shape, search: Any) -> None:
+async def test_no_crash_and_no_network_fault_loses_a_point(shape: Shape, search: Any) -> None:
     """Nor an order, of which the shop's own laws tell."""
     assert await search(APP, shape, buying, settings=SETTINGS) == []
 

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from borough.config import WrongSettings
+from borough.stores.limits import CONNECT_TIMEOUT_S
 from borough.stores.sql import cannot_be_reached, parse, says_away
-from borough.stores.turns import CONNECT_TIMEOUT_S
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from sqlalchemy.exc import ArgumentError
 
 from borough.config import WrongSettings
 from borough.errors import DeadlineExceeded, Unavailable
+from borough.stores.limits import Pool
 from borough.stores.statements import Result, Rows, Statement
-from borough.stores.turns import Pool
 
 REVISIONS = "alembic_version"
 """The table in which a database keeps its revision."""
@@ -149,7 +149,7 @@ class Database:
             if says_away(error) or self._driver.is_lost(error):
                 raise cannot_be_reached(self.capability) from error
             said = f"the store of {self.capability}: {type(error).__name__}: {error.args[0]}"
-            raise StatementFailed(said) from None  # its cause may tell a value
+            raise StatementFailed(said) from None  # its cause may show a value
         finally:
             self.begun[kind] += begun
 
@@ -161,7 +161,7 @@ def says_away(error: BaseException | None) -> bool:
 
 
 def cannot_be_reached(capability: str) -> Unavailable:
-    """What callers are told, who can do nothing about it: never where the store is, or why."""
+    """For callers, which can do nothing about it: never where the store is, or why."""
     return Unavailable(f"the store of {capability} cannot be reached", retry_after=RETRY_AFTER_S)
 
 

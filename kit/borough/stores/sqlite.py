@@ -211,9 +211,7 @@ class Job:
 
 
 class _Threads:
-    """Threads that take jobs from one queue, each with a connection. It tells of them what `Turns`
-    tells of connections.
-    """
+    """Threads that take jobs from one queue, each with a connection; a `Pool` for metrics."""
 
     group = 1
     """How many jobs a thread takes at once, where so many wait."""
@@ -290,10 +288,10 @@ class _Threads:
             try:
                 connection = connection or _connect(self._path, self._pragmas, BUSY_TIMEOUT_S)
                 self._do(connection, jobs)
-            except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for the jobs
+            except Exception as error:  # noqa: BLE001  # it is raised where answers are awaited
                 for job in jobs:
                     job.error = job.error or error
-            with suppress(RuntimeError):  # the event loop is gone, and with it all who waited
+            with suppress(RuntimeError):  # the event loop is closed, and nothing waits
                 jobs[0].future.get_loop().call_soon_threadsafe(self._settle, jobs)
         if connection is not None:
             connection.close()

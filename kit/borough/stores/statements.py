@@ -172,9 +172,9 @@ class Statement:
         ADD = Statement(lambda sql: sql.insert(loans).on_conflict_do_nothing())
 
     One that is not `durable` may be undone by a power cut: what it does is done again anyway. An
-    embedded database then need not wait for the disk; a server is told nothing of it. A SELECT that
-    is `brief` finds one row by a key: an embedded database answers it sooner than a thread would
-    take it over.
+    embedded database then need not wait for the disk; for a server it is the same. A SELECT that is
+    `brief` finds one row by a key: an embedded database answers it sooner than a thread would take
+    it over.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ from borough.compose import Composition, Loop
 from borough.config import Settings
 from borough.errors import Unavailable
 from borough.serving.lifecycle import Tasks
-from borough.testing.chaos import CALM, Crashed, Life, Network, Script, Wire
+from borough.testing.chaos import CALM, Crashed, Network, Process, Script, Wire
 from borough.testing.clock import ManualClock, deadlines_by
 from borough.testing.database import MemoryStores
 from borough.transport.calls import remote
@@ -59,7 +59,7 @@ class InMemory(Composition):
 
 
 class Simulation:
-    """`shape` says which capabilities die together; `stores` replace those that would be made."""
+    """`shape` says which capabilities share a process; `stores` replace others of the same names."""
 
     def __init__(
         self,
@@ -76,10 +76,10 @@ class Simulation:
         self.clock = ManualClock()
         self.telemetry = Telemetry("simulation", ratio=0, log_level="critical", signals=app.signals)
         self.stores = MemoryStores(app, stores or {})
-        self.network = Network(script.mishaps, self._arrive)
+        self.network = Network(script.network_faults, self._arrive)
         self.tasks = Tasks()
         self._pace = cycle(script.pace)
-        self._deaths = {part: _then_none(script.deaths.get(part, ())) for part in shape}
+        self._crashes = {part: _then_none(script.crashes.get(part, ())) for part in shape}
         self._parts = {part: self._build(part) for part in shape}
 
     @contextmanager
@@ -99,7 +99,7 @@ class Simulation:
         loops = [
             loop
             for part in self.shape
-            for loop_name, loop in self._living(part).loops.items()
+            for loop_name, loop in self._running(part).loops.items()
             if loop_name.startswith(name)
         ]
         await asyncio.gather(*map(_once, loops))
@@ -110,8 +110,8 @@ class Simulation:
         """
         self.network.calm()
         for part in self.shape:
-            self._deaths[part] = _then_none(())
-            self._parts[part].life.dies_at = None
+            self._crashes[part] = _then_none(())
+            self._parts[part].process.crashes_at = None
         await self.tasks.drain()
         for _ in range(ROUNDS):
             self.clock.advance(60)
@@ -125,46 +125,46 @@ class Simulation:
         return judge(self.app, await read(self.app, self.stores, self.clock.now(), horizon))
 
     def steps(self, part: str) -> int:
-        """How many steps the part's present life has taken."""
-        return self._parts[part].life.steps
+        """How many steps the part's present process has taken."""
+        return self._parts[part].process.steps
 
     async def _arrive(self, endpoint: Endpoint, message: Message) -> Message:
         host = next(p for p, hosted in self.shape.items() if endpoint.capability in hosted)
-        service = self._living(host).services[endpoint.capability]
+        service = self._running(host).services[endpoint.capability]
         try:
             answer: Message = await getattr(service, endpoint.method)(message)
         except Crashed:
-            raise Unavailable(f"{endpoint.capability} died on the way") from None
+            raise Unavailable(f"{endpoint.capability} crashed on the way") from None
         return answer
 
-    def _living(self, part: str) -> "_Living":
-        """The part, started anew where it died."""
-        if not self._parts[part].life.alive:
+    def _running(self, part: str) -> "_Running":
+        """The part, started anew where it crashed."""
+        if not self._parts[part].process.alive:
             self._parts[part] = self._build(part)
         return self._parts[part]
 
-    def _build(self, part: str) -> "_Living":
-        life = Life(self._pace, next(self._deaths[part]))
-        living = _Living(self, life)
-        living.compose(self.shape[part])
-        return living
+    def _build(self, part: str) -> "_Running":
+        process = Process(self._pace, next(self._crashes[part]))
+        running = _Running(self, process)
+        running.compose(self.shape[part])
+        return running
 
 
-class _Living(Composition):
-    """A part in one of its lives."""
+class _Running(Composition):
+    """A part in one of its processes."""
 
-    def __init__(self, simulation: Simulation, life: Life) -> None:
+    def __init__(self, simulation: Simulation, process: Process) -> None:
         of = simulation
         super().__init__(of.app, of.settings, of.telemetry, of.clock, of.tasks)
-        self.life = life
+        self.process = process
         self._kept = of.stores
         self._network = of.network
 
     def store_of(self, definition: Definition) -> Any:
-        return self._kept.through(definition, self.life.step)
+        return self._kept.through(definition, self.process.step)
 
     def remote(self, contract: type[C], *, from_door: bool) -> C:
-        return remote(contract, Wire(self.life, self._network))
+        return remote(contract, Wire(self.process, self._network))
 
 
 def monolith(app: App) -> Shape:
@@ -188,5 +188,5 @@ async def _once(loop: Loop) -> None:
         await loop.once()
 
 
-def _then_none(deaths: tuple[int, ...]) -> Iterator[int | None]:
-    return chain(deaths, repeat(None))
+def _then_none(crashes: tuple[int, ...]) -> Iterator[int | None]:
+    return chain(crashes, repeat(None))

@@ -10,9 +10,10 @@
 
 A journey is repeated from the start for everything that is tried. `check_contracts` sends every
 call that is marked idempotent twice, over each transport; `stores` compares the rows of memory and
-of a database; `shapes` reads the shapes and compares the answers in each; `crashes`, `mishaps`,
-`overtakings` and `hangups` disturb one step, call or turn after the other; `check_laws` plants
-breaches in the ledgers. What answers findings has found nothing when it answers none.
+of a database; `shapes` reads the shapes and compares the answers in each; `crashes`,
+`network_faults`, `concurrent_rounds` and `hangups` disturb one step, call or turn after the other;
+`check_laws` plants breaches in the ledgers. What answers findings has found nothing when it answers
+none.
 """
 
 import asyncio
@@ -39,7 +40,7 @@ from borough.config import Settings
 from borough.errors import BoroughError
 from borough.stores.migrations import migrate
 from borough.stores.sql import Database
-from borough.testing.chaos import CALM, Mishap, Script
+from borough.testing.chaos import CALM, NetworkFault, Script
 from borough.testing.database import MemoryStores
 from borough.testing.servers import listen, running, url_of
 from borough.testing.simulation import InMemory, Shape, Simulation
@@ -281,7 +282,7 @@ async def shapes(app: App, journey: Journey, *, settings: Settings | None = None
     found = [sentence for shape in known.values() for sentence in _misplaced(app, shape)]
     first: Sequence[object] | None = None
     for name, shape in simulated(app).items():
-        answers = (await undergo(app, shape, journey, settings=settings)).answers
+        answers = (await disturbed(app, shape, journey, settings=settings)).answers
         if first is not None and answers != first:
             found.append(f"{name}: answered {answers}, not {first}")
         first = answers if first is None else first
@@ -305,20 +306,20 @@ def _misplaced(app: App, shape: placing.Shape) -> Iterable[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordeal:
-    """What befalls a journey: a script of deaths and mishaps; after how many turns of the event
-    loop the horizon of the settings passes, and two rounds of every loop run at once, as in two
-    replicas; after how many the client hangs up.
+class Disturbance:
+    """What disturbs a journey: a script of crashes and faults of the network; after how many turns
+    of the event loop the horizon of the settings passes, and two rounds of every loop run at once,
+    as in two replicas; after how many the client hangs up.
     """
 
     script: Script = CALM
-    overtaken_after: int | None = None
+    rounds_after: int | None = None
     hung_up_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a journey took under an ordeal, and what the auditor found after it."""
+    """What a journey took under an disturbance, and what the auditor found after it."""
 
     answers: Any
     violations: tuple[Violation, ...]
@@ -329,33 +330,33 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An ordeal that an application did not survive, with the proof."""
+    """An disturbance that an application did not survive, with the proof."""
 
-    ordeal: Ordeal
+    disturbance: Disturbance
     violations: tuple[Violation, ...]
 
 
-async def undergo(
+async def disturbed(
     app: App,
     shape: Shape,
     journey: Journey,
-    ordeal: Ordeal = Ordeal(),
+    disturbance: Disturbance = Disturbance(),
     *,
     settings: Settings | None = None,
 ) -> Outcome:
-    """A journey under an ordeal, in a simulation: what is left is settled, what is late arrives,
-    and the auditor reads.
+    """A journey under an disturbance, in a simulation: what is left is settled, what is late
+    arrives, and the auditor reads.
     """
-    simulation = Simulation(app, shape, ordeal.script, settings=settings)
+    simulation = Simulation(app, shape, disturbance.script, settings=settings)
     patience = simulation.settings.deadline_ms / 1_000 + simulation.settings.reconcile_horizon_s
     with simulation.open():
         travelling = asyncio.ensure_future(journey(simulation.client, simulation.stores))
         turns = 0
         while not travelling.done():
-            if turns == ordeal.overtaken_after:
+            if turns == disturbance.rounds_after:
                 simulation.clock.advance(patience + 1)
                 await asyncio.gather(simulation.round(""), simulation.round(""))
-            if turns == ordeal.hung_up_after:
+            if turns == disturbance.hung_up_after:
                 travelling.cancel()
             await asyncio.sleep(0)
             turns += 1
@@ -375,16 +376,16 @@ async def undergo(
 Search = Callable[..., Awaitable[list[Finding]]]
 
 
-def _search(ordeals: Callable[[Outcome], Iterable[Ordeal]]) -> Search:
-    """One that tries the ordeals that are derived from an undisturbed journey, one at a time."""
+def _search(disturbances: Callable[[Outcome], Iterable[Disturbance]]) -> Search:
+    """Tries the disturbances that are derived from an undisturbed journey, one at a time."""
 
     async def search(
         app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
     ) -> list[Finding]:
         found = []
-        for ordeal in ordeals(await undergo(app, shape, journey, settings=settings)):
-            outcome = await undergo(app, shape, journey, ordeal, settings=settings)
-            found += [Finding(ordeal, outcome.violations)] if outcome.violations else []
+        for disturbance in disturbances(await disturbed(app, shape, journey, settings=settings)):
+            outcome = await disturbed(app, shape, journey, disturbance, settings=settings)
+            found += [Finding(disturbance, outcome.violations)] if outcome.violations else []
         return found
 
     return search
@@ -392,26 +393,28 @@ def _search(ordeals: Callable[[Outcome], Iterable[Ordeal]]) -> Search:
 
 crashes = _search(
     lambda calm: [
-        Ordeal(),
+        Disturbance(),
         *(
-            Ordeal(Script(deaths={part: (step,)}))
+            Disturbance(Script(crashes={part: (step,)}))
             for part, steps in calm.steps.items()
             for step in range(1, steps + 1)
         ),
     ]
 )
 """Each part ends once at each await of a store or of another part: before it, and after it."""
-mishaps = _search(
+network_faults = _search(
     lambda calm: [
-        Ordeal(Script(mishaps=(Mishap.NONE,) * call + (mishap,)))
+        Disturbance(Script(network_faults=(NetworkFault.NONE,) * call + (fault,)))
         for call in range(calm.calls)
-        for mishap in Mishap
+        for fault in NetworkFault
     ]
 )
-"""Each call over the network meets each mishap."""
-overtakings = _search(lambda calm: [Ordeal(overtaken_after=turn) for turn in range(calm.turns)])
+"""Each call over the network meets each fault."""
+concurrent_rounds = _search(
+    lambda calm: [Disturbance(rounds_after=turn) for turn in range(calm.turns)]
+)
 """At each turn of the event loop the horizon passes, and the loops of two replicas run."""
-hangups = _search(lambda calm: [Ordeal(hung_up_after=turn) for turn in range(calm.turns)])
+hangups = _search(lambda calm: [Disturbance(hung_up_after=turn) for turn in range(calm.turns)])
 """At each turn of the event loop the client hangs up."""
 
 
