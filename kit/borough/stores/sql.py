@@ -46,15 +46,13 @@ class Transaction(Protocol):
         ...
 
     async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Rows:
-        """Execute a statement with a RETURNING once for each of the mappings. Answers the rows of
-        all of them, in the order of the mappings.
-        """
+        """Execute a statement with a RETURNING once for each mapping; answers the rows of all."""
         ...
 
 
 class Driver(Protocol):
-    """What one kind of database has to offer. It raises the `failures` of its library; `is_lost`
-    says of which the cause is a lost connection.
+    """One kind of database. It raises the `failures` of its library; `is_lost` says which of them a
+    lost connection caused.
     """
 
     @property
@@ -116,8 +114,8 @@ class Database:
         return await self._asked(kind, self._driver.execute(statement, values))
 
     async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Rows:
-        """Execute a statement with a RETURNING once for each of the mappings, as one transaction.
-        Answers the rows of all of them, in the order of the mappings. Raises as `execute` does.
+        """Execute a statement with a RETURNING once for each mapping, as one transaction. Answers
+        the rows of all, in the order of the mappings. Raises as `execute` does.
         """
         return await self._asked("write", self._driver.execute_many(statement, rows))
 

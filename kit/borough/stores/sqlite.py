@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -159,38 +160,19 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("a transaction awaited something else than its own statements")
 
 
+@dataclass(slots=True, eq=False)
 class Job:
     """Work for a thread, and what became of it. `several`: it has more than one statement."""
 
-    __slots__ = (
-        "_ticket",
-        "answer",
-        "durable",
-        "error",
-        "future",
-        "queued_at",
-        "several",
-        "waited",
-        "work",
-    )
-
-    future: asyncio.Future[Any]
-    queued_at: float
-
-    def __init__(
-        self,
-        work: Callable[[sqlite3.Connection], Any],
-        *,
-        several: bool = False,
-        durable: bool = True,
-    ) -> None:
-        self.work = work
-        self.several = several
-        self.durable = durable
-        self.answer: Any = None
-        self.error: Exception | None = None
-        self.waited = 0.0
-        self._ticket = [None]
+    work: Callable[[sqlite3.Connection], Any]
+    several: bool = False
+    durable: bool = True
+    answer: Any = None
+    error: Exception | None = None
+    queued_at: float = 0.0
+    waited: float = 0.0
+    future: asyncio.Future[Any] = field(init=False)
+    _ticket: list[None] = field(default_factory=lambda: [None], init=False)
 
     def take(self) -> bool:
         """Whether the job is the caller's: the thread's to do, or the waiting task's to give up.

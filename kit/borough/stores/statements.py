@@ -8,7 +8,7 @@ database needs for the statement (docs/adr/0014-statements-are-compiled-once.md 
 import json
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from types import ModuleType
@@ -164,6 +164,7 @@ class Compiled(NamedTuple):
     row: Callable[[Sequence[Any]], Any] | None
 
 
+@dataclass(eq=False)
 class Statement:
     """One statement. Where the databases have each a construct of their own, as for ON CONFLICT,
     `build` is a function of SQLAlchemy's module for the dialect.
@@ -177,16 +178,10 @@ class Statement:
     it over.
     """
 
-    def __init__(
-        self,
-        build: Executable | Callable[[ModuleType], Executable],
-        *,
-        durable: bool = True,
-        brief: bool = False,
-    ) -> None:
-        self._build = build
-        self.durable = durable
-        self.brief = brief
+    build: Executable | Callable[[ModuleType], Executable]
+    _: KW_ONLY
+    durable: bool = True
+    brief: bool = False
 
     @cached_property
     def reads(self) -> bool:
@@ -204,7 +199,7 @@ class Statement:
         return _compile(self._expression(postgresql), POSTGRESQL)
 
     def _expression(self, sql: ModuleType) -> Executable:
-        return self._build if isinstance(self._build, Executable) else self._build(sql)
+        return self.build if isinstance(self.build, Executable) else self.build(sql)
 
 
 def any_of(sql: ModuleType, column: Column[Any], name: str) -> ColumnElement[bool]:

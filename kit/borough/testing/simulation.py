@@ -59,7 +59,7 @@ class InMemory(Composition):
 
 
 class Simulation:
-    """`shape` says which capabilities share a process; `stores` replace others of the same names."""
+    """`shape` says which capabilities share a process; `stores` replace others by name."""
 
     def __init__(
         self,
