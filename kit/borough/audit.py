@@ -95,7 +95,7 @@ async def examine(
     """The whole audit: wait for the drain where asked to, read, judge."""
     rested = await drained(app, stores, clock, horizon) if wait else True
     ledgers = await read(app, stores, clock.now(), horizon)
-    late = Violation(RESTLESS, app.name, "work or events were still under way at the end")
+    late = Violation(RESTLESS, app.name, "work or events were under way at the end")
     counts = {
         d.name: dict(sorted(d.counts(ledgers.of[d.name]).items()))
         for d in app.capabilities

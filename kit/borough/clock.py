@@ -1,4 +1,4 @@
-"""Time and identifiers come in through here, so that tests can hold both still."""
+"""Time and identifiers come in through here, so that tests can supply both."""
 
 import asyncio
 import random

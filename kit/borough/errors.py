@@ -1,7 +1,7 @@
 """The errors of capabilities. An error knows its code, its HTTP status and its headline.
 
 Over HTTP an error is a problem document (RFC 9457, `application/problem+json`), and the caller
-raises the same class again: business code cannot tell which transport it had.
+raises the same class again: business code does not depend on the transport.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Does an application of somebody else's hold in every shape, on every store, whatever happens?"""
+"""Do the laws of a second application hold in every shape, on every store, under disturbances?"""
 
 import json
 import subprocess
@@ -46,7 +46,7 @@ WANTED = tuple(Lend(loan_id=UUID(int=n), isbn="1", member=f"member-{n}") for n i
 
 
 async def lending(ask: Ask, stores: Stores) -> Sequence[object]:
-    """Three members want one of two copies; somebody looks for a title that there is not."""
+    """Three members want one of two copies; one looks for a title that there is not."""
     await stores[Catalog.name].add(TITLE)
     lent = [await answer(ask(Loans).lend(lend)) for lend in WANTED]
     return [*lent, await answer(ask(Catalog).find(Find(isbn="2")))]
@@ -187,7 +187,7 @@ def test_revisions_make_the_tables_that_the_code_has(tmp_path: Path) -> None:
 
 
 async def test_application_without_a_seed_starts_with_nothing() -> None:
-    """To seed it does nothing, and options are refused since nobody would read them."""
+    """To seed it does nothing, and options are refused since none would be read."""
     bare = replace(APP, seed=None)
     assert await commands.seed(bare, bare.settings(), {}) == "Library has nothing to seed"
     with pytest.raises(Malformed, match="Library has nothing to seed"):
@@ -243,6 +243,6 @@ def test_what_the_bill_cannot_measure_is_said_in_one_sentence(tmp_path: Path) ->
 
 
 def test_page_shows_the_workload_that_is_there() -> None:
-    """Whoever copies it from *Your own application* gets what was run."""
+    """*Your own application* shows what is run."""
     page = LOANS.parents[2] / "docs" / "your-own-application.md"
     assert LOANS.read_text().partition("\n\n")[2] in page.read_text()

@@ -45,7 +45,7 @@ async def buying(ask: Ask, stores: Stores) -> Sequence[object]:
 
 
 async def counting(ask: Ask, stores: Stores) -> None:
-    """An order is worth its points once, however often it is told."""
+    """An order is worth its points once, however often its event comes."""
     event = an_event(an_order(1))
     await ask(Loyalty).award(Deliver(events=(event,)))
     assert (await ask(Loyalty).points(Customer(customer_id="ada"))).points == 5
@@ -55,7 +55,7 @@ async def counting(ask: Ask, stores: Stores) -> None:
 @each_shape
 @each_search
 async def test_no_crash_and_no_network_fault_loses_a_point(shape: Shape, search: Any) -> None:
-    """Nor an order, of which the shop's own laws tell."""
+    """Nor an order, by the shop's own laws."""
     assert await search(APP, shape, buying, settings=SETTINGS) == []
 
 

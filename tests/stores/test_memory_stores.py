@@ -32,7 +32,7 @@ async def test_an_order_nobody_decided_has_no_verdict(verdicts: VerdictStore) ->
 
 
 async def test_the_first_verdict_stands_and_is_told_apart(verdicts: VerdictStore) -> None:
-    """Whoever decides learns the verdict that stands, and whether it is theirs."""
+    """Each decision answers the verdict that stands, and whether it made it."""
     assert await verdicts.decide(CAPTURED, "digest", MORNING) == (CAPTURED, True)
     assert await verdicts.decide(VOIDED, "", MORNING) == (CAPTURED, False)
     assert await verdicts.find(CAPTURED.order_id) == CAPTURED
