@@ -25,7 +25,7 @@ class Event(Message):
     name: ClassVar[str] = ""
 
     event_id: UUID
-    schema_version: int = 1
+    schema_version: int
 
     def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -86,7 +86,7 @@ def test_each_planted_breach_of_a_law_is_found() -> None:
     title = TITLE.model_copy(update={"free": 1, "lent": 1})
     loan = Loan(**WANTED[0].model_dump(), state=State.LENT)
     pending = loan.model_copy(update={"state": State.PENDING})
-    letter = BookLent(event_id=UUID(int=9), isbn="1", member=loan.member)
+    letter = BookLent(event_id=UUID(int=9), schema_version=1, isbn="1", member=loan.member)
     rows = {Catalog.name: (title,), Loans.name: (loan,), Notices.name: (letter,)}
     clean = Ledgers(of=rows, unsent={}, now=MORNING, horizon=MORNING - MORNING)
 

@@ -112,7 +112,9 @@ class LoansService(Loans):
         clock, event = self._part.clock, None
         try:
             await self._catalog.hold(Hold(loan_id=loan.loan_id, isbn=loan.isbn))
-            event = BookLent(event_id=clock.new_id(), isbn=loan.isbn, member=loan.member)
+            event = BookLent(
+                event_id=clock.new_id(), schema_version=1, isbn=loan.isbn, member=loan.member
+            )
             loan = loan.model_copy(update={"state": State.LENT})
         except Refused:
             loan = loan.model_copy(update={"state": State.REFUSED})

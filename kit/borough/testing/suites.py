@@ -29,6 +29,7 @@ from collections.abc import (
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import wraps
 from typing import Any, Literal, TypeVar
 
 from borough import shapes as placing
@@ -379,6 +380,7 @@ Search = Callable[..., Awaitable[list[Finding]]]
 def _search(disturbances: Callable[[Outcome], Iterable[Disturbance]]) -> Search:
     """Tries the disturbances that are derived from an undisturbed journey, one at a time."""
 
+    @wraps(disturbances)
     async def search(
         app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
     ) -> list[Finding]:
@@ -391,31 +393,33 @@ def _search(disturbances: Callable[[Outcome], Iterable[Disturbance]]) -> Search:
     return search
 
 
-crashes = _search(
-    lambda calm: [
-        Disturbance(),
-        *(
-            Disturbance(Script(crashes={part: (step,)}))
-            for part, steps in calm.steps.items()
-            for step in range(1, steps + 1)
-        ),
-    ]
-)
-"""Each part ends once at each await of a store or of another part: before it, and after it."""
-network_faults = _search(
-    lambda calm: [
-        Disturbance(Script(network_faults=(NetworkFault.NONE,) * call + (fault,)))
-        for call in range(calm.calls)
-        for fault in NetworkFault
-    ]
-)
-"""Each call over the network meets each fault."""
-concurrent_rounds = _search(
-    lambda calm: [Disturbance(rounds_after=turn) for turn in range(calm.turns)]
-)
-"""At each turn of the event loop the horizon passes, and the loops of two replicas run."""
-hangups = _search(lambda calm: [Disturbance(hung_up_after=turn) for turn in range(calm.turns)])
-"""At each turn of the event loop the client hangs up."""
+@_search
+def crashes(calm: Outcome) -> Iterable[Disturbance]:
+    """Each part crashes once at each await of a store or of another part: before it, and after."""
+    yield Disturbance()
+    for part, steps in calm.steps.items():
+        for step in range(1, steps + 1):
+            yield Disturbance(Script(crashes={part: (step,)}))
+
+
+@_search
+def network_faults(calm: Outcome) -> Iterable[Disturbance]:
+    """Each call over the network meets each fault."""
+    for call in range(calm.calls):
+        for fault in NetworkFault:
+            yield Disturbance(Script(network_faults=(NetworkFault.NONE,) * call + (fault,)))
+
+
+@_search
+def concurrent_rounds(calm: Outcome) -> Iterable[Disturbance]:
+    """At each turn of the event loop the horizon passes, and the loops of two replicas run."""
+    return (Disturbance(rounds_after=turn) for turn in range(calm.turns))
+
+
+@_search
+def hangups(calm: Outcome) -> Iterable[Disturbance]:
+    """At each turn of the event loop the client hangs up."""
+    return (Disturbance(hung_up_after=turn) for turn in range(calm.turns))
 
 
 # -- the auditor
