@@ -14,10 +14,10 @@ from uuid import UUID
 import pytest
 
 from borough import events
-from borough.audit import UNSENT, Books
+from borough.audit import UNSENT, Ledgers
 from borough.errors import NotFound
 from borough.testing.clock import MORNING
-from borough.testing.suites import Ask, Case, Stores
+from borough.testing.suites import Ask, Journey, Stores
 from borough_shop.errors import (
     CommitAfterRelease,
     KeyReused,
@@ -204,7 +204,7 @@ def placed(n: int) -> OrderPlaced:
     )
 
 
-OF_THE_SHOP: Sequence[Case] = (
+OF_THE_SHOP: Sequence[Journey] = (
     a_charge_is_captured_once_and_stays_so,
     a_void_beats_a_late_charge,
     reserve_commit_and_the_two_wrong_turns,
@@ -273,9 +273,9 @@ CLEAN: Mapping[str, tuple[Any, ...]] = {
 """One order placed, one rejected with its tombstone, and one in flight within its horizon."""
 
 
-def books(rows: Mapping[str, tuple[Any, ...]], unsent: int = 0, now: datetime = NOW) -> Books:
+def books(rows: Mapping[str, tuple[Any, ...]], unsent: int = 0, now: datetime = NOW) -> Ledgers:
     """The books of every capability, of these rows."""
-    return Books(
+    return Ledgers(
         of={
             "orders": rows["orders"],
             "payments": rows["verdicts"],
@@ -288,25 +288,25 @@ def books(rows: Mapping[str, tuple[Any, ...]], unsent: int = 0, now: datetime = 
     )
 
 
-def with_rows(book: str, *rows: object) -> Books:
+def with_rows(book: str, *rows: object) -> Ledgers:
     """The clean books with rows added."""
     return books({**CLEAN, book: (*CLEAN[book], *rows)})
 
 
-def with_change(book: str, index: int, row: object) -> Books:
+def with_change(book: str, index: int, row: object) -> Ledgers:
     """The clean books with one row replaced, or removed where it is None."""
     rows = list(CLEAN[book])
     rows[index : index + 1] = [] if row is None else [row]
     return books({**CLEAN, book: tuple(rows)})
 
 
-def with_placed(**changes: object) -> Books:
+def with_placed(**changes: object) -> Ledgers:
     """The clean books with another placed order."""
     record = CLEAN["orders"][0]
     return with_change("orders", 0, replace(record, order=record.order.model_copy(update=changes)))
 
 
-def with_article(**changes: Any) -> Books:
+def with_article(**changes: Any) -> Ledgers:
     """The clean books with other stock."""
     return with_change("articles", 0, replace(CLEAN["articles"][0], **changes))
 
@@ -315,7 +315,7 @@ ONE = PRICE.times(1)
 THREE = (PricedLine(sku="espresso", quantity=3, price=PRICE),)
 VOIDED = Verdict(order_id=PLACED, outcome=Outcome.VOIDED)
 
-PLANTED: list[tuple[Books, set[str]]] = [
+PLANTED: list[tuple[Ledgers, set[str]]] = [
     (with_change("verdicts", 0, None), {settling.UNPAID}),
     (with_change("verdicts", 0, VOIDED), {settling.UNPAID}),
     (with_change("reservations", 0, None), {settling.UNTAKEN, stock.UNBALANCED}),

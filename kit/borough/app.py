@@ -3,8 +3,8 @@
     APP = App(
         name="library",
         version="1.0",
-        capabilities=(books.CAPABILITY, loans.CAPABILITY),
-        gateway=Gateway(calls=(Books, Loans), make=doors),
+        capabilities=(catalog.CAPABILITY, loans.CAPABILITY),
+        gateway=Gateway(calls=(Catalog, Loans), make=doors),
         shapes=Path(__file__).with_name("shapes.toml"),
         objectives=Path(__file__).with_name("slo.toml"),
     )
@@ -19,6 +19,8 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from importlib.resources.abc import Traversable
+from inspect import getfile
+from pathlib import Path
 from typing import Any
 
 from borough import shapes
@@ -40,46 +42,61 @@ class WrongApp(Exception):
     """An application that cannot be; the message names what is wrong with it."""
 
 
-async def _always(_store: Any) -> bool:
-    return True
+async def _at_rest(store: Any) -> bool:
+    return not hasattr(store, "at_rest") or bool(await store.at_rest())
+
+
+async def _ledger(store: Any) -> Any:
+    return await store.ledger() if hasattr(store, "ledger") else ()
+
+
+def _store(_part: Any, store: Any) -> Capability:
+    service: Capability = store
+    return service
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Definition:
     """One capability of an application.
 
-    `make(part, store)` makes the service: it takes its store and never opens one, and asks the
-    part for whatever else it needs (`borough.compose.Composition`). `sql(database)` and `memory()`
-    make the store; where the capability publishes events, both are given its outbox as well.
+    `sql(database)` makes the store; where the capability publishes events, it is given its outbox
+    as well. Tests run `sql` over a database in memory, or `memory()`, which promises the same.
+    `make(part, store)` makes the service: it takes its store and never opens one, and asks the part
+    for whatever else it needs (`borough.compose.Composition`). Without it the store is the service.
     `calls` are the contracts that the service asks for. `consumes` names, for each kind of event,
-    the contract's method that takes it. `migrations` is the folder of the schema's revisions,
-    `settings` a model whose fields are read from the environment beside those of the kit.
+    the contract's method that takes it. `settings` is a model whose fields are read from the
+    environment beside those of the kit.
 
-    For the auditor (`borough.audit`): `books(store)` reads all rows, `laws` find what is wrong in
-    the books of all capabilities, and `counts(books)` says how many rows there are of each kind;
-    `at_rest(store)` says whether nothing is under way, and `until(store)` how long it may last.
+    For the auditor (`borough.audit`): `ledger(store)` reads all rows, by default with the method of
+    that name where the store has one, `laws` find what is wrong in the ledgers of all capabilities,
+    and `counts(ledger)` says how many rows there are of each kind; `at_rest(store)` says whether
+    nothing is under way, and `until(store)` how long it may last.
     """
 
     contract: type[Capability]
-    make: Callable[[Any, Any], Capability]
     sql: Callable[..., Any]
-    memory: Callable[..., Any]
-    migrations: Traversable
+    memory: Callable[..., Any] | None = None
+    make: Callable[[Any, Any], Capability] = _store
     calls: tuple[type[Capability], ...] = ()
     publishes: tuple[type[Event], ...] = ()
     consumes: Mapping[type[Event], str] = field(default_factory=dict)
     settings: type[Any] | None = None
     signals: tuple[Signal, ...] = ()
     laws: tuple[Law, ...] = ()
-    books: Callable[[Any], Awaitable[Any]] | None = None
+    ledger: Callable[[Any], Awaitable[Any]] = _ledger
     counts: Callable[[Any], Mapping[str, int]] | None = None
-    at_rest: Callable[[Any], Awaitable[bool]] = _always
+    at_rest: Callable[[Any], Awaitable[bool]] = _at_rest
     until: Callable[[Any], Awaitable[datetime | None]] | None = None
 
     @property
     def name(self) -> str:
         """The name of the contract."""
         return self.contract.name
+
+    @property
+    def migrations(self) -> Path:
+        """The revisions of the schema: the folder beside the module that declares the contract."""
+        return Path(getfile(self.contract)).with_name("migrations")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,11 +111,9 @@ class Gateway:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class App:
-    """An application. Raises WrongApp where its pieces do not fit together.
-
-    `shapes` is a TOML file (`borough.shapes`), and so is `objectives` (`borough.objectives`);
-    `seed(stores, options)` puts into the stores what the application starts with, and answers a
-    sentence.
+    """An application. `shapes` and `objectives` are TOML files (`borough.shapes`,
+    `borough.objectives`); `seed(stores, options)` puts into the stores what it starts with, and
+    answers a sentence. Raises WrongApp where its pieces do not fit together.
     """
 
     name: str
@@ -188,9 +203,8 @@ class App:
             raise WrongApp(f"{self.name}: {error}") from None
 
     def objectives_of(self, part: str, hosted: Sequence[str]) -> Objectives | None:
-        """Those of a part of a shape: its own, or else those of the doors where it has them, or of
-        the only capability that it hosts. What callers of several may rely on, only a table of its
-        own can say.
+        """Those of a part of a shape: its own, or those of the doors where it has them, or of the
+        only capability that it hosts.
         """
         known = self.objectives_by_name
         asked = GATEWAY if GATEWAY in hosted else hosted[0] if len(hosted) == 1 else ""
@@ -198,14 +212,14 @@ class App:
 
     def _check_objectives(self) -> None:
         """Raises WrongApp where one is of something that there is not."""
-        if unknown := sorted(set(self.objectives_by_name) - set(self.calls)):
-            known = shapes.load(self.calls, self.shapes).values()
-            parts = {part for shape in known for part in shape.parts}
-            if unknown := [name for name in unknown if name not in parts]:
-                raise WrongApp(
-                    f"{self.name}: objectives file {self.objectives}, {unknown[0]}: there is "
-                    "neither a capability nor a part of that name"
-                )
+        if not (unknown := set(self.objectives_by_name) - set(self.calls)):
+            return
+        known = shapes.load(self.calls, self.shapes).values()
+        if unknown := unknown.difference(*(shape.parts for shape in known)):
+            raise WrongApp(
+                f"{self.name}: objectives file {self.objectives}, {min(unknown)}: there is "
+                "neither a capability nor a part of that name"
+            )
 
     def replacing(self, *others: Definition) -> "App":
         """The same application with other definitions in the place of those of the same names."""

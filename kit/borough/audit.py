@@ -1,7 +1,7 @@
-"""The auditor: reads the books of every capability after a drain, and finds what must never be.
+"""The auditor: reads all rows of every capability after a drain, and finds what must never be.
 
-Each law is judged from rows that capabilities wrote on their own, so that a wrong settlement cannot
-hide: what one of them keeps, the book of another contradicts.
+Each law is judged from rows that capabilities wrote independently, so that a wrong settlement
+cannot hide: what one of them keeps, the rows of another contradict.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ UNSENT, RESTLESS = "outbox-not-empty", "not-drained"
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One breach of one law. `subject` is what it is about: an id, or a book's name."""
+    """One breach of one law. `subject` is what it is about: an id, or a capability."""
 
     kind: str
     subject: str
@@ -30,20 +30,20 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Books:
-    """Every row that a law speaks of: what `ledger()` of each store answered, by capability."""
+class Ledgers:
+    """All rows: what `ledger()` of each store answered, by capability, and how many deliveries are
+    outstanding, by publisher. What is under way is not judged before its deadline and `horizon`.
+    """
 
     of: Mapping[str, Any]
     unsent: Mapping[str, int]
-    """Deliveries outstanding, by the capability that published the events."""
     now: datetime
     horizon: timedelta
-    """How long after its deadline something under way is not judged yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an audit found, and how many rows of each kind the books of a capability hold."""
+    """What an audit found, and how many rows of each kind a capability has."""
 
     counts: Mapping[str, Mapping[str, int]]
     violations: tuple[Violation, ...]
@@ -55,8 +55,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """For machines: the counts by capability, `clean`, and `violations`."""
-        violations = [asdict(violation) for violation in self.violations]
-        return {**self.counts, "clean": self.clean, "violations": violations}
+        return {**self.counts, "clean": self.clean, "violations": [*map(asdict, self.violations)]}
 
     def __str__(self) -> str:
         word = "clean" if self.clean else f"{len(self.violations)} violations"
@@ -67,29 +66,24 @@ class Report:
         return "\n".join([*map(str, self.violations), "; ".join([*counts, f"audit: {word}"])])
 
 
-Law = Callable[[Books], Iterator[Violation]]
-"""Finds every breach of one kind of law in drained books."""
+Law = Callable[[Ledgers], Iterator[Violation]]
+"""Finds every breach of it in the ledgers after a drain."""
 
 
-async def read(app: Any, stores: Mapping[str, Any], now: datetime, horizon: timedelta) -> Books:
-    """Read the books of every store."""
-    return Books(
-        of={d.name: await d.books(stores[d.name]) for d in app.capabilities if d.books},
-        unsent={
-            d.name: await stores[d.name].outbox.unsent() for d in app.capabilities if d.publishes
-        },
-        now=now,
-        horizon=horizon,
-    )
+async def read(app: Any, stores: Mapping[str, Any], now: datetime, horizon: timedelta) -> Ledgers:
+    """Read all rows of every store."""
+    rows = {d.name: await d.ledger(stores[d.name]) for d in app.capabilities}
+    senders = [d.name for d in app.capabilities if d.publishes]
+    unsent = {name: await stores[name].outbox.unsent() for name in senders}
+    return Ledgers(of=rows, unsent=unsent, now=now, horizon=horizon)
 
 
-def judge(app: Any, books: Books) -> tuple[Violation, ...]:
-    """Every violation in drained books."""
-    laws = (law for definition in app.capabilities for law in definition.laws)
-    found = [violation for law in laws for violation in law(books)]
+def judge(app: Any, ledgers: Ledgers) -> tuple[Violation, ...]:
+    """Every violation after a drain."""
+    found = [v for definition in app.capabilities for law in definition.laws for v in law(ledgers)]
     left = [
         Violation(UNSENT, name, f"{count} events wait to be delivered")
-        for name, count in books.unsent.items()
+        for name, count in ledgers.unsent.items()
         if count
     ]
     return (*found, *left)
@@ -100,17 +94,15 @@ async def examine(
 ) -> "Report":
     """The whole audit: wait for the drain where asked to, read, judge."""
     rested = await drained(app, stores, clock, horizon) if wait else True
-    books = await read(app, stores, clock.now(), horizon)
-    late = Violation(RESTLESS, app.name, "work or events were still under way at the end")
-    found = judge(app, books)
-    return Report(
-        {
-            d.name: dict(sorted(d.counts(books.of[d.name]).items()))
-            for d in app.capabilities
-            if d.counts
-        },
-        found if rested else (late, *found),
-    )
+    ledgers = await read(app, stores, clock.now(), horizon)
+    late = Violation(RESTLESS, app.name, "work or events were under way at the end")
+    counts = {
+        d.name: dict(sorted(d.counts(ledgers.of[d.name]).items()))
+        for d in app.capabilities
+        if d.counts
+    }
+    found = judge(app, ledgers)
+    return Report(counts, found if rested else (late, *found))
 
 
 async def drained(app: Any, stores: Mapping[str, Any], clock: Clock, horizon: timedelta) -> bool:

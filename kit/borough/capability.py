@@ -35,10 +35,9 @@ class _Declaration:
 
 
 def post(path: str, *, idempotent: bool) -> Callable[[Method], Method]:
-    """Declare a method whose message is the JSON body of a POST.
-
-    `idempotent` is a promise of the implementation: sending the same message twice has the effect
-    of sending it once, and answers the same. Transports repeat only what is marked so.
+    """Declare a method whose message is the JSON body of a POST. `idempotent` is a promise: sending
+    the same message twice has the effect of sending it once, and answers the same. Transports
+    repeat only what is marked so.
     """
     return _declare(_Declaration("POST", path, idempotent))
 

@@ -1,57 +1,40 @@
-"""Time and identifiers come in through here, so that tests can hold both still."""
+"""Time and identifiers come in through here, so that tests can supply both."""
 
 import asyncio
 import random
 import time
 from datetime import UTC, datetime
-from typing import Protocol
 from uuid import UUID
 
 unix_ns = time.time_ns
-"""Nanoseconds of Unix time: the stamp on what is only told, never on what decides anything."""
+"""Nanoseconds of Unix time: the stamp on what is recorded, never on what decides anything."""
 
 
-class Clock(Protocol):
-    """Wall time for what is stored, monotonic time for what is measured, and sleep."""
+class Clock:
+    """The clock of the machine: wall time for what is stored, monotonic for what is measured."""
 
     def now(self) -> datetime:
         """The time of day, aware, in UTC."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after so many seconds."""
-        ...
-
-    def new_id(self) -> UUID:
-        """A UUIDv7 of this moment: sorts by time of creation."""
-        ...
-
-
-class SystemClock:
-    """The clock of the machine."""
-
-    def now(self) -> datetime:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
+        """Seconds since some fixed moment; never goes back."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds."""
         await asyncio.sleep(seconds)
 
     def new_id(self) -> UUID:
+        """A UUIDv7 of this moment: sorts by time of creation."""
         return uuid7(time.time_ns(), random.getrandbits(62))
 
 
 def uuid7(nanoseconds: int, chance: int) -> UUID:
     """A UUIDv7 of a Unix time (RFC 9562, 5.7 with method 3 of 6.2).
 
-    `rand_a` holds the fraction of the millisecond, so ids of one process sort by creation down to
-    a quarter of a microsecond; `chance` is 62 random bits.
+    `rand_a` holds the fraction of the millisecond, so ids of one process sort by creation down to a
+    quarter of a microsecond; `chance` is 62 random bits.
     """
     milliseconds, rest = divmod(nanoseconds, 1_000_000)
     fraction = rest * 4096 // 1_000_000

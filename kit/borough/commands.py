@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from borough import shapes
 from borough.app import GATEWAY, App
 from borough.audit import Report, examine
-from borough.clock import SystemClock
+from borough.clock import Clock
 from borough.compose import PartBuilder, build, load_shapes, open_database, open_store
 from borough.config import PREFIX, Settings, WrongSettings
 from borough.errors import Malformed, Unavailable
@@ -29,7 +29,7 @@ LOOK_AGAIN_S = 1.0
 
 
 def serve(app: App, settings: Settings, capabilities: Collection[str]) -> None:
-    """Build a part and serve it until it is told to stop."""
+    """Build a part and serve it until SIGTERM."""
     run_part(partial(build, app, settings, capabilities), settings)
 
 
@@ -109,16 +109,13 @@ async def audit(app: App, settings: Settings, *, wait: bool) -> Report:
     """Read every store, after waiting for the drain where asked to, and judge."""
     horizon = timedelta(seconds=settings.reconcile_horizon_s)
     async with opened(app, settings) as stores:
-        return await examine(app, stores, SystemClock(), horizon, wait=wait)
+        return await examine(app, stores, Clock(), horizon, wait=wait)
 
 
 def chart(app: App, settings: Settings, name: str) -> str:
-    """What the charts must know of the application, as a file of values for Helm, whose key
-    `application` it is: the capabilities and who calls whom, deliveries of events included; every
-    part of every shape; all settings. `name` is its MODULE:NAME, which a part is told.
-
-    Lists and no maps: Helm lays maps of values over each other, and what an application no longer
-    has would stay.
+    """What the charts must know of the application, as a file of values for Helm. `name` is its
+    MODULE:NAME. Lists and no maps: Helm merges maps of values, so that what an application no
+    longer has would stay.
     """
     known = shapes.every(load_shapes(app, settings), app.calls)
     facts = {
@@ -139,7 +136,7 @@ def chart(app: App, settings: Settings, name: str) -> str:
                 "calls": sorted(shapes.needed(hosted, app.calls)),
                 "door": GATEWAY in hosted,
                 "paths": list(shape.routes()[part]) if GATEWAY in hosted else [],
-                "objectives": _told(app.objectives_of(part, hosted)),
+                "objectives": _plain(app.objectives_of(part, hosted)),
             }
             for shape in known.values()
             for part, hosted in shape.parts.items()
@@ -149,7 +146,7 @@ def chart(app: App, settings: Settings, name: str) -> str:
     return "\n".join(["# Written by `borough chart`: values of charts/borough.", *_yaml(facts)])
 
 
-def _told(objectives: Objectives | None) -> dict[str, Any]:
+def _plain(objectives: Objectives | None) -> dict[str, Any]:
     return {} if objectives is None else objectives.model_dump(exclude_none=True)
 
 
@@ -157,7 +154,7 @@ def objectives(app: App, *, as_json: bool) -> str:
     """What callers may rely on, by capability or part: for machines, or a line each."""
     known = app.objectives_by_name
     if as_json:
-        return json.dumps({name: _told(one) for name, one in known.items()})
+        return json.dumps({name: _plain(one) for name, one in known.items()})
     return "\n".join(f"{name:18} {one}" for name, one in known.items())
 
 
@@ -172,12 +169,8 @@ def _yaml(facts: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {key}: {json.dumps(value)}"
 
 
-TYPE_NAMES = {
-    str: "text",
-    int: "whole number",
-    float: "number",
-    SecretStr: "secret",
-    Path | None: "path",
+TYPE_NAMES = {str: "text", int: "whole number", float: "number", SecretStr: "secret"} | {
+    Path | None: "path"
 }
 
 
@@ -185,28 +178,17 @@ def settings_table(app: App, *, markdown: bool) -> str:
     """Every setting: variable, type, default, meaning. A default is no secret."""
     rows = [("Variable", "Type", "Default", "Meaning")]
     for name, field in app.settings.model_fields.items():
-        default = field.default
-        shown = default.get_secret_value() if isinstance(default, SecretStr) else default
-        rows.append(
-            (
-                PREFIX + name.upper(),
-                _type_name(field.annotation),
-                str(shown),
-                field.description or "",
-            )
-        )
+        default, type_ = field.default, _type_name(field.annotation)
+        shown = default.get_secret_value() if isinstance(default, SecretStr) else str(default)
+        rows.append((PREFIX + name.upper(), type_, shown, field.description or ""))
     return _table(rows, markdown=markdown)
 
 
 def signals_table(app: App, *, markdown: bool) -> str:
     """Every metric and every attribute of a span: name, kind, labels, meaning."""
-    metrics = [
-        ("Metric", "Kind", "Labels", "Meaning"),
-        *(
-            (signal.series, signal.kind, ", ".join(signal.labels), signal.help)
-            for signal in (*OWN, *app.signals, *PROCESS)
-        ),
-    ]
+    signals = (*OWN, *app.signals, *PROCESS)
+    metrics = [("Metric", "Kind", "Labels", "Meaning")]
+    metrics += [(s.series, s.kind, ", ".join(s.labels), s.help) for s in signals]
     attributes = [("Span attribute", "Meaning"), *ATTRIBUTES.items()]
     return "\n\n".join(_table(rows, markdown=markdown) for rows in (metrics, attributes))
 

@@ -5,7 +5,8 @@ of `Composition` says: where rows are kept, and how another part is called.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
@@ -15,7 +16,7 @@ from starlette.types import ASGIApp
 from borough import shapes, signals
 from borough.app import GATEWAY, App, Definition
 from borough.capability import Capability
-from borough.clock import Clock, SystemClock
+from borough.clock import Clock
 from borough.config import Settings, WrongSettings
 from borough.errors import BoroughError
 from borough.events import Delivered, Event
@@ -45,8 +46,8 @@ class Loop(Protocol):
 
 
 class Composition(ABC):
-    """The capabilities of one part. What makes a capability's service asks it for its neighbours
-    (`ask`), the clock, the telemetry, the settings, and for work in the background.
+    """The capabilities of one part. What makes a service asks it for other capabilities (`ask`),
+    the clock, the telemetry, the settings, and for work in the background.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Composition(ABC):
         """A capability of another part."""
 
     def local(self, contract: type[C], service: C) -> C:
-        """A capability of this part, as its neighbours call it."""
+        """A capability of this part, as others of the part call it."""
         return local(contract, service, self.telemetry)
 
     def hosted(self, definition: Definition, service: Capability) -> Capability:
@@ -83,9 +84,8 @@ class Composition(ABC):
     # -- what the maker of a service may ask for
 
     def ask(self, contract: type[C], *, from_door: bool = False) -> C:
-        """A capability, in this part or in another: the caller cannot tell which.
-
-        Only a door repeats what failed, and waits for its peers before it opens.
+        """A capability, in this part or in another. Only a door repeats calls that failed, and is
+        not ready before its peers answer.
         """
         if contract.name in self.services:
             return self.local(contract, cast(C, self.services[contract.name]))
@@ -98,6 +98,14 @@ class Composition(ABC):
     def background(self, name: str, loop: Loop) -> None:
         """Run a loop for as long as the part lives."""
         self.loops[name] = loop
+
+    def repeat(
+        self, name: str, once: Callable[[], Coroutine[Any, Any, object]], *, every_s: float
+    ) -> None:
+        """Run `once` again and again for as long as the part lives, with pauses of so many seconds.
+        Where it raises a BoroughError, that is logged, and the next round tries again.
+        """
+        self.background(name, _Repeated(self, name, once, every_s))
 
     def empty_app(self, title: str, *, internal: bool = False) -> FastAPI:
         """An app without routes, whose errors are problem documents."""
@@ -117,16 +125,12 @@ class Composition(ABC):
 
     def compose(self, capabilities: Collection[str]) -> None:
         """Make the services of these capabilities."""
-        for definition in self.app.in_order:
-            if definition.name in capabilities:
-                self._make(definition)
-
-    def _make(self, definition: Definition) -> None:
-        store = self.stores[definition.name] = self.store_of(definition)
-        if definition.publishes:
-            self._relay(definition, store.outbox)
-        service = definition.make(self, store)
-        self.services[definition.name] = self.hosted(definition, service)
+        for definition in [d for d in self.app.in_order if d.name in capabilities]:
+            store = self.stores[definition.name] = self.store_of(definition)
+            if definition.publishes:
+                self._relay(definition, store.outbox)
+            service = definition.make(self, store)
+            self.services[definition.name] = self.hosted(definition, service)
 
     def _relay(self, definition: Definition, outbox: Outbox) -> None:
         """One to each consumer of what the capability publishes."""
@@ -164,13 +168,29 @@ class Composition(ABC):
         return deliver
 
 
+@dataclass(frozen=True, slots=True)
+class _Repeated:
+    part: Composition
+    name: str
+    once: Callable[[], Coroutine[Any, Any, object]]
+    every_s: float
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.once()
+            except BoroughError as error:
+                self.part.telemetry.log.warning("round failed", loop=self.name, error=str(error))
+            await self.part.clock.sleep(self.every_s)
+
+
 class PartBuilder(Composition):
     """A part as production has it: databases, and other parts over the network. Needs a running
     event loop; `close` gives everything back.
     """
 
     def __init__(self, app: App, settings: Settings, telemetry: Telemetry) -> None:
-        super().__init__(app, settings, telemetry, SystemClock(), Tasks())
+        super().__init__(app, settings, telemetry, Clock(), Tasks())
         self._databases: dict[str, Database] = {}
         # half of what a peer allows, so that no request meets a connection that the peer ends
         self.wire = Pool(
@@ -199,9 +219,8 @@ class PartBuilder(Composition):
         """The way over the network; all ways to one peer share its addresses and its breaker."""
         settings = self.settings
         if name not in self._peers:
-            urls = settings.peers[name]
-            known = Addresses(name, urls, interval=settings.resolve_interval_s), Breaker()
-            self._peers[name] = known
+            urls, interval = settings.peers[name], settings.resolve_interval_s
+            self._peers[name] = Addresses(name, urls, interval=interval), Breaker()
         addresses, breaker = self._peers[name]
         self.telemetry.watch(signals.BREAKER_OPEN, partial(getattr, breaker, "open"), peer=name)
         peer = Http(
@@ -216,8 +235,7 @@ class PartBuilder(Composition):
         )
         if from_door:
             self._awaited[name] = peer
-            left = partial(getattr, self._retries, "left")
-            self.telemetry.watch(signals.RETRY_BUDGET, left)
+            self.telemetry.watch(signals.RETRY_BUDGET, partial(getattr, self._retries, "left"))
         return peer
 
     def internal_app(self, part: str, contracts: Iterable[type[Capability]]) -> ASGIApp:
@@ -233,7 +251,7 @@ class PartBuilder(Composition):
 
     def public_app(self) -> ASGIApp:
         """The doors under telemetry."""
-        assert self.app.gateway is not None  # noqa: S101  # who hosts it was asked before
+        assert self.app.gateway is not None  # noqa: S101  # `build` has checked it
         doors: ASGIApp = self.app.gateway.make(self)
         return self.telemetry.middleware(doors, capability=GATEWAY, trusted=False)
 
@@ -323,8 +341,8 @@ def load_shapes(app: App, settings: Settings) -> Mapping[str, shapes.Shape]:
 
 
 def _exposed(app: App, settings: Settings, hosted: Collection[str]) -> frozenset[str]:
-    """What the internal port serves: what another part of the shape calls. A part that was told no
-    shape serves whatever has a caller that it does not host.
+    """What the internal port serves: what another part of the shape calls, or without a shape
+    whatever has a caller that this part does not host.
     """
     calls = app.calls
     shapes.check_hosted(hosted, calls)

@@ -25,6 +25,8 @@ PREFIX = "BOROUGH_"
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Seconds = Annotated[float, Field(ge=0, le=3_600)]
+Positive = Annotated[float, Field(gt=0, le=3_600)]
+Milliseconds = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -69,13 +71,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    part: str = Field(
-        "", description="Name of this part in telemetry; its capabilities when empty."
-    )
+    part: str = Field("", description="Name of this part in telemetry; else its capabilities.")
     shape: str = Field("", description="Shape of this part; decides what it serves to others.")
-    shapes_file: Path | None = Field(
-        None, description="A shapes.toml of your own, instead of ours."
-    )
+    shapes_file: Path | None = Field(None, description="Another shapes.toml.")
     peers: dict[str, tuple[str, ...]] = Field(
         {}, description='Addresses by capability: {"loans": ["http://loans:8081"]}.'
     )
@@ -88,16 +86,14 @@ class Settings(BaseSettings):
         65_536, description="A larger request body is refused with 413."
     )
     drain_s: Seconds = Field(
-        5, description="On SIGTERM, seconds of going on with `Connection: close` before stopping."
+        5, description="From SIGTERM to the stop; answers then end connections."
     )
     connection_max_age_s: Seconds = Field(
-        30,
-        description="An older connection, give or take, is closed after its answer; 0: never.",
+        30, description="An older connection, give or take, is closed after its answer; 0: never."
     )
 
-    keep_alive_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
-        30,
-        description="A connection that is idle so long is closed; by a calling part at half of it.",
+    keep_alive_s: Positive = Field(
+        30, description="An idle connection is closed after this; by a calling part at half of it."
     )
     in_flight_s: Seconds = Field(
         30,
@@ -116,43 +112,37 @@ class Settings(BaseSettings):
     )
 
     deadline_ms: Annotated[int, Field(ge=1, le=600_000)] = Field(
-        2_000,
-        description="What the door gives a request; a shorter borough-timeout-ms header wins.",
+        2_000, description="Of a request at the door; a shorter borough-timeout-ms header wins."
     )
 
     reconcile_horizon_s: Seconds = Field(
-        5,
-        description="How long after its deadline unfinished work is settled, and audited.",
+        5, description="How long after its deadline unfinished work is settled, and audited."
     )
-    outbox_interval_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
-        0.5, description="How often the relay looks without being woken."
+    outbox_interval_s: Positive = Field(
+        0.5, description="How often a relay looks without a wake-up."
     )
     outbox_linger_s: Annotated[float, Field(ge=0, le=60)] = Field(
-        0.01, description="How long a busy relay waits for more to tell in the same round."
+        0.01, description="How long a busy relay waits for more events of the same round."
     )
-    outbox_lease_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
+    outbox_lease_s: Positive = Field(
         10, description="After this lease another relay may deliver a row that was claimed."
     )
     outbox_retention_s: Annotated[float, Field(ge=0)] = Field(
         3_600, description="Sent rows are pruned after this."
     )
 
-    call_timeout_ms: Annotated[int, Field(ge=1)] = Field(
-        5_000, description="A call nobody gave a deadline gives up after this."
-    )
-    connect_timeout_ms: Annotated[int, Field(ge=1)] = Field(
+    call_timeout_ms: Milliseconds = Field(5_000, description="Of a call without a deadline.")
+    connect_timeout_ms: Milliseconds = Field(
         500, description="An address of a peer that takes no connection within this is passed over."
     )
-    read_timeout_ms: Annotated[int, Field(ge=1)] = Field(
+    read_timeout_ms: Milliseconds = Field(
         1_000, description="One try of a read at the gateway; what is left goes to the second try."
     )
-    resolve_interval_s: Annotated[float, Field(gt=0, le=3_600)] = Field(
-        2, description="How often the addresses of a peer are looked up again."
-    )
+    resolve_interval_s: Positive = Field(2, description="How often addresses are looked up again.")
 
     trace_ratio: Share = Field(1.0, description="Share of requests traced, decided at the door.")
     otlp_endpoint: str = Field(
-        "", description="OTLP/HTTP collector, http://host:4318; empty: no export."
+        "", description="OTLP collector, http://host:4318; empty: no export."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Minimum log level."
@@ -213,6 +203,6 @@ def _sentence(error: Any) -> str:
 
 
 def _named_in(error: SettingsError) -> str:
-    """The variable; the library tells its field in its sentence and nowhere else."""
+    """The variable; the library has its field in its sentence and nowhere else."""
     found = re.search(r'field "(\w+)"', str(error))
     return PREFIX + found[1].upper() if found else str(error)

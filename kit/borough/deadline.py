@@ -17,13 +17,13 @@ _deadline: ContextVar[float | None] = ContextVar("borough_deadline", default=Non
 
 
 def remaining() -> float | None:
-    """Seconds left, negative when spent; None where nobody set a deadline."""
+    """Seconds left, negative when spent; None without a deadline."""
     moment = _deadline.get()
     return None if moment is None else moment - time.monotonic()
 
 
 def moment(at_most: float) -> float:
-    """When the deadline is, as `time.monotonic` counts; so far away where nobody set one."""
+    """When the deadline is, as `time.monotonic` counts; `at_most` seconds away without one."""
     found = _deadline.get()
     return time.monotonic() + at_most if found is None else found
 

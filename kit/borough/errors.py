@@ -1,24 +1,7 @@
-r"""The error tree, drawn, then defined. An error knows its code, its HTTP status and its headline.
-
-    BoroughError
-      + Refused                    the caller must change something; repeating does not help
-        - Malformed           400  the bytes are not a message
-        - Unauthenticated     401  no API key, or one that names nobody
-        - NotFound            404  also: what belongs to somebody else
-          . NotHosted              this part does not host what was asked of it
-        - WrongMethod         405
-        - Conflict            409
-        - TooLarge            413
-        - WrongMediaType      415
-        - Invalid             422  a message whose values break a rule; `fields` says which
-        - RateLimited         429  `retry_after` seconds
-      + Failed                     nothing is wrong with the request
-        - Internal            500  a defect; the detail stays in the log
-        - Unavailable         503  a peer does not answer, or is known not to; `retry_after` seconds
-        - DeadlineExceeded    504  the outcome is unknown
+"""The errors of capabilities. An error knows its code, its HTTP status and its headline.
 
 Over HTTP an error is a problem document (RFC 9457, `application/problem+json`), and the caller
-raises the same class again: business code cannot tell which transport it had.
+raises the same class again: business code does not depend on the transport.
 """
 
 from collections.abc import Mapping
@@ -105,10 +88,8 @@ class BoroughError(Exception):
 
     @staticmethod
     def from_problem(problem: Problem) -> "BoroughError":
-        """The error a document stands for.
-
-        A code this version does not know becomes the general error of its status, so that an
-        older part understands a newer one.
+        """The error of a document. A code that this version does not know becomes the general error
+        of its status, so that an older part understands a newer one.
         """
         kind = BoroughError._by_code.get(problem.code) or BoroughError._by_status(problem.status)
         return kind(
@@ -130,19 +111,19 @@ class Refused(BoroughError):
     """The caller must change something; repeating the same does not help."""
 
 
-class Malformed(Refused):
+class Malformed(Refused):  # the bytes are not a message
     code, status, title = "malformed", 400, "Malformed request"
 
 
-class Unauthenticated(Refused):
+class Unauthenticated(Refused):  # no API key, or an unknown one
     code, status, title = "unauthenticated", 401, "Unknown API key"
 
 
-class NotFound(Refused):
+class NotFound(Refused):  # also what the caller may not see
     code, status, title = "not-found", 404, "Not found"
 
 
-class NotHosted(NotFound):
+class NotHosted(NotFound):  # this part does not host what was asked of it
     code, title = "not-hosted", "Not hosted here"
 
 
@@ -162,11 +143,11 @@ class WrongMediaType(Refused):
     code, status, title = "wrong-media-type", 415, "Wrong media type"
 
 
-class Invalid(Refused):
+class Invalid(Refused):  # values break a rule; `fields` says which
     code, status, title = "invalid", 422, "Invalid message"
 
 
-class RateLimited(Refused):
+class RateLimited(Refused):  # until `retry_after` seconds have passed
     code, status, title = "rate-limited", 429, "Too many requests"
 
 
@@ -174,13 +155,13 @@ class Failed(BoroughError):
     """Nothing is wrong with the request."""
 
 
-class Internal(Failed):
+class Internal(Failed):  # a defect; the detail stays in the log
     code, status, title = "internal", 500, "Internal error"
 
 
-class Unavailable(Failed):
+class Unavailable(Failed):  # no answer, or known not to answer for `retry_after` seconds
     code, status, title = "unavailable", 503, "Unavailable"
 
 
-class DeadlineExceeded(Failed):
+class DeadlineExceeded(Failed):  # the outcome is unknown
     code, status, title = "deadline-exceeded", 504, "Deadline exceeded"

@@ -6,16 +6,14 @@
 The capability that publishes an event writes it into its outbox, in the transaction that made it
 happen. A capability that consumes it has a contract method which takes several at once:
 
-    class Lent(Message):
-        events: tuple[BookLent, ...]
-
     class Notices(Capability, Protocol, path="/notices"):
         @post("", idempotent=True)
-        async def write(self, request: Lent) -> Delivered: ...
+        async def write(self, request: Events[BookLent]) -> Delivered: ...
 """
 
+from collections.abc import Collection
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from borough.capability import Message
@@ -34,6 +32,15 @@ class Event(Message):
         cls.name = name or cls.name
 
 
+E = TypeVar("E", bound=Event)
+
+
+class Events(Message, Generic[E]):
+    """Events of one kind in one delivery."""
+
+    events: tuple[E, ...]
+
+
 class Outcome(StrEnum):
     """What became of an event at a consumer."""
 
@@ -46,3 +53,8 @@ class Delivered(Message):
     """The outcome of each event of a delivery, in its order."""
 
     outcomes: tuple[Outcome, ...]
+
+    @classmethod
+    def all(cls, events: Collection[Event]) -> "Delivered":
+        """Every one of these events was handled."""
+        return cls(outcomes=(Outcome.HANDLED,) * len(events))

@@ -1,12 +1,11 @@
-"""Service-level objectives: what callers of a capability, or of a part, may rely on.
+"""Service-level objectives: what callers of a capability, or of a part, may rely on. The chart
+takes those of its scalers from here, and the bill those of its lines.
 
 An application keeps them in one file, `slo.toml`, a table for each capability or part:
 
     [gateway]
     availability = { ratio = 0.999, window_days = 30 }
     latency = { ratio = 0.95, threshold_ms = 250 }
-
-Whatever needs an objective gets it from here: the chart for the scalers, the bill for its lines.
 """
 
 import tomllib
@@ -45,10 +44,8 @@ class Availability(_Table):
 
 
 class Latency(_Table):
-    """The share of requests that is answered within `threshold_ms` milliseconds.
-
-    The threshold is a bound of the histogram that every part has, so that the share is counted and
-    not estimated.
+    """The share of requests that is answered within `threshold_ms` milliseconds: a bound of the
+    histogram that every part has, so that the share is counted and not estimated.
     """
 
     ratio: Ratio
@@ -60,9 +57,7 @@ class Latency(_Table):
         bounds = [round(bound * 1_000, 6) for bound in SECONDS_BUCKETS]
         if threshold_ms not in bounds:
             listed = ", ".join(f"{bound:g}" for bound in bounds)
-            raise ValueError(
-                f"the histogram of durations has no bound of {threshold_ms:g}: {listed}"
-            )
+            raise ValueError(f"durations have no bound of {threshold_ms:g}: {listed}")
         return threshold_ms
 
 
@@ -79,12 +74,12 @@ class Objectives(_Table):
         return self
 
     def __str__(self) -> str:
-        told = []
+        said = []
         if (one := self.availability) is not None:
-            told.append(f"{100 * one.ratio:g} % without a server error in {one.window_days} days")
+            said.append(f"{100 * one.ratio:g} % without a server error in {one.window_days} days")
         if (other := self.latency) is not None:
-            told.append(f"{100 * other.ratio:g} % within {other.threshold_ms:g} ms")
-        return "; ".join(told)
+            said.append(f"{100 * other.ratio:g} % within {other.threshold_ms:g} ms")
+        return "; ".join(said)
 
 
 _TABLES = TypeAdapter(dict[str, Objectives])

@@ -1,10 +1,9 @@
 """The outbox: events are written in the transaction that made them happen, and delivered later.
 
-There is a row for each event and consumer. It is delivered at least once: a relay claims it for a
-lease, delivers it, and marks it sent. Where the relay dies in between, the lease ends and another
-relay delivers it again; consumers recognize an event by its id. A consumer that fails or is slow
-delays no other, since each has a relay of its own. Rows are claimed, delivered and marked in
-batches, so that the cost of a transaction and of a call is shared by all that is due.
+There is a row for each event and consumer, and a relay for each consumer: one that fails or is slow
+delays no other. A relay claims rows for a lease, delivers them, and marks them sent. Where it ends
+in between, the lease ends and another relay delivers them again; consumers recognize an event by
+its id. Rows are claimed, delivered and marked in batches, which share a transaction and a call.
 """
 
 import asyncio
@@ -33,13 +32,12 @@ from sqlalchemy import (
 from borough import signals
 from borough.clock import Clock
 from borough.events import Delivered, Event, Outcome
-from borough.stores.columns import Utc, tables
 from borough.stores.sql import Database, Transaction
-from borough.stores.statements import Statement, any_of
+from borough.stores.statements import Statement, Utc, any_of, tables
 from borough_telemetry import Telemetry
 
 BATCH = 32
-"""Events claimed at once; also what one relay can hold back by dying."""
+"""Events claimed at once: what one relay that ends holds back for a lease."""
 
 MESSAGE_BYTES = 32_768
 """A message takes more events as long as it stays below this: half of what a part accepts."""
@@ -230,9 +228,9 @@ def backoff(tries: int) -> timedelta:
 
 
 class Round(NamedTuple):
-    """How many events were told, and how many must be told again."""
+    """How many events were delivered, and how many must be delivered again."""
 
-    told: int
+    sent: int
     failed: int
 
 
@@ -242,7 +240,7 @@ class Relay:
 
     After a round of several events it waits for `linger` once it is woken: what happens meanwhile
     shares the next round, which costs nearly the same for one event as for ten. Where events come
-    one at a time, there is nothing to share, and work that is put off finds the caches cold.
+    one at a time there is nothing to share.
     """
 
     publisher: str
@@ -269,88 +267,79 @@ class Relay:
         self._woken.set()
 
     async def run(self) -> None:
-        """Forever: rounds while they are full, then a pause. Nothing that fails ends it, and after
-        a failure nothing cuts the pause short: whoever is away is not asked without end.
+        """Forever: rounds while they are full, then a pause. No failure ends it, and after one the
+        pause is not cut short: a consumer that is away is not asked without end.
         """
         while True:
             self._woken.clear()
             try:
-                told, failed = await self.once()
-            except Exception as error:  # noqa: BLE001  # an outbox nobody empties is the worse failure
+                sent, failed = await self.once()
+            except Exception as error:  # noqa: BLE001  # no other loop delivers to this consumer
                 self.telemetry.log.warning("relay round failed", error=str(error))
-                told, failed = 0, 1
+                sent, failed = 0, 1
             if failed:
                 await self.clock.sleep(self.interval)
-            elif told < BATCH:
+            elif sent < BATCH:
                 await self._pause()
-                if told > 1:
+                if sent > 1:
                     await self.clock.sleep(self.linger)
 
     async def once(self) -> Round:
-        """Claim what is due and try to deliver it, all at once; now and then, look at what is left
-        and prune what is not needed any more.
+        """Claim what is due and try to deliver it, all at once; at times look up the oldest that is
+        left, and prune.
         """
         now = self.clock.now()
         lease = timedelta(seconds=self.lease)
         envelopes = await self.outbox.claim(self.consumer, now, lease, BATCH)
-        told = 0
-        for heard in await asyncio.gather(
-            *map(self._tell, _messages(envelopes, self.message_bytes)), return_exceptions=True
-        ):
-            if isinstance(heard, BaseException):
-                raise heard
-            told += heard
+        messages = _messages(envelopes, self.message_bytes)
+        sent = 0
+        for count in await asyncio.gather(*map(self._deliver, messages), return_exceptions=True):
+            if isinstance(count, BaseException):
+                raise count
+            sent += count
         if self._looked_at is None or now - self._looked_at >= LOOK_EVERY:
             self._looked_at = now
             self._waiting_since = await self.outbox.oldest(self.consumer)
         if self._pruned_at is None or now - self._pruned_at >= PRUNE_EVERY:
             self._pruned_at = now
-            await self._prune(now - timedelta(seconds=self.retention))
-        return Round(told, len(envelopes) - told)
+            before = now - timedelta(seconds=self.retention)
+            while await self.outbox.prune(self.consumer, before, PIECE) == PIECE:
+                pass  # others write between two pieces
+        return Round(sent, len(envelopes) - sent)
 
     def _age(self) -> float:
         since = self._waiting_since
         return 0.0 if since is None else (self.clock.now() - since).total_seconds()
 
-    async def _prune(self, sent_before: datetime) -> None:
-        while await self.outbox.prune(self.consumer, sent_before, PIECE) == PIECE:
-            pass  # others write between two pieces
-
-    async def _tell(self, envelopes: Sequence[Envelope]) -> int:
-        """Deliver them in one message; how many were heard."""
+    async def _deliver(self, envelopes: Sequence[Envelope]) -> int:
+        """Deliver them in one message; answers how many the consumer has handled."""
         events = tuple(envelope.event for envelope in envelopes)
         traces = [envelope.trace for envelope in envelopes]
-        name = f"{self.publisher}.relay"
-        with self.telemetry.background(name, self.publisher, causes=traces):
+        with self.telemetry.background(f"{self.publisher}.relay", self.publisher, causes=traces):
+            done = set[UUID]()
             try:
-                answer = await self.deliver(events)
-            except Exception as error:  # noqa: BLE001  # whatever it is, the events must be told again
+                outcomes = (await self.deliver(events)).outcomes
+                for event, outcome in zip(events, outcomes, strict=True):
+                    if outcome is not Outcome.PENDING:
+                        done.add(event.event_id)
+            except Exception as error:  # noqa: BLE001  # whatever it is, they are delivered again
                 self.telemetry.log.warning(
-                    "delivery failed",
-                    consumer=self.consumer,
-                    events=len(events),
-                    error=str(error),
+                    "delivery failed", consumer=self.consumer, events=len(events), error=str(error)
                 )
-                heard = set[UUID]()
-            else:
-                heard = {
-                    event.event_id
-                    for event, outcome in zip(events, answer.outcomes, strict=True)
-                    if outcome is not Outcome.PENDING
-                }
+                done.clear()
             now = self.clock.now()
-            missed = {
+            again = {
                 envelope.event.event_id: now + backoff(envelope.tries)
                 for envelope in envelopes
-                if envelope.event.event_id not in heard
+                if envelope.event.event_id not in done
             }
-            if heard:
-                self._count(len(heard), "sent")
-                await self.outbox.sent(self.consumer, heard, now)
-            if missed:
-                self._count(len(missed), "failed")
-                await self.outbox.failed(self.consumer, missed)
-            return len(heard)
+            if done:
+                self._count(len(done), "sent")
+                await self.outbox.sent(self.consumer, done, now)
+            if again:
+                self._count(len(again), "failed")
+                await self.outbox.failed(self.consumer, again)
+            return len(done)
 
     def _count(self, events: int, result: str) -> None:
         self.telemetry.count(signals.DELIVERIES, events, consumer=self.consumer, result=result)

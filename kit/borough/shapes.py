@@ -44,7 +44,7 @@ class Shape:
         )
 
     def routes(self) -> dict[str, tuple[str, ...]]:
-        """Public path prefixes by part that hosts the gateway; what nobody claims is the last's."""
+        """Public path prefixes by part that hosts the gateway; the last one has the rest."""
         *others, last = (part for part, hosted in self.parts.items() if "gateway" in hosted)
         return {part: self.doors.get(part, ()) for part in others} | {
             last: (*self.doors.get(last, ()), "/")

@@ -8,9 +8,9 @@ python -m bench.scraped
 from borough.config import Settings
 from borough.serving.lifecycle import Part
 from borough.serving.server import run
-from borough.testing.serving import hello, small_part
 from borough_shop.orders.signals import ORDERS
 from borough_telemetry import Telemetry
+from serving import hello, small_part
 
 SERIES = 1_000
 

@@ -13,13 +13,14 @@ from borough.capability import Capability, Message, post
 from borough.errors import Unavailable
 from borough.serving.connections import Connections
 from borough.testing.clock import ManualClock
-from borough.testing.servers import listen, running, served
-from borough.testing.serving import PATIENCE_S
+from borough.testing.servers import listen, running
 from borough.transport.addresses import Addresses
 from borough.transport.calls import remote
 from borough.transport.client import Http
 from borough.transport.wire import Pool
 from borough_telemetry import Telemetry
+from peers import served
+from serving import PATIENCE_S
 
 LOADS = 100
 """A balance that has not come after so many loads never comes; it takes two or three."""

@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from borough import deadline
 from borough.errors import Conflict
 from borough.serving.web import make_app
-from borough.testing.peers import Peer, Ping, Replica
 from borough.transport.calls import mount
 from borough_telemetry import HANDLER, Telemetry
+from peers import Peer, Ping, Replica
 
 LIMIT = 1_024
 

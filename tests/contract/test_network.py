@@ -6,9 +6,9 @@ import pytest
 
 from borough import deadline
 from borough.errors import DeadlineExceeded, Unavailable
-from borough.testing.peers import Dropping, Peer, Ping, Replica, asking, raw
-from borough.testing.servers import running, served
+from borough.testing.servers import running
 from borough.transport.resilience import RetryBudget
+from peers import Dropping, Peer, Ping, Replica, asking, raw, served
 
 
 async def test_an_idempotent_call_is_repeated_once_when_no_byte_came_back() -> None:

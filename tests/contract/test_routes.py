@@ -9,7 +9,6 @@ from fastapi import Depends, FastAPI
 from borough import deadline
 from borough.capability import Capability, post
 from borough.errors import Invalid, Unavailable
-from borough.testing.servers import served
 from borough.testing.transports import Asgi, Direct, Twice, request
 from borough.transport.calls import mount, remote
 from borough_shop.inventory.contract import Inventory, MenuRequest
@@ -18,6 +17,7 @@ from borough_shop.payments.contract import Outcome, Payments, Verdict, VoidCharg
 from borough_shop.testing.journeys import agree, agree_at_once
 from borough_shop.testing.samples import an_order
 from borough_shop.testing.shop import memory_shop
+from peers import served
 
 ORDER = UUID(int=1)
 VOID = VoidCharge(order_id=ORDER).model_dump_json().encode()

@@ -8,10 +8,10 @@ import pytest
 
 from borough import deadline
 from borough.errors import Conflict, DeadlineExceeded, Internal, Unavailable
-from borough.testing.peers import Dropping, Peer, Ping, Pong, Replica, asking, raw
-from borough.testing.servers import listen, running, served, url_of
+from borough.testing.servers import listen, running, url_of
 from borough.transport.resilience import FAILURES
 from borough_shop.errors import Abandoned
+from peers import Dropping, Peer, Ping, Pong, Replica, asking, raw, served
 
 
 async def test_an_unreachable_peer_is_named() -> None:

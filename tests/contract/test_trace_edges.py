@@ -12,12 +12,11 @@ from pydantic import SecretStr
 from borough import shapes
 from borough.config import Settings
 from borough.stores.sql import Database
-from borough.testing.parts import RunningShape, running_shape
-from borough.testing.simulation import settings_with
 from borough_shop.app import APP
 from borough_shop.inventory.store import SqlStock, menu
 from borough_shop.notifications.store import SqlNotifications
 from borough_telemetry.signals import ATTRIBUTES, CAPABILITY, METHOD
+from parts import RunningShape, running_shape, settings_with
 from waiting import becomes
 
 SHAPES = shapes.load(APP.calls, APP.shapes)

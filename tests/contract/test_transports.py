@@ -15,7 +15,7 @@ from borough.app import App, Definition
 from borough.capability import Capability, Message, post, read
 from borough.errors import Internal
 from borough.testing.simulation import plain_settings
-from borough.testing.suites import TRANSPORTS, Ask, Case, Stores, Via, check_contracts
+from borough.testing.suites import TRANSPORTS, Ask, Journey, Stores, Via, check_contracts
 from borough_shop.app import APP
 from borough_shop.testing.journeys import agree, agree_at_once
 from promises import OF_THE_SHOP
@@ -94,7 +94,6 @@ def odd_app(service: type[OdditiesService] = OdditiesService) -> App:
         make=lambda _part, _store: service(),
         sql=lambda _database: None,
         memory=lambda: None,
-        migrations=Path(),
     )
     return App(name="odd", version="1", capabilities=(oddities,), shapes=Path())
 
@@ -126,7 +125,7 @@ async def an_error_hides_what_is_wrong(ask: Ask, stores: Stores) -> None:
         await ask(Oddities).echo(Question(number=7))
 
 
-OF_EVERY_TRANSPORT: Sequence[Case] = (
+OF_EVERY_TRANSPORT: Sequence[Journey] = (
     a_defect_is_internal_and_keeps_its_detail,
     a_read_carries_its_message_in_path_and_query,
     the_deadline_goes_along,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from borough.testing.peers import raw
-from borough.testing.serving import on_uvloop, until
 from borough.transport import wire
 from borough.transport.wire import Answer, BrokenAnswer, Limits, NoAnswer, NotSent, Pool
+from peers import raw
+from serving import on_uvloop, until
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 

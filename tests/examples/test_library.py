@@ -1,6 +1,5 @@
-"""Does an application of somebody else's hold in every shape, on every store, whatever happens?"""
+"""Do the laws of a second application hold in every shape, on every store, under disturbances?"""
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -8,22 +7,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import NullPool, create_engine, delete, inspect
 
 from borough import commands
-from borough.audit import Books
+from borough.app import App
+from borough.audit import Ledgers
 from borough.errors import Malformed
+from borough.events import Delivered, Events
+from borough.outbox import outbox
+from borough.stores.migrations import migrate
+from borough.stores.sql import REVISIONS
+from borough.stores.statements import Statement
 from borough.testing import suites
 from borough.testing.clock import MORNING
+from borough.testing.database import MemoryDatabase
 from borough.testing.simulation import Shape, microservices
 from borough.testing.suites import TRANSPORTS, Ask, Stores, Via, answer
 from library import catalog, loans, notices
 from library.app import APP
-from library.catalog import Catalog, CatalogBooks, Find, Hold, Title
+from library.catalog import BookLent, Catalog, Find, Hold, SqlCatalog, Title
 from library.loans import Lend, Loan, Loans, State
-from library.notices import Notice, Notices
+from library.notices import Notices, SqlNotices
 
 SHAPES = suites.simulated(APP)
 LOANS = Path(__file__).parents[2] / "examples" / "library" / "loans.toml"
@@ -31,15 +38,15 @@ VOID = 3
 """What `borough-bill` ends with where there are too few blocks to say what CPU costs."""
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 each_search = pytest.mark.parametrize(
-    "search", [suites.crashes, suites.mishaps, suites.overtakings, suites.hangups]
+    "search", [suites.crashes, suites.network_faults, suites.concurrent_rounds, suites.hangups]
 )
 
-TITLE = Title(isbn="1", name="C", copies=2)
+TITLE = Title(isbn="1", name="C", copies=2, free=2)
 WANTED = tuple(Lend(loan_id=UUID(int=n), isbn="1", member=f"member-{n}") for n in (1, 2, 3))
 
 
 async def lending(ask: Ask, stores: Stores) -> Sequence[object]:
-    """Three members want one of two copies; somebody looks for a title that there is not."""
+    """Three members want one of two copies; one looks for a title that there is not."""
     await stores[Catalog.name].add(TITLE)
     lent = [await answer(ask(Loans).lend(lend)) for lend in WANTED]
     return [*lent, await answer(ask(Catalog).find(Find(isbn="2")))]
@@ -47,7 +54,7 @@ async def lending(ask: Ask, stores: Stores) -> Sequence[object]:
 
 @each_shape
 @each_search
-async def test_no_crash_and_no_mishap_loses_a_loan(shape: Shape, search: Any) -> None:
+async def test_no_crash_and_no_network_fault_loses_a_loan(shape: Shape, search: Any) -> None:
     """Each part dies at each await; each call is lost, late, doubled; the client hangs up."""
     assert await search(APP, shape, lending) == []
 
@@ -64,84 +71,93 @@ async def test_what_is_marked_idempotent_is(via: Via, at_once: bool) -> None:  #
     await suites.check_contracts(APP, [lending], via, at_once=at_once)
 
 
-async def test_sqlite_keeps_the_books_of_memory(tmp_path: Path) -> None:
+async def test_sqlite_keeps_the_rows_of_memory(tmp_path: Path) -> None:
     """Row for row."""
     assert await suites.stores(APP, lending, f"sqlite:///{tmp_path}") == {}
 
 
-async def test_postgresql_keeps_the_books_of_memory(empty_postgresql_url: str) -> None:
+async def test_postgresql_keeps_the_rows_of_memory(empty_postgresql_url: str) -> None:
     """Row for row."""
     assert await suites.stores(APP, lending, empty_postgresql_url) == {}
 
 
 def test_each_planted_breach_of_a_law_is_found() -> None:
-    """A copy too many that is held, a loan without its copy, uncounted, or without its letter."""
-    title = TITLE.model_copy(update={"lent": 1})
-    hold = Hold(loan_id=UUID(int=1), isbn="1")
+    """A copy too many that is taken, a loan without its copy, uncounted, or without its letter."""
+    title = TITLE.model_copy(update={"free": 1, "lent": 1})
     loan = Loan(**WANTED[0].model_dump(), state=State.LENT)
     pending = loan.model_copy(update={"state": State.PENDING})
-    letter = Notice(event_id=UUID(int=9), isbn="1", member=loan.member)
-    rows = {
-        Catalog.name: CatalogBooks((title,), (hold,)),
-        Loans.name: (loan,),
-        Notices.name: (letter,),
-    }
-    clean = Books(of=rows, unsent={}, now=MORNING, horizon=MORNING - MORNING)
+    letter = BookLent(event_id=UUID(int=9), schema_version=1, isbn="1", member=loan.member)
+    rows = {Catalog.name: (title,), Loans.name: (loan,), Notices.name: (letter,)}
+    clean = Ledgers(of=rows, unsent={}, now=MORNING, horizon=MORNING - MORNING)
 
-    def with_rows(**changes: object) -> Books:
+    def with_rows(**changes: object) -> Ledgers:
         return replace(clean, of={**rows, **changes})
 
-    no_copy = CatalogBooks((title.model_copy(update={"copies": 0}),), (hold,))
-    uncounted = CatalogBooks((TITLE,), (hold,))
+    def with_title(**changes: int) -> Ledgers:
+        return with_rows(catalog=(title.model_copy(update=changes),))
+
     planted = [
-        (with_rows(catalog=no_copy), {"overlent"}),
-        (with_rows(catalog=CatalogBooks((title,), ())), {"copy-astray"}),
-        (with_rows(catalog=uncounted), {"miscounted"}),
-        (with_rows(catalog=uncounted, loans=(pending,), notices=()), {"pending"}),
+        (with_title(copies=3), {"copies"}),
+        (with_title(free=2), {"copies"}),
+        (with_title(lent=0), {"count"}),
+        (with_rows(catalog=(TITLE,), loans=(pending,), notices=()), {"pending"}),
         (with_rows(notices=()), {"letters"}),
     ]
     suites.check_laws(APP, clean, planted)
 
 
-class Forgetful(notices.MemoryNotices):
-    """Keeps a row for each delivery, not for each event."""
+class Repetitive(SqlNotices):
+    """Writes a letter for each delivery, not for each event."""
 
-    async def keep(self, notice: Notice) -> None:
-        self._rows[UUID(int=len(self._rows))] = notice
-        await asyncio.sleep(0)
+    async def write(self, request: Events[BookLent]) -> Delivered:
+        fresh = [e.model_copy(update={"event_id": uuid4()}) for e in request.events]
+        await super().write(Events(events=tuple(fresh)))
+        return Delivered.all(request.events)
 
 
-async def test_a_mistake_is_found() -> None:
-    """A consumer that is told twice and says so twice."""
-    wrong = APP.replacing(replace(notices.CAPABILITY, memory=Forgetful))
+async def test_consumer_that_handles_an_event_twice_is_found() -> None:
+    """Where it is delivered twice."""
+    wrong = APP.replacing(replace(notices.CAPABILITY, sql=Repetitive))
     assert await suites.crashes(wrong, microservices(APP), lending)
 
 
-class Lenient(catalog.MemoryCatalog):
-    """Counts a loan again with each delivery, and can do what the database cannot."""
+class Richer(SqlCatalog):
+    """Can do what the other store cannot."""
 
     async def forget(self) -> None:
-        self._holds.clear()
+        await self.db.execute(Statement(delete(catalog.holds)))
 
 
-async def test_store_that_can_do_more_than_its_twin_is_found(tmp_path: Path) -> None:
+class Absent(SqlCatalog):
+    """Keeps no hold."""
+
+    async def hold(self, request: Hold) -> Hold:
+        return request
+
+
+def with_memory(store: type[SqlCatalog]) -> App:
+    """The library, whose catalogue has a store in memory that is not the one in SQL."""
+    definition = catalog.CAPABILITY
+
+    def memory() -> SqlCatalog:
+        return store(MemoryDatabase(definition.name, definition.migrations))
+
+    return APP.replacing(replace(definition, memory=memory))
+
+
+async def test_store_in_memory_that_can_do_more_than_the_one_in_sql_is_found(
+    tmp_path: Path,
+) -> None:
     """A method that only one of them has has never met a database."""
-    wrong = APP.replacing(replace(catalog.CAPABILITY, memory=Lenient))
-    found = await suites.stores(wrong, lending, f"sqlite:///{tmp_path}")
+    found = await suites.stores(with_memory(Richer), lending, f"sqlite:///{tmp_path}")
     assert found == {Catalog.name: ({"forget"}, set())}
 
 
-class Absent(catalog.MemoryCatalog):
-    """Keeps no hold."""
-
-    async def hold(self, hold: Hold) -> bool:
-        return True
-
-
-async def test_store_whose_books_differ_from_those_of_its_twin_is_found(tmp_path: Path) -> None:
+async def test_store_in_memory_whose_rows_differ_from_those_in_sql_is_found(
+    tmp_path: Path,
+) -> None:
     """So does what its users are answered."""
-    wrong = APP.replacing(replace(catalog.CAPABILITY, memory=Absent))
-    found = await suites.stores(wrong, lending, f"sqlite:///{tmp_path}")
+    found = await suites.stores(with_memory(Absent), lending, f"sqlite:///{tmp_path}")
     assert {Catalog.name, "answers"} <= set(found)
 
 
@@ -154,14 +170,24 @@ async def test_wrong_shape_is_found(tmp_path: Path) -> None:
     ]
 
 
-def test_the_schema_is_made_of_the_tables_of_the_code() -> None:
-    """Every table of a module is one of its capability."""
-    assert {"titles", "holds", "counted"} == set(catalog.TABLES.tables)
-    assert {"loans"} == set(loans.TABLES.tables)
+def test_revisions_make_the_tables_that_the_code_has(tmp_path: Path) -> None:
+    """Every table of a module, and its outbox where it publishes, column by column."""
+    of_code = {
+        Catalog.name: [catalog.titles, catalog.holds, catalog.counted],
+        Loans.name: [loans.loans, outbox],
+        Notices.name: [notices.notices],
+    }
+    for definition in APP.capabilities:
+        migrate(f"sqlite:///{tmp_path}", definition.name, definition.migrations)
+        engine = create_engine(f"sqlite:///{tmp_path}/{definition.name}.db", poolclass=NullPool)
+        found = inspect(engine)
+        columns = {t: [c["name"] for c in found.get_columns(t)] for t in found.get_table_names()}
+        del columns[REVISIONS]
+        assert columns == {t.name: list(t.columns.keys()) for t in of_code[definition.name]}
 
 
 async def test_application_without_a_seed_starts_with_nothing() -> None:
-    """To seed it does nothing, and options are refused since nobody would read them."""
+    """To seed it does nothing, and options are refused since none would be read."""
     bare = replace(APP, seed=None)
     assert await commands.seed(bare, bare.settings(), {}) == "Library has nothing to seed"
     with pytest.raises(Malformed, match="Library has nothing to seed"):
@@ -217,6 +243,6 @@ def test_what_the_bill_cannot_measure_is_said_in_one_sentence(tmp_path: Path) ->
 
 
 def test_page_shows_the_workload_that_is_there() -> None:
-    """Whoever copies it from *Your own application* gets what was run."""
+    """*Your own application* shows what is run."""
     page = LOANS.parents[2] / "docs" / "your-own-application.md"
     assert LOANS.read_text().partition("\n\n")[2] in page.read_text()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from borough import shapes
-from borough.audit import Books
+from borough.audit import Ledgers
 from borough.testing import suites
 from borough.testing.clock import MORNING
 from borough.testing.simulation import Shape, plain_settings
@@ -28,7 +28,7 @@ SHAPES = suites.simulated(APP)
 SETTINGS = plain_settings(APP, pbkdf2_iterations=0)
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 each_search = pytest.mark.parametrize(
-    "search", [suites.crashes, suites.mishaps, suites.overtakings, suites.hangups]
+    "search", [suites.crashes, suites.network_faults, suites.concurrent_rounds, suites.hangups]
 )
 
 
@@ -45,7 +45,7 @@ async def buying(ask: Ask, stores: Stores) -> Sequence[object]:
 
 
 async def counting(ask: Ask, stores: Stores) -> None:
-    """An order is worth its points once, however often it is told."""
+    """An order is worth its points once, however often its event comes."""
     event = an_event(an_order(1))
     await ask(Loyalty).award(Deliver(events=(event,)))
     assert (await ask(Loyalty).points(Customer(customer_id="ada"))).points == 5
@@ -54,8 +54,8 @@ async def counting(ask: Ask, stores: Stores) -> None:
 
 @each_shape
 @each_search
-async def test_no_crash_and_no_mishap_loses_a_point(shape: Shape, search: Any) -> None:
-    """Nor an order, of which the shop's own laws tell."""
+async def test_no_crash_and_no_network_fault_loses_a_point(shape: Shape, search: Any) -> None:
+    """Nor an order, by the shop's own laws."""
     assert await search(APP, shape, buying, settings=SETTINGS) == []
 
 
@@ -73,13 +73,13 @@ async def test_what_is_marked_idempotent_is(via: Via, at_once: bool) -> None:  #
     await suites.check_contracts(APP, cases, via, at_once=at_once, agree=allowed, settings=SETTINGS)
 
 
-async def test_sqlite_keeps_the_books_of_memory(tmp_path: Path) -> None:
+async def test_sqlite_keeps_the_rows_of_memory(tmp_path: Path) -> None:
     """Row for row."""
     found = await suites.stores(APP, buying, f"sqlite:///{tmp_path}", settings=SETTINGS)
     assert found == {}
 
 
-async def test_postgresql_keeps_the_books_of_memory(empty_postgresql_url: str) -> None:
+async def test_postgresql_keeps_the_rows_of_memory(empty_postgresql_url: str) -> None:
     """Row for row."""
     assert await suites.stores(APP, buying, empty_postgresql_url, settings=SETTINGS) == {}
 
@@ -87,12 +87,12 @@ async def test_postgresql_keeps_the_books_of_memory(empty_postgresql_url: str) -
 def test_each_planted_breach_of_a_law_is_found() -> None:
     """Those of the shop, and a placed order without its points."""
 
-    def awarded(of_the_shop: Books, *awards: Award) -> Books:
+    def awarded(of_the_shop: Ledgers, *awards: Award) -> Ledgers:
         return replace(of_the_shop, of={**of_the_shop.of, Loyalty.name: awards})
 
     award = Award(order_id=PLACED, customer_id="ada", points=5)
     planted = [(awarded(found, award), kinds) for found, kinds in PLANTED]
-    planted.append((awarded(books(CLEAN)), {"points-astray"}))
+    planted.append((awarded(books(CLEAN)), {"award"}))
     suites.check_laws(APP, awarded(books(CLEAN), award), planted)
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from borough.app import App
 from borough.errors import BoroughError
-from borough.testing.chaos import Mishap, Script
+from borough.testing.chaos import NetworkFault, Script
 from borough.testing.simulation import Shape
 from borough_shop.app import APP
 from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus, PlaceOrder
@@ -78,8 +78,8 @@ acts = st.builds(
     after=st.integers(0, 40),
     does=st.one_of(*[requests] * 4, st.sampled_from([0.5, 3.0, 8.0, *["reconcile", "relay"] * 2])),
 )
-mishaps = st.sampled_from([*[Mishap.NONE] * 12, *Mishap])
-deaths = st.lists(st.integers(1, 60), max_size=3).map(tuple)
+network_faults = st.sampled_from([*[NetworkFault.NONE] * 12, *NetworkFault])
+crashes = st.lists(st.integers(1, 60), max_size=3).map(tuple)
 
 
 @st.composite
@@ -88,9 +88,9 @@ def histories(draw: st.DrawFn) -> History:
     shape = draw(st.sampled_from([MONOLITH, EXTRACT_PAYMENTS, MICROSERVICES, MICROSERVICES]))
     mortal = draw(st.sampled_from(sorted(shape)))
     script = Script(
-        mishaps=tuple(draw(st.lists(mishaps, min_size=15, max_size=40))),
+        network_faults=tuple(draw(st.lists(network_faults, min_size=15, max_size=40))),
         pace=tuple(draw(st.lists(st.integers(0, 5), min_size=1, max_size=12))),
-        deaths={mortal: draw(deaths)},
+        crashes={mortal: draw(crashes)},
     )
     return History(
         shape=shape,

@@ -9,7 +9,7 @@ import pytest
 
 from nested import run_pytest
 
-ONE = "tests/stores/test_twins.py::test_a_customer_without_a_profile_has_none"
+ONE = "tests/stores/test_memory_stores.py::test_a_customer_without_a_profile_has_none"
 
 
 def run_without_postgresql(root: Path, empty: Path, *, ci: str) -> tuple[int, str]:

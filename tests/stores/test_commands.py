@@ -38,7 +38,7 @@ def test_a_store_that_is_not_migrated_is_refused_with_a_sentence(
 
 
 async def test_an_audit_counts_the_parked_events(sqlite_url: str) -> None:
-    """Parked is told, so the books are in order; but somebody must look after it."""
+    """A parked event breaks no law, but it is counted and shown."""
     settings = Settings(store=SecretStr(sqlite_url))
     event = an_event(an_order(1))
     database = Database.open(sqlite_url, "notifications")

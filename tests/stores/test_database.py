@@ -1,4 +1,4 @@
-"""Does a transaction hold, whoever fails, waits or is cancelled, and say so when it cannot?"""
+"""Is a transaction whole or nothing where it fails, waits or is cancelled, and does it say so?"""
 
 import asyncio
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from borough.config import WrongSettings
 from borough.errors import DeadlineExceeded, Unavailable
 from borough.stores.sql import Database, StatementFailed, Transaction
 from borough.stores.statements import Statement
-from borough.testing.chaos import held_open
 from borough.testing.clock import MORNING
 from borough_shop.profiles.store import SqlProfiles
 from borough_shop.testing.samples import a_profile
+from transactions import held_open
 
 Open = Callable[[str, str], Database]
 RENAME = Statement(text("UPDATE profiles SET name = name || '!'"))
@@ -271,7 +271,7 @@ async def test_a_url_may_name_the_capability(
 
 
 async def test_stored_moments_are_utc(database: Database) -> None:
-    """Whoever reads the table by hand reads one zone."""
+    """The table has one zone."""
     stored = Statement(text("SELECT updated_at FROM profiles").columns(at=NullType))
     found = (await database.execute(stored)).rows[0].at
 

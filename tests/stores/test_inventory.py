@@ -83,7 +83,7 @@ async def test_an_unknown_article_is_named(stock: StockStore) -> None:
 
 
 async def test_a_commit_takes_stock_for_good(stock: StockStore) -> None:
-    """It answers lines and prices every time, and the stock stays gone."""
+    """It answers lines and prices every time, and the stock stays taken."""
     held = await stock.reserve(an_id(1), lines(espresso=2), MORNING)
     committed = Reservation(order_id=an_id(1), state=ReservationState.COMMITTED, lines=held.lines)
 
@@ -137,7 +137,7 @@ async def test_a_commit_after_a_release_is_an_error(stock: StockStore) -> None:
 
 
 async def test_a_release_after_a_commit_is_an_error(stock: StockStore) -> None:
-    """The stock is gone for good."""
+    """The stock is taken for good."""
     await stock.reserve(an_id(1), lines(espresso=2), MORNING)
     await stock.commit(an_id(1), MORNING)
 

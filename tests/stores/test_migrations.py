@@ -1,4 +1,4 @@
-"""Do the migrations make the tables that the stores use, once, whoever migrates when?"""
+"""Do the migrations make the tables that the stores use, once, however many migrate at a time?"""
 
 import asyncio
 import os
@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,7 @@ TABLES: dict[str, MetaData] = {
 }
 
 
-def folder(capability: str) -> Traversable:
+def folder(capability: str) -> Path:
     """Where the revisions of a capability are."""
     return APP.definitions[capability].migrations
 
@@ -139,7 +138,7 @@ async def test_a_later_revision_is_left_as_it_is(store_url: str, open_database: 
 
 
 async def test_the_schema_of_another_is_refused(store_url: str, open_database: Open) -> None:
-    """A store that holds somebody else's tables is a wrong setting, and nothing is done to it."""
+    """A store that holds the tables of another capability is refused, and left as it is."""
     database = open_database(store_url, "orders")
     await database.execute(Statement(revisions.update().values(version_num="profiles_0001")))
 
@@ -195,7 +194,7 @@ def test_each_line_is_in_the_order_of_its_numbers(capability: str) -> None:
 
 
 def test_a_folder_without_a_revision_is_named(tmp_path: Path) -> None:
-    """A capability that keeps rows and has no migration is told so in one sentence."""
+    """A capability that keeps rows and has no migration is refused in one sentence."""
     (tmp_path / "notes.txt").touch()
     with pytest.raises(WrongSettings, match=r"loans has no migration: there is no loans_0001\.py"):
         head("loans", tmp_path)

@@ -31,7 +31,7 @@ import asyncio, sys
 from uuid import UUID
 from borough_shop.payments.contract import Charge
 from borough_shop.values import Money
-from borough.clock import SystemClock
+from borough.clock import Clock
 from borough.stores.sql import Database
 from borough_telemetry import Telemetry
 from borough.stores.migrations import migrate
@@ -45,7 +45,7 @@ migrate(url, "payments", APP.definitions["payments"].migrations)
 async def charge():
     database = Database.open(url, "payments")
     service = PaymentsService(
-        store=SqlVerdicts(database), clock=SystemClock(), telemetry=Telemetry("later"), iterations=0
+        store=SqlVerdicts(database), clock=Clock(), telemetry=Telemetry("later"), iterations=0
     )
     amount = Money(minor=440, currency="EUR")
     asked = Charge(order_id=order, amount=amount, card_token="tok_visa_0001")

@@ -88,7 +88,7 @@ async def test_a_row_may_be_recorded_after_a_failure(notifications: Notification
 
 
 async def test_a_customer_pages_through_their_own_rows(notifications: NotificationStore) -> None:
-    """Newest first, older than `before`, and nobody else's."""
+    """Newest first, older than `before`, of this customer alone."""
     for number, customer in enumerate(["ada", "bob", "ada", "ada"], start=1):
         order = an_order(number, customer_id=customer)
         await notifications.open((an_event(order),), MORNING)

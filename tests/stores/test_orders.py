@@ -1,4 +1,4 @@
-"""Is an order begun once, settled once, and told in the same transaction?"""
+"""Is an order begun once, settled once, with its event in the same transaction?"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -81,7 +81,7 @@ async def test_placing_writes_what_the_event_says(orders: SqlOrders | MemoryOrde
 
 
 async def test_an_order_is_placed_once(orders: SqlOrders | MemoryOrders) -> None:
-    """The second attempt changes nothing and tells nobody."""
+    """The second attempt changes nothing and writes no event."""
     await begin(orders, 1)
     first = await orders.place(an_event(an_order(1), number=7))
     second = await orders.place(an_event(an_order(1), number=8))
@@ -91,7 +91,7 @@ async def test_an_order_is_placed_once(orders: SqlOrders | MemoryOrders) -> None
 
 
 async def test_a_rejected_order_says_why(orders: SqlOrders | MemoryOrders) -> None:
-    """Reason, detail and moment; nobody is told."""
+    """Reason, detail and moment; no event is written."""
     await begin(orders, 1)
 
     rejected = an_order(1).model_copy(
@@ -124,7 +124,7 @@ async def test_the_first_settlement_stands(orders: SqlOrders | MemoryOrders, fir
 
 
 async def test_a_customer_pages_through_their_own_orders(orders: OrderStore) -> None:
-    """Newest first, older than `before`, and nobody else's."""
+    """Newest first, older than `before`, of this customer alone."""
     for number, customer in enumerate(["ada", "bob", "ada", "ada"], start=1):
         order = an_order(number, customer_id=customer)
         await orders.begin(order, f"key-{number}", "print", DEADLINE)
@@ -150,7 +150,7 @@ async def test_overdue_orders_are_pending_and_past_their_deadline(orders: OrderS
 
 
 async def test_an_order_keeps_the_trace_of_its_first_request(orders: OrderStore) -> None:
-    """Whoever settles it later can tell where it began; a replay does not change that."""
+    """The trace it began in is found when it is settled later; a replay does not change that."""
     await orders.begin(an_order(1), "key", "print", DEADLINE, TRACE)
     await orders.begin(an_order(2), "key", "print", DEADLINE, None)
 

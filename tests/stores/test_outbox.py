@@ -1,4 +1,4 @@
-"""Is every event told at least once, by one relay at a time?"""
+"""Is every event delivered at least once, by one relay at a time?"""
 
 from datetime import timedelta
 
@@ -38,7 +38,7 @@ async def test_events_are_claimed_oldest_first(outbox: Outbox) -> None:
 
 
 async def test_a_claim_shuts_others_out_until_its_lease_ends(outbox: Outbox) -> None:
-    """Whoever claimed and died holds an event back no longer than that."""
+    """A relay that claimed it and ended holds it back no longer than that."""
     assert await claimed(outbox) == [1]
     assert await claimed(outbox) == []
     assert await claimed(outbox, seconds=9.9) == [2, 3]
@@ -55,7 +55,7 @@ async def test_the_oldest_event_is_the_first_that_is_not_sent(outbox: Outbox) ->
 
 
 async def test_a_sent_event_is_not_claimed_again(outbox: Outbox) -> None:
-    """Not even when a slow twin reports a failure afterwards."""
+    """Not even when a slow second relay reports a failure afterwards."""
     await claimed(outbox)
     await outbox.sent(TO, [an_id(1)], MORNING)
     await outbox.failed(TO, {an_id(1): MORNING})

@@ -29,7 +29,7 @@ SHOP = tuple(name for name in APP.contracts if name != Loyalty.name)
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Cluster]:
-    """A server that asks everybody but its superuser for a password, as one in a cluster does."""
+    """A server that asks every role but its superuser for a password, as one in a cluster does."""
     binaries = find_binaries()
     if binaries is None:
         absent(ABSENT)
@@ -50,7 +50,7 @@ def strict() -> Iterator[Cluster]:
 
 
 def wait_for_the_rules(url: str) -> None:
-    """A server reads them a moment after it was told to."""
+    """A server reads them a moment after it was asked to."""
     until = time.monotonic() + 30
     while "password authentication failed" not in str(refusal := problem(url, "nobody", "none")):
         assert time.monotonic() < until, refusal
@@ -115,7 +115,7 @@ def bring(url: str, *capabilities: str, admin: str = "") -> list[str]:
 
 @pytest.mark.parametrize("boss", [False, True], ids=["superuser", "who may make roles"])
 def test_each_capability_gets_a_role_that_sees_its_own_schema_only(admin: str, boss: bool) -> None:  # noqa: FBT001  # a parameter
-    """Whoever makes them; with the password that the store's address has."""
+    """By either administrator; with the password that the store's address has."""
     url, maker = store(admin), by(admin, BOSS, "boss") if boss else admin
     assert bring(url, *APP.contracts, admin=maker) == [f"{n}: {n}_0001" for n in APP.contracts]
 
@@ -173,7 +173,7 @@ def test_many_may_make_them_at_once(admin: str) -> None:
         (CLERK, "clerk", "permission denied to create role"),
         (BOSS, "wrong", 'password authentication failed for user "boss"'),
     ],
-    ids=["nobody", "one who may not", "one with a wrong password"],
+    ids=["none", "one who may not", "one with a wrong password"],
 )
 def test_what_is_missing_and_may_not_be_made_is_named_at_once(
     admin: str, role: str, password: str, says: str
@@ -191,7 +191,7 @@ def test_what_is_missing_and_may_not_be_made_is_named_at_once(
 
 
 def test_a_role_that_may_not_make_its_schema_is_named(strict: Cluster, admin: str) -> None:
-    """Somebody made the role by hand and stopped there."""
+    """The role was made by hand, and its schema was not."""
     strict.execute("postgres", f"CREATE ROLE loyalty LOGIN PASSWORD '{CHANGED}'")
     with pytest.raises(WrongSettings, match="permission denied for database"):
         bring(store(admin, CHANGED), "loyalty")

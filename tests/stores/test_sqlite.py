@@ -29,7 +29,7 @@ from borough.stores.schema import in_transaction
 from borough.stores.sql import Database, StatementFailed, Transaction
 from borough.stores.sqlite import GROUP
 from borough.stores.statements import Statement
-from borough.testing.chaos import held_open
+from transactions import held_open
 
 METADATA = MetaData()
 THINGS = Table("things", METADATA, Column("n", Integer, primary_key=True))

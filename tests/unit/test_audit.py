@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from borough.audit import GRACE, RESTLESS, UNSENT, Books, drained, examine, judge
+from borough.audit import GRACE, RESTLESS, UNSENT, Ledgers, drained, examine, judge
 from borough.testing.clock import MORNING, ManualClock
-from borough.testing.simulation import memory_stores
+from borough.testing.database import MemoryStores
 from borough.testing.suites import check_laws
 from borough_shop.app import APP
 from borough_shop.notifications.contract import NotificationState
@@ -66,14 +66,14 @@ def test_every_kind_has_been_planted() -> None:
 @pytest.mark.parametrize(
     ("clean", "planted", "wrong"),
     [
-        (books(CLEAN, unsent=1), PLANTED, "in clean books: outbox-not-empty: orders"),
+        (books(CLEAN, unsent=1), PLANTED, "in clean ledgers: outbox-not-empty: orders"),
         (books(CLEAN), PLANTED[:-1], "no breach is planted for the law each_order_is_decided_once"),
-        (books(CLEAN), [(books(CLEAN), {UNSENT}), *PLANTED], "planted books 0: [], not ['outbox"),
+        (books(CLEAN), [(books(CLEAN), {UNSENT}), *PLANTED], "planted ledgers 0: [], not ['outbox"),
     ],
     ids=["a false accusation", "a law without a breach", "a breach that is not found"],
 )
 def test_auditor_that_is_wrong_is_told(
-    clean: Books, planted: Sequence[tuple[Books, set[str]]], wrong: str
+    clean: Ledgers, planted: Sequence[tuple[Ledgers, set[str]]], wrong: str
 ) -> None:
     """The suite says which law, or which books."""
     with pytest.raises(AssertionError, match=re.escape(wrong)) as caught:
@@ -94,7 +94,7 @@ class Shop:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.stores = memory_stores(APP)
+        self.stores = MemoryStores(APP)
         self.orders: MemoryOrders = self.stores["orders"]
 
     async def begin(self) -> Order:
@@ -113,7 +113,7 @@ class Shop:
 
 
 async def test_a_drain_waits_for_pending_orders_and_then_for_the_outbox() -> None:
-    """Books are at rest once no order is PENDING and no event is unsent; not one of the two."""
+    """Ledgers are at rest once no order is PENDING and no event is unsent; not one of the two."""
     shop = Shop()
     pending = await shop.begin()
     waiting = asyncio.create_task(drained(APP, shop.stores, shop.clock, HORIZON))

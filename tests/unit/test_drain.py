@@ -7,7 +7,8 @@ from starlette.types import Receive, Scope, Send
 
 from borough.config import Timeouts
 from borough.serving.lifecycle import Tasks
-from borough.testing.serving import (
+from borough_telemetry import Telemetry
+from serving import (
     Running,
     Wire,
     launched,
@@ -16,7 +17,6 @@ from borough.testing.serving import (
     small_part,
     until,
 )
-from borough_telemetry import Telemetry
 
 
 class Gate:

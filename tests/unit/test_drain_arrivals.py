@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 from borough.config import Timeouts
 from borough.serving.listener import Listener, bind
-from borough.testing.serving import HOST, PATIENCE_S, Wire, hello, on_uvloop, until
 from borough_telemetry import Telemetry
+from serving import HOST, PATIENCE_S, Wire, hello, on_uvloop, until
 
 
 class Sudden(Listener):

@@ -2,20 +2,22 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from borough.testing.serving import PATIENCE_S, Wire
+from serving import PATIENCE_S, Wire
 
 PROGRAM = """
 import asyncio, uvloop
 from borough.config import Settings
 from borough.serving.server import serve
 from borough_telemetry import Telemetry
-from borough.testing.serving import say, small_part
+from serving import say, small_part
 
 async def slow(scope, receive, send):
     print("begun", flush=True)
@@ -53,7 +55,10 @@ async def finish_requests(process: Process) -> None:
 async def process() -> AsyncIterator[Process]:
     """The part, started."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PROGRAM, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", PROGRAM),
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     yield process
     if process.returncode is None:

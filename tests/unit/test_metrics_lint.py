@@ -11,14 +11,14 @@ from pydantic import SecretStr
 from borough import signals
 from borough.compose import build
 from borough.stores.sql import Database
-from borough.testing.serving import HOST, fetch, launched, on_uvloop
-from borough.testing.simulation import settings_with
 from borough_shop.app import APP
 from borough_shop.inventory.store import SqlStock, menu
 from borough_shop.orders.signals import ORDERS
 from borough_telemetry import Format
 from borough_telemetry.signals import PROCESS
+from parts import settings_with
 from programs import program
+from serving import HOST, fetch, launched, on_uvloop
 
 ABSENT = "promtool is not installed: apt-get install prometheus"
 ORDER = {"lines": [{"sku": "espresso", "quantity": 1}]}

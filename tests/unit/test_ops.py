@@ -16,8 +16,8 @@ from borough.serving.health import Health, State
 from borough.serving.listener import bind
 from borough.serving.ops import OpsPort
 from borough.testing.clock import ManualClock
-from borough.testing.serving import HOST, Reply, fetch
 from borough_telemetry import Format, Telemetry, pages
+from serving import HOST, Reply, fetch
 
 
 @dataclass

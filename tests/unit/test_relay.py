@@ -1,4 +1,4 @@
-"""Does the relay tell every event, until it is heard, and no sooner than it should?"""
+"""Does the relay deliver every event until it is handled, and no sooner than it should?"""
 
 import asyncio
 from collections import Counter
@@ -15,7 +15,7 @@ from borough.errors import Unavailable
 from borough.events import Delivered, Event, Outcome
 from borough.outbox import BATCH, PIECE, Relay, backoff
 from borough.testing.clock import ManualClock
-from borough.testing.simulation import memory_stores
+from borough.testing.database import MemoryStores
 from borough_shop.app import APP
 from borough_shop.testing.samples import an_event, an_id, an_order
 from borough_telemetry import Telemetry
@@ -29,7 +29,7 @@ TO = "notifications"
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Hears events, and is away for those it was told to miss."""
+    """Handles events, and fails for those in `misses`, so many times."""
 
     heard: list[UUID] = field(default_factory=list)
     misses: Counter[UUID] = field(default_factory=Counter)
@@ -55,7 +55,7 @@ class Desk:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.telemetry = Telemetry("orders", log_level="critical")
-        self.orders: MemoryOrders = memory_stores(APP)["orders"]
+        self.orders: MemoryOrders = MemoryStores(APP)["orders"]
         self.receiver = Receiver()
         self.relay = Relay(
             publisher="orders",
@@ -107,7 +107,7 @@ async def paused(desk: Desk) -> None:
     await until(lambda: desk.clock.sleeping)
 
 
-async def test_an_event_is_told_and_marked_sent(desk: Desk) -> None:
+async def test_an_event_is_delivered_and_marked_sent(desk: Desk) -> None:
     """Once, when nothing goes wrong."""
     await desk.place(1)
 
@@ -121,7 +121,7 @@ async def test_an_event_is_told_and_marked_sent(desk: Desk) -> None:
     )
 
 
-async def test_a_missed_event_is_told_again_after_a_pause(desk: Desk) -> None:
+async def test_a_missed_event_is_delivered_again_after_a_pause(desk: Desk) -> None:
     """Not before its time, and as often as it takes."""
     await desk.place(1)
     desk.receiver.misses[an_id(1)] = 2
@@ -140,8 +140,8 @@ async def test_a_missed_event_is_told_again_after_a_pause(desk: Desk) -> None:
     )
 
 
-async def test_the_age_of_the_oldest_untold_event_is_told(desk: Desk) -> None:
-    """It grows while the event waits, between two looks as well, and is 0 when all are told."""
+async def test_the_age_of_the_oldest_undelivered_event_is_measured(desk: Desk) -> None:
+    """It grows while the event waits, between two looks as well; 0 when all are delivered."""
     age = f'{signals.OUTBOX_AGE.series}{{consumer="{TO}"}}'.encode()
     desk.receiver.misses[an_id(1)] = 1
     await desk.place(1)
@@ -156,7 +156,7 @@ async def test_the_age_of_the_oldest_untold_event_is_told(desk: Desk) -> None:
 
 
 async def test_one_that_is_missed_holds_nobody_up(desk: Desk) -> None:
-    """The others are told in the same round."""
+    """The others are delivered in the same round."""
     for number in (1, 2, 3):
         await desk.place(number)
     desk.receiver.misses[an_id(1)] = 1
@@ -201,7 +201,7 @@ async def test_a_receiver_that_is_away_misses_all_of_a_message(
     assert [envelope.tries for envelope in envelopes] == [1, 1]
 
 
-async def test_an_event_claimed_by_a_dead_relay_is_told_by_another(desk: Desk) -> None:
+async def test_an_event_claimed_by_a_relay_that_ended_is_delivered_by_another(desk: Desk) -> None:
     """When the lease has ended."""
     await desk.place(1)
     await desk.orders.outbox.claim(TO, desk.clock.now(), timedelta(seconds=10), 1)
@@ -230,7 +230,7 @@ async def test_a_running_relay_is_woken(running: Desk) -> None:
 
 
 async def test_what_happens_while_a_busy_relay_lingers_shares_its_round(running: Desk) -> None:
-    """After a round of several events; a single one is told at once."""
+    """After a round of several events; a single one is delivered at once."""
     running.relay.linger = 0.25
     for number, messages in ((1, [1]), (2, [1, 1])):
         await paused(running)
@@ -324,7 +324,7 @@ async def test_a_receiver_that_is_away_is_not_asked_without_end(running: Desk) -
 async def test_pruning_that_fails_holds_no_event_up(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is due is told first, and the next round does not prune again at once."""
+    """What is due is delivered first, and the next round does not prune again at once."""
     await desk.place(1)
     await desk.place(2)
 

@@ -19,9 +19,7 @@ from starlette.types import Receive, Scope, Send
 from borough import deadline
 from borough.config import Settings, WrongSettings
 from borough.errors import NotFound
-from borough.testing.peers import Peer, Ping, Replica
 from borough.testing.servers import listen, running
-from borough.testing.serving import until
 from borough.transport.calls import remote
 from borough_bill.targets.collector import Collector
 from borough_shop.app import APP
@@ -44,6 +42,8 @@ from borough_shop.testing.shop import memory_shop
 from borough_shop.values import Basket
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SPANS_DROPPED
+from peers import Peer, Ping, Replica
+from serving import until
 
 CLIENT = 'http_client_request_duration_seconds_count{peer="inventory"'
 SERVER = "http_server_request_duration_seconds_count{"

@@ -14,17 +14,17 @@ from borough.errors import DeadlineExceeded, Unavailable
 from borough.serving import runtime
 from borough.stores.sql import Database, Transaction
 from borough.stores.statements import Statement
-from borough.testing.chaos import held_open
 from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, url_of
-from borough.testing.serving import launched, on_uvloop, small_part, until
-from borough.testing.simulation import settings_with
 from borough.transport.resilience import FAILURES
 from borough_shop.app import APP
 from borough_shop.orders.store import orders
 from borough_shop.profiles.contract import GetProfile, Profiles
 from borough_telemetry import Format, Telemetry
 from borough_telemetry.signals import Signal
+from parts import settings_with
+from serving import launched, on_uvloop, small_part, until
+from transactions import held_open
 
 READ = Statement(select(orders))
 WRITE = Statement(delete(orders))

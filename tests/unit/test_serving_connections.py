@@ -9,7 +9,7 @@ from borough.config import Timeouts
 from borough.serving import connections
 from borough.serving.connections import Connections
 from borough.testing.clock import ManualClock
-from borough.testing.serving import (
+from serving import (
     HOST,
     Wire,
     hello,

@@ -7,8 +7,8 @@ from starlette.types import Receive, Scope, Send
 
 from borough.config import Timeouts
 from borough.serving.listener import Listener, bind
-from borough.testing.serving import HOST, Wire, on_uvloop, say
 from borough_telemetry import Telemetry
+from serving import HOST, Wire, on_uvloop, say
 
 caller: ContextVar[str] = ContextVar("caller", default="nobody")
 

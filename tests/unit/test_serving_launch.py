@@ -13,10 +13,10 @@ from borough.compose import PartBuilder, build
 from borough.config import Settings, Timeouts, WrongSettings
 from borough.serving.listener import Listener, bind
 from borough.serving.server import Launch, Stop
-from borough.testing.serving import HOST, Wire, launched, on_uvloop, small_part, until
-from borough.testing.simulation import settings_with
 from borough.transport.wire import Limits
 from borough_shop.app import APP
+from parts import settings_with
+from serving import HOST, Wire, launched, on_uvloop, small_part, until
 
 PEERS = dict.fromkeys(APP.contracts, ("http://peer",))
 

@@ -4,8 +4,8 @@ import asyncio
 
 from borough.config import Timeouts
 from borough.serving.health import Health, State, watch
-from borough.testing.serving import until
 from borough_telemetry import Telemetry
+from serving import until
 
 NOT_MIGRATED = "the schema of orders is not migrated"
 

@@ -10,13 +10,13 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from borough.errors import Conflict, Unavailable
 from borough.serving.web import make_app
-from borough.testing.peers import Dropping, Peer, Ping, Replica, raw
 from borough.testing.servers import running
 from borough.transport.addresses import Addresses
 from borough.transport.calls import local, mount, remote
 from borough.transport.client import Http
 from borough.transport.wire import Pool
 from borough_telemetry import Telemetry
+from peers import Dropping, Peer, Ping, Replica, raw
 
 NAMES = '{peer="peer",method="safe"}'
 

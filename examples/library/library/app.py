@@ -7,11 +7,10 @@ borough serve gateway catalog loans notices --app library.app:APP
 
 from collections.abc import Mapping
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import FastAPI
-from pydantic import BaseModel
+from fastapi import Body, FastAPI
 
 from borough.app import App, Gateway
 from borough.compose import Composition
@@ -20,19 +19,12 @@ from library.catalog import Catalog, Find, Title
 from library.loans import Lend, Loan, Loans
 
 TITLES = {"9780131103627": "The C Programming Language", "9780201633610": "Design Patterns"}
-
-
-class Wanted(BaseModel):
-    """What a member sends."""
-
-    isbn: str
-    member: str
+Text = Annotated[str, Body()]
 
 
 def doors(part: Composition) -> FastAPI:
     """The REST door."""
-    titles = part.ask(Catalog, from_door=True)
-    lending = part.ask(Loans, from_door=True)
+    titles, loans = part.ask(Catalog, from_door=True), part.ask(Loans, from_door=True)
     app = part.empty_app("Library")
 
     @app.get("/titles/{isbn}")
@@ -41,18 +33,18 @@ def doors(part: Composition) -> FastAPI:
         return await titles.find(Find(isbn=isbn))
 
     @app.put("/loans/{loan_id}")
-    async def lend(loan_id: UUID, wanted: Wanted) -> Loan:
+    async def lend(loan_id: UUID, isbn: Text, member: Text) -> Loan:
         """Lend a copy; to repeat it under its id lends nothing twice."""
-        return await lending.lend(Lend(loan_id=loan_id, **wanted.model_dump()))
+        return await loans.lend(Lend(loan_id=loan_id, isbn=isbn, member=member))
 
     return app
 
 
 async def seed(stores: Mapping[str, Any], options: Mapping[str, str]) -> str:
     """Put the titles on the shelf, `copies` of each."""
+    copies = int(options.get("copies", "3"))
     for isbn, name in TITLES.items():
-        copies = int(options.get("copies", "3"))
-        await stores[Catalog.name].add(Title(isbn=isbn, name=name, copies=copies))
+        await stores[Catalog.name].add(Title(isbn=isbn, name=name, copies=copies, free=copies))
     return f"{len(TITLES)} titles are on the shelf"
 
 

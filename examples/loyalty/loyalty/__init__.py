@@ -6,21 +6,19 @@ borough serve loyalty --app loyalty:APP
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import resources
 from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, String, Table, Uuid, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 
 from borough.app import Definition
-from borough.audit import Books, Violation
+from borough.audit import Ledgers, Violation
 from borough.capability import Capability, Message, post, read
-from borough.compose import Composition
-from borough.events import Delivered, Outcome
-from borough.stores.columns import tables
+from borough.events import Delivered
 from borough.stores.sql import Database
-from borough.stores.statements import Statement
-from borough.testing.memory import Rows, atomic
+from borough.stores.statements import Statement, table
 from borough_shop.app import APP as SHOP
 from borough_shop.notifications.contract import Deliver
 from borough_shop.orders.contract import OrderPlaced, Orders, OrderStatus
@@ -63,38 +61,7 @@ class Loyalty(Capability, Protocol, path="/loyalty"):
         ...
 
 
-class LoyaltyService(Loyalty):
-    """The row is the award."""
-
-    def __init__(self, store: "SqlAwards | MemoryAwards") -> None:
-        self._store = store
-
-    async def award(self, request: Deliver) -> Delivered:
-        for event in request.events:
-            await self._store.add(_award(event))
-        return Delivered(outcomes=(Outcome.HANDLED,) * len(request.events))
-
-    async def points(self, request: Customer) -> Points:
-        points = await self._store.points(request.customer_id)
-        return Points(customer_id=request.customer_id, points=points)
-
-
-def _award(event: OrderPlaced) -> Award:
-    return Award(
-        order_id=event.order_id,
-        customer_id=event.customer_id,
-        points=event.total.minor // EUR_CENTS_A_POINT,
-    )
-
-
-TABLES = tables()
-awards = Table(
-    "awards",
-    TABLES,
-    Column("order_id", Uuid, primary_key=True),
-    Column("customer_id", String(63), nullable=False, index=True),
-    Column("points", BigInteger, nullable=False),
-)
+awards = table("awards", Award, key="order_id")
 _ADD = Statement(lambda sql: sql.insert(awards).on_conflict_do_nothing())
 _SUM = Statement(
     select(func.coalesce(func.sum(awards.c.points), 0).label("points")).where(
@@ -104,68 +71,47 @@ _SUM = Statement(
 _ALL = Statement(select(awards))
 
 
-class SqlAwards:
-    """Awards in a table."""
+@dataclass(frozen=True, slots=True)
+class SqlLoyalty(Loyalty):
+    """Awards in a table: the row is the award."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    db: Database
 
-    async def add(self, award: Award) -> None:
-        await self._db.execute(_ADD, **award.model_dump())
+    async def award(self, request: Deliver) -> Delivered:
+        for event in request.events:
+            award = Award(
+                order_id=event.order_id,
+                customer_id=event.customer_id,
+                points=event.total.minor // EUR_CENTS_A_POINT,
+            )
+            await self.db.execute(_ADD, **award.model_dump())
+        return Delivered.all(request.events)
 
-    async def points(self, customer_id: str) -> int:
-        return int((await self._db.execute(_SUM, customer_id=customer_id)).rows[0].points)
+    async def points(self, request: Customer) -> Points:
+        found = await self.db.execute(_SUM, customer_id=request.customer_id)
+        return Points(customer_id=request.customer_id, points=int(found.rows[0].points))
 
     async def ledger(self) -> tuple[Award, ...]:
-        return tuple(Award(**row._asdict()) for row in (await self._db.execute(_ALL)).rows)
+        return (await self.db.execute(_ALL)).of(Award)
 
 
-class MemoryAwards(Rows):
-    """The same in memory."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._rows: dict[UUID, Award] = {}
-
-    @atomic
-    def add(self, award: Award) -> None:
-        self._rows.setdefault(award.order_id, award)
-
-    @atomic
-    def points(self, customer_id: str) -> int:
-        return sum(row.points for row in self._rows.values() if row.customer_id == customer_id)
-
-    @atomic
-    def ledger(self) -> tuple[Award, ...]:
-        return tuple(self._rows.values())
-
-
-def each_placed_order_is_awarded(books: Books) -> Iterator[Violation]:
+def each_placed_order_is_awarded(ledgers: Ledgers) -> Iterator[Violation]:
     """One award for each placed order, and none for another."""
     placed = Counter(
         record.order.order_id
-        for record in books.of[Orders.name]
+        for record in ledgers.of[Orders.name]
         if record.order.status is OrderStatus.PLACED
     )
-    awarded = Counter(award.order_id for award in books.of[Loyalty.name])
+    awarded = Counter(award.order_id for award in ledgers.of[Loyalty.name])
     for order_id in placed.keys() ^ awarded.keys():
-        yield Violation("points-astray", str(order_id), "placed without an award, or the reverse")
-
-
-def make(part: Composition, store: "SqlAwards | MemoryAwards") -> LoyaltyService:
-    """The service."""
-    return LoyaltyService(store)
+        yield Violation("award", str(order_id), "placed without an award, or the reverse")
 
 
 CAPABILITY = Definition(
     contract=Loyalty,
-    make=make,
-    sql=SqlAwards,
-    memory=MemoryAwards,
-    migrations=resources.files(__name__) / "migrations",
+    sql=SqlLoyalty,
     consumes={OrderPlaced: "award"},
     laws=(each_placed_order_is_awarded,),
-    books=lambda store: store.ledger(),
 )
 
 APP = SHOP.adding(CAPABILITY, shapes=resources.files(__name__) / "shapes.toml")

@@ -10,8 +10,8 @@ from typing import NoReturn
 
 from borough import signals
 from borough.clock import Clock
+from borough.stores.limits import Pool
 from borough.stores.sql import Database
-from borough.stores.turns import Pool
 from borough_telemetry import Telemetry
 
 LOOK_S = 0.25

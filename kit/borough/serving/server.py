@@ -21,7 +21,7 @@ from typing import Any
 import uvloop
 from starlette.types import ASGIApp
 
-from borough.clock import SystemClock
+from borough.clock import Clock
 from borough.config import Settings, WrongSettings
 from borough.serving.connections import Connections
 from borough.serving.health import Health, State, watch
@@ -121,7 +121,7 @@ class Launch:
         with OpsPort(sockets["ops"], self._health, self._part.telemetry):
             turning = (
                 asyncio.create_task(self._health.beat()),
-                asyncio.create_task(watch_loop(self._part.telemetry, SystemClock())),
+                asyncio.create_task(watch_loop(self._part.telemetry, Clock())),
             )
             try:
                 await self._live(sockets)

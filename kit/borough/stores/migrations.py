@@ -1,16 +1,12 @@
-"""The schemas, as steps that only expand: one line of revisions a capability, in its own folder.
+"""The schemas, as steps that only expand: one line of revisions a capability.
 
 Migrating is a command, never part of a start. An older version that finds a newer schema leaves it
-and works with it, so a rollback of the code needs no rollback of the data.
-
-Alembic runs the line in one transaction that shuts out everybody else's.
+and works with it, so a rollback of the code needs no rollback of the data. Alembic runs the line in
+one transaction, which excludes every other.
 """
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
-from importlib.resources import as_file
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from alembic import command
@@ -21,35 +17,34 @@ from sqlalchemy.schema import CreateSchema
 
 from borough.config import WrongSettings
 from borough.stores.revisions import head, is_current, number
-from borough.stores.roles import provide
-from borough.stores.schema import in_transaction
+from borough.stores.schema import in_transaction, provide
 from borough.stores.sql import REVISIONS
 
 HERE = Path(__file__).with_name("alembic")
 
 
-def migrate(url: str, capability: str, folder: Traversable, *, admin: str = "") -> str:
+def migrate(url: str, capability: str, folder: Path, *, admin: str = "") -> str:
     """Bring the capability's schema to its head, and answer the revision it is at then.
 
     `folder` has its revisions, a file CAPABILITY_NUMBER.py each. At the head, or at a later
     revision, nothing is done. `admin` is an address of the same PostgreSQL, by a role that makes
-    the capability's role and schema where there are none (`borough.stores.roles`). Many may call it
-    at once. Blocks: never call it on an event loop.
-    Raises WrongSettings and Unavailable.
+    the capability's role and schema where there are none. Many may call it at once. Blocks: never
+    call it on an event loop. Raises WrongSettings and Unavailable.
     """
-    work = partial(_upgrade, capability=capability, folder=folder)
-    return asyncio.run(_provided(admin, url, capability, work))
+
+    async def run() -> str:
+        if admin:
+            await provide(admin, url, capability)
+        work = partial(upgrade, capability=capability, folder=folder)
+        return await in_transaction(url, capability, work)
+
+    return asyncio.run(run())
 
 
-async def _provided(
-    admin: str, url: str, capability: str, work: Callable[[Connection], str]
-) -> str:
-    if admin:
-        await provide(admin, url, capability)
-    return await in_transaction(url, capability, work)
-
-
-def _upgrade(connection: Connection, capability: str, folder: Traversable) -> str:
+def upgrade(connection: Connection, capability: str, folder: Path) -> str:
+    """Execute the revisions that are missing, in the transaction of the connection; answers the
+    last. Raises WrongSettings.
+    """
     if connection.dialect.name == "postgresql":  # on SQLite, BEGIN IMMEDIATE has shut the door
         name = func.hashtext(f"borough.migrations.{capability}")
         connection.execute(select(func.pg_advisory_xact_lock(name)))
@@ -63,14 +58,9 @@ def _upgrade(connection: Connection, capability: str, folder: Traversable) -> st
     if found is not None and is_current(found, capability, folder):
         return found
     target = head(capability, folder)
-    with as_file(folder) as revisions:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", _literal(HERE))
-        config.set_main_option("version_locations", _literal(revisions))
-        config.set_main_option("path_separator", "newline")
-        command.upgrade(config, target)
+    config = Config(attributes={"connection": connection})
+    for option, path in (("script_location", HERE), ("version_locations", folder)):
+        config.set_main_option(option, str(path).replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    command.upgrade(config, target)
     return target
-
-
-def _literal(path: Path) -> str:
-    return str(path).replace("%", "%%")

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import asyncpg
 
 from borough.errors import BoroughError
+from borough.stores.limits import CONNECT_TIMEOUT_S, ConnectionLimit
 from borough.stores.statements import Result, Rows, Statement
-from borough.stores.turns import CONNECT_TIMEOUT_S, Turns
 
 T = TypeVar("T")
 
@@ -29,8 +29,8 @@ class Postgresql:
     )
 
     def __init__(self, url: str, capability: str, size: int, command_timeout: float | None) -> None:
-        self._turns = Turns(capability, "shared", size)
-        self.pools = (self._turns,)
+        self._limit = ConnectionLimit(capability, "shared", size)
+        self.pools = (self._limit,)
         self._idle: list[Any] = []
         self._connect = partial(
             asyncpg.connect,
@@ -76,7 +76,7 @@ class Postgresql:
         sure how it was left is closed; so no other caller meets what a failure or a cancellation
         left behind.
         """
-        async with self._turns:
+        async with self._limit:
             connection = self._an_idle_one() or await self._connect()
             sound = False
             try:
@@ -133,5 +133,5 @@ async def _execute_many(
     connection: Any, statement: Statement, rows: Sequence[Mapping[str, Any]]
 ) -> Rows:
     sql, bind, row = statement.postgresql
-    assert row is not None  # noqa: S101  # without RETURNING there is nothing to tell
+    assert row is not None  # noqa: S101  # it has a RETURNING
     return [row(raw) for raw in await connection.fetchmany(sql, [bind(values) for values in rows])]

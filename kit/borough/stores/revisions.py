@@ -3,14 +3,14 @@
 What a function makes never changes: a later version of a table is a function of its own.
 """
 
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from borough.config import WrongSettings
 
 
-def head(capability: str, folder: Traversable) -> str:
+def head(capability: str, folder: Path) -> str:
     """The last revision of the capability's line that this version knows. Raises WrongSettings
     where the folder has none.
     """
@@ -23,7 +23,7 @@ def head(capability: str, folder: Traversable) -> str:
     return last
 
 
-def is_current(found: str | None, capability: str, folder: Traversable) -> bool:
+def is_current(found: str | None, capability: str, folder: Path) -> bool:
     """Whether this version can work with a schema at that revision: its head, or a later one."""
     if found is None:
         return False

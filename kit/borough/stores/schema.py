@@ -1,23 +1,41 @@
-"""SQLAlchemy's own connection, for what makes or reads a schema; stores have `Database`."""
+"""What prepares a database: a transaction of SQLAlchemy for schemas (stores have `Database`), and
+on PostgreSQL the role and the schema of a capability, made by an administrator.
+
+Each capability has a role of its own, which owns one schema and sees no other. What is there
+already stays as it is, passwords included: a release that runs gains a capability, and nothing that
+it has is changed.
+"""
 
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import asyncpg
 from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from borough.config import WrongSettings
+from borough.stores.limits import CONNECT_TIMEOUT_S
 from borough.stores.sql import cannot_be_reached, parse, says_away
-from borough.stores.turns import CONNECT_TIMEOUT_S
 
 T = TypeVar("T")
 
 _REFUSED = ("28", "42501")
 """How the codes begin by which PostgreSQL refuses a role, or what the role wants to do."""
+
+
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('borough.roles'))"
+_HAS_ROLE = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
+_ACTS_FOR = "SELECT pg_has_role(current_user, $1::name, 'USAGE')"
+# Such statements take no parameters: the server itself quotes what goes into them.
+_CREATE_ROLE = "SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)"
+_GRANT = "SELECT format('GRANT %I TO CURRENT_USER', $1::text)"
+_CREATE_SCHEMA = (
+    "SELECT format('CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I', $1::text, $2::text)"
+)
 
 
 async def in_transaction(url: str, capability: str, work: Callable[[Connection], T]) -> T:
@@ -72,3 +90,41 @@ async def _on_postgresql(address: URL, capability: str, work: Callable[[Connecti
     )
     async with engine.begin() as connection:
         return await connection.run_sync(work)
+
+
+async def provide(admin: str, url: str, capability: str) -> None:
+    """Make the role that `url` names, with its password, and the capability's schema, which that
+    role owns; whatever is there already stays.
+
+    `admin` is an address of the same database, by a role that may do so: a superuser, or one with
+    CREATEROLE that may create in the database. Raises Unavailable and WrongSettings.
+    """
+    own, by = parse(url, capability), parse(admin, capability)
+    if {own.drivername, by.drivername} != {"postgresql"} or own.username is None:
+        raise WrongSettings(
+            "an administrator makes roles on PostgreSQL, as BOROUGH_STORE names them"
+        )
+    try:
+        connection = await asyncpg.connect(
+            by.render_as_string(hide_password=False), timeout=CONNECT_TIMEOUT_S
+        )
+        try:
+            async with connection.transaction():
+                await _provide(connection, own.username, own.password, capability)
+        finally:
+            await connection.close(timeout=CONNECT_TIMEOUT_S)
+    except asyncpg.PostgresError as error:
+        if (known := meaning(error, capability)) is not None:
+            raise known from None
+        raise
+    except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise cannot_be_reached(capability) from error
+
+
+async def _provide(connection: Any, role: str, password: str | None, schema: str) -> None:
+    await connection.execute(_LOCK)  # migrations of several images run at once
+    if not await connection.fetchval(_HAS_ROLE, role):
+        await connection.execute(await connection.fetchval(_CREATE_ROLE, role, password))
+    if not await connection.fetchval(_ACTS_FOR, role):  # who is no superuser joins the owner first
+        await connection.execute(await connection.fetchval(_GRANT, role))
+    await connection.execute(await connection.fetchval(_CREATE_SCHEMA, schema, role))

@@ -14,8 +14,8 @@ from sqlalchemy.exc import ArgumentError
 
 from borough.config import WrongSettings
 from borough.errors import DeadlineExceeded, Unavailable
+from borough.stores.limits import Pool
 from borough.stores.statements import Result, Rows, Statement
-from borough.stores.turns import Pool
 
 REVISIONS = "alembic_version"
 """The table in which a database keeps its revision."""
@@ -46,15 +46,13 @@ class Transaction(Protocol):
         ...
 
     async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Rows:
-        """Execute a statement with a RETURNING once for each of the mappings. Answers the rows of
-        all of them, in the order of the mappings.
-        """
+        """Execute a statement with a RETURNING once for each mapping; answers the rows of all."""
         ...
 
 
 class Driver(Protocol):
-    """What one kind of database has to offer. It raises the `failures` of its library; `is_lost`
-    says of which the cause is a lost connection.
+    """One kind of database. It raises the `failures` of its library; `is_lost` says which of them a
+    lost connection caused.
     """
 
     @property
@@ -116,8 +114,8 @@ class Database:
         return await self._asked(kind, self._driver.execute(statement, values))
 
     async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Rows:
-        """Execute a statement with a RETURNING once for each of the mappings, as one transaction.
-        Answers the rows of all of them, in the order of the mappings. Raises as `execute` does.
+        """Execute a statement with a RETURNING once for each mapping, as one transaction. Answers
+        the rows of all, in the order of the mappings. Raises as `execute` does.
         """
         return await self._asked("write", self._driver.execute_many(statement, rows))
 
@@ -149,7 +147,7 @@ class Database:
             if says_away(error) or self._driver.is_lost(error):
                 raise cannot_be_reached(self.capability) from error
             said = f"the store of {self.capability}: {type(error).__name__}: {error.args[0]}"
-            raise StatementFailed(said) from None  # its cause may tell a value
+            raise StatementFailed(said) from None  # its cause may show a value
         finally:
             self.begun[kind] += begun
 
@@ -161,7 +159,7 @@ def says_away(error: BaseException | None) -> bool:
 
 
 def cannot_be_reached(capability: str) -> Unavailable:
-    """What callers are told, who can do nothing about it: never where the store is, or why."""
+    """For callers, which can do nothing about it: never where the store is, or why."""
     return Unavailable(f"the store of {capability} cannot be reached", retry_after=RETRY_AFTER_S)
 
 

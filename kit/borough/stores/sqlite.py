@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -43,7 +44,7 @@ class Sqlite:
     failures = (sqlite3.Error,)
 
     def __init__(self, path: str, capability: str, synchronous: str, readers: int) -> None:
-        self._writer = _Writer(path, capability, synchronous)
+        self._writer = Writer(path, capability, synchronous)
         self._reader = _Threads(path, capability, "reader", readers, READ_ONLY)
         self.pools = (self._reader, self._writer)
         self._path = path
@@ -56,16 +57,16 @@ class Sqlite:
     async def execute(self, statement: Statement, values: Mapping[str, Any]) -> Result:
         """Execute one statement, which is a transaction of its own."""
         if statement.brief:
-            with suppress(_Busy):
-                return self._read_at_once(statement, values)
+            with suppress(Busy):
+                return self.read_at_once(statement, values)
         side = self._reader if statement.reads else self._writer
-        job = _Job(lambda c: _execute(c, statement, values), durable=statement.durable)
+        job = Job(lambda c: _execute(c, statement, values), durable=statement.durable)
         answer: Result = await side.run(job)
         return answer
 
     async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Rows:
         """Execute a statement once for each of the mappings, as one transaction."""
-        job = _Job(
+        job = Job(
             lambda c: _execute_many(c, statement, rows), several=True, durable=statement.durable
         )
         answer: Rows = await self._writer.run(job)
@@ -73,15 +74,13 @@ class Sqlite:
 
     async def transaction(self, work: Work[T]) -> T:
         """Run `work` on a transaction; it can await nothing but the statements of that."""
-        answer: T = await self._writer.run(
-            _Job(lambda c: _run(work(_Transaction(c))), several=True)
-        )
+        answer: T = await self._writer.run(Job(lambda c: _run(work(_Transaction(c))), several=True))
         return answer
 
     async def has_table(self, name: str) -> bool:
         """Whether there is such a table."""
         found = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
-        return bool(await self._reader.run(_Job(lambda c: c.execute(found, (name,)).fetchall())))
+        return bool(await self._reader.run(Job(lambda c: c.execute(found, (name,)).fetchall())))
 
     async def close(self) -> None:
         """Finish what runs, and close the file."""
@@ -91,8 +90,8 @@ class Sqlite:
             self._at_hand.close()
             self._at_hand = None
 
-    def _read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Result:
-        """Read on the event loop. Raises _Busy where that would have to wait for another process,
+    def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Result:
+        """Read on the event loop. Raises Busy where that would have to wait for another process,
         which happens while one recovers or closes the file.
         """
         if self._at_hand is None:
@@ -101,11 +100,11 @@ class Sqlite:
             return _execute(self._at_hand, statement, values)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname.startswith("SQLITE_BUSY"):
-                raise _Busy from error
+                raise Busy from error
             raise
 
 
-class _Busy(Exception):
+class Busy(Exception):
     """A thread must read this, which may wait."""
 
 
@@ -161,38 +160,19 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("a transaction awaited something else than its own statements")
 
 
-class _Job:
+@dataclass(slots=True, eq=False)
+class Job:
     """Work for a thread, and what became of it. `several`: it has more than one statement."""
 
-    __slots__ = (
-        "_ticket",
-        "answer",
-        "durable",
-        "error",
-        "future",
-        "queued_at",
-        "several",
-        "waited",
-        "work",
-    )
-
-    future: asyncio.Future[Any]
-    queued_at: float
-
-    def __init__(
-        self,
-        work: Callable[[sqlite3.Connection], Any],
-        *,
-        several: bool = False,
-        durable: bool = True,
-    ) -> None:
-        self.work = work
-        self.several = several
-        self.durable = durable
-        self.answer: Any = None
-        self.error: Exception | None = None
-        self.waited = 0.0
-        self._ticket = [None]
+    work: Callable[[sqlite3.Connection], Any]
+    several: bool = False
+    durable: bool = True
+    answer: Any = None
+    error: Exception | None = None
+    queued_at: float = 0.0
+    waited: float = 0.0
+    future: asyncio.Future[Any] = field(init=False)
+    _ticket: list[None] = field(default_factory=lambda: [None], init=False)
 
     def take(self) -> bool:
         """Whether the job is the caller's: the thread's to do, or the waiting task's to give up.
@@ -213,9 +193,7 @@ class _Job:
 
 
 class _Threads:
-    """Threads that take jobs from one queue, each with a connection. It tells of them what `Turns`
-    tells of connections.
-    """
+    """Threads that take jobs from one queue, each with a connection; a `Pool` for metrics."""
 
     group = 1
     """How many jobs a thread takes at once, where so many wait."""
@@ -233,7 +211,7 @@ class _Threads:
         self._path = path
         self._pragmas = pragmas
         self._given = 0
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
     @property
@@ -241,7 +219,7 @@ class _Threads:
         """How many threads are at work."""
         return min(self._given, self.limit)
 
-    async def run(self, job: _Job) -> Any:
+    async def run(self, job: Job) -> Any:
         """What the job answers. Only the wait for a thread is bounded by the deadline: where that
         is spent first, this raises DeadlineExceeded, and nothing was done. What a thread has begun
         it ends, also where the caller is cancelled.
@@ -292,17 +270,17 @@ class _Threads:
             try:
                 connection = connection or _connect(self._path, self._pragmas, BUSY_TIMEOUT_S)
                 self._do(connection, jobs)
-            except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for the jobs
+            except Exception as error:  # noqa: BLE001  # it is raised where answers are awaited
                 for job in jobs:
                     job.error = job.error or error
-            with suppress(RuntimeError):  # the event loop is gone, and with it all who waited
+            with suppress(RuntimeError):  # the event loop is closed, and nothing waits
                 jobs[0].future.get_loop().call_soon_threadsafe(self._settle, jobs)
         if connection is not None:
             connection.close()
 
-    def _take(self) -> list[_Job]:
+    def _take(self) -> list[Job]:
         """The next jobs, once there are any; none when it is over."""
-        jobs: list[_Job] = []
+        jobs: list[Job] = []
         while not jobs and (job := self._jobs.get()) is not None:
             if job.take():
                 jobs.append(job)
@@ -319,11 +297,11 @@ class _Threads:
             job.waited = now - job.queued_at
         return jobs
 
-    def _do(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
+    def _do(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> None:
         for job in jobs:
             job.do(connection)
 
-    def _settle(self, jobs: Sequence[_Job]) -> None:
+    def _settle(self, jobs: Sequence[Job]) -> None:
         """On the event loop."""
         busy = self._given > self.limit
         for job in jobs:
@@ -338,7 +316,7 @@ class _Threads:
                 job.future.set_exception(job.error)
 
 
-class _Writer(_Threads):
+class Writer(_Threads):
     """The one thread that writes. Jobs are committed together; each has changed all or nothing."""
 
     group = GROUP
@@ -348,7 +326,7 @@ class _Writer(_Threads):
         super().__init__(path, capability, "writer", 1, pragmas)
         self._synchronous = self._now = synchronous
 
-    def _do(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
+    def _do(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> None:
         self._set(connection, self._synchronous if any(job.durable for job in jobs) else "NORMAL")
         if len(jobs) == 1 and not jobs[0].several:
             jobs[0].do(connection)  # a statement is a transaction as it is
@@ -362,7 +340,7 @@ class _Writer(_Threads):
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
-    def _do_one(self, connection: sqlite3.Connection, job: _Job) -> None:
+    def _do_one(self, connection: sqlite3.Connection, job: Job) -> None:
         connection.execute("SAVEPOINT job")
         job.do(connection)
         if job.error is not None:

@@ -1,4 +1,4 @@
-"""SQL statements that are compiled once for each database and then only given values.
+"""Tables, and SQL statements that are compiled once for each database and then only given values.
 
 Stores write their statements in SQLAlchemy Core, as constants of their module. Building an
 expression at every call, and finding its compiled form by a cache key, costs many times what the
@@ -8,19 +8,31 @@ database needs for the statement (docs/adr/0014-statements-are-compiled-once.md 
 import json
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 
+from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import (
     ARRAY,
+    JSON,
+    BigInteger,
     BindParameter,
+    Boolean,
     Column,
     ColumnElement,
+    DateTime,
     Executable,
+    Float,
+    MetaData,
     Select,
+    String,
+    Table,
     Text,
+    Uuid,
     any_,
     bindparam,
     func,
@@ -34,6 +46,86 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator
 
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def tables() -> MetaData:
+    """An empty set of tables, whose constraints are named by rule: a migration can find them."""
+    return MetaData(naming_convention=_NAMES)
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment. SQLite keeps no time zone, so everything is kept in UTC and comes back aware."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone: which moment is it?")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Document(TypeDecorator[Any]):
+    """A value of any type pydantic knows, kept as JSON: read and written whole, never searched.
+    pydantic writes and reads the text itself, which saves a pass over it each way.
+    """
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind = kind
+        self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:
+        dump = self._adapter.dump_json
+        return lambda value: None if value is None else dump(value).decode()
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Any]:
+        validate = self._adapter.validate_json
+        return lambda text: None if text is None else validate(text)
+
+
+_TYPES = (
+    (bool, Boolean),
+    (int, BigInteger),
+    (float, Float),
+    (str, String),
+    (UUID, Uuid),
+    (datetime, Utc),
+)
+
+
+def table(name: str, of: type[BaseModel], *, key: str) -> Table:
+    """A table whose rows are messages: a column for each field, the primary key for `key`. A field
+    for whose class SQL has no type is a `Document`. Lengths and indexes are in the revisions alone.
+    """
+    columns = []
+    for field, info in of.model_fields.items():
+        kind = info.annotation
+        found = [
+            type_ for class_, type_ in _TYPES if isinstance(kind, type) and issubclass(kind, class_)
+        ]
+        columns.append(
+            Column(field, found[0] if found else Document(kind), primary_key=field == key)
+        )
+    return Table(name, tables(), *columns)
+
+
 Process = Callable[[Any], Any] | None
 """Turns a value into what a driver takes, or what it gives back into a value; None: as it is."""
 
@@ -41,6 +133,7 @@ POSTGRESQL: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # as t
 SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")
 
 
+R = TypeVar("R")
 Rows = Sequence[Any]
 """What a statement answered, row by row: the columns are attributes."""
 
@@ -56,6 +149,10 @@ class Result:
         """The first row; None where there is none."""
         return self.rows[0] if self.rows else None
 
+    def of(self, kind: Callable[..., R]) -> tuple[R, ...]:
+        """The rows as values of a class whose fields are named as the columns."""
+        return tuple(kind(**row._asdict()) for row in self.rows)
+
 
 class Compiled(NamedTuple):
     """A statement in the words of one database: `bind` makes its parameters from values by name,
@@ -67,6 +164,7 @@ class Compiled(NamedTuple):
     row: Callable[[Sequence[Any]], Any] | None
 
 
+@dataclass(eq=False)
 class Statement:
     """One statement. Where the databases have each a construct of their own, as for ON CONFLICT,
     `build` is a function of SQLAlchemy's module for the dialect.
@@ -75,21 +173,15 @@ class Statement:
         ADD = Statement(lambda sql: sql.insert(loans).on_conflict_do_nothing())
 
     One that is not `durable` may be undone by a power cut: what it does is done again anyway. An
-    embedded database then need not wait for the disk; a server is told nothing of it. A SELECT that
-    is `brief` finds one row by a key: an embedded database answers it sooner than a thread would
-    take it over.
+    embedded database then need not wait for the disk; for a server it is the same. A SELECT that is
+    `brief` finds one row by a key: an embedded database answers it sooner than a thread would take
+    it over.
     """
 
-    def __init__(
-        self,
-        build: Executable | Callable[[ModuleType], Executable],
-        *,
-        durable: bool = True,
-        brief: bool = False,
-    ) -> None:
-        self._build = build
-        self.durable = durable
-        self.brief = brief
+    build: Executable | Callable[[ModuleType], Executable]
+    _: KW_ONLY
+    durable: bool = True
+    brief: bool = False
 
     @cached_property
     def reads(self) -> bool:
@@ -107,7 +199,7 @@ class Statement:
         return _compile(self._expression(postgresql), POSTGRESQL)
 
     def _expression(self, sql: ModuleType) -> Executable:
-        return self._build if isinstance(self._build, Executable) else self._build(sql)
+        return self.build if isinstance(self.build, Executable) else self.build(sql)
 
 
 def any_of(sql: ModuleType, column: Column[Any], name: str) -> ColumnElement[bool]:

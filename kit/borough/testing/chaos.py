@@ -1,15 +1,13 @@
 """What can go wrong between parts and inside one, as a script that can be repeated and shrunk.
 
-A network loses a request or its answer, delivers twice, or so late that everybody has moved on. A
-part dies between any two of its steps, and nothing of that life goes on: not another row, not
-another call. Whoever has a memory store and a contract can be put through it.
+A network loses a request or its answer, or delivers twice, or late. The process of a part crashes
+between any two of its steps: no row and no call of that process follows.
 """
 
 import asyncio
-import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain, repeat
@@ -17,55 +15,53 @@ from itertools import chain, repeat
 from borough import deadline
 from borough.capability import Endpoint, Message
 from borough.errors import BoroughError, DeadlineExceeded, Unavailable
-from borough.stores.sql import Database, Transaction
-from borough.stores.statements import Statement
 
 Arrive = Callable[[Endpoint, Message], Awaitable[Message]]
 
 
 class Crashed(BaseException):
-    """The process is gone. No `except Exception` of the product may catch it: it is not there."""
+    """The process has ended: no `except Exception` of the product may catch this."""
 
 
-class Mishap(StrEnum):
+class NetworkFault(StrEnum):
     """What becomes of one call over the network."""
 
     NONE = "none"
     LOST = "lost"  # never arrives; the caller knows only that there is no answer
     UNANSWERED = "unanswered"  # arrives and works; the answer is lost
-    LATE = "late"  # the caller gives up; it arrives when everybody has moved on
+    LATE = "late"  # the caller gives up; it arrives at the end
     TWICE = "twice"  # arrives two times at once
-    ECHO = "echo"  # is answered, and arrives once more much later
+    ECHO = "echo"  # is answered, and arrives once more at the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """All that will go wrong. `mishaps` befall calls in their order, then no more; `pace` is how
-    many turns each step lets others go first, over and over; `deaths` are the steps at which the
-    successive lives of a part end.
+    """All that goes wrong: `network_faults` of calls, in their sequence; `pace`, over and over, how
+    many turns of the event loop each step gives to others; `crashes`, by part, the steps at which
+    its successive processes crash.
     """
 
-    mishaps: tuple[Mishap, ...] = ()
+    network_faults: tuple[NetworkFault, ...] = ()
     pace: tuple[int, ...] = (1,)
-    deaths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    crashes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 CALM = Script()
 
 
-class Life:
-    """One life of a part: it counts its steps and dies at the one it was told, if any."""
+class Process:
+    """A process of a part: counts its steps, and crashes at `crashes_at`, if any."""
 
-    def __init__(self, pace: Iterator[int], dies_at: int | None) -> None:
+    def __init__(self, pace: Iterator[int], crashes_at: int | None) -> None:
         self.steps = 0
         self.alive = True
-        self.dies_at = dies_at
+        self.crashes_at = crashes_at
         self._pace = pace
 
     async def step(self, _where: str) -> None:
         """Before and after every effect: the checkpoint of its stores and of its calls."""
         self.steps += 1
-        if self.steps == self.dies_at:
+        if self.steps == self.crashes_at:
             self.alive = False
         for _ in range(next(self._pace)):
             await asyncio.sleep(0)
@@ -76,85 +72,59 @@ class Life:
 class Network:
     """Carries calls to where `arrive` handles them, or does not."""
 
-    def __init__(self, mishaps: Iterable[Mishap], arrive: Arrive) -> None:
-        self._mishaps: Iterator[Mishap] = chain(mishaps, repeat(Mishap.NONE))
+    def __init__(self, network_faults: Iterable[NetworkFault], arrive: Arrive) -> None:
+        self._faults: Iterator[NetworkFault] = chain(network_faults, repeat(NetworkFault.NONE))
         self._arrive = arrive
         self.calls = 0
         self._late: deque[tuple[Endpoint, Message]] = deque()
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
-        """One call, with the next mishap of the script."""
+        """One call, with the next fault of the script."""
         self.calls += 1
-        match next(self._mishaps):
-            case Mishap.LOST:
+        match next(self._faults):
+            case NetworkFault.LOST:
                 raise Unavailable(f"{endpoint.name}: no answer")
-            case Mishap.UNANSWERED:
+            case NetworkFault.UNANSWERED:
                 with suppress(BoroughError):
                     await self._arrive(endpoint, message)
                 raise DeadlineExceeded(f"{endpoint.name}: no answer in time")
-            case Mishap.LATE:
+            case NetworkFault.LATE:
                 self._late.append((endpoint, message))
                 raise DeadlineExceeded(f"{endpoint.name}: no answer in time")
-            case Mishap.TWICE:
+            case NetworkFault.TWICE:
                 both = (self._arrive(endpoint, message), self._arrive(endpoint, message))
-                answers = await asyncio.gather(*both, return_exceptions=True)
-                answer = answers[1]
+                _, answer = await asyncio.gather(*both, return_exceptions=True)
                 if isinstance(answer, BaseException):
                     raise answer
-            case Mishap.ECHO:
-                self._late.append((endpoint, message))
-                answer = await self._arrive(endpoint, message)
-            case _:
+            case fault:
+                if fault is NetworkFault.ECHO:
+                    self._late.append((endpoint, message))
                 answer = await self._arrive(endpoint, message)
         deadline.check(f"{endpoint.name} answered")
         return answer
 
     async def deliver_late(self) -> None:
-        """What is under way arrives at last, the latest first; nobody waits for the answers."""
+        """What is under way arrives at last, the latest first; its answers are dropped."""
         while self._late:
             with suppress(BoroughError):
                 await self._arrive(*self._late.pop())
 
     def calm(self) -> None:
-        """No more mishaps; what is late stays late."""
-        self._mishaps = repeat(Mishap.NONE)
+        """No more faults; what is late stays late."""
+        self._faults = repeat(NetworkFault.NONE)
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A transport: a life's way to the other parts."""
+    """A transport: from a process to the other parts."""
 
-    caller: Life
+    caller: Process
     network: Network
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
-        """Ask; a caller that died meanwhile never sees the answer."""
+        """Call; a caller that crashed meanwhile never sees the answer."""
         await self.caller.step(f"before {endpoint.name}")
         try:
             return await self.network.call(endpoint, message)
         finally:
             await self.caller.step(f"after {endpoint.name}")
-
-
-@asynccontextmanager
-async def held_open(database: Database, *statements: Statement) -> AsyncIterator[None]:
-    """Meanwhile a transaction has executed the statements and is not committed. It is committed at
-    the end.
-    """
-    loop, begun, end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
-
-    async def work(tx: Transaction) -> None:
-        for statement in statements:
-            await tx.execute(statement)
-        loop.call_soon_threadsafe(begun.set)
-        if threading.current_thread() is threading.main_thread():  # where nothing may block
-            await asyncio.to_thread(end.wait)
-        end.wait()
-
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(database.transaction(work))
-        await begun.wait()
-        try:
-            yield
-        finally:
-            end.set()

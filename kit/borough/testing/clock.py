@@ -1,4 +1,4 @@
-"""A clock that stands still until the test moves it, so that no test ever waits or races time."""
+"""A clock that stands still until the test moves it, so that no test waits for time."""
 
 import asyncio
 import itertools
@@ -9,12 +9,12 @@ from unittest import mock
 from uuid import UUID
 
 from borough import deadline
-from borough.clock import uuid7
+from borough.clock import Clock, uuid7
 
 MORNING = datetime(2026, 1, 1, 8, tzinfo=UTC)
 
 
-class ManualClock:
+class ManualClock(Clock):
     """Starts at `start`. Identifiers come out in order, the same ones in every run."""
 
     def __init__(self, start: datetime = MORNING) -> None:
@@ -47,10 +47,8 @@ class ManualClock:
         return uuid7(microseconds * 1_000, next(self._ids))
 
     def advance(self, seconds: float) -> None:
-        """Move the time and wake whoever slept until then, earliest first.
-
-        They run at the next turn of the event loop. One who goes to sleep again is not woken again
-        by the same advance: a loop makes one round.
+        """Move the time, and end the sleeps that are due, earliest first. They return at the next
+        turn of the event loop; what sleeps again is not woken by the same advance.
         """
         self._elapsed += seconds
         for due, woken in sorted(self._sleepers, key=lambda sleeper: sleeper[0]):
@@ -65,6 +63,6 @@ class ManualClock:
 
 @contextmanager
 def deadlines_by(clock: ManualClock) -> Iterator[None]:
-    """Meanwhile deadlines are kept by this clock: one is spent when the test says so."""
+    """Meanwhile deadlines are kept by this clock."""
     with mock.patch.object(deadline, "time", clock):
         yield

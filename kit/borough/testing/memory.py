@@ -1,8 +1,8 @@
-"""What the memory twins have in common: one effect at a time, and a checkpoint on either side.
+"""Stores in memory of a capability's own: one effect at a time, and a checkpoint on either side.
 
-A memory store that never lets go of the event loop would hide every race a database shows. So each
-method stops at its store's checkpoint before its effect and after it, where a test may let others
-go first, or kill the process; the effect between is one piece, as a transaction is.
+A store that never lets go of the event loop would hide every race that a database shows. So each
+method stops at its checkpoint before its effect and after it, where a test may let others go first,
+or end the process; the effect between is one piece, as a transaction is.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ Answer = TypeVar("Answer")
 
 
 async def turn(_where: str) -> None:
-    """The plain checkpoint: let everybody else have a turn."""
+    """The plain checkpoint: every other task has a turn."""
     await asyncio.sleep(0)
 
 

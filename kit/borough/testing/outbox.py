@@ -12,7 +12,7 @@ from borough.testing.memory import Rows, atomic
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """A row of the outbox. Whoever claims it has it until `due`; then another relay may."""
+    """A row of the outbox; one that is claimed may be claimed again when `due`."""
 
     event: Event
     trace: str | None
@@ -23,7 +23,7 @@ class _Sending:
 
 
 class MemoryOutbox(Rows):
-    """Twin of `SqlOutbox`."""
+    """What `SqlOutbox` is, in memory."""
 
     def __init__(self, routes: Routes) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class MemoryOutbox(Rows):
         return [row for (to, _), row in self._rows.items() if to == consumer]
 
     def _unsent(self, consumer: str, event_id: UUID) -> _Sending | None:
-        """None also where another relay sent it, and a prune removed it, meanwhile."""
+        """None also where another relay sent and pruned it meanwhile."""
         row = self._rows.get((consumer, event_id))
         return row if row is not None and row.sent_at is None else None
 

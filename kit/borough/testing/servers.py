@@ -4,26 +4,18 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
-
-from borough.capability import Capability
-from borough.serving.web import make_app
-from borough.transport.calls import mount
-from borough_telemetry import Telemetry
-
-C = TypeVar("C", bound=Capability)
 
 IDLE_S = 3_600
-"""An idle connection outlives its test. After uvicorn's 5 s a client that was kept from its core
-would meet a reset where it sends its next request.
+"""An idle connection outlives its test: after uvicorn's 5 s, a client on a busy machine would meet
+a reset where it sends its next request.
 """
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """A bound socket, so that an address is known before anybody serves there. 0: a free port."""
+    """A bound socket, whose address is known before it is served. Port 0: a free one."""
     listener = socket.socket(proto=socket.IPPROTO_TCP)  # else asyncio leaves Nagle on: 40 ms
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
@@ -34,18 +26,6 @@ def url_of(listener: socket.socket) -> str:
     """Where a socket listens."""
     host, port = listener.getsockname()
     return f"http://{host}:{port}"
-
-
-def served(contract: type[C], service: C) -> FastAPI:
-    """The internal app of a part that hosts this one service."""
-    app = make_app(
-        contract.name,
-        telemetry=Telemetry(contract.name, log_level="critical"),
-        max_body_bytes=65_536,
-        internal=True,
-    )
-    mount(app, contract, service)
-    return app
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
-"""A whole application in one event loop: its services over memory stores, in any shape, in chaos.
+"""A whole application in one event loop, over stores in memory, in any shape, under disturbances.
 
-What stands in the stores outlives every part. Everything else dies with its part, which is started
-anew from what stands there.
+Rows outlive every part. All else ends with its part, which is started anew from the rows.
 """
 
 import asyncio
@@ -18,40 +17,23 @@ from borough.compose import Composition, Loop
 from borough.config import Settings
 from borough.errors import Unavailable
 from borough.serving.lifecycle import Tasks
-from borough.testing.chaos import CALM, Crashed, Life, Network, Script, Wire
+from borough.testing.chaos import CALM, Crashed, Network, Process, Script, Wire
 from borough.testing.clock import ManualClock, deadlines_by
-from borough.testing.outbox import MemoryOutbox
+from borough.testing.database import MemoryStores
 from borough.transport.calls import remote
 from borough_telemetry import Telemetry
 
 ROUNDS = 20
-"""A drain without faults that takes more rounds than this will never end."""
+"""A drain without faults that takes more rounds than this never ends."""
 
 C = TypeVar("C", bound=Capability)
 Shape = Mapping[str, tuple[str, ...]]
 """The capabilities of each part."""
 
 
-def memory_stores(app: App) -> dict[str, Any]:
-    """An empty store in memory for every capability."""
-    return {d.name: memory_store(app, d) for d in app.capabilities}
-
-
-def memory_store(app: App, definition: Definition) -> Any:
-    """An empty store in memory."""
-    if definition.publishes:
-        return definition.memory(MemoryOutbox(app.routes(definition)))
-    return definition.memory()
-
-
 def plain_settings(app: App, **changes: Any) -> Settings:
     """The defaults, whatever the environment says, and these changes."""
     return app.settings.model_construct(**changes)
-
-
-def settings_with(app: App, **values: Any) -> Settings:
-    """The settings of the environment, with these values. Raises ValidationError."""
-    return app.settings(**values)
 
 
 class InMemory(Composition):
@@ -67,7 +49,7 @@ class InMemory(Composition):
         telemetry = Telemetry("test", log_level="critical", signals=app.signals)
         settings = settings or plain_settings(app)
         super().__init__(app, settings, telemetry, ManualClock(), Tasks())
-        self._given = memory_stores(app) | dict(stores or {})
+        self._given = MemoryStores(app, stores or {})
 
     def store_of(self, definition: Definition) -> Any:
         return self._given[definition.name]
@@ -77,7 +59,7 @@ class InMemory(Composition):
 
 
 class Simulation:
-    """`shape` says which capabilities die together; `stores` replace those that would be made."""
+    """`shape` says which capabilities share a process; `stores` replace others by name."""
 
     def __init__(
         self,
@@ -93,11 +75,11 @@ class Simulation:
         self.settings = settings or plain_settings(app)
         self.clock = ManualClock()
         self.telemetry = Telemetry("simulation", ratio=0, log_level="critical", signals=app.signals)
-        self.stores = memory_stores(app) | dict(stores or {})
-        self.network = Network(script.mishaps, self._arrive)
+        self.stores = MemoryStores(app, stores or {})
+        self.network = Network(script.network_faults, self._arrive)
         self.tasks = Tasks()
         self._pace = cycle(script.pace)
-        self._deaths = {part: _then_none(script.deaths.get(part, ())) for part in shape}
+        self._crashes = {part: _then_none(script.crashes.get(part, ())) for part in shape}
         self._parts = {part: self._build(part) for part in shape}
 
     @contextmanager
@@ -117,21 +99,19 @@ class Simulation:
         loops = [
             loop
             for part in self.shape
-            for loop_name, loop in self._living(part).loops.items()
+            for loop_name, loop in self._running(part).loops.items()
             if loop_name.startswith(name)
         ]
         await asyncio.gather(*map(_once, loops))
 
     async def come_to_rest(self) -> None:
-        """Everything that goes wrong ends; time passes until nothing is under way.
-
-        What is late stays late: deliver it before or after, as the test wants. Where there is no
-        rest to come to it gives up, and the auditor will say so.
+        """Everything that goes wrong ends; time passes until nothing is under way, or for ROUNDS.
+        What is late stays late: deliver it before or after, as the test wants.
         """
         self.network.calm()
         for part in self.shape:
-            self._deaths[part] = _then_none(())
-            self._parts[part].life.dies_at = None
+            self._crashes[part] = _then_none(())
+            self._parts[part].process.crashes_at = None
         await self.tasks.drain()
         for _ in range(ROUNDS):
             self.clock.advance(60)
@@ -145,46 +125,46 @@ class Simulation:
         return judge(self.app, await read(self.app, self.stores, self.clock.now(), horizon))
 
     def steps(self, part: str) -> int:
-        """How many steps the part's present life has taken."""
-        return self._parts[part].life.steps
+        """How many steps the part's present process has taken."""
+        return self._parts[part].process.steps
 
     async def _arrive(self, endpoint: Endpoint, message: Message) -> Message:
         host = next(p for p, hosted in self.shape.items() if endpoint.capability in hosted)
-        service = self._living(host).services[endpoint.capability]
+        service = self._running(host).services[endpoint.capability]
         try:
             answer: Message = await getattr(service, endpoint.method)(message)
         except Crashed:
-            raise Unavailable(f"{endpoint.capability} died on the way") from None
+            raise Unavailable(f"{endpoint.capability} crashed on the way") from None
         return answer
 
-    def _living(self, part: str) -> "_Living":
-        """The part, started anew where it died."""
-        if not self._parts[part].life.alive:
+    def _running(self, part: str) -> "_Running":
+        """The part, started anew where it crashed."""
+        if not self._parts[part].process.alive:
             self._parts[part] = self._build(part)
         return self._parts[part]
 
-    def _build(self, part: str) -> "_Living":
-        life = Life(self._pace, next(self._deaths[part]))
-        living = _Living(self, life)
-        living.compose(self.shape[part])
-        return living
+    def _build(self, part: str) -> "_Running":
+        process = Process(self._pace, next(self._crashes[part]))
+        running = _Running(self, process)
+        running.compose(self.shape[part])
+        return running
 
 
-class _Living(Composition):
-    """A part in one of its lives."""
+class _Running(Composition):
+    """A part in one of its processes."""
 
-    def __init__(self, simulation: Simulation, life: Life) -> None:
+    def __init__(self, simulation: Simulation, process: Process) -> None:
         of = simulation
         super().__init__(of.app, of.settings, of.telemetry, of.clock, of.tasks)
-        self.life = life
+        self.process = process
         self._kept = of.stores
         self._network = of.network
 
     def store_of(self, definition: Definition) -> Any:
-        return self._kept[definition.name].through(self.life.step)
+        return self._kept.through(definition, self.process.step)
 
     def remote(self, contract: type[C], *, from_door: bool) -> C:
-        return remote(contract, Wire(self.life, self._network))
+        return remote(contract, Wire(self.process, self._network))
 
 
 def monolith(app: App) -> Shape:
@@ -208,5 +188,5 @@ async def _once(loop: Loop) -> None:
         await loop.once()
 
 
-def _then_none(deaths: tuple[int, ...]) -> Iterator[int | None]:
-    return chain(deaths, repeat(None))
+def _then_none(crashes: tuple[int, ...]) -> Iterator[int | None]:
+    return chain(crashes, repeat(None))

@@ -9,10 +9,11 @@
             assert await suites.crashes(APP, shape, lending) == []
 
 A journey is repeated from the start for everything that is tried. `check_contracts` sends every
-call that is marked idempotent twice, over each transport; `stores` compares the books of memory
-and of a database; `shapes` reads the shapes and compares the answers in each; `crashes`, `mishaps`,
-`overtakings` and `hangups` disturb one step, call or turn after the other; `check_laws` plants
-breaches in the books. What answers findings has found nothing when it answers none.
+call that is marked idempotent twice, over each transport; `stores` compares the rows of memory and
+of a database; `shapes` reads the shapes and compares the answers in each; `crashes`,
+`network_faults`, `concurrent_rounds` and `hangups` disturb one step, call or turn after the other;
+`check_laws` plants breaches in the ledgers. What answers findings has found nothing when it answers
+none.
 """
 
 import asyncio
@@ -25,23 +26,25 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import wraps
 from typing import Any, Literal, TypeVar
 
 from borough import shapes as placing
 from borough.app import GATEWAY, App
-from borough.audit import Books, Violation, at_rest, judge, read
+from borough.audit import Ledgers, Violation, at_rest, judge, read
 from borough.capability import Capability, Endpoint, Message
 from borough.compose import open_store
 from borough.config import Settings
 from borough.errors import BoroughError
 from borough.stores.migrations import migrate
 from borough.stores.sql import Database
-from borough.testing.chaos import CALM, Mishap, Script
+from borough.testing.chaos import CALM, NetworkFault, Script
+from borough.testing.database import MemoryStores
 from borough.testing.servers import listen, running, url_of
-from borough.testing.simulation import InMemory, Shape, Simulation, memory_stores
+from borough.testing.simulation import InMemory, Shape, Simulation
 from borough.testing.transports import Agree, Asgi, Direct, Twice, same
 from borough.transport.addresses import Addresses
 from borough.transport.calls import Transport, mount, remote
@@ -55,8 +58,6 @@ Stores = Mapping[str, Any]
 """The stores by capability, for what must be there before; nothing disturbs what is done here."""
 Journey = Callable[[Ask, Stores], Awaitable[Any]]
 """What a user does. Where answers are compared it returns them, without what differs each time."""
-Case = Journey
-"""A journey that asserts what it expects."""
 Via = Literal["local", "asgi", "http"]
 TRANSPORTS: tuple[Via, ...] = ("local", "asgi", "http")
 """A call in this process; through the codec, without a socket; over the network."""
@@ -75,7 +76,7 @@ async def answer(call: Awaitable[Any]) -> object:
 
 async def check_contracts(  # noqa: PLR0913  # whatever a test wants to be otherwise
     app: App,
-    cases: Iterable[Case],
+    cases: Iterable[Journey],
     via: Via,
     *,
     at_once: bool = False,
@@ -188,29 +189,26 @@ async def replicas(app: App, url: str | None, count: int = 2) -> AsyncIterator[t
     `url` is a database that is migrated, or None for memory.
     """
     if url is None:
-        yield (memory_stores(app),) * count
+        yield (MemoryStores(app),) * count
         return
-    databases: list[Database] = []
+    async with AsyncExitStack() as stack:
 
-    def opened() -> Stores:
-        found = {}
-        for definition in app.capabilities:
-            databases.append(Database.open(url, definition.name, synchronous="NORMAL"))
-            found[definition.name] = open_store(app, definition, databases[-1])
-        return found
+        def opened() -> Stores:
+            found = {}
+            for definition in app.capabilities:
+                database = Database.open(url, definition.name, synchronous="NORMAL")
+                stack.push_async_callback(database.close)
+                found[definition.name] = open_store(app, definition, database)
+            return found
 
-    try:
         yield tuple(opened() for _ in range(count))
-    finally:
-        for database in databases:
-            await database.close()
 
 
 async def stores(
     app: App, journey: Journey, url: str, *, settings: Settings | None = None
 ) -> dict[str, tuple[object, object]]:
-    """What is not the same over memory and over the database at `url`, with both: under the name
-    of a capability its books, or what only one of its stores can do, and under `answers` what the
+    """What is not the same over memory and over the database at `url`, with both: under the name of
+    a capability its rows, or what only one of its stores can do, and under `answers` what the
     journey returns. The database is migrated here, and is empty before.
     """
     for definition in app.capabilities:
@@ -230,7 +228,7 @@ async def stores(
 async def _kept(
     app: App, journey: Journey, given: Stores, settings: Settings | None
 ) -> dict[str, object]:
-    """The answers, and the books after everything has come to rest."""
+    """The answers, and all rows after everything has come to rest."""
     part = InMemory(app, stores=given, settings=settings)
     part.compose(app.contracts)
     answers = await journey(part.ask, part.stores)
@@ -251,11 +249,11 @@ def _methods(store: object) -> set[str]:
     }
 
 
-def _as_set(books: object) -> object:
-    """Books without the order of their rows."""
-    if isinstance(books, tuple):
-        return tuple(map(_as_set, books)) if hasattr(books, "_fields") else sorted(map(repr, books))
-    return books
+def _as_set(rows: object) -> object:
+    """Rows without their sequence."""
+    if isinstance(rows, tuple):
+        return tuple(map(_as_set, rows)) if hasattr(rows, "_fields") else sorted(map(repr, rows))
+    return rows
 
 
 # -- shapes
@@ -277,15 +275,15 @@ def simulated(app: App) -> dict[str, Shape]:
 
 
 async def shapes(app: App, journey: Journey, *, settings: Settings | None = None) -> list[str]:
-    """What is wrong with a shape, in a sentence each: a capability that several parts host, and
-    not all of them for a door of their own; a call that no other part serves; a journey that is
+    """What is wrong with a shape, in a sentence each: a capability that several parts host, and not
+    all of them for a door of their own; a call that no other part serves; a journey that is
     answered otherwise than in the first shape. Raises WrongShape where they cannot be read.
     """
     known = placing.every(placing.load(app.calls, app.shapes), app.calls)
     found = [sentence for shape in known.values() for sentence in _misplaced(app, shape)]
     first: Sequence[object] | None = None
     for name, shape in simulated(app).items():
-        answers = (await undergo(app, shape, journey, settings=settings)).answers
+        answers = (await disturbed(app, shape, journey, settings=settings)).answers
         if first is not None and answers != first:
             found.append(f"{name}: answered {answers}, not {first}")
         first = answers if first is None else first
@@ -309,20 +307,20 @@ def _misplaced(app: App, shape: placing.Shape) -> Iterable[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordeal:
-    """What befalls a journey: a script of deaths and mishaps; after how many turns of the event
-    loop the horizon of the settings passes, and two rounds of every loop run at once, as in two
-    replicas; after how many the client hangs up.
+class Disturbance:
+    """What disturbs a journey: a script of crashes and faults of the network; after how many turns
+    of the event loop the horizon of the settings passes, and two rounds of every loop run at once,
+    as in two replicas; after how many the client hangs up.
     """
 
     script: Script = CALM
-    overtaken_after: int | None = None
+    rounds_after: int | None = None
     hung_up_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a journey took under an ordeal, and what the auditor found after it."""
+    """What a journey took under an disturbance, and what the auditor found after it."""
 
     answers: Any
     violations: tuple[Violation, ...]
@@ -333,34 +331,33 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An ordeal that an application did not survive, with the proof."""
+    """An disturbance that an application did not survive, with the proof."""
 
-    ordeal: Ordeal
+    disturbance: Disturbance
     violations: tuple[Violation, ...]
 
 
-async def undergo(
+async def disturbed(
     app: App,
     shape: Shape,
     journey: Journey,
-    ordeal: Ordeal | None = None,
+    disturbance: Disturbance = Disturbance(),
     *,
     settings: Settings | None = None,
 ) -> Outcome:
-    """A journey under an ordeal, in a simulation: what is left is settled, what is late arrives,
-    and the auditor reads.
+    """A journey under an disturbance, in a simulation: what is left is settled, what is late
+    arrives, and the auditor reads.
     """
-    ordeal = ordeal or Ordeal()
-    simulation = Simulation(app, shape, ordeal.script, settings=settings)
+    simulation = Simulation(app, shape, disturbance.script, settings=settings)
     patience = simulation.settings.deadline_ms / 1_000 + simulation.settings.reconcile_horizon_s
     with simulation.open():
         travelling = asyncio.ensure_future(journey(simulation.client, simulation.stores))
         turns = 0
         while not travelling.done():
-            if turns == ordeal.overtaken_after:
+            if turns == disturbance.rounds_after:
                 simulation.clock.advance(patience + 1)
                 await asyncio.gather(simulation.round(""), simulation.round(""))
-            if turns == ordeal.hung_up_after:
+            if turns == disturbance.hung_up_after:
                 travelling.cancel()
             await asyncio.sleep(0)
             turns += 1
@@ -377,80 +374,72 @@ async def undergo(
         return Outcome(answers, await simulation.audit(), steps, calls, turns)
 
 
-async def crashes(
-    app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
-) -> list[Finding]:
-    """Each part dies once at each await of a store or of another part: before it, and after it."""
-    calm = await undergo(app, shape, journey, settings=settings)
-    ordeals = [
-        Ordeal(Script(deaths={part: (step,)}))
-        for part, steps in calm.steps.items()
-        for step in range(1, steps + 1)
-    ]
-    return await _findings(app, shape, journey, [Ordeal(), *ordeals], settings)
+Search = Callable[..., Awaitable[list[Finding]]]
 
 
-async def mishaps(
-    app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
-) -> list[Finding]:
-    """Each call over the network meets each mishap."""
-    calm = await undergo(app, shape, journey, settings=settings)
-    ordeals = [
-        Ordeal(Script(mishaps=(Mishap.NONE,) * call + (mishap,)))
-        for call in range(calm.calls)
-        for mishap in Mishap
-    ]
-    return await _findings(app, shape, journey, ordeals, settings)
+def _search(disturbances: Callable[[Outcome], Iterable[Disturbance]]) -> Search:
+    """Tries the disturbances that are derived from an undisturbed journey, one at a time."""
+
+    @wraps(disturbances)
+    async def search(
+        app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
+    ) -> list[Finding]:
+        found = []
+        for disturbance in disturbances(await disturbed(app, shape, journey, settings=settings)):
+            outcome = await disturbed(app, shape, journey, disturbance, settings=settings)
+            found += [Finding(disturbance, outcome.violations)] if outcome.violations else []
+        return found
+
+    return search
 
 
-async def overtakings(
-    app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
-) -> list[Finding]:
+@_search
+def crashes(calm: Outcome) -> Iterable[Disturbance]:
+    """Each part crashes once at each await of a store or of another part: before it, and after."""
+    yield Disturbance()
+    for part, steps in calm.steps.items():
+        for step in range(1, steps + 1):
+            yield Disturbance(Script(crashes={part: (step,)}))
+
+
+@_search
+def network_faults(calm: Outcome) -> Iterable[Disturbance]:
+    """Each call over the network meets each fault."""
+    for call in range(calm.calls):
+        for fault in NetworkFault:
+            yield Disturbance(Script(network_faults=(NetworkFault.NONE,) * call + (fault,)))
+
+
+@_search
+def concurrent_rounds(calm: Outcome) -> Iterable[Disturbance]:
     """At each turn of the event loop the horizon passes, and the loops of two replicas run."""
-    calm = await undergo(app, shape, journey, settings=settings)
-    ordeals = [Ordeal(overtaken_after=turn) for turn in range(calm.turns)]
-    return await _findings(app, shape, journey, ordeals, settings)
+    return (Disturbance(rounds_after=turn) for turn in range(calm.turns))
 
 
-async def hangups(
-    app: App, shape: Shape, journey: Journey, *, settings: Settings | None = None
-) -> list[Finding]:
+@_search
+def hangups(calm: Outcome) -> Iterable[Disturbance]:
     """At each turn of the event loop the client hangs up."""
-    calm = await undergo(app, shape, journey, settings=settings)
-    ordeals = [Ordeal(hung_up_after=turn) for turn in range(calm.turns)]
-    return await _findings(app, shape, journey, ordeals, settings)
-
-
-async def _findings(
-    app: App,
-    shape: Shape,
-    journey: Journey,
-    ordeals: Iterable[Ordeal],
-    settings: Settings | None,
-) -> list[Finding]:
-    found = [
-        Finding(o, (await undergo(app, shape, journey, o, settings=settings)).violations)
-        for o in ordeals
-    ]
-    return [finding for finding in found if finding.violations]
+    return (Disturbance(hung_up_after=turn) for turn in range(calm.turns))
 
 
 # -- the auditor
 
 
-def check_laws(app: App, clean: Books, planted: Iterable[tuple[Books, Collection[str]]]) -> None:
-    """The auditor finds nothing in books that are `clean`, in each of the `planted` ones breaches
-    of exactly these kinds, and with each of its laws one of them. Raises AssertionError with a
-    line for each of these that is not so.
+def check_laws(
+    app: App, clean: Ledgers, planted: Iterable[tuple[Ledgers, Collection[str]]]
+) -> None:
+    """The auditor finds nothing in ledgers that are `clean`, in each of the `planted` ones breaches
+    of exactly these kinds, and with each of its laws one of them. Raises AssertionError with a line
+    for each of these that is not so.
     """
-    wrong = [f"in clean books: {violation}" for violation in judge(app, clean)]
-    blind = {law: law.__name__ for definition in app.capabilities for law in definition.laws}
-    for number, (books, kinds) in enumerate(planted):
-        found = {violation.kind for violation in judge(app, books)}
+    wrong = [f"in clean ledgers: {violation}" for violation in judge(app, clean)]
+    unbroken = {law: law.__name__ for definition in app.capabilities for law in definition.laws}
+    for number, (ledgers, kinds) in enumerate(planted):
+        found = {violation.kind for violation in judge(app, ledgers)}
         if found != set(kinds):
-            wrong.append(f"in the planted books {number}: {sorted(found)}, not {sorted(kinds)}")
-        for law in [law for law in blind if any(law(books))]:
-            del blind[law]
-    wrong += [f"no breach is planted for the law {name}" for name in sorted(blind.values())]
+            wrong.append(f"in the planted ledgers {number}: {sorted(found)}, not {sorted(kinds)}")
+        for law in [law for law in unbroken if any(law(ledgers))]:
+            del unbroken[law]
+    wrong += [f"no breach is planted for the law {name}" for name in sorted(unbroken.values())]
     if wrong:
         raise AssertionError("\n".join(wrong))

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from borough import deadline
 from borough.capability import Endpoint, Message
-from borough.errors import BoroughError, DeadlineExceeded
+from borough.errors import BoroughError
 from borough.transport.calls import Transport
 from borough.transport.codec import JSON, decode_response, encode_request
 
@@ -21,9 +21,8 @@ class Asgi:
         self._app = app
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
+        deadline.check(f"calling {endpoint.name}")
         left = deadline.remaining()
-        if left is not None and left <= 0:
-            raise DeadlineExceeded(f"the deadline was spent before calling {endpoint.name}")
         path, body = encode_request(endpoint, message)
         headers = [(b"content-type", JSON.encode())] if body else []
         if left is not None:
@@ -84,10 +83,8 @@ def same(first: Outcome, again: Outcome) -> bool:
 
 
 class Twice:
-    """Sends every call marked idempotent twice, in turn or at once, to find out a wrong mark.
-
-    Answers the first outcome, or where both came at once, one that `agree` takes for the first.
-    Where they do not agree, that is an AssertionError that names the call.
+    """Sends every call marked idempotent twice, in turn or at once. Answers the first outcome, or
+    of two at once the one that `agree` takes for it; raises AssertionError where they do not agree.
     """
 
     def __init__(self, transport: Transport, *, at_once: bool = False, agree: Agree = same) -> None:
@@ -99,13 +96,13 @@ class Twice:
         if not endpoint.idempotent:
             return await self._transport.call(endpoint, message)
         if self._at_once:
-            both = (self._outcome(endpoint, message) for _ in range(2))
-            first, again = await asyncio.gather(*both)
+            first, again = await asyncio.gather(
+                *(self._outcome(endpoint, message) for _ in range(2))
+            )
             if not self._agree(first, again):
                 first, again = again, first
         else:
-            first = await self._outcome(endpoint, message)
-            again = await self._outcome(endpoint, message)
+            first, again = [await self._outcome(endpoint, message) for _ in range(2)]
         if not self._agree(first, again):
             raise AssertionError(f"{endpoint.name} is not idempotent: {first!r}, then {again!r}")
         if isinstance(first, BoroughError):

@@ -1,7 +1,5 @@
 """Inventory: the menu, and stock that is never sold twice."""
 
-from importlib import resources
-
 from borough.app import Definition
 from borough.compose import Composition
 from borough_shop.inventory import signals
@@ -23,8 +21,7 @@ CAPABILITY = Definition(
     make=make,
     sql=SqlStock,
     memory=MemoryStock,
-    migrations=resources.files(__name__) / "migrations",
     signals=signals.ALL,
     laws=LAWS,
-    books=read,
+    ledger=read,
 )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from borough.audit import Books, Violation
+from borough.audit import Ledgers, Violation
 from borough_shop.inventory.contract import Inventory, Reservation, ReservationState
 from borough_shop.inventory.domain import Article, StockStore
 
@@ -25,9 +25,9 @@ async def read(store: StockStore) -> StockBooks:
     return StockBooks(await store.ledger(), await store.articles())
 
 
-def stock_is_conserved(books: Books) -> Iterator[Violation]:
+def stock_is_conserved(ledgers: Ledgers) -> Iterator[Violation]:
     """Stock is never negative, and what came in is free, held or taken."""
-    own: StockBooks = books.of[Inventory.name]
+    own: StockBooks = ledgers.of[Inventory.name]
     gone = Counter[str]()
     for held in own.reservations:
         if held.state is not ReservationState.RELEASED:
@@ -43,9 +43,9 @@ def stock_is_conserved(books: Books) -> Iterator[Violation]:
             )
 
 
-def each_order_is_reserved_once(books: Books) -> Iterator[Violation]:
+def each_order_is_reserved_once(ledgers: Ledgers) -> Iterator[Violation]:
     """One reservation an order."""
-    own: StockBooks = books.of[Inventory.name]
+    own: StockBooks = ledgers.of[Inventory.name]
     for order_id, count in Counter(held.order_id for held in own.reservations).items():
         if count > 1:
             yield Violation(RESERVED_TWICE, str(order_id), f"{count} rows")

@@ -24,9 +24,8 @@ from sqlalchemy import (
 )
 
 from borough.errors import Invalid
-from borough.stores.columns import Document, Utc, tables
 from borough.stores.sql import Database, Transaction
-from borough.stores.statements import Result, Statement, any_of
+from borough.stores.statements import Document, Result, Statement, Utc, any_of, tables
 from borough_shop.inventory import domain
 from borough_shop.inventory.contract import Reservation, ReservationState
 from borough_shop.inventory.domain import Article, StockStore

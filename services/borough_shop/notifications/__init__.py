@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from importlib import resources
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -49,11 +48,9 @@ CAPABILITY = Definition(
     make=make,
     sql=SqlNotifications,
     memory=MemoryNotifications,
-    migrations=resources.files(__name__) / "migrations",
     consumes={OrderPlaced: "deliver"},
     settings=NotificationsSettings,
     signals=signals.ALL,
     laws=LAWS,
-    books=lambda store: store.ledger(),
     counts=parked,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from borough.audit import Books, Violation
+from borough.audit import Ledgers, Violation
 from borough_shop.notifications.contract import Notification, Notifications, NotificationState
 from borough_shop.orders.contract import Order, Orders, OrderStatus
 from borough_shop.values import OrderId
@@ -13,17 +13,17 @@ TOLD_WRONGLY = "notified-but-not-placed"
 UNKNOWN_ORDER = "order-unknown"
 
 
-def each_placed_order_is_notified_once(books: Books) -> Iterator[Violation]:
+def each_placed_order_is_notified_once(ledgers: Ledgers) -> Iterator[Violation]:
     """Every PLACED order has exactly one notification, recorded or parked; others have none."""
     told: dict[OrderId, list[Notification]] = {}
-    for notification in books.of[Notifications.name]:
+    for notification in ledgers.of[Notifications.name]:
         told.setdefault(notification.order_id, []).append(notification)
     known = set[OrderId]()
-    for record in books.of[Orders.name]:
+    for record in ledgers.of[Orders.name]:
         order: Order = record.order
         known.add(order.order_id)
         pending = order.status is OrderStatus.PENDING
-        if not (pending and books.now <= record.deadline + books.horizon):
+        if not (pending and ledgers.now <= record.deadline + ledgers.horizon):
             yield from _telling(order, told.get(order.order_id, []))
     for order_id in told.keys() - known:
         yield Violation(UNKNOWN_ORDER, str(order_id), "notifications has it, orders has not")

@@ -20,9 +20,8 @@ from sqlalchemy import (
     update,
 )
 
-from borough.stores.columns import Utc, tables
 from borough.stores.sql import Database
-from borough.stores.statements import Rows, Statement, any_of
+from borough.stores.statements import Rows, Statement, Utc, any_of, tables
 from borough_shop.notifications import domain
 from borough_shop.notifications.contract import Notification, NotificationState
 from borough_shop.notifications.domain import NotificationStore

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import resources
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -84,13 +83,11 @@ CAPABILITY = Definition(
     make=make,
     sql=SqlOrders,
     memory=MemoryOrders,
-    migrations=resources.files(__name__) / "migrations",
     calls=(Profiles, Inventory, Payments),
     publishes=(OrderPlaced,),
     settings=OrdersSettings,
     signals=signals.ALL,
     laws=LAWS,
-    books=lambda store: store.ledger(),
     counts=by_status,
     at_rest=at_rest,
     until=until,

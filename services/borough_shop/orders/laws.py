@@ -5,7 +5,7 @@ An order that is pending within its horizon is not judged yet.
 
 from collections.abc import Iterable, Iterator
 
-from borough.audit import Books, Violation
+from borough.audit import Ledgers, Violation
 from borough_shop.inventory.contract import Inventory, Reservation, ReservationState
 from borough_shop.orders.contract import Order, Orders, OrderStatus
 from borough_shop.orders.domain import OrderRecord
@@ -23,48 +23,48 @@ STILL_OPEN = "reservation-still-open"
 UNKNOWN_ORDER = "order-unknown"
 
 
-def orders_agree_with_money_and_stock(books: Books) -> Iterator[Violation]:
+def orders_agree_with_money_and_stock(ledgers: Ledgers) -> Iterator[Violation]:
     """PLACED if and only if CAPTURED and stock committed, for its lines and their sum."""
-    verdicts = {verdict.order_id: verdict for verdict in _verdicts(books)}
-    held = {reservation.order_id: reservation for reservation in _reservations(books)}
-    for order in judged(books):
+    verdicts = {verdict.order_id: verdict for verdict in _verdicts(ledgers)}
+    held = {reservation.order_id: reservation for reservation in _reservations(ledgers)}
+    for order in judged(ledgers):
         verdict, reservation = verdicts.get(order.order_id), held.get(order.order_id)
         yield from _settlement(order, verdict, reservation)
         yield from _amounts(order, verdict, reservation)
 
 
-def nobody_knows_another_order(books: Books) -> Iterator[Violation]:
-    """Money and stock belong to orders that are in the books."""
-    known = {record.order.order_id for record in _records(books)}
+def nobody_knows_another_order(ledgers: Ledgers) -> Iterator[Violation]:
+    """Money and stock belong to orders that are in the ledgers."""
+    known = {record.order.order_id for record in _records(ledgers)}
     of_others: dict[str, Iterable[OrderId]] = {
-        Payments.name: [verdict.order_id for verdict in _verdicts(books)],
-        Inventory.name: [reservation.order_id for reservation in _reservations(books)],
+        Payments.name: [verdict.order_id for verdict in _verdicts(ledgers)],
+        Inventory.name: [reservation.order_id for reservation in _reservations(ledgers)],
     }
     for book, order_ids in of_others.items():
         for order_id in set(order_ids) - known:
             yield Violation(UNKNOWN_ORDER, str(order_id), f"{book} has it, orders has not")
 
 
-def judged(books: Books) -> Iterator[Order]:
+def judged(ledgers: Ledgers) -> Iterator[Order]:
     """Every order but those that are pending within their horizon."""
-    for record in _records(books):
-        within = books.now <= record.deadline + books.horizon
+    for record in _records(ledgers):
+        within = ledgers.now <= record.deadline + ledgers.horizon
         if not (record.order.status is OrderStatus.PENDING and within):
             yield record.order
 
 
-def _records(books: Books) -> tuple[OrderRecord, ...]:
-    records: tuple[OrderRecord, ...] = books.of[Orders.name]
+def _records(ledgers: Ledgers) -> tuple[OrderRecord, ...]:
+    records: tuple[OrderRecord, ...] = ledgers.of[Orders.name]
     return records
 
 
-def _verdicts(books: Books) -> tuple[Verdict, ...]:
-    verdicts: tuple[Verdict, ...] = books.of[Payments.name]
+def _verdicts(ledgers: Ledgers) -> tuple[Verdict, ...]:
+    verdicts: tuple[Verdict, ...] = ledgers.of[Payments.name]
     return verdicts
 
 
-def _reservations(books: Books) -> tuple[Reservation, ...]:
-    reservations: tuple[Reservation, ...] = books.of[Inventory.name].reservations
+def _reservations(ledgers: Ledgers) -> tuple[Reservation, ...]:
+    reservations: tuple[Reservation, ...] = ledgers.of[Inventory.name].reservations
     return reservations
 
 

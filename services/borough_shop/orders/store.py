@@ -24,9 +24,8 @@ from sqlalchemy import (
 )
 
 from borough.outbox import SqlOutbox, outbox
-from borough.stores.columns import Document, Utc, tables
 from borough.stores.sql import Database, Transaction
-from borough.stores.statements import Statement
+from borough.stores.statements import Document, Statement, Utc, tables
 from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus
 from borough_shop.orders.domain import Begun, OrderRecord, OrderStore, Refusal, Settled
 from borough_shop.values import Basket, Money, PricedLine

@@ -1,6 +1,5 @@
 """Payments: decides once, per order, whether money was taken."""
 
-from importlib import resources
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -39,9 +38,7 @@ CAPABILITY = Definition(
     make=make,
     sql=SqlVerdicts,
     memory=MemoryVerdicts,
-    migrations=resources.files(__name__) / "migrations",
     settings=PaymentsSettings,
     signals=signals.ALL,
     laws=LAWS,
-    books=lambda store: store.ledger(),
 )

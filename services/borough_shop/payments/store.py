@@ -15,9 +15,8 @@ from sqlalchemy import (
     select,
 )
 
-from borough.stores.columns import Utc, tables
 from borough.stores.sql import Database
-from borough.stores.statements import Statement
+from borough.stores.statements import Statement, Utc, tables
 from borough_shop.payments.contract import Outcome, Verdict
 from borough_shop.payments.domain import VerdictStore
 from borough_shop.values import Money, OrderId

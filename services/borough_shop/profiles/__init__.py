@@ -1,7 +1,5 @@
 """Profiles: who a customer is, and which card pays."""
 
-from importlib import resources
-
 from borough.app import Definition
 from borough.compose import Composition
 from borough_shop.profiles.contract import Profiles
@@ -21,5 +19,4 @@ CAPABILITY = Definition(
     make=make,
     sql=SqlProfiles,
     memory=MemoryProfiles,
-    migrations=resources.files(__name__) / "migrations",
 )

@@ -5,9 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Column, String, Table, bindparam, select
 
-from borough.stores.columns import Utc, tables
 from borough.stores.sql import Database
-from borough.stores.statements import Statement
+from borough.stores.statements import Statement, Utc, tables
 from borough_shop.profiles.contract import Profile
 from borough_shop.profiles.domain import ProfileStore
 

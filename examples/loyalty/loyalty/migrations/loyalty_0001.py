@@ -10,9 +10,7 @@ down_revision = None
 def upgrade() -> None:
     op.create_table(
         "awards",
-        sa.Column("order_id", sa.Uuid(), nullable=False),
-        sa.Column("customer_id", sa.String(63), nullable=False),
-        sa.Column("points", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("order_id", name="pk_awards"),
+        sa.Column("order_id", sa.Uuid, primary_key=True),
+        sa.Column("customer_id", sa.String(63), nullable=False, index=True),
+        sa.Column("points", sa.BigInteger, nullable=False),
     )
-    op.create_index("ix_awards_customer_id", "awards", ["customer_id"])

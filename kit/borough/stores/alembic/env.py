@@ -1,10 +1,15 @@
 """A file of its own because Alembic executes one of this name: it runs the revisions in the
-transaction that `migrate` opened.
+transaction that `migrate` opened. Constraints and indexes get their names by the rule of `tables`.
 """
 
 from alembic import context
 
 from borough.stores.sql import REVISIONS
+from borough.stores.statements import tables
 
-context.configure(connection=context.config.attributes["connection"], version_table=REVISIONS)
+context.configure(
+    connection=context.config.attributes["connection"],
+    version_table=REVISIONS,
+    target_metadata=tables(),
+)
 context.run_migrations()

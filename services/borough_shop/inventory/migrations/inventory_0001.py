@@ -17,8 +17,8 @@ def upgrade() -> None:
         sa.Column("stock", sa.BigInteger(), nullable=False),
         sa.Column("received", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("sku", name="pk_articles"),
-        sa.CheckConstraint("stock >= 0 AND stock <= received", name="ck_articles_stock"),
-        sa.CheckConstraint("price_minor >= 0", name="ck_articles_price"),
+        sa.CheckConstraint("stock >= 0 AND stock <= received", name="stock"),
+        sa.CheckConstraint("price_minor >= 0", name="price"),
     )
     op.create_table(
         "reservations",

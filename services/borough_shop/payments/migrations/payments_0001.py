@@ -17,10 +17,6 @@ def upgrade() -> None:
         sa.Column("token_digest", sa.String(64), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("order_id", name="pk_verdicts"),
-        sa.CheckConstraint(
-            "(outcome = 'captured') = (amount_minor IS NOT NULL)", name="ck_verdicts_amount"
-        ),
-        sa.CheckConstraint(
-            "(amount_minor IS NULL) = (currency IS NULL)", name="ck_verdicts_currency"
-        ),
+        sa.CheckConstraint("(outcome = 'captured') = (amount_minor IS NOT NULL)", name="amount"),
+        sa.CheckConstraint("(amount_minor IS NULL) = (currency IS NULL)", name="currency"),
     )

@@ -14,16 +14,16 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from borough.config import load
 from borough.serving.server import run
-from borough.testing.serving import HOST, fetch
 from borough_shop.app import APP
 from borough_shop.inventory.contract import (
     Inventory,
@@ -38,6 +38,7 @@ from borough_shop.testing.rungs.ladder import signal_for
 from borough_shop.testing.rungs.part import RungBuilder, build
 from borough_shop.values import Line, Money, PricedLine
 
+HOST = "127.0.0.1"
 START_S, SWITCH_S, STOP_S = 20.0, 20.0, 5.0
 """What takes longer has failed."""
 LAST_WORDS = 15
@@ -125,13 +126,19 @@ class Callee:
     async def ops(self, path: str) -> bytes:
         """What it answers on its ops port. Raises HopFailed."""
         try:
-            return (await asyncio.to_thread(fetch, self.ops_port, path)).body
+            return await asyncio.to_thread(_get, self.ops_port, path)
         except OSError as error:
             raise self.failed(f"does not answer on its ops port ({error})") from None
 
     def failed(self, what: str) -> HopFailed:
         """That it did this, with the last it said."""
         return HopFailed(f"the callee {what}:\n{_last_words(self.log)}")
+
+
+def _get(port: int, path: str) -> bytes:
+    with closing(HTTPConnection(HOST, port)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().read()
 
 
 @asynccontextmanager

@@ -10,8 +10,8 @@ down_revision = None
 def upgrade() -> None:
     op.create_table(
         "notices",
-        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("event_id", sa.Uuid, primary_key=True),
+        sa.Column("schema_version", sa.Integer, nullable=False),
         sa.Column("isbn", sa.String(13), nullable=False),
         sa.Column("member", sa.String(63), nullable=False),
-        sa.PrimaryKeyConstraint("event_id", name="pk_notices"),
     )

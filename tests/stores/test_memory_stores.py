@@ -1,6 +1,6 @@
-"""Is each store in memory a twin of the one on a database?
+"""Does each store in memory promise what the one on a database does?
 
-The suite of the kit compares whole books. Verdicts and profiles, whose stores are small, are here
+The suite of the kit compares all rows. Verdicts and profiles, whose stores are small, are here
 as well: is there one verdict for each order, for good, and one profile for each customer, the last
 one written?
 """
@@ -20,8 +20,8 @@ DECLINED = Verdict(order_id=an_id(2), outcome=Outcome.DECLINED)
 VOIDED = Verdict(order_id=an_id(1), outcome=Outcome.VOIDED)
 
 
-async def test_a_database_keeps_the_books_of_memory(empty_store_url: str) -> None:
-    """Row for row, after an order of every ending; each store can do what its twin can."""
+async def test_a_database_keeps_the_rows_of_memory(empty_store_url: str) -> None:
+    """Row for row, after an order of every ending; each store can do what the other can."""
     journey = ordering(*ENDINGS.values())
     assert await suites.stores(APP, journey, empty_store_url, settings=SETTINGS) == {}
 
@@ -32,7 +32,7 @@ async def test_an_order_nobody_decided_has_no_verdict(verdicts: VerdictStore) ->
 
 
 async def test_the_first_verdict_stands_and_is_told_apart(verdicts: VerdictStore) -> None:
-    """Whoever decides learns the verdict that stands, and whether it is theirs."""
+    """Each decision answers the verdict that stands, and whether it made it."""
     assert await verdicts.decide(CAPTURED, "digest", MORNING) == (CAPTURED, True)
     assert await verdicts.decide(VOIDED, "", MORNING) == (CAPTURED, False)
     assert await verdicts.find(CAPTURED.order_id) == CAPTURED

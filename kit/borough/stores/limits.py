@@ -1,6 +1,4 @@
-"""Turns at the connections of one engine. Who waits for a connection waits here, where giving up
-is simple, and where it is seen how long it took.
-"""
+"""How many connections of one kind a store may use at a time, and how long callers wait for one."""
 
 import asyncio
 import time
@@ -14,7 +12,7 @@ CONNECT_TIMEOUT_S = 5
 
 
 class Pool(Protocol):
-    """What a store tells of the connections of one kind that it may hold."""
+    """The connections of one kind that a store may use, as metrics read them."""
 
     name: str
     limit: int
@@ -25,7 +23,7 @@ class Pool(Protocol):
     def in_use(self) -> int: ...
 
 
-class Turns:
+class ConnectionLimit:
     """Entered for as long as a connection is used; at most `limit` are inside. Only the wait is
     bounded by the deadline: entering raises DeadlineExceeded where that is spent first.
     """
@@ -35,9 +33,9 @@ class Turns:
         self.limit = limit
         self.in_use = 0
         self.waited_s = 0.0
-        """Of all who waited, whether they got a turn or not."""
+        """Of all callers that waited, with or without success."""
         self.missed = 0
-        """How many gave up."""
+        """How many gave up because the deadline came first."""
         self._capability = capability
         self._free = asyncio.Semaphore(limit)
 

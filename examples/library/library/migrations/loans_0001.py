@@ -12,11 +12,9 @@ down_revision = None
 def upgrade() -> None:
     op.create_table(
         "loans",
-        sa.Column("loan_id", sa.Uuid(), nullable=False),
+        sa.Column("loan_id", sa.Uuid, primary_key=True),
         sa.Column("isbn", sa.String(13), nullable=False),
         sa.Column("member", sa.String(63), nullable=False),
-        sa.Column("state", sa.String(16), nullable=False),
-        sa.PrimaryKeyConstraint("loan_id", name="pk_loans"),
+        sa.Column("state", sa.String(16), nullable=False, index=True),
     )
-    op.create_index("ix_loans_state", "loans", ["state"])
     create_outbox()

@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from fastapi import FastAPI
 
 from borough.capability import Capability, Message, post, read
 from borough.errors import BoroughError
+from borough.serving.web import make_app
 from borough.transport.addresses import Addresses
-from borough.transport.calls import remote
+from borough.transport.calls import mount, remote
 from borough.transport.client import Http
 from borough.transport.resilience import RetryBudget
 from borough.transport.wire import Pool
 from borough_telemetry import Telemetry
 
+C = TypeVar("C", bound=Capability)
 Wire = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -107,6 +111,18 @@ async def raw(wire: Wire) -> AsyncIterator[str]:
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     await asyncio.gather(*handlers)  # they end with their connections
+
+
+def served(contract: type[C], service: C) -> FastAPI:
+    """The internal app of a part that hosts this one service."""
+    app = make_app(
+        contract.name,
+        telemetry=Telemetry(contract.name, log_level="critical"),
+        max_body_bytes=65_536,
+        internal=True,
+    )
+    mount(app, contract, service)
+    return app
 
 
 class Dropping:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from borough import shapes
 from borough.app import App
@@ -16,6 +17,11 @@ from borough.config import Settings
 from borough.serving.lifecycle import Part
 from borough.testing.servers import listen, running, url_of
 from borough_telemetry import Export
+
+
+def settings_with(app: App, **values: Any) -> Settings:
+    """The settings of the environment, with these values. Raises ValidationError."""
+    return app.settings(**values)
 
 
 @dataclass(slots=True)
@@ -44,7 +50,7 @@ async def running_shape(
     export: Callable[[str], Export | None] = lambda _: None,
 ) -> AsyncIterator[RunningShape]:
     """Build and run every part of a shape; `export` makes the receiver of a part's spans."""
-    town = RunningShape(shape)
+    found = RunningShape(shape)
     listeners = {part: listen() for part in shape.parts}
     async with AsyncExitStack() as stack:
         for part, hosted in shape.parts.items():
@@ -56,7 +62,7 @@ async def running_shape(
                 )
                 for capability in shapes.needed(hosted, app.calls)
             }
-            town.parts[part] = built = await build(
+            found.parts[part] = built = await build(
                 app,
                 settings.model_copy(update={"part": part, "peers": peers}),
                 hosted,
@@ -65,17 +71,17 @@ async def running_shape(
             stack.push_async_callback(asyncio.to_thread, built.telemetry.close)
             stack.push_async_callback(built.close)
             if built.internal is not None:
-                town.inner[part] = await stack.enter_async_context(
+                found.inner[part] = await stack.enter_async_context(
                     running(built.internal, listeners[part])
                 )
             else:
                 listeners[part].close()
             if built.public is not None:
-                town.doors[part] = await stack.enter_async_context(running(built.public))
+                found.doors[part] = await stack.enter_async_context(running(built.public))
             for loop in built.loops.values():
                 stack.push_async_callback(_cancel, asyncio.ensure_future(loop()))
             stack.push_async_callback(built.tasks.drain)
-        yield town
+        yield found
 
 
 async def _cancel(task: asyncio.Task[object]) -> None:

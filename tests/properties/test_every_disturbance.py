@@ -1,4 +1,4 @@
-"""One order, each way it can end, through everything that can befall it once.
+"""One order, each way it can end, through every disturbance once.
 
 The suites find each of the mistakes that are planted in a shop; without these, to find nothing
 would prove nothing.
@@ -10,9 +10,9 @@ import pytest
 
 from borough.app import App
 from borough.testing import suites
-from borough.testing.chaos import Mishap, Script
+from borough.testing.chaos import NetworkFault, Script
 from borough.testing.simulation import Shape
-from borough.testing.suites import Finding, Ordeal, undergo
+from borough.testing.suites import Disturbance, Finding, disturbed
 from borough_shop.app import APP
 from borough_shop.orders.contract import OrderStatus, PlaceOrder
 from borough_shop.testing.journeys import ENDINGS, ordering
@@ -28,10 +28,10 @@ each_ending = pytest.mark.parametrize("request_", ENDINGS.values(), ids=ENDINGS)
 
 
 async def found(app: App, shape: Shape, request: PlaceOrder) -> list[Finding]:
-    """What a crash at every step, each mishap at every call, and reconcile overtaking at every
+    """What a crash at every step, each fault at every call, and rounds of every loop at every
     turn bring to light, with late calls delivered after everything was settled.
     """
-    searches = (suites.crashes, suites.mishaps, suites.overtakings)
+    searches = (suites.crashes, suites.network_faults, suites.concurrent_rounds)
     journey = ordering(request)
     return [f for search in searches for f in await search(app, shape, journey, settings=SETTINGS)]
 
@@ -39,8 +39,8 @@ async def found(app: App, shape: Shape, request: PlaceOrder) -> list[Finding]:
 @each_shape
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_an_undisturbed_order_ends_as_it_should(shape: Shape, ending: str) -> None:
-    """The endings the ordeals start from are the five an order can have by itself."""
-    outcome = await undergo(APP, shape, ordering(ENDINGS[ending]), settings=SETTINGS)
+    """The endings the disturbances start from are the five an order can have by itself."""
+    outcome = await disturbed(APP, shape, ordering(ENDINGS[ending]), settings=SETTINGS)
     (answered,) = outcome.answers
     assert answered == (OrderStatus.PLACED if ending == "placed" else ending)
     assert outcome.violations == ()
@@ -48,8 +48,8 @@ async def test_an_undisturbed_order_ends_as_it_should(shape: Shape, ending: str)
 
 @each_shape
 @each_ending
-async def test_no_single_ordeal_breaks_a_law(shape: Shape, request_: PlaceOrder) -> None:
-    """A crash at every step, each mishap at every call, reconcile overtaking at every turn."""
+async def test_no_single_disturbance_breaks_a_law(shape: Shape, request_: PlaceOrder) -> None:
+    """A crash at every step, each fault at every call, rounds of every loop at every turn."""
     assert await found(APP, shape, request_) == []
 
 
@@ -64,25 +64,25 @@ async def test_the_search_finds_a_planted_bug(mistake: Mistake) -> None:
 async def test_a_crash_during_recovery_from_a_crash_breaks_no_law(request_: PlaceOrder) -> None:
     """Recovery may die at every step too: the next one finds what this one would have."""
     journey = ordering(request_)
-    ((part, steps),) = (await undergo(APP, MONOLITH, journey, settings=SETTINGS)).steps.items()
+    ((part, steps),) = (await disturbed(APP, MONOLITH, journey, settings=SETTINGS)).steps.items()
     for first in range(1, steps + 1):
         for second in range(1, steps + 1):
-            ordeal = Ordeal(Script(deaths={part: (first, second)}))
-            outcome = await undergo(APP, MONOLITH, journey, ordeal, settings=SETTINGS)
-            assert outcome.violations == (), ordeal
+            disturbance = Disturbance(Script(crashes={part: (first, second)}))
+            outcome = await disturbed(APP, MONOLITH, journey, disturbance, settings=SETTINGS)
+            assert outcome.violations == (), disturbance
 
 
-@pytest.mark.parametrize("mishap", [Mishap.LATE, Mishap.UNANSWERED, Mishap.LOST])
-async def test_a_mishap_and_a_crash_together_break_no_law(mishap: Mishap) -> None:
+@pytest.mark.parametrize("fault", [NetworkFault.LATE, NetworkFault.UNANSWERED, NetworkFault.LOST])
+async def test_a_network_fault_and_a_crash_together_break_no_law(fault: NetworkFault) -> None:
     """Orders may die at any step while any of its calls is lost, unanswered or still under way."""
     journey = ordering(ENDINGS["placed"])
-    calm = await undergo(APP, MICROSERVICES, journey, settings=SETTINGS)
+    calm = await disturbed(APP, MICROSERVICES, journey, settings=SETTINGS)
     for call in range(calm.calls):
         for step in range(1, calm.steps["orders"] + 1):
-            lost = (Mishap.NONE,) * call + (mishap,)
-            ordeal = Ordeal(Script(mishaps=lost, deaths={"orders": (step,)}))
-            outcome = await undergo(APP, MICROSERVICES, journey, ordeal, settings=SETTINGS)
-            assert outcome.violations == (), ordeal
+            lost = (NetworkFault.NONE,) * call + (fault,)
+            disturbance = Disturbance(Script(network_faults=lost, crashes={"orders": (step,)}))
+            outcome = await disturbed(APP, MICROSERVICES, journey, disturbance, settings=SETTINGS)
+            assert outcome.violations == (), disturbance
 
 
 async def test_a_client_that_hangs_up_at_any_turn_leaves_a_settled_order() -> None:
