@@ -59,7 +59,7 @@ async def _ours(bench: Bench, otlp: str, in_flight: int) -> float:
     callee, caller = here.subjects, here.generator
     pins = () if callee is None else ("--caller-cpu", str(caller), "--callee-cpu", str(callee))
     async with child(
-        bench, "borough_shop.testing.rungs", "hop", "--rung", "T7b", "--otlp", otlp, *pins,
+        bench, "borough_shop.experiments.rungs", "hop", "--rung", "T7b", "--otlp", otlp, *pins,
         "--calls", str(bench.calls(CALLS["ours"])), "--in-flight", str(in_flight),
     ) as process:  # fmt: skip  # one command
         hop = await process.hear()

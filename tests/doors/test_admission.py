@@ -1,7 +1,7 @@
 """Who gets in, how, and what do they see of others?"""
 
-from borough_shop.testing.door import Visitor, visiting
-from borough_shop.testing.shop import Shop
+from shop.door import Visitor, visiting
+from shop.memory import Shop
 
 
 async def test_a_wrong_method_learns_every_right_one(ada: Visitor) -> None:

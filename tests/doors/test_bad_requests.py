@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from borough_shop.testing.door import Visitor, visiting
-from borough_shop.testing.shop import memory_shop
+from shop.door import Visitor, visiting
+from shop.memory import memory_shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from borough.compose import build
 from borough.testing.simulation import settings_with
 from borough_shop.app import APP
-from borough_shop.testing.door import Answer, Visitor, visiting
+from shop.door import Answer, Visitor, visiting
 
 DEAD = "http://127.0.0.1:1"
 SAID_BY_LIBRARIES = ("127.0.0.1", "http:", ":1", "connect", "errno", "ssl", "refused")

@@ -12,7 +12,7 @@ from schemathesis.config import SchemathesisConfig
 
 from borough import deadline
 from borough_shop.profiles.contract import Profile
-from borough_shop.testing.shop import KEYS, PRICES, memory_shop
+from shop.memory import KEYS, PRICES, memory_shop
 
 EXAMPLES = 60
 """Per operation, valid and invalid ones mixed; the same in every run."""

@@ -10,8 +10,8 @@ from borough.errors import Unavailable
 from borough.testing.clock import deadlines_by
 from borough_shop.orders.contract import Order
 from borough_shop.payments.contract import Charge, Payments, Verdict, VoidCharge
-from borough_shop.testing.door import Answer, Visitor, visiting
-from borough_shop.testing.shop import Shop, memory_shop
+from shop.door import Answer, Visitor, visiting
+from shop.memory import Shop, memory_shop
 
 ORDER = {"lines": [{"sku": "espresso", "quantity": 1}]}
 
@@ -172,7 +172,7 @@ async def test_an_order_that_was_undone_answers_so_ever_after() -> None:
 
 async def stored(shop: Shop, order_id: str) -> Order:
     """The order as the books have it."""
-    order = await shop.shelves.orders.get(UUID(order_id))
+    order = await shop.stored.orders.get(UUID(order_id))
     assert order is not None
     return order
 
@@ -241,7 +241,7 @@ async def test_a_spent_deadline_begins_nothing(ada: Visitor, shop: Shop) -> None
     headers = {"Idempotency-Key": "k-1", "borough-timeout-ms": "0"}
     answer = await ada.ask("POST", "/v1/orders", ORDER, headers=headers)
     assert (answer.status, answer.problem.code) == (504, "deadline-exceeded")
-    assert await shop.shelves.orders.ledger() == ()
+    assert await shop.stored.orders.ledger() == ()
 
 
 async def test_a_body_that_dribbles_is_not_waited_for(shop: Shop) -> None:

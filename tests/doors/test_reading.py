@@ -2,8 +2,8 @@
 
 import pytest
 
-from borough_shop.testing.door import Visitor, visiting
-from borough_shop.testing.shop import PRICES, Shop, memory_shop
+from shop.door import Visitor, visiting
+from shop.memory import PRICES, Shop, memory_shop
 
 
 async def test_the_menu_tells_price_and_whether_any_is_left() -> None:

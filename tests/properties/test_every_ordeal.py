@@ -15,9 +15,9 @@ from borough.testing.simulation import Shape
 from borough.testing.suites import Finding, Ordeal, undergo
 from borough_shop.app import APP
 from borough_shop.orders.contract import OrderStatus, PlaceOrder
-from borough_shop.testing.journeys import ENDINGS, ordering
-from borough_shop.testing.mistakes import MISTAKES, Mistake
-from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, SETTINGS
+from shop.journeys import ENDINGS, ordering
+from shop.mistakes import MISTAKES, Mistake
+from shop.simulation import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, SETTINGS
 
 SHAPES: Mapping[str, Shape] = {
     " beside ".join(shape): shape for shape in (MONOLITH, EXTRACT_PAYMENTS, MICROSERVICES)

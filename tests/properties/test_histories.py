@@ -23,10 +23,10 @@ from borough.testing.chaos import Mishap, Script
 from borough.testing.simulation import Shape
 from borough_shop.app import APP
 from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus, PlaceOrder
-from borough_shop.testing.journeys import ARTICLES, CUSTOMERS
-from borough_shop.testing.mistakes import MISTAKES
-from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Town
 from borough_shop.values import Basket
+from shop.journeys import ARTICLES, CUSTOMERS
+from shop.mistakes import MISTAKES
+from shop.simulation import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, ShopSimulation
 
 EXAMPLES = 300
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "0"))
@@ -105,7 +105,7 @@ class Live:
 
     def __init__(self, history: History, app: App = APP) -> None:
         self.history = history
-        self.town = Town(history.shape, history.script, app=app, send=self._send)
+        self.town = ShopSimulation(history.shape, history.script, app=app, send=self._send)
         self.answers: list[tuple[PlaceOrder, Order]] = []
         self._mail_fails = chain(history.mail_fails, repeat(object=False))
 
@@ -163,7 +163,7 @@ def test_no_history_breaks_a_law(history: History) -> None:
                 if answered.status is not OrderStatus.PENDING:
                     assert stored == answered
                 assert stored.order_id == answered.order_id
-            orders = [record.order for record in await town.shelves.orders.ledger()]
+            orders = [record.order for record in await town.stored.orders.ledger()]
             asked = {
                 (act.does.customer_id, act.does.basket)
                 for act in history.acts
@@ -186,7 +186,7 @@ def test_histories_place_orders() -> None:
             life = Live(history)
             with life.town.open():
                 await life.happen()
-                ledger = await life.town.shelves.orders.ledger()
+                ledger = await life.town.stored.orders.ledger()
             placed.append([row.order.status for row in ledger].count(OrderStatus.PLACED))
 
         asyncio.run(live())

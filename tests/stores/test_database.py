@@ -18,7 +18,7 @@ from borough.stores.statements import Statement
 from borough.testing.chaos import held_open
 from borough.testing.clock import MORNING
 from borough_shop.profiles.store import SqlProfiles
-from borough_shop.testing.samples import a_profile
+from shop.samples import a_profile
 
 Open = Callable[[str, str], Database]
 RENAME = Statement(text("UPDATE profiles SET name = name || '!'"))

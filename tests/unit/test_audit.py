@@ -18,7 +18,7 @@ from borough_shop.notifications.contract import NotificationState
 from borough_shop.orders.contract import Order, OrderStatus
 from borough_shop.orders.domain import ABANDONED, placed_event
 from borough_shop.orders.laws import OVERDUE
-from promises import (
+from shop.cases import (
     CLEAN,
     DEADLINE,
     HORIZON,

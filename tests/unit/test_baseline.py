@@ -15,12 +15,12 @@ from borough.config import Fault, Settings, WrongSettings
 from borough.serving.lifecycle import Part
 from borough.testing.simulation import settings_with
 from borough_shop.app import APP
+from borough_shop.experiments.baseline.part import NAME
+from borough_shop.experiments.baseline.part import build as build_baseline
 from borough_shop.inventory.store import SqlStock
 from borough_shop.notifications.store import SqlNotifications
 from borough_shop.payments.store import SqlVerdicts
-from borough_shop.testing.baseline.part import NAME
-from borough_shop.testing.baseline.part import build as build_baseline
-from borough_shop.testing.door import Answer, Visitor, visiting
+from shop.door import Answer, Visitor, visiting
 
 EVERYTHING = list(APP.calls)
 OWN = frozenset({"order_id", "created_at", "settled_at", "trace_id", "next_cursor"})

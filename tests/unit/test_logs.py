@@ -13,8 +13,8 @@ from borough.compose import build
 from borough.testing.simulation import settings_with
 from borough.testing.transports import request
 from borough_shop.app import APP
-from borough_shop.testing.door import visiting
 from borough_telemetry import Telemetry
+from shop.door import visiting
 
 CARD, KEY = "tok_visa_4111111111111111", "key-of-ada"
 

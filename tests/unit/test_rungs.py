@@ -25,10 +25,8 @@ from borough.testing.serving import until
 from borough.transport.calls import remote
 from borough_bill.targets.collector import Collector
 from borough_shop.app import APP
-from borough_shop.inventory.contract import Inventory
-from borough_shop.orders.contract import GetOrder, ListOrders, Orders, PlaceOrder
-from borough_shop.testing.rungs.boundaries import Coded
-from borough_shop.testing.rungs.callee import (
+from borough_shop.experiments.rungs.boundaries import Coded
+from borough_shop.experiments.rungs.callee import (
     ANSWER,
     QUESTION,
     Callee,
@@ -36,18 +34,20 @@ from borough_shop.testing.rungs.callee import (
     FromMemory,
     HopFailed,
 )
-from borough_shop.testing.rungs.hop import Plan, carry_out, lost_spans, summary
-from borough_shop.testing.rungs.ladder import RUNGS, Standing, Switch, signal_for
-from borough_shop.testing.rungs.part import RungBuilder, build
-from borough_shop.testing.samples import a_profile, an_id
-from borough_shop.testing.shop import memory_shop
+from borough_shop.experiments.rungs.hop import Plan, carry_out, lost_spans, summary
+from borough_shop.experiments.rungs.ladder import RUNGS, Standing, Switch, signal_for
+from borough_shop.experiments.rungs.part import RungBuilder, build
+from borough_shop.inventory.contract import Inventory
+from borough_shop.orders.contract import GetOrder, ListOrders, Orders, PlaceOrder
 from borough_shop.values import Basket
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SPANS_DROPPED
+from shop.memory import memory_shop
+from shop.samples import a_profile, an_id
 
 CLIENT = 'http_client_request_duration_seconds_count{peer="inventory"'
 SERVER = "http_server_request_duration_seconds_count{"
-HOP = (sys.executable, "-m", "borough_shop.testing.rungs", "hop")
+HOP = (sys.executable, "-m", "borough_shop.experiments.rungs", "hop")
 
 
 @dataclass(slots=True)

@@ -21,8 +21,7 @@ import uvloop
 from borough.config import load
 from borough.errors import BoroughError
 from borough_shop.app import APP
-from borough_shop.inventory.contract import Inventory
-from borough_shop.testing.rungs.callee import (
+from borough_shop.experiments.rungs.callee import (
     QUESTION,
     Callee,
     CalleeBuilder,
@@ -30,7 +29,8 @@ from borough_shop.testing.rungs.callee import (
     HopFailed,
     callee,
 )
-from borough_shop.testing.rungs.ladder import NETWORK, RATIOS, RUNGS, Standing, Switch, index_of
+from borough_shop.experiments.rungs.ladder import NETWORK, RATIOS, RUNGS, Standing, Switch, index_of
+from borough_shop.inventory.contract import Inventory
 from borough_telemetry import Telemetry, otlp
 from borough_telemetry.signals import SPANS_DROPPED
 

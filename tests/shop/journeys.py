@@ -10,8 +10,8 @@ from borough_shop.inventory.contract import Inventory
 from borough_shop.orders.contract import Orders, OrderStatus, Placement, PlaceOrder
 from borough_shop.payments.domain import DECLINED_PREFIX
 from borough_shop.profiles.contract import Profiles
-from borough_shop.testing.samples import a_profile, an_article
 from borough_shop.values import Basket
+from shop.samples import a_profile, an_article
 
 ARTICLES = (an_article("espresso", stock=5), an_article("flat-white", stock=3))
 CUSTOMERS = (

@@ -1,4 +1,4 @@
-"""`python -m borough_shop.testing.rungs`: a part on a rung of the ladder, or what one hop costs."""
+"""`python -m borough_shop.experiments.rungs`: a part on a rung, or what one hop costs."""
 
 import sys
 from typing import Annotated
@@ -9,10 +9,10 @@ from borough.config import WrongSettings, load
 from borough.errors import BoroughError
 from borough.shapes import WrongShape
 from borough_shop.app import APP
-from borough_shop.testing.rungs import callee as other_end
-from borough_shop.testing.rungs import hop as one_hop
-from borough_shop.testing.rungs import part
-from borough_shop.testing.rungs.ladder import RUNGS
+from borough_shop.experiments.rungs import callee as other_end
+from borough_shop.experiments.rungs import hop as one_hop
+from borough_shop.experiments.rungs import part
+from borough_shop.experiments.rungs.ladder import RUNGS
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__

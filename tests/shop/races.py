@@ -3,7 +3,7 @@
 A check is given several stores on the same rows, as several replicas have them, and raises an
 AssertionError where an update was lost.
 """
-# ruff: noqa: S101  # assertions are what checks are made of
+# assertions are what checks are made of
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ from borough_shop.orders.contract import OrderStatus, Reason
 from borough_shop.orders.domain import OrderStore, Refusal
 from borough_shop.payments.contract import Outcome, Verdict
 from borough_shop.payments.domain import VerdictStore
-from borough_shop.testing.samples import an_article, an_event, an_id, an_order, euros, lines
+from shop.samples import an_article, an_event, an_id, an_order, euros, lines
 
 MANY = 20
 RACED = Refusal(Reason.ABANDONED, "another was faster")

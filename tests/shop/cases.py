@@ -62,8 +62,8 @@ from borough_shop.orders.domain import OrderRecord
 from borough_shop.payments import laws as deciding
 from borough_shop.payments.contract import Charge, Outcome, Payments, Verdict, VoidCharge
 from borough_shop.profiles.contract import GetProfile, Profile, Profiles
-from borough_shop.testing.shop import menu
 from borough_shop.values import Basket, Line, Money, PricedLine
+from shop.memory import menu
 
 ADA = Profile(customer_id="ada", name="Ada", email="ada@example.org", card_token="tok_visa_1")
 EUROS = Money(minor=340, currency="EUR")
@@ -204,7 +204,7 @@ def placed(n: int) -> OrderPlaced:
     )
 
 
-OF_THE_SHOP: Sequence[Case] = (
+CASES: Sequence[Case] = (
     a_charge_is_captured_once_and_stays_so,
     a_void_beats_a_late_charge,
     reserve_commit_and_the_two_wrong_turns,

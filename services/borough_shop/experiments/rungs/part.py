@@ -22,8 +22,8 @@ from borough.serving.lifecycle import Part
 from borough.serving.server import run
 from borough.transport.calls import remote
 from borough_shop.app import APP
-from borough_shop.testing.rungs.boundaries import Coded, Plain, Unwatched
-from borough_shop.testing.rungs.ladder import RUNGS, Standing, Switch
+from borough_shop.experiments.rungs.boundaries import Coded, Plain, Unwatched
+from borough_shop.experiments.rungs.ladder import RUNGS, Standing, Switch
 from borough_telemetry import Telemetry
 
 C = TypeVar("C", bound=Capability)

@@ -18,8 +18,8 @@ from borough_shop.app import APP
 from borough_shop.inventory.domain import Article
 from borough_shop.inventory.memory import MemoryStock
 from borough_shop.payments.contract import Payments
-from borough_shop.testing.town import Shelves
 from borough_shop.values import Money
+from shop.simulation import MemoryStores
 
 if TYPE_CHECKING:
     from borough_shop.inventory.service import InventoryService
@@ -51,7 +51,7 @@ class Shop(InMemory):
         super().__init__(APP, stores={"inventory": MemoryStock(menu(stock))}, settings=settings)
         self._between = between
         self.compose(APP.contracts)
-        self.shelves = Shelves.of(self.stores)
+        self.stored = MemoryStores.of(self.stores)
         made = cast(dict[str, Any], self.services)
         self.profiles: ProfilesService = made["profiles"]
         self.inventory: InventoryService = made["inventory"]

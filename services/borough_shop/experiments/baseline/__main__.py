@@ -1,4 +1,4 @@
-"""`python -m borough_shop.testing.baseline`: the order without boundaries and without a saga."""
+"""`python -m borough_shop.experiments.baseline`: an order without boundaries, without a saga."""
 
 import sys
 from functools import partial
@@ -11,7 +11,7 @@ from borough.errors import BoroughError
 from borough.serving.server import run
 from borough.shapes import WrongShape
 from borough_shop.app import APP
-from borough_shop.testing.baseline.part import build
+from borough_shop.experiments.baseline.part import build
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__

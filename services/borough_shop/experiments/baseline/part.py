@@ -17,6 +17,7 @@ from borough.stores.schema import in_transaction
 from borough.stores.sql import parse
 from borough_shop import orders
 from borough_shop.app import APP
+from borough_shop.experiments.baseline.order import OneTransaction
 from borough_shop.inventory.store import SqlStock, menu, shelf
 from borough_shop.notifications.store import notifications
 from borough_shop.orders import OrdersSettings
@@ -25,7 +26,6 @@ from borough_shop.orders.store import SqlOrders
 from borough_shop.orders.store import orders as orders_table
 from borough_shop.payments.store import verdicts
 from borough_shop.profiles.store import profiles
-from borough_shop.testing.baseline.order import OneTransaction
 from borough_telemetry import Telemetry
 
 NAME = "baseline"

@@ -25,6 +25,8 @@ from borough.config import load
 from borough.serving.server import run
 from borough.testing.serving import HOST, fetch
 from borough_shop.app import APP
+from borough_shop.experiments.rungs.ladder import signal_for
+from borough_shop.experiments.rungs.part import RungBuilder, build
 from borough_shop.inventory.contract import (
     Inventory,
     Menu,
@@ -34,8 +36,6 @@ from borough_shop.inventory.contract import (
     ReservationState,
     Reserve,
 )
-from borough_shop.testing.rungs.ladder import signal_for
-from borough_shop.testing.rungs.part import RungBuilder, build
 from borough_shop.values import Line, Money, PricedLine
 
 START_S, SWITCH_S, STOP_S = 20.0, 20.0, 5.0
@@ -148,7 +148,7 @@ async def callee(rung: str, *, cpu: int | None, otlp: str) -> AsyncIterator[Call
     }
     with tempfile.NamedTemporaryFile(prefix="callee-", suffix=".log") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "borough_shop.testing.rungs", "callee", "--rung", rung,
+            sys.executable, "-m", "borough_shop.experiments.rungs", "callee", "--rung", rung,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
