@@ -18,11 +18,10 @@ from borough_shop.inventory.contract import Inventory
 from borough_shop.notifications.contract import Deliver
 from borough_shop.orders.contract import Orders, PlaceOrder
 from borough_shop.profiles.contract import Profiles
-from borough_shop.values import Basket
 from loyalty import APP, Award, Customer, Loyalty
 from shop.cases import CASES, CLEAN, PLACED, PLANTED, books
 from shop.journeys import agree, agree_at_once
-from shop.samples import a_profile, an_article, an_event, an_order
+from shop.samples import a_profile, an_article, an_event, an_order, basket
 
 SHAPES = suites.simulated(APP)
 SETTINGS = plain_settings(APP, pbkdf2_iterations=0)
@@ -38,7 +37,7 @@ async def buying(ask: Ask, stores: Stores) -> Sequence[object]:
     await stores[Profiles.name].upsert(a_profile("ada"), MORNING)
     outcomes = []
     for key, pieces in (("one", 2), ("two", 9)):
-        order = PlaceOrder(customer_id="ada", key=key, basket=Basket.of(espresso=pieces))
+        order = PlaceOrder(customer_id="ada", key=key, basket=basket(espresso=pieces))
         placement = await answer(ask(Orders).place(order))
         outcomes.append(getattr(getattr(placement, "order", placement), "status", placement))
     return outcomes

@@ -1,6 +1,6 @@
 """The whole shop in memory: every capability wired to the others, and the door before them.
 
-For tests that ask what a customer meets. The business is the real one; only the rows are in memory.
+For tests of what a customer gets. Only the stores, the clock and the calls differ from production.
 """
 
 from collections.abc import Callable, Mapping
@@ -88,7 +88,7 @@ class Shop(InMemory):
 
 def memory_shop(*, stock: int = 1_000, between: Callable[[Payments], Payments] = _nothing) -> Shop:
     """A shop with so many pieces of each article. `between` may put something between orders and
-    payments, where things go wrong.
+    payments, to fail or delay a call.
     """
     return Shop(stock, between)
 

@@ -1,4 +1,4 @@
-"""The shop as a simulation: its shapes, its settings, and what a test does in it."""
+"""The shop as a simulation: its shapes, its settings, and what a test does with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -85,14 +85,14 @@ class ShopSimulation(Simulation):
         self.stored = MemoryStores.of(self.stores)
         self._client = self.client(Orders)
 
-    async def welcome(self, articles: tuple[Article, ...], customers: tuple[Profile, ...]) -> None:
-        """Fill the shelves and let customers in; nothing goes wrong yet."""
+    async def stock_up(self, articles: tuple[Article, ...], customers: tuple[Profile, ...]) -> None:
+        """Put articles and profiles into the stores, before any disturbance."""
         await self.stored.stock.receive(articles)
         for customer in customers:
             await self.stored.profiles.upsert(customer, self.clock.now())
 
     async def place(self, request: PlaceOrder) -> Placement:
-        """As a client, who is never sure to get an answer. Raises a BoroughError without one."""
+        """As a client, whose call may get no answer. Raises a BoroughError without one."""
         return await self._client.place(request)
 
     async def reconcile(self) -> None:

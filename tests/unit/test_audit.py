@@ -28,8 +28,8 @@ from shop.cases import (
     PLANTED,
     VOIDED,
     books,
+    notification,
     order,
-    told,
     with_change,
 )
 
@@ -46,7 +46,7 @@ def test_each_planted_breach_of_a_law_is_found() -> None:
 
 def test_a_parked_event_counts_as_told() -> None:
     """Parking is a final answer that people look after, not a lost event."""
-    parked = with_change("notifications", 0, told(1, NotificationState.PARKED))
+    parked = with_change("notifications", 0, notification(1, NotificationState.PARKED))
     assert judge(APP, parked) == ()
 
 

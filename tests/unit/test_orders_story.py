@@ -23,11 +23,10 @@ from borough_shop.orders.contract import (
 )
 from borough_shop.payments.contract import Outcome, Payments
 from borough_shop.profiles.contract import Profiles
-from borough_shop.values import Basket
 from shop.memory import Shop, memory_shop
-from shop.samples import a_profile
+from shop.samples import a_profile, basket
 
-ESPRESSO = PlaceOrder(customer_id="ada", key="k", basket=Basket.of(espresso=2))
+ESPRESSO = PlaceOrder(customer_id="ada", key="k", basket=basket(espresso=2))
 PATIENCE = 2.0
 """What an order is given by default, in seconds."""
 
@@ -116,7 +115,7 @@ async def test_a_key_stands_for_one_basket(shop: Shop) -> None:
     """Another basket under it is refused, and leaves everything as it was."""
     await shop.orders.place(ESPRESSO)
     with pytest.raises(KeyReused, match="'k'"):
-        await shop.orders.place(ESPRESSO.model_copy(update={"basket": Basket.of(espresso=1)}))
+        await shop.orders.place(ESPRESSO.model_copy(update={"basket": basket(espresso=1)}))
     assert len(await shop.stored.orders.ledger()) == 1
     assert await left(shop) == 3
 
@@ -141,7 +140,7 @@ async def test_an_order_without_a_profile_gives_its_stock_back(shop: Shop) -> No
 async def test_a_stock_out_leaves_a_tombstone(shop: Shop) -> None:
     """Released always, even after a stock-out: a reserve that comes late must find it."""
     order = (
-        await shop.orders.place(ESPRESSO.model_copy(update={"basket": Basket.of(espresso=6)}))
+        await shop.orders.place(ESPRESSO.model_copy(update={"basket": basket(espresso=6)}))
     ).order
     assert order.reason is Reason.OUT_OF_STOCK
     (held,) = await shop.stored.stock.ledger()

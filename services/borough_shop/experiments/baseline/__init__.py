@@ -1,6 +1,6 @@
-"""The same order as one transaction on one database: line D18 of the bill.
+"""The same order as one transaction on one database.
 
-What it leaves out is the saga: no reservation, no outbox, no settling, since one commit decides it
-all. What it keeps is the rest: doors, rules, tables. So the bill can tell what the saga costs from
-what the boundaries cost.
+It leaves out the saga: no reservation, no outbox, no settling, since one commit decides everything.
+Doors, rules and tables are the same. So the bill separates the cost of the saga from that of the
+boundaries (its line "saga or boundary", D18).
 """

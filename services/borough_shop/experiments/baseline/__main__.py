@@ -20,20 +20,20 @@ app = typer.Typer(
 
 @app.callback()
 def commands() -> None:
-    """Keeps `serve` a command by name, as it is of `borough`, though it is the only one."""
+    """Keeps `serve`, the only command, a command by name, as it is of `borough`."""
 
 
 @app.command()
 def serve(
     stock: Annotated[int, typer.Option(min=0, help="Pieces of each article.")] = 1_000_000,
 ) -> None:
-    """Make its database, and serve it at the doors until SIGTERM."""
+    """Make its database, and serve the doors until SIGTERM."""
     settings = load(APP.settings)
     run(partial(build, settings, stock), settings)
 
 
 def main() -> None:
-    """Run, and turn what was refused into one sentence and exit status 2."""
+    """Run; a refusal is one sentence and exit status 2."""
     try:
         app()
     except (WrongSettings, WrongShape, BoroughError) as error:
