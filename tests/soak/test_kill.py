@@ -1,7 +1,7 @@
 """Does an order survive the death of the process that works on it?
 
 BOROUGH_SOAK_ROUNDS says how often to kill; `make soak` asks for 20. All rounds of a shape share
-their processes and their books, so that a wound of an early round shows in a later one.
+their processes and their stores, so that damage of an early round shows in a later one.
 """
 
 import asyncio
@@ -34,14 +34,14 @@ SETTINGS = {"RECONCILE_HORIZON_S": "1", "RECONCILE_INTERVAL_S": "0.5", "OUTBOX_L
         ),
     ],
 )
-async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
+async def test_every_order_is_settled_after_a_killed_process(
     name: str, sqlite_url: str, tmp_path: Path
 ) -> None:
     """SIGKILL at a random moment under load: nothing lost, charged twice or oversold."""
     seed = random.SystemRandom().randrange(1_000_000)
     chance = random.Random(seed)
     customers = crowd(8, declined=1)
-    town = LocalShape(
+    local = LocalShape(
         shape_named(name),
         tmp_path,
         store=sqlite_url,
@@ -51,12 +51,12 @@ async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
     settings = Settings(store=SecretStr(sqlite_url))
     await commands.seed(APP, settings, {"stock": str(50 * ROUNDS), "only": "espresso"})
     await commands.seed(APP, settings, {"stock": "1000000"})
-    async with town, Clients(town) as clients:
+    async with local, Clients(local) as clients:
         await clients.introduce(customers)
         others = [sku for sku in await clients.menu(customers[0]) if sku != "espresso"]
         wanted = errands(chance, customers, ("espresso", *others))
         outcomes: list[Outcome] = []
-        victims = chance.sample(town.processes, len(town.processes))  # in turn: none is spared
+        victims = chance.sample(local.processes, len(local.processes))  # in turn
         for number in range(ROUNDS):
             victim = victims[number % len(victims)]
             scene = f"seed {seed}, round {number}: killed {victim.name}"
@@ -64,9 +64,9 @@ async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
                 await shopping.reaches(chance.randint(8, 60))
                 await asyncio.sleep(chance.uniform(0, 0.05))  # anywhere within an order
                 await victim.kill()
-                await town.restart(victim)
+                await local.restart(victim)
                 await shopping.reaches(len(shopping.outcomes) + 30)
             assert [o for o in shopping.outcomes if not o.settled] == [], scene
             outcomes += shopping.outcomes
-            audit = await town.audit()
+            audit = await local.audit()
             assert (audit.violations, disagreements(outcomes, audit)) == ((), ()), scene

@@ -1,4 +1,4 @@
-"""Does anybody notice a rollout, where every part has two replicas?"""
+"""Does an order fail during a rollout of parts with two replicas?"""
 
 import asyncio
 import os
@@ -18,18 +18,18 @@ from borough_shop.app import APP
 from unhurried import UNHURRIED
 
 SETTINGS = UNHURRIED | {"DRAIN_S": "0.5"}
-"""On a busy machine the slow must not pass for the lost."""
+"""On a busy machine a slow request must not count as a lost one."""
 STOP_WITHIN = 45
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 
 
 @pytest.mark.skipif(ROUNDS < 8, reason="make soak restarts two dozen processes")
-async def test_a_restart_behind_two_replicas_fails_no_order(
+async def test_rolling_restart_of_two_replicas_fails_no_order(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     """SIGTERM and restart of every process, half of them at a time: no order meets an error."""
     customers = crowd(4)
-    town = LocalShape(
+    local = LocalShape(
         shape_named("microservices"),
         tmp_path,
         replicas=2,
@@ -40,19 +40,19 @@ async def test_a_restart_behind_two_replicas_fails_no_order(
 
     async def restart(process: Process) -> None:
         assert await process.terminate(STOP_WITHIN) == 0, process.words()
-        await town.restart(process)
+        await local.restart(process)
 
     await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1_000_000"})
-    async with town, Clients(town, wait=45) as clients:
+    async with local, Clients(local, wait=45) as clients:
         await clients.introduce(customers)
         wanted = errands(random.Random(7), customers, await clients.menu(customers[0]))
         async with Shopping(clients, wanted, at_once=4) as shopping:
-            for twins in zip(*town.parts.values(), strict=True):
+            for replicas in zip(*local.parts.values(), strict=True):
                 await shopping.reaches(len(shopping.outcomes) + 20)
-                await asyncio.gather(*map(restart, twins))
+                await asyncio.gather(*map(restart, replicas))
             await shopping.reaches(len(shopping.outcomes) + 20)
         assert {outcome.word for outcome in shopping.outcomes} == {PLACED}
         # 0: a customer found the door's replica gone, before it took anything, and asked the other.
         assert {status for o in shopping.outcomes for status in o.statuses} <= {0, 201}
-        audit = await town.audit()
+        audit = await local.audit()
         assert (audit.violations, disagreements(shopping.outcomes, audit)) == ((), ())
