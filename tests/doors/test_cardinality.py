@@ -1,8 +1,8 @@
 """Can requests make a part keep an unbounded number of series?
 
-Whoever scrapes pays for every series, for ever. So strangers send what comes to their mind: paths,
-hosts, methods, queries, keys, ids, trace contexts. The requests go over real sockets, since what a
-route is called depends on the server as well.
+Every series costs at every scrape. So strangers, clients without a key, send random paths, hosts,
+methods, queries, keys, ids and trace contexts. The requests go over real sockets, since the label of
+a route depends on the server as well.
 """
 
 import asyncio

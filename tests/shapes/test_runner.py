@@ -96,11 +96,11 @@ def test_unknown_shape_is_refused_by_name() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares a port between two sockets")
 def test_port_stays_reserved_while_its_process_is_down() -> None:
-    """Between death and restart a stranger cannot take the port, yet the part can listen again."""
+    """Between death and restart another process cannot take the port, yet the part can listen again."""
     ports = Ports()
     try:
-        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
-            stranger.bind((HOST, ports.public))
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((HOST, ports.public))
         for _ in range(2):
             with socket.create_server((HOST, ports.public)):
                 socket.create_connection((HOST, ports.public)).close()
@@ -121,7 +121,9 @@ def test_dropped_shape_closes_the_sockets_that_hold_its_ports(tmp_path: Path) ->
     assert open_sockets() <= before
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that it is alone")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux signals a child at its parent's end"
+)
 async def test_part_ends_with_a_killed_runner(tmp_path: Path) -> None:
     """Even SIGKILL of the runner leaves no part running."""
     runner = await asyncio.create_subprocess_exec(

@@ -64,7 +64,7 @@ class Found:
 
     @property
     def wide(self) -> bool:
-        """Whether chance still hides what was planted. The means are not looked at:
+        """Whether chance hides what was planted. The means are not looked at:
         stopping at a liked answer would bias it.
         """
         return any(found.half_width > NARROW_MS for found in (self.tax, self.shipped, self.delayed))
@@ -83,7 +83,7 @@ async def test_planted_delay_is_attributed_to_its_handler(sqlite_url: str, tmp_p
     place, people = Placement.here(), {c.name: c.key for c in crowd(10)}
     await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1_000_000"})
 
-    def town(name: str, delay_ms: float = 0) -> Town:
+    def measured(name: str, delay_ms: float = 0) -> Town:
         home = tmp_path / name
         shutil.copytree(tmp_path / "store", home / "data")
         faults = {"payments": {"delay_ms": delay_ms}} if delay_ms else {}
@@ -93,17 +93,17 @@ async def test_planted_delay_is_attributed_to_its_handler(sqlite_url: str, tmp_p
         )  # fmt: skip  # one glance
         return Town(local, people)
 
-    towns = {
-        "as-shipped": town("as-shipped"),
-        "as-shipped-again": town("as-shipped-again"),
-        "delayed": town("delayed", DELAY_MS),
+    places = {
+        "as-shipped": measured("as-shipped"),
+        "as-shipped-again": measured("as-shipped-again"),
+        "delayed": measured("delayed", DELAY_MS),
     }
-    subjects = [Subject(name, place) for name, place in towns.items()]
+    subjects = [Subject(name, place) for name, place in places.items()]
     folder = Folder(tmp_path / "run")
     folder.clear()
     async with AsyncExitStack() as stack:
         generator = await stack.enter_async_context(Generator(place.generator))
-        for there in towns.values():
+        for there in places.values():
             await stack.enter_async_context(there.local)
         session = Session(generator)
         for subject in subjects:

@@ -115,7 +115,7 @@ async def test_baseline_answers_as_the_monolith_does(sqlite_url: str, tmp_path: 
 async def test_fifty_of_sixty_orders_get_the_last_fifty_pieces(
     tmp_path: Path,
 ) -> None:
-    """All at once; and each that was placed was told to its customer."""
+    """All at once; and each placed order has its notification."""
     async with baseline(tmp_path, stock=50) as (ada, _):
         await ada.introduce()
         answers = await asyncio.gather(*(ada.order(f"k{n}", espresso=1) for n in range(60)))
@@ -129,7 +129,7 @@ async def test_fifty_of_sixty_orders_get_the_last_fifty_pieces(
 
 
 async def test_order_sent_ten_times_at_once_is_placed_once(tmp_path: Path) -> None:
-    """Nine are told what became of it."""
+    """The other nine answer the placed order."""
     async with baseline(tmp_path) as (ada, _):
         await ada.introduce()
         answers = await asyncio.gather(*(ada.order("k", espresso=1) for _ in range(10)))

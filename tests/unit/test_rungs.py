@@ -63,7 +63,7 @@ class Hop:
         for switch in self.switches:
             switch.step(rung)
 
-    def told(self) -> tuple[bool, bool, bool, int]:
+    def observed(self) -> tuple[bool, bool, bool, int]:
         """Whether the call bore a deadline, whether the caller counted it, and the callee; and how
         many spans there are.
         """
@@ -106,7 +106,7 @@ async def hop() -> AsyncIterator[Hop]:
 
 
 @pytest.mark.parametrize(
-    ("rung", "told"),
+    ("rung", "observed"),
     [
         ("T3", (False, False, False, 0)),
         ("T5", (True, False, False, 0)),
@@ -114,12 +114,12 @@ async def hop() -> AsyncIterator[Hop]:
         ("T7b", (True, True, True, 2)),
     ],
 )
-async def test_each_rung_adds_one_thing(rung: str, told: tuple[bool, bool, bool, int]) -> None:
+async def test_each_rung_adds_one_thing(rung: str, observed: tuple[bool, bool, bool, int]) -> None:
     """Bare HTTP; then a deadline that travels; then metrics; then a span at either end."""
     async with hop() as call:
         call.step(rung)
         assert await call.site.ask(Inventory).reserve(QUESTION) == ANSWER
-        assert await asyncio.to_thread(call.told) == told
+        assert await asyncio.to_thread(call.observed) == observed
 
 
 async def test_sampled_trace_is_recorded_at_both_ends() -> None:
@@ -130,7 +130,7 @@ async def test_sampled_trace_is_recorded_at_both_ends() -> None:
         for _ in range(20):
             await ask.reserve(QUESTION)
         flags = [heard["traceparent"][-2:] for heard in call.heard]
-        *_, spans = await asyncio.to_thread(call.told)
+        *_, spans = await asyncio.to_thread(call.observed)
         assert spans == 2 * flags.count("01")
         assert flags.count("00") > 10
 
@@ -171,7 +171,7 @@ async def test_local_call_is_encoded_on_t1_only() -> None:
 
 
 async def test_signal_switches_the_rung_and_readyz_confirms_it() -> None:
-    """A part that talks to others stays where it is when told to leave the network."""
+    """A part that talks to others stays where it is on a signal for a rung below the network."""
     part = await build(Settings(), ["inventory"], "T6", app=CALLEE, builder=CalleeBuilder)
     try:
         assert part.facts.items() >= {"rung": "T6", "switches": 0, "faults": {}}.items()
@@ -195,8 +195,8 @@ async def test_impossible_rung_is_refused_by_name(rung: str, sentence: str) -> N
 
 
 async def test_hop_is_measured_on_every_rung_in_every_block() -> None:
-    """A line for each, with the CPU of both ends; whoever reads it knows that all spans of both are
-    out, so that their price is in it.
+    """A line for each, with the CPU of both ends, written once all spans of both are exported, so that
+    their CPU is in it.
     """
     measured: list[dict[str, Any]] = []
     async with Collector() as collector:
@@ -219,7 +219,7 @@ async def test_hop_is_measured_on_every_rung_in_every_block() -> None:
 
 
 async def test_log_of_a_dead_callee_is_quoted(tmp_path: Path) -> None:
-    """Whoever measures learns who failed, and what it said last."""
+    """The error names the callee and quotes the end of its log."""
     (log := tmp_path / "callee.log").write_text("no memory left\n")
     with listen() as closed:
         port = closed.getsockname()[1]
@@ -230,7 +230,7 @@ async def test_log_of_a_dead_callee_is_quoted(tmp_path: Path) -> None:
 
 
 def test_dropped_spans_are_reported() -> None:
-    """To drop them is cheaper than to export them, so it would be no measurement."""
+    """To drop them is cheaper than to export them, which would falsify the measurement."""
     telemetry = Telemetry("caller")
     assert lost_spans(telemetry.exposition()) == []
     telemetry.count(SPANS_DROPPED, reason="queue_full")
@@ -238,7 +238,9 @@ def test_dropped_spans_are_reported() -> None:
     assert line.startswith('borough_spans_dropped_total{reason="queue_full"} 1')
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux signals a child at its parent's end"
+)
 async def test_callee_ends_with_a_killed_caller() -> None:
     """Not even one that is killed."""
     measuring = subprocess.Popen([*HOP, "--rung", "T3"])  # noqa: ASYNC220, S603  # our own words; it returns at once
@@ -259,7 +261,7 @@ def _callees(pid: int) -> list[Path]:
 
 
 def _is_callee(process: Path) -> bool:
-    """Nothing that has ended is; what has ended may still stand in /proc, without a name."""
+    """Whether a running process is a callee; an ended one may be in /proc without a name."""
     try:
         return b"callee" in (process / "cmdline").read_bytes()
     except FileNotFoundError:

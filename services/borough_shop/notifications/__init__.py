@@ -1,4 +1,4 @@
-"""Notifications: tells customers about their orders, once per event."""
+"""Notifications: notifies customers of their orders, once per event."""
 
 from importlib import resources
 from typing import Annotated
