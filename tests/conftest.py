@@ -30,7 +30,7 @@ CAPABILITIES = tuple(APP.contracts)
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_of_the_caller() -> Iterator[None]:
-    """What the shell of whoever runs the tests happens to set reaches no part."""
+    """No part reads what the shell that runs the tests has set."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
             patch.delenv(name)
@@ -54,7 +54,7 @@ def _leak_fails_the_file_that_left_it() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A running PostgreSQL, with `town`, a migrated database to copy from."""
+    """A running PostgreSQL, with `migrated`, a database to copy from."""
     binaries = find_binaries()
     if binaries is None:
         absent(ABSENT)
@@ -63,7 +63,7 @@ def cluster() -> Iterator[Cluster]:
     try:
         server.start()
         try:
-            url = server.create("town")
+            url = server.create("migrated")
             for capability in CAPABILITIES:
                 migrate(url, capability, APP.definitions[capability].migrations)
             yield server
@@ -80,7 +80,7 @@ _numbers = itertools.count(1)
 def postgresql_url(cluster: Cluster) -> Iterator[str]:
     """A fresh PostgreSQL database, every capability migrated."""
     name = f"test_{next(_numbers)}"
-    yield cluster.create(name, template="town")
+    yield cluster.create(name, template="migrated")
     cluster.drop(name)
 
 
@@ -93,18 +93,18 @@ def empty_postgresql_url(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def sqlite_town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of migrated SQLite files to copy from."""
-    folder = tmp_path_factory.mktemp("town")
+    folder = tmp_path_factory.mktemp("migrated")
     for capability in CAPABILITIES:
         migrate(f"sqlite:///{folder}", capability, APP.definitions[capability].migrations)
     return folder
 
 
 @pytest.fixture
-def sqlite_url(sqlite_town: Path, tmp_path: Path) -> str:
+def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
     """A fresh folder of SQLite files, every capability migrated."""
-    shutil.copytree(sqlite_town, tmp_path / "store")
+    shutil.copytree(migrated_sqlite, tmp_path / "store")
     return f"sqlite:///{tmp_path / 'store'}"
 
 

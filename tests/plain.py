@@ -1,4 +1,4 @@
-"""An app served as anybody would serve it. What uses this alone can be run without kit and shop."""
+"""An app served by plain uvicorn. Tests that use only this run without kit and shop."""
 
 import asyncio
 import http.client

@@ -69,7 +69,7 @@ class Cluster:
         self._run("psql", *self._as_admin(), "-v", "ON_ERROR_STOP=1", "-d", name, *commands)
 
     def drop(self, name: str) -> None:
-        """Remove a database, whoever is still connected."""
+        """Remove a database, with its connections."""
         self._run("dropdb", *self._as_admin(), "--force", name)
 
     def _as_admin(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def until(look: Callable[[], Found], looks: int = LOOKS) -> Found:
         if found := look():
             return found
         time.sleep(LOOK_S)
-    raise AssertionError(f"still {look()!r} after {looks} looks")
+    raise AssertionError(f"{look()!r} after {looks} looks")
 
 
 async def becomes(look: Callable[[], Awaitable[Found]], looks: int = LOOKS) -> Found:
@@ -32,4 +32,4 @@ async def becomes(look: Callable[[], Awaitable[Found]], looks: int = LOOKS) -> F
         if found := await look():
             return found
         await asyncio.sleep(LOOK_S)
-    raise AssertionError(f"still {await look()!r} after {looks} looks")
+    raise AssertionError(f"{await look()!r} after {looks} looks")

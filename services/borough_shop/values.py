@@ -5,7 +5,7 @@ mixed across currencies.
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, StringConstraints, field_validator
@@ -20,6 +20,8 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Quantity = Annotated[int, Field(ge=1, le=1_000, strict=True)]
 Moment = AwareDatetime
 
+FIRST_ID, LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
+"""Bounds of every id: where a page begins that no other was before."""
 MAX_MINOR = 10**15
 """Sums stay below this: far above any order, far below what a 64-bit column holds."""
 
@@ -65,16 +67,6 @@ class Basket(Message):
         if twice := sorted({sku for sku in skus if skus.count(sku) > 1}):
             raise ValueError(f"{', '.join(twice)} stands in more than one line: add the quantities")
         return lines
-
-    @classmethod
-    def of(cls, **quantities: int) -> Self:
-        """`Basket.of(espresso=2, flat_white=1)`: underscores stand for the hyphens of a SKU."""
-        return cls(
-            lines=tuple(
-                Line(sku=sku.replace("_", "-"), quantity=quantity)
-                for sku, quantity in quantities.items()
-            )
-        )
 
 
 def total_of(lines: Iterable[PricedLine]) -> Money:

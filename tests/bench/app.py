@@ -18,8 +18,8 @@ from prometheus_fastapi_instrumentator import Instrumentator
 from bench.messages import ANSWER, PATH
 from bench.talk import answer_forever, say
 from bench.tracing import SpansLost, standard_tracing
+from borough_shop.experiments.rungs.hop import lost_spans
 from borough_shop.inventory.contract import Reservation, Reserve
-from borough_shop.testing.rungs.hop import lost_spans
 from borough_telemetry import instrument
 
 KEEP_ALIVE_S = 600

@@ -35,8 +35,8 @@ from bench.talk import say
 from bench.tracing import SpansLost, standard_tracing
 from bench.wire import Connections, request
 from borough.transport.wire import Pool
+from borough_shop.experiments.rungs.hop import lost_spans
 from borough_shop.inventory.contract import Inventory, Reservation
-from borough_shop.testing.rungs.hop import lost_spans
 from borough_telemetry import ClientCall, Telemetry, otlp
 
 ENDPOINT = Inventory.endpoints["reserve"]

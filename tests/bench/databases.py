@@ -1,4 +1,4 @@
-"""The databases of a side: SQLite files, or a PostgreSQL server of its own, whose CPU is told."""
+"""The databases of a side: SQLite files, or a PostgreSQL server of its own, with its CPU time."""
 
 import shutil
 import tempfile
@@ -18,8 +18,8 @@ KINDS = (SQLITE, POSTGRESQL)
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where a side keeps its books, and the process id of their server: SQLite has none, and its
-    work is that of the parts. `copy` makes another database of that name with the same content,
+    """The store of a side, and the process id of its server: SQLite has none, its work is that of
+    the parts. `copy` makes another database of that name with the same content,
     while no process uses this one.
     """
 
@@ -35,7 +35,7 @@ class Database:
 @contextmanager
 def database(kind: str) -> Iterator[Database]:
     """An empty one. Raises BenchFailed where there is no PostgreSQL."""
-    folder = Path(tempfile.mkdtemp(prefix="borough-bench-books-"))  # PostgreSQL may be another user
+    folder = Path(tempfile.mkdtemp(prefix="borough-bench-store-"))  # PostgreSQL may be another user
     try:
         if kind == SQLITE:
             yield _sqlite(folder / "data")

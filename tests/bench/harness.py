@@ -58,7 +58,7 @@ class Bench:
     seed: int
     folder: Path
     step: Callable[[str], None]
-    """Tells whoever waits what happens now."""
+    """Prints what happens now."""
     beside: Build | None = None
     """The commit that ours is compared with."""
     shapes: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 Ours has deadline, retry, breaker and balancing besides; the peers have what their documents give
 them. Both ends are pinned; the collector that takes the spans is a third process and not counted.
-A span that is dropped, at any end of anybody, ends the bench.
+A span that is dropped, at either end of any candidate, ends the bench.
 """
 
 import statistics

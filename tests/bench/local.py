@@ -12,8 +12,8 @@ from bench.harness import Bench
 from bench.messages import QUESTION
 from bench.rows import Goal, Row
 from borough.transport.calls import local
+from borough_shop.experiments.rungs.callee import FromMemory
 from borough_shop.inventory.contract import Inventory, Reservation, Reserve
-from borough_shop.testing.rungs.callee import FromMemory
 from borough_telemetry import Telemetry
 
 CALLS = 50_000

@@ -3,8 +3,8 @@
 A file of its own because every stack of the bench sends it.
 """
 
+from borough_shop.experiments.rungs.callee import ANSWER, QUESTION
 from borough_shop.inventory.contract import Inventory
-from borough_shop.testing.rungs.callee import ANSWER, QUESTION
 
 PATH = Inventory.endpoints["reserve"].path
 JSON = "application/json"

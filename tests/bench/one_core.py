@@ -35,8 +35,8 @@ async def _with(bench: Bench, kind: str) -> list[Row]:
     async with sides(bench, MONOLITH, kind, common=True) as all_sides:
         for side in all_sides.values():
             bench.step(f"one core, {kind}: starting {side.name}")
-            if side.books.server is not None and here.generator is not None:
-                pin(side.books.server, here.generator)
+            if side.store.server is not None and here.generator is not None:
+                pin(side.store.server, here.generator)
             await side.start()
             side.pin(here.subjects)
             await side.drive()

@@ -71,9 +71,9 @@ def _candidate(bench: Bench, side: Side, server: list[float]) -> Callable[[], Aw
 
 async def _milliseconds(side: Side, orders: int, seed: int, server: list[float]) -> float:
     """An order's CPU in the parts; that of the database's server goes to the list."""
-    parts_s, server_s = side.cpu_s(), side.books.cpu_s()
+    parts_s, server_s = side.cpu_s(), side.store.cpu_s()
     # as many blocks were measured before: the same orders for every side of a block
     await side.order(Task(seed=seed + len(server) + 1, orders=orders, in_flight=IN_FLIGHT))
     await side.drained()
-    server.append((side.books.cpu_s() - server_s) / orders * 1_000)
+    server.append((side.store.cpu_s() - server_s) / orders * 1_000)
     return (side.cpu_s() - parts_s) / orders * 1_000

@@ -32,7 +32,7 @@ CUSTOMERS = 50
 NOWHERE = "/there-is-no-such-path"
 
 Act = Callable[[float], Coroutine[Any, Any, None]]
-"""Is told the moment it was meant for."""
+"""Gets the time at which the request was due."""
 
 
 class Task(BaseModel):
@@ -146,7 +146,7 @@ async def _closed(
 
 
 async def _paced(act: Act, rate: float, seconds: float, seed: int, begun: float) -> None:
-    """Each at its own moment, which it is told."""
+    """Each at its own time, which it gets."""
     async with asyncio.TaskGroup() as group:
         for moment in arrivals(POISSON, rate, seconds, seed):
             await asyncio.sleep(max(0.0, begun + moment - time.perf_counter()))

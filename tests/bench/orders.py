@@ -58,19 +58,19 @@ async def measure(bench: Bench) -> list[Row]:
 async def _with(bench: Bench, name: str) -> list[Row]:
     keys = {customer.name: customer.key for customer in make_customers(50)}
     async with AsyncExitStack() as stack:
-        towns = {}
+        local_shapes = {}
         for shape in (MONOLITH, MICROSERVICES):
             folder = bench.folder / f"{shape}, {name}"
             folder.mkdir()
-            towns[shape] = LocalShape(
+            local_shapes[shape] = LocalShape(
                 shape_named(shape), folder, keys=keys, settings=SETTINGS[name]
             )
-        bench.step(f"orders, {name}: starting {' and '.join(towns)}")
-        await asyncio.gather(*(town.prepare() for town in towns.values()))
-        for town in towns.values():
-            await stack.enter_async_context(town)
+        bench.step(f"orders, {name}: starting {' and '.join(local_shapes)}")
+        await asyncio.gather(*(local.prepare() for local in local_shapes.values()))
+        for local in local_shapes.values():
+            await stack.enter_async_context(local)
         generator = await stack.enter_async_context(Generator(Placement.here().generator))
-        windows = {shape: _window(bench, town, keys) for shape, town in towns.items()}
+        windows = {shape: _window(bench, local, keys) for shape, local in local_shapes.items()}
         bench.step(f"orders, {name}: looking for a rate below the knee")
         trials = [await _trial(generator, window) for window in windows.values()]
         rate = BUSY / max(trials)
@@ -114,10 +114,10 @@ def _settle(pid: int, cores: set[int]) -> None:
             os.sched_setaffinity(int(thread.name), cores)
 
 
-def _window(bench: Bench, town: LocalShape, keys: Mapping[str, str]) -> Job:
+def _window(bench: Bench, local: LocalShape, keys: Mapping[str, str]) -> Job:
     """The same arrivals and the same baskets for every shape."""
     return Job(
-        doors={"": town.addresses("/v1/orders")},
+        doors={"": local.addresses("/v1/orders")},
         workload="orders",
         arrivals=CONSTANT,
         rate=TRIAL_RATE,
@@ -125,8 +125,8 @@ def _window(bench: Bench, town: LocalShape, keys: Mapping[str, str]) -> Job:
         warm_up_s=WARM_UP_S,
         seed=bench.seed,
         customers=dict(keys),
-        pids=town.pids,
-        out=bench.folder / f"{town.shape.name}.npz",
+        pids=local.pids,
+        out=bench.folder / f"{local.shape.name}.npz",
         set_up=False,
     )
 

@@ -34,8 +34,8 @@ async def measure(bench: Bench) -> list[Row]:
         BARE, 0, (str(ports.ops),), ports=ports, log=folder / "bare.log", module=("bench.bare",),
         environment=outside() | {"PYTHONPATH": str(ROOT / "tests")},
     )  # fmt: skip  # what, where, and with what
-    town = LocalShape(shape_named("microservices"), folder)
-    parts = {process.part: process for process in (*town.processes, bare)}
+    local = LocalShape(shape_named("microservices"), folder)
+    parts = {process.part: process for process in (*local.processes, bare)}
     rests: dict[str, list[float]] = {part: [] for part in parts}
 
     async def restart(process: Process) -> float:
@@ -44,8 +44,8 @@ async def measure(bench: Bench) -> list[Row]:
         return await seconds_to_ready(process)
 
     bench.step("parts: starting them")
-    await town.prepare()
-    async with town:
+    await local.prepare()
+    async with local:
         await seconds_to_ready(bare)
         try:
             starts = await bench.blocks(

@@ -71,7 +71,7 @@ BOROUGH = Profile(
     delivered="borough_outbox_deliveries_total",
     dropped="borough_spans_dropped_total",
     shapes=("shapes", "--json"),
-    hop="borough_shop.testing.rungs",
+    hop="borough_shop.experiments.rungs",
     instrument="borough_telemetry",
 )
 BEFORE_THE_KIT = replace(

@@ -1,7 +1,7 @@
 """Events that the monolith relays a second, from an outbox that is full when it starts.
 
 While the orders are placed every delivery fails on purpose; the part is then stopped until every
-event is due again. In each block it starts on a copy of these books without the fault. The time
+event is due again. In each block it starts on a copy of that store without the fault. The time
 counts from the first answer at /metrics, which comes a little before the relay begins, until the
 last event, on all cores.
 """
@@ -51,14 +51,14 @@ async def _with(bench: Bench, kind: str, due_again_s: float) -> list[Row]:
             share=BLOCKS,
         )
         for side in all_sides.values():
-            await _drain(side, orders, side.books)
+            await _drain(side, orders, side.store)
             await side.check(orders)
     return [*compared(f"Events relayed a second, monolith, {kind}", "events/s", values, base=MORE)]
 
 
-async def _drain(side: Side, orders: int, books: Database | None = None) -> float:
+async def _drain(side: Side, orders: int, store: Database | None = None) -> float:
     """Events a second. Raises BenchFailed."""
-    await side.start_counting(books or side.books.copy("drained"))
+    await side.start_counting(store or side.store.copy("drained"))
     begun = time.perf_counter()
     seen = await side.delivered()
     if seen == orders:

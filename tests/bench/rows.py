@@ -31,7 +31,7 @@ class Goal(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of `bench.json`. `ratio` is ours over the peer's, as the subject says: a median of
-    `ratios`, of which there is one a block. `met` is None where nobody set a goal.
+    `ratios`, of which there is one a block. `met` is None where there is no goal.
     """
 
     name: str

@@ -2,7 +2,7 @@
 it takes to be there, and what it writes.
 
 Beside it, afterwards and under the same conditions, stands an operator with a timer for each
-object. There are no controllers and no pods, and the load is such that nobody is to be scaled:
+object. There are no controllers and no pods, and under the load nothing is to be scaled:
 whatever either writes is its own doing, and kube-apiserver is asked what that was. It shares the
 machine.
 """
@@ -177,11 +177,11 @@ class Scene:
         before = self._written()
         async with self._timers() as timers:
             pid = timers.pid
-            told: dict[str, float] = {}
+            reported: dict[str, float] = {}
 
             async def seen() -> float:
-                told.update(await timers.ask("how late"))
-                return told["objects"]
+                reported.update(await timers.ask("how late"))
+                return reported["objects"]
 
             started, most = await self._settle("the peer", seen, self.objects)
             first = self._written() - before
@@ -211,7 +211,7 @@ class Scene:
                 f"operator: {who} has seen {objects:,.0f}, and made {written - first:,.0f} writes"
             )
             self._bench.step(words)
-            if objects >= self.objects and written >= first + writes and self._all_told():
+            if objects >= self.objects and written >= first + writes and self._all_reported():
                 return now - began, most
             if now - began > PATIENCE_S:
                 raise BenchFailed(f"{words}, after {PATIENCE_S:g} s")
@@ -240,7 +240,7 @@ class Scene:
         """Requests that changed anything, or were to, says the API server."""
         return sum(float(count) for count in WRITTEN.findall(self._server.ask("GET", "/metrics")))
 
-    def _all_told(self) -> bool:
+    def _all_reported(self) -> bool:
         """Whether each scaler has a status."""
         return all("status" in obj for obj in self.namespace.all("ServiceScaler"))
 
@@ -264,7 +264,7 @@ def _lags(operator: Operator) -> Mapping[float, float]:
 
 
 def _own(operator: Operator) -> str:
-    """What it tells of itself, without the series of its scalers."""
+    """Its exposition, without the series of its scalers."""
     return operator.ask("/metrics")[1].split("# HELP borough_scaler", 1)[0]
 
 

@@ -52,11 +52,11 @@ class Side:
         *,
         profile: Profile,
         shape: str,
-        books: Database,
+        store: Database,
         otlp: str,
     ) -> None:
         self.name = name
-        self.books = books
+        self.store = store
         self._bench = bench
         self._build = build
         self._profile = profile
@@ -74,8 +74,8 @@ class Side:
         await self._command(*self._profile.migrate)
         await self._command(*self._profile.seed)
 
-    async def start(self, books: Database | None = None, *, at: str = "", **extra: str) -> None:
-        """Start every part on these books, with these settings besides, and wait until all are
+    async def start(self, store: Database | None = None, *, at: str = "", **extra: str) -> None:
+        """Start every part on this store, with these settings besides, and wait until all are
         ready, or answer at the path `at` of the operations' port. Raises BenchFailed.
         """
         parts = await self._parts()
@@ -96,7 +96,7 @@ class Side:
             }
             process = Process(
                 part, 0, hosted, ports=ports[part], python=self._build.python,
-                environment=self._environment(books or self.books, own | extra),
+                environment=self._environment(store or self.store, own | extra),
                 module=(self._profile.module, *self._profile.serve),
                 log=self._bench.folder / f"{self.name}-{self._shape}-{part}.log",
             )  # fmt: skip  # what, where, and with what
@@ -205,7 +205,7 @@ class Side:
 
     async def check(self, placed: int) -> None:
         """Ask its auditor, and whether it lost a span, which is cheaper than to export it. Raises
-        BenchFailed where it did, or where the books are wrong or hold fewer orders.
+        BenchFailed where it did, or where the auditor finds violations or fewer orders.
         """
         if self._profile.dropped:
             lost = [await self._counted(p, self._profile.dropped) for p in self._processes]
@@ -214,20 +214,22 @@ class Side:
         audit = Audit.read(await self._command(*self._profile.audit, well=(0, 1)))
         if audit.violations or audit.orders.get("placed", 0) < placed:
             found = "\n".join(audit.violations[:5])
-            raise BenchFailed(f"{self.name}: {placed} placed; the books: {audit.orders}\n{found}")
+            raise BenchFailed(
+                f"{self.name}: {placed} placed; the auditor found {audit.orders}\n{found}"
+            )
 
     async def _parts(self) -> dict[str, tuple[str, ...]]:
         """The capabilities of each part of the shape; none are named where there is one."""
         if not self._profile.shapes:
             return {"app": ()}
         shape = json.loads(await self._command(*self._profile.shapes))[self._shape]
-        parts = shape.get("parts", shape)  # an older commit tells of nothing but parts
+        parts = shape.get("parts", shape)  # an older commit names only parts
         return {part: tuple(hosted) for part, hosted in parts.items()}
 
     async def _command(self, *words: str, well: Collection[int | None] = (0,)) -> str:
         process = await asyncio.create_subprocess_exec(
             self._build.python, "-m", self._profile.module, *words,
-            env=self._environment(self.books, {}), preexec_fn=die_with_parent,
+            env=self._environment(self.store, {}), preexec_fn=die_with_parent,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip  # the command on one line, as one would type it
         out, err = await process.communicate()
@@ -236,11 +238,11 @@ class Side:
             raise BenchFailed(f"{self.name}: {' '.join(words)} ended {process.returncode}:\n{said}")
         return out.decode()
 
-    def _environment(self, books: Database, own: Mapping[str, str]) -> dict[str, str]:
+    def _environment(self, store: Database, own: Mapping[str, str]) -> dict[str, str]:
         keys = {customer.name: customer.key for customer in make_customers(50)}
         meant = {
             "shape": self._shape,
-            "store": books.url,
+            "store": store.url,
             "keys": json.dumps(keys),
             "otlp": self._otlp,
             **PLAN,
@@ -255,9 +257,9 @@ class Side:
         names = self._profile.settings
         return outside | {names[key]: value for key, value in meant.items() if key in names}
 
-    async def start_counting(self, books: Database) -> None:
-        """Start on these books, and wait no longer than until deliveries can be counted."""
-        await self.start(books, at=self._profile.metrics)
+    async def start_counting(self, store: Database) -> None:
+        """Start on this store, and wait no longer than until deliveries can be counted."""
+        await self.start(store, at=self._profile.metrics)
 
     async def _answering(self, process: Process, path: str) -> None:
         url = f"http://{HOST}:{process.ports.ops}{path}"
@@ -285,7 +287,7 @@ async def sides(
     bench: Bench, shape: str, kind: str, *, common: bool = False
 ) -> AsyncIterator[dict[str, Side]]:
     """Ours, the commit the bench compares with, and where asked for the common way, by name; each
-    with prepared books of its own, and not started yet.
+    with a prepared store of its own, and not started yet.
     """
     wanted: list[tuple[str, Build, Profile]] = [("ours", OURS, profile_of(OURS.tree))]
     if bench.beside is not None:
@@ -297,8 +299,8 @@ async def sides(
         made = {}
         for name, build, profile in wanted:
             bench.step(f"{shape}, {kind}: preparing {name}")
-            books = stack.enter_context(database(kind))
-            side = Side(bench, name, build, profile=profile, shape=shape, books=books, otlp=otlp)
+            store = stack.enter_context(database(kind))
+            side = Side(bench, name, build, profile=profile, shape=shape, store=store, otlp=otlp)
             await side.prepare()
             stack.push_async_callback(side.stop)
             made[name] = side

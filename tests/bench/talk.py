@@ -32,7 +32,7 @@ def answer_forever(flush: Callable[[], object]) -> None:
             for _ in sys.stdin:
                 flush()
                 say(cpu_s=time.process_time())
-        except Exception:  # noqa: BLE001  # the thread's end would be heard by nobody
+        except Exception:  # noqa: BLE001  # an exception would end the thread unnoticed
             traceback.print_exc()
             sys.stderr.flush()
             os._exit(1)

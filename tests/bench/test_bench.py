@@ -21,7 +21,7 @@ def a_bench(folder: Path) -> Bench:
     return Bench(rounds=1, scale=0.01, long=False, seed=1, folder=folder, step=lambda _: None)
 
 
-def test_one_command_measures_and_writes_the_rows(tmp_path: Path) -> None:
+def test_bench_writes_its_rows_and_run(tmp_path: Path) -> None:
     """A list of rows, and beside it what they stand on."""
     out = tmp_path / "bench.json"
     done = subprocess.run(  # noqa: S603  # our own words
@@ -37,7 +37,7 @@ def test_one_command_measures_and_writes_the_rows(tmp_path: Path) -> None:
     assert beside["samples"]["local call"].keys() == {"local", "plain"}
 
 
-def test_a_failure_loses_nothing_that_was_measured_before(
+def test_rows_measured_before_a_failure_are_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A run takes minutes, and its last subject may fail."""
@@ -57,7 +57,7 @@ def test_a_failure_loses_nothing_that_was_measured_before(
     assert [row.name for row in read(out)[0]] == ["a row"]
 
 
-async def test_a_scraper_that_waits_for_ever_fails_the_row() -> None:
+async def test_row_of_a_blocked_scraper_fails() -> None:
     """A tail without scrapes would meet the goal."""
 
     async def answers_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
@@ -72,7 +72,7 @@ async def test_a_scraper_that_waits_for_ever_fails_the_row() -> None:
             await while_scraped(port, 3.0, measured)
 
 
-def test_a_subject_that_is_not_there_is_named() -> None:
+def test_unknown_subject_is_refused_by_name() -> None:
     """With those that are."""
     result = CliRunner().invoke(app, ["--only", "lcoal"])
 
@@ -80,7 +80,7 @@ def test_a_subject_that_is_not_there_is_named() -> None:
     assert "there is no subject lcoal" in result.output
 
 
-async def test_the_peers_trace_every_call_on_both_sides_and_export_it(tmp_path: Path) -> None:
+async def test_peers_export_a_span_for_every_call_at_both_ends(tmp_path: Path) -> None:
     """A peer that exported nothing would be a cheap one; so a span that is lost ends the bench."""
     bench = a_bench(tmp_path)
     async with Collector() as collector, peers(bench, collector.url) as hops:

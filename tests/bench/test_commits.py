@@ -44,9 +44,7 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_commit_is_built_with_its_own_files_and_found_again(
-    repository: Path, tmp_path: Path
-) -> None:
+def test_commit_is_built_once_from_its_own_files(repository: Path, tmp_path: Path) -> None:
     """Not with those of the working tree; and a second time nothing is made."""
     older = write(repository, "1")
     write(repository, "2")
@@ -63,7 +61,7 @@ def test_a_commit_is_built_with_its_own_files_and_found_again(
     assert (again.tree / "mark").exists()
 
 
-def test_a_build_that_failed_is_made_anew(repository: Path, tmp_path: Path) -> None:
+def test_failed_build_is_repeated(repository: Path, tmp_path: Path) -> None:
     """What it left is no build."""
     broken = write(repository, "1", lock="this is no lock")
 
@@ -72,13 +70,13 @@ def test_a_build_that_failed_is_made_anew(repository: Path, tmp_path: Path) -> N
             build(broken, repository, tmp_path)
 
 
-def test_a_commit_that_is_not_there_is_named(repository: Path, tmp_path: Path) -> None:
+def test_unknown_commit_is_refused_by_name(repository: Path, tmp_path: Path) -> None:
     """Before anything is built."""
     with pytest.raises(BenchFailed, match="there is no commit abcdef0"):
         build("abcdef0", repository, tmp_path)
 
 
-def test_a_tree_is_started_by_the_profile_whose_entry_it_has(tmp_path: Path) -> None:
+def test_profile_is_chosen_by_the_entry_of_the_tree(tmp_path: Path) -> None:
     """And one that has none is refused."""
     assert profile_of(ROOT) is BOROUGH
     with pytest.raises(BenchFailed, match=r"there is no kit/borough/__main__\.py"):

@@ -23,7 +23,7 @@ STOCK = 5
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where the books are."""
+    """The URL of the store."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}"
     url: str = request.getfixturevalue("empty_postgresql_url")
@@ -32,16 +32,16 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def db(store: str) -> AsyncIterator[Databases]:
-    """The books, with a little stock."""
-    books = Databases.open(store)
-    await books.create()
-    async with books.inventory.begin() as session:
+    """The databases, with a little stock."""
+    opened = Databases.open(store)
+    await opened.create()
+    async with opened.inventory.begin() as session:
         session.add_all(
             Article(sku=sku, price_minor=price, currency="EUR", stock=STOCK, received=STOCK)
             for sku, price in MENU.items()
         )
-    yield books
-    await books.close()
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ async def order(
     return done.status_code, done.json()
 
 
-async def test_a_placed_order_is_paid_taken_and_told(
+async def test_placed_order_is_captured_committed_and_notified(
     door: httpx.AsyncClient, db: Databases
 ) -> None:
     """The auditor waits for the relay and finds nothing wrong."""
@@ -108,7 +108,7 @@ async def test_a_key_stands_for_one_order(door: httpx.AsyncClient, db: Databases
         ("declined", {"espresso": 1}, 402, "payment-declined"),
     ],
 )
-async def test_a_refused_order_gives_everything_back(  # noqa: PLR0913, PLR0917  # a case has so many columns
+async def test_rejected_order_releases_its_stock(  # noqa: PLR0913, PLR0917  # a case has so many columns
     door: httpx.AsyncClient,
     db: Databases,
     name: str,
@@ -116,7 +116,7 @@ async def test_a_refused_order_gives_everything_back(  # noqa: PLR0913, PLR0917 
     status: int,
     reason: str,
 ) -> None:
-    """It is rejected with its reason, and the books are right."""
+    """It is rejected with its reason, and the rows are consistent."""
     answered = await order(door, name, "1", **quantities)
 
     assert answered == (status, {"detail": reason})
@@ -125,9 +125,7 @@ async def test_a_refused_order_gives_everything_back(  # noqa: PLR0913, PLR0917 
         assert (await session.get_one(Article, "espresso")).stock == STOCK
 
 
-async def test_many_orders_never_sell_more_than_there_is(
-    door: httpx.AsyncClient, db: Databases
-) -> None:
+async def test_concurrent_orders_do_not_oversell(door: httpx.AsyncClient, db: Databases) -> None:
     """Twice as many customers as pieces, all at once."""
     asked = [order(door, "ada", str(number), espresso=1) for number in range(2 * STOCK)]
     statuses = [status for status, _ in await asyncio.gather(*asked)]
@@ -137,7 +135,7 @@ async def test_many_orders_never_sell_more_than_there_is(
     assert (await audit(db))["clean"]
 
 
-async def test_an_order_left_pending_is_settled_by_the_verdict(
+async def test_pending_order_is_settled_by_its_verdict(
     door: httpx.AsyncClient, db: Databases
 ) -> None:
     """As after a crash between the charge and the commit: it is placed, once."""
@@ -158,17 +156,17 @@ async def test_an_order_left_pending_is_settled_by_the_verdict(
 @pytest.mark.parametrize(
     ("database", "change", "found"),
     [
-        ("notifications", delete(Notification), "told 0 times"),
+        ("notifications", delete(Notification), "notified 0 times"),
         ("payments", update(Verdict).values(outcome="voided"), "paid False"),
         ("payments", update(Verdict).values(amount_minor=1), "are (220, 1, 220)"),
         ("inventory", update(Article).values(stock=STOCK), "1 taken"),
-        ("inventory", update(Reservation).values(state="open"), "stock is still held"),
+        ("inventory", update(Reservation).values(state="open"), "stock is held"),
     ],
 )
-async def test_the_auditor_finds_what_must_never_be(
+async def test_auditor_finds_each_planted_violation(
     door: httpx.AsyncClient, db: Databases, database: str, change: Any, found: str
 ) -> None:
-    """Each is planted in the books of one good order."""
+    """Each is planted in the rows of one good order."""
     await order(door, "ada", "1", espresso=1)
     assert (await audit(db))["clean"]
 

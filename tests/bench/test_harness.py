@@ -24,7 +24,7 @@ async def orders_of(bench: Bench) -> list[str]:
     return seen
 
 
-async def test_every_block_has_each_candidate_once_in_an_order_of_the_seed(tmp_path: Path) -> None:
+async def test_each_block_has_every_candidate_once_in_seeded_order(tmp_path: Path) -> None:
     """Or the drift of the machine would be counted for one of them."""
     seen = await orders_of(a_bench(tmp_path))
     blocks = [tuple(seen[at : at + 3]) for at in range(0, len(seen), 3)]
@@ -34,8 +34,8 @@ async def test_every_block_has_each_candidate_once_in_an_order_of_the_seed(tmp_p
     assert await orders_of(a_bench(tmp_path)) == seen
 
 
-async def test_samples_are_kept_block_by_block(tmp_path: Path) -> None:
-    """A median can be doubted only by whoever sees what it is of."""
+async def test_samples_are_kept_by_block(tmp_path: Path) -> None:
+    """A median can be checked only with its samples."""
     bench = a_bench(tmp_path, rounds=2)
 
     await orders_of(bench)
@@ -45,12 +45,12 @@ async def test_samples_are_kept_block_by_block(tmp_path: Path) -> None:
     assert {len(values) for values in kept.values()} == {2}
 
 
-def test_a_ratio_is_taken_within_blocks() -> None:
+def test_ratio_is_taken_within_blocks() -> None:
     """A machine that was slow in one block was slow for both."""
     assert ratios([1, 20, 3], [2, 40, 6]) == [0.5, 0.5, 0.5]
 
 
-async def test_a_process_that_fails_is_quoted(tmp_path: Path) -> None:
+async def test_output_of_a_failed_process_is_quoted(tmp_path: Path) -> None:
     """Its last words, and its name."""
     async with child(a_bench(tmp_path), "json.tool", "nowhere.json") as process:
         with pytest.raises(BenchFailed, match=r"(?s)json\.tool nowhere\.json gave.*No such file"):

@@ -24,32 +24,32 @@ HOP = Row.judged(
         (Goal("ratio", "<=", 0.4), False),
     ],
 )
-def test_a_goal_is_met_up_to_its_very_limit(goal: Goal, met: bool) -> None:  # noqa: FBT001  # the case's verdict
+def test_goal_is_met_at_its_limit(goal: Goal, met: bool) -> None:  # noqa: FBT001  # the case's verdict
     """And judges the value it names, ours or the ratio."""
     assert Row.judged("a row", "us", 2.0, ratio=0.5, goal=goal).met is met
 
 
-def test_a_row_without_a_goal_is_neither_met_nor_missed() -> None:
-    """Nobody judged it."""
+def test_row_without_a_goal_has_no_verdict() -> None:
+    """There is nothing to judge it by."""
     row = Row.judged("a row", "us", 2.0)
 
     assert (row.goal, row.met) == (None, None)
 
 
-def test_a_goal_about_a_ratio_that_was_not_measured_is_refused() -> None:
+def test_goal_about_an_unmeasured_ratio_is_refused() -> None:
     """It would be met by silence."""
     with pytest.raises(ValueError, match="a row: the goal is ratio <= 2, and there is no ratio"):
         Row.judged("a row", "us", 2.0, goal=Goal("ratio", "<=", 2))
 
 
-def test_the_ratio_of_a_row_is_the_median_of_its_blocks() -> None:
+def test_ratio_of_a_row_is_the_median_of_its_blocks() -> None:
     """Unless the subject says another."""
     assert Row.judged("a row", "us", 2.0, ratios=[0.9, 0.1, 0.5]).ratio == 0.5
     assert Row.judged("a row", "us", 2.0, ratio=0.4, ratios=[0.9, 0.1, 0.5]).ratio == 0.4
 
 
 @pytest.mark.parametrize("n", range(6, 41))
-def test_the_interval_of_a_median_is_the_narrowest_that_is_sure_enough(n: int) -> None:
+def test_interval_of_a_median_is_the_narrowest_of_sufficient_coverage(n: int) -> None:
     """Its coverage is that of the binomial distribution; one rank further in it is too low."""
     low, high = interval([float(value) for value in reversed(range(n))]) or (0.0, 0.0)
 
@@ -67,7 +67,7 @@ def test_fewer_than_six_blocks_have_no_interval(n: int) -> None:
     assert interval([1.0] * n) is None
 
 
-def test_the_page_shows_the_interval_where_there_is_one() -> None:
+def test_page_shows_the_interval_of_a_row() -> None:
     """Nine blocks leave out the extreme ones, three show them."""
     nine = Row.judged("Nine", "ms", 1.0, ratios=[0.9, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
     text = page({"a.json": ([nine, HOP], {})})
@@ -76,7 +76,7 @@ def test_the_page_shows_the_interval_where_there_is_one() -> None:
     assert "0.186 (0.180 to 0.250)" in text
 
 
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+def test_written_rows_are_read_back(tmp_path: Path) -> None:
     """The file is a plain list of plain rows."""
     file = tmp_path / "deep" / "bench.json"
 
@@ -88,7 +88,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"name": "x"}]'])
-def test_a_file_that_is_no_list_of_rows_is_refused_by_name(tmp_path: Path, text: str) -> None:
+def test_malformed_file_of_rows_is_refused_by_name(tmp_path: Path, text: str) -> None:
     """Documents are made from it."""
     file = tmp_path / "bench.json"
     file.write_text(text)
@@ -97,7 +97,7 @@ def test_a_file_that_is_no_list_of_rows_is_refused_by_name(tmp_path: Path, text:
         read(file)
 
 
-def test_the_page_shows_the_facts_of_its_run_and_each_verdict() -> None:
+def test_page_shows_the_run_and_each_verdict() -> None:
     """A figure without its machine and its goal says nothing."""
     memory = Row.judged("Memory", "MiB", 120.0)
     text = page({"a.json": ([HOP], {"Commit": "abc"}), "b.json": ([memory], {"Commit": "def"})})

@@ -1,4 +1,4 @@
-"""Does a comparison start what it says, count what it means, and refuse wrong books?"""
+"""Does a comparison start what it says, count what it means, and refuse wrong results?"""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ from borough_bill.targets.collector import Collector
 from postgresql import ABSENT, find_binaries
 from programs import absent
 
-TWIN = f"{BASE}, twin"
+SAME = f"{BASE}, again"
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def bench(tmp_path: Path) -> Bench:
     """A quick one, which compares the working tree with itself."""
     return Bench(
         rounds=1, scale=0.01, long=False, seed=1, folder=tmp_path, step=lambda _: None,
-        beside=replace(OURS, name=TWIN), shapes=(MONOLITH,), databases=(SQLITE,),
+        beside=replace(OURS, name=SAME), shapes=(MONOLITH,), databases=(SQLITE,),
     )  # fmt: skip  # one glance
 
 
@@ -53,12 +53,12 @@ def burner() -> Iterator[int]:
     process.communicate()
 
 
-def test_the_cpu_of_a_server_is_that_of_its_whole_family(burner: int) -> None:
-    """A child that has ended is told in hundredths of a second."""
+def test_cpu_of_a_server_includes_its_children(burner: int) -> None:
+    """A child that has ended counts in hundredths of a second."""
     assert tree_cpu_s(burner) >= 0.19
 
 
-async def test_a_side_places_orders_and_delivers_their_events(bench: Bench) -> None:
+async def test_side_places_orders_and_delivers_their_events(bench: Bench) -> None:
     """Through HTTP and the command line; the auditor is asked how many there are."""
     async with sides(replace(bench, beside=None), MICROSERVICES, SQLITE) as made:
         side = made["ours"]
@@ -71,17 +71,17 @@ async def test_a_side_places_orders_and_delivers_their_events(bench: Bench) -> N
         assert (said["placed"], said["failed"], await side.delivered()) == (5, 0, 5)
         assert side.cpu_s() > before
         await side.check(5)
-        with pytest.raises(BenchFailed, match=r"6 placed; the books: \{'placed': 5\}"):
+        with pytest.raises(BenchFailed, match=r"6 placed; the auditor found \{'placed': 5\}"):
             await side.check(6)
 
 
-async def test_the_common_way_traces_every_request_and_statement(bench: Bench) -> None:
+async def test_common_side_traces_every_request_and_statement(bench: Bench) -> None:
     """An instrumentor that is not in effect would make it a cheap peer."""
     async with Collector() as collector:
-        with database(SQLITE) as books:
+        with database(SQLITE) as store:
             side = Side(
                 bench, COMMON_WAY, OURS,
-                profile=COMMON, shape=MONOLITH, books=books, otlp=collector.url,
+                profile=COMMON, shape=MONOLITH, store=store, otlp=collector.url,
             )  # fmt: skip  # one side
             await side.prepare()
             await side.start()
@@ -99,7 +99,7 @@ async def test_the_common_way_traces_every_request_and_statement(bench: Bench) -
     assert seen["connect"] > 0
 
 
-async def test_an_order_that_fails_ends_the_bench(bench: Bench) -> None:
+async def test_failed_order_ends_the_bench(bench: Bench) -> None:
     """Errors are cheap: a side that is full of them would win."""
     async with sides(replace(bench, beside=None), MONOLITH, SQLITE) as made:
         side = made["ours"]
@@ -117,12 +117,14 @@ async def test_an_order_that_fails_ends_the_bench(bench: Bench) -> None:
     assert said["probe_p99_ms"] > 0
 
 
-async def test_an_orders_cpu_is_compared_with_the_commit_and_the_common_way(bench: Bench) -> None:
+async def test_cpu_of_an_order_is_compared_with_the_commit_and_the_common_side(
+    bench: Bench,
+) -> None:
     """In the monolith; the goals stand at the rows they are about."""
     rows = await order_cpu.measure(bench)
 
     assert [(row.peer_name, row.goal) for row in rows] == [
-        (TWIN, "ratio <= 0.25"),
+        (SAME, "ratio <= 0.25"),
         (COMMON_WAY, "ratio <= 0.7"),
     ]
     assert all(row.ours > 0 and row.ratio is not None for row in rows)
@@ -130,32 +132,32 @@ async def test_an_orders_cpu_is_compared_with_the_commit_and_the_common_way(benc
     assert {len(values) for values in samples.values()} == {round(MANY)}
 
 
-async def test_a_full_outbox_is_drained_anew_in_every_block(bench: Bench) -> None:
-    """From a copy of the same books, which the auditor finds right in the end."""
+async def test_each_block_drains_a_copy_of_the_full_outbox(bench: Bench) -> None:
+    """From a copy of the same store, in which the auditor finds nothing wrong at the end."""
     (row,) = await relayed.measure(replace(bench, scale=0.1), due_again_s=0)
 
-    assert (row.peer_name, row.goal) == (TWIN, "ratio >= 10")
+    assert (row.peer_name, row.goal) == (SAME, "ratio >= 10")
     assert row.ours > 0
 
 
-def test_a_copy_of_a_database_has_its_content() -> None:
-    """And leaves the original as it is; PostgreSQL's server tells its CPU, SQLite has none."""
+def test_copy_of_a_database_has_its_content() -> None:
+    """And leaves the original as it is; PostgreSQL's server has CPU time, SQLite none."""
     if find_binaries() is None:
         absent(ABSENT)
-    with database(POSTGRESQL) as books:
-        copies = [books.copy("other").url for _ in range(2)]
+    with database(POSTGRESQL) as store:
+        copies = [store.copy("other").url for _ in range(2)]
 
-        assert copies == [books.url.replace("/shop?", "/other?")] * 2
-        assert books.cpu_s() > 0
-    with database(SQLITE) as books:
-        Path(books.url.removeprefix("sqlite:///"), "orders.db").write_text("content")
-        copy = books.copy("other")
+        assert copies == [store.url.replace("/shop?", "/other?")] * 2
+        assert store.cpu_s() > 0
+    with database(SQLITE) as store:
+        Path(store.url.removeprefix("sqlite:///"), "orders.db").write_text("content")
+        copy = store.copy("other")
 
         assert Path(copy.url.removeprefix("sqlite:///"), "orders.db").read_text() == "content"
-        assert books.cpu_s() == 0
+        assert store.cpu_s() == 0
 
 
-def test_a_goal_stands_only_beside_the_commit_it_is_about() -> None:
+def test_goal_is_shown_only_beside_its_commit() -> None:
     """Another commit is a fact; without one the row has no peer."""
     goal = Goal("ratio", "<=", 0.25)
     values = {"ours": [1.0, 2.0, 3.0], f"{BASE}fa6e5": [4.0, 8.0, 10.0], "0123456789ab": [1.0] * 3}

@@ -62,7 +62,7 @@ class Lateness:
             self.late.append(now - self._ran[name] - self._interval)
         self._ran[name] = now
 
-    def told(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, float]:
         """The 99th percentile since it was asked last, of how many runs, over how many objects."""
         late, self.late = sorted(self.late), []
         p99 = late[int(0.99 * (len(late) - 1))] if late else 0.0
@@ -100,7 +100,7 @@ async def serve(namespace: str, url: str, interval: float) -> None:
 
 def _answer(lateness: Lateness) -> None:
     for _ in sys.stdin:
-        say(**lateness.told())
+        say(**lateness.as_dict())
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from borough.transport.calls import mount, remote
 from borough_shop.inventory.contract import Inventory, MenuRequest
 from borough_shop.orders.contract import Placement
 from borough_shop.payments.contract import Outcome, Payments, Verdict, VoidCharge
-from borough_shop.testing.journeys import agree, agree_at_once
-from borough_shop.testing.samples import an_order
-from borough_shop.testing.shop import memory_shop
 from peers import served
+from shop.journeys import agree, agree_at_once
+from shop.memory import memory_shop
+from shop.samples import an_order
 
 ORDER = UUID(int=1)
 VOID = VoidCharge(order_id=ORDER).model_dump_json().encode()

@@ -17,8 +17,8 @@ from borough.errors import Internal
 from borough.testing.simulation import plain_settings
 from borough.testing.suites import TRANSPORTS, Ask, Journey, Stores, Via, check_contracts
 from borough_shop.app import APP
-from borough_shop.testing.journeys import agree, agree_at_once
-from promises import OF_THE_SHOP
+from shop.cases import CASES
+from shop.journeys import agree, agree_at_once
 
 
 class Question(Message):
@@ -140,7 +140,7 @@ async def test_every_contract_of_the_shop_holds(via: Via, at_once: bool) -> None
     """What is marked idempotent is, and every case finds what it expects."""
     settings = plain_settings(APP, pbkdf2_iterations=0)
     allowed = agree_at_once if at_once else agree
-    await check_contracts(APP, OF_THE_SHOP, via, at_once=at_once, agree=allowed, settings=settings)
+    await check_contracts(APP, CASES, via, at_once=at_once, agree=allowed, settings=settings)
 
 
 @over_each_transport

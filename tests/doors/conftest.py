@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from borough_shop.testing.door import Visitor, visiting
-from borough_shop.testing.shop import Shop, memory_shop
+from shop.door import Visitor, visiting
+from shop.memory import Shop, memory_shop
 
 
 @pytest.fixture

@@ -1,17 +1,17 @@
 """Who gets in, how, and what do they see of others?"""
 
-from borough_shop.testing.door import Visitor, visiting
-from borough_shop.testing.shop import Shop
+from shop.door import Visitor, visiting
+from shop.memory import Shop
 
 
-async def test_a_wrong_method_learns_every_right_one(ada: Visitor) -> None:
+async def test_wrong_method_is_405_with_every_allowed_method(ada: Visitor) -> None:
     """`Allow` names what all routes of the path take, not only the first."""
     orders = await ada.ask("DELETE", "/v1/orders")
     profile = await ada.ask("POST", "/v1/profile", {})
     assert (orders.headers["Allow"], profile.headers["Allow"]) == ("GET, POST", "GET, PUT")
 
 
-async def test_a_stranger_is_asked_for_a_key_everywhere(shop: Shop) -> None:
+async def test_request_without_key_is_401_on_every_route(shop: Shop) -> None:
     """Every route of the door is behind the key, and the challenge says which scheme."""
     app = shop.door()
     routes = [
@@ -27,7 +27,7 @@ async def test_a_stranger_is_asked_for_a_key_everywhere(shop: Shop) -> None:
     assert len(routes) == 6
 
 
-async def test_either_header_opens_the_door(ada: Visitor) -> None:
+async def test_bearer_token_and_api_key_header_are_equivalent(ada: Visitor) -> None:
     """A bearer token and an X-API-Key say the same."""
     for bearer in ("Bearer key-of-ada", "bearer key-of-ada"):
         headers = {"X-API-Key": None, "Authorization": bearer}
@@ -35,16 +35,16 @@ async def test_either_header_opens_the_door(ada: Visitor) -> None:
         assert answer.body["customer_id"] == "ada"
 
 
-async def test_a_wrong_bearer_is_not_saved_by_a_right_key(ada: Visitor) -> None:
-    """Where both headers are sent, Authorization decides: nobody is admitted by accident."""
+async def test_wrong_bearer_beside_a_right_key_is_401(ada: Visitor) -> None:
+    """Where both headers are sent, Authorization decides."""
     for authorization in ("Bearer guess", "Basic YWRhOmFkYQ==", "Bearer", ""):
         headers = {"Authorization": authorization, "X-API-Key": "key-of-ada"}
         answer = await ada.ask("GET", "/v1/profile", headers=headers)
         assert (answer.status, answer.problem.code) == (401, "unauthenticated")
 
 
-async def test_another_customers_order_does_not_exist(ada: Visitor) -> None:
-    """Whoever guesses an id learns nothing, not even that it stands for something."""
+async def test_order_of_another_customer_is_not_found(ada: Visitor) -> None:
+    """A guessed id reveals nothing, not even that the order exists."""
     order_id = (await ada.order("k-1", espresso=1)).body["order_id"]
     as_grace = {"X-API-Key": "key-of-grace"}
     answer = await ada.ask("GET", f"/v1/orders/{order_id}", headers=as_grace)
@@ -53,7 +53,7 @@ async def test_another_customers_order_does_not_exist(ada: Visitor) -> None:
     assert (await ada.ask("GET", "/v1/orders", headers=as_grace)).body["orders"] == []
 
 
-async def test_too_many_requests_are_told_when_to_come_again(shop: Shop) -> None:
+async def test_too_many_requests_are_429_with_retry_after(shop: Shop) -> None:
     """Each customer has a burst of their own; after the wait they are served again."""
     async with visiting(shop.door(burst=2)) as visitor:
         for _ in range(2):

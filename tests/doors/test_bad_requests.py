@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from borough_shop.testing.door import Visitor, visiting
-from borough_shop.testing.shop import memory_shop
+from shop.door import Visitor, visiting
+from shop.memory import memory_shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -72,12 +72,12 @@ BAD = [
     Bad("a key that is none", 400, "malformed", "Idempotency-Key", body=ORDER,
         headers={"Idempotency-Key": "two words"}),
     Bad("no API key", 401, "unauthenticated", "X-API-Key", headers={"X-API-Key": None}),
-    Bad("a wrong API key", 401, "unauthenticated", "names nobody", headers={"X-API-Key": "guess"}),
-    Bad("a wrong bearer", 401, "unauthenticated", "names nobody",
+    Bad("a wrong API key", 401, "unauthenticated", "is unknown", headers={"X-API-Key": "guess"}),
+    Bad("a wrong bearer", 401, "unauthenticated", "is unknown",
         headers={"Authorization": "Bearer guess"}),
     Bad("another scheme", 401, "unauthenticated", "Bearer",
         headers={"Authorization": "Basic YWRhOmFkYQ==", "X-API-Key": None}),
-    Bad("a stranger's bytes", 401, "unauthenticated", "names nobody", body=b"{",
+    Bad("a body without a known key", 401, "unauthenticated", "is unknown", body=b"{",
         headers={"X-API-Key": "guess"}),
     Bad("spent deadline", 504, "deadline-exceeded", "deadline", body=ORDER,
         headers={"borough-timeout-ms": "0", **KEY}),
@@ -115,7 +115,9 @@ async def ada() -> AsyncIterator[Visitor]:
 
 
 @pytest.mark.parametrize("bad", BAD, ids=[bad.why for bad in BAD])
-async def test_a_wrong_request_is_told_what_is_wrong(ada: Visitor, bad: Bad) -> None:
+async def test_wrong_request_is_answered_with_its_code_and_the_cause(
+    ada: Visitor, bad: Bad
+) -> None:
     """The documented status, the stable code, and a sentence that names the thing."""
     answer = await ada.ask(bad.method, bad.path, bad.body, headers=bad.headers)
     problem = answer.problem
@@ -124,7 +126,7 @@ async def test_a_wrong_request_is_told_what_is_wrong(ada: Visitor, bad: Bad) -> 
     assert problem.type == f"urn:borough:problem:{bad.code}"
 
 
-async def test_a_wrong_request_leaves_nothing_behind(ada: Visitor) -> None:
+async def test_wrong_request_stores_no_order(ada: Visitor) -> None:
     """Not one line of the table becomes an order that was not refused by the business."""
     for bad in BAD:
         await ada.ask(bad.method, bad.path, bad.body, headers=bad.headers)
@@ -133,20 +135,20 @@ async def test_a_wrong_request_leaves_nothing_behind(ada: Visitor) -> None:
     assert (await ada.ask("GET", "/v1/profile")).body["name"] == "Ada"
 
 
-async def test_every_wrong_field_is_named_and_nothing_sent_is_repeated(ada: Visitor) -> None:
+async def test_every_wrong_field_is_named_without_its_value(ada: Visitor) -> None:
     """A caller mends all at once; a secret put into the wrong place does not come back."""
     answer = await ada.ask("PUT", "/v1/profile", {"name": "", "email": "", "card_token": "4242-42"})
     assert [each.field for each in answer.problem.fields] == ["name", "email", "card_token"]
     assert "4242-42" not in str(answer.body)
 
 
-async def test_a_whole_is_not_wrong_for_what_is_wrong_in_it(ada: Visitor) -> None:
+async def test_one_wrong_quantity_is_one_error(ada: Visitor) -> None:
     """One wrong quantity is one complaint: the list it stands in is not too short besides."""
     answer = await ada.ask("POST", "/v1/orders", line(quantity=0), headers=KEY)
     assert [each.field for each in answer.problem.fields] == ["lines.0.quantity"]
 
 
-async def test_a_hopeless_body_gets_a_short_answer(ada: Visitor) -> None:
+async def test_answer_to_thousands_of_errors_is_short(ada: Visitor) -> None:
     """A body wrong in thousands of places is no lever for a flood of answers."""
     many = {f"f{n}": 0 for n in range(4_000)}
     answer = await ada.ask("PUT", "/v1/profile", many)
@@ -154,7 +156,7 @@ async def test_a_hopeless_body_gets_a_short_answer(ada: Visitor) -> None:
     assert len(answer.problem.fields) == 20
 
 
-async def test_a_body_that_only_turns_out_to_be_large_is_refused(ada: Visitor) -> None:
+async def test_large_body_without_a_length_is_refused(ada: Visitor) -> None:
     """A stream that declares no length is counted while it arrives."""
 
     async def stream() -> AsyncIterator[bytes]:

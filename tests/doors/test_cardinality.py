@@ -1,8 +1,8 @@
-"""Can anybody make a part keep series without end?
+"""Can requests make a part keep an unbounded number of series?
 
-Whoever scrapes pays for every series, for ever. So strangers send what comes to their mind: paths,
-hosts, methods, queries, keys, ids, trace contexts. The requests go over real sockets, since what a
-route is called depends on the server as well.
+Every series costs at every scrape. So strangers, clients without a key, send random paths, hosts,
+methods, queries, keys, ids and trace contexts. The requests go over real sockets, since the label
+of a route depends on the server as well.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ EXEMPLAR = 128
 
 
 @pytest.fixture
-async def town(sqlite_url: str) -> AsyncIterator[RunningShape]:
+async def served(sqlite_url: str) -> AsyncIterator[RunningShape]:
     """A part with a door and one that only others call, neither of them short of patience."""
     settings = settings_with(
         APP,
@@ -47,8 +47,8 @@ async def town(sqlite_url: str) -> AsyncIterator[RunningShape]:
     shape = shapes.load(APP.calls, APP.shapes)["extract-payments"]
     async with Collector() as collector:
         settings = settings.model_copy(update={"otlp_endpoint": collector.url})
-        async with running_shape(APP, shape, settings) as town:
-            yield town
+        async with running_shape(APP, shape, settings) as served:
+            yield served
 
 
 class Stranger:
@@ -113,22 +113,22 @@ def series(telemetry: Telemetry) -> int:
 
 
 @pytest.mark.parametrize("part", ["app", "payments"])
-async def test_a_thousand_strangers_leave_no_series_behind(town: RunningShape, part: str) -> None:
+async def test_requests_with_other_words_add_no_series(served: RunningShape, part: str) -> None:
     """The first thousand may show every method, route and status once; a second thousand, with
     nothing in common with the first, adds none. No word of theirs is a label, and what exemplars
     hold is theirs only in its length.
     """
-    telemetry = town.parts[part].telemetry
-    url = town.doors[part] if part in town.doors else town.inner[part]
+    telemetry = served.parts[part].telemetry
+    url = served.doors[part] if part in served.doors else served.inner[part]
     first, second = Stranger(1), Stranger(2)
     await visit(url, first)
     before = series(telemetry)
     await visit(url, second)
 
     assert series(telemetry) == before
-    told = telemetry.exposition().decode()
-    assert not [word for word in first.words | second.words if word in told]
-    samples = [s for family in text_string_to_metric_families(told) for s in family.samples]
+    exposition = telemetry.exposition().decode()
+    assert not [word for word in first.words | second.words if word in exposition]
+    samples = [s for family in text_string_to_metric_families(exposition) for s in family.samples]
     of_requests = [s for s in samples if s.name == f"{SERVER_DURATION.name}_count"]
     assert sum(s.value for s in of_requests) == 2 * REQUESTS
     methods = {s.labels["http_request_method"] for s in of_requests}

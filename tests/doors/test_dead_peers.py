@@ -1,4 +1,4 @@
-"""What does a customer meet while the parts behind the door are dead? Nothing about the parts."""
+"""How does the door answer while the parts behind it are dead? Without naming them."""
 
 from collections.abc import AsyncIterator
 
@@ -7,8 +7,8 @@ from pydantic import SecretStr
 
 from borough.compose import build
 from borough_shop.app import APP
-from borough_shop.testing.door import Answer, Visitor, visiting
 from parts import settings_with
+from shop.door import Answer, Visitor, visiting
 
 DEAD = "http://127.0.0.1:1"
 SAID_BY_LIBRARIES = ("127.0.0.1", "http:", ":1", "connect", "errno", "ssl", "refused")
@@ -16,7 +16,7 @@ SAID_BY_LIBRARIES = ("127.0.0.1", "http:", ":1", "connect", "errno", "ssl", "ref
 
 @pytest.fixture
 async def ada() -> AsyncIterator[Visitor]:
-    """A customer at the door of a gateway that stands alone: nobody listens where peers were."""
+    """A client of a gateway whose peers do not listen."""
     settings = settings_with(
         APP,
         api_keys={"ada": SecretStr("key-of-ada")},
@@ -39,7 +39,7 @@ async def refused(request: pytest.FixtureRequest, ada: Visitor) -> tuple[Answer,
     return await ada.order("k-1", espresso=1), "orders.place"
 
 
-async def test_a_dead_peer_is_503_and_a_hint_when_to_come_again(
+async def test_dead_peer_is_503_with_retry_after(
     refused: tuple[Answer, str],
 ) -> None:
     """A problem document of code `unavailable`, whose sentence names the call."""
@@ -49,8 +49,8 @@ async def test_a_dead_peer_is_503_and_a_hint_when_to_come_again(
     assert int(answer.headers["Retry-After"]) == answer.problem.retry_after
 
 
-async def test_a_dead_peer_gives_away_nothing_of_the_town(refused: tuple[Answer, str]) -> None:
+async def test_answer_about_a_dead_peer_names_no_address(refused: tuple[Answer, str]) -> None:
     """Neither an address nor a port nor what a library had to say reaches a customer."""
     answer, _ = refused
-    told = str(answer.body).lower()
-    assert [word for word in SAID_BY_LIBRARIES if word in told] == []
+    said = str(answer.body).lower()
+    assert [word for word in SAID_BY_LIBRARIES if word in said] == []

@@ -1,4 +1,4 @@
-"""What does a customer meet who orders: once, again, in vain, and too late?"""
+"""How is an order answered: the first, a repeat, a rejected one, and a late one?"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,14 +10,14 @@ from borough.errors import Unavailable
 from borough.testing.clock import deadlines_by
 from borough_shop.orders.contract import Order
 from borough_shop.payments.contract import Charge, Payments, Verdict, VoidCharge
-from borough_shop.testing.door import Answer, Visitor, visiting
-from borough_shop.testing.shop import Shop, memory_shop
+from shop.door import Answer, Visitor, visiting
+from shop.memory import Shop, memory_shop
 
 ORDER = {"lines": [{"sku": "espresso", "quantity": 1}]}
 
 
 class Fragile(Payments):
-    """Payments at the end of a cable that can be pulled."""
+    """Payments that can be unreachable."""
 
     def __init__(self, real: Payments) -> None:
         self.real = real
@@ -37,7 +37,7 @@ class Fragile(Payments):
 
 
 class Held(Payments):
-    """Payments that take their time: a charge waits for a nod."""
+    """Payments whose charge waits for `nod`."""
 
     def __init__(self, real: Payments) -> None:
         self.real = real
@@ -54,11 +54,11 @@ class Held(Payments):
 
 
 def same(first: Answer, second: Answer) -> bool:
-    """Two answers that tell the customer the same."""
+    """Whether two answers are equal."""
     return (first.status, first.body) == (second.status, second.body)
 
 
-async def test_an_order_is_placed_once_however_often_it_is_sent(ada: Visitor) -> None:
+async def test_repeated_order_is_placed_once(ada: Visitor) -> None:
     """201 the first time, 200 ever after, with the same order and the same Location."""
     first = await ada.order("k-1", espresso=2, flat_white=1)
     again = [await ada.order("k-1", espresso=2, flat_white=1) for _ in range(3)]
@@ -74,7 +74,7 @@ async def test_an_order_is_placed_once_however_often_it_is_sent(ada: Visitor) ->
     assert len((await ada.ask("GET", "/v1/orders")).body["orders"]) == 1
 
 
-async def test_a_whole_number_may_be_written_with_a_point(ada: Visitor) -> None:
+async def test_quantity_with_a_zero_fraction_is_an_integer(ada: Visitor) -> None:
     """2.0 is an integer to JSON Schema, and it is the same order as 2."""
     headers = {"Idempotency-Key": "k-1"}
     body = b'{"lines": [{"sku": "espresso", "quantity": 2.0}]}'
@@ -83,14 +83,14 @@ async def test_a_whole_number_may_be_written_with_a_point(ada: Visitor) -> None:
     assert (first.status, again.status, again.body) == (201, 200, first.body)
 
 
-async def test_a_quoted_key_is_the_bare_one(ada: Visitor) -> None:
+async def test_quoted_key_equals_the_bare_one(ada: Visitor) -> None:
     """Two spellings of one key are one key."""
     first = await ada.order("k-1", espresso=1)
     again = await ada.order('"k-1"', espresso=1)
     assert (again.status, again.body) == (200, first.body)
 
 
-async def test_a_key_stands_for_one_basket(ada: Visitor) -> None:
+async def test_key_with_another_basket_is_refused(ada: Visitor) -> None:
     """Another basket under the key is refused by name, and the first order stays."""
     first = await ada.order("k-1", espresso=1)
     other = await ada.order("k-1", espresso=2)
@@ -99,8 +99,8 @@ async def test_a_key_stands_for_one_basket(ada: Visitor) -> None:
     assert (await ada.order("k-1", espresso=1)).body == first.body
 
 
-async def test_customers_do_not_share_keys(ada: Visitor) -> None:
-    """A key is its customer's: somebody else's k-1 is another order."""
+async def test_same_key_of_another_customer_is_another_order(ada: Visitor) -> None:
+    """A key belongs to its customer."""
     await ada.order("k-1", espresso=1)
     body = {"lines": [{"sku": "cappuccino", "quantity": 1}]}
     headers = {"X-API-Key": "key-of-grace", "Idempotency-Key": "k-1"}
@@ -115,7 +115,7 @@ async def test_customers_do_not_share_keys(ada: Visitor) -> None:
         ("tok_visa_4242", 6, 409, "out-of-stock", "espresso"),
     ],
 )
-async def test_a_rejected_order_answers_the_same_problem_ever_after(
+async def test_repeat_of_a_rejected_order_answers_the_same_problem(
     card: str, quantity: int, status: int, code: str, names: str
 ) -> None:
     """The reason is the order's own, stored with it, and points at the order."""
@@ -131,7 +131,7 @@ async def test_a_rejected_order_answers_the_same_problem_ever_after(
         assert order.body["detail"] == first.problem.detail
 
 
-async def test_an_order_without_a_profile_is_refused_for_good(shop: Shop) -> None:
+async def test_order_without_a_profile_stays_rejected(shop: Shop) -> None:
     """The problem says what to do; under a new key the same order is placed."""
     async with visiting(shop.door()) as visitor:
         first = await visitor.order("k-1", espresso=1)
@@ -141,7 +141,7 @@ async def test_an_order_without_a_profile_is_refused_for_good(shop: Shop) -> Non
         assert (await visitor.order("k-2", espresso=1)).status == 201
 
 
-async def test_an_order_nobody_could_settle_is_pending() -> None:
+async def test_order_is_pending_while_payments_do_not_answer() -> None:
     """202 with where to look and when, the first time and every time, until it is settled."""
     async with visiting(memory_shop(between=Fragile).door()) as visitor:
         await visitor.introduce()
@@ -154,8 +154,8 @@ async def test_an_order_nobody_could_settle_is_pending() -> None:
         assert seen.body == answers[0].body == answers[1].body
 
 
-async def test_an_order_that_was_undone_answers_so_ever_after() -> None:
-    """503 abandoned, once reconcile has voided what nobody could settle; nothing is run again."""
+async def test_abandoned_order_is_503_on_every_repeat() -> None:
+    """503 abandoned, once reconcile has voided it; nothing is run again."""
     shop = memory_shop(between=Fragile)
     async with visiting(shop.door()) as visitor:
         await visitor.introduce()
@@ -171,14 +171,14 @@ async def test_an_order_that_was_undone_answers_so_ever_after() -> None:
 
 
 async def stored(shop: Shop, order_id: str) -> Order:
-    """The order as the books have it."""
-    order = await shop.shelves.orders.get(UUID(order_id))
+    """The order as it is stored."""
+    order = await shop.stored.orders.get(UUID(order_id))
     assert order is not None
     return order
 
 
-async def test_a_repeat_does_not_wait_for_the_first() -> None:
-    """While the first request is under way its repeat answers 202; then both tell one story."""
+async def test_repeat_during_the_first_request_is_202() -> None:
+    """While the first request is under way its repeat answers 202; then both answer the same."""
     shop = memory_shop(between=Held)
     payments = held(shop)
     async with visiting(shop.door()) as visitor:
@@ -194,8 +194,8 @@ async def test_a_repeat_does_not_wait_for_the_first() -> None:
         assert again.body["order_id"] == meanwhile.body["order_id"]
 
 
-async def test_the_door_waits_no_longer_than_its_deadline_and_cancels_nothing() -> None:
-    """504 says how to learn the outcome; the order runs to its end, and its key tells it."""
+async def test_order_runs_to_its_end_after_a_504() -> None:
+    """504 says how to learn the outcome; the order runs to its end, and its key answers it."""
     shop = memory_shop(between=Held)
     with deadlines_by(shop.clock):  # only the door's own wait runs on real time
         async with visiting(shop.door()) as visitor:
@@ -211,7 +211,7 @@ async def test_the_door_waits_no_longer_than_its_deadline_and_cancels_nothing() 
             assert (again.status, again.body["status"]) == (200, "placed")
 
 
-async def test_a_caller_may_be_less_patient_than_the_door() -> None:
+async def test_shorter_timeout_of_the_caller_applies() -> None:
     """A shorter borough-timeout-ms wins."""
     shop = memory_shop(between=Held)
     async with visiting(shop.door(deadline_ms=600_000)) as visitor:
@@ -223,7 +223,7 @@ async def test_a_caller_may_be_less_patient_than_the_door() -> None:
         await shop.tasks.drain()
 
 
-async def test_a_caller_cannot_be_more_patient_than_the_door() -> None:
+async def test_longer_timeout_of_the_caller_is_ignored() -> None:
     """A longer borough-timeout-ms changes nothing."""
     shop = memory_shop(between=Held)
     async with visiting(shop.door()) as visitor:
@@ -236,15 +236,15 @@ async def test_a_caller_cannot_be_more_patient_than_the_door() -> None:
         await shop.tasks.drain()
 
 
-async def test_a_spent_deadline_begins_nothing(ada: Visitor, shop: Shop) -> None:
-    """Who has no time left gets 504 before a single step is taken."""
+async def test_spent_deadline_stores_no_order(ada: Visitor, shop: Shop) -> None:
+    """504 before any step is taken."""
     headers = {"Idempotency-Key": "k-1", "borough-timeout-ms": "0"}
     answer = await ada.ask("POST", "/v1/orders", ORDER, headers=headers)
     assert (answer.status, answer.problem.code) == (504, "deadline-exceeded")
-    assert await shop.shelves.orders.ledger() == ()
+    assert await shop.stored.orders.ledger() == ()
 
 
-async def test_a_body_that_dribbles_is_not_waited_for(shop: Shop) -> None:
+async def test_slow_body_is_cut_off_at_the_deadline(shop: Shop) -> None:
     """The time it takes to send a request is the caller's own."""
     stopped = asyncio.Event()
 

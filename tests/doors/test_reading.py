@@ -2,11 +2,11 @@
 
 import pytest
 
-from borough_shop.testing.door import Visitor, visiting
-from borough_shop.testing.shop import PRICES, Shop, memory_shop
+from shop.door import Visitor, visiting
+from shop.memory import PRICES, Shop, memory_shop
 
 
-async def test_the_menu_tells_price_and_whether_any_is_left() -> None:
+async def test_menu_has_prices_and_availability() -> None:
     """Every article, sorted by SKU; one that is sold out stays on the menu."""
     async with visiting(memory_shop(stock=1).door()) as visitor:
         await visitor.introduce()
@@ -17,7 +17,7 @@ async def test_the_menu_tells_price_and_whether_any_is_left() -> None:
 
 
 @pytest.mark.parametrize("spelling", ["{etag}", "W/{etag}", '"old", {etag}', "*"])
-async def test_who_has_the_menu_is_not_sent_it_again(ada: Visitor, spelling: str) -> None:
+async def test_menu_with_a_matching_etag_is_304(ada: Visitor, spelling: str) -> None:
     """If-None-Match with the tag, among others, or with a star: 304 without a body."""
     etag = (await ada.ask("GET", "/v1/menu")).headers["ETag"]
     headers = {"If-None-Match": spelling.format(etag=etag)}
@@ -25,7 +25,7 @@ async def test_who_has_the_menu_is_not_sent_it_again(ada: Visitor, spelling: str
     assert (answer.status, answer.body, answer.headers["ETag"]) == (304, None, etag)
 
 
-async def test_a_menu_that_changed_has_another_tag() -> None:
+async def test_changed_menu_has_another_etag() -> None:
     """The tag is strong: it stands for the bytes, and moves when an article sells out."""
     async with visiting(memory_shop(stock=1).door()) as visitor:
         await visitor.introduce()
@@ -39,7 +39,7 @@ async def test_a_menu_that_changed_has_another_tag() -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
-async def test_pages_follow_each_other_without_gap_or_repeat(ada: Visitor, limit: int) -> None:
+async def test_pages_contain_every_order_exactly_once(ada: Visitor, limit: int) -> None:
     """Walking by next_cursor meets every order exactly once, newest first, and ends."""
     placed = [(await ada.order(f"k-{n}", espresso=1)).body["order_id"] for n in range(7)]
     walked: list[str] = []
@@ -52,7 +52,7 @@ async def test_pages_follow_each_other_without_gap_or_repeat(ada: Visitor, limit
     assert walked == placed[::-1]
 
 
-async def test_an_order_placed_meanwhile_does_not_shift_the_pages(ada: Visitor) -> None:
+async def test_order_placed_between_pages_does_not_shift_them(ada: Visitor) -> None:
     """A cursor points at an order, not at a position."""
     placed = [(await ada.order(f"k-{n}", espresso=1)).body["order_id"] for n in range(4)]
     first = (await ada.ask("GET", "/v1/orders?limit=2")).body
@@ -62,12 +62,12 @@ async def test_an_order_placed_meanwhile_does_not_shift_the_pages(ada: Visitor) 
     assert walked == placed[::-1]
 
 
-async def test_a_customer_without_orders_has_an_empty_page(ada: Visitor) -> None:
+async def test_customer_without_orders_gets_an_empty_page(ada: Visitor) -> None:
     """Nothing is not an error, and there is nothing after it."""
     assert (await ada.ask("GET", "/v1/orders")).body == {"orders": [], "next_cursor": None}
 
 
-async def test_a_profile_is_read_as_written_but_for_the_card(ada: Visitor) -> None:
+async def test_profile_is_read_as_written_with_the_card_masked(ada: Visitor) -> None:
     """The card token never leaves, not even in part."""
     written = {"name": "  Ada Lovelace ", "email": "a@b.example", "card_token": "tok_secret_1234"}
     put = await ada.ask("PUT", "/v1/profile", written)
@@ -80,7 +80,7 @@ async def test_a_profile_is_read_as_written_but_for_the_card(ada: Visitor) -> No
     }  # fmt: skip  # one chain
 
 
-async def test_nobodys_profile_is_unknown(shop: Shop) -> None:
+async def test_profile_before_its_first_write_is_not_found(shop: Shop) -> None:
     """Before the first write there is none, and the sentence names the customer."""
     async with visiting(shop.door()) as visitor:
         answer = await visitor.ask("GET", "/v1/profile")

@@ -18,11 +18,10 @@ from borough_shop.inventory.contract import Inventory
 from borough_shop.notifications.contract import Deliver
 from borough_shop.orders.contract import Orders, PlaceOrder
 from borough_shop.profiles.contract import Profiles
-from borough_shop.testing.journeys import agree, agree_at_once
-from borough_shop.testing.samples import a_profile, an_article, an_event, an_order
-from borough_shop.values import Basket
 from loyalty import APP, Award, Customer, Loyalty
-from promises import CLEAN, OF_THE_SHOP, PLACED, PLANTED, books
+from shop.cases import CASES, CLEAN, PLACED, PLANTED, books
+from shop.journeys import agree, agree_at_once
+from shop.samples import a_profile, an_article, an_event, an_order, basket
 
 SHAPES = suites.simulated(APP)
 SETTINGS = plain_settings(APP, pbkdf2_iterations=0)
@@ -38,7 +37,7 @@ async def buying(ask: Ask, stores: Stores) -> Sequence[object]:
     await stores[Profiles.name].upsert(a_profile("ada"), MORNING)
     outcomes = []
     for key, pieces in (("one", 2), ("two", 9)):
-        order = PlaceOrder(customer_id="ada", key=key, basket=Basket.of(espresso=pieces))
+        order = PlaceOrder(customer_id="ada", key=key, basket=basket(espresso=pieces))
         placement = await answer(ask(Orders).place(order))
         outcomes.append(getattr(getattr(placement, "order", placement), "status", placement))
     return outcomes
@@ -69,7 +68,7 @@ async def test_every_shape_loads_and_answers_the_same() -> None:
 async def test_what_is_marked_idempotent_is(via: Via, at_once: bool) -> None:  # noqa: FBT001
     """The cases of the shop hold beside it, and one of its own sends what it adds."""
     allowed = agree_at_once if at_once else agree
-    cases = [*OF_THE_SHOP, counting]
+    cases = [*CASES, counting]
     await suites.check_contracts(APP, cases, via, at_once=at_once, agree=allowed, settings=SETTINGS)
 
 

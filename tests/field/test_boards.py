@@ -70,7 +70,7 @@ class Heard(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def heard(sqlite_town: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Heard, ...]:
+def heard(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Heard, ...]:
     """Everything that is asked, with its answer: asked until each is whole, or until the end of
     patience.
     """
@@ -78,13 +78,15 @@ def heard(sqlite_town: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     files = (path for path in BOARDS.glob("*.json") if path.stem != OPERATORS)
     boards = [json.loads(path.read_text("utf-8")) for path in files]
     folder = tmp_path_factory.mktemp("answers")
-    return asyncio.run(_hear(boards, sqlite_town, folder))
+    return asyncio.run(_hear(boards, migrated_sqlite, folder))
 
 
-async def _hear(boards: list[dict[str, Any]], sqlite_town: Path, folder: Path) -> tuple[Heard, ...]:
+async def _hear(
+    boards: list[dict[str, Any]], migrated_sqlite: Path, folder: Path
+) -> tuple[Heard, ...]:
     customers = make_customers(2)
     keys = {customer.name: customer.key for customer in customers}
-    towns = {name: await _town(name, keys, sqlite_town, folder) for name in SHAPES}
+    towns = {name: await _town(name, keys, migrated_sqlite, folder) for name in SHAPES}
     async with prometheus(towns, folder) as server, AsyncExitStack() as running:
         await asyncio.gather(*map(running.enter_async_context, towns.values()))
         await server.scrapes(sum(len(town.processes) for town in towns.values()))
@@ -96,9 +98,11 @@ async def _hear(boards: list[dict[str, Any]], sqlite_town: Path, folder: Path) -
         return tuple([heard for name in towns for heard in await _ask(server, boards, name)])
 
 
-async def _town(name: str, keys: Mapping[str, str], sqlite_town: Path, folder: Path) -> LocalShape:
+async def _town(
+    name: str, keys: Mapping[str, str], migrated_sqlite: Path, folder: Path
+) -> LocalShape:
     own = folder / name
-    shutil.copytree(sqlite_town, own / "store")
+    shutil.copytree(migrated_sqlite, own / "store")
     store = f"sqlite:///{own / 'store'}"
     await commands.seed(APP, Settings(store=SecretStr(store)), {"stock": "100000"})
     return LocalShape(shape_named(name), own, store=store, keys=keys, settings=SETTINGS)

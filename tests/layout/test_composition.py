@@ -19,11 +19,11 @@ from borough.testing import suites
 from borough.testing.simulation import InMemory, microservices, plain_settings
 from borough.testing.suites import Journey
 from borough_shop.app import APP as SHOP
-from borough_shop.testing.journeys import ENDINGS, ordering
-from borough_shop.testing.town import SETTINGS
 from examples.test_library import lending
 from examples.test_loyalty import buying
 from library.app import APP as LIBRARY
+from shop.journeys import ENDINGS, ordering
+from shop.simulation import SETTINGS
 
 PROOFS: Mapping[str, tuple[App, Journey, Settings]] = {
     "shop": (SHOP, ordering(ENDINGS["placed"]), SETTINGS),

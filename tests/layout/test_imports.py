@@ -19,7 +19,7 @@ PLANTED = {
         "borough/errors.py",
         "from borough import outbox",
     ),
-    "The shop: its test kit stands on the application, this on all else": (
+    "The shop: what the bill starts beside it stands on the application, this on all else": (
         "borough_shop/values.py",
         "from borough_shop import errors, app",
     ),

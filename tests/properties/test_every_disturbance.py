@@ -1,4 +1,4 @@
-"""One order, each way it can end, through every disturbance once.
+"""One order, for each of its outcomes, under every single disturbance.
 
 The suites find each of the mistakes that are planted in a shop; without these, to find nothing
 would prove nothing.
@@ -15,9 +15,9 @@ from borough.testing.simulation import Shape
 from borough.testing.suites import Disturbance, Finding, disturbed
 from borough_shop.app import APP
 from borough_shop.orders.contract import OrderStatus, PlaceOrder
-from borough_shop.testing.journeys import ENDINGS, ordering
-from borough_shop.testing.mistakes import MISTAKES, Mistake
-from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, SETTINGS
+from shop.journeys import ENDINGS, ordering
+from shop.mistakes import MISTAKES, Mistake
+from shop.simulation import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, SETTINGS
 
 SHAPES: Mapping[str, Shape] = {
     " beside ".join(shape): shape for shape in (MONOLITH, EXTRACT_PAYMENTS, MICROSERVICES)
@@ -38,7 +38,7 @@ async def found(app: App, shape: Shape, request: PlaceOrder) -> list[Finding]:
 
 @each_shape
 @pytest.mark.parametrize("ending", ENDINGS)
-async def test_an_undisturbed_order_ends_as_it_should(shape: Shape, ending: str) -> None:
+async def test_undisturbed_order_ends_as_expected(shape: Shape, ending: str) -> None:
     """The endings the disturbances start from are the five an order can have by itself."""
     outcome = await disturbed(APP, shape, ordering(ENDINGS[ending]), settings=SETTINGS)
     (answered,) = outcome.answers
@@ -48,21 +48,21 @@ async def test_an_undisturbed_order_ends_as_it_should(shape: Shape, ending: str)
 
 @each_shape
 @each_ending
-async def test_no_single_disturbance_breaks_a_law(shape: Shape, request_: PlaceOrder) -> None:
+async def test_single_disturbance_breaks_no_law(shape: Shape, request_: PlaceOrder) -> None:
     """A crash at every step, each fault at every call, rounds of every loop at every turn."""
     assert await found(APP, shape, request_) == []
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
-async def test_the_search_finds_a_planted_bug(mistake: Mistake) -> None:
+async def test_search_finds_each_planted_mistake(mistake: Mistake) -> None:
     """What passes for the shop as it is fails for the shop with this one mistake in it."""
     findings = await found(mistake.app, MICROSERVICES, ENDINGS[mistake.spoils])
     assert mistake.kind in {violation.kind for f in findings for violation in f.violations}
 
 
 @each_ending
-async def test_a_crash_during_recovery_from_a_crash_breaks_no_law(request_: PlaceOrder) -> None:
-    """Recovery may die at every step too: the next one finds what this one would have."""
+async def test_crash_during_recovery_from_a_crash_breaks_no_law(request_: PlaceOrder) -> None:
+    """Recovery may crash at every step too: the next one completes it."""
     journey = ordering(request_)
     ((part, steps),) = (await disturbed(APP, MONOLITH, journey, settings=SETTINGS)).steps.items()
     for first in range(1, steps + 1):
@@ -73,7 +73,7 @@ async def test_a_crash_during_recovery_from_a_crash_breaks_no_law(request_: Plac
 
 
 @pytest.mark.parametrize("fault", [NetworkFault.LATE, NetworkFault.UNANSWERED, NetworkFault.LOST])
-async def test_a_network_fault_and_a_crash_together_break_no_law(fault: NetworkFault) -> None:
+async def test_network_fault_with_a_crash_breaks_no_law(fault: NetworkFault) -> None:
     """Orders may die at any step while any of its calls is lost, unanswered or still under way."""
     journey = ordering(ENDINGS["placed"])
     calm = await disturbed(APP, MICROSERVICES, journey, settings=SETTINGS)
@@ -85,7 +85,7 @@ async def test_a_network_fault_and_a_crash_together_break_no_law(fault: NetworkF
             assert outcome.violations == (), disturbance
 
 
-async def test_a_client_that_hangs_up_at_any_turn_leaves_a_settled_order() -> None:
-    """An order that has begun runs to its end, or is reconciled, though nobody waits for it."""
+async def test_order_of_a_client_that_hangs_up_is_settled() -> None:
+    """An order that has begun runs to its end, or is reconciled, although its caller is gone."""
     journey = ordering(ENDINGS["placed"])
     assert await suites.hangups(APP, MONOLITH, journey, settings=SETTINGS) == []

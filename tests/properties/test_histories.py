@@ -1,10 +1,10 @@
-"""Random histories of many orders: whatever goes wrong, in whatever order, no law is broken.
+"""Random histories of many orders: no disturbance, in any order, breaks a law.
 
 What is drawn: who orders what under which key and when, which calls are lost, unanswered, doubled
 or late, which part dies at which steps, how far each step lets others go first, when time passes,
-when reconcile and the relay go round, and whether the mail goes out. Hypothesis shrinks what it
-finds. The histories are the same in every run; a soak (BOROUGH_SOAK_ROUNDS) draws others, so many
-times as many, and prints how to draw again the one that failed.
+when reconcile and the relay go round, and whether notifications are sent. Hypothesis shrinks what
+it finds. The histories are the same in every run; a soak (BOROUGH_SOAK_ROUNDS) draws others, so
+many times as many, and prints how to draw again the one that failed.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ from borough.testing.chaos import NetworkFault, Script
 from borough.testing.simulation import Shape
 from borough_shop.app import APP
 from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus, PlaceOrder
-from borough_shop.testing.journeys import ARTICLES, CUSTOMERS
-from borough_shop.testing.mistakes import MISTAKES
-from borough_shop.testing.town import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, Town
-from borough_shop.values import Basket
+from shop.journeys import ARTICLES, CUSTOMERS
+from shop.mistakes import MISTAKES
+from shop.samples import basket
+from shop.simulation import EXTRACT_PAYMENTS, MICROSERVICES, MONOLITH, ShopSimulation
 
 EXAMPLES = 300
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "0"))
@@ -42,10 +42,10 @@ EASY = ("settles without asking", "no tombstone", "returns stock again", "claime
 The others are for the exhaustive search."""
 
 BASKETS = {
-    "one": Basket.of(espresso=1),
-    "two": Basket.of(espresso=3, flat_white=1),
-    "many": Basket.of(flat_white=4),
-    "none": Basket.of(tea=1),
+    "one": basket(espresso=1),
+    "two": basket(espresso=3, flat_white=1),
+    "many": basket(flat_white=4),
+    "none": basket(tea=1),
 }
 """By idempotency key: a key stands for one basket."""
 
@@ -84,7 +84,7 @@ crashes = st.lists(st.integers(1, 60), max_size=3).map(tuple)
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """Sick enough to break things on the way, sound enough that many orders are placed."""
+    """Enough disturbances to break orders, few enough that many are placed."""
     shape = draw(st.sampled_from([MONOLITH, EXTRACT_PAYMENTS, MICROSERVICES, MICROSERVICES]))
     mortal = draw(st.sampled_from(sorted(shape)))
     script = Script(
@@ -105,22 +105,22 @@ class Live:
 
     def __init__(self, history: History, app: App = APP) -> None:
         self.history = history
-        self.town = Town(history.shape, history.script, app=app, send=self._send)
+        self.simulation = ShopSimulation(history.shape, history.script, app=app, send=self._send)
         self.answers: list[tuple[PlaceOrder, Order]] = []
         self._mail_fails = chain(history.mail_fails, repeat(object=False))
 
     async def happen(self) -> None:
         """All acts, side by side; then rest, what was late, and rest again."""
-        town = self.town
-        await town.welcome(ARTICLES, CUSTOMERS)
+        simulation = self.simulation
+        await simulation.stock_up(ARTICLES, CUSTOMERS)
         await asyncio.gather(*map(self._act, self.history.acts))
-        await town.come_to_rest()
-        await town.network.deliver_late()
-        await town.come_to_rest()
+        await simulation.come_to_rest()
+        await simulation.network.deliver_late()
+        await simulation.come_to_rest()
 
     async def ask(self, request: PlaceOrder) -> Order:
         """The stored order of a request made before, or a fresh one if it never arrived."""
-        return (await self.town.place(request)).order
+        return (await self.simulation.place(request)).order
 
     async def _act(self, act: Act) -> None:
         for _ in range(act.after):
@@ -130,12 +130,12 @@ class Live:
                 with suppress(BoroughError):
                     self.answers.append((request, await self.ask(request)))
             case "reconcile":
-                await self.town.reconcile()
+                await self.simulation.reconcile()
             case "relay":
-                await self.town.relay()
+                await self.simulation.relay()
             case float(seconds):
-                self.town.clock.advance(seconds)
-                await asyncio.gather(self.town.reconcile(), self.town.relay())
+                self.simulation.clock.advance(seconds)
+                await asyncio.gather(self.simulation.reconcile(), self.simulation.relay())
 
     async def _send(self, event: OrderPlaced, text: str) -> None:
         if next(self._mail_fails):
@@ -144,18 +144,18 @@ class Live:
 
 @DRAWN
 @given(histories())
-def test_no_history_breaks_a_law(history: History) -> None:
-    """After a drain the auditor is silent, no settlement ever contradicted another, an answer once
+def test_random_history_breaks_no_law(history: History) -> None:
+    """After a drain the auditor finds nothing, no settlement contradicted another, an answer once
     given for good stays true, and a replay answers the same settled order, of which there is one.
     """
 
     async def live() -> None:
         life = Live(history)
-        town = life.town
-        with town.open():
+        simulation = life.simulation
+        with simulation.open():
             await life.happen()
-            assert await town.audit() == ()
-            assert town.settle_conflicts() == 0
+            assert await simulation.audit() == ()
+            assert simulation.settle_conflicts() == 0
 
             for request, answered in life.answers:
                 stored = await life.ask(request)
@@ -163,7 +163,7 @@ def test_no_history_breaks_a_law(history: History) -> None:
                 if answered.status is not OrderStatus.PENDING:
                     assert stored == answered
                 assert stored.order_id == answered.order_id
-            orders = [record.order for record in await town.shelves.orders.ledger()]
+            orders = [record.order for record in await simulation.stored.orders.ledger()]
             asked = {
                 (act.does.customer_id, act.does.basket)
                 for act in history.acts
@@ -175,8 +175,8 @@ def test_no_history_breaks_a_law(history: History) -> None:
     asyncio.run(live())
 
 
-def test_histories_place_orders() -> None:
-    """Laws about orders are not kept by having none: many histories place one, some more."""
+def test_random_histories_place_orders() -> None:
+    """The laws do not hold for want of orders: many histories place one, some more."""
     placed: list[int] = []
 
     @settings(REPEATABLE, max_examples=100)
@@ -184,9 +184,9 @@ def test_histories_place_orders() -> None:
     def count(history: History) -> None:
         async def live() -> None:
             life = Live(history)
-            with life.town.open():
+            with life.simulation.open():
                 await life.happen()
-                ledger = await life.town.shelves.orders.ledger()
+                ledger = await life.simulation.stored.orders.ledger()
             placed.append([row.order.status for row in ledger].count(OrderStatus.PLACED))
 
         asyncio.run(live())
@@ -197,16 +197,18 @@ def test_histories_place_orders() -> None:
 
 
 @pytest.mark.parametrize("name", EASY)
-def test_histories_find_a_planted_bug(name: str) -> None:
-    """What is drawn is wild enough: a town with a mistake in it does not survive."""
+def test_random_histories_find_a_planted_mistake(name: str) -> None:
+    """The drawn disturbances suffice to find a planted mistake."""
     mistake = MISTAKES[name]
 
     def is_spoiled(history: History) -> bool:
         async def live() -> bool:
             life = Live(history, mistake.app)
-            with life.town.open():
+            with life.simulation.open():
                 await life.happen()
-                return mistake.kind in {violation.kind for violation in await life.town.audit()}
+                return mistake.kind in {
+                    violation.kind for violation in await life.simulation.audit()
+                }
 
         return asyncio.run(live())
 

@@ -1,4 +1,4 @@
-"""Is it the same shop at the door of every shape, and only the shop?"""
+"""Do the doors of every shape answer alike, and serve public routes only?"""
 
 import shutil
 from collections import Counter
@@ -32,16 +32,16 @@ STORY = (
     ("orders", "inventory.commit"),
     ("orders", "notifications.deliver"),
 )
-"""Who calls what for one order that is placed."""
+"""Caller and call, of one placed order."""
 
 ENDPOINTS = tuple(e for contract in APP.contracts.values() for e in contract.endpoints.values())
 NO_ID = "_"
-"""No legal id of anything: whoever knows the route does not say 404."""
+"""An illegal id: a known route answers it otherwise than with 404."""
 
 
 @dataclass(frozen=True)
 class Open:
-    """A shape that is open for business, and a customer with a profile."""
+    """A running shape, and a customer with a profile."""
 
     local: LocalShape
     clients: OrderClient
@@ -50,13 +50,13 @@ class Open:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=tuple(read_shapes()))
 async def shop(
-    request: pytest.FixtureRequest, sqlite_town: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Open]:
     """Each shape in turn, as processes on SQLite."""
     (ada,) = make_customers(1)
     shape = read_shapes()[request.param]
     folder = tmp_path_factory.mktemp(shape.name)
-    store = f"sqlite:///{shutil.copytree(sqlite_town, folder / 'store')}"
+    store = f"sqlite:///{shutil.copytree(migrated_sqlite, folder / 'store')}"
     await commands.seed(APP, Settings(store=SecretStr(store)), {"stock": "100"})
     local = LocalShape(shape, folder, store=store, keys={ada.name: ada.key}, settings=UNHURRIED)
     async with local, OrderClient(local) as clients:
@@ -64,7 +64,7 @@ async def shop(
         yield Open(local, clients, ada)
 
 
-async def test_a_customer_orders_and_finds_the_order_again(shop: Open) -> None:
+async def test_placed_order_is_found_again(shop: Open) -> None:
     """Menu, profile, order, replay, look-up and list answer alike in every shape."""
     ask, ada = shop.clients.request, shop.ada
     status, menu = await ask("GET", "/v1/menu", ada)
@@ -84,23 +84,23 @@ async def test_a_customer_orders_and_finds_the_order_again(shop: Open) -> None:
     assert (await shop.local.audit()).violations == ()
 
 
-async def test_an_order_hops_exactly_where_caller_and_callee_are_apart(shop: Open) -> None:
-    """The hops read from the metrics are the calls of the story that leave their part."""
+async def test_order_has_a_hop_for_each_call_between_parts(shop: Open) -> None:
+    """The hops read from the metrics are the calls of an order that leave their part."""
     errand = OrderPlan(shop.ada, "the-hops", (("espresso", 1),))
     _, hops = await hops_of(shop.local, shop.clients, errand)
     assert hops == Counter(call for caller, call in STORY if apart(shop.local.shape, caller, call))
 
 
-async def test_every_process_tells_of_itself_once(shop: Open) -> None:
-    """Whatever it hosts: whoever adds up CPU time over all of them has the CPU time of the shop."""
+async def test_every_process_exposes_its_cpu_and_memory_once(shop: Open) -> None:
+    """Whatever it hosts, so that their sum is the CPU time of the shape."""
     for text in await shop.local.expositions():
         lines = text.splitlines()
         for name in ("process_cpu_seconds_total ", "process_resident_memory_bytes "):
             assert sum(line.startswith(name) for line in lines) == 1
 
 
-async def test_no_internal_route_answers_at_the_door(shop: Open) -> None:
-    """What parts say to each other is answered on the internal ports, and 404 at the door."""
+async def test_internal_route_is_404_on_the_public_port(shop: Open) -> None:
+    """Calls between parts are answered on the internal ports, and 404 at the door."""
     async with aiohttp.ClientSession() as http:
         for process in shop.local.processes:
             capabilities = shop.local.shape.parts[process.part]
@@ -113,7 +113,7 @@ async def test_no_internal_route_answers_at_the_door(shop: Open) -> None:
                     assert inside[0] in {200, 422}, f"{endpoint.name} inside {process.name}"
 
 
-async def test_no_door_answers_on_an_internal_port(shop: Open) -> None:
+async def test_public_route_is_404_on_the_internal_port(shop: Open) -> None:
     """The doors are public routes only: an internal port that listens at all knows none of them."""
     async with aiohttp.ClientSession() as http:
         for process in shop.local.processes:

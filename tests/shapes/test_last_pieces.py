@@ -1,4 +1,4 @@
-"""Who gets the last pieces, when everybody wants them at once?"""
+"""Are the last pieces sold once, when many orders want them at the same time?"""
 
 import asyncio
 from pathlib import Path
@@ -20,20 +20,20 @@ SCARCE = "cold-brew"
 
 
 @pytest.mark.parametrize("name", tuple(read_shapes()))
-async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are_placed(
+async def test_fifty_of_two_hundred_orders_get_the_last_fifty_pieces(
     name: str, store_url: str, tmp_path: Path
 ) -> None:
-    """No piece is sold twice and none stays on the shelf, in every shape, on both databases."""
+    """No piece is sold twice and none is left, in every shape, on both databases."""
     customers = make_customers(CUSTOMERS)
     local = LocalShape(
         read_shapes()[name],
         tmp_path,
         store=store_url,
         keys={customer.name: customer.key for customer in customers},
-        settings=UNHURRIED,  # only the stock decides who is told no
+        settings=UNHURRIED,  # only the stock rejects an order
     )
-    books = Settings(store=SecretStr(store_url))
-    await commands.seed(APP, books, {"stock": str(PIECES), "only": SCARCE})
+    settings = Settings(store=SecretStr(store_url))
+    await commands.seed(APP, settings, {"stock": str(PIECES), "only": SCARCE})
     async with local, OrderClient(local, timeout_s=610) as clients:
         await clients.put_profiles(customers)
         outcomes = await asyncio.gather(
@@ -46,5 +46,5 @@ async def test_of_two_hundred_orders_for_the_last_fifty_pieces_exactly_fifty_are
         assert {status for o in outcomes for status in o.statuses} == {
             201,
             409,
-        }  # nobody asked again
-        assert (await commands.audit(APP, books, wait=True)).violations == ()
+        }  # no request was repeated
+        assert (await commands.audit(APP, settings, wait=True)).violations == ()

@@ -1,4 +1,4 @@
-"""What is a part told that cannot start?"""
+"""With which sentence is a part refused that cannot start?"""
 
 import json
 import os
@@ -40,7 +40,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_a_part_that_cannot_be_is_refused_with_a_sentence(
+def test_wrong_part_is_refused_with_one_sentence(
     case: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -59,7 +59,7 @@ def test_a_part_that_cannot_be_is_refused_with_a_sentence(
     assert named in said.err
 
 
-async def test_a_gateway_whose_peer_is_unreachable_is_not_ready_and_names_it(
+async def test_gateway_without_its_peer_is_not_ready_and_names_it(
     tmp_path: Path,
 ) -> None:
     """A peer may come later, so the gateway waits for it; until then /readyz says for whom."""
@@ -89,8 +89,8 @@ async def test_a_gateway_whose_peer_is_unreachable_is_not_ready_and_names_it(
     assert re.fullmatch(r"(orders|profiles|inventory) .*127\.0\.0\.1:1", said)
 
 
-async def test_a_part_that_dies_at_its_start_is_quoted(tmp_path: Path) -> None:
-    """The runner names the part and repeats its last words: nobody has to look for a log."""
+async def test_output_of_a_part_that_dies_at_its_start_is_quoted(tmp_path: Path) -> None:
+    """The runner names the part and repeats the end of its output."""
     local = LocalShape(shape_named("monolith"), tmp_path, settings={"DRAIN_S": "a while"})
     with pytest.raises(PartDied, match=r"part app-0 ended with 2:\nborough: BOROUGH_DRAIN_S"):
         await local.__aenter__()
@@ -103,7 +103,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 async def readiness(http: aiohttp.ClientSession, port: int) -> dict[str, str]:
-    """What /readyz says; nothing while nobody listens."""
+    """What /readyz says; nothing while no process listens."""
     try:
         async with http.get(f"http://{HOST}:{port}/readyz") as answer:
             assert answer.status == 503

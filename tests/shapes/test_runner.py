@@ -1,4 +1,4 @@
-"""Does the runner keep its promises to those who measure and test through it?"""
+"""Does the runner start, pin and stop parts as experiments and tests need it?"""
 
 import asyncio
 import gc
@@ -45,7 +45,7 @@ asyncio.run(main())
 """
 
 
-def test_the_runner_reads_the_shapes_that_the_parts_read() -> None:
+def test_runner_and_parts_read_the_same_shapes() -> None:
     """They share no code: what `borough shapes` prints says all that the parts read."""
     theirs = shapes.load(APP.calls, APP.shapes)
     assert {n: (s.parts, s.doors) for n, s in read_shapes().items()} == {
@@ -55,14 +55,14 @@ def test_the_runner_reads_the_shapes_that_the_parts_read() -> None:
     assert shape_named("extract:inventory").parts == extracted.parts
 
 
-def test_every_part_is_told_where_to_find_all_it_calls() -> None:
-    """The addresses the runner hands out cover `APP.calls`, in every shape."""
+def test_peers_of_every_part_cover_its_calls() -> None:
+    """The addresses that the runner passes cover `APP.calls`, in every shape."""
     for shape in read_shapes().values():
         for part, hosted in shape.parts.items():
             assert shapes.needed(hosted, APP.calls) <= set(shape.peers(part))
 
 
-def test_a_file_of_ones_own_brings_shapes_that_are_not_ours(tmp_path: Path) -> None:
+def test_shapes_are_read_from_a_given_file(tmp_path: Path) -> None:
     """The runner takes shapes from any file, and names the file where it holds none."""
     own = tmp_path / "own.toml"
     own.write_text(
@@ -76,10 +76,10 @@ def test_a_file_of_ones_own_brings_shapes_that_are_not_ours(tmp_path: Path) -> N
         read_shapes(own)
 
 
-async def test_a_part_of_a_shape_of_ones_own_starts_pinned_with_all_its_threads(
+async def test_part_of_a_given_shape_has_all_its_threads_pinned(
     sqlite_url: str, tmp_path: Path
 ) -> None:
-    """Parts read the file the runner read, and no thread of theirs strays to another core."""
+    """Parts read the file the runner read, and none of their threads runs on another core."""
     own = tmp_path / "own.toml"
     own.write_text(f"[whole.parts]\nall = {['gateway', *APP.contracts]}\n")
     core = min(os.sched_getaffinity(0))
@@ -95,19 +95,19 @@ async def test_a_part_of_a_shape_of_ones_own_starts_pinned_with_all_its_threads(
     assert set().union(*cores.values()) == {core}
 
 
-def test_a_shape_nobody_knows_is_refused_by_name() -> None:
+def test_unknown_shape_is_refused_by_name() -> None:
     """The sentence names what was asked for, and what there is."""
     with pytest.raises(CommandFailed, match=r"there is no shape extract:kitchen; .*microservices"):
         shape_named("extract:kitchen")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares a port between two sockets")
-def test_a_port_stays_with_its_process_while_nobody_listens() -> None:
-    """Between death and restart a stranger cannot take the port, yet the part can listen again."""
+def test_port_stays_reserved_while_its_process_is_down() -> None:
+    """From its end to its restart no other process can take the port; the part can listen again."""
     ports = Ports()
     try:
-        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
-            stranger.bind((HOST, ports.public))
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((HOST, ports.public))
         for _ in range(2):
             with socket.create_server((HOST, ports.public)):
                 socket.create_connection((HOST, ports.public)).close()
@@ -128,9 +128,11 @@ def test_dropped_shape_closes_the_sockets_that_hold_its_ports(tmp_path: Path) ->
     assert open_sockets() <= before
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that it is alone")
-async def test_a_part_does_not_outlive_a_runner_that_is_killed(tmp_path: Path) -> None:
-    """Even SIGKILL of the runner leaves no orphan behind."""
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux signals a child at its parent's end"
+)
+async def test_part_ends_with_a_killed_runner(tmp_path: Path) -> None:
+    """Even SIGKILL of the runner leaves no part running."""
     runner = await asyncio.create_subprocess_exec(
         sys.executable, "-c", RUNNER, str(tmp_path),
         env={name: value for name, value in os.environ.items() if not name.startswith("BOROUGH_")},
@@ -149,7 +151,7 @@ async def test_a_part_does_not_outlive_a_runner_that_is_killed(tmp_path: Path) -
         await becomes(gone)
 
 
-async def test_ctrl_c_is_for_the_runner_alone(tmp_path: Path) -> None:
+async def test_ctrl_c_does_not_reach_the_parts(tmp_path: Path) -> None:
     """A terminal sends it to a whole group of processes; a part that heard it would drain while
     the runner still asks it for its figures.
     """
@@ -162,7 +164,7 @@ async def test_ctrl_c_is_for_the_runner_alone(tmp_path: Path) -> None:
         process.ports.release()
 
 
-def test_a_seed_repeats_the_errands_and_no_two_share_a_key() -> None:
+def test_same_seed_repeats_the_errands_with_distinct_keys() -> None:
     """A drill can be repeated, and an Idempotency-Key stands for one order."""
     first, again = (
         list(islice(order_plans(random.Random(3), make_customers(4), ("a", "b", "c")), 500))
@@ -181,7 +183,7 @@ def test_a_seed_repeats_the_errands_and_no_two_share_a_key() -> None:
         ({PLACED: 4}, ("oversold: espresso",), False),
     ],
 )
-def test_a_drill_is_clean_only_if_nothing_is_wrong(
+def test_drill_with_a_lost_order_or_a_complaint_is_not_clean(
     orders: dict[str, int], violations: tuple[str, ...], *, clean: bool
 ) -> None:
     """A lost order, an unexpected problem or any complaint spoils it."""
@@ -189,8 +191,8 @@ def test_a_drill_is_clean_only_if_nothing_is_wrong(
     assert finding.clean is clean
 
 
-def test_a_customer_misses_an_order_that_is_in_no_book() -> None:
-    """What customers were told is held against the books, status by status."""
+def test_answers_that_the_stores_contradict_are_reported() -> None:
+    """Answers are compared with the stores, status by status."""
     errand = next(order_plans(random.Random(3), make_customers(1), ("a", "b")))
     words = (PLACED, PLACED, "out-of-stock", "abandoned")
     outcomes = [Outcome(errand, word, ()) for word in words]
@@ -216,7 +218,7 @@ def cores_by_thread(pid: int) -> dict[int, set[int]]:
 
 
 async def answers(http: aiohttp.ClientSession, port: int) -> bool:
-    """Whether anybody answers on that ops port."""
+    """Whether a process answers on that ops port."""
     try:
         async with http.get(f"http://{HOST}:{port}/livez") as answer:
             return answer.status == 200

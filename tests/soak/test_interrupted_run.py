@@ -1,4 +1,4 @@
-"""Does Ctrl-C cost whoever presses it no more than a block, and does the run come to a bill?
+"""Does Ctrl-C cost a run no more than a block, and does the run still end in its bill?
 
 Real processes and real time: only `make soak` asks for it.
 """
@@ -55,12 +55,12 @@ def demo(folder: Folder) -> subprocess.Popen[str]:
 
 
 def hear_ctrl_c() -> None:
-    """Whoever is started in the background may have been told to ignore it."""
+    """A process started in the background may ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.skipif(ROUNDS < 8, reason="make soak measures in earnest, and so does make demo")
-def test_an_interrupted_demonstration_goes_on_to_its_bill(tmp_path: Path) -> None:
+def test_interrupted_demo_continues_to_its_bill(tmp_path: Path) -> None:
     """Ctrl-C reaches every process, none says more than one sentence, and the first block stays.
     The same command goes on under the plan it finds, and comes to its bill.
     """

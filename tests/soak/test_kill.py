@@ -1,7 +1,7 @@
 """Does an order survive the death of the process that works on it?
 
 BOROUGH_SOAK_ROUNDS says how often to kill; `make soak` asks for 20. All rounds of a shape share
-their processes and their books, so that a wound of an early round shows in a later one.
+their processes and their stores, so that damage of an early round shows in a later one.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ SETTINGS = {"RECONCILE_HORIZON_S": "1", "RECONCILE_INTERVAL_S": "0.5", "OUTBOX_L
         ),
     ],
 )
-async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
+async def test_every_order_is_settled_after_a_killed_process(
     name: str, sqlite_url: str, tmp_path: Path
 ) -> None:
     """SIGKILL at a random moment under load: nothing lost, charged twice or oversold."""
@@ -56,7 +56,7 @@ async def test_a_killed_process_leaves_every_order_settled_and_the_books_clean(
         others = [sku for sku in await clients.menu(customers[0]) if sku != "espresso"]
         wanted = order_plans(chance, customers, ("espresso", *others))
         outcomes: list[Outcome] = []
-        victims = chance.sample(local.processes, len(local.processes))  # in turn: none is spared
+        victims = chance.sample(local.processes, len(local.processes))  # in turn
         for number in range(ROUNDS):
             victim = victims[number % len(victims)]
             scene = f"seed {seed}, round {number}: killed {victim.name}"

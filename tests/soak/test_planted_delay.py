@@ -38,7 +38,7 @@ EDGE = "payments.charge"
 FEWEST, MOST = 8, 3
 """Blocks an interval is worth looking at from; and how many times the rounds they may become."""
 NARROW_MS = 0.5
-"""Half an interval that tells a delay from none."""
+"""Half an interval that separates the delay from none."""
 PLAN = Plan(
     blocks=ROUNDS, seconds=1.5, warm_up_s=0.3, rate=20, arrivals="constant", workload="orders",
     noun="order", reference="as-shipped", again="as-shipped-again", shapes=("delayed",),
@@ -64,8 +64,8 @@ class Found:
 
     @property
     def wide(self) -> bool:
-        """Whether chance still hides what was planted. What was found is not looked at: who stops
-        when they like the answer finds what they like.
+        """Whether chance hides what was planted. The means are not looked at:
+        stopping at a liked answer would bias it.
         """
         return any(found.half_width > NARROW_MS for found in (self.tax, self.shipped, self.delayed))
 
@@ -76,16 +76,14 @@ def _ms(us: Interval) -> Interval:
 
 
 @pytest.mark.skipif(ROUNDS < FEWEST, reason="an interval needs the rounds of make soak")
-async def test_two_milliseconds_in_payments_are_found_where_they_are(
-    sqlite_url: str, tmp_path: Path
-) -> None:
-    """The bill finds the planted delay in payments' handler and in the order's latency, and not in
-    the hops.
+async def test_planted_delay_is_attributed_to_its_handler(sqlite_url: str, tmp_path: Path) -> None:
+    """The bill shows the planted delay in payments' handler and in the order's latency, and does
+    not charge the hops for it.
     """
     place, people = Placement.here(), {c.name: c.key for c in make_customers(10)}
     await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1000000"})
 
-    def measured_shape(name: str, delay_ms: float = 0) -> MeasuredShape:
+    def measured(name: str, delay_ms: float = 0) -> MeasuredShape:
         home = tmp_path / name
         shutil.copytree(tmp_path / "store", home / "data")
         faults = {"payments": {"delay_ms": delay_ms}} if delay_ms else {}
@@ -95,18 +93,18 @@ async def test_two_milliseconds_in_payments_are_found_where_they_are(
         )  # fmt: skip  # one glance
         return MeasuredShape(local, people)
 
-    shapes = {
-        "as-shipped": measured_shape("as-shipped"),
-        "as-shipped-again": measured_shape("as-shipped-again"),
-        "delayed": measured_shape("delayed", DELAY_MS),
+    places = {
+        "as-shipped": measured("as-shipped"),
+        "as-shipped-again": measured("as-shipped-again"),
+        "delayed": measured("delayed", DELAY_MS),
     }
-    subjects = [Subject(name, shape) for name, shape in shapes.items()]
+    subjects = [Subject(name, place) for name, place in places.items()]
     folder = Folder(tmp_path / "run")
     folder.clear()
     async with AsyncExitStack() as stack:
         generator = await stack.enter_async_context(Generator(place.generator))
-        for shape in shapes.values():
-            await stack.enter_async_context(shape.local)
+        for there in places.values():
+            await stack.enter_async_context(there.local)
         session = Session(generator)
         for subject in subjects:
             first = Job(
@@ -127,15 +125,15 @@ async def test_two_milliseconds_in_payments_are_found_where_they_are(
             if not found.wide or blocks >= MOST * ROUNDS:
                 break
 
-    told = vars(found)
+    facts = vars(found)
     for shipped, delayed in (
         (found.shipped.high, found.delayed.low),
         (found.tax.high, DELAY_MS),
     ):
-        assert shipped is not None, told
-        assert delayed is not None, told
-        assert shipped < delayed, told
+        assert shipped is not None, facts
+        assert delayed is not None, facts
+        assert shipped < delayed, facts
     added = found.delayed.mean - found.shipped.mean
     width = found.delayed.half_width + found.shipped.half_width
     for mean, half in ((added, width), (found.order.mean, found.order.half_width)):
-        assert DELAY_MS - half <= mean <= DELAY_MS + TIMER_MS + half, told
+        assert DELAY_MS - half <= mean <= DELAY_MS + TIMER_MS + half, facts

@@ -1,4 +1,4 @@
-"""Does anybody notice a rollout, where every part has two replicas?"""
+"""Does an order fail during a rollout of parts with two replicas?"""
 
 import asyncio
 import os
@@ -18,13 +18,13 @@ from borough_shop.app import APP
 from unhurried import UNHURRIED
 
 SETTINGS = UNHURRIED | {"DRAIN_S": "0.5"}
-"""On a busy machine the slow must not pass for the lost."""
+"""On a busy machine a slow request must not count as a lost one."""
 STOP_WITHIN = 45
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))
 
 
 @pytest.mark.skipif(ROUNDS < 8, reason="make soak restarts two dozen processes")
-async def test_a_restart_behind_two_replicas_fails_no_order(
+async def test_rolling_restart_of_two_replicas_fails_no_order(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     """SIGTERM and restart of every process, half of them at a time: no order meets an error."""
@@ -47,9 +47,9 @@ async def test_a_restart_behind_two_replicas_fails_no_order(
         await clients.put_profiles(customers)
         wanted = order_plans(random.Random(7), customers, await clients.menu(customers[0]))
         async with ClosedLoop(clients, wanted, at_once=4) as shopping:
-            for twins in zip(*local.parts.values(), strict=True):
+            for replicas in zip(*local.parts.values(), strict=True):
                 await shopping.wait_for(len(shopping.outcomes) + 20)
-                await asyncio.gather(*map(restart, twins))
+                await asyncio.gather(*map(restart, replicas))
             await shopping.wait_for(len(shopping.outcomes) + 20)
         assert {outcome.ending for outcome in shopping.outcomes} == {PLACED}
         # 0: a customer found the door's replica gone, before it took anything, and asked the other.

@@ -14,7 +14,7 @@ from borough.stores.sql import Database
 from borough.testing.clock import MORNING
 from borough_shop.app import APP
 from borough_shop.notifications.store import SqlNotifications
-from borough_shop.testing.samples import an_event, an_order
+from shop.samples import an_event, an_order
 
 FOREVER_S = 300
 

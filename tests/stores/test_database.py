@@ -17,7 +17,7 @@ from borough.stores.sql import Database, StatementFailed, Transaction
 from borough.stores.statements import Statement
 from borough.testing.clock import MORNING
 from borough_shop.profiles.store import SqlProfiles
-from borough_shop.testing.samples import a_profile
+from shop.samples import a_profile
 from transactions import held_open
 
 Open = Callable[[str, str], Database]
@@ -260,10 +260,10 @@ def test_a_wrong_url_is_refused_without_showing_it(url: str) -> None:
 
 
 async def test_a_url_may_name_the_capability(
-    sqlite_town: Path, tmp_path: Path, open_database: Open
+    migrated_sqlite: Path, tmp_path: Path, open_database: Open
 ) -> None:
     """So that each can have a host, a role or a folder of its own."""
-    (tmp_path / "of-orders").symlink_to(sqlite_town)
+    (tmp_path / "of-orders").symlink_to(migrated_sqlite)
 
     database = open_database(f"sqlite:///{tmp_path}/of-{{capability}}", "orders")
 

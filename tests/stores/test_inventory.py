@@ -12,7 +12,7 @@ from borough_shop.errors import (
 )
 from borough_shop.inventory.contract import Reservation, ReservationState
 from borough_shop.inventory.domain import StockStore
-from borough_shop.testing.samples import an_article, an_id, lines
+from shop.samples import an_article, an_id, lines
 
 
 async def left(stock: StockStore) -> dict[str, int]:

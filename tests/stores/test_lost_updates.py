@@ -30,15 +30,15 @@ from borough_shop.orders.domain import Refusal, Settled
 from borough_shop.orders.store import SqlOrders, orders
 from borough_shop.payments.contract import Verdict
 from borough_shop.payments.store import SqlVerdicts, verdicts
-from borough_shop.testing.races import (
+from borough_shop.values import Line
+from shop.races import (
     MANY,
     check_last_pieces,
     check_one_claim,
     check_one_settlement,
     check_one_verdict,
 )
-from borough_shop.testing.samples import an_event, an_order
-from borough_shop.values import Line
+from shop.samples import an_event, an_order
 
 EVENTS = Statement(select(outbox))
 STOCK = Statement(select(shelf.c.stock))

@@ -11,9 +11,9 @@ from borough_shop.app import APP
 from borough_shop.payments.contract import Outcome, Verdict
 from borough_shop.payments.domain import VerdictStore
 from borough_shop.profiles.domain import ProfileStore
-from borough_shop.testing.journeys import ENDINGS, ordering
-from borough_shop.testing.samples import a_profile, an_id, euros
-from borough_shop.testing.town import SETTINGS
+from shop.journeys import ENDINGS, ordering
+from shop.samples import a_profile, an_id, euros
+from shop.simulation import SETTINGS
 
 CAPTURED = Verdict(order_id=an_id(1), outcome=Outcome.CAPTURED, amount=euros(5))
 DECLINED = Verdict(order_id=an_id(2), outcome=Outcome.DECLINED)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from borough.testing.clock import MORNING
 from borough_shop.notifications.contract import Notification, NotificationState
 from borough_shop.notifications.domain import NotificationStore
-from borough_shop.testing.samples import an_event, an_id, an_order
+from shop.samples import an_event, an_id, an_order
 
 LATER = MORNING + timedelta(seconds=1)
 EVENT = an_event(an_order(1))

@@ -10,7 +10,7 @@ from borough_shop.orders.contract import OrderStatus, Reason
 from borough_shop.orders.domain import Begun, OrderRecord, OrderStore, Refusal, Settled
 from borough_shop.orders.memory import MemoryOrders
 from borough_shop.orders.store import SqlOrders
-from borough_shop.testing.samples import an_event, an_id, an_order
+from shop.samples import an_event, an_id, an_order
 
 DEADLINE = MORNING + timedelta(seconds=2)
 LATER = MORNING + timedelta(seconds=3)

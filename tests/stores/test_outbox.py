@@ -8,7 +8,7 @@ from borough.outbox import Outbox
 from borough.testing.clock import MORNING
 from borough_shop.orders.memory import MemoryOrders
 from borough_shop.orders.store import SqlOrders
-from borough_shop.testing.samples import an_event, an_id, an_order
+from shop.samples import an_event, an_id, an_order
 
 LEASE = timedelta(seconds=10)
 SECOND = timedelta(seconds=1)

@@ -12,7 +12,7 @@ from borough_shop.orders.domain import OrderStore
 from borough_shop.orders.memory import MemoryOrders
 from borough_shop.orders.store import SqlOrders
 from borough_shop.payments.domain import VerdictStore
-from borough_shop.testing.races import (
+from shop.races import (
     check_commit_or_release,
     check_every_try_counts,
     check_last_pieces,
@@ -23,7 +23,7 @@ from borough_shop.testing.races import (
     check_one_verdict,
     check_reserve_or_release,
 )
-from borough_shop.testing.samples import an_event, an_order
+from shop.samples import an_event, an_order
 
 
 async def test_the_last_fifty_go_to_fifty_of_two_hundred(two_stocks: Sequence[StockStore]) -> None:

@@ -18,7 +18,7 @@ from borough_shop.notifications.contract import NotificationState
 from borough_shop.orders.contract import Order, OrderStatus
 from borough_shop.orders.domain import ABANDONED, placed_event
 from borough_shop.orders.laws import OVERDUE
-from promises import (
+from shop.cases import (
     CLEAN,
     DEADLINE,
     HORIZON,
@@ -28,8 +28,8 @@ from promises import (
     PLANTED,
     VOIDED,
     books,
+    notification,
     order,
-    told,
     with_change,
 )
 
@@ -46,7 +46,7 @@ def test_each_planted_breach_of_a_law_is_found() -> None:
 
 def test_a_parked_event_counts_as_told() -> None:
     """Parking is a final answer that people look after, not a lost event."""
-    parked = with_change("notifications", 0, told(1, NotificationState.PARKED))
+    parked = with_change("notifications", 0, notification(1, NotificationState.PARKED))
     assert judge(APP, parked) == ()
 
 

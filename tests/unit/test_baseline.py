@@ -14,13 +14,13 @@ from borough.compose import build, open_database
 from borough.config import Fault, Settings, WrongSettings
 from borough.serving.lifecycle import Part
 from borough_shop.app import APP
+from borough_shop.experiments.baseline.part import NAME
+from borough_shop.experiments.baseline.part import build as build_baseline
 from borough_shop.inventory.store import SqlStock
 from borough_shop.notifications.store import SqlNotifications
 from borough_shop.payments.store import SqlVerdicts
-from borough_shop.testing.baseline.part import NAME
-from borough_shop.testing.baseline.part import build as build_baseline
-from borough_shop.testing.door import Answer, Visitor, visiting
 from parts import settings_with
+from shop.door import Answer, Visitor, visiting
 
 EVERYTHING = list(APP.calls)
 OWN = frozenset({"order_id", "created_at", "settled_at", "trace_id", "next_cursor"})
@@ -100,7 +100,7 @@ def _without_own(body: Any) -> Any:
     return body
 
 
-async def test_a_customer_cannot_tell_it_from_the_monolith(sqlite_url: str, tmp_path: Path) -> None:
+async def test_baseline_answers_as_the_monolith_does(sqlite_url: str, tmp_path: Path) -> None:
     """Every answer is the same, field by field, but for ids and times."""
     shop = settings_for(tmp_path).model_copy(update={"store": SecretStr(sqlite_url)})
     await commands.seed(APP, shop, {"stock": "10"})
@@ -112,10 +112,10 @@ async def test_a_customer_cannot_tell_it_from_the_monolith(sqlite_url: str, tmp_
     assert {status for status, _ in ours} == {200, 201, 402, 404, 409, 422}
 
 
-async def test_of_sixty_orders_for_the_last_fifty_pieces_exactly_fifty_are_placed(
+async def test_fifty_of_sixty_orders_get_the_last_fifty_pieces(
     tmp_path: Path,
 ) -> None:
-    """All at once; and each that was placed was told to its customer."""
+    """All at once; and each placed order has its notification."""
     async with baseline(tmp_path, stock=50) as (ada, _):
         await ada.introduce()
         answers = await asyncio.gather(*(ada.order(f"k{n}", espresso=1) for n in range(60)))
@@ -128,8 +128,8 @@ async def test_of_sixty_orders_for_the_last_fifty_pieces_exactly_fifty_are_place
     await database.close()
 
 
-async def test_the_same_order_sent_ten_times_at_once_is_placed_once(tmp_path: Path) -> None:
-    """Nine are told what became of it."""
+async def test_order_sent_ten_times_at_once_is_placed_once(tmp_path: Path) -> None:
+    """The other nine answer the placed order."""
     async with baseline(tmp_path) as (ada, _):
         await ada.introduce()
         answers = await asyncio.gather(*(ada.order("k", espresso=1) for _ in range(10)))
@@ -138,9 +138,7 @@ async def test_the_same_order_sent_ten_times_at_once_is_placed_once(tmp_path: Pa
 
 
 @pytest.mark.parametrize("pieces", [1, 11, 0])
-async def test_an_order_is_one_transaction_whatever_becomes_of_it(
-    pieces: int, tmp_path: Path
-) -> None:
+async def test_every_outcome_of_an_order_is_one_transaction(pieces: int, tmp_path: Path) -> None:
     """Placed, out of stock, or without a profile."""
     async with baseline(tmp_path) as (ada, part):
         if pieces:
@@ -156,7 +154,7 @@ def _value(part: Part, series: str) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith(series))
 
 
-async def test_a_second_start_finds_what_the_first_left(tmp_path: Path) -> None:
+async def test_restarted_baseline_keeps_its_data(tmp_path: Path) -> None:
     """The tables, the menu and what was sold of it."""
     async with baseline(tmp_path, stock=1) as (ada, _):
         await ada.introduce()
@@ -173,7 +171,7 @@ async def test_a_second_start_finds_what_the_first_left(tmp_path: Path) -> None:
         ({"faults": {"payments": Fault(delay_ms=1)}}, "BOROUGH_FAULTS: nothing"),
     ],
 )
-async def test_settings_that_the_baseline_cannot_follow_are_refused(
+async def test_settings_the_baseline_does_not_support_are_refused(
     changed: dict[str, Any], sentence: str, tmp_path: Path
 ) -> None:
     """Not ignored: it would be measured with something else than was asked for."""

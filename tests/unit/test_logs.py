@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from borough.compose import build
 from borough.testing.transports import request
 from borough_shop.app import APP
-from borough_shop.testing.door import visiting
 from borough_telemetry import Telemetry
 from parts import settings_with
+from shop.door import visiting
 
 CARD, KEY = "tok_visa_4111111111111111", "key-of-ada"
 

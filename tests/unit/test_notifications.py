@@ -17,8 +17,8 @@ from borough_shop.notifications.domain import Unreadable, compose
 from borough_shop.notifications.memory import MemoryNotifications
 from borough_shop.notifications.service import NotificationsService
 from borough_shop.orders.contract import ORDER_PLACED_SCHEMA, OrderPlaced
-from borough_shop.testing.samples import an_event, an_order
 from borough_telemetry import Telemetry
+from shop.samples import an_event, an_order
 
 EVENT = an_event(an_order())
 NEWER = EVENT.model_copy(update={"schema_version": ORDER_PLACED_SCHEMA + 1})

@@ -19,10 +19,10 @@ from borough_shop.orders.contract import Order, OrderStatus, Reason
 from borough_shop.orders.reconcile import BATCH, Reconcile
 from borough_shop.orders.service import OrdersService
 from borough_shop.payments.contract import Charge, Outcome, Payments, Verdict, VoidCharge
-from borough_shop.testing.samples import an_id, an_order, lines
-from borough_shop.testing.shop import Shop, memory_shop
 from borough_shop.values import Money
 from borough_telemetry import Telemetry
+from shop.memory import Shop, memory_shop
+from shop.samples import an_id, an_order, lines
 
 DEADLINE, HORIZON = 2.0, 5.0
 
@@ -39,7 +39,7 @@ def reconcile_of(shop: Shop, service: OrdersService | None = None) -> Reconcile:
     """The loop, every second."""
     return Reconcile(
         service=service or shop.orders,
-        store=shop.shelves.orders,
+        store=shop.stored.orders,
         clock=shop.clock,
         horizon=HORIZON,
         interval=1,
@@ -49,14 +49,14 @@ def reconcile_of(shop: Shop, service: OrdersService | None = None) -> Reconcile:
 async def begin(shop: Shop, *numbers: int) -> None:
     """Orders that stopped right after they began."""
     for number in numbers:
-        await shop.shelves.orders.begin(
+        await shop.stored.orders.begin(
             an_order(number), f"key-{number}", "print", MORNING + timedelta(seconds=DEADLINE)
         )
 
 
 async def stored(shop: Shop, number: int) -> Order:
     """What the books say of it."""
-    order = await shop.shelves.orders.get(an_id(number))
+    order = await shop.stored.orders.get(an_id(number))
     assert order is not None
     return order
 
@@ -83,9 +83,9 @@ async def test_an_order_that_was_never_charged_is_abandoned(shop: Shop) -> None:
 async def test_an_order_that_was_charged_is_placed(shop: Shop) -> None:
     """Money was taken and the answer lost: the customer gets the order."""
     await begin(shop, 1)
-    held = await shop.shelves.stock.reserve(an_id(1), lines(espresso=2), MORNING)
+    held = await shop.stored.stock.reserve(an_id(1), lines(espresso=2), MORNING)
     paid = Verdict(order_id=an_id(1), outcome=Outcome.CAPTURED, amount=held.lines[0].price.times(2))
-    await shop.shelves.verdicts.decide(paid, "digest", MORNING)
+    await shop.stored.verdicts.decide(paid, "digest", MORNING)
     shop.clock.advance(DEADLINE + HORIZON + 0.1)
     await reconcile_of(shop).once()
     order = await stored(shop, 1)
@@ -117,10 +117,10 @@ async def test_a_reconciled_order_leads_back_to_its_own_trace(shop: Shop) -> Non
     trace_id, spans = 0xADA, InMemorySpanExporter()
     trace = f"00-{trace_id:032x}-{1:016x}-01"
     due = MORNING + timedelta(seconds=DEADLINE)
-    await shop.shelves.orders.begin(an_order(1), "key", "print", due, trace)
-    held = await shop.shelves.stock.reserve(an_id(1), lines(espresso=2), MORNING)
+    await shop.stored.orders.begin(an_order(1), "key", "print", due, trace)
+    held = await shop.stored.stock.reserve(an_id(1), lines(espresso=2), MORNING)
     paid = Verdict(order_id=an_id(1), outcome=Outcome.CAPTURED, amount=held.lines[0].price.times(2))
-    await shop.shelves.verdicts.decide(paid, "digest", MORNING)
+    await shop.stored.verdicts.decide(paid, "digest", MORNING)
     shop.clock.advance(DEADLINE + HORIZON + 0.1)
     telemetry = Telemetry("test", export=spans, log_level="critical")
     await reconcile_of(shop, replace(shop.orders, telemetry=telemetry)).once()
@@ -130,7 +130,7 @@ async def test_a_reconciled_order_leads_back_to_its_own_trace(shop: Shop) -> Non
     assert span.name == "orders.reconcile"
     assert span.context.trace_id != trace_id
     assert [link.context.trace_id for link in span.links] == [trace_id]
-    (envelope,) = await shop.shelves.orders.outbox.claim(
+    (envelope,) = await shop.stored.orders.outbox.claim(
         "notifications", shop.clock.now(), timedelta(seconds=1), 1
     )
     assert envelope.trace == trace

@@ -12,9 +12,10 @@ from borough_shop.orders import domain
 from borough_shop.orders.contract import Order, OrderStatus, PlaceOrder, Reason, error_of
 from borough_shop.payments.contract import Outcome, Verdict
 from borough_shop.values import Basket, Line, Money, PricedLine
+from shop.samples import basket
 
 ORDER_ID = UUID(int=1)
-REQUEST = PlaceOrder(customer_id="ada", key="k", basket=Basket.of(espresso=2, flat_white=1))
+REQUEST = PlaceOrder(customer_id="ada", key="k", basket=basket(espresso=2, flat_white=1))
 
 
 def rejected(reason: Reason) -> Order:
@@ -38,7 +39,7 @@ def test_equal_baskets_have_one_fingerprint() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [Basket.of(espresso=2), Basket.of(espresso=1, flat_white=1), Basket.of(tea=2)]
+    "other", [basket(espresso=2), basket(espresso=1, flat_white=1), basket(tea=2)]
 )
 def test_another_basket_has_another_fingerprint(other: Basket) -> None:
     """A quantity, an article more or less: it is another request."""

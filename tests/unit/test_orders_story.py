@@ -23,11 +23,10 @@ from borough_shop.orders.contract import (
 )
 from borough_shop.payments.contract import Outcome, Payments
 from borough_shop.profiles.contract import Profiles
-from borough_shop.testing.samples import a_profile
-from borough_shop.testing.shop import Shop, memory_shop
-from borough_shop.values import Basket
+from shop.memory import Shop, memory_shop
+from shop.samples import a_profile, basket
 
-ESPRESSO = PlaceOrder(customer_id="ada", key="k", basket=Basket.of(espresso=2))
+ESPRESSO = PlaceOrder(customer_id="ada", key="k", basket=basket(espresso=2))
 PATIENCE = 2.0
 """What an order is given by default, in seconds."""
 
@@ -75,7 +74,7 @@ async def shop() -> Shop:
 
 async def left(shop: Shop, sku: str = "espresso") -> int:
     """Free pieces."""
-    return {article.sku: article.stock for article in await shop.shelves.stock.articles()}[sku]
+    return {article.sku: article.stock for article in await shop.stored.stock.articles()}[sku]
 
 
 async def test_an_order_is_placed_paid_and_taken(shop: Shop) -> None:
@@ -83,12 +82,12 @@ async def test_an_order_is_placed_paid_and_taken(shop: Shop) -> None:
     order = (await shop.orders.place(ESPRESSO)).order
     assert order.status is OrderStatus.PLACED
     assert order.total is not None
-    (verdict,) = await shop.shelves.verdicts.ledger()
+    (verdict,) = await shop.stored.verdicts.ledger()
     assert (verdict.outcome, verdict.amount) == (Outcome.CAPTURED, order.total)
-    (held,) = await shop.shelves.stock.ledger()
+    (held,) = await shop.stored.stock.ledger()
     assert (held.state, held.lines) == (ReservationState.COMMITTED, order.lines)
     assert await left(shop) == 3
-    assert await shop.shelves.orders.outbox.unsent() == 1
+    assert await shop.stored.orders.outbox.unsent() == 1
 
 
 async def test_a_replay_answers_the_order_and_runs_nothing(shop: Shop) -> None:
@@ -97,9 +96,9 @@ async def test_a_replay_answers_the_order_and_runs_nothing(shop: Shop) -> None:
     again = await shop.orders.place(ESPRESSO)
     assert (first.replayed, again.replayed) == (False, True)
     assert again.order == first.order
-    assert len(await shop.shelves.verdicts.ledger()) == 1
+    assert len(await shop.stored.verdicts.ledger()) == 1
     assert await left(shop) == 3
-    assert await shop.shelves.orders.outbox.unsent() == 1
+    assert await shop.stored.orders.outbox.unsent() == 1
 
 
 async def test_a_replay_meanwhile_answers_pending(shop: Shop) -> None:
@@ -116,8 +115,8 @@ async def test_a_key_stands_for_one_basket(shop: Shop) -> None:
     """Another basket under it is refused, and leaves everything as it was."""
     await shop.orders.place(ESPRESSO)
     with pytest.raises(KeyReused, match="'k'"):
-        await shop.orders.place(ESPRESSO.model_copy(update={"basket": Basket.of(espresso=1)}))
-    assert len(await shop.shelves.orders.ledger()) == 1
+        await shop.orders.place(ESPRESSO.model_copy(update={"basket": basket(espresso=1)}))
+    assert len(await shop.stored.orders.ledger()) == 1
     assert await left(shop) == 3
 
 
@@ -135,16 +134,16 @@ async def test_an_order_without_a_profile_gives_its_stock_back(shop: Shop) -> No
     order = (await shop.orders.place(ESPRESSO.model_copy(update={"customer_id": "eve"}))).order
     assert order.reason is Reason.PROFILE_MISSING
     assert await left(shop) == 5
-    assert await shop.shelves.verdicts.ledger() == ()
+    assert await shop.stored.verdicts.ledger() == ()
 
 
 async def test_a_stock_out_leaves_a_tombstone(shop: Shop) -> None:
     """Released always, even after a stock-out: a reserve that comes late must find it."""
     order = (
-        await shop.orders.place(ESPRESSO.model_copy(update={"basket": Basket.of(espresso=6)}))
+        await shop.orders.place(ESPRESSO.model_copy(update={"basket": basket(espresso=6)}))
     ).order
     assert order.reason is Reason.OUT_OF_STOCK
-    (held,) = await shop.shelves.stock.ledger()
+    (held,) = await shop.stored.stock.ledger()
     assert (held.state, held.lines) == (ReservationState.RELEASED, ())
 
 

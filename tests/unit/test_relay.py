@@ -17,8 +17,8 @@ from borough.outbox import BATCH, PIECE, Relay, backoff
 from borough.testing.clock import ManualClock
 from borough.testing.database import MemoryStores
 from borough_shop.app import APP
-from borough_shop.testing.samples import an_event, an_id, an_order
 from borough_telemetry import Telemetry
+from shop.samples import an_event, an_id, an_order
 
 if TYPE_CHECKING:
     from borough_shop.orders.memory import MemoryOrders

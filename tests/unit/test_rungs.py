@@ -23,31 +23,30 @@ from borough.testing.servers import listen, running
 from borough.transport.calls import remote
 from borough_bill.targets.collector import Collector
 from borough_shop.app import APP
-from borough_shop.inventory.contract import Inventory
-from borough_shop.orders.contract import GetOrder, ListOrders, Orders, PlaceOrder
-from borough_shop.testing.rungs.boundaries import Coded
-from borough_shop.testing.rungs.callee import (
+from borough_shop.experiments.rungs.callee import (
     ANSWER,
+    CALLEE,
     QUESTION,
     Callee,
     CalleeBuilder,
     FromMemory,
     HopFailed,
 )
-from borough_shop.testing.rungs.hop import Plan, carry_out, lost_spans, summary
-from borough_shop.testing.rungs.ladder import RUNGS, Standing, Switch, signal_for
-from borough_shop.testing.rungs.part import RungBuilder, build
-from borough_shop.testing.samples import a_profile, an_id
-from borough_shop.testing.shop import memory_shop
-from borough_shop.values import Basket
+from borough_shop.experiments.rungs.hop import Plan, lost_spans, measure, summary
+from borough_shop.experiments.rungs.ladder import RUNGS, Standing, Switch, signal_for
+from borough_shop.experiments.rungs.part import Coded, RungBuilder, build
+from borough_shop.inventory.contract import Inventory
+from borough_shop.orders.contract import GetOrder, ListOrders, Orders, PlaceOrder
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SPANS_DROPPED
 from peers import Peer, Ping, Replica
 from serving import until
+from shop.memory import memory_shop
+from shop.samples import a_profile, an_id, basket
 
 CLIENT = 'http_client_request_duration_seconds_count{peer="inventory"'
 SERVER = "http_server_request_duration_seconds_count{"
-HOP = (sys.executable, "-m", "borough_shop.testing.rungs", "hop")
+HOP = (sys.executable, "-m", "borough_shop.experiments.rungs", "hop")
 
 
 @dataclass(slots=True)
@@ -64,7 +63,7 @@ class Hop:
         for switch in self.switches:
             switch.step(rung)
 
-    def told(self) -> tuple[bool, bool, bool, int]:
+    def observed(self) -> tuple[bool, bool, bool, int]:
         """Whether the call bore a deadline, whether the caller counted it, and the callee; and how
         many spans there are.
         """
@@ -85,7 +84,7 @@ async def hop() -> AsyncIterator[Hop]:
     spans = InMemorySpanExporter()
     here, there = Standing("T3"), Standing("T3")
     far = Telemetry("callee", export=spans)
-    callee_site = CalleeBuilder(APP, Settings(), far, standing=there)
+    callee_site = CalleeBuilder(CALLEE, Settings(), far, standing=there)
     callee_site.compose(["inventory"])
     heard: list[dict[str, str]] = []
     app = callee_site.internal_app("callee", [Inventory])
@@ -107,7 +106,7 @@ async def hop() -> AsyncIterator[Hop]:
 
 
 @pytest.mark.parametrize(
-    ("rung", "told"),
+    ("rung", "observed"),
     [
         ("T3", (False, False, False, 0)),
         ("T5", (True, False, False, 0)),
@@ -115,15 +114,15 @@ async def hop() -> AsyncIterator[Hop]:
         ("T7b", (True, True, True, 2)),
     ],
 )
-async def test_each_rung_does_one_thing_more(rung: str, told: tuple[bool, bool, bool, int]) -> None:
+async def test_each_rung_adds_one_thing(rung: str, observed: tuple[bool, bool, bool, int]) -> None:
     """Bare HTTP; then a deadline that travels; then metrics; then a span at either end."""
     async with hop() as call:
         call.step(rung)
         assert await call.site.ask(Inventory).reserve(QUESTION) == ANSWER
-        assert await asyncio.to_thread(call.told) == told
+        assert await asyncio.to_thread(call.observed) == observed
 
 
-async def test_one_percent_of_the_traces_is_recorded_at_both_ends_or_at_neither() -> None:
+async def test_sampled_trace_is_recorded_at_both_ends() -> None:
     """On T7a the caller decides, and the callee follows."""
     async with hop() as call:
         call.step("T7a")
@@ -131,7 +130,7 @@ async def test_one_percent_of_the_traces_is_recorded_at_both_ends_or_at_neither(
         for _ in range(20):
             await ask.reserve(QUESTION)
         flags = [heard["traceparent"][-2:] for heard in call.heard]
-        *_, spans = await asyncio.to_thread(call.told)
+        *_, spans = await asyncio.to_thread(call.observed)
         assert spans == 2 * flags.count("01")
         assert flags.count("00") > 10
 
@@ -141,7 +140,7 @@ async def test_encoding_changes_no_answer_and_no_error() -> None:
     shop = memory_shop()
     await shop.profiles.upsert(a_profile())
     coded = remote(Orders, Coded(Orders, shop.orders))
-    question = PlaceOrder(customer_id="ada", key="a/b?c=d", basket=Basket.of(espresso=2))
+    question = PlaceOrder(customer_id="ada", key="a/b?c=d", basket=basket(espresso=2))
     placed = (await coded.place(question)).order
     known = GetOrder(order_id=placed.order_id, customer_id="ada")
     assert await coded.get(known) == placed == await shop.orders.get(known)
@@ -154,7 +153,7 @@ async def test_encoding_changes_no_answer_and_no_error() -> None:
     assert error.value.problem() == gone.problem()
 
 
-async def test_a_neighbour_is_asked_in_bytes_on_t1_only() -> None:
+async def test_local_call_is_encoded_on_t1_only() -> None:
     """On every other rung the object that comes back is the very one that was answered."""
     telemetry = Telemetry("part", log_level="critical")
     standing = Standing("T0")
@@ -171,9 +170,9 @@ async def test_a_neighbour_is_asked_in_bytes_on_t1_only() -> None:
     await site.close()
 
 
-async def test_a_signal_moves_a_part_and_readyz_says_when_it_stands_there() -> None:
-    """A part that talks to others stays where it is when told to leave the network."""
-    part = await build(Settings(), ["inventory"], "T6", builder=CalleeBuilder)
+async def test_signal_switches_the_rung_and_readyz_confirms_it() -> None:
+    """A part that talks to others stays where it is on a signal for a rung below the network."""
+    part = await build(Settings(), ["inventory"], "T6", app=CALLEE, builder=CalleeBuilder)
     try:
         assert part.facts.items() >= {"rung": "T6", "switches": 0, "faults": {}}.items()
         for rung in ("T3", "T1", "T7b"):
@@ -189,25 +188,23 @@ async def test_a_signal_moves_a_part_and_readyz_says_when_it_stands_there() -> N
     ("rung", "sentence"),
     [("T2", "there is no rung T2; there are T0, T1, T3"), ("T1", "T1 knows no network")],
 )
-async def test_a_rung_a_part_cannot_stand_on_is_refused_by_name(rung: str, sentence: str) -> None:
+async def test_impossible_rung_is_refused_by_name(rung: str, sentence: str) -> None:
     """At the start, before anything is served."""
     with pytest.raises(WrongSettings, match=sentence):
-        await build(Settings(), ["inventory"], rung, builder=CalleeBuilder)
+        await build(Settings(), ["inventory"], rung, app=CALLEE, builder=CalleeBuilder)
 
 
-async def test_a_hop_is_measured_on_every_rung_in_every_block() -> None:
-    """A line for each, with the CPU of both ends; whoever reads it knows that all spans of both are
-    out, so that their price is in it.
-    """
+async def test_hop_is_measured_on_every_rung_in_every_block() -> None:
+    """A line for each, with the CPU of both ends, written once all their spans are exported."""
     measured: list[dict[str, Any]] = []
     async with Collector() as collector:
         rungs = ("T0", "T3", "T7b")
         plan = Plan(rungs=rungs, blocks=2, calls=20, in_flight=2, otlp=collector.url)
 
-        def tell(line: str) -> None:
+        def write(line: str) -> None:
             measured.append(json.loads(line) | {"spans": len(collector.spans)})
 
-        await carry_out(plan, tell)
+        await measure(plan, write)
     assert sorted((m["block"], m["rung"]) for m in measured) == [
         (block, rung) for block in range(2) for rung in rungs
     ]
@@ -219,19 +216,19 @@ async def test_a_hop_is_measured_on_every_rung_in_every_block() -> None:
     assert [m["spans"] for m in measured if m["rung"] == "T7b"] == [2 * calls, 4 * calls]
 
 
-async def test_a_callee_that_died_is_named_and_quoted(tmp_path: Path) -> None:
-    """Whoever measures learns who failed, and what it said last."""
+async def test_log_of_a_dead_callee_is_quoted(tmp_path: Path) -> None:
+    """The error names the callee and quotes the end of its log."""
     (log := tmp_path / "callee.log").write_text("no memory left\n")
     with listen() as closed:
         port = closed.getsockname()[1]
     process = cast(asyncio.subprocess.Process, None)
-    far = Callee(url="", pid=0, ops_port=port, process=process, log=log)
+    far = Callee(url="", ops_port=port, process=process, log=log)
     with pytest.raises(HopFailed, match=r"the callee does not answer on its ops port .*\n.*memory"):
         await far.switch("T3")
 
 
-def test_spans_that_nobody_took_are_noticed() -> None:
-    """To drop them is cheaper than to export them, so it would be no measurement."""
+def test_dropped_spans_are_reported() -> None:
+    """To drop them is cheaper than to export them, which would falsify the measurement."""
     telemetry = Telemetry("caller")
     assert lost_spans(telemetry.exposition()) == []
     telemetry.count(SPANS_DROPPED, reason="queue_full")
@@ -239,8 +236,10 @@ def test_spans_that_nobody_took_are_noticed() -> None:
     assert line.startswith('borough_spans_dropped_total{reason="queue_full"} 1')
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
-async def test_a_callee_never_outlives_whoever_measures() -> None:
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux signals a child at its parent's end"
+)
+async def test_callee_ends_with_a_killed_caller() -> None:
     """Not even one that is killed."""
     measuring = subprocess.Popen([*HOP, "--rung", "T3"])  # noqa: ASYNC220, S603  # our own words; it returns at once
     try:
@@ -260,7 +259,7 @@ def _callees(pid: int) -> list[Path]:
 
 
 def _is_callee(process: Path) -> bool:
-    """Nothing that has ended is; what has ended may still stand in /proc, without a name."""
+    """Whether a running process is a callee; an ended one may be in /proc without a name."""
     try:
         return b"callee" in (process / "cmdline").read_bytes()
     except FileNotFoundError:
@@ -274,13 +273,13 @@ def _is_callee(process: Path) -> bool:
         (Plan(rungs=("T0",), callee_cpu=4_096), "--callee-cpu 4096: the CPUs to be had are"),
     ],
 )
-def test_a_plan_that_cannot_be_carried_out_is_refused(plan: Plan, sentence: str) -> None:
+def test_impossible_plan_is_refused(plan: Plan, sentence: str) -> None:
     """The sentence says what is missing."""
     with pytest.raises(HopFailed, match=sentence):
         plan.check()
 
 
-def test_quantiles_are_times_that_were_measured() -> None:
+def test_quantiles_are_nearest_rank() -> None:
     """Nearest rank: of a hundred times the 50th and the 99th."""
     times = [float(number) for number in range(1, 101)]
     assert summary(times) == {"mean_us": 50.5, "p50_us": 50, "p99_us": 99}

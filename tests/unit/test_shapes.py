@@ -10,8 +10,8 @@ from borough.compose import build
 from borough.config import Settings, WrongSettings, load
 from borough.testing import suites
 from borough_shop.app import APP
-from borough_shop.testing.journeys import ENDINGS, ordering
-from borough_shop.testing.town import SETTINGS
+from shop.journeys import ENDINGS, ordering
+from shop.simulation import SETTINGS
 
 EVERYTHING = tuple(APP.calls)
 WHOLE = f"[mine.parts]\na = {list(EVERYTHING)}\n"

@@ -8,11 +8,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from starlette.types import Receive, Scope, Send
 
 from borough.serving.web import make_app
-from borough_shop.testing.door import visiting
 from borough_telemetry import Telemetry
 from borough_telemetry.part import Middleware
 from borough_telemetry.routes import Templates
 from serving import hello as plain
+from shop.door import visiting
 
 TRACE, SPAN = "a" * 32, "b" * 16
 WANTED, UNWANTED = f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00"

@@ -103,13 +103,13 @@ async def test_an_app_may_have_a_registry_of_its_own() -> None:
     """Then that is told and not the default one; on a thread, since a collector may wait."""
     asked_on = []
 
-    class Shelves:
+    class MemoryStores:
         def collect(self) -> Iterable[Metric]:
             asked_on.append(threading.current_thread())
-            yield GaugeMetricFamily("shelves", "Shelves.", value=3)
+            yield GaugeMetricFamily("shelves", "MemoryStores.", value=3)
 
     app, own = FastAPI(), CollectorRegistry()
-    own.register(Shelves())
+    own.register(MemoryStores())
     instrument(app, registry=own)
     async with served(app) as port:
         told = (await asyncio.to_thread(fetch, port, "/metrics")).body

@@ -12,8 +12,8 @@ from borough.errors import Malformed, NotFound, NotHosted, RateLimited, Unavaila
 from borough.serving.problems import problem_response, problems
 from borough.serving.web import make_app
 from borough_shop.errors import KeyMissing
-from borough_shop.testing.door import Visitor, visiting
 from borough_telemetry import Telemetry
+from shop.door import Visitor, visiting
 
 
 class Note(BaseModel):

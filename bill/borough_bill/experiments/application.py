@@ -65,8 +65,8 @@ SHOP = Application(
     workload="orders",
     settings={"SQLITE_SYNCHRONOUS": "NORMAL", "PBKDF2_ITERATIONS": "0", "TRACE_RATIO": "0"},
     keys=KEYS,
-    rungs=Rungs("borough_shop.testing.rungs", root="POST /v1/orders"),
-    baseline="borough_shop.testing.baseline",
+    rungs=Rungs("borough_shop.experiments.rungs", root="POST /v1/orders"),
+    baseline="borough_shop.experiments.baseline",
     counts_deliveries=True,
 )
 """The coffee shop. The slow hash of card tokens, too, would hide the cost of a boundary."""

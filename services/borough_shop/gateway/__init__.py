@@ -1,4 +1,4 @@
-"""The doors: who may come in, and what they may ask."""
+"""The doors: authentication, rate limit, deadline, and the public interfaces."""
 
 from typing import Annotated
 
@@ -16,8 +16,6 @@ from borough_shop.profiles.contract import Profiles
 
 
 class GatewaySettings(BaseModel):
-    """What may be set."""
-
     api_keys: dict[str, SecretStr] = Field(
         {}, description='The key of each customer who may use the doors: {"ada": "..."}.'
     )

@@ -1,6 +1,6 @@
-"""What every door does before the business sees a request: who asks, may they, and until when.
+"""What every door does with a request first: authentication, rate limit and deadline.
 
-It comes before the body is read: a stranger's bytes are not worth parsing.
+It comes before the body is read, so that only an admitted request is parsed.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ Answer = TypeVar("Answer", bound=Message)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """The doorman, one for all doors of a part. `deadline_ms` is what a request gets at most."""
+    """One for all doors of a part. `deadline_ms` is the longest deadline of a request."""
 
     keys: ApiKeys
     limit: RateLimit
@@ -34,7 +34,7 @@ class Admission:
     tasks: Tasks
 
     def customer(self, headers: Headers) -> str:
-        """Who asks. Raises Unauthenticated, and RateLimited."""
+        """The customer of the API key. Raises Unauthenticated, and RateLimited."""
         key = headers.get("x-api-key")
         if "authorization" in headers:  # where both are sent, this one decides
             scheme, _, token = headers["authorization"].partition(" ")
@@ -45,7 +45,7 @@ class Admission:
             )
         customer = self.keys.customer_of(key)
         if customer is None:
-            raise Unauthenticated("the API key you sent names nobody")
+            raise Unauthenticated("the API key you sent is unknown")
         self.limit.admit(customer)
         return customer
 
@@ -64,7 +64,7 @@ class Admission:
     ) -> Answer:
         """Ask a capability and wait until the deadline, not longer; the work itself goes on.
 
-        Raises DeadlineExceeded; `late` tells the caller what that means for them.
+        Raises DeadlineExceeded, with `late` as what that means for the caller.
         """
         deadline.check("the request was begun")
         try:
@@ -96,7 +96,7 @@ class Admission:
 
 
 async def _arrived(request: Request, seconds: float) -> None:
-    """The whole body is here, kept in the request; a caller who dribbles it gets no more time."""
+    """Read the whole body into the request; a slow caller gets no more than the deadline."""
     try:
         async with asyncio.timeout(seconds):
             await request.body()

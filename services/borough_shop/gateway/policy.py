@@ -1,6 +1,6 @@
-"""Who may come in, how often, and how what they send is read. Pure: time comes in as a function.
+"""API keys, rate limit, and how headers and cursors are read. Pure: time is a function passed in.
 
-Nothing here knows which door asks; nothing here logs, since a key is a secret.
+Nothing here depends on a door; nothing here logs, since a key is a secret.
 """
 
 import base64
@@ -28,11 +28,11 @@ QUOTED = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"')
 
 
 class ApiKeys:
-    """Which customer a key names. Takes the same time whether, and whom, it names."""
+    """Which customer a key names, in a time that does not depend on the key."""
 
     def __init__(self, keys: Mapping[str, str]) -> None:
-        """Raises WrongSettings for a customer that cannot be one, and for a key that is empty, not
-        ASCII (a header could not bear it, so that it would open nothing), or shared.
+        """Raises WrongSettings for an invalid customer id, and for a key that is empty, not ASCII
+        (which a header cannot carry), or shared.
         """
         owners: dict[bytes, str] = {}
         for customer, key in keys.items():
@@ -50,7 +50,7 @@ class ApiKeys:
         self._owners = tuple(owners.items())
 
     def customer_of(self, key: str) -> str | None:
-        """The customer. Every known key is compared, hashed: neither length nor order tells."""
+        """The customer. Every known key is compared, hashed, so that timing reveals nothing."""
         digest, found = _digest(key), None
         for known, customer in self._owners:
             if hmac.compare_digest(known, digest):
@@ -61,8 +61,8 @@ class ApiKeys:
 class RateLimit:
     """A token bucket per customer: `burst` requests at once, `rate` a second in the long run.
 
-    Each replica counts for itself. Buckets are kept for customers who have a key and for nobody
-    else, so there are never more of them than keys.
+    Each replica counts for itself. Only customers with a key have a bucket, so that there are never
+    more of them than keys.
     """
 
     def __init__(self, *, rate: float, burst: int, clock: Callable[[], float]) -> None:
@@ -108,14 +108,14 @@ def parse_idempotency_key(header: str | None) -> str:
 
 
 def parse_timeout_ms(header: str) -> int:
-    """The patience of a caller in milliseconds. Raises Malformed."""
+    """The caller's deadline in milliseconds. Raises Malformed."""
     if not re.fullmatch(r"[0-9]{1,9}", header):
         raise Malformed("borough-timeout-ms must be a whole number of milliseconds")
     return int(header)
 
 
 def encode_cursor(last: UUID | None) -> str | None:
-    """Where the next page begins, as text that promises nothing about what it holds."""
+    """Where the next page begins, as opaque text."""
     return None if last is None else base64.urlsafe_b64encode(last.bytes).rstrip(b"=").decode()
 
 

@@ -64,7 +64,7 @@ IF_NONE_MATCH = {
 
 
 async def _customer(request: Request) -> str:
-    """Who was admitted."""
+    """The customer that was admitted."""
     return str(request.state.customer)
 
 
@@ -88,7 +88,7 @@ def rest(
         "/menu",
         operation_id="readMenu",
         response_model=MenuOut,
-        responses={304: {"description": "The menu you have still stands."}, **problems(*ANY)},
+        responses={304: {"description": "The menu has not changed."}, **problems(*ANY)},
         openapi_extra={"parameters": [PATIENCE, IF_NONE_MATCH]},
     )
     async def menu(request: Request) -> Response:

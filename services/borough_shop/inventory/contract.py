@@ -8,7 +8,7 @@ from borough_shop.values import Line, Money, OrderId, PricedLine, Sku
 
 
 class MenuRequest(Message):
-    """Nothing to say: there is one menu."""
+    """No fields: there is one menu."""
 
 
 class MenuItem(Message):
@@ -42,7 +42,7 @@ class ReservationState(StrEnum):
 
 
 class Reservation(Message):
-    """What is held for an order, at the prices of the moment it was reserved.
+    """Stock held for an order, at the prices when it was reserved.
 
     `lines` is empty for a tombstone: a release that came before any reserve.
     """
@@ -53,8 +53,6 @@ class Reservation(Message):
 
 
 class OrderRef(Message):
-    """An order by its id."""
-
     order_id: OrderId
 
 
@@ -62,9 +60,7 @@ class Inventory(Capability, Protocol, path="/inventory"):
     """Holds stock for orders and never oversells. Every method is idempotent by order id."""
 
     @read("/menu")
-    async def menu(self, request: MenuRequest) -> Menu:
-        """The menu."""
-        ...
+    async def menu(self, request: MenuRequest) -> Menu: ...
 
     @post("/reservations", idempotent=True)
     async def reserve(self, request: Reserve) -> Reservation:

@@ -1,4 +1,4 @@
-"""Prices, stock and what may become of a reservation; what a store of them must promise. Pure."""
+"""Prices, stock and the transitions of a reservation; what a store must promise. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from borough_shop.values import Line, Money, PricedLine
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """What we sell. `stock` pieces are free; `received` pieces ever came in."""
+    """An article. `stock` pieces are free; `received` pieces were ever put in."""
 
     sku: str
     name: str
@@ -34,7 +34,7 @@ class Article:
 
 
 def priced(lines: tuple[Line, ...], articles: Mapping[str, Article]) -> tuple[PricedLine, ...]:
-    """The lines at today's prices, sorted by SKU: one order of locking for everybody.
+    """The lines at today's prices, sorted by SKU, the order in which articles are locked.
 
     Raises UnknownSku naming all that are unknown, and Invalid when currencies differ.
     """
@@ -59,12 +59,12 @@ def released(order_id: UUID) -> Released:
 
 
 def commit_after_release(order_id: UUID) -> CommitAfterRelease:
-    """A commit where nothing is held."""
+    """A commit of an order without a reservation."""
     return CommitAfterRelease(f"order {order_id} holds no stock that could be committed")
 
 
 def release_after_commit(order_id: UUID) -> ReleaseAfterCommit:
-    """A release of stock that is gone for good."""
+    """A release of stock that is committed."""
     return ReleaseAfterCommit(f"the stock of order {order_id} is committed and cannot be released")
 
 
@@ -96,6 +96,4 @@ class StockStore(Protocol):
         """
         ...
 
-    async def ledger(self) -> tuple[Reservation, ...]:
-        """Every reservation, for the auditor."""
-        ...
+    async def ledger(self) -> tuple[Reservation, ...]: ...

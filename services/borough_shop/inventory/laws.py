@@ -21,7 +21,7 @@ class StockBooks(NamedTuple):
 
 
 async def read(store: StockStore) -> StockBooks:
-    """The books of inventory."""
+    """All rows of inventory."""
     return StockBooks(await store.ledger(), await store.articles())
 
 

@@ -1,4 +1,4 @@
-"""Twin of the store of stock: all lines or none, and a release leaves its tombstone."""
+"""Stock in memory: all lines or none, and a release leaves its tombstone."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -12,8 +12,6 @@ from borough_shop.values import Line
 
 
 class MemoryStock(Rows):
-    """Twin of `SqlStock`; may be stocked from the start."""
-
     def __init__(self, articles: tuple[Article, ...] = ()) -> None:
         super().__init__()
         self._articles = {article.sku: article for article in articles}

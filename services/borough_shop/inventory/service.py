@@ -21,8 +21,6 @@ from borough_telemetry import Telemetry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryService(Inventory):
-    """The guards stand in the store, where the rows are."""
-
     store: StockStore
     clock: Clock
     telemetry: Telemetry
@@ -45,7 +43,7 @@ class InventoryService(Inventory):
         return await self._settled(self.store.release(request.order_id, self.clock.now()))
 
     async def _settled(self, change: Awaitable[Reservation]) -> Reservation:
-        """A conflict here means that two verdicts were acted on: it must never pass unseen."""
+        """Count a conflict, which means that two verdicts were acted on."""
         try:
             return await change
         except Conflict as conflict:

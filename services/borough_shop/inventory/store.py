@@ -1,7 +1,7 @@
 """Articles and reservations in tables. Stock is taken and given back only by guarded updates.
 
-Every transaction touches the reservation first and the articles after it, sorted by SKU, so nobody
-waits for somebody who waits for them.
+Every transaction locks the reservation first and then the articles, sorted by SKU, so that there
+is no deadlock.
 """
 
 import tomllib
@@ -11,17 +11,7 @@ from importlib import resources
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    String,
-    Table,
-    Uuid,
-    bindparam,
-    select,
-    update,
-)
+import sqlalchemy as sa
 
 from borough.errors import Invalid
 from borough.stores.sql import Database, Transaction
@@ -33,53 +23,56 @@ from borough_shop.values import Line, Money, PricedLine
 
 TABLES = tables()
 
-shelf = Table(
+shelf = sa.Table(
     "articles",
     TABLES,
-    Column("sku", String(63), primary_key=True),
-    Column("name", String(100), nullable=False),
-    Column("price_minor", BigInteger, nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("stock", BigInteger, nullable=False),
-    Column("received", BigInteger, nullable=False),
-    CheckConstraint("stock >= 0 AND stock <= received", name="stock"),
-    CheckConstraint("price_minor >= 0", name="price"),
+    sa.Column("sku", sa.String(63), primary_key=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("price_minor", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("stock", sa.BigInteger, nullable=False),
+    sa.Column("received", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("stock >= 0 AND stock <= received", name="stock"),
+    sa.CheckConstraint("price_minor >= 0", name="price"),
 )
 
-reservations = Table(
+reservations = sa.Table(
     "reservations",
     TABLES,
-    Column("order_id", Uuid, primary_key=True),
-    Column("state", String(16), nullable=False),
-    Column("lines", Document(tuple[PricedLine, ...]), nullable=False),
-    Column("changed_at", Utc, nullable=False),
+    sa.Column("order_id", sa.Uuid, primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("lines", Document(tuple[PricedLine, ...]), nullable=False),
+    sa.Column("changed_at", Utc, nullable=False),
 )
 
-_OF_ORDER = reservations.c.order_id == bindparam("id")
-_OF_ARTICLE = shelf.c.sku == bindparam("article")
-_QUANTITY = bindparam("quantity", type_=BigInteger)
+_OF_ORDER = reservations.c.order_id == sa.bindparam("id")
+_OF_ARTICLE = shelf.c.sku == sa.bindparam("article")
+_QUANTITY = sa.bindparam("quantity", type_=sa.BigInteger)
 
 _RECEIVE = Statement(lambda sql: sql.insert(shelf).on_conflict_do_nothing().returning(shelf.c.sku))
-_ARTICLES = Statement(select(shelf).order_by(shelf.c.sku))
-_THESE = Statement(lambda sql: select(shelf).where(any_of(sql, shelf.c.sku, "skus")))
+_ARTICLES = Statement(sa.select(shelf).order_by(shelf.c.sku))
+_THESE = Statement(lambda sql: sa.select(shelf).where(any_of(sql, shelf.c.sku, "skus")))
 _TAKE = Statement(
-    update(shelf)
+    sa.update(shelf)
     .where(_OF_ARTICLE, shelf.c.stock >= _QUANTITY)
     .values(stock=shelf.c.stock - _QUANTITY)
     .returning(shelf.c.sku)
 )
 _GIVE_BACK = Statement(
-    update(shelf).where(_OF_ARTICLE).values(stock=shelf.c.stock + _QUANTITY).returning(shelf.c.sku)
+    sa.update(shelf)
+    .where(_OF_ARTICLE)
+    .values(stock=shelf.c.stock + _QUANTITY)
+    .returning(shelf.c.sku)
 )
-_FIND = Statement(select(reservations).where(_OF_ORDER), brief=True)
+_FIND = Statement(sa.select(reservations).where(_OF_ORDER), brief=True)
 _ADD = Statement(lambda sql: sql.insert(reservations).on_conflict_do_nothing())
 _CLOSE = Statement(
-    update(reservations)
+    sa.update(reservations)
     .where(_OF_ORDER, reservations.c.state == ReservationState.OPEN)
-    .values(state=bindparam("to"), changed_at=bindparam("at"))
+    .values(state=sa.bindparam("to"), changed_at=sa.bindparam("at"))
     .returning(reservations)
 )
-_ALL = Statement(select(reservations))
+_ALL = Statement(sa.select(reservations))
 
 
 def menu(stock: int) -> list[Article]:
@@ -99,8 +92,6 @@ def menu(stock: int) -> list[Article]:
 
 @dataclass(frozen=True, slots=True)
 class SqlStock(StockStore):
-    """The books of inventory."""
-
     db: Database
 
     async def receive(self, articles: tuple[Article, ...]) -> None:

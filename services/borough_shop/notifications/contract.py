@@ -1,4 +1,4 @@
-"""The contract of notifications: what customers were told, once per event."""
+"""The contract of notifications: one per event, whatever is delivered again."""
 
 from enum import StrEnum
 from typing import Annotated, Protocol
@@ -32,7 +32,7 @@ class Notification(Message):
 
 
 class Deliver(Message):
-    """Events to handle; each in any number of messages, and at any time."""
+    """Events to handle; the same event may come again in any message."""
 
     events: Annotated[tuple[OrderPlaced, ...], Field(min_length=1, max_length=100)]
 
@@ -46,14 +46,14 @@ class ListNotifications(Message):
 
 
 class NotificationPage(Message):
-    """`next_before` is what to ask next; none on the last page."""
+    """`next_before` is the `before` of the next page; None on the last."""
 
     notifications: tuple[Notification, ...]
     next_before: EventId | None = None
 
 
 class Notifications(Capability, Protocol, path="/notifications"):
-    """Tells customers what happened, deduplicated by event id."""
+    """Notifies customers, once per event id."""
 
     @post("", idempotent=True)
     async def deliver(self, request: Deliver) -> Delivered:
@@ -63,6 +63,4 @@ class Notifications(Capability, Protocol, path="/notifications"):
         ...
 
     @read("")
-    async def list(self, request: ListNotifications) -> NotificationPage:
-        """What a customer was told."""
-        ...
+    async def list(self, request: ListNotifications) -> NotificationPage: ...

@@ -1,4 +1,4 @@
-"""What a customer is told, and what a store of notifications must promise. Pure."""
+"""The text of a notification, and what a store of notifications must promise. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -41,22 +41,18 @@ class NotificationStore(Protocol):
     """One row per event id, for good. RECORDED and PARKED are final."""
 
     async def open(self, events: tuple[OrderPlaced, ...], at: datetime) -> dict[UUID, Notification]:
-        """Insert a PENDING row for each event that has none; answer what stands, by event id. One
-        transaction.
-        """
+        """Insert a PENDING row per event that has none; answer all rows by event id. Atomic."""
         ...
 
     async def record(self, texts: Mapping[UUID, str], at: datetime) -> dict[UUID, Notification]:
-        """Where PENDING: RECORDED with the text under its event id; answer what stands for each.
-        One transaction.
-        """
+        """Where PENDING: RECORDED with the event's text; answer the rows by event id. Atomic."""
         ...
 
     async def fail(
         self, event_id: UUID, park_after: int, at: datetime
     ) -> tuple[Notification, bool]:
-        """Where PENDING: one failed try more, and PARKED once there are `park_after`. Answer what
-        stands, and whether it was this failure that parked it.
+        """Where PENDING: one failed try more, and PARKED once there are `park_after`. Answer the
+        row, and whether this failure parked it.
         """
         ...
 
@@ -66,6 +62,4 @@ class NotificationStore(Protocol):
         """A customer's notifications older than `before`, newest first, at most `limit`."""
         ...
 
-    async def ledger(self) -> tuple[Notification, ...]:
-        """Every notification, for the auditor."""
-        ...
+    async def ledger(self) -> tuple[Notification, ...]: ...

@@ -1,4 +1,4 @@
-"""Twin of the store of notifications: one row per event, RECORDED and PARKED for good."""
+"""Notifications in memory: one row per event, RECORDED and PARKED for good."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,11 +8,10 @@ from borough.testing.memory import Rows, atomic
 from borough_shop.notifications import domain
 from borough_shop.notifications.contract import Notification, NotificationState
 from borough_shop.orders.contract import OrderPlaced
+from borough_shop.values import LAST_ID
 
 
 class MemoryNotifications(Rows):
-    """Twin of `SqlNotifications`."""
-
     def __init__(self) -> None:
         super().__init__()
         self._rows: dict[UUID, Notification] = {}
@@ -50,7 +49,7 @@ class MemoryNotifications(Rows):
     @atomic
     def list(self, customer_id: str, before: UUID | None, limit: int) -> tuple[Notification, ...]:
         mine = (row for row in self._rows.values() if row.customer_id == customer_id)
-        older = (row for row in mine if before is None or row.event_id < before)
+        older = (row for row in mine if row.event_id < (before or LAST_ID))
         return tuple(sorted(older, key=lambda row: row.event_id, reverse=True)[:limit])
 
     @atomic

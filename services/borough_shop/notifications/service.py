@@ -1,9 +1,8 @@
-"""Tells customers what happened, once per event, however often the event is delivered."""
+"""Notifies customers once per event, however often the event is delivered."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from borough.clock import Clock
 from borough.events import Delivered, Outcome
@@ -20,24 +19,22 @@ from borough_shop.notifications.domain import NotificationStore
 from borough_shop.orders.contract import OrderPlaced
 from borough_telemetry import Telemetry
 
-OUTCOMES = MappingProxyType(
-    {
-        NotificationState.PENDING: Outcome.PENDING,
-        NotificationState.RECORDED: Outcome.HANDLED,
-        NotificationState.PARKED: Outcome.PARKED,
-    }
-)
+OUTCOMES = {
+    NotificationState.PENDING: Outcome.PENDING,
+    NotificationState.RECORDED: Outcome.HANDLED,
+    NotificationState.PARKED: Outcome.PARKED,
+}
 
 Send = Callable[[OrderPlaced, str], Awaitable[None]]
 
 
 async def keep(event: OrderPlaced, text: str) -> None:
-    """The shop has no mail server: the recorded row is the notification."""
+    """Send nothing: the recorded row is the notification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationsService(Notifications):
-    """Only a failed handling counts as a try; a caller that gave up waiting does not."""
+    """Only a failed handling counts as a try, not a caller that stopped waiting."""
 
     store: NotificationStore
     clock: Clock
@@ -52,15 +49,17 @@ class NotificationsService(Notifications):
             for event in request.events
             if rows[event.event_id].state is NotificationState.PENDING
         }
-        told = dict(zip(due, await asyncio.gather(*map(self._tell, due.values())), strict=True))
-        if texts := {id_: text for id_, text in told.items() if isinstance(text, str)}:
+        handled = dict(
+            zip(due, await asyncio.gather(*map(self._handle, due.values())), strict=True)
+        )
+        if texts := {id_: text for id_, text in handled.items() if isinstance(text, str)}:
             rows |= await self.store.record(texts, self.clock.now())
-        rows |= {id_: row for id_, row in told.items() if isinstance(row, Notification)}
+        rows |= {id_: row for id_, row in handled.items() if isinstance(row, Notification)}
         outcomes = (OUTCOMES[rows[event.event_id].state] for event in request.events)
         return Delivered(outcomes=tuple(outcomes))
 
-    async def _tell(self, event: OrderPlaced) -> str | Notification:
-        """The text that was sent, or what stands after a failed try."""
+    async def _handle(self, event: OrderPlaced) -> str | Notification:
+        """The text that was sent, or the row after a failed try."""
         try:
             text = domain.compose(event)
             await self.send(event, text)
@@ -71,12 +70,12 @@ class NotificationsService(Notifications):
     async def _failed(self, event: OrderPlaced, error: Exception) -> Notification:
         now = self.clock.now()
         row, parked = await self.store.fail(event.event_id, self.park_after, now)
-        told = {"event_id": str(event.event_id), "error": str(error)}
+        fields = {"event_id": str(event.event_id), "error": str(error)}
         if parked:
             self.telemetry.count(signals.PARKED)
-            self.telemetry.log.error("event parked", **told)
+            self.telemetry.log.error("event parked", **fields)
         elif row.state is NotificationState.PENDING:
-            self.telemetry.log.warning("event could not be handled", **told)
+            self.telemetry.log.warning("event could not be handled", **fields)
         return row
 
     async def list(self, request: ListNotifications) -> NotificationPage:

@@ -1,4 +1,4 @@
-"""Notifications in a table: one row per event id, so that an event delivered twice is told once."""
+"""Notifications in a table: one row per event id, so that a redelivered event is sent once."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -6,19 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    Column,
-    Index,
-    Integer,
-    String,
-    Table,
-    Text,
-    Uuid,
-    bindparam,
-    case,
-    select,
-    update,
-)
+import sqlalchemy as sa
 
 from borough.stores.sql import Database
 from borough.stores.statements import Rows, Statement, Utc, any_of, tables
@@ -26,20 +14,21 @@ from borough_shop.notifications import domain
 from borough_shop.notifications.contract import Notification, NotificationState
 from borough_shop.notifications.domain import NotificationStore
 from borough_shop.orders.contract import OrderPlaced
+from borough_shop.values import LAST_ID
 
 TABLES = tables()
 
-notifications = Table(
+notifications = sa.Table(
     "notifications",
     TABLES,
-    Column("event_id", Uuid, primary_key=True),
-    Column("order_id", Uuid, nullable=False),
-    Column("customer_id", String(63), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("failed_tries", Integer, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("updated_at", Utc, nullable=False),
-    Index(None, "customer_id", "event_id"),
+    sa.Column("event_id", sa.Uuid, primary_key=True),
+    sa.Column("order_id", sa.Uuid, nullable=False),
+    sa.Column("customer_id", sa.String(63), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("failed_tries", sa.Integer, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("updated_at", Utc, nullable=False),
+    sa.Index(None, "customer_id", "event_id"),
 )
 _TRIES = notifications.c.failed_tries + 1
 _ADD = Statement(
@@ -48,44 +37,41 @@ _ADD = Statement(
     )
 )
 _CHANGE = (
-    update(notifications)
+    sa.update(notifications)
     .where(
-        notifications.c.event_id == bindparam("id"),
+        notifications.c.event_id == sa.bindparam("id"),
         notifications.c.state == NotificationState.PENDING,
     )
-    .values(updated_at=bindparam("at"))
+    .values(updated_at=sa.bindparam("at"))
     .returning(notifications)
 )
-_RECORD = Statement(_CHANGE.values(state=NotificationState.RECORDED, text=bindparam("told")))
+_RECORD = Statement(_CHANGE.values(state=NotificationState.RECORDED, text=sa.bindparam("sent")))
 _FAIL = Statement(
     _CHANGE.values(
         failed_tries=_TRIES,
-        state=case(
-            (bindparam("park_after", type_=Integer) <= _TRIES, NotificationState.PARKED),
+        state=sa.case(
+            (sa.bindparam("park_after", type_=sa.Integer) <= _TRIES, NotificationState.PARKED),
             else_=notifications.c.state,
         ),
     )
 )
 _THESE = Statement(
-    lambda sql: select(notifications).where(any_of(sql, notifications.c.event_id, "event_ids"))
+    lambda sql: sa.select(notifications).where(any_of(sql, notifications.c.event_id, "event_ids"))
 )
-_PAGE = (
-    select(notifications)
-    .where(notifications.c.customer_id == bindparam("customer_id"))
+_PAGE = Statement(
+    sa.select(notifications)
+    .where(
+        notifications.c.customer_id == sa.bindparam("customer_id"),
+        notifications.c.event_id < sa.bindparam("before"),
+    )
     .order_by(notifications.c.event_id.desc())
-    .limit(bindparam("limit"))
+    .limit(sa.bindparam("limit"))
 )
-_NEWEST, _OLDER = (
-    Statement(_PAGE),
-    Statement(_PAGE.where(notifications.c.event_id < bindparam("before"))),
-)
-_ALL = Statement(select(notifications))
+_ALL = Statement(sa.select(notifications))
 
 
 @dataclass(frozen=True, slots=True)
 class SqlNotifications(NotificationStore):
-    """The books of notifications."""
-
     db: Database
 
     async def open(self, events: tuple[OrderPlaced, ...], at: datetime) -> dict[UUID, Notification]:
@@ -95,7 +81,7 @@ class SqlNotifications(NotificationStore):
         return fresh | await self._standing(fresh.keys() - added)
 
     async def record(self, texts: Mapping[UUID, str], at: datetime) -> dict[UUID, Notification]:
-        rows = [{"id": id_, "told": texts[id_], "at": at} for id_ in sorted(texts)]
+        rows = [{"id": id_, "sent": texts[id_], "at": at} for id_ in sorted(texts)]
         changed = _by_id(await self.db.execute_many(_RECORD, rows))
         return changed | await self._standing(texts.keys() - changed)
 
@@ -111,9 +97,8 @@ class SqlNotifications(NotificationStore):
     async def list(
         self, customer_id: str, before: UUID | None, limit: int
     ) -> tuple[Notification, ...]:
-        page = _NEWEST if before is None else _OLDER
-        found = await self.db.execute(page, customer_id=customer_id, before=before, limit=limit)
-        return tuple(map(_notification, found.rows))
+        page = {"customer_id": customer_id, "before": before or LAST_ID, "limit": limit}
+        return tuple(map(_notification, (await self.db.execute(_PAGE, **page)).rows))
 
     async def ledger(self) -> tuple[Notification, ...]:
         return tuple(map(_notification, (await self.db.execute(_ALL)).rows))

@@ -1,7 +1,6 @@
 """Orders: turns a basket into exactly one order, placed and paid or rejected and undone."""
 
 from collections import Counter
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from borough.compose import Composition
 from borough_shop.inventory.contract import Inventory
 from borough_shop.orders import signals
 from borough_shop.orders.contract import OrderPlaced, Orders, OrderStatus
-from borough_shop.orders.domain import OrderRecord, OrderStore
+from borough_shop.orders.domain import OrderStore
 from borough_shop.orders.laws import LAWS
 from borough_shop.orders.memory import MemoryOrders
 from borough_shop.orders.reconcile import Reconcile
@@ -21,12 +20,8 @@ from borough_shop.orders.store import SqlOrders
 from borough_shop.payments.contract import Payments
 from borough_shop.profiles.contract import Profiles
 
-ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
-
 
 class OrdersSettings(BaseModel):
-    """What may be set."""
-
     settle_budget_ms: Annotated[int, Field(ge=1)] = Field(
         5_000, description="Time settling an order may take, beyond the order's own deadline."
     )
@@ -64,18 +59,13 @@ def make(
 
 async def at_rest(store: OrderStore) -> bool:
     """Whether no order is pending."""
-    return not await store.overdue(ALWAYS, None, 1)
+    return not await store.overdue(datetime.max.replace(tzinfo=UTC), None, 1)
 
 
 async def until(store: OrderStore) -> datetime | None:
     """The latest deadline of a pending order."""
     pending = (r for r in await store.ledger() if r.order.status is OrderStatus.PENDING)
     return max((record.deadline for record in pending), default=None)
-
-
-def by_status(records: tuple[OrderRecord, ...]) -> Mapping[str, int]:
-    """How many orders of each status there are."""
-    return Counter(record.order.status.value for record in records)
 
 
 CAPABILITY = Definition(
@@ -88,7 +78,7 @@ CAPABILITY = Definition(
     settings=OrdersSettings,
     signals=signals.ALL,
     laws=LAWS,
-    counts=by_status,
+    counts=lambda records: Counter(record.order.status.value for record in records),
     at_rest=at_rest,
     until=until,
 )

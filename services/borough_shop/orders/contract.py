@@ -60,14 +60,8 @@ class Order(Message):
     settled_at: Moment | None = None
 
 
-ERROR_OF: dict[Reason, type[BoroughError]] = {
-    Reason.OUT_OF_STOCK: OutOfStock,
-    Reason.UNKNOWN_SKU: UnknownSku,
-    Reason.INVALID: Invalid,
-    Reason.PROFILE_MISSING: ProfileMissing,
-    Reason.DECLINED: PaymentDeclined,
-    Reason.ABANDONED: Abandoned,
-}
+_ERRORS = (OutOfStock, UnknownSku, Invalid, ProfileMissing, PaymentDeclined, Abandoned)
+ERROR_OF: dict[Reason, type[BoroughError]] = {Reason(error.code): error for error in _ERRORS}
 
 
 def error_of(order: Order) -> BoroughError:
@@ -78,14 +72,14 @@ def error_of(order: Order) -> BoroughError:
 
 
 class Placement(Message):
-    """The answer to `place`: the order, and whether this call found it there already."""
+    """The answer to `place`: the order, and whether it was there before this call."""
 
     order: Order
     replayed: bool
 
 
 class GetOrder(Message):
-    """An order of this customer; anybody else's does not exist."""
+    """An order of this customer; that of another customer is answered with NotFound."""
 
     order_id: OrderId
     customer_id: CustomerId
@@ -100,7 +94,7 @@ class ListOrders(Message):
 
 
 class OrderPage(Message):
-    """`next_before` is what to ask next; none on the last page."""
+    """`next_before` is the `before` of the next page; None on the last."""
 
     orders: tuple[Order, ...]
     next_before: OrderId | None = None
@@ -111,22 +105,19 @@ class Orders(Capability, Protocol, path="/orders"):
 
     @post("", idempotent=True)
     async def place(self, request: PlaceOrder) -> Placement:
-        """Place the order, or answer the one that stands under the same customer and key.
+        """Place the order, or answer the stored one of the same customer and key, PENDING included.
 
-        Never runs anything twice: a replay answers what is stored, PENDING included.
-        Raises KeyReused when the key stands for another basket.
+        Raises KeyReused where the key was used for another basket.
         """
         ...
 
     @read("/{order_id}")
     async def get(self, request: GetOrder) -> Order:
-        """One order. Raises NotFound."""
+        """Raises NotFound."""
         ...
 
     @read("")
-    async def list(self, request: ListOrders) -> OrderPage:
-        """A customer's orders."""
-        ...
+    async def list(self, request: ListOrders) -> OrderPage: ...
 
 
 ORDER_PLACED_SCHEMA = 1

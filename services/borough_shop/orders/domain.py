@@ -57,10 +57,8 @@ def fingerprint(basket: Basket) -> str:
 def refusal(error: BoroughError) -> Refusal:
     """The refusal an order gets when this error stopped it before any charge was sent."""
     match error:
-        case OutOfStock():
-            return Refusal(Reason.OUT_OF_STOCK, error.detail)
-        case UnknownSku():
-            return Refusal(Reason.UNKNOWN_SKU, error.detail)
+        case OutOfStock() | UnknownSku():
+            return Refusal(Reason(error.code), error.detail)
         case Invalid():
             return Refusal(Reason.INVALID, error.detail)
         case ProfileUnknown():
@@ -78,7 +76,7 @@ def refusal_of(verdict: Verdict | None) -> Refusal:
 def placed_event(
     order: Order, lines: tuple[PricedLine, ...], event_id: EventId, now: Moment
 ) -> OrderPlaced:
-    """The fact to tell once the order is placed."""
+    """The event that the order was placed."""
     return OrderPlaced(
         event_id=event_id,
         schema_version=ORDER_PLACED_SCHEMA,
@@ -92,7 +90,7 @@ def placed_event(
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What stands under a customer's key: the order, its print, and whether it is new."""
+    """The order under a customer's key, its basket's fingerprint, and whether it is new."""
 
     order: Order
     fingerprint: str
@@ -109,7 +107,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
-    """An order with what only the books know; `trace` is the W3C traceparent of its request."""
+    """An order as it is stored; `trace` is the W3C traceparent of its request."""
 
     order: Order
     deadline: datetime
@@ -117,38 +115,34 @@ class OrderRecord:
 
 
 class OrderStore(Protocol):
-    """Keeps orders with their keys, and the outbox. Every change is guarded by `still PENDING`."""
+    """Keeps orders with their keys, and the outbox. Only a PENDING order changes."""
 
     async def begin(
         self, order: Order, key: str, print_: str, deadline: datetime, trace: str | None = None
     ) -> Begun:
-        """Insert the order unless (customer, key) stands; answer what stands. One transaction."""
+        """Insert the order unless (customer, key) has one; answer the stored one. Atomic."""
         ...
 
-    async def get(self, order_id: UUID) -> Order | None:
-        """The order."""
-        ...
+    async def get(self, order_id: UUID) -> Order | None: ...
 
     async def list(self, customer_id: str, before: UUID | None, limit: int) -> tuple[Order, ...]:
         """A customer's orders older than `before`, newest first, at most `limit`."""
         ...
 
     async def place(self, event: OrderPlaced) -> Settled:
-        """Where still PENDING: PLACED with the event's lines, total and moment, and, if exactly one
-        row changed, the event in the outbox with the order's trace; one transaction.
+        """Where PENDING: PLACED with the event's lines, total and time, and the event in the outbox
+        with the order's trace. One transaction.
         """
         ...
 
     async def reject(self, order_id: UUID, refusal: Refusal, at: datetime) -> Settled:
-        """Where still PENDING: REJECTED, with reason, detail and moment."""
+        """Where PENDING: REJECTED, with reason, detail and time."""
         ...
 
     async def overdue(
         self, deadline_before: datetime, after: UUID | None, limit: int
     ) -> tuple[OrderRecord, ...]:
-        """PENDING orders whose deadline passed before that moment, by id, from behind `after`."""
+        """PENDING orders with an earlier deadline, sorted by id, with ids greater than `after`."""
         ...
 
-    async def ledger(self) -> tuple[OrderRecord, ...]:
-        """Every order, for the auditor."""
-        ...
+    async def ledger(self) -> tuple[OrderRecord, ...]: ...

@@ -1,6 +1,6 @@
-"""What must hold of an order at its end: its money, its stock and its lines agree with it.
+"""What must hold of a settled order: its money, its stock and its lines agree with it.
 
-An order that is pending within its horizon is not judged yet.
+An order that is pending within its horizon is not judged.
 """
 
 from collections.abc import Iterable, Iterator
@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator
 from borough.audit import Ledgers, Violation
 from borough_shop.inventory.contract import Inventory, Reservation, ReservationState
 from borough_shop.orders.contract import Order, Orders, OrderStatus
-from borough_shop.orders.domain import OrderRecord
 from borough_shop.payments.contract import Outcome, Payments, Verdict
-from borough_shop.values import Line, OrderId, total_of
+from borough_shop.values import Line, total_of
 
 OVERDUE = "overdue"
 UNPAID = "placed-but-not-captured"
@@ -24,48 +23,23 @@ UNKNOWN_ORDER = "order-unknown"
 
 
 def orders_agree_with_money_and_stock(ledgers: Ledgers) -> Iterator[Violation]:
-    """PLACED if and only if CAPTURED and stock committed, for its lines and their sum."""
-    verdicts = {verdict.order_id: verdict for verdict in _verdicts(ledgers)}
-    held = {reservation.order_id: reservation for reservation in _reservations(ledgers)}
-    for order in judged(ledgers):
-        verdict, reservation = verdicts.get(order.order_id), held.get(order.order_id)
-        yield from _settlement(order, verdict, reservation)
-        yield from _amounts(order, verdict, reservation)
-
-
-def nobody_knows_another_order(ledgers: Ledgers) -> Iterator[Violation]:
-    """Money and stock belong to orders that are in the ledgers."""
-    known = {record.order.order_id for record in _records(ledgers)}
-    of_others: dict[str, Iterable[OrderId]] = {
-        Payments.name: [verdict.order_id for verdict in _verdicts(ledgers)],
-        Inventory.name: [reservation.order_id for reservation in _reservations(ledgers)],
-    }
-    for book, order_ids in of_others.items():
-        for order_id in set(order_ids) - known:
-            yield Violation(UNKNOWN_ORDER, str(order_id), f"{book} has it, orders has not")
-
-
-def judged(ledgers: Ledgers) -> Iterator[Order]:
-    """Every order but those that are pending within their horizon."""
-    for record in _records(ledgers):
+    """PLACED if and only if CAPTURED and stock committed, for its lines and their sum. Every
+    verdict and every reservation belongs to an order.
+    """
+    records = ledgers.of[Orders.name]
+    verdicts = {verdict.order_id: verdict for verdict in ledgers.of[Payments.name]}
+    reservations = {held.order_id: held for held in ledgers.of[Inventory.name].reservations}
+    for record in records:
+        order = record.order
         within = ledgers.now <= record.deadline + ledgers.horizon
-        if not (record.order.status is OrderStatus.PENDING and within):
-            yield record.order
-
-
-def _records(ledgers: Ledgers) -> tuple[OrderRecord, ...]:
-    records: tuple[OrderRecord, ...] = ledgers.of[Orders.name]
-    return records
-
-
-def _verdicts(ledgers: Ledgers) -> tuple[Verdict, ...]:
-    verdicts: tuple[Verdict, ...] = ledgers.of[Payments.name]
-    return verdicts
-
-
-def _reservations(ledgers: Ledgers) -> tuple[Reservation, ...]:
-    reservations: tuple[Reservation, ...] = ledgers.of[Inventory.name].reservations
-    return reservations
+        if not (order.status is OrderStatus.PENDING and within):
+            verdict, held = verdicts.get(order.order_id), reservations.get(order.order_id)
+            yield from _settlement(order, verdict, held)
+            yield from _amounts(order, verdict, held)
+    known = {record.order.order_id for record in records}
+    for capability, found in ((Payments, verdicts), (Inventory, reservations)):
+        for order_id in found.keys() - known:
+            yield Violation(UNKNOWN_ORDER, str(order_id), f"in {capability.name}, not in orders")
 
 
 def _settlement(
@@ -112,4 +86,4 @@ def _pieces(lines: Iterable[Line]) -> dict[str, int]:
     return {line.sku: line.quantity for line in lines}
 
 
-LAWS = (orders_agree_with_money_and_stock, nobody_knows_another_order)
+LAWS = (orders_agree_with_money_and_stock,)

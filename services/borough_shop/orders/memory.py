@@ -1,4 +1,4 @@
-"""Twin of the store of orders: a key stands for one order, and only PENDING changes."""
+"""Orders in memory: a key stands for one order, and only a PENDING order changes."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -9,11 +9,10 @@ from borough.testing.memory import Checkpoint, Rows, atomic
 from borough.testing.outbox import MemoryOutbox
 from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus
 from borough_shop.orders.domain import Begun, OrderRecord, Refusal, Settled
+from borough_shop.values import FIRST_ID, LAST_ID
 
 
 class MemoryOrders(Rows):
-    """Twin of `SqlOrders`; its outbox shares its transactions."""
-
     def __init__(self, outbox: MemoryOutbox) -> None:
         super().__init__()
         self.outbox = outbox
@@ -45,7 +44,7 @@ class MemoryOrders(Rows):
     @atomic
     def list(self, customer_id: str, before: UUID | None, limit: int) -> tuple[Order, ...]:
         mine = (r.order for r in self._records.values() if r.order.customer_id == customer_id)
-        older = (order for order in mine if before is None or order.order_id < before)
+        older = (order for order in mine if order.order_id < (before or LAST_ID))
         return tuple(sorted(older, key=lambda order: order.order_id, reverse=True)[:limit])
 
     @atomic
@@ -63,13 +62,8 @@ class MemoryOrders(Rows):
 
     @atomic
     def reject(self, order_id: UUID, refusal: Refusal, at: datetime) -> Settled:
-        return self._settle(
-            order_id,
-            status=OrderStatus.REJECTED,
-            reason=refusal.reason,
-            detail=refusal.detail,
-            settled_at=at,
-        )
+        changes = {"reason": refusal.reason, "detail": refusal.detail, "settled_at": at}
+        return self._settle(order_id, status=OrderStatus.REJECTED, **changes)
 
     def _settle(self, order_id: UUID, **changes: object) -> Settled:
         record = self._records[order_id]
@@ -83,13 +77,10 @@ class MemoryOrders(Rows):
     def overdue(
         self, deadline_before: datetime, after: UUID | None, limit: int
     ) -> tuple[OrderRecord, ...]:
-        late = (
-            record
-            for record in self._records.values()
-            if record.order.status is OrderStatus.PENDING and record.deadline < deadline_before
-        )
-        behind = (record for record in late if after is None or record.order.order_id > after)
-        return tuple(sorted(behind, key=lambda record: record.order.order_id)[:limit])
+        pending = (r for r in self._records.values() if r.order.status is OrderStatus.PENDING)
+        late = (record for record in pending if record.deadline < deadline_before)
+        page = (record for record in late if record.order.order_id > (after or FIRST_ID))
+        return tuple(sorted(page, key=lambda record: record.order.order_id)[:limit])
 
     @atomic
     def ledger(self) -> tuple[OrderRecord, ...]:

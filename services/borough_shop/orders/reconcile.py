@@ -1,7 +1,7 @@
 """Settles what a crash or an unknown outcome left PENDING, one horizon after its deadline.
 
-It asks payments and never assumes; it may race the original request, or a twin of itself in
-another replica, at any point without harm.
+The outcome is that of payments. It may race the original request, or another replica's reconcile,
+at any point without harm.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from borough_shop.orders.domain import OrderRecord, OrderStore
 from borough_shop.orders.service import OrdersService
 
 BATCH = 16
-"""Orders settled at the same time: a backlog must not crowd out the living."""
+"""Orders settled at the same time, so that a backlog leaves capacity for new ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Reconcile:
     interval: float
 
     async def run(self) -> None:
-        """Forever: a round, then a pause. A store that is away is told of, and asked again."""
+        """Forever: a round, then a pause. A round without its store is logged and repeated."""
         while True:
             try:
                 await self.once()
@@ -41,8 +41,8 @@ class Reconcile:
     async def once(self) -> int:
         """Try every overdue order once, a batch at a time; answers how many were tried.
 
-        Paging by id, and telling of a defect instead of dying of it, keep an order that cannot be
-        settled from standing in the way of the rest.
+        Paging by id, and logging a defect instead of raising it, keep an order that cannot be
+        settled from blocking the others.
         """
         before = self.clock.now() - timedelta(seconds=self.horizon)
         tried, last = 0, None

@@ -1,4 +1,4 @@
-"""The order as a story. It is settled by one verdict: whoever asks, the outcome is the same."""
+"""An order from its request to its end. One verdict of payments settles it, for every caller."""
 
 import asyncio
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from borough_telemetry import Telemetry
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long things may take, in seconds."""
+    """Time limits in seconds: of an order, and of settling it."""
 
     order: float = 2.0
     settle: float = 5.0
@@ -38,7 +38,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrdersService(Orders):
-    """Places orders. One that has begun runs to its end, whether or not anybody still waits."""
+    """Places orders. One that has begun runs to its end, also when its caller stops waiting."""
 
     store: OrderStore
     profiles: Profiles
@@ -71,7 +71,7 @@ class OrdersService(Orders):
     async def _fulfil(self, order: Order) -> Order:
         """Reserve, charge, settle. No step before settle starts after the deadline."""
         verdict: Verdict | None = None
-        refused: Refusal | None = ABANDONED  # until a charge is sent, it is ours to decide
+        refused: Refusal | None = ABANDONED  # until a charge is sent, orders decides
         try:
             profile, reservation = await self._prepare(order)
             deadline.check("charging the card")
@@ -80,7 +80,7 @@ class OrdersService(Orders):
                 amount=total_of(reservation.lines),
                 card_token=profile.card_token,
             )
-            refused = None  # from here on only payments knows
+            refused = None  # from here on payments decides
             verdict = await self.payments.charge(charge)
         except BoroughError as error:
             if refused is not None:
@@ -88,7 +88,7 @@ class OrdersService(Orders):
         return await self.settle(order, verdict=verdict, refused=refused)
 
     async def _prepare(self, order: Order) -> tuple[Profile, Reservation]:
-        """Who pays and what is held for them, asked at the same time; both are awaited always."""
+        """The profile and the reservation, concurrently; both are always awaited."""
         deadline.check("reserving")
         asking = asyncio.create_task(self.profiles.get(GetProfile(customer_id=order.customer_id)))
         try:
@@ -99,18 +99,18 @@ class OrdersService(Orders):
             asking.cancel()
             raise
         except Exception:
-            await asking  # its own error goes first
+            await asking  # its own error takes precedence
             raise
         return await asking, reservation
 
     async def settle(
         self, order: Order, *, verdict: Verdict | None = None, refused: Refusal | None = None
     ) -> Order:
-        """Bring an order to its end; the request and reconcile both do it, at any time, together.
+        """Bring an order to its end; the request and reconcile may do so at the same time.
 
-        `refused` may be given only by the one who knows that no charge was sent. Without it and
-        without a verdict payments decides: VOIDED unless there is a verdict already. An order
-        whose settling meets no answer stays PENDING, and reconcile repeats.
+        `refused` may be given only by a caller that has sent no charge. Without it and without a
+        verdict payments decides: VOIDED unless there is a verdict already. An order whose settling
+        gets no answer stays PENDING, and reconcile repeats it.
         """
         try:
             with deadline.budget(self.patience.settle):
@@ -133,7 +133,7 @@ class OrdersService(Orders):
         return settled.order
 
     async def _take(self, order: Order) -> Settled:
-        """The money is ours: the stock goes for good, and the world is told in the same breath."""
+        """The charge was captured: commit the stock, and write order and event together."""
         held = await self.inventory.commit(OrderRef(order_id=order.order_id))
         event = domain.placed_event(order, held.lines, self.clock.new_id(), self.clock.now())
         settled = await self.store.place(event)
@@ -142,7 +142,7 @@ class OrdersService(Orders):
         return settled
 
     async def _give_back(self, order: Order, why: Refusal) -> Settled:
-        """No money: whatever is held, or would be held later, goes back."""
+        """Nothing was captured: release the stock, also that of a reserve that arrives later."""
         await self.inventory.release(OrderRef(order_id=order.order_id))
         return await self.store.reject(order.order_id, why, self.clock.now())
 

@@ -1,6 +1,6 @@
-"""Orders in a table, with the keys they were placed under, and the outbox beside them.
+"""Orders in a table, with their idempotency keys, and the outbox beside them.
 
-Every change says `still pending` in its WHERE: of many who settle an order, one changes its row.
+Every change has `status = 'pending'` in its WHERE: of concurrent settlements one changes the row.
 """
 
 from dataclasses import dataclass
@@ -8,115 +8,98 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Index,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-    Uuid,
-    bindparam,
-    select,
-    text,
-    update,
-)
+import sqlalchemy as sa
 
 from borough.outbox import SqlOutbox, outbox
 from borough.stores.sql import Database, Transaction
 from borough.stores.statements import Document, Statement, Utc, tables
 from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus
 from borough_shop.orders.domain import Begun, OrderRecord, OrderStore, Refusal, Settled
-from borough_shop.values import Basket, Money, PricedLine
+from borough_shop.values import FIRST_ID, LAST_ID, Basket, Money, PricedLine
 
 TABLES = tables()
 
-_PENDING = text("status = 'pending'")  # a constant, or SQLite would not use the partial index
+_PENDING = sa.text("status = 'pending'")  # a constant, or SQLite would not use the partial index
 
-orders = Table(
+orders = sa.Table(
     "orders",
     TABLES,
-    Column("order_id", Uuid, primary_key=True),
-    Column("customer_id", String(63), nullable=False),
-    Column("key", String(255), nullable=False),
-    Column("fingerprint", String(64), nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("basket", Document(Basket), nullable=False),
-    Column("lines", Document(tuple[PricedLine, ...])),
-    Column("total_minor", BigInteger),
-    Column("currency", String(3)),
-    Column("reason", String(32)),
-    Column("detail", Text),
-    Column("created_at", Utc, nullable=False),
-    Column("deadline", Utc, nullable=False),
-    Column("settled_at", Utc),
-    Column("trace", String(128)),
-    UniqueConstraint("customer_id", "key"),
-    Index(None, "customer_id", "order_id"),
-    Index("ix_orders_pending", "order_id", sqlite_where=_PENDING, postgresql_where=_PENDING),
+    sa.Column("order_id", sa.Uuid, primary_key=True),
+    sa.Column("customer_id", sa.String(63), nullable=False),
+    sa.Column("key", sa.String(255), nullable=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("basket", Document(Basket), nullable=False),
+    sa.Column("lines", Document(tuple[PricedLine, ...])),
+    sa.Column("total_minor", sa.BigInteger),
+    sa.Column("currency", sa.String(3)),
+    sa.Column("reason", sa.String(32)),
+    sa.Column("detail", sa.Text),
+    sa.Column("created_at", Utc, nullable=False),
+    sa.Column("deadline", Utc, nullable=False),
+    sa.Column("settled_at", Utc),
+    sa.Column("trace", sa.String(128)),
+    sa.UniqueConstraint("customer_id", "key"),
+    sa.Index(None, "customer_id", "order_id"),
+    sa.Index("ix_orders_pending", "order_id", sqlite_where=_PENDING, postgresql_where=_PENDING),
 )
 outbox.to_metadata(TABLES)
 
-_OF_CUSTOMER = orders.c.customer_id == bindparam("customer_id")
-_OF_ORDER = orders.c.order_id == bindparam("id")
+_OF_CUSTOMER = orders.c.customer_id == sa.bindparam("customer_id")
+_OF_ORDER = orders.c.order_id == sa.bindparam("id")
 _BEGIN = Statement(
     lambda sql: sql.insert(orders).on_conflict_do_nothing(
         index_elements=[orders.c.customer_id, orders.c.key]
     )
 )
 _UNDER_KEY = Statement(
-    select(orders).where(_OF_CUSTOMER, orders.c.key == bindparam("key")), brief=True
+    sa.select(orders).where(_OF_CUSTOMER, orders.c.key == sa.bindparam("key")), brief=True
 )
-_FIND = Statement(select(orders).where(_OF_ORDER), brief=True)
-_PAGE = (
-    select(orders).where(_OF_CUSTOMER).order_by(orders.c.order_id.desc()).limit(bindparam("limit"))
+_FIND = Statement(sa.select(orders).where(_OF_ORDER), brief=True)
+_PAGE = Statement(
+    sa.select(orders)
+    .where(_OF_CUSTOMER, orders.c.order_id < sa.bindparam("before"))
+    .order_by(orders.c.order_id.desc())
+    .limit(sa.bindparam("limit"))
 )
-_NEWEST, _OLDER = Statement(_PAGE), Statement(_PAGE.where(orders.c.order_id < bindparam("before")))
-_SETTLE = update(orders).where(_OF_ORDER, _PENDING).values(settled_at=bindparam("at"))
+_SETTLE = sa.update(orders).where(_OF_ORDER, _PENDING).values(settled_at=sa.bindparam("at"))
 _PLACE = Statement(
     _SETTLE.values(
         status=OrderStatus.PLACED,
-        lines=bindparam("priced"),
-        total_minor=bindparam("minor"),
-        currency=bindparam("of"),
+        lines=sa.bindparam("priced"),
+        total_minor=sa.bindparam("minor"),
+        currency=sa.bindparam("of"),
     ).returning(orders.c.basket, orders.c.created_at, orders.c.trace)  # what the event has not
 )
 _REJECT = Statement(
     _SETTLE.values(
-        status=OrderStatus.REJECTED, reason=bindparam("why"), detail=bindparam("told")
+        status=OrderStatus.REJECTED, reason=sa.bindparam("why"), detail=sa.bindparam("text")
     ).returning(orders)
 )
-_LATE = (
-    select(orders)
-    .where(_PENDING, orders.c.deadline < bindparam("deadline_before"))
+_OVERDUE = Statement(
+    sa.select(orders)
+    .where(
+        _PENDING,
+        orders.c.deadline < sa.bindparam("deadline_before"),
+        orders.c.order_id > sa.bindparam("after"),
+    )
     .order_by(orders.c.order_id)
-    .limit(bindparam("limit"))
+    .limit(sa.bindparam("limit"))
 )
-_OVERDUE, _OVERDUE_AFTER = (
-    Statement(_LATE),
-    Statement(_LATE.where(orders.c.order_id > bindparam("after"))),
-)
-_ALL = Statement(select(orders))
+_ALL = Statement(sa.select(orders))
 
 
 @dataclass(frozen=True, slots=True)
 class SqlOrders(OrderStore):
-    """The books of orders."""
-
     db: Database
     outbox: SqlOutbox
 
     async def begin(
         self, order: Order, key: str, print_: str, deadline: datetime, trace: str | None = None
     ) -> Begun:
+        row = dict(order) | {"lines": None, "total_minor": None, "currency": None}
         written = await self.db.execute(
-            _BEGIN,
-            **_row(order),
-            key=key,
-            fingerprint=print_,
-            deadline=deadline,
-            trace=trace,
+            _BEGIN, **row, key=key, fingerprint=print_, deadline=deadline, trace=trace
         )
         if written.count:
             return Begun(order, print_, fresh=True)
@@ -129,9 +112,8 @@ class SqlOrders(OrderStore):
         return None if row is None else _order(row)
 
     async def list(self, customer_id: str, before: UUID | None, limit: int) -> tuple[Order, ...]:
-        page = _NEWEST if before is None else _OLDER
-        found = await self.db.execute(page, customer_id=customer_id, before=before, limit=limit)
-        return tuple(map(_order, found.rows))
+        page = {"customer_id": customer_id, "before": before or LAST_ID, "limit": limit}
+        return tuple(map(_order, (await self.db.execute(_PAGE, **page)).rows))
 
     async def place(self, event: OrderPlaced) -> Settled:
         async def place(tx: Transaction) -> Settled:
@@ -164,7 +146,7 @@ class SqlOrders(OrderStore):
 
     async def reject(self, order_id: UUID, refusal: Refusal, at: datetime) -> Settled:
         rejected = await self.db.execute(
-            _REJECT, id=order_id, at=at, why=refusal.reason, told=refusal.detail
+            _REJECT, id=order_id, at=at, why=refusal.reason, text=refusal.detail
         )
         stands = rejected if rejected.count else await self.db.execute(_FIND, id=order_id)
         return Settled(_order(stands.rows[0]), changed=bool(rejected.count))
@@ -172,30 +154,11 @@ class SqlOrders(OrderStore):
     async def overdue(
         self, deadline_before: datetime, after: UUID | None, limit: int
     ) -> tuple[OrderRecord, ...]:
-        late = _OVERDUE if after is None else _OVERDUE_AFTER
-        found = await self.db.execute(
-            late, deadline_before=deadline_before, after=after, limit=limit
-        )
-        return tuple(map(_record, found.rows))
+        page = {"deadline_before": deadline_before, "after": after or FIRST_ID, "limit": limit}
+        return tuple(map(_record, (await self.db.execute(_OVERDUE, **page)).rows))
 
     async def ledger(self) -> tuple[OrderRecord, ...]:
         return tuple(map(_record, (await self.db.execute(_ALL)).rows))
-
-
-def _row(order: Order) -> dict[str, Any]:
-    return {
-        "order_id": order.order_id,
-        "customer_id": order.customer_id,
-        "status": order.status,
-        "basket": order.basket,
-        "lines": order.lines or None,
-        "total_minor": order.total and order.total.minor,
-        "currency": order.total and order.total.currency,
-        "reason": order.reason,
-        "detail": order.detail,
-        "created_at": order.created_at,
-        "settled_at": order.settled_at,
-    }
 
 
 def _record(row: Any) -> OrderRecord:

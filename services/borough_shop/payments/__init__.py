@@ -16,15 +16,12 @@ from borough_shop.payments.store import SqlVerdicts
 
 
 class PaymentsSettings(BaseModel):
-    """What may be set."""
-
     pbkdf2_iterations: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
         20_000, description="Work payments puts into a card token; 0 for none."
     )
 
 
-def make(part: Composition, store: VerdictStore) -> PaymentsService:
-    """The service."""
+def _make(part: Composition, store: VerdictStore) -> PaymentsService:
     return PaymentsService(
         store=store,
         clock=part.clock,
@@ -35,7 +32,7 @@ def make(part: Composition, store: VerdictStore) -> PaymentsService:
 
 CAPABILITY = Definition(
     contract=Payments,
-    make=make,
+    make=_make,
     sql=SqlVerdicts,
     memory=MemoryVerdicts,
     settings=PaymentsSettings,

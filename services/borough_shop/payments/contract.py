@@ -1,4 +1,4 @@
-"""The contract of payments: one verdict per order, decided by whoever writes it first."""
+"""The contract of payments: one verdict per order, the one that is written first."""
 
 from enum import StrEnum
 from typing import Annotated, Protocol
@@ -26,7 +26,7 @@ class VoidCharge(Message):
 
 
 class Outcome(StrEnum):
-    """How money was decided, for good."""
+    """What was decided; it never changes."""
 
     CAPTURED = "captured"
     DECLINED = "declined"

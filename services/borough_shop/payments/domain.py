@@ -7,38 +7,34 @@ from borough_shop.payments.contract import Charge, Outcome, Verdict, VoidCharge
 from borough_shop.values import OrderId
 
 DECLINED_PREFIX = "tok_declined"
-"""A card whose token begins so is always declined, as at every payment provider's test desk."""
+"""Of the tokens of test cards, which are always declined."""
 
 SALT = b"borough_shop.payments.v1"
 
 
 def decide(charge: Charge) -> Verdict:
-    """The verdict this charge asks for; it holds only if nobody wrote one before."""
+    """The verdict on this charge, unless the order has one already."""
     if charge.card_token.startswith(DECLINED_PREFIX):
         return Verdict(order_id=charge.order_id, outcome=Outcome.DECLINED)
     return Verdict(order_id=charge.order_id, outcome=Outcome.CAPTURED, amount=charge.amount)
 
 
 def void(request: VoidCharge) -> Verdict:
-    """The verdict that keeps a late charge from taking anything."""
+    """The verdict by which a later charge takes nothing."""
     return Verdict(order_id=request.order_id, outcome=Outcome.VOIDED)
 
 
 class VerdictStore(Protocol):
     """One verdict per order, for good: the first writer wins."""
 
-    async def find(self, order_id: OrderId) -> Verdict | None:
-        """The verdict, if there is one."""
-        ...
+    async def find(self, order_id: OrderId) -> Verdict | None: ...
 
     async def decide(
         self, verdict: Verdict, token_digest: str, at: datetime
     ) -> tuple[Verdict, bool]:
-        """Insert the verdict unless the order has one; answer the one that stands, and whether it
-        is this one. `token_digest` is the stretched card token, empty for a void.
+        """Insert the verdict unless the order has one; answer the stored one, and whether it is
+        this one. `token_digest` is the stretched card token, empty for a void.
         """
         ...
 
-    async def ledger(self) -> tuple[Verdict, ...]:
-        """Every verdict, for the auditor."""
-        ...
+    async def ledger(self) -> tuple[Verdict, ...]: ...

@@ -1,6 +1,6 @@
-"""Twin of the store of verdicts: the first writer wins.
+"""Verdicts in memory: the first writer wins.
 
-As short as it is because one dictionary is all that it keeps; every room has the same files.
+Short because it keeps one dictionary; every capability has the same files.
 """
 
 from datetime import datetime
@@ -11,8 +11,6 @@ from borough_shop.payments.contract import Verdict
 
 
 class MemoryVerdicts(Rows):
-    """Twin of `SqlVerdicts`."""
-
     def __init__(self) -> None:
         super().__init__()
         self._verdicts: dict[UUID, Verdict] = {}

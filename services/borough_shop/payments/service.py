@@ -40,8 +40,8 @@ class PaymentsService(Payments):
         return stands
 
     async def stretch(self, card_token: str) -> str:
-        """Off the event loop: hashlib lets go of the interpreter lock while it works. One a core,
-        and none for a caller who has given up meanwhile.
+        """In a thread, since hashlib releases the interpreter lock. One per core at a time; raises
+        DeadlineExceeded where the caller's deadline passed while it waited.
         """
         if not self.iterations:
             return self.digest(card_token)

@@ -1,19 +1,10 @@
-"""Verdicts in a table, one row per order, never changed: by its key the first writer wins."""
+"""Verdicts in a table, one row per order, never changed: its primary key lets one writer win."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    String,
-    Table,
-    Uuid,
-    bindparam,
-    select,
-)
+import sqlalchemy as sa
 
 from borough.stores.sql import Database
 from borough.stores.statements import Statement, Utc, tables
@@ -23,28 +14,28 @@ from borough_shop.values import Money, OrderId
 
 TABLES = tables()
 
-verdicts = Table(
+verdicts = sa.Table(
     "verdicts",
     TABLES,
-    Column("order_id", Uuid, primary_key=True),
-    Column("outcome", String(16), nullable=False),
-    Column("amount_minor", BigInteger),
-    Column("currency", String(3)),
-    Column("token_digest", String(64), nullable=False),
-    Column("decided_at", Utc, nullable=False),
-    CheckConstraint("(outcome = 'captured') = (amount_minor IS NOT NULL)", name="amount"),
-    CheckConstraint("(amount_minor IS NULL) = (currency IS NULL)", name="currency"),
+    sa.Column("order_id", sa.Uuid, primary_key=True),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("amount_minor", sa.BigInteger),
+    sa.Column("currency", sa.String(3)),
+    sa.Column("token_digest", sa.String(64), nullable=False),
+    sa.Column("decided_at", Utc, nullable=False),
+    sa.CheckConstraint("(outcome = 'captured') = (amount_minor IS NOT NULL)", name="amount"),
+    sa.CheckConstraint("(amount_minor IS NULL) = (currency IS NULL)", name="currency"),
 )
 
-_FIND = Statement(select(verdicts).where(verdicts.c.order_id == bindparam("order_id")), brief=True)
+_FIND = Statement(
+    sa.select(verdicts).where(verdicts.c.order_id == sa.bindparam("order_id")), brief=True
+)
 _ADD = Statement(lambda sql: sql.insert(verdicts).on_conflict_do_nothing())
-_ALL = Statement(select(verdicts))
+_ALL = Statement(sa.select(verdicts))
 
 
 @dataclass(frozen=True, slots=True)
 class SqlVerdicts(VerdictStore):
-    """The books of payments."""
-
     db: Database
 
     async def find(self, order_id: OrderId) -> Verdict | None:

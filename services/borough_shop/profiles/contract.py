@@ -28,13 +28,11 @@ Email = Annotated[
 
 
 class GetProfile(Message):
-    """A customer by id."""
-
     customer_id: CustomerId
 
 
 class Profile(Message):
-    """A customer. The card token is a secret: never logged, never let out through a door."""
+    """A customer. The card token is a secret: never logged, and masked at every door."""
 
     customer_id: CustomerId
     name: PersonName
@@ -43,7 +41,7 @@ class Profile(Message):
 
 
 class Profiles(Capability, Protocol, path="/profiles"):
-    """Knows the customers. Read mostly."""
+    """Profiles of customers; most calls read."""
 
     @read("/{customer_id}")
     async def get(self, request: GetProfile) -> Profile:

@@ -1,6 +1,6 @@
-"""Twin of the store of profiles.
+"""Profiles in memory.
 
-As short as it is because one dictionary is all that it keeps; every room has the same files.
+Short because it keeps one dictionary; every capability has the same files.
 """
 
 from datetime import datetime
@@ -10,8 +10,6 @@ from borough_shop.profiles.contract import Profile
 
 
 class MemoryProfiles(Rows):
-    """Twin of `SqlProfiles`."""
-
     def __init__(self) -> None:
         super().__init__()
         self._profiles: dict[str, Profile] = {}

@@ -1,6 +1,6 @@
-"""Knows the customers.
+"""Reads and writes profiles.
 
-As short as it is because a profile has no rule of its own; every room has the same files.
+Short because a profile has no rule of its own; every capability has the same files.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,6 @@ from borough_shop.profiles.domain import ProfileStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilesService(Profiles):
-    """Read mostly."""
-
     store: ProfileStore
     clock: Clock
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Column, String, Table, bindparam, select
+import sqlalchemy as sa
 
 from borough.stores.sql import Database
 from borough.stores.statements import Statement, Utc, tables
@@ -12,18 +12,18 @@ from borough_shop.profiles.domain import ProfileStore
 
 TABLES = tables()
 
-profiles = Table(
+profiles = sa.Table(
     "profiles",
     TABLES,
-    Column("customer_id", String(63), primary_key=True),
-    Column("name", String(100), nullable=False),
-    Column("email", String(254), nullable=False),
-    Column("card_token", String(64), nullable=False),
-    Column("updated_at", Utc, nullable=False),
+    sa.Column("customer_id", sa.String(63), primary_key=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("email", sa.String(254), nullable=False),
+    sa.Column("card_token", sa.String(64), nullable=False),
+    sa.Column("updated_at", Utc, nullable=False),
 )
 
 _FIND = Statement(
-    select(profiles).where(profiles.c.customer_id == bindparam("customer_id")), brief=True
+    sa.select(profiles).where(profiles.c.customer_id == sa.bindparam("customer_id")), brief=True
 )
 _UPSERT = Statement(
     lambda sql: (put := sql.insert(profiles)).on_conflict_do_update(
@@ -34,8 +34,6 @@ _UPSERT = Statement(
 
 @dataclass(frozen=True, slots=True)
 class SqlProfiles(ProfileStore):
-    """The books of profiles."""
-
     db: Database
 
     async def get(self, customer_id: str) -> Profile | None:

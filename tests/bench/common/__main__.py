@@ -75,10 +75,10 @@ def serve() -> None:
 
 
 @app.command(name="audit")
-def audit_books(
+def audit_stores(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    """Say whether an order was lost, charged twice, oversold or not told; status 1 if so."""
+    """Say whether an order was lost, charged twice, oversold or not notified; status 1 if so."""
 
     async def run() -> dict[str, object]:
         db = Databases.open(Settings().store)

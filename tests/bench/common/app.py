@@ -115,7 +115,7 @@ class OrderOut(BaseModel):
 
 
 class Shop:
-    """Places orders, and settles each once, whoever asks."""
+    """Places orders, and settles each once, for every caller."""
 
     def __init__(self, db: Databases, iterations: int, patience: timedelta) -> None:
         self._db = db

@@ -1,4 +1,4 @@
-"""What the bench asks after a run: are the books of the common app right?"""
+"""What the bench asks after a run: are the rows of the common app consistent?"""
 
 import asyncio
 from collections import Counter
@@ -34,67 +34,67 @@ LOOK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """Every row that matters; `told` counts the recorded notifications of an order."""
+class Rows:
+    """Every row that matters; `notified` counts the recorded notifications of an order."""
 
     orders: list[Order]
     verdicts: dict[UUID, Verdict]
     reservations: dict[UUID, Reservation]
-    told: Counter[UUID]
+    notified: Counter[UUID]
     articles: list[Article]
 
 
 async def audit(db: Databases) -> dict[str, Any]:
     """Wait until nothing is under way, a minute at most, and judge; as `borough audit --json`."""
-    with suppress(TimeoutError):  # what is still open then is told below
+    with suppress(TimeoutError):  # what is pending then is a violation below
         async with asyncio.timeout(PATIENCE_S):
             while await _under_way(db):
                 await asyncio.sleep(LOOK_EVERY_S)
     notes = [row for row in await _all(db.notifications, Notification) if row.state == RECORDED]
-    books = Books(
+    rows = Rows(
         orders=await _all(db.orders, Order),
         verdicts={row.order_id: row for row in await _all(db.payments, Verdict)},
         reservations={row.order_id: row for row in await _all(db.inventory, Reservation)},
-        told=Counter(row.order_id for row in notes),
+        notified=Counter(row.order_id for row in notes),
         articles=await _all(db.inventory, Article),
     )
     found = [
         {"kind": "wrong", "subject": str(subject), "detail": detail}
-        for subject, detail in chain(_of_orders(books), _of_stock(books))
+        for subject, detail in chain(_of_orders(rows), _of_stock(rows))
     ]
-    statuses = Counter(order.status for order in books.orders)
+    statuses = Counter(order.status for order in rows.orders)
     return {"clean": not found, "orders": dict(sorted(statuses.items())), "violations": found}
 
 
-def _of_orders(books: Books) -> Iterator[tuple[UUID, str]]:
-    """Placed if and only if paid and stock taken, for the same amount; told once, or never."""
-    for order in books.orders:
+def _of_orders(rows: Rows) -> Iterator[tuple[UUID, str]]:
+    """Placed if and only if paid and stock taken, for the same amount; notified once, or never."""
+    for order in rows.orders:
         subject = order.order_id
-        verdict, held = books.verdicts.get(subject), books.reservations.get(subject)
-        placed, told = order.status == PLACED, books.told[subject]
+        verdict, held = rows.verdicts.get(subject), rows.reservations.get(subject)
+        placed, notified = order.status == PLACED, rows.notified[subject]
         paid = verdict is not None and verdict.outcome == CAPTURED
         taken = held is not None and held.state == COMMITTED
         if order.status == PENDING:
-            yield subject, "the order is still pending"
+            yield subject, "the order is pending"
         if not placed == paid == taken:
             yield subject, f"placed {placed}, paid {paid}, stock taken {taken}"
         if held is not None and held.state == OPEN:
-            yield subject, "stock is still held"
-        if told != placed:
-            yield subject, f"{order.status}, and told {told} times"
+            yield subject, "stock is held"
+        if notified != placed:
+            yield subject, f"{order.status}, and notified {notified} times"
         if verdict is not None and held is not None and taken:
             amounts = order.total_minor, verdict.amount_minor, total(held.lines)
             if len(set(amounts)) > 1:
                 yield subject, f"total, charge and sum of the prices are {amounts}"
 
 
-def _of_stock(books: Books) -> Iterator[tuple[str, str]]:
+def _of_stock(rows: Rows) -> Iterator[tuple[str, str]]:
     """What came in is free or taken."""
     gone = Counter[str]()
-    for held in books.reservations.values():
+    for held in rows.reservations.values():
         if held.state != RELEASED:
             gone.update({line["sku"]: line["quantity"] for line in held.lines})
-    for article in books.articles:
+    for article in rows.articles:
         if article.received != article.stock + gone[article.sku]:
             yield (
                 article.sku,

@@ -159,7 +159,7 @@ class Verdict(Payments):
 
 
 class Notification(Notifications):
-    """What a customer was told of an event."""
+    """The notification of an event."""
 
     __tablename__ = "notifications"
     __table_args__ = (Index("ix_notifications_customer", "customer_id", "event_id"),)

@@ -114,7 +114,7 @@ async def deliver(db: Databases, event: dict[str, Any]) -> None:
 
 
 async def overdue(db: Databases) -> list[Order]:
-    """Orders that are still pending one horizon after their deadline."""
+    """Orders that are pending one horizon after their deadline."""
     late = select(Order).where(Order.status == PENDING, Order.deadline < now() - HORIZON)
     async with db.orders() as session:
         return list(await session.scalars(late.limit(100)))

@@ -2,7 +2,7 @@
 relay, which stand in `relay`.
 
 The rules are those of `borough`: an order stands once for each customer and key, stock is held
-before money is taken, the first verdict holds, an order is settled where it is still pending, and
+before money is taken, the first verdict holds, an order is settled where it is pending, and
 the event is written in the transaction that places it.
 """
 
@@ -186,7 +186,7 @@ async def release(db: Databases, order_id: UUID) -> None:
 
 
 async def place(db: Databases, order: Order, lines: list[Line]) -> None:
-    """Where it is still pending: placed, and its event in the outbox."""
+    """Where it is pending: placed, and its event in the outbox."""
     moment, amount = now(), total(lines)
     currency = lines[0]["price"]["currency"]
     event_id = uuid4()
@@ -215,7 +215,7 @@ async def place(db: Databases, order: Order, lines: list[Line]) -> None:
 
 
 async def reject(db: Databases, order: Order, reason: str) -> None:
-    """Where it is still pending: rejected."""
+    """Where it is pending: rejected."""
     moment = now()
     async with db.orders.begin() as session:
         await session.execute(

@@ -1,7 +1,7 @@
 """The other end of a hop: a part that answers one call from memory, in a process of its own.
 
 It is served by the launcher, like any part; only its store is missing, so that a hop is all there
-is to measure. It never outlives the process that started it, however that ends.
+is to measure. It ends with the process that started it, however that one ends.
 """
 
 import asyncio
@@ -12,19 +12,20 @@ import signal
 import sys
 import tempfile
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from borough.config import load
-from borough.serving.server import run
+from borough.app import Definition
+from borough_shop import inventory
 from borough_shop.app import APP
+from borough_shop.experiments.rungs.ladder import signal_for
+from borough_shop.experiments.rungs.part import RungBuilder
 from borough_shop.inventory.contract import (
     Inventory,
     Menu,
@@ -34,14 +35,13 @@ from borough_shop.inventory.contract import (
     ReservationState,
     Reserve,
 )
-from borough_shop.testing.rungs.ladder import signal_for
-from borough_shop.testing.rungs.part import RungBuilder, build
 from borough_shop.values import Line, Money, PricedLine
 
 HOST = "127.0.0.1"
-START_S, SWITCH_S, STOP_S = 20.0, 20.0, 5.0
-"""What takes longer has failed."""
-LAST_WORDS = 15
+START_S, SWITCH_S, STOP_S, LOOK_EVERY_S = 20.0, 20.0, 5.0, 0.01
+"""Time limits of a start, a switch and a stop, and how often they are looked at."""
+QUOTED_LINES = 15
+"""Of the log of a callee that failed."""
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
@@ -62,11 +62,11 @@ ANSWER = Reservation(
 
 
 class HopFailed(Exception):
-    """A hop could not be measured; the message says what failed, and quotes who failed."""
+    """A hop could not be measured; the message says what failed, and quotes the callee's log."""
 
 
 class FromMemory(Inventory):
-    """Holds one reservation, and answers it whatever is asked for. It sells nothing."""
+    """Answers one reservation, whatever is asked for."""
 
     async def menu(self, request: MenuRequest) -> Menu:
         return Menu(items=())
@@ -84,39 +84,35 @@ class FromMemory(Inventory):
 class CalleeBuilder(RungBuilder):
     """A part whose one capability needs no store."""
 
-    def compose(self, capabilities: Collection[str]) -> None:
-        self.services = {name: FromMemory() for name in capabilities}
+    def store_of(self, definition: Definition) -> None:
+        return None
 
 
-def serve(rung: str) -> None:
-    """Be the callee, until SIGTERM."""
-    settings = load(APP.settings)
-    run(partial(build, settings, [Inventory.name], rung, builder=CalleeBuilder), settings)
+CALLEE = APP.replacing(replace(inventory.CAPABILITY, make=lambda _part, _store: FromMemory()))
 
 
 @dataclass(frozen=True, slots=True)
 class Callee:
-    """A running callee: where it is asked, and which process it is."""
+    """A running callee."""
 
     url: str
-    pid: int
     ops_port: int
     process: asyncio.subprocess.Process
     log: Path
 
     def cpu_s(self) -> float:
         """CPU its process has used, in seconds, ended threads included."""
-        return time.clock_gettime(((~self.pid) << 3) | 2)
+        return time.clock_gettime(((~self.process.pid) << 3) | 2)
 
     async def switch(self, rung: str) -> None:
-        """Put it on a rung; it has exported every span of the rung before. Raises HopFailed."""
+        """Put it on a rung, after every span of the rung before was exported. Raises HopFailed."""
         before = await self._switches()
         with suppress(ProcessLookupError):  # then it does not answer either
             self.process.send_signal(signal_for(rung))
         try:
             async with asyncio.timeout(SWITCH_S):
                 while await self._switches() == before:
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(LOOK_EVERY_S)
         except TimeoutError:
             raise self.failed(f"does not reach rung {rung} in {SWITCH_S:.0f} s") from None
 
@@ -131,8 +127,8 @@ class Callee:
             raise self.failed(f"does not answer on its ops port ({error})") from None
 
     def failed(self, what: str) -> HopFailed:
-        """That it did this, with the last it said."""
-        return HopFailed(f"the callee {what}:\n{_last_words(self.log)}")
+        """The error that it did this, with the end of its log."""
+        return HopFailed(f"the callee {what}:\n{_end_of(self.log)}")
 
 
 def _get(port: int, path: str) -> bytes:
@@ -153,26 +149,28 @@ async def callee(rung: str, *, cpu: int | None, otlp: str) -> AsyncIterator[Call
         "BOROUGH_DRAIN_S": "0",
         "BOROUGH_OTLP_ENDPOINT": otlp,
     }
-    with tempfile.NamedTemporaryFile(prefix="callee-", suffix=".log") as log:
+    with tempfile.NamedTemporaryFile(prefix="callee-", suffix=".log") as output:
+        log = Path(output.name)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "borough_shop.testing.rungs", "callee", "--rung", rung,
+            sys.executable, "-m", "borough_shop.experiments.rungs", "callee", "--rung", rung,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            preexec_fn=partial(_before_exec, None if cpu is None else {cpu}),
+            stdout=output,
+            stderr=output,
+            preexec_fn=partial(_before_exec, cpu),
         )  # fmt: skip  # the command on one line, as one would type it
         try:
-            ports = await _ready(process, Path(log.name))
-            yield Callee(
-                url=f"http://{HOST}:{ports['internal_port']}",
-                pid=process.pid,
-                ops_port=ports["ops_port"],
-                process=process,
-                log=Path(log.name),
-            )
+            ports = await _ready(process, log)
+            url = f"http://{HOST}:{ports['internal_port']}"
+            yield Callee(url, ports["ops_port"], process, log)
         finally:
-            await _end(process)
+            with suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), STOP_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
 
 
 async def _ready(process: asyncio.subprocess.Process, log: Path) -> dict[str, Any]:
@@ -180,37 +178,25 @@ async def _ready(process: asyncio.subprocess.Process, log: Path) -> dict[str, An
     with suppress(TimeoutError):
         async with asyncio.timeout(START_S):
             while process.returncode is None:
-                if (line := _line_of(log, '{"event": "ready"')) is not None:
-                    ready: dict[str, Any] = json.loads(line)
-                    return ready
-                await asyncio.sleep(0.02)
-    raise HopFailed(f"the callee did not start:\n{_last_words(log)}")
+                if ready := [line for line in _lines(log) if line.startswith('{"event": "ready"')]:
+                    ports: dict[str, Any] = json.loads(ready[0])
+                    return ports
+                await asyncio.sleep(LOOK_EVERY_S)
+    raise HopFailed(f"the callee did not start:\n{_end_of(log)}")
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGTERM)
-    try:
-        async with asyncio.timeout(STOP_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
-def _before_exec(cpus: Collection[int] | None) -> None:
-    """Between fork and exec: to its CPU, and die with whoever measures."""
-    if cpus is not None:
-        os.sched_setaffinity(0, cpus)
+def _before_exec(cpu: int | None) -> None:
+    """Between fork and exec: pin it to its CPU, and have it killed when its parent ends."""
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _line_of(log: Path, beginning: str) -> str | None:
-    lines = log.read_text(errors="replace").splitlines(keepends=True)
-    return next((n for n in lines if n.startswith(beginning) and n.endswith("\n")), None)
+def _lines(log: Path) -> list[str]:
+    """Those that are complete."""
+    return log.read_text(errors="replace").split("\n")[:-1]
 
 
-def _last_words(log: Path) -> str:
-    with log.open(errors="replace") as said:
-        return "".join(deque(said, LAST_WORDS)).rstrip()
+def _end_of(log: Path) -> str:
+    return "\n".join(_lines(log)[-QUOTED_LINES:])

@@ -1,4 +1,4 @@
-"""The shop as a simulation: its shapes, its settings, and what a test does in it."""
+"""The shop as a simulation: its shapes, its settings, and what a test does with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -46,7 +46,7 @@ MICROSERVICES = microservices(APP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shelves:
+class MemoryStores:
     """The stores, by what they keep."""
 
     orders: MemoryOrders
@@ -56,7 +56,7 @@ class Shelves:
     notifications: MemoryNotifications
 
     @classmethod
-    def of(cls, stores: Mapping[str, Any]) -> "Shelves":
+    def of(cls, stores: Mapping[str, Any]) -> "MemoryStores":
         """The stores of a composition, which are known by their capabilities."""
         return cls(
             orders=stores["orders"],
@@ -67,7 +67,7 @@ class Shelves:
         )
 
 
-class Town(Simulation):
+class ShopSimulation(Simulation):
     """`app` may be the shop with a mistake in it, and `send` fail."""
 
     def __init__(
@@ -82,17 +82,17 @@ class Town(Simulation):
             app.definitions[Notifications.name], make=partial(notifications.make, send=send)
         )
         super().__init__(app.replacing(mailing), shape, script, settings=SETTINGS)
-        self.shelves = Shelves.of(self.stores)
+        self.stored = MemoryStores.of(self.stores)
         self._client = self.client(Orders)
 
-    async def welcome(self, articles: tuple[Article, ...], customers: tuple[Profile, ...]) -> None:
-        """Fill the shelves and let customers in; nothing goes wrong yet."""
-        await self.shelves.stock.receive(articles)
+    async def stock_up(self, articles: tuple[Article, ...], customers: tuple[Profile, ...]) -> None:
+        """Put articles and profiles into the stores, before any disturbance."""
+        await self.stored.stock.receive(articles)
         for customer in customers:
-            await self.shelves.profiles.upsert(customer, self.clock.now())
+            await self.stored.profiles.upsert(customer, self.clock.now())
 
     async def place(self, request: PlaceOrder) -> Placement:
-        """As a client, who is never sure to get an answer. Raises a BoroughError without one."""
+        """As a client, whose call may get no answer. Raises a BoroughError without one."""
         return await self._client.place(request)
 
     async def reconcile(self) -> None:

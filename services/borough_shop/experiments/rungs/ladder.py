@@ -1,7 +1,7 @@
 """The rungs by name, and the rung a process stands on, which a signal changes while it runs.
 
 One set of processes serves every rung in turn: what differs between two windows of an experiment is
-the rung, and neither the process, nor what lies in its memory, nor how its files are laid out.
+the rung, and neither the process, nor its memory, nor the layout of its files.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ retry, breaker and balancing · T6 with metrics: as shipped, without traces · T
 · T7b with all of them.
 """
 NETWORK = RUNGS.index("T3")
-"""Below there is one process; from here on there are two."""
+"""Below it there is one process; from here on there are two."""
 RATIOS = {"T7a": 0.01, "T7b": 1.0}
 """Share of the requests that are traced; none on the other rungs."""
 
 
 def index_of(rung: str) -> int:
-    """Raises WrongSettings for a rung that is none."""
+    """Raises WrongSettings where there is no such rung."""
     if rung not in RUNGS:
         raise WrongSettings(f"there is no rung {rung}; there are {', '.join(RUNGS)}")
     return RUNGS.index(rung)
@@ -41,22 +41,23 @@ class Standing:
         self.networked = False
 
     def needs_network(self) -> None:
-        """The part talks to others, so some rungs are too low for it. Raises WrongSettings where it
-        stands on one of them.
+        """The part calls others or is called, which rungs below the network cannot do. Raises
+        WrongSettings where it stands on one of them.
         """
         self.networked = True
-        if self.index < NETWORK:
-            raise WrongSettings(too_low(RUNGS[self.index]))
+        if refusal := self.refuses(RUNGS[self.index]):
+            raise WrongSettings(refusal)
 
-
-def too_low(rung: str) -> str:
-    """Why a part cannot stand there."""
-    return f"rung {rung} knows no network, and this part talks to another"
+    def refuses(self, rung: str) -> str | None:
+        """Why the part cannot stand on this rung, where it cannot."""
+        if not self.networked or index_of(rung) >= NETWORK:
+            return None
+        return f"rung {rung} knows no network, and this part talks to another"
 
 
 class Switch:
     """Puts a part on another rung. `facts` are for /readyz: the rung, and how many switches were
-    brought to their end.
+    completed.
     """
 
     def __init__(self, standing: Standing, telemetry: Telemetry) -> None:
@@ -79,14 +80,14 @@ class Switch:
             asyncio.get_running_loop().add_signal_handler(signal_for(rung), self._ask, rung)
 
     def _ask(self, rung: str) -> None:
-        if self._standing.networked and index_of(rung) < NETWORK:
-            self._telemetry.log.error(too_low(rung))
+        if refusal := self._standing.refuses(rung):
+            self._telemetry.log.error(refusal)
             return
         self.step(rung)
         self._last = asyncio.create_task(self._confirm(rung, self._last))
 
     async def _confirm(self, rung: str, before: asyncio.Task[None] | None) -> None:
-        """Say so once no span of the rung before is left to export: its price belongs there."""
+        """Say so once every span of the rung before is exported, whose price belongs there."""
         if before is not None:
             await before
         await asyncio.to_thread(self._telemetry.flush)

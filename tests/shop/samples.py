@@ -21,7 +21,7 @@ def an_order(number: int = 1, *, customer_id: str = "ada", at: datetime = MORNIN
         order_id=an_id(number),
         customer_id=customer_id,
         status=OrderStatus.PENDING,
-        basket=Basket.of(espresso=2),
+        basket=basket(espresso=2),
         created_at=at,
     )
 
@@ -55,9 +55,14 @@ def a_profile(customer_id: str = "ada", *, email: str = "ada@example.org") -> Pr
     )
 
 
+def basket(**quantities: int) -> Basket:
+    """`basket(espresso=2, flat_white=1)`: underscores stand for the hyphens of a SKU."""
+    return Basket(lines=lines(**quantities))
+
+
 def lines(**quantities: int) -> tuple[Line, ...]:
-    """`lines(espresso=2)`: what a basket holds."""
-    return Basket.of(**quantities).lines
+    """The lines of such a basket."""
+    return tuple(Line(sku=sku.replace("_", "-"), quantity=n) for sku, n in quantities.items())
 
 
 def euros(amount: float) -> Money:

@@ -1,4 +1,4 @@
-"""A visitor of a door: real requests over a real socket, answers ready to compare."""
+"""A client of the REST door: requests over a socket, answers ready to compare."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -68,14 +68,14 @@ class Visitor:
             "POST", "/v1/orders", {"lines": lines}, headers={"Idempotency-Key": key}
         )
 
-    async def introduce(self, card_token: str = "tok_visa_4242") -> None:  # noqa: S107  # nobody's
-        """Write a profile, so that there is somebody to charge."""
+    async def introduce(self, card_token: str = "tok_visa_4242") -> None:  # noqa: S107  # of a test card
+        """Write a profile, so that there is a card to charge."""
         profile = {"name": "Ada", "email": "ada@example.org", "card_token": card_token}
         await self.ask("PUT", "/v1/profile", profile)
 
 
 @asynccontextmanager
 async def visiting(app: Any) -> AsyncIterator[Visitor]:
-    """Open the door for as long as the visit lasts."""
+    """Serve the app, and yield a client of it."""
     async with running(app) as url, ClientSession(url) as http:
         yield Visitor(http)

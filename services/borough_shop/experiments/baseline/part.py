@@ -1,4 +1,4 @@
-"""The baseline as a part: what the monolith serves at its doors, on one database."""
+"""The baseline as a part: the doors of the monolith, on one database."""
 
 from dataclasses import replace
 from typing import Any, cast
@@ -17,6 +17,7 @@ from borough.stores.schema import in_transaction
 from borough.stores.sql import parse
 from borough_shop import orders
 from borough_shop.app import APP
+from borough_shop.experiments.baseline.order import OneTransaction
 from borough_shop.inventory.store import SqlStock, menu, shelf
 from borough_shop.notifications.store import notifications
 from borough_shop.orders import OrdersSettings
@@ -25,11 +26,9 @@ from borough_shop.orders.store import SqlOrders
 from borough_shop.orders.store import orders as orders_table
 from borough_shop.payments.store import verdicts
 from borough_shop.profiles.store import profiles
-from borough_shop.testing.baseline.order import OneTransaction
 from borough_telemetry import Telemetry
 
 NAME = "baseline"
-"""Of the one database."""
 
 
 class BaselineBuilder(PartBuilder):
@@ -44,7 +43,7 @@ class BaselineBuilder(PartBuilder):
         return open_store(self.app, definition, self.database)
 
     def _relay(self, definition: Definition, outbox: Outbox) -> None:
-        """There is none: a customer is told in the transaction of the order."""
+        """None: the notification is written in the transaction of the order."""
 
     async def close(self) -> None:
         await super().close()
@@ -72,20 +71,11 @@ BASELINE = APP.replacing(replace(orders.CAPABILITY, make=_orders))
 
 
 async def build(settings: Settings, stock: int) -> Part:
-    """Put it together, its tables made and its menu filled; it is one process, whatever shape the
-    settings speak of. Raises WrongSettings.
+    """Make its tables and menu, and put it together as one process, whatever the settings' shape.
+    Raises WrongSettings.
     """
     if settings.faults:
         raise WrongSettings("BOROUGH_FAULTS: nothing in the baseline can fail apart from the rest")
-    await _prepare(settings, stock)
-    alone = settings.model_copy(update={"part": settings.part or NAME, "shape": ""})
-    return await compose(BASELINE, alone, list(APP.calls), builder=BaselineBuilder)
-
-
-async def _prepare(settings: Settings, stock: int) -> None:
-    """Make what tables are missing, and put so many pieces of each article on the menu; what is
-    there already stays as it is.
-    """
     url = settings.store.get_secret_value()
     if parse(url, NAME).drivername != "sqlite":
         raise WrongSettings("BOROUGH_STORE: the baseline is measured on SQLite: sqlite:///FOLDER")
@@ -100,3 +90,5 @@ async def _prepare(settings: Settings, stock: int) -> None:
         await SqlStock(database).receive(tuple(menu(stock)))
     finally:
         await database.close()
+    alone = settings.model_copy(update={"part": settings.part or NAME, "shape": ""})
+    return await compose(BASELINE, alone, list(APP.calls), builder=BaselineBuilder)

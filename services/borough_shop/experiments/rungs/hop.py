@@ -1,9 +1,9 @@
 """What one call costs on each rung: its time as the caller sees it, and the CPU of both ends.
 
-The rungs are measured in turn, in blocks, each block in an order of its own: a machine that grows
-slower or faster meanwhile does so for all of them. CPU is that of whole processes, so the threads
-that export spans are counted, up to the last span. What is done so that they do end is done on
-every rung with a network, traced or not: in a difference of two rungs it is no longer there.
+The rungs are measured in turn, in blocks, each block in a random order: a machine that grows slower
+or faster meanwhile does so for all of them. CPU is that of whole processes, so the threads that
+export spans are counted, up to the last span. The flush of spans at the end is done on every rung
+with a network, traced or not, so that it cancels out in the difference of two rungs.
 """
 
 import asyncio
@@ -21,32 +21,24 @@ import uvloop
 from borough.config import load
 from borough.errors import BoroughError
 from borough_shop.app import APP
+from borough_shop.experiments.rungs.callee import QUESTION, Callee, FromMemory, HopFailed, callee
+from borough_shop.experiments.rungs.ladder import NETWORK, RATIOS, RUNGS, Standing, Switch, index_of
+from borough_shop.experiments.rungs.part import RungBuilder
 from borough_shop.inventory.contract import Inventory
-from borough_shop.testing.rungs.callee import (
-    QUESTION,
-    Callee,
-    CalleeBuilder,
-    FromMemory,
-    HopFailed,
-    callee,
-)
-from borough_shop.testing.rungs.ladder import NETWORK, RATIOS, RUNGS, Standing, Switch, index_of
 from borough_telemetry import Telemetry, otlp
 from borough_telemetry.signals import SPANS_DROPPED
 
 START = "T6"
-"""Where both ends stand before they are told otherwise."""
+"""Where both ends stand at first."""
 WARM_UP_SHARE = 0.1
 """Calls before each measurement, as a share of those that count."""
-
-DROPPED = f"{SPANS_DROPPED.name}_total{{"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Which rungs, how often, and where. CPUs None: wherever the system likes.
+    """Which rungs, how often, and where. CPUs None: not pinned.
 
-    `pause`, in seconds, comes after every call: who is asked now and then finds its caches cold.
+    `pause`, in seconds, comes after every call: a callee that is called seldom has cold caches.
     """
 
     rungs: tuple[str, ...] = RUNGS
@@ -60,7 +52,7 @@ class Plan:
     callee_cpu: int | None = None
 
     def check(self) -> None:
-        """Raises HopFailed or WrongSettings where it cannot be carried out."""
+        """Raises HopFailed or WrongSettings where it cannot be measured."""
         for rung in self.rungs:
             index_of(rung)
         if (traced := [rung for rung in self.rungs if rung in RATIOS]) and not self.otlp:
@@ -71,17 +63,17 @@ class Plan:
                 raise HopFailed(f"--{name}-cpu {cpu}: the CPUs to be had are {sorted(usable)}")
 
 
-def run(plan: Plan, tell: Callable[[str], object]) -> None:
-    """Carry a plan out; `tell` gets a line of JSON for each block and rung. Raises HopFailed."""
+def run(plan: Plan, write: Callable[[str], object]) -> None:
+    """Measure; `write` gets a line of JSON for each block and rung. Raises HopFailed."""
     plan.check()
     if plan.caller_cpu is not None:
         os.sched_setaffinity(0, {plan.caller_cpu})
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(carry_out(plan, tell))
+        runner.run(measure(plan, write))
 
 
-async def carry_out(plan: Plan, tell: Callable[[str], object]) -> None:
-    """The same on the loop that runs, wherever this process may run."""
+async def measure(plan: Plan, write: Callable[[str], object]) -> None:
+    """As `run`, on the loop that runs, without pinning this process."""
     order = random.Random(plan.seed)  # noqa: S311  # chance for experiments, not for secrets
     async with AsyncExitStack() as stack:
         far = None
@@ -98,13 +90,11 @@ async def carry_out(plan: Plan, tell: Callable[[str], object]) -> None:
                 except BoroughError as error:
                     what = f"fails a call on rung {rung} ({error})"
                     raise far.failed(what) if far else HopFailed(f"the service {what}") from error
-                tell(json.dumps({"block": block, **measured}))
+                write(json.dumps({"block": block, **measured}))
 
 
 class Caller:
-    """One end, in this process, with the capability at its side and far away. Needs a running
-    loop.
-    """
+    """One end, which calls the capability here and in the callee. Needs a running loop."""
 
     def __init__(self, far: Callee | None, endpoint: str) -> None:
         export = otlp(endpoint) if endpoint else None
@@ -114,16 +104,14 @@ class Caller:
         self._callee = far
         urls = {Inventory.name: (far.url if far else "",)}
         settings = load(APP.settings).model_copy(update={"peers": urls})
-        self._sites = [
-            CalleeBuilder(APP, settings, self._telemetry, standing=standing) for _ in range(2)
-        ]
-        self._near = self._sites[0].local(Inventory, FromMemory())
-        self._far = self._sites[1].ask(Inventory, from_door=True) if far else self._near
+        self._part = RungBuilder(APP, settings, self._telemetry, standing=standing)
+        self._near = self._part.local(Inventory, FromMemory())
+        self._far = self._part.ask(Inventory, from_door=True) if far else self._near
 
     async def measure(
         self, rung: str, calls: int, in_flight: int, pause: float = 0.0
     ) -> dict[str, str | float]:
-        """What so many calls cost, a call. Raises a BoroughError where one fails, and HopFailed."""
+        """The cost of a call, over so many. Raises a BoroughError where one fails; HopFailed."""
         over_network = index_of(rung) >= NETWORK
         far = self._callee if over_network else None
         ask = (self._far if over_network else self._near).reserve
@@ -153,7 +141,7 @@ class Caller:
         await self._export(rung, far)
         cpu, far_cpu = time.process_time() - before, far.cpu_s() - far_before if far else 0.0
         if rung in RATIOS:
-            await self._see_that_all_spans_were_taken()
+            await self._check_spans()
         return {
             "rung": rung,
             "in_flight": in_flight,
@@ -165,23 +153,22 @@ class Caller:
         }
 
     async def _export(self, rung: str, far: Callee | None) -> None:
-        """Every span goes out now, at both ends, where there are any."""
+        """Export every span, at both ends."""
         await asyncio.to_thread(self._telemetry.flush)
         if far is not None:
             await far.switch(rung)
 
-    async def _see_that_all_spans_were_taken(self) -> None:
-        """A span that is dropped costs less than one that is exported."""
-        told = [self._telemetry.exposition()]
+    async def _check_spans(self) -> None:
+        """A span that is dropped costs less than one that is exported. Raises HopFailed."""
+        expositions = [self._telemetry.exposition()]
         if self._callee is not None:
-            told.append(await self._callee.ops("/metrics"))
-        if lines := [line for exposition in told for line in lost_spans(exposition)]:
+            expositions.append(await self._callee.ops("/metrics"))
+        if lines := [line for exposition in expositions for line in lost_spans(exposition)]:
             raise HopFailed(f"spans were dropped and not exported: {', '.join(lines)}")
 
     async def close(self) -> None:
-        """Give everything back."""
-        for site in self._sites:
-            await site.close()
+        """Close the connections, and export what is left."""
+        await self._part.close()
         await asyncio.to_thread(self._telemetry.close)
 
 
@@ -196,6 +183,6 @@ def summary(times: Sequence[float]) -> dict[str, float]:
 
 
 def lost_spans(exposition: bytes) -> list[str]:
-    """The series that count dropped spans and do not stand at 0."""
-    lines = exposition.decode().splitlines()
-    return [line for line in lines if line.startswith(DROPPED) and float(line.split()[1])]
+    """The series that count dropped spans and are not 0."""
+    lines, dropped = exposition.decode().splitlines(), f"{SPANS_DROPPED.name}_total{{"
+    return [line for line in lines if line.startswith(dropped) and float(line.split()[1])]

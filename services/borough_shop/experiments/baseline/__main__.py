@@ -1,4 +1,4 @@
-"""`python -m borough_shop.testing.baseline`: the order without boundaries and without a saga."""
+"""`python -m borough_shop.experiments.baseline`: an order without boundaries, without a saga."""
 
 import sys
 from functools import partial
@@ -11,7 +11,7 @@ from borough.errors import BoroughError
 from borough.serving.server import run
 from borough.shapes import WrongShape
 from borough_shop.app import APP
-from borough_shop.testing.baseline.part import build
+from borough_shop.experiments.baseline.part import build
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
@@ -20,20 +20,20 @@ app = typer.Typer(
 
 @app.callback()
 def commands() -> None:
-    """Keeps `serve` a command by name, as it is of `borough`, though it is the only one."""
+    """Keeps `serve`, the only command, a command by name, as it is of `borough`."""
 
 
 @app.command()
 def serve(
     stock: Annotated[int, typer.Option(min=0, help="Pieces of each article.")] = 1_000_000,
 ) -> None:
-    """Make its database, and serve it at the doors until SIGTERM."""
+    """Make its database, and serve the doors until SIGTERM."""
     settings = load(APP.settings)
     run(partial(build, settings, stock), settings)
 
 
 def main() -> None:
-    """Run, and turn what was refused into one sentence and exit status 2."""
+    """Run; a refusal is one sentence and exit status 2."""
     try:
         app()
     except (WrongSettings, WrongShape, BoroughError) as error:

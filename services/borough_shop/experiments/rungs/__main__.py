@@ -1,24 +1,26 @@
-"""`python -m borough_shop.testing.rungs`: a part on a rung of the ladder, or what one hop costs."""
+"""`python -m borough_shop.experiments.rungs`: a part on a rung, or what one hop costs."""
 
 import sys
-from typing import Annotated
+from collections.abc import Collection
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
 from borough.config import WrongSettings, load
 from borough.errors import BoroughError
+from borough.serving.server import run
 from borough.shapes import WrongShape
 from borough_shop.app import APP
-from borough_shop.testing.rungs import callee as other_end
-from borough_shop.testing.rungs import hop as one_hop
-from borough_shop.testing.rungs import part
-from borough_shop.testing.rungs.ladder import RUNGS
+from borough_shop.experiments.rungs import hop as one_hop
+from borough_shop.experiments.rungs.callee import CALLEE, CalleeBuilder, HopFailed
+from borough_shop.experiments.rungs.ladder import RUNGS
+from borough_shop.experiments.rungs.part import build
+from borough_shop.inventory.contract import Inventory
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
-
-
 Rung = Annotated[str, typer.Option(help=f"One of {', '.join(RUNGS)}.")]
 Cpu = Annotated[int | None, typer.Option(help="Keep it on this CPU.")]
 
@@ -29,7 +31,7 @@ def serve(
     rung: Rung,
 ) -> None:
     """Serve these capabilities as one part, until SIGTERM. SIGRTMIN+k puts it on the k-th rung."""
-    part.serve(load(APP.settings), capabilities, rung)
+    _serve(capabilities, rung)
 
 
 @app.command()
@@ -65,14 +67,19 @@ def hop(  # noqa: PLR0913  # as many as a plan has
 @app.command(hidden=True)
 def callee(rung: Rung) -> None:
     """The other end of a hop."""
-    other_end.serve(rung)
+    _serve([Inventory.name], rung, app=CALLEE, builder=CalleeBuilder)
+
+
+def _serve(capabilities: Collection[str], rung: str, **callee: Any) -> None:
+    settings = load(APP.settings)
+    run(partial(build, settings, capabilities, rung, **callee), settings)
 
 
 def main() -> None:
-    """Run, and turn what was refused into one sentence and exit status 2."""
+    """Run; a refusal is one sentence and exit status 2."""
     try:
         app()
-    except (WrongSettings, WrongShape, BoroughError, other_end.HopFailed) as error:
+    except (WrongSettings, WrongShape, BoroughError, HopFailed) as error:
         typer.echo(f"rungs: {error}", err=True)
         sys.exit(2)
 

@@ -1,4 +1,4 @@
-"""Mistakes somebody could make while simplifying a settlement, a store or the outbox.
+"""Mistakes that a simplification could make in a settlement, a store or the outbox.
 
 A search that finds nothing proves nothing until it finds what is there.
 """
@@ -21,7 +21,7 @@ from borough_shop.inventory.contract import Reservation, ReservationState
 from borough_shop.inventory.laws import UNBALANCED
 from borough_shop.inventory.memory import MemoryStock
 from borough_shop.notifications.contract import Notification, NotificationState
-from borough_shop.notifications.laws import TOLD_TWICE, UNTOLD
+from borough_shop.notifications.laws import NOT_NOTIFIED, NOTIFIED_TWICE
 from borough_shop.notifications.memory import MemoryNotifications
 from borough_shop.orders.contract import Order, OrderPlaced, OrderStatus
 from borough_shop.orders.domain import ABANDONED, Refusal, Settled
@@ -34,7 +34,7 @@ from borough_shop.values import Line
 
 
 class AssumesAbandoned(OrdersService):
-    """Settles without a verdict in hand as if nothing could have been charged."""
+    """Settles without a verdict as if nothing could have been charged."""
 
     async def settle(
         self, order: Order, *, verdict: Verdict | None = None, refused: Refusal | None = None
@@ -54,7 +54,7 @@ class LastVerdictWins(MemoryVerdicts):
 
 
 class NoTombstone(MemoryStock):
-    """A release of what was never reserved has nothing to do, it seems."""
+    """A release of what was never reserved does nothing."""
 
     async def release(self, order_id: UUID, at: datetime) -> Reservation:
         if order_id in self._reservations:
@@ -72,7 +72,7 @@ class ReturnsStockAgain(MemoryStock):
 
 
 class HoldsAgain(MemoryStock):
-    """A reserve that does not know an order when it sees it."""
+    """A reserve that does not look up the order."""
 
     async def reserve(self, order_id: UUID, lines: tuple[Line, ...], at: datetime) -> Reservation:
         self._reservations.pop(order_id, None)
@@ -98,7 +98,7 @@ class OutboxApart(MemoryOrders):
     async def place(self, event: OrderPlaced) -> Settled:
         settled = await self._place_only(event)
         if settled.changed:
-            await self._tell(event)
+            await self._enqueue(event)
         return settled
 
     @atomic
@@ -107,7 +107,7 @@ class OutboxApart(MemoryOrders):
         return self._settle(event.order_id, **changes)
 
     @atomic
-    def _tell(self, event: OrderPlaced) -> None:
+    def _enqueue(self, event: OrderPlaced) -> None:
         self.outbox.enqueue(event, None, event.placed_at)
 
 
@@ -123,7 +123,7 @@ class ClaimedIsSent(MemoryOutbox):
         return tuple(Envelope(row.event, row.trace, row.tries) for row in free)
 
 
-class TellsAgain(MemoryNotifications):
+class NotifiesAgain(MemoryNotifications):
     """A new row for each delivery, instead of one for each event."""
 
     def __init__(self) -> None:
@@ -132,8 +132,8 @@ class TellsAgain(MemoryNotifications):
 
     async def open(self, events: tuple[OrderPlaced, ...], at: datetime) -> dict[UUID, Notification]:
         for event in events:
-            told = self._rows.get(event.event_id)
-            if told is not None and told.state is NotificationState.RECORDED:
+            known = self._rows.get(event.event_id)
+            if known is not None and known.state is NotificationState.RECORDED:
                 self._earlier.append(self._rows.pop(event.event_id))
         return await super().open(events, at)
 
@@ -176,9 +176,9 @@ MISTAKES = MappingProxyType(
             wrong={"inventory": ReturnsStockAgain}, spoils="payment-declined", kind=UNBALANCED
         ),
         "holds again": Mistake(wrong={"inventory": HoldsAgain}, kind=UNBALANCED),
-        "places again": Mistake(wrong={"orders": PlacesAgain}, kind=TOLD_TWICE),
-        "outbox apart": Mistake(wrong={"orders": OutboxApart}, kind=UNTOLD),
-        "claimed is sent": Mistake(wrong={"orders": ForgetsClaims}, kind=UNTOLD),
-        "tells again": Mistake(wrong={"notifications": TellsAgain}, kind=TOLD_TWICE),
+        "places again": Mistake(wrong={"orders": PlacesAgain}, kind=NOTIFIED_TWICE),
+        "outbox apart": Mistake(wrong={"orders": OutboxApart}, kind=NOT_NOTIFIED),
+        "claimed is sent": Mistake(wrong={"orders": ForgetsClaims}, kind=NOT_NOTIFIED),
+        "notifies again": Mistake(wrong={"notifications": NotifiesAgain}, kind=NOTIFIED_TWICE),
     }
 )

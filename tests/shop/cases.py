@@ -1,7 +1,7 @@
-"""What the capabilities of the shop promise: cases that any transport must pass, and books of the
-shop in which all is well or a law is broken.
+"""Cases of every contract of the shop, which any transport must pass, and rows of its stores, clean
+or in breach of a law.
 
-Between them the cases send every idempotent method, and the books break every law. This is the one
+Between them the cases send every idempotent method, and the rows break every law. This is the one
 file of tests to which a capability of the shop adds its own.
 """
 
@@ -62,8 +62,9 @@ from borough_shop.orders.domain import OrderRecord
 from borough_shop.payments import laws as deciding
 from borough_shop.payments.contract import Charge, Outcome, Payments, Verdict, VoidCharge
 from borough_shop.profiles.contract import GetProfile, Profile, Profiles
-from borough_shop.testing.shop import menu
-from borough_shop.values import Basket, Line, Money, PricedLine
+from borough_shop.values import Line, Money, PricedLine
+from shop.memory import menu
+from shop.samples import basket
 
 ADA = Profile(customer_id="ada", name="Ada", email="ada@example.org", card_token="tok_visa_1")
 EUROS = Money(minor=340, currency="EUR")
@@ -116,7 +117,7 @@ async def a_tombstone_refuses_what_comes_late(ask: Ask, stores: Stores) -> None:
 
 
 async def refusals_name_the_article(ask: Ask, stores: Stores) -> None:
-    """An unknown article and one that is sold out are told apart, by name."""
+    """An unknown article and one that is sold out are distinct errors that name it."""
     await stores[Inventory.name].receive(menu(3))
     inventory: Inventory = ask(Inventory)
     with pytest.raises(UnknownSku, match="unobtainium"):
@@ -126,7 +127,7 @@ async def refusals_name_the_article(ask: Ask, stores: Stores) -> None:
 
 
 async def what_is_written_is_read(ask: Ask, stores: Stores) -> None:
-    """Upsert replaces the profile whole; nobody's profile is unknown."""
+    """Upsert replaces the profile whole; a profile before its first write is unknown."""
     profiles: Profiles = ask(Profiles)
     with pytest.raises(ProfileUnknown, match="grace"):
         await profiles.get(GetProfile(customer_id="grace"))
@@ -139,8 +140,8 @@ async def what_is_written_is_read(ask: Ask, stores: Stores) -> None:
 async def an_event_delivered_again_changes_nothing(ask: Ask, stores: Stores) -> None:
     """Deliveries are at least once, notifications exactly once."""
     notifications: Notifications = ask(Notifications)
-    told = await notifications.deliver(Deliver(events=(placed(1),)))
-    assert told.outcomes == (events.Outcome.HANDLED,)
+    delivered = await notifications.deliver(Deliver(events=(placed(1),)))
+    assert delivered.outcomes == (events.Outcome.HANDLED,)
     (first,) = (await notifications.list(ListNotifications(customer_id="ada"))).notifications
     assert first.state is NotificationState.RECORDED
     assert "2 x espresso" in first.text
@@ -189,7 +190,7 @@ def reserve(order: UUID, **quantities: int) -> Reserve:
 
 
 def place(key: str, **quantities: int) -> PlaceOrder:
-    return PlaceOrder(customer_id="ada", key=key, basket=Basket.of(**quantities))
+    return PlaceOrder(customer_id="ada", key=key, basket=basket(**quantities))
 
 
 def placed(n: int) -> OrderPlaced:
@@ -204,7 +205,7 @@ def placed(n: int) -> OrderPlaced:
     )
 
 
-OF_THE_SHOP: Sequence[Journey] = (
+CASES: Sequence[Journey] = (
     a_charge_is_captured_once_and_stays_so,
     a_void_beats_a_late_charge,
     reserve_commit_and_the_two_wrong_turns,
@@ -217,7 +218,7 @@ OF_THE_SHOP: Sequence[Journey] = (
 )
 
 
-# -- books for the auditor
+# -- rows for the auditor
 
 PLACED, REJECTED, PENDING, STRANGER = (UUID(int=number) for number in range(1, 5))
 HORIZON = timedelta(seconds=5)
@@ -229,12 +230,11 @@ LINES = (PricedLine(sku="espresso", quantity=2, price=PRICE),)
 
 def order(order_id: UUID, status: OrderStatus, **more: Any) -> OrderRecord:
     """Two espressos by ada."""
-    basket = Basket.of(espresso=2)
-    values = {"order_id": order_id, "customer_id": "ada", "status": status, "basket": basket}
-    return OrderRecord(Order(**values, created_at=MORNING, **more), DEADLINE)
+    values = {"order_id": order_id, "customer_id": "ada", "status": status} | more
+    return OrderRecord(Order(basket=basket(espresso=2), created_at=MORNING, **values), DEADLINE)
 
 
-def told(event: int, state: NotificationState, order_id: UUID = PLACED) -> Notification:
+def notification(event: int, state: NotificationState, order_id: UUID = PLACED) -> Notification:
     """A row of notifications."""
     return Notification(
         event_id=UUID(int=event),
@@ -254,7 +254,7 @@ def reservation(order_id: UUID, state: ReservationState, *lines: PricedLine) -> 
 
 CAPTURED = Verdict(order_id=PLACED, outcome=Outcome.CAPTURED, amount=PRICE.times(2))
 COMMITTED = reservation(PLACED, ReservationState.COMMITTED, *LINES)
-TOLD = told(1, NotificationState.RECORDED)
+NOTIFIED = notification(1, NotificationState.RECORDED)
 CLEAN: Mapping[str, tuple[Any, ...]] = {
     "orders": (
         order(PLACED, OrderStatus.PLACED, lines=LINES, total=PRICE.times(2)),
@@ -268,13 +268,13 @@ CLEAN: Mapping[str, tuple[Any, ...]] = {
         reservation(PENDING, ReservationState.OPEN, *LINES),
     ),
     "articles": (Article("espresso", "Espresso", PRICE, stock=6, received=10),),
-    "notifications": (TOLD,),
+    "notifications": (NOTIFIED,),
 }
 """One order placed, one rejected with its tombstone, and one in flight within its horizon."""
 
 
 def books(rows: Mapping[str, tuple[Any, ...]], unsent: int = 0, now: datetime = NOW) -> Ledgers:
-    """The books of every capability, of these rows."""
+    """These rows of every capability."""
     return Ledgers(
         of={
             "orders": rows["orders"],
@@ -289,25 +289,25 @@ def books(rows: Mapping[str, tuple[Any, ...]], unsent: int = 0, now: datetime = 
 
 
 def with_rows(book: str, *rows: object) -> Ledgers:
-    """The clean books with rows added."""
+    """The clean rows with rows added."""
     return books({**CLEAN, book: (*CLEAN[book], *rows)})
 
 
 def with_change(book: str, index: int, row: object) -> Ledgers:
-    """The clean books with one row replaced, or removed where it is None."""
+    """The clean rows with one row replaced, or removed where it is None."""
     rows = list(CLEAN[book])
     rows[index : index + 1] = [] if row is None else [row]
     return books({**CLEAN, book: tuple(rows)})
 
 
 def with_placed(**changes: object) -> Ledgers:
-    """The clean books with another placed order."""
+    """The clean rows with another placed order."""
     record = CLEAN["orders"][0]
     return with_change("orders", 0, replace(record, order=record.order.model_copy(update=changes)))
 
 
 def with_article(**changes: Any) -> Ledgers:
-    """The clean books with other stock."""
+    """The clean rows with other stock."""
     return with_change("articles", 0, replace(CLEAN["articles"][0], **changes))
 
 
@@ -346,16 +346,22 @@ PLANTED: list[tuple[Ledgers, set[str]]] = [
     ),
     (with_placed(total=ONE), {settling.WRONG_AMOUNT}),
     (with_placed(lines=THREE), {settling.WRONG_LINES}),
-    (with_placed(basket=Basket.of(espresso=3)), {settling.WRONG_LINES}),
+    (with_placed(basket=basket(espresso=3)), {settling.WRONG_LINES}),
     (with_article(stock=-2, received=2), {stock.OVERSOLD}),
     (with_article(stock=7), {stock.UNBALANCED}),
     (with_article(received=11), {stock.UNBALANCED}),
-    (with_change("notifications", 0, None), {telling.UNTOLD}),
-    (with_change("notifications", 0, told(1, NotificationState.PENDING)), {telling.UNTOLD}),
-    (with_rows("notifications", told(2, NotificationState.PARKED)), {telling.TOLD_TWICE}),
+    (with_change("notifications", 0, None), {telling.NOT_NOTIFIED}),
     (
-        with_rows("notifications", told(2, NotificationState.RECORDED, REJECTED)),
-        {telling.TOLD_WRONGLY},
+        with_change("notifications", 0, notification(1, NotificationState.PENDING)),
+        {telling.NOT_NOTIFIED},
+    ),
+    (
+        with_rows("notifications", notification(2, NotificationState.PARKED)),
+        {telling.NOTIFIED_TWICE},
+    ),
+    (
+        with_rows("notifications", notification(2, NotificationState.RECORDED, REJECTED)),
+        {telling.NOTIFIED_WRONGLY},
     ),
     (books(CLEAN, unsent=1), {UNSENT}),
     (
@@ -367,7 +373,7 @@ PLANTED: list[tuple[Ledgers, set[str]]] = [
         {settling.UNKNOWN_ORDER},
     ),
     (
-        with_rows("notifications", told(2, NotificationState.RECORDED, STRANGER)),
+        with_rows("notifications", notification(2, NotificationState.RECORDED, STRANGER)),
         {settling.UNKNOWN_ORDER},
     ),
     (books(CLEAN, now=NOW + timedelta(microseconds=1)), {settling.OVERDUE, settling.STILL_OPEN}),

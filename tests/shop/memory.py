@@ -1,6 +1,6 @@
 """The whole shop in memory: every capability wired to the others, and the door before them.
 
-For tests that ask what a customer meets. The business is the real one; only the rows are in memory.
+For tests of what a customer gets. Only the stores, the clock and the calls differ from production.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,8 +18,8 @@ from borough_shop.app import APP
 from borough_shop.inventory.domain import Article
 from borough_shop.inventory.memory import MemoryStock
 from borough_shop.payments.contract import Payments
-from borough_shop.testing.town import Shelves
 from borough_shop.values import Money
+from shop.simulation import MemoryStores
 
 if TYPE_CHECKING:
     from borough_shop.inventory.service import InventoryService
@@ -51,7 +51,7 @@ class Shop(InMemory):
         super().__init__(APP, stores={"inventory": MemoryStock(menu(stock))}, settings=settings)
         self._between = between
         self.compose(APP.contracts)
-        self.shelves = Shelves.of(self.stores)
+        self.stored = MemoryStores.of(self.stores)
         made = cast(dict[str, Any], self.services)
         self.profiles: ProfilesService = made["profiles"]
         self.inventory: InventoryService = made["inventory"]
@@ -88,7 +88,7 @@ class Shop(InMemory):
 
 def memory_shop(*, stock: int = 1_000, between: Callable[[Payments], Payments] = _nothing) -> Shop:
     """A shop with so many pieces of each article. `between` may put something between orders and
-    payments, where things go wrong.
+    payments, to fail or delay a call.
     """
     return Shop(stock, between)
 

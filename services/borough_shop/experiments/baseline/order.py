@@ -1,4 +1,4 @@
-"""An order in one transaction: everything it reads holds, and all it writes stands, or nothing."""
+"""An order in one transaction: what it reads does not change until all it writes is committed."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,15 +47,13 @@ _PLACE = Statement(
         settled_at=bindparam("at"),
     )
 )
-_TELL = Statement(insert(notifications))
+_NOTIFY = Statement(insert(notifications))
 
 T = TypeVar("T")
 
 
 class Joined(Database):
-    """A database whose every transaction is one that is open already: the stores, as they are, work
-    within it.
-    """
+    """A database whose transactions are all the open one, so that the shop's stores work in it."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -79,9 +77,8 @@ class OneTransaction(OrdersService):
     outbox: SqlOutbox
 
     async def place(self, request: PlaceOrder) -> Placement:
-        """One transaction, which shuts out every other: what was read in it holds until its end.
-
-        With PBKDF2 it is held while the card token is stretched; the bill measures without.
+        """One transaction, which excludes every other; with PBKDF2 also while that runs (the bill
+        measures without).
         """
         now = self.clock.now()
         order = domain.new_order(request, self.clock.new_id(), now)
@@ -107,7 +104,7 @@ class OneTransaction(OrdersService):
         return placement
 
     async def _sell(self, tx: Transaction, order: Order, now: datetime) -> Order:
-        """The order, settled. Whatever refuses it is found out before stock or money move."""
+        """The settled order. Every refusal is found before stock or verdict are written."""
         joined = Joined(tx)
 
         async def reject(why: Refusal) -> Order:
@@ -131,7 +128,7 @@ class OneTransaction(OrdersService):
         return await self._place(tx, order, lines)
 
     async def _place(self, tx: Transaction, order: Order, lines: tuple[PricedLine, ...]) -> Order:
-        """The order is placed, and its customer told."""
+        """The placed order; writes it and its notification."""
         event = domain.placed_event(order, lines, self.clock.new_id(), self.clock.now())
         await tx.execute(
             _PLACE,
@@ -141,7 +138,7 @@ class OneTransaction(OrdersService):
             of=event.total.currency,
             at=event.placed_at,
         )
-        told = Notification(
+        notification = Notification(
             event_id=event.event_id,
             order_id=order.order_id,
             customer_id=order.customer_id,
@@ -150,7 +147,7 @@ class OneTransaction(OrdersService):
             text=compose(event),
             updated_at=event.placed_at,
         )
-        await tx.execute(_TELL, **told.model_dump())
+        await tx.execute(_NOTIFY, **notification.model_dump())
         return order.model_copy(
             update={
                 "status": OrderStatus.PLACED,

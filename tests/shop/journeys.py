@@ -10,8 +10,7 @@ from borough_shop.inventory.contract import Inventory
 from borough_shop.orders.contract import Orders, OrderStatus, Placement, PlaceOrder
 from borough_shop.payments.domain import DECLINED_PREFIX
 from borough_shop.profiles.contract import Profiles
-from borough_shop.testing.samples import a_profile, an_article
-from borough_shop.values import Basket
+from shop.samples import a_profile, an_article, basket
 
 ARTICLES = (an_article("espresso", stock=5), an_article("flat-white", stock=3))
 CUSTOMERS = (
@@ -22,13 +21,11 @@ CUSTOMERS = (
 
 ENDINGS = MappingProxyType(
     {
-        "placed": PlaceOrder(
-            customer_id="ada", key="a", basket=Basket.of(espresso=2, flat_white=1)
-        ),
-        "payment-declined": PlaceOrder(customer_id="bob", key="b", basket=Basket.of(espresso=1)),
-        "out-of-stock": PlaceOrder(customer_id="ada", key="c", basket=Basket.of(espresso=6)),
-        "unknown-sku": PlaceOrder(customer_id="ada", key="d", basket=Basket.of(tea=1)),
-        "profile-missing": PlaceOrder(customer_id="eve", key="e", basket=Basket.of(espresso=1)),
+        "placed": PlaceOrder(customer_id="ada", key="a", basket=basket(espresso=2, flat_white=1)),
+        "payment-declined": PlaceOrder(customer_id="bob", key="b", basket=basket(espresso=1)),
+        "out-of-stock": PlaceOrder(customer_id="ada", key="c", basket=basket(espresso=6)),
+        "unknown-sku": PlaceOrder(customer_id="ada", key="d", basket=basket(tea=1)),
+        "profile-missing": PlaceOrder(customer_id="eve", key="e", basket=basket(espresso=1)),
     }
 )
 """One order for each way an undisturbed order can end."""

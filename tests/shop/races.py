@@ -1,9 +1,9 @@
-"""What every store must pass when many come at once: exactly one of them does it.
+"""What every store must pass under concurrent calls: exactly one of them takes effect.
 
 A check is given several stores on the same rows, as several replicas have them, and raises an
 AssertionError where an update was lost.
 """
-# ruff: noqa: S101  # assertions are what checks are made of
+# assertions are what checks are made of
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ from borough_shop.orders.contract import OrderStatus, Reason
 from borough_shop.orders.domain import OrderStore, Refusal
 from borough_shop.payments.contract import Outcome, Verdict
 from borough_shop.payments.domain import VerdictStore
-from borough_shop.testing.samples import an_article, an_event, an_id, an_order, euros, lines
+from shop.samples import an_article, an_event, an_id, an_order, euros, lines
 
 MANY = 20
 RACED = Refusal(Reason.ABANDONED, "another was faster")
@@ -47,7 +47,7 @@ async def check_last_pieces(stores: Sequence[StockStore], *, buyers: int, pieces
 
 
 async def check_one_reservation(stores: Sequence[StockStore]) -> None:
-    """One order reserved many times at once holds its lines once, and everybody is told so."""
+    """One order reserved many times at once holds its lines once; every call answers that."""
     await stores[0].receive((an_article(stock=MANY),))
 
     answers = await _together(
@@ -59,7 +59,7 @@ async def check_one_reservation(stores: Sequence[StockStore]) -> None:
 
 
 async def check_reserve_or_release(stores: Sequence[StockStore]) -> None:
-    """Reserve racing release leaves the order released and nothing held, whoever was first."""
+    """Reserve racing release leaves the order released and nothing held, in either order."""
     await stores[0].receive((an_article(stock=MANY),))
     first, second = stores
 
@@ -95,7 +95,7 @@ async def check_commit_or_release(stores: Sequence[StockStore]) -> None:
 
 
 async def check_one_begin(stores: Sequence[OrderStore]) -> None:
-    """Many requests under one key begin one order, and all of them are told which."""
+    """Many requests under one key begin one order, and all of them get that one."""
     begun = await asyncio.gather(
         *(
             store.begin(an_order(number), "key", "print", MORNING)
@@ -132,7 +132,7 @@ async def check_one_settlement(stores: Sequence[OrderStore]) -> None:
 
 
 async def check_one_verdict(stores: Sequence[VerdictStore]) -> None:
-    """Charge racing void: one verdict is written, and everybody is told which."""
+    """Charge racing void: one verdict is written, and every caller gets it."""
     first, second = stores
 
     for number in range(MANY):
