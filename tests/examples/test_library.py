@@ -82,25 +82,34 @@ async def test_postgresql_keeps_the_rows_of_memory(empty_postgresql_url: str) ->
 
 
 def test_each_planted_breach_of_a_law_is_found() -> None:
-    """A copy too many that is taken, a loan without its copy, uncounted, or without its letter."""
+    """A copy too many that is taken, a loan without its hold, uncounted, or without its letter; a
+    hold of no loan, and of another title.
+    """
     title = TITLE.model_copy(update={"free": 1, "lent": 1})
     loan = Loan(**WANTED[0].model_dump(), state=State.LENT)
     pending = loan.model_copy(update={"state": State.PENDING})
     letter = BookLent(event_id=UUID(int=9), schema_version=1, isbn="1", member=loan.member)
-    rows = {Catalog.name: (title,), Loans.name: (loan,), Notices.name: (letter,)}
+    held = Hold(loan_id=loan.loan_id, isbn="1")
+    rows = {Catalog.name: ((title,), (held,)), Loans.name: (loan,), Notices.name: (letter,)}
     clean = Ledgers(of=rows, unsent={}, now=MORNING, horizon=MORNING - MORNING)
 
     def with_rows(**changes: object) -> Ledgers:
         return replace(clean, of={**rows, **changes})
 
     def with_title(**changes: int) -> Ledgers:
-        return with_rows(catalog=(title.model_copy(update=changes),))
+        return with_rows(catalog=((title.model_copy(update=changes),), (held,)))
+
+    def with_holds(*holds: Hold) -> Ledgers:
+        return with_rows(catalog=((title,), holds))
 
     planted = [
         (with_title(copies=3), {"copies"}),
         (with_title(free=2), {"copies"}),
         (with_title(lent=0), {"count"}),
-        (with_rows(catalog=(TITLE,), loans=(pending,), notices=()), {"pending"}),
+        (with_holds(), {"hold"}),
+        (with_holds(held, Hold(loan_id=UUID(int=8), isbn="1")), {"hold"}),
+        (with_holds(Hold(loan_id=loan.loan_id, isbn="2")), {"hold"}),
+        (with_rows(catalog=((TITLE,), ()), loans=(pending,), notices=()), {"pending"}),
         (with_rows(notices=()), {"letters"}),
     ]
     suites.check_laws(APP, clean, planted)

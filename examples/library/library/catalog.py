@@ -68,7 +68,7 @@ counted = Table("counted", tables(), Column("event_id", Uuid, primary_key=True))
 
 _OF = titles.c.isbn == bindparam("of")
 _FIND = Statement(select(titles).where(_OF), brief=True)
-_ALL = Statement(select(titles))
+_ALL, _HOLDS = Statement(select(titles)), Statement(select(holds))
 _ADD = Statement(lambda sql: sql.insert(titles).on_conflict_do_nothing())
 _HOLD = Statement(lambda sql: sql.insert(holds).on_conflict_do_nothing())
 _TAKE = Statement(update(titles).where(_OF, titles.c.free > 0).values(free=titles.c.free - 1))
@@ -109,8 +109,9 @@ class SqlCatalog(Catalog):
         await self.db.transaction(count)
         return Delivered.all(request.events)
 
-    async def ledger(self) -> tuple[Title, ...]:
-        return (await self.db.execute(_ALL)).of(Title)
+    async def ledger(self) -> tuple[tuple[Title, ...], tuple[Hold, ...]]:
+        all_holds = await self.db.execute(_HOLDS)
+        return (await self.db.execute(_ALL)).of(Title), all_holds.of(Hold)
 
 
 CAPABILITY = Definition(

@@ -136,12 +136,16 @@ def no_loan_is_pending(ledgers: Ledgers) -> Iterator[Violation]:
 
 
 def each_loan_has_its_copy_and_is_counted(ledgers: Ledgers) -> Iterator[Violation]:
-    """Of each title, as many copies are taken, and as many loans counted, as were lent."""
-    lent = Counter(loan.isbn for loan in ledgers.of[Loans.name] if loan.state is State.LENT)
-    for title in ledgers.of[Catalog.name]:
+    """One hold a loan that is lent; of each title, as many copies are taken and counted."""
+    titles, holds = ledgers.of[Catalog.name]
+    lent = {loan.loan_id: loan.isbn for loan in ledgers.of[Loans.name] if loan.state is State.LENT}
+    for loan_id, _ in lent.items() ^ {hold.loan_id: hold.isbn for hold in holds}.items():
+        yield Violation("hold", str(loan_id), "lent and not held, or held and not lent")
+    count = Counter(lent.values())
+    for title in titles:
         for kind, found in (("copies", title.copies - title.free), ("count", title.lent)):
-            if found != lent[title.isbn]:
-                yield Violation(kind, title.isbn, f"{found}, but {lent[title.isbn]} loans")
+            if found != count[title.isbn]:
+                yield Violation(kind, title.isbn, f"{found}, but {count[title.isbn]} loans")
 
 
 CAPABILITY = Definition(
