@@ -3,10 +3,9 @@
 import pytest
 
 from borough_operator.decision.model import Freshness
-from borough_operator.simulator import paths
+from borough_operator.simulator import timeline
 from borough_operator.simulator.ours import BUCKETS, Ours, Source, histogram_quantile
-from borough_operator.simulator.pods import model
-from borough_operator.simulator.station import Second, Station
+from borough_operator.simulator.station import Second, Station, model
 from borough_operator.simulator.timeline import Record, View
 
 MODEL = model()
@@ -67,7 +66,7 @@ def test_gauge_is_unbiased_with_poisson_noise() -> None:
     record = Record()
     for _ in range(1001):
         record.add(Second(0.0, 1, 0.0, 0.0, 0.0, 0.0, 100.0, violated=False))
-    readings = [paths.gauge(record, paths.Window(n, n), 5) for n in range(1, 1001)]
+    readings = [timeline.gauge(record, timeline.Window(n, n), 5) for n in range(1, 1001)]
     mean = sum(readings) / len(readings)
 
     assert mean == pytest.approx(100.0, abs=1.0)

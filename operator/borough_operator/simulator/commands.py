@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from borough_operator.simulator import origin, plot, report, tables, traces
+from borough_operator.simulator import leaderboard as leaderboards
+from borough_operator.simulator import plot, tables, traces
 from borough_operator.simulator.leaderboard import Comparison
 from borough_operator.simulator.ours import PERIOD, Ours, Source
-from borough_operator.simulator.pods import model
 from borough_operator.simulator.scores import score
+from borough_operator.simulator.station import model
 from borough_operator.simulator.timeline import WARM_UP, View
 from borough_operator.simulator.traces import Trace, TraceInvalid
 
@@ -38,11 +39,10 @@ def leaderboard(
     """Compare this operator, HPA, KEDA, Knative's KPA, a fixed size and an oracle on loads."""
     _check(json, plot_)
     comparison = Comparison(model())
-    results, boards = [], []
-    for load in [_load(name, scale) for name in trace or traces.synthetic()]:
-        result = comparison.result(load)
-        board = report.board(result)
-        results.append(result)
+    loads = [_load(name, scale) for name in trace or traces.synthetic()]
+    boards = []
+    for load in loads:
+        board = leaderboards.board(load, comparison.rows(load))
         boards.append(board)
         typer.echo(
             f"\n{board.trace}: {board.seconds} s, {board.mean:g} requests a second, at most"
@@ -50,9 +50,10 @@ def leaderboard(
         )
     typer.echo(f"\n{tables.text(tables.verdicts(boards))}\n\n{tables.EXPLAINED}")
     if json:
-        report.write(report.Leaderboard(tuple(boards), scale, origin.here()), json)
+        found = leaderboards.Leaderboard(tuple(boards), scale, leaderboards.origin())
+        leaderboards.write(found, json)
     if plot_:
-        plot.timelines(results, comparison, plot_)
+        plot.timelines([*zip(loads, boards, strict=True)], comparison, plot_)
 
 
 def simulate(

@@ -1,22 +1,14 @@
-"""The leaderboard as tables, for a terminal or as Markdown."""
+"""The leaderboard as tables, for a terminal."""
 
 from collections.abc import Iterable, Sequence
 
-from borough_operator.simulator.front import CHEAPER, ENOUGH, FEWER
-from borough_operator.simulator.leaderboard import HPA_CPU, HPA_RATE, OURS, OURS_PROMETHEUS
-from borough_operator.simulator.report import Board, Judged
+from borough_operator.simulator.leaderboard import HPA_RATE, OURS, Board, Judged
+from borough_operator.simulator.scores import CHEAPER, ENOUGH, FEWER
 
 HEADER = ("policy", "setting", "violation-s", "replica-h", "changes", "reversals", "reaction s")
 VERDICT = (
-    "trace",
-    "policy",
-    "violation-s",
-    "HPA at that cost",
-    "fewer",
-    "replica-h",
-    "HPA with no more",
-    "cheaper",
-    "verdict",
+    *("trace", "policy", "violation-s", "HPA at that cost", "fewer"),
+    *("replica-h", "HPA with no more", "cheaper", "verdict"),
 )
 TEXT_COLUMNS = 2
 """Columns on the left with text."""
@@ -61,27 +53,6 @@ def _verdict(board: Board, judged: Judged) -> tuple[str, ...]:
     )
 
 
-def totals(boards: Sequence[Board]) -> str:
-    """The violation-seconds of all traces beside the front's, as a sentence."""
-    sums = (_sums(boards, policy) for policy in (OURS, OURS_PROMETHEUS))
-    return (
-        "All traces together, at the same replica-hours, with one setting of ours and for"
-        f" {HPA_CPU} the best of each trace: {'; '.join(sums)}."
-    )
-
-
-def _sums(boards: Sequence[Board], policy: str) -> str:
-    own = sum(board.row(policy).scores.violations for board in boards)
-    front = sum(
-        judged.front_violations
-        for board in boards
-        for judged in board.judged
-        if judged.policy == policy
-    )
-    share = f", which is {own / front:.0%}" if front else ""
-    return f"{policy}, {own} violation-seconds, HPA {front:.0f}{share}"
-
-
 def reversals(board: Board) -> str:
     """Reversals of this operator and of HPA on a rate, as a sentence."""
     theirs = [row.scores.reversals for row in board.rate]
@@ -89,22 +60,6 @@ def reversals(board: Board) -> str:
     range_ = f"{fewest}" if fewest == most else f"{fewest} to {most}, by its windows"
     ours = board.row(OURS).scores.reversals
     return f"Ours reversed {ours} times; {HPA_RATE} at about our cost: {range_}."
-
-
-def reversal_goal(board: Board) -> Table:
-    """A row for each pair of windows of HPA on rate, and whether the goal on reversals is met."""
-    ours = [board.row(policy) for policy in (OURS, OURS_PROMETHEUS)]
-    goals = (f"{row.policy}: {row.scores.reversals}" for row in ours)
-    return ("target", "windows", "violation-s", "replica-h", "reversals", *goals), [
-        (
-            *rival.setting.split(", ", 1),
-            f"{rival.scores.violations}",
-            f"{rival.scores.replica_hours:.2f}",
-            f"{rival.scores.reversals}",
-            *("met" if row.scores.meets_reversal_goal(rival.scores) else "not met" for row in ours),
-        )
-        for rival in board.rate
-    ]
 
 
 EXPLAINED = (
@@ -130,10 +85,3 @@ def text(table: Table) -> str:
         ).rstrip()
         for line in lines
     )
-
-
-def markdown(table: Table) -> str:
-    """The same table as Markdown."""
-    header, body = table
-    rule = ["---" if column < TEXT_COLUMNS else "---:" for column in range(len(header))]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *body))

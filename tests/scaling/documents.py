@@ -1,7 +1,7 @@
 """The reference of the ServiceScaler's fields, from its definition.
 
-`python -m borough_operator.documents DEFINITION` prints docs/scaler.md. Fields, defaults, bounds
-and validation messages come from the CustomResourceDefinition, the rest from the code.
+`PYTHONPATH=tests python -m scaling.documents DEFINITION` prints docs/scaler.md. Fields, defaults,
+bounds and validation messages come from the CustomResourceDefinition, the rest from the code.
 """
 
 import json
