@@ -8,7 +8,7 @@ import uvloop
 
 from borough_operator.handlers import serve
 from borough_operator.kube.credentials import Credentials, NoCredentials, find
-from borough_operator.running import logs
+from borough_operator.running.telemetry import configure_log
 from borough_operator.running.wiring import PREFIX, Operator, Options
 from borough_operator.simulator import commands
 from borough_operator.sources.mapping import SeriesMapping
@@ -111,7 +111,7 @@ def run(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
             log_level=log_level,
             resync_s=resync_s,
         )
-        logs.configure(options.log_level)
+        configure_log(options.log_level)
         mapping = SeriesMapping(
             namespaces=options.namespaces,
             namespace_label=namespace_label,

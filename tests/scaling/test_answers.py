@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from borough_operator.sources.answers import NoSeries, UnusableResponse, data, quantity, table
+from borough_operator.sources.prometheus import NoSeries, UnusableResponse, data, quantity, table
 from scaling.servers import of_workloads, vector
 
 WELL = {"status": "success", "data": vector()}

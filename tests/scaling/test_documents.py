@@ -10,10 +10,9 @@ import pytest
 import yaml
 
 from borough_operator.decision.model import Reason
-from borough_operator.kube.conditions import CONDITIONS
 from borough_operator.running import signals
 from borough_operator.sources.mapping import SeriesMapping
-from scaling.documents import MissingDescription, page
+from scaling.documents import CONDITIONS, MissingDescription, page
 
 ROOT = Path(__file__).parents[2]
 CRD = ROOT / "charts/borough-operator/files/servicescaler.yaml"

@@ -13,7 +13,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from borough_operator.sources.exposition import Key, Malformed, Reader
+from borough_operator.sources.pods import Key, Malformed, Reader
 
 NAMES = ("asked_total", "asking", "took_seconds_sum", "took_seconds_count")
 REPEATABLE = settings(derandomize=True, database=None)

@@ -8,11 +8,10 @@ import pytest
 from aiohttp import web
 
 from borough_operator.decision.model import Freshness, Measure, Need, Reading
-from borough_operator.sources.exposition import ACCEPT
+from borough_operator.sources.fetching import FORGET_AFTER
 from borough_operator.sources.mapping import SeriesMapping
-from borough_operator.sources.pods import Pods
+from borough_operator.sources.pods import ACCEPT, Pods
 from borough_operator.sources.protocol import Ask, Target
-from borough_operator.sources.sharing import FORGET_AFTER
 from scaling.servers import Clock, serving
 
 MAPPING = SeriesMapping(("town",))

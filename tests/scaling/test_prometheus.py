@@ -7,10 +7,10 @@ import pytest
 from aiohttp import web
 
 from borough_operator.decision.model import Freshness, Measure, Need, Reading
+from borough_operator.sources.fetching import FORGET_AFTER
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.prometheus import SHARED_FOR, Prometheus
 from borough_operator.sources.protocol import Ask, Target
-from borough_operator.sources.sharing import FORGET_AFTER
 from scaling.servers import Clock, Scripted, of_workloads, serving, vector
 
 MAPPING = SeriesMapping(("town",))

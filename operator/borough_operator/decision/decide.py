@@ -21,6 +21,7 @@ from borough_operator.decision.memory import (
     Window,
 )
 from borough_operator.decision.model import (
+    DOUBTS,
     Decision,
     Goal,
     GoalType,
@@ -34,7 +35,6 @@ from borough_operator.decision.model import (
     Reason,
     Rollout,
 )
-from borough_operator.decision.reasons import DOUBTS
 
 _MAX_GAP = 3.0
 """Intervals without a decision after which the readings no longer count as consecutive."""

@@ -175,7 +175,7 @@ class Observation:
 
 
 class Reason(StrEnum):
-    """Why the number is what it is: a closed list. Each has a sentence in `reasons.py`."""
+    """Why the number is what it is: a closed list, explained in docs/scaler.md."""
 
     STEADY = "Steady"
     SCALED_UP = "ScaledUp"
@@ -202,6 +202,12 @@ class Reason(StrEnum):
 
 NO_TARGET = frozenset({Reason.TARGET_MISSING, Reason.TARGET_UNREADABLE, Reason.SPEC_INVALID})
 """Reasons with which no number is decided."""
+DOUBTS = {
+    Freshness.ERROR: Reason.METRICS_ERROR,
+    Freshness.EMPTY: Reason.METRICS_EMPTY,
+    Freshness.STALE: Reason.METRICS_STALE,
+}
+"""The reason of a reading that is not fresh, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,9 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from borough_operator.decision.model import Decision, History, Mode
-from borough_operator.kube import cluster, endpoints, spec, status, targets
-from borough_operator.kube.endpoints import Pod  # noqa: TC001  # a real import: the cycle check counts it
+from borough_operator.kube import cluster, spec, status, targets
 from borough_operator.kube.spec import Scaler, SpecInvalid
-from borough_operator.kube.targets import ReplicaSet, Workload
-from borough_operator.running.tally import Tally
+from borough_operator.kube.targets import Pod, ReplicaSet, Workload
 from borough_operator.running.watched import Name, Watched, identity
 from borough_operator.sources.protocol import Target
 
@@ -46,6 +44,46 @@ class ScalerRecord:
     """Why, as a sentence; empty for a valid spec."""
     status: bytes
     """Compact JSON."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums since this process first saw the scaler, in replica-seconds and core-seconds: of the
+    scaler's decisions (ours), of the HPA's, and of the maximum all the time (most).
+    """
+
+    ours: float = 0.0
+    hpa: float = 0.0
+    most: float = 0.0
+    ours_cores: float = 0.0
+    hpa_cores: float = 0.0
+    most_cores: float = 0.0
+    ups: int = 0
+    downs: int = 0
+    reversals: int = 0
+    _direction: int = 0
+
+    def add_period(self, decision: Decision, most: int, cores: float, seconds: float) -> None:
+        """Add `seconds` of this decision. Without an HPA number its own counts for the HPA too."""
+        number = decision.final
+        if number is None:
+            return
+        ours = seconds * number
+        hpa = seconds * (number if decision.hpa is None else decision.hpa)
+        self.ours += ours
+        self.hpa += hpa
+        self.most += seconds * most
+        self.ours_cores += ours * cores
+        self.hpa_cores += hpa * cores
+        self.most_cores += seconds * most * cores
+
+    def add_change(self, before: int, after: int) -> None:
+        """Count a change of the target's number."""
+        direction = 1 if after > before else -1
+        self.ups += direction > 0
+        self.downs += direction < 0
+        self.reversals += direction == -self._direction
+        self._direction = direction
 
 
 @dataclass(slots=True, eq=False)
@@ -98,7 +136,7 @@ class Registry:
         }
         """By resource."""
         if pods:
-            self.watched[PODS] = Watched(endpoints.pod, _by_owner(self._pods))
+            self.watched[PODS] = Watched(targets.pod, _by_owner(self._pods))
 
     # -- targets
 

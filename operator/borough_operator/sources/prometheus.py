@@ -2,27 +2,33 @@
 
 Each measure of all targets is one query, whose result is reused for two seconds; a second query
 returns the age of the newest sample, so that a stopped scrape is not read as constant load. A Query
-goal is a query of its own, sent once for all scalers that have it.
+goal is a query of its own, sent once for all scalers that have it. A response with a warning may be
+incomplete and is an error.
 
 The last fresh values are kept to report their age: the series of silent pods disappear from query
 results at once, and must not read like series that never existed.
 """
 
 import asyncio
+import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from yarl import URL
 
 from borough_operator.decision.model import Freshness, Measure, Need, Reading
-from borough_operator.sources import answers
-from borough_operator.sources.answers import NoSeries, Row, UnusableResponse, quantity, table
-from borough_operator.sources.fetching import Fetcher, FetchFailed, quoted
+from borough_operator.sources.fetching import (
+    FORGET_AFTER,
+    Fetcher,
+    FetchFailed,
+    SingleFlight,
+    quoted,
+)
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.protocol import Ask
-from borough_operator.sources.sharing import FORGET_AFTER, SingleFlight
 
 SHARED_FOR = 2.0
 """Seconds for which a result is reused; a fifth of the window where that is less."""
@@ -30,6 +36,88 @@ MAX_BYTES = 8 << 20
 """Maximum bytes of a response; one of 10,000 targets has one million."""
 _MAX_FAMILIES_IN_FLIGHT = 32
 _MAX_QUERIES_IN_FLIGHT = 16
+_OK = 200
+
+Row = tuple[str, str]
+"""Namespace and workload."""
+
+
+class UnusableResponse(Exception):
+    """A response without a value; the message continues a sentence after the server's name."""
+
+
+class NoSeries(Exception):
+    """A valid response with an empty result."""
+
+
+def data(status: int, body: bytes) -> dict[str, Any]:
+    """The `data` of a query's response. Raises UnusableResponse, with Prometheus's own error
+    message if it has one.
+    """
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise UnusableResponse(
+            f"returned {status} and no JSON" if status != _OK else "returned no JSON"
+        )
+    if document.get("status") != "success":
+        words = quoted(document.get("error") or "no message")
+        raise UnusableResponse(f"returned an error ({status}): {words}")
+    found, partial = document.get("data"), document.get("isPartial")  # of VictoriaMetrics
+    if warnings := document.get("warnings") or ("the response is partial" if partial else None):
+        words = quoted(warnings[0] if isinstance(warnings, list) else warnings)
+        raise UnusableResponse(f"returned a warning: {words}")
+    if not isinstance(found, dict):
+        raise UnusableResponse("returned no data")
+    return found
+
+
+def table(found: dict[str, Any], namespace: str, workload: str) -> dict[Row, float]:
+    """A number for each target by its two labels; NaN where Prometheus returns it. Raises
+    UnusableResponse.
+    """
+    try:
+        if found["resultType"] != "vector":
+            raise UnusableResponse(f"returned a {quoted(found['resultType'])} instead of a vector")
+        return {
+            (series["metric"].get(namespace, ""), series["metric"].get(workload, "")): float(
+                series["value"][1]
+            )
+            for series in found["result"]
+        }
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise UnusableResponse("returned series without labels and a value") from None
+
+
+def quantity(found: dict[str, Any]) -> float:
+    """The one number of a query's result. Raises UnusableResponse, or NoSeries where the result is
+    empty.
+    """
+    kind, result = found.get("resultType"), found.get("result")
+    if kind not in ("scalar", "vector") or not isinstance(result, list):
+        raise UnusableResponse(f"returned a {quoted(kind)}, not a number")
+    if kind == "vector":
+        if not result:
+            raise NoSeries
+        if len(result) > 1:
+            raise UnusableResponse(f"returned {len(result)} series where one is needed: use sum()")
+        result = result[0].get("value") if isinstance(result[0], dict) else None
+    try:
+        value = float(result[1])  # type: ignore[index]  # None raises TypeError, handled below
+    except (LookupError, TypeError, ValueError):
+        raise UnusableResponse("returned a series without a number") from None
+    check_quantity(value)
+    return value
+
+
+def check_quantity(value: float) -> None:
+    """Raise UnusableResponse for a value that is negative, infinite or NaN."""
+    if not math.isfinite(value):
+        raise UnusableResponse(f"returned {value:g}".replace("nan", "NaN").replace("inf", "Inf"))
+    if value < 0:
+        raise UnusableResponse(f"returned the negative value {value:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +233,9 @@ class Prometheus:
         except (FetchFailed, UnusableResponse) as error:
             return _Failure(f"{error}; the query was {quoted(promql)}")
 
-    async def _data(self, promql: str) -> dict[str, object]:
+    async def _data(self, promql: str) -> dict[str, Any]:
         form = {"query": promql, "timeout": f"{self._timeout_s:g}s"}
-        return answers.data(*await self._http.fetch(self._url, MAX_BYTES, form=form))
+        return data(*await self._http.fetch(self._url, MAX_BYTES, form=form))
 
     # -- results
 
@@ -184,7 +272,7 @@ class Prometheus:
         if math.isnan(value):
             return Reading(Freshness.EMPTY, detail=self._no_value(ask))
         try:
-            answers.check_quantity(value)
+            check_quantity(value)
         except UnusableResponse as error:
             return self._error(_Failure(f"{error} for {self._series(ask)}"))
         if age > self._mapping.window:
