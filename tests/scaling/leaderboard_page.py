@@ -11,7 +11,8 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from borough_operator.simulator import leaderboard, plot, tables, traces
+from borough_operator.simulator import commands, leaderboard, plot, traces
+from borough_operator.simulator.commands import TEXT_COLUMNS, Table
 from borough_operator.simulator.leaderboard import (
     HPA_CPU,
     OURS,
@@ -21,7 +22,6 @@ from borough_operator.simulator.leaderboard import (
     Leaderboard,
 )
 from borough_operator.simulator.scores import Scores
-from borough_operator.simulator.tables import TEXT_COLUMNS, Table
 
 PICTURE = "leaderboard.svg"
 """Beside the page."""
@@ -67,8 +67,8 @@ def page(found: Leaderboard) -> str:
         *_origin(found),
         f"![Cost and violations of each policy, trace by trace]({PICTURE})",
         f"## Won: {won} of {len(boards)}",
-        tables.EXPLAINED,
-        markdown(tables.verdicts(boards)),
+        commands.EXPLAINED,
+        markdown(commands.verdicts(boards)),
         totals(boards),
         *(line for board in boards if board.trace == NOISY for line in _reversal_goal(board)),
         *(line for board in boards for line in _section(board)),
@@ -102,9 +102,9 @@ def _section(board: Board) -> Iterable[str]:
     yield f"## {board.trace}"
     yield (
         f"{board.seconds} s, {board.mean:.0f} requests a second on average and {board.peak:.0f} at"
-        f" the peak. {tables.reversals(board)}"
+        f" the peak. {commands.reversals(board)}"
     )
-    yield markdown(tables.scores(board))
+    yield markdown(commands.scores(board))
 
 
 def meets_reversal_goal(ours: Scores, rival: Scores) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from borough_operator.sources.prometheus import NoSeries, UnusableResponse, data, quantity, table
+from borough_operator.sources.prometheus import UnusableResponse, data, quantity, table
 from scaling.servers import of_workloads, vector
 
 WELL = {"status": "success", "data": vector()}
@@ -21,10 +21,9 @@ def test_number_is_parsed_from_a_scalar_or_a_single_series() -> None:
     assert quantity(vector(({"queue": "orders"}, 12.5))) == 12.5
 
 
-def test_empty_result_raises_no_series() -> None:
+def test_empty_result_is_no_number() -> None:
     """An empty vector is not zero; the goal defines its meaning."""
-    with pytest.raises(NoSeries):
-        quantity(vector())
+    assert quantity(vector()) is None
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,6 @@ def _assess(policy: Policy, observation: Observation, memory: Memory, now: float
 
 
 def _drop_expired_trials(memory: Memory, now: float) -> Memory:
-    """Without the trials that are too old to be evaluated."""
     trials = memory.last_actions.trials
     kept = {goal: trial for goal, trial in trials.items() if now - trial.at <= latency.TRIAL_EXPIRY}
     return memory if len(kept) == len(trials) else memory.with_trials(kept)

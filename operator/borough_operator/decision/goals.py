@@ -50,7 +50,6 @@ def needs(policy: Policy) -> frozenset[Need]:
 
 
 def _little_applies(policy: Policy) -> bool:
-    """Whether two of its goals are related by Little's law."""
     return {goal.type for goal in policy.goals} >= _WORK
 
 
@@ -86,8 +85,6 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The times that a goal's demand is computed for."""
-
     now: float
     lookback: float
     """Seconds of load history that are kept."""
@@ -214,7 +211,6 @@ def _latency_demand(
 
 
 def _no_demand(goal: Goal, reading: Reading) -> Demand:
-    """The demand of a goal whose reading is not fresh."""
     proposal = Proposal(goal.name, reading.freshness, None, detail=reading.detail)
     if reading.freshness is Freshness.STALE:
         proposal = replace(proposal, value=reading.value, age=reading.age)

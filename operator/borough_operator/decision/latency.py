@@ -42,8 +42,6 @@ def needs(goal: Goal) -> tuple[Need, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The result of the model and the guard."""
-
     replicas: float
     missed: bool
     """Whether the measured quantile is above its objective."""

@@ -25,8 +25,6 @@ _MAX_PEAKS = 24
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The load at the time of one reading."""
-
     at: float
     load: float
     residence: float
@@ -189,23 +187,18 @@ class Memory:
     """In Advise mode, the number the target would have by now."""
 
     def load(self, goal: str) -> LoadHistory:
-        """The load history of this goal."""
         return self.loads.get(goal, LoadHistory())
 
     def with_load(self, goal: str, load: LoadHistory) -> "Memory":
-        """With this load history of the goal."""
         return replace(self, loads={**self.loads, goal: load})
 
     def latency(self, goal: str) -> Latency:
-        """What was learned for this goal."""
         return self.latencies.get(goal, Latency())
 
     def with_latency(self, goal: str, latency: Latency) -> "Memory":
-        """With this learned for the goal."""
         return replace(self, latencies={**self.latencies, goal: latency})
 
     def with_trials(self, trials: Mapping[str, Trial]) -> "Memory":
-        """With exactly these trials under way."""
         return replace(self, last_actions=replace(self.last_actions, trials=trials))
 
     def restricted_to(self, goals: frozenset[str], source: str) -> "Memory":
@@ -226,5 +219,4 @@ class Memory:
 
 
 def _only(goals: frozenset[str], known: Mapping[str, T]) -> dict[str, T]:
-    """The entries of these goals."""
     return {goal: value for goal, value in known.items() if goal in goals}

@@ -60,8 +60,6 @@ class Freshness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The reading of one need."""
-
     freshness: Freshness
     value: float = 0.0
     """Finite and not negative; meaningful for a fresh or stale reading only."""
@@ -72,8 +70,6 @@ class Reading:
 
 
 class GoalType(StrEnum):
-    """The types of goals."""
-
     RATE = "RequestRate"
     IN_FLIGHT = "InFlight"
     LATENCY = "Latency"
@@ -158,8 +154,6 @@ class ForeignWriter:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A target at the time of a decision."""
-
     replicas: int
     """Of the target's spec."""
     ready: int
@@ -290,5 +284,4 @@ class Decision:
 
     @property
     def final(self) -> int | None:
-        """The number, or None where none was decided."""
         return None if self.reason in NO_TARGET else self.replicas

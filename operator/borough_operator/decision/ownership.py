@@ -30,8 +30,6 @@ run every three minutes or more often, manual changes rarely come so soon."""
 
 @dataclass(frozen=True, slots=True)
 class NotOurs:
-    """Why the number of replicas is left alone."""
-
     reason: Reason
     message: str
 

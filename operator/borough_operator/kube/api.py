@@ -51,8 +51,6 @@ Count = Callable[[str, str, str], None]
 
 
 class Api:
-    """A client of the API server."""
-
     def __init__(
         self,
         credentials: Credentials,
@@ -68,7 +66,6 @@ class Api:
         self._session = aiohttp.ClientSession(connector=connector, timeout=TIMEOUT)
 
     async def close(self) -> None:
-        """Close the connections."""
         await self._session.close()
 
     async def call(

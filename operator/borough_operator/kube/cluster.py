@@ -37,7 +37,6 @@ class Resource:
     plural: str
 
     def path(self, namespace: str, *rest: str) -> str:
-        """The path of its objects, or of one of them."""
         root = f"apis/{self.group}" if self.group else "api"
         return "/".join(("", root, self.version, "namespaces", namespace, self.plural, *rest))
 
@@ -77,8 +76,6 @@ _MERGE = "application/merge-patch+json"
 
 
 class Cluster:
-    """The writes and lists of this operator."""
-
     def __init__(self, api: Api) -> None:
         self.api = api
 
@@ -162,8 +159,6 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The scaler an Event is about."""
-
     namespace: str
     name: str
     uid: str

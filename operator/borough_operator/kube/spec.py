@@ -87,7 +87,6 @@ def _policy(spec: Object) -> Policy:
 
 
 def _source(spec: Object) -> tuple[str, str, str]:
-    """Type, port and path of the source."""
     source = spec.get("source", {})
     return (
         source.get("type", "Prometheus"),

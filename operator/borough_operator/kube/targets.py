@@ -50,8 +50,6 @@ class ReplicaSet:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is kept of a target."""
-
     uid: str
     resource_version: str
     replicas: int
@@ -257,8 +255,6 @@ def _time(text: str | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What is kept of a pod with a controller."""
-
     owner: str
     """The uid of its ReplicaSet or StatefulSet."""
     ready: bool

@@ -72,7 +72,6 @@ class Schedule(Generic[Key]):
         self.put(key, now + self._chance() * interval)
 
     def put(self, key: Key, due: float) -> None:
-        """Make it due at that time only."""
         self._due[key] = due
         self._number += 1
         heapq.heappush(self._heap, (due, self._number, key))
@@ -105,8 +104,6 @@ def step_after(due: float, now: float, interval: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One evaluation of a due scaler."""
-
     entry: Entry
     due: float
     source: str
@@ -143,7 +140,6 @@ class Loop:
         """When the loop last ran."""
 
     async def run(self) -> NoReturn:
-        """Evaluate until cancelled."""
         self.schedule_all()
         while True:
             self.start_due()
@@ -158,7 +154,6 @@ class Loop:
         self.registry.removed = self._forget
 
     def start_due(self) -> None:
-        """Start the evaluations that are due."""
         self.heartbeat = now = self.clock()
         due = list(self._schedule.take(now))
         self._working.update(name for name, _ in due)
@@ -222,7 +217,6 @@ class Loop:
         return readings
 
     def _decide(self, evaluation: Evaluation, readings: Mapping[Ask, Reading]) -> None:
-        """Decide, and start a task for the write where there is one."""
         entry, now = evaluation.entry, self.clock()
         if self.registry.entries.get(entry.record.name) is not entry:
             self._finish(evaluation)

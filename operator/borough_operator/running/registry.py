@@ -7,7 +7,7 @@ only the needed fields of an object are kept, and a status as compact JSON.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -78,7 +78,6 @@ class Tally:
         self.most_cores += seconds * most * cores
 
     def add_change(self, before: int, after: int) -> None:
-        """Count a change of the target's number."""
         direction = 1 if after > before else -1
         self.ups += direction > 0
         self.downs += direction < 0
@@ -104,12 +103,7 @@ def _ignore(name: Name) -> None:
     """The callback before the loop sets its own."""
 
 
-class _Owned(Protocol):
-    @property
-    def owner(self) -> str: ...
-
-
-OwnedThing = TypeVar("OwnedThing", bound=_Owned)
+Owned = TypeVar("Owned", ReplicaSet, Pod)
 
 
 class Registry:
@@ -141,7 +135,6 @@ class Registry:
     # -- targets
 
     def workload(self, target: Target) -> Workload | None:
-        """The target in the cache; None where it does not exist."""
         found: Workload | None = self.watched[RESOURCES[target.kind]].get(
             (target.namespace, target.name)
         )
@@ -153,7 +146,6 @@ class Registry:
         return max(sets, key=lambda each: each.revision, default=None)
 
     def scaled(self, target: Target, workload: Workload) -> None:
-        """Our own write changed the target."""
         watched = self.watched[RESOURCES[target.kind]]
         name = target.namespace, target.name
         watched.written(name, int(workload.resource_version), workload)
@@ -194,7 +186,6 @@ class Registry:
         return tuple(url for url in found if url is not None)
 
     def _of(self, target: Target) -> Iterator[Entry]:
-        """The scalers of a target."""
         return (self.entries[name] for name in self._claims.get(target, ()))
 
     # -- scalers
@@ -273,11 +264,11 @@ def compact(value: Mapping[str, Any]) -> bytes:
 
 
 def _by_owner(
-    children: dict[str, dict[Name, OwnedThing]],
-) -> Callable[[Name, OwnedThing | None, OwnedThing | None], None]:
+    children: dict[str, dict[Name, Owned]],
+) -> Callable[[Name, Owned | None, Owned | None], None]:
     """A callback that keeps `children` by their owner's uid, and none without an owner."""
 
-    def changed(name: Name, before: OwnedThing | None, now: OwnedThing | None) -> None:
+    def changed(name: Name, before: Owned | None, now: Owned | None) -> None:
         if before is not None and (now is None or now.owner != before.owner):
             siblings = children[before.owner]
             del siblings[name]

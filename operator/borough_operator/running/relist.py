@@ -59,7 +59,6 @@ class Relist:
         return next(iter(self.registry.unreadable.values()), "")
 
     async def run(self) -> NoReturn:
-        """List until cancelled."""
         async with asyncio.TaskGroup() as group:
             for resource, namespace in self._places:
                 group.create_task(self._keep_listing(resource, namespace))

@@ -118,7 +118,6 @@ class Telemetry:
     # -- exposition
 
     async def exposition(self) -> AsyncIterator[bytes]:
-        """All metrics in Prometheus's text format, in pieces."""
         yield generate_latest(self._metrics)
         async for page in pages(self._scalers):
             yield page

@@ -19,7 +19,7 @@ from borough_operator.running.registry import Registry
 from borough_operator.running.relist import Relist
 from borough_operator.running.telemetry import CONTENT_TYPE, Telemetry
 from borough_operator.running.writer import Writer
-from borough_operator.sources.mapping import SeriesMapping
+from borough_operator.sources.mapping import SeriesMapping, setting
 from borough_operator.sources.pods import Pods
 from borough_operator.sources.prometheus import Prometheus
 from borough_operator.sources.protocol import Source  # noqa: TC001  # a real import: the cycle check counts it
@@ -43,18 +43,17 @@ class Options:
     `PREFIX`, an environment variable.
     """
 
-    namespaces: tuple[str, ...] = ()
-    """Namespaces of scalers and targets; the operator's own if empty."""
-    prometheus_url: str = ""
-    """Base URL; empty: the source Prometheus is off."""
-    pods_source: bool = False
-    """Whether the source Pods is on, which needs the right to list pods."""
-    ops_port: int = 9090
-    otlp_endpoint: str = ""
-    """OTLP/HTTP endpoint of spans, such as http://collector:4318; empty: none."""
-    log_level: str = "info"
-    resync_s: float = 300.0
-    """Seconds between two full lists of a resource."""
+    namespaces: tuple[str, ...] = setting(
+        (), "Namespaces to serve, separated by commas; the operator's own if empty."
+    )
+    prometheus_url: str = setting("", "Base URL of Prometheus; none if empty.")
+    pods_source: bool = setting(default=False, about="Enable the source Pods, which scrapes pods.")
+    ops_port: int = setting(9090, "Port of /metrics, /livez and /readyz.")
+    otlp_endpoint: str = setting(
+        "", "OTLP/HTTP endpoint of spans, such as http://collector:4318; none if empty."
+    )
+    log_level: str = setting("info", "Minimum: debug, info, warning or error.")
+    resync_s: float = setting(300.0, "Seconds between two full lists.", min=1)
 
 
 class Operator:

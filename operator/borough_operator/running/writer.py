@@ -56,8 +56,6 @@ class TokenBucket:
 
 @dataclass(eq=False)
 class Writer:
-    """Writes for all scalers of a registry."""
-
     registry: Registry
     cluster: Cluster
     events: Events
@@ -131,7 +129,6 @@ class Writer:
     def _record(
         self, entry: Entry, scaler: Scaler, decision: Decision, before: int, began: float
     ) -> None:
-        """Record the change in counters, span and log."""
         entry.tally.add_change(before, decision.replicas)
         self.telemetry.scaled(scaler, decision, before, began)
         target = f"{scaler.target.kind}/{scaler.target.name}"

@@ -61,7 +61,6 @@ class Row:
 
     @property
     def point(self) -> Point:
-        """Its cost and violations."""
         return Point(self.scores.replica_hours, float(self.scores.violations))
 
 
@@ -79,8 +78,6 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The results of one trace."""
-
     trace: str
     seconds: int
     mean: float
@@ -94,7 +91,6 @@ class Board:
     """Replica-hours and violation-seconds of HPA on CPU, the cheapest first."""
 
     def row(self, policy: str) -> Row:
-        """The row of this policy."""
         return next(row for row in self.rows if row.policy == policy)
 
 
@@ -124,7 +120,6 @@ class Comparison:
         self.model, self.station = model, Station(model)
 
     def timeline(self, trace: Trace, policy: Autoscaler) -> Timeline:
-        """Run one policy on one trace."""
         return run(trace.load, policy, self.station, self.model)
 
     def policies(self, trace: Trace) -> dict[tuple[str, str], Factory]:
@@ -193,7 +188,6 @@ def _on_front(rows: Sequence[Row]) -> list[Row]:
 
 
 def _nearest(rows: Sequence[Row], hours: float) -> Row:
-    """The row whose cost is nearest."""
     return min(rows, key=lambda row: abs(row.point.hours - hours))
 
 

@@ -26,6 +26,7 @@ from borough_operator.decision.model import (
 from borough_operator.simulator import timeline
 from borough_operator.simulator.station import Model, Station
 from borough_operator.simulator.timeline import Record, View, Window
+from borough_operator.sources.pods import quantile
 
 
 class Source(StrEnum):
@@ -44,8 +45,6 @@ servers."""
 
 @dataclass(slots=True)
 class Ours:
-    """The operator with one ServiceScaler."""
-
     model: Model
     station: Station
     source: Source
@@ -87,9 +86,8 @@ class Ours:
             case Measure.RATE:
                 return window.mean(record.served)
             case Measure.IN_FLIGHT:
-                every = (
-                    self.period if self.source is Source.PODS else self.model.prometheus.scrape_s
-                )
+                direct = self.source is Source.PODS
+                every = self.period if direct else self.model.prometheus.scrape_s
                 return timeline.gauge(record, window, every)
             case Measure.DURATION:  # by Little's law
                 completed = window.mean(record.served)
@@ -101,22 +99,11 @@ class Ours:
 
     def _quantile(self, share: float, record: Record, window: Window) -> float:
         """`histogram_quantile` over the window's buckets; NaN where no request completed."""
-        above = [0.0] * len(BUCKETS)
+        completed = record.served[window.end] - record.served[window.start]
+        counts = dict.fromkeys(BUCKETS, completed) | {math.inf: completed}
         for second in record.seconds[window.start : window.end]:
             shares = self.station.shares_above(BUCKETS, second)
-            above = [sum_ + second.served * part for sum_, part in zip(above, shares, strict=True)]
-        completed = record.served[window.end] - record.served[window.start]
-        return histogram_quantile(share, completed, above) if completed else math.nan
-
-
-def histogram_quantile(share: float, completed: float, above: list[float]) -> float:
-    """Prometheus's estimate: linear interpolation within the bucket of the quantile, and the
-    highest bound beyond. `above` counts the requests slower than each bound.
-    """
-    rank, lower, below = share * completed, 0.0, 0.0
-    for bound, slower in zip(BUCKETS, above, strict=True):
-        within = completed - slower
-        if within >= rank:
-            return lower + (bound - lower) * (rank - below) / (within - below)
-        lower, below = bound, within
-    return BUCKETS[-1]
+            for bound, above in zip(BUCKETS, shares, strict=True):
+                counts[bound] -= second.served * above
+        found = quantile(share, counts)
+        return math.nan if found is None else found

@@ -70,7 +70,6 @@ def _timeline(axes: "Axes", trace: Trace, board: Board, comparison: Comparison) 
 
 
 def _changes(sizes: Sequence[int]) -> Iterator[int]:
-    """The seconds at which the size changed."""
     pairs = enumerate(pairwise(sizes), start=1)
     return (second for second, (before, after) in pairs if after != before)
 

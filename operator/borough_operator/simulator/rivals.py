@@ -28,8 +28,6 @@ MAX_UP, MAX_DOWN = 1000.0, 2.0
 
 @dataclass(slots=True)
 class Planned:
-    """A size for each second of the trace, and one for the warm-up."""
-
     plan: Sequence[int]
     before: int
     period: int = 1
@@ -86,7 +84,6 @@ class _Controller:
 
     @property
     def rate(self) -> float:
-        """Target rate of one pod in requests per second."""
         return self.model.pod.capacity * self.target / 100
 
 

@@ -23,8 +23,6 @@ ENOUGH = 60
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The scores of one policy on one trace."""
-
     violations: int
     """Seconds whose modelled quantile was above the objective."""
     replica_hours: float
@@ -67,8 +65,6 @@ def _reaction(timeline: Timeline, station: Station) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Cost and violations of one setting."""
-
     hours: float
     """Replica-hours."""
     violations: float
@@ -118,8 +114,6 @@ def hours_at(curve: Sequence[Point], violations: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A result compared with a front."""
-
     violations: float
     """Violations of the front at the result's cost."""
     hours: float
@@ -132,7 +126,6 @@ class Verdict:
 
     @property
     def won(self) -> bool:
-        """Whether it is a win by either."""
         return self.fewer or self.cheaper
 
 

@@ -17,8 +17,6 @@ from importlib.resources import files
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One replica."""
-
     start_s: float
     service_ms: float
     concurrency: int
@@ -38,8 +36,6 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """The promised latency."""
-
     quantile: float
     latency_ms: float
 
@@ -50,52 +46,31 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
-class CpuPath:
-    """How CPU usage reaches the HorizontalPodAutoscaler."""
-
-    kubelet_s: int
-    scrape_s: int
-    age_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class PrometheusPath:
-    """How a pod's counters are read from Prometheus."""
-
-    scrape_s: int
-    window_s: int
-    age_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class DirectPath:
-    """How a pod's counters are read from the pod."""
+class Path:
+    """How a metric reaches an autoscaler. Seconds; 0 for a step that the path does not have."""
 
     age_s: int
+    """Age of the newest values at an evaluation."""
+    scrape_s: int = 0
+    kubelet_s: int = 0
+    window_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The model of the simulation."""
-
     pod: Pod
     objective: Objective
-    cpu: CpuPath
-    prometheus: PrometheusPath
-    direct: DirectPath
+    cpu: Path
+    prometheus: Path
+    direct: Path
 
 
 @cache
 def model() -> Model:
     """The committed model, `pods.toml` beside this module, with the reason for each value."""
     values = tomllib.loads((files(__package__) / "pods.toml").read_text())
-    return Model(
-        Pod(**values["pod"]),
-        Objective(**values["objective"]),
-        CpuPath(**values["cpu"]),
-        PrometheusPath(**values["prometheus"]),
-        DirectPath(**values["direct"]),
-    )
+    paths = (Path(**values[name]) for name in ("cpu", "prometheus", "direct"))
+    return Model(Pod(**values["pod"]), Objective(**values["objective"]), *paths)
 
 
 @cache

@@ -14,14 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from borough_operator.simulator.station import (
-    CpuPath,
-    DirectPath,
-    Model,
-    PrometheusPath,
-    Second,
-    Station,
-)
+from borough_operator.simulator.station import Model, Path, Second, Station
 
 WARM_UP = 600
 """Seconds at the mean load of the trace's first minute that precede the trace and are not scored,
@@ -44,7 +37,6 @@ class Record:
     """Requests in flight or waiting."""
 
     def add(self, second: Second) -> None:
-        """Add one second."""
         self.seconds.append(second)
         self.served.append(self.served[-1] + second.served)
         self.busy.append(self.busy[-1] + second.busy)
@@ -53,8 +45,6 @@ class Record:
 
 @dataclass(slots=True)
 class View:
-    """The input of an autoscaler at one evaluation."""
-
     now: int
     """The first second that has not happened yet."""
     replicas: int
@@ -66,8 +56,6 @@ class View:
 
 
 class Autoscaler(Protocol):
-    """An autoscaler."""
-
     period: int
     """Seconds between two evaluations."""
 
@@ -134,7 +122,7 @@ class Window:
         return (sums[self.end] - sums[self.start]) / (self.end - self.start)
 
 
-def cpu(path: CpuPath, now: int) -> Window | None:
+def cpu(path: Path, now: int) -> Window | None:
     """The window of the newest CPU usage: between the kubelet's samples at the last two scrapes of
     metrics-server. None before there are two.
     """
@@ -143,13 +131,13 @@ def cpu(path: CpuPath, now: int) -> Window | None:
     return Window(start, end) if start >= 0 else None
 
 
-def prometheus(path: PrometheusPath, now: int, seconds: int) -> Window | None:
+def prometheus(path: Path, now: int, seconds: int) -> Window | None:
     """The window between the oldest and the newest scrape of the last `seconds`, as of `rate()`."""
     end, whole = now - path.age_s, _floor(seconds - path.age_s, path.scrape_s)
     return Window(end - whole, end) if end >= whole else None
 
 
-def direct(path: DirectPath, now: int, seconds: int) -> Window | None:
+def direct(path: Path, now: int, seconds: int) -> Window | None:
     """The last `seconds`, read from the pods."""
     end = now - path.age_s
     return Window(end - seconds, end) if end >= seconds else None

@@ -5,6 +5,7 @@ the server's name, and contain no URL, which may hold a password.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
@@ -76,7 +77,6 @@ class Fetcher:
             raise FetchFailed(_cause(error)) from None
 
     async def close(self) -> None:
-        """Close all connections."""
         if self._session is not None:
             await self._session.close()
 
@@ -98,6 +98,19 @@ def _cause(error: Exception) -> str:
         case _:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             return f"cannot be reached: {quoted(reason)}"
+
+
+class Recent(dict[K, V]):
+    """Entries by key, of which those that became old are dropped now and then."""
+
+    _swept = -math.inf
+
+    def sweep(self, now: float, at: Callable[[V], float]) -> None:
+        """Drop the entries that `at` says to be from more than `FORGET_AFTER` seconds ago."""
+        if now - self._swept > FORGET_AFTER:
+            self._swept = now
+            for key in [key for key, value in self.items() if now - at(value) > FORGET_AFTER]:
+                del self[key]
 
 
 @dataclass(slots=True)
@@ -136,13 +149,12 @@ class SingleFlight(Generic[K, V]):
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.max_in_flight)
         self._hanging_slots = asyncio.Semaphore(max(1, self.max_in_flight // 4))
-        self._requests: dict[K, _Request[V]] = {}
-        self._swept = self.clock()
+        self._requests: Recent[K, _Request[V]] = Recent()
 
     async def get(self, keys: Iterable[K]) -> dict[K, V | None]:
         """The result for every key, or None where there is none in time."""
         now = self.clock()
-        self._sweep(now)
+        self._requests.sweep(now, lambda each: math.inf if each.task else each.wanted_at)
         requests = {key: self._request(key, now) for key in keys}
         pending = [request for request in requests.values() if request.task]
         if pending:
@@ -155,7 +167,6 @@ class SingleFlight(Generic[K, V]):
         }
 
     async def close(self) -> None:
-        """Cancel all requests."""
         tasks = [request.task for request in self._requests.values() if request.task]
         for task in tasks:
             task.cancel()
@@ -170,7 +181,6 @@ class SingleFlight(Generic[K, V]):
         return request
 
     def _is_current(self, request: _Request[V], now: float) -> bool:
-        """Whether its result may be used by a caller of that moment."""
         return now - request.finished_at <= self.for_seconds
 
     async def _run(self, key: K, request: _Request[V]) -> None:
@@ -187,15 +197,6 @@ class SingleFlight(Generic[K, V]):
         finally:
             request.result, request.finished_at, request.task = result, self.clock(), None
             request.ended.set()
-
-    def _sweep(self, now: float) -> None:
-        if now - self._swept > FORGET_AFTER:
-            self._swept = now
-            self._requests = {
-                key: request
-                for key, request in self._requests.items()
-                if request.task or now - request.wanted_at <= FORGET_AFTER
-            }
 
 
 async def _all_set(events: Iterable[asyncio.Event], within: float) -> None:

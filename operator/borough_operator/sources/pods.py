@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from borough_operator.decision.model import Freshness, Measure, Need, Reading
-from borough_operator.sources.fetching import FORGET_AFTER, Fetcher, FetchFailed, SingleFlight
+from borough_operator.sources.fetching import Fetcher, FetchFailed, Recent, SingleFlight
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.protocol import Ask, Target
 
@@ -147,7 +147,6 @@ class TargetCounters:
 
     @property
     def at(self) -> float:
-        """Time of the last snapshot."""
         return self._snapshots[-1].at if self._snapshots else -math.inf
 
     def add(self, at: float, ready: Sequence[str], scrapes: Mapping[str, Scrape], why: str) -> None:
@@ -186,7 +185,6 @@ class TargetCounters:
             del self._snapshots[0]
 
     def reading(self, need: Need, now: float) -> Reading:
-        """The reading of a need other than a query."""
         if self._failed:
             return Reading(Freshness.ERROR, detail=self._detail)
         if not self._snapshots:
@@ -219,7 +217,6 @@ class TargetCounters:
                 raise ValueError("a query is not read from pods")
 
     def _slope(self, key: Key) -> float | None:
-        """Its increase per second."""
         first, last = self._snapshots[0], self._snapshots[-1]
         if key not in last.counters:
             return None
@@ -288,15 +285,10 @@ class Pods:
         self._clock = clock
         self._http = Fetcher()
         duration = mapping.duration_metric
-        names = (
-            mapping.rate_metric,
-            mapping.in_flight_metric,
-            f"{duration}_sum",
-            f"{duration}_count",
-        )
+        of_duration = (f"{duration}_sum", f"{duration}_count")
+        names = (mapping.rate_metric, mapping.in_flight_metric, *of_duration)
         self._reader = Reader(names, histogram=duration)
-        self._counters: dict[Target, TargetCounters] = {}
-        self._swept = clock()
+        self._counters: Recent[Target, TargetCounters] = Recent()
         self._pods = SingleFlight(
             self._scrape,
             for_seconds=0.0,
@@ -316,7 +308,7 @@ class Pods:
 
     async def read(self, asks: Sequence[Ask]) -> Mapping[Ask, Reading]:
         """A reading for every ask, within `TIMEOUT` seconds."""
-        self._sweep()
+        self._counters.sweep(self._clock(), lambda counters: counters.at)
         targets = {ask.target for ask in asks if ask.need.measure is not Measure.QUERY}
         counters = await self._targets.get(targets)
         return {ask: self._reading(ask, counters.get(ask.target)) for ask in asks}
@@ -328,10 +320,8 @@ class Pods:
 
     def _reading(self, ask: Ask, counters: TargetCounters | None) -> Reading:
         if ask.need.measure is Measure.QUERY:
-            return Reading(
-                Freshness.ERROR,
-                detail="the source Pods has no PromQL: a Query goal needs Prometheus",
-            )
+            detail = "the source Pods has no PromQL: a Query goal needs Prometheus"
+            return Reading(Freshness.ERROR, detail=detail)
         if counters is None:
             target = f"{ask.target.kind} {ask.target.namespace}/{ask.target.name}"
             detail = f"the pods of {target} were not read within {TIMEOUT:g} s"
@@ -359,11 +349,3 @@ class Pods:
             return Scrape(self._clock(), self._reader.read(body))
         except (FetchFailed, Malformed) as error:
             return f"{url} {error}"
-
-    def _sweep(self) -> None:
-        """Drop targets that were not read for `FORGET_AFTER` seconds."""
-        now = self._clock()
-        if now - self._swept > FORGET_AFTER:
-            self._swept = now
-            known = self._counters.items()
-            self._counters = {to: each for to, each in known if now - each.at <= FORGET_AFTER}

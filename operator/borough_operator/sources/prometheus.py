@@ -14,16 +14,16 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from yarl import URL
 
 from borough_operator.decision.model import Freshness, Measure, Need, Reading
 from borough_operator.sources.fetching import (
-    FORGET_AFTER,
     Fetcher,
     FetchFailed,
+    Recent,
     SingleFlight,
     quoted,
 )
@@ -38,16 +38,15 @@ _MAX_FAMILIES_IN_FLIGHT = 32
 _MAX_QUERIES_IN_FLIGHT = 16
 _OK = 200
 
+Found = TypeVar("Found")
 Row = tuple[str, str]
 """Namespace and workload."""
+Rows = tuple[dict[Row, float], float]
+"""One number for each target, and our clock's time of the query."""
 
 
 class UnusableResponse(Exception):
     """A response without a value; the message continues a sentence after the server's name."""
-
-
-class NoSeries(Exception):
-    """A valid response with an empty result."""
 
 
 def data(status: int, body: bytes) -> dict[str, Any]:
@@ -91,16 +90,14 @@ def table(found: dict[str, Any], namespace: str, workload: str) -> dict[Row, flo
         raise UnusableResponse("returned series without labels and a value") from None
 
 
-def quantity(found: dict[str, Any]) -> float:
-    """The one number of a query's result. Raises UnusableResponse, or NoSeries where the result is
-    empty.
-    """
+def quantity(found: dict[str, Any]) -> float | None:
+    """The one number of a query's result, None where that is empty. Raises UnusableResponse."""
     kind, result = found.get("resultType"), found.get("result")
     if kind not in ("scalar", "vector") or not isinstance(result, list):
         raise UnusableResponse(f"returned a {quoted(kind)}, not a number")
     if kind == "vector":
         if not result:
-            raise NoSeries
+            return None
         if len(result) > 1:
             raise UnusableResponse(f"returned {len(result)} series where one is needed: use sum()")
         result = result[0].get("value") if isinstance(result[0], dict) else None
@@ -118,29 +115,6 @@ def check_quantity(value: float) -> None:
         raise UnusableResponse(f"returned {value:g}".replace("nan", "NaN").replace("inf", "Inf"))
     if value < 0:
         raise UnusableResponse(f"returned the negative value {value:g}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """A failed query; the text continues a sentence that begins with the server's name."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """One number for each target, and our clock's time of the query."""
-
-    numbers: Mapping[Row, float]
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    """The number of a query, None where its result was empty."""
-
-    value: float | None
-    at: float
 
 
 class Prometheus:
@@ -162,12 +136,13 @@ class Prometheus:
         self._name = f"Prometheus at {self._url.host}:{self._url.port}"
         self._mapping = mapping
         self._timeout_s = timeout_s
-        self._timed_out = _Failure(f"did not respond within {timeout_s:g} s")
+        self._timed_out = f"did not respond within {timeout_s:g} s"
         self._clock = clock
         self._http = Fetcher()
         for_seconds = min(SHARED_FOR, mapping.window / 5)
+        labels = mapping.namespace_label, mapping.workload_label
         self._families = SingleFlight(
-            self._fetch_family,
+            partial(self._fetch, parse=lambda found: table(found, *labels)),
             for_seconds=for_seconds,
             timeout=timeout_s,
             wait=timeout_s,
@@ -175,22 +150,21 @@ class Prometheus:
             clock=clock,
         )
         self._queries = SingleFlight(
-            self._fetch_query,
+            partial(self._fetch, parse=quantity),
             for_seconds=for_seconds,
             timeout=timeout_s,
             wait=timeout_s,
             max_in_flight=_MAX_QUERIES_IN_FLIGHT,
             clock=clock,
         )
-        self._last: dict[Ask, tuple[float, float]] = {}
+        self._last: Recent[Ask, tuple[float, float]] = Recent()
         """The last fresh value of each ask, and when it was measured."""
-        self._swept = clock()
 
     async def read(self, asks: Sequence[Ask]) -> Mapping[Ask, Reading]:
         """A reading for every ask, within `timeout_s` seconds; a query that is known to hang delays
         it by `HANGING_WAIT`.
         """
-        self._sweep()
+        self._last.sweep(self._clock(), lambda last: last[1])
         own = {ask: ask.need.argument for ask in asks if ask.need.measure is Measure.QUERY}
         needs = {ask.need for ask in asks if ask not in own}
         shared = {need: self._promql(need) for need in needs}
@@ -216,53 +190,42 @@ class Prometheus:
         mapping = self._mapping
         return mapping.value(need), mapping.age(need.measure), mapping.silent()
 
-    async def _fetch_family(self, promql: str) -> _Rows | _Failure:
-        at = self._clock()
-        labels = self._mapping.namespace_label, self._mapping.workload_label
+    async def _fetch(
+        self, promql: str, parse: Callable[[dict[str, Any]], Found]
+    ) -> tuple[Found, float] | str:
+        """What a query's result holds, and our clock's time of the query; or the rest of a sentence
+        that begins with the server's name.
+        """
+        at, form = self._clock(), {"query": promql, "timeout": f"{self._timeout_s:g}s"}
         try:
-            return _Rows(table(await self._data(promql), *labels), at)
+            return parse(data(*await self._http.fetch(self._url, MAX_BYTES, form=form))), at
         except (FetchFailed, UnusableResponse) as error:
-            return _Failure(f"{error}; the query was {quoted(promql)}")
-
-    async def _fetch_query(self, promql: str) -> _Number | _Failure:
-        at = self._clock()
-        try:
-            return _Number(quantity(await self._data(promql)), at)
-        except NoSeries:
-            return _Number(None, at)
-        except (FetchFailed, UnusableResponse) as error:
-            return _Failure(f"{error}; the query was {quoted(promql)}")
-
-    async def _data(self, promql: str) -> dict[str, Any]:
-        form = {"query": promql, "timeout": f"{self._timeout_s:g}s"}
-        return data(*await self._http.fetch(self._url, MAX_BYTES, form=form))
+            return f"{error}; the query was {quoted(promql)}"
 
     # -- results
 
-    def _query_reading(self, ask: Ask, found: _Number | _Failure | None) -> Reading:
+    def _query_reading(self, ask: Ask, found: tuple[float | None, float] | str | None) -> Reading:
         """The reading of a Query goal. The age of the series behind it is up to the query."""
         if found is None:
-            return self._error(
-                _Failure(f"{self._timed_out.text}; the query was {quoted(ask.need.argument)}")
-            )
-        if isinstance(found, _Failure):
+            found = f"{self._timed_out}; the query was {quoted(ask.need.argument)}"
+        if isinstance(found, str):
             return self._error(found)
-        if found.value is None:
+        value, at = found
+        if value is None:
             return Reading(Freshness.EMPTY, detail=f"{self._name} returned an empty result")
-        return Reading(Freshness.FRESH, found.value, max(0.0, self._clock() - found.at))
+        return Reading(Freshness.FRESH, value, max(0.0, self._clock() - at))
 
-    def _target_reading(self, ask: Ask, results: Sequence[_Rows | _Failure | None]) -> Reading:
-        """The reading of a target, from the results for all targets."""
-        tables: list[_Rows] = []
+    def _target_reading(self, ask: Ask, results: Sequence[Rows | str | None]) -> Reading:
+        tables: list[Rows] = []
         for rows in results:
-            if not isinstance(rows, _Rows):
+            if rows is None or isinstance(rows, str):
                 return self._error(rows or self._timed_out)
             tables.append(rows)
-        values, ages, silent = (rows.numbers for rows in tables)
+        (values, _), (ages, at), (silent, _) = tables
         row = ask.target.namespace, ask.target.name
         if row not in ages:
             return self._without_series(ask)
-        age = max(0.0, ages[row] + self._clock() - tables[1].at)
+        age = max(0.0, ages[row] + self._clock() - at)
         return self._fresh_or_stale(ask, values.get(row, math.nan), age, silent.get(row, 0.0))
 
     def _fresh_or_stale(self, ask: Ask, value: float, age: float, silent: float) -> Reading:
@@ -274,7 +237,7 @@ class Prometheus:
         try:
             check_quantity(value)
         except UnusableResponse as error:
-            return self._error(_Failure(f"{error} for {self._series(ask)}"))
+            return self._error(f"{error} for {self._series(ask)}")
         if age > self._mapping.window:
             return Reading(Freshness.STALE, value, age, f"the newest sample is {age:.0f} s old")
         self._last[ask] = value, self._clock() - age
@@ -286,15 +249,13 @@ class Prometheus:
     def _without_series(self, ask: Ask) -> Reading:
         """The reading of a target without series: stale if it had some, else empty."""
         if (last := self._last.get(ask)) is None:
-            return Reading(
-                Freshness.EMPTY, detail=f"{self._name} has no series {self._series(ask)}"
-            )
+            detail = f"{self._name} has no series {self._series(ask)}"
+            return Reading(Freshness.EMPTY, detail=detail)
         value, at = last
         age = self._clock() - at
         return Reading(Freshness.STALE, value, age, f"no pod responded to a scrape for {age:.0f} s")
 
     def _no_value(self, ask: Ask) -> str:
-        """Why there are samples and no value."""
         within = f"within {self._mapping.window:g} s"
         if ask.need.measure in (Measure.DURATION, Measure.QUANTILE):
             return f"no request completed {within}"
@@ -307,16 +268,8 @@ class Prometheus:
             f" {mapping.workload_label}={target.name!r}}}"
         )
 
-    def _error(self, failure: _Failure) -> Reading:
-        return Reading(Freshness.ERROR, detail=f"{self._name} {failure.text}")
-
-    def _sweep(self) -> None:
-        """Drop values older than Prometheus's own lookback."""
-        now = self._clock()
-        if now - self._swept > FORGET_AFTER:
-            self._swept = now
-            known = self._last.items()
-            self._last = {ask: last for ask, last in known if now - last[1] <= FORGET_AFTER}
+    def _error(self, failure: str) -> Reading:
+        return Reading(Freshness.ERROR, detail=f"{self._name} {failure}")
 
 
 def _api(url: str) -> URL:
