@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from borough_operator.sources.prometheus import UnusableResponse, data, quantity, table
+from borough_operator.sources.fetching import Unusable
+from borough_operator.sources.prometheus import data, quantity, table
 from scaling.servers import of_workloads, vector
 
 WELL = {"status": "success", "data": vector()}
@@ -44,7 +45,7 @@ def test_empty_result_is_no_number() -> None:
 )  # fmt: skip  # a table
 def test_invalid_quantity_is_refused_with_its_cause(answer: dict[str, Any], sentence: str) -> None:
     """The message says what the author of the query must change."""
-    with pytest.raises(UnusableResponse, match=sentence):
+    with pytest.raises(Unusable, match=sentence):
         quantity(answer)
 
 
@@ -66,7 +67,7 @@ def test_invalid_quantity_is_refused_with_its_cause(answer: dict[str, Any], sent
 )  # fmt: skip  # a table
 def test_response_without_data_raises_its_cause(status: int, body: bytes, sentence: str) -> None:
     """With the server's own message where it has one; a partial response counts as an error."""
-    with pytest.raises(UnusableResponse, match=sentence):
+    with pytest.raises(Unusable, match=sentence):
         data(status, body)
 
 
@@ -92,5 +93,5 @@ def test_a_table_has_a_number_for_each_target() -> None:
 )
 def test_malformed_table_is_refused(answer: dict[str, Any]) -> None:
     """For every malformed shape of the data."""
-    with pytest.raises(UnusableResponse, match="returned"):
+    with pytest.raises(Unusable, match="returned"):
         table(answer, "namespace", "workload")

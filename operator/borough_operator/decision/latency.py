@@ -131,9 +131,9 @@ def evaluate_trial(
     elif now - quantile.age >= trial.ready_at + SETTLE:
         del trials[goal.identity]
         if rate.value < trial.rate * observation.ready:
-            known = memory.latency(goal.identity)
+            known = memory.latencies.get(goal.identity, Latency())
             learned = _learn(trial, quantile.value, rate.value, known)
-            memory = memory.with_latency(goal.identity, learned)
+            memory = replace(memory, latencies={**memory.latencies, goal.identity: learned})
     return memory.with_trials(trials)
 
 

@@ -103,7 +103,6 @@ def _limit(situation: Situation, base: int) -> Limited:
 
 
 def _demanded(situation: Situation) -> list[float]:
-    """Replicas of each goal with a fresh reading, not rounded."""
     return [demand.replicas for demand in situation.demands if demand.replicas is not None]
 
 

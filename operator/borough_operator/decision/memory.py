@@ -52,9 +52,8 @@ class LoadHistory:
     @property
     def service_time(self) -> float:
         """Mean seconds a request takes without waiting: the shortest residence of the lookback."""
-        return min(
-            (sample.residence for sample in self.samples if sample.residence > 0.0), default=0.0
-        )
+        known = (sample.residence for sample in self.samples if sample.residence > 0.0)
+        return min(known, default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,18 +184,6 @@ class Memory:
     shadow: Shadow = Shadow()
     advised: int | None = None
     """In Advise mode, the number the target would have by now."""
-
-    def load(self, goal: str) -> LoadHistory:
-        return self.loads.get(goal, LoadHistory())
-
-    def with_load(self, goal: str, load: LoadHistory) -> "Memory":
-        return replace(self, loads={**self.loads, goal: load})
-
-    def latency(self, goal: str) -> Latency:
-        return self.latencies.get(goal, Latency())
-
-    def with_latency(self, goal: str, latency: Latency) -> "Memory":
-        return replace(self, latencies={**self.latencies, goal: latency})
 
     def with_trials(self, trials: Mapping[str, Trial]) -> "Memory":
         return replace(self, last_actions=replace(self.last_actions, trials=trials))

@@ -39,8 +39,6 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Need:
-    """One quantity that a policy reads of its target."""
-
     measure: Measure
     argument: str = ""
     """The quantile as text, such as "0.95", or the PromQL."""
@@ -120,8 +118,6 @@ class Behavior:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A ServiceScaler's spec, parsed and validated."""
-
     goals: tuple[Goal, ...]
     min_replicas: int = 1
     max_replicas: int = 10
@@ -134,8 +130,6 @@ class Policy:
 
 
 class Rollout(StrEnum):
-    """The rollout state of the target's newest template."""
-
     STABLE = "stable"
     PROGRESSING = "progressing"
     FAILING = "failing"
@@ -222,8 +216,6 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Clamp:
-    """One rule that changed the number."""
-
     reason: Reason
     before: int
     after: int

@@ -21,8 +21,6 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The verbs on one resource of the watched namespaces."""
-
     group: str
     resource: str
     verbs: frozenset[str]
@@ -30,8 +28,6 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource that is listed and watched."""
-
     group: str
     version: str
     plural: str
@@ -95,19 +91,15 @@ class Cluster:
             now = await self.api.call("get", path)  # perhaps only its status has changed
             if now["spec"].get("replicas", 0) != seen or now["metadata"]["uid"] != uid:
                 raise
-            return await self._apply_scale(
-                path, target, replicas, now["metadata"]["resourceVersion"]
-            )
+            version = now["metadata"]["resourceVersion"]
+            return await self._apply_scale(path, target, replicas, version)
 
     async def _apply_scale(self, path: str, target: Target, replicas: int, version: str) -> str:
+        name = {"namespace": target.namespace, "name": target.name}
         scale = {
             "apiVersion": "autoscaling/v1",
             "kind": "Scale",
-            "metadata": {
-                "namespace": target.namespace,
-                "name": target.name,
-                "resourceVersion": version,
-            },
+            "metadata": {**name, "resourceVersion": version},
             "spec": {"replicas": replicas},
         }
         query = {"fieldManager": MANAGER, "force": "true"}
@@ -125,9 +117,8 @@ class Cluster:
             {"op": "add", "path": "/status", "value": status},
         ]
         path = SCALERS.path(namespace, name, "status")
-        stored: Object = await self.api.call(
-            "patch", path, change, _JSON_PATCH, {"fieldManager": MANAGER}
-        )
+        query = {"fieldManager": MANAGER}
+        stored: Object = await self.api.call("patch", path, change, _JSON_PATCH, query)
         return stored
 
     async def list_all(
@@ -200,17 +191,12 @@ class Events:
     def _first(subject: Subject, name: str, kind: str, reason: str, now: float) -> dict[str, Any]:
         """The fields of the first Event of a series, beside those that change."""
         place = {"namespace": subject.namespace}
+        of = {"apiVersion": "borough.dev/v1alpha1", "kind": "ServiceScaler", "uid": subject.uid}
         return {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {**place, "name": name},
-            "involvedObject": {
-                "apiVersion": "borough.dev/v1alpha1",
-                "kind": "ServiceScaler",
-                **place,
-                "name": subject.name,
-                "uid": subject.uid,
-            },
+            "involvedObject": {**of, **place, "name": subject.name},
             "type": kind,
             "reason": reason,
             "firstTimestamp": format_time(now),

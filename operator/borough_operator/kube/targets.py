@@ -280,19 +280,13 @@ def pod(obj: Mapping[str, Any]) -> Pod | None:
     if owner is None:
         return None
     status = obj.get("status") or {}
-    ready = any(
-        c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ())
-    )
+    true = {c["type"] for c in status.get("conditions", ()) if c["status"] == "True"}
     address = status.get("podIP", "")
     containers = obj["spec"].get("containers", ())
+    ports = (port for container in containers for port in container.get("ports", ()))
     return Pod(
         owner=owner,
-        ready=ready and "deletionTimestamp" not in obj["metadata"],
+        ready="Ready" in true and "deletionTimestamp" not in obj["metadata"],
         host=f"[{address}]" if ":" in address else address,
-        ports=tuple(
-            (port["name"], port["containerPort"])
-            for container in containers
-            for port in container.get("ports", ())
-            if "name" in port
-        ),
+        ports=tuple((port["name"], port["containerPort"]) for port in ports if "name" in port),
     )

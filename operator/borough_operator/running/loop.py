@@ -109,12 +109,6 @@ class Evaluation:
     source: str
     asks: tuple[Ask, ...]
 
-    @property
-    def shared(self) -> bool:
-        """Whether its needs are read with the queries of all scalers."""
-        queries = any(ask.need.measure is Measure.QUERY for ask in self.asks)
-        return not self.asks or (self.source == PROMETHEUS and not queries)
-
 
 @dataclass(eq=False)
 class Loop:
@@ -207,10 +201,8 @@ class Loop:
         name = next(evaluation.source for evaluation in evaluations if evaluation.asks)
         source = self.sources.get(name)
         if source is None:
-            disabled = Reading(
-                Freshness.ERROR, detail=f"the source {name} is disabled in this operator"
-            )
-            return dict.fromkeys(asks, disabled)
+            detail = f"the source {name} is disabled in this operator"
+            return dict.fromkeys(asks, Reading(Freshness.ERROR, detail=detail))
         began = time.perf_counter()
         readings = await source.read(asks)
         self.telemetry.source_read(name, readings, time.perf_counter() - began)
@@ -271,10 +263,11 @@ def _evaluation(entry: Entry, due: float) -> Evaluation:
 
 
 def _grouped(evaluations: Iterable[Evaluation]) -> Iterator[Sequence[Evaluation]]:
-    """Evaluations with shared queries together, and each of the others alone."""
+    """Evaluations with the queries of all scalers together, and each of the others alone."""
     shared = []
     for evaluation in evaluations:
-        if evaluation.shared:
+        queries = any(ask.need.measure is Measure.QUERY for ask in evaluation.asks)
+        if not evaluation.asks or (evaluation.source == PROMETHEUS and not queries):
             shared.append(evaluation)
         else:
             yield (evaluation,)

@@ -31,8 +31,6 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ScalerRecord:
-    """A ServiceScaler as it was read last."""
-
     name: Name
     uid: str
     created: str
@@ -87,8 +85,6 @@ class Tally:
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One scaler: its object, the last decision, and what is remembered."""
-
     record: ScalerRecord
     history: History
     decision: Decision | None = None
@@ -97,10 +93,6 @@ class Entry:
     conditions: Mapping[str, bool] = field(default_factory=dict)
     """Whether each condition of its status is true; unknown ones are left out."""
     tally: Tally = field(default_factory=Tally)
-
-
-def _ignore(name: Name) -> None:
-    """The callback before the loop sets its own."""
 
 
 Owned = TypeVar("Owned", ReplicaSet, Pod)
@@ -114,8 +106,8 @@ class Registry:
     """
 
     def __init__(self, *, pods: bool) -> None:
-        self.added: Callable[[Name], object] = _ignore
-        self.removed: Callable[[Name], object] = _ignore
+        self.added: Callable[[Name], object] = lambda _: None
+        self.removed: Callable[[Name], object] = lambda _: None
         self.entries: dict[Name, Entry] = {}
         self.unreadable: dict[tuple[str, str], str] = {}
         """Why a resource could not be listed, by resource and namespace."""

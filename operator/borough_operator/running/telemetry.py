@@ -11,9 +11,9 @@ between, so that a scrape delays no decision.
 import asyncio
 import logging
 import sys
-from collections import Counter as Counts
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,14 +24,13 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     GCCollector,
     Histogram,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from borough_operator.decision.model import Decision, Mode, Policy, Proposal, Reading, Reason
 from borough_operator.kube import targets
@@ -39,6 +38,7 @@ from borough_operator.kube.spec import Scaler
 from borough_operator.running import signals
 from borough_operator.running.registry import Entry, Registry
 from borough_operator.running.signals import Signal
+from borough_operator.running.watched import Watched
 
 BATCH = 250
 """Scalers whose lines of one metric are written at once, a millisecond or two."""
@@ -62,7 +62,6 @@ class Telemetry:
         self._metrics = CollectorRegistry()
         ProcessCollector(registry=self._metrics)
         GCCollector(registry=self._metrics)
-        self._metrics.register(_StateCollector(registry, clock))
         self._decisions = self._counter(signals.DECISIONS)
         self._requests = self._counter(signals.API_REQUESTS)
         self._reads = self._counter(signals.SOURCE_READS)
@@ -71,6 +70,11 @@ class Telemetry:
         self._reading = self._histogram(signals.SOURCE_DURATION)
         for reason in Reason:
             self._decisions.labels(reason)  # from 0, so that a rate shows the first one
+        lag, scalers = self._gauge(signals.WATCH_LAG), self._gauge(signals.SCALERS)
+        for resource, watched in registry.watched.items():
+            lag.labels(resource).set_function(partial(_lag, watched, clock))
+        for mode in Mode:
+            scalers.labels(mode).set_function(partial(_number_in, mode, registry))
         self._provider = _provider(spans)
         self._tracer = self._provider.get_tracer(signals.SERVICE)
 
@@ -125,38 +129,22 @@ class Telemetry:
     def _counter(self, signal: Signal) -> Counter:
         return Counter(signal.name, signal.help, signal.labels, registry=self._metrics)
 
+    def _gauge(self, signal: Signal) -> Gauge:
+        return Gauge(signal.name, signal.help, signal.labels, registry=self._metrics)
+
     def _histogram(self, signal: Signal) -> Histogram:
         return Histogram(
             signal.name, signal.help, signal.labels, buckets=signal.buckets, registry=self._metrics
         )
 
 
-class _StateCollector(Collector):
-    """The gauges that are computed at each scrape."""
-
-    def __init__(self, registry: Registry, clock: Callable[[], float]) -> None:
-        self._registry = registry
-        self._clock = clock
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        now = self._clock()
-        lags = _gauge(signals.WATCH_LAG)
-        for resource, watched in self._registry.watched.items():
-            lags.add_metric((resource,), watched.lag(now))
-        yield lags
-        modes = Counts(
-            entry.record.scaler.policy.mode
-            for entry in self._registry
-            if entry.record.scaler is not None
-        )
-        scalers = _gauge(signals.SCALERS)
-        for mode in Mode:
-            scalers.add_metric((mode,), modes[mode])
-        yield scalers
+def _lag(watched: Watched[Any], clock: Callable[[], float]) -> float:
+    return watched.lag(clock())
 
 
-def _gauge(signal: Signal) -> GaugeMetricFamily:
-    return GaugeMetricFamily(signal.name, signal.help, labels=signal.labels)
+def _number_in(mode: Mode, registry: Registry) -> int:
+    scalers = (entry.record.scaler for entry in registry)
+    return sum(scaler is not None and scaler.policy.mode is mode for scaler in scalers)
 
 
 def _provider(endpoint: str) -> TracerProvider:
@@ -177,8 +165,6 @@ def _provider(endpoint: str) -> TracerProvider:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A scaler and its target at the time of a scrape."""
-
     place: str
     """Its labels `namespace` and `scaler`, as text."""
     entry: Entry

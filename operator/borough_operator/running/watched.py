@@ -50,9 +50,6 @@ class Watched(Generic[Kept]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def __iter__(self) -> Iterator[Kept]:
-        return (kept for _, kept in self._items.values())
-
     def get(self, name: Name) -> Kept | None:
         item = self._items.get(name)
         return None if item is None else item[1]

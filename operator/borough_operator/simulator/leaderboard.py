@@ -52,8 +52,6 @@ class BrokenResult(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One policy with one setting on one trace."""
-
     policy: str
     setting: str
     """Its target and windows; empty where it has one setting only."""
@@ -66,8 +64,6 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One policy compared with the front of HPA on CPU."""
-
     policy: str
     front_violations: float
     """Violations of the front at the policy's cost."""

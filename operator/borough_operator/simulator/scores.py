@@ -84,7 +84,6 @@ def front(points: Sequence[Point]) -> tuple[Point, ...]:
 
 
 def _above(left: Point, middle: Point, right: Point) -> bool:
-    """Whether the middle lies on or above the line from left to right."""
     over = (middle.violations - left.violations) * (right.hours - left.hours)
     return over >= (right.violations - left.violations) * (middle.hours - left.hours)
 

@@ -88,8 +88,6 @@ def erlang_c(servers: int, offered: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Second:
-    """One second of all ready pods."""
-
     load: float
     """New requests."""
     ready: int

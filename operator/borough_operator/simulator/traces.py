@@ -45,9 +45,8 @@ def read(path: Path) -> Trace:
     numbered = [(number, line.strip()) for number, line in lines]
     load = [_rate(path, n, line) for n, line in numbered if line and not line.startswith("#")]
     if len(load) < 2:  # noqa: PLR2004  # a change needs two
-        raise TraceInvalid(
-            f"{path} has {len(load)} numbers; a trace has at least two, one for each second"
-        )
+        why = "a trace has at least two, one for each second"
+        raise TraceInvalid(f"{path} has {len(load)} numbers; {why}")
     return Trace(path.stem, tuple(load))
 
 
@@ -57,9 +56,8 @@ def _rate(path: Path, number: int, line: str) -> float:
     except ValueError:
         raise TraceInvalid(f'{path}, line {number}: "{line[:40]}" is not a number') from None
     if not (math.isfinite(rate) and rate >= 0.0):
-        raise TraceInvalid(
-            f"{path}, line {number}: {line[:40]} is not a rate: it must be 0 or more"
-        )
+        why = "is not a rate: it must be 0 or more"
+        raise TraceInvalid(f"{path}, line {number}: {line[:40]} {why}")
     return rate
 
 

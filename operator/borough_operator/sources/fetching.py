@@ -27,8 +27,10 @@ _MAX_QUOTE = 200
 """Characters quoted of a server's text."""
 
 
-class FetchFailed(Exception):
-    """No response was received; the message continues a sentence after the server's name."""
+class Unusable(Exception):
+    """No response was received, or none with a value; the message continues a sentence after the
+    server's name.
+    """
 
 
 class Fetcher:
@@ -47,7 +49,7 @@ class Fetcher:
     ) -> tuple[int, bytes]:
         """Status and body of a GET, or of a POST of `form`.
 
-        Raises FetchFailed where the server does not respond, for a redirect, and for a body of more
+        Raises Unusable where the server does not respond, for a redirect, and for a body of more
         than `limit` bytes after decompression. The caller bounds the duration.
         """
         if self._session is None:
@@ -66,15 +68,15 @@ class Fetcher:
             ) as response:
                 if 300 <= response.status < 400:  # noqa: PLR2004  # redirects, all of them
                     to = URL(response.headers.get("Location", "")).host or "another path"
-                    raise FetchFailed(f"redirects to {to} ({response.status}): not followed")
+                    raise Unusable(f"redirects to {to} ({response.status}): not followed")
                 body = bytearray()
                 async for chunk in response.content.iter_any():
                     body += chunk
                     if len(body) > limit:
-                        raise FetchFailed(f"returned more than {limit >> 20} MiB, the limit")
+                        raise Unusable(f"returned more than {limit >> 20} MiB, the limit")
                 return response.status, bytes(body)
         except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: not HTTP
-            raise FetchFailed(_cause(error)) from None
+            raise Unusable(_cause(error)) from None
 
     async def close(self) -> None:
         if self._session is not None:

@@ -46,12 +46,15 @@ class SeriesMapping:
     def __post_init__(self) -> None:
         if not self.namespaces:
             raise ValueError("no namespace is given")
-        for namespace in self.namespaces:
-            _check(_NAMESPACE, namespace, "namespace name")
-        for label in (self.namespace_label, self.workload_label):
-            _check(_LABEL, label, "label name")
-        for metric in (self.rate_metric, self.in_flight_metric, self.duration_metric):
-            _check(_METRIC, metric, "metric name")
+        labels = (self.namespace_label, self.workload_label)
+        metrics = (self.rate_metric, self.in_flight_metric, self.duration_metric)
+        for rule, what, names in (
+            (_NAMESPACE, "namespace", self.namespaces),
+            (_LABEL, "label", labels),
+            (_METRIC, "metric", metrics),
+        ):
+            if invalid := [name for name in names if rule.fullmatch(name) is None]:
+                raise ValueError(f"{invalid[0]!r} is not a valid {what} name")
         if not 1 <= self.window <= 300:  # noqa: PLR2004  # the lookback of an instant query
             raise ValueError(f"the window must be 1 to 300 seconds, not {self.window:g}")
 
@@ -121,8 +124,3 @@ class SeriesMapping:
 
     def _within(self) -> str:
         return f"{round(self.window * 1000)}ms"
-
-
-def _check(rule: re.Pattern[str], name: str, what: str) -> None:
-    if rule.fullmatch(name) is None:
-        raise ValueError(f"{name!r} is not a valid {what}")

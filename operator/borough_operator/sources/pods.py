@@ -10,9 +10,10 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from borough_operator.decision.model import Freshness, Measure, Need, Reading
-from borough_operator.sources.fetching import Fetcher, FetchFailed, Recent, SingleFlight
+from borough_operator.sources.fetching import Fetcher, Recent, SingleFlight, Unusable
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.protocol import Ask, Target
 
@@ -35,7 +36,6 @@ MAX_BYTES = 4 << 20
 """Maximum bytes of one pod's response."""
 _MAX_TARGETS_IN_FLIGHT = 256
 _MAX_PODS_IN_FLIGHT = 64
-_OK = 200
 
 ACCEPT = "text/plain; version=0.0.4"
 """The simpler of the two formats; a server that has only the other may respond with it."""
@@ -49,10 +49,6 @@ character."""
 _BOUND = re.compile(rb'le(?<!\wle)[ \t]*=[ \t]*"([-+.0-9][^"\\]*)"')
 """The label `le` itself, not one whose name ends in `le`; inside a quoted value no unescaped quote
 precedes a number."""
-
-
-class Malformed(Exception):
-    """A metric without a valid value; the message continues a sentence after the URL."""
 
 
 class Reader:
@@ -78,7 +74,7 @@ class Reader:
         """The sum over all series of each metric by its name, and of each bucket by its upper
         bound.
 
-        Raises Malformed for a line that cannot be parsed and for a value that is negative, infinite
+        Raises Unusable for a line that cannot be parsed and for a value that is negative, infinite
         or NaN.
         """
         totals: dict[Key, float] = {}
@@ -96,7 +92,7 @@ def _quantity(name: bytes, text: bytes) -> float:
         value = math.nan
     if not 0 <= value < math.inf:
         shown = text[:40].decode(errors="replace") or "no value"
-        raise Malformed(f"has {shown} for {name.decode()}, which is not a quantity")
+        raise Unusable(f"has {shown} for {name.decode()}, which is not a quantity")
     return value
 
 
@@ -105,13 +101,11 @@ def _bound(labels: bytes) -> float:
     try:
         return float(found[1] if found else b"")
     except ValueError:
-        raise Malformed(f"has a bucket without a bound: {{{labels[:80].decode()}}}") from None
+        raise Unusable(f"has a bucket without a bound: {{{labels[:80].decode()}}}") from None
 
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """The metrics of one pod at one time."""
-
     at: float
     totals: Mapping[Key, float]
 
@@ -329,7 +323,6 @@ class Pods:
         return counters.reading(ask.need, self._clock())
 
     async def _observe(self, target: Target) -> TargetCounters:
-        """Scrape all pods of the target and add the result to its counters."""
         results = await self._pods.get(self._addresses(target))
         scrapes = {url: one for url, one in results.items() if isinstance(one, Scrape)}
         why = next(
@@ -344,8 +337,8 @@ class Pods:
         """The metrics of one pod, or a sentence about why there are none."""
         try:
             status, body = await self._http.fetch(url, MAX_BYTES, accept=ACCEPT)
-            if status != _OK:
+            if status != HTTPStatus.OK:
                 return f"{url} returned {status}"
             return Scrape(self._clock(), self._reader.read(body))
-        except (FetchFailed, Malformed) as error:
+        except Unusable as error:
             return f"{url} {error}"

@@ -15,18 +15,13 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from yarl import URL
 
 from borough_operator.decision.model import Freshness, Measure, Need, Reading
-from borough_operator.sources.fetching import (
-    Fetcher,
-    FetchFailed,
-    Recent,
-    SingleFlight,
-    quoted,
-)
+from borough_operator.sources.fetching import Fetcher, Recent, SingleFlight, Unusable, quoted
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.protocol import Ask
 
@@ -36,7 +31,6 @@ MAX_BYTES = 8 << 20
 """Maximum bytes of a response; one of 10,000 targets has one million."""
 _MAX_FAMILIES_IN_FLIGHT = 32
 _MAX_QUERIES_IN_FLIGHT = 16
-_OK = 200
 
 Found = TypeVar("Found")
 Row = tuple[str, str]
@@ -45,12 +39,8 @@ Rows = tuple[dict[Row, float], float]
 """One number for each target, and our clock's time of the query."""
 
 
-class UnusableResponse(Exception):
-    """A response without a value; the message continues a sentence after the server's name."""
-
-
 def data(status: int, body: bytes) -> dict[str, Any]:
-    """The `data` of a query's response. Raises UnusableResponse, with Prometheus's own error
+    """The `data` of a query's response. Raises Unusable, with Prometheus's own error
     message if it has one.
     """
     try:
@@ -58,28 +48,28 @@ def data(status: int, body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise UnusableResponse(
-            f"returned {status} and no JSON" if status != _OK else "returned no JSON"
+        raise Unusable(
+            f"returned {status} and no JSON" if status != HTTPStatus.OK else "returned no JSON"
         )
     if document.get("status") != "success":
         words = quoted(document.get("error") or "no message")
-        raise UnusableResponse(f"returned an error ({status}): {words}")
+        raise Unusable(f"returned an error ({status}): {words}")
     found, partial = document.get("data"), document.get("isPartial")  # of VictoriaMetrics
     if warnings := document.get("warnings") or ("the response is partial" if partial else None):
         words = quoted(warnings[0] if isinstance(warnings, list) else warnings)
-        raise UnusableResponse(f"returned a warning: {words}")
+        raise Unusable(f"returned a warning: {words}")
     if not isinstance(found, dict):
-        raise UnusableResponse("returned no data")
+        raise Unusable("returned no data")
     return found
 
 
 def table(found: dict[str, Any], namespace: str, workload: str) -> dict[Row, float]:
     """A number for each target by its two labels; NaN where Prometheus returns it. Raises
-    UnusableResponse.
+    Unusable.
     """
     try:
         if found["resultType"] != "vector":
-            raise UnusableResponse(f"returned a {quoted(found['resultType'])} instead of a vector")
+            raise Unusable(f"returned a {quoted(found['resultType'])} instead of a vector")
         return {
             (series["metric"].get(namespace, ""), series["metric"].get(workload, "")): float(
                 series["value"][1]
@@ -87,34 +77,34 @@ def table(found: dict[str, Any], namespace: str, workload: str) -> dict[Row, flo
             for series in found["result"]
         }
     except (LookupError, TypeError, ValueError, AttributeError):
-        raise UnusableResponse("returned series without labels and a value") from None
+        raise Unusable("returned series without labels and a value") from None
 
 
 def quantity(found: dict[str, Any]) -> float | None:
-    """The one number of a query's result, None where that is empty. Raises UnusableResponse."""
+    """The one number of a query's result, None where that is empty. Raises Unusable."""
     kind, result = found.get("resultType"), found.get("result")
     if kind not in ("scalar", "vector") or not isinstance(result, list):
-        raise UnusableResponse(f"returned a {quoted(kind)}, not a number")
+        raise Unusable(f"returned a {quoted(kind)}, not a number")
     if kind == "vector":
         if not result:
             return None
         if len(result) > 1:
-            raise UnusableResponse(f"returned {len(result)} series where one is needed: use sum()")
+            raise Unusable(f"returned {len(result)} series where one is needed: use sum()")
         result = result[0].get("value") if isinstance(result[0], dict) else None
     try:
         value = float(result[1])  # type: ignore[index]  # None raises TypeError, handled below
     except (LookupError, TypeError, ValueError):
-        raise UnusableResponse("returned a series without a number") from None
+        raise Unusable("returned a series without a number") from None
     check_quantity(value)
     return value
 
 
 def check_quantity(value: float) -> None:
-    """Raise UnusableResponse for a value that is negative, infinite or NaN."""
+    """Raise Unusable for a value that is negative, infinite or NaN."""
     if not math.isfinite(value):
-        raise UnusableResponse(f"returned {value:g}".replace("nan", "NaN").replace("inf", "Inf"))
+        raise Unusable(f"returned {value:g}".replace("nan", "NaN").replace("inf", "Inf"))
     if value < 0:
-        raise UnusableResponse(f"returned the negative value {value:g}")
+        raise Unusable(f"returned the negative value {value:g}")
 
 
 class Prometheus:
@@ -199,7 +189,7 @@ class Prometheus:
         at, form = self._clock(), {"query": promql, "timeout": f"{self._timeout_s:g}s"}
         try:
             return parse(data(*await self._http.fetch(self._url, MAX_BYTES, form=form))), at
-        except (FetchFailed, UnusableResponse) as error:
+        except Unusable as error:
             return f"{error}; the query was {quoted(promql)}"
 
     # -- results
@@ -236,7 +226,7 @@ class Prometheus:
             return Reading(Freshness.EMPTY, detail=self._no_value(ask))
         try:
             check_quantity(value)
-        except UnusableResponse as error:
+        except Unusable as error:
             return self._error(f"{error} for {self._series(ask)}")
         if age > self._mapping.window:
             return Reading(Freshness.STALE, value, age, f"the newest sample is {age:.0f} s old")
