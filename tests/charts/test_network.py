@@ -56,7 +56,7 @@ def test_parts_reach_each_other_where_one_calls_the_other(shape: Shape, edges: s
     assert between(edges, INTERNAL) == calls(shape)
 
 
-def test_a_part_a_capability_has_the_very_edges_of_the_call_graph(helm: Helm) -> None:
+def test_shape_of_one_capability_a_part_has_the_edges_of_the_call_graph(helm: Helm) -> None:
     """What `APP.calls` says, read back from the policies."""
     found = town(helm, {"shape": "microservices"}).edges(HERE, [INTERNAL])
 
@@ -66,7 +66,7 @@ def test_a_part_a_capability_has_the_very_edges_of_the_call_graph(helm: Helm) ->
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_so_it_is_for_another_application(helm: Helm, name: str) -> None:
+def test_policies_of_another_application_follow_its_call_graph(helm: Helm, name: str) -> None:
     """Its calls, its door, its stores, and nothing of the shop."""
     case = CASES[f"borough/{name}"]
     place = town(helm, case.values)
@@ -82,7 +82,9 @@ def test_so_it_is_for_another_application(helm: Helm, name: str) -> None:
 
 
 @pytest.mark.parametrize("direction", ["egress", "ingress"])
-def test_either_end_alone_would_say_the_same(helm: Helm, direction: Direction) -> None:
+def test_policies_of_each_end_alone_allow_the_same_connections(
+    helm: Helm, direction: Direction
+) -> None:
     """A mistake at one end opens nothing."""
     shape = SHAPES["microservices"]
     place = town(helm, {"load": {"enabled": True}}).only(direction)
@@ -96,7 +98,7 @@ def test_either_end_alone_would_say_the_same(helm: Helm, direction: Direction) -
     }
 
 
-def test_only_who_keeps_something_reaches_the_database(shape: Shape, edges: set[Edge]) -> None:
+def test_only_parts_with_stores_reach_the_database(shape: Shape, edges: set[Edge]) -> None:
     """And who migrates or audits it."""
     keepers = {part for part, hosted in shape.parts.items() if set(hosted) - {"gateway"}}
 
@@ -105,7 +107,7 @@ def test_only_who_keeps_something_reaches_the_database(shape: Shape, edges: set[
     }
 
 
-def test_the_door_is_open_to_everybody_and_no_other_port_is(shape: Shape, edges: set[Edge]) -> None:
+def test_only_the_doors_port_is_open_to_all(shape: Shape, edges: set[Edge]) -> None:
     """But from inside the release only to who plays the customer."""
     doors = {part for part, hosted in shape.parts.items() if "gateway" in hosted}
     guests = {"load", "test", "dns", "neighbour", "stranger"}
@@ -119,7 +121,7 @@ def test_prometheus_alone_scrapes(shape: Shape, edges: set[Edge]) -> None:
     assert between(edges, OPS) == {("prometheus", part) for part in shape.parts}
 
 
-def test_nobody_reaches_anything_else(shape: Shape, edges: set[Edge]) -> None:
+def test_no_other_connection_is_allowed(shape: Shape, edges: set[Edge]) -> None:
     """Names are resolved and spans are sent; for the shop the rest of the world is not there."""
     others = {e for e in edges if e.port not in {PUBLIC, INTERNAL, OPS, DATABASE}}
     look_up = {source for source, target in between(others, NAMES)}
@@ -184,7 +186,7 @@ def test_while_the_shape_changes_both_can_work(helm: Helm) -> None:
     }
 
 
-def test_a_part_on_its_way_out_keeps_its_leave(helm: Helm) -> None:
+def test_part_of_a_retiring_shape_keeps_its_policies(helm: Helm) -> None:
     """Helm takes away what is no longer rendered while the last pods of the old shape still settle
     orders: the policies that let them must be there afterwards too.
     """
@@ -222,7 +224,7 @@ def test_a_database_of_ones_own_is_reached_where_it_is(helm: Helm) -> None:
     assert outward == {Edge(keeper, inside.name, 6432) for keeper in keepers}
 
 
-def test_the_door_may_be_kept_for_some(helm: Helm) -> None:
+def test_door_can_be_restricted_to_peers(helm: Helm) -> None:
     """And for our own customers, who come from inside."""
     only = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "elsewhere"}}}
     place = town(helm, {"networkPolicy": {"door": {"from": [only]}}, "load": {"enabled": True}})
@@ -232,7 +234,7 @@ def test_the_door_may_be_kept_for_some(helm: Helm) -> None:
     }
 
 
-def test_what_observes_reaches_what_it_asks_and_no_more(helm: Helm) -> None:
+def test_observability_reaches_its_targets_and_nothing_else(helm: Helm) -> None:
     """Its pages are open to the cluster; its doors for spans to the shop alone."""
     place = town(helm, {"shape": "monolith"})
     found = place.edges(THERE, ports(place))
