@@ -2,9 +2,20 @@
 
 import pytest
 
+from charts.clusters import (
+    ADDRESSES,
+    HERE,
+    NAMES,
+    OPS,
+    OTLP,
+    PUBLIC,
+    SCALER,
+    THERE,
+    platform,
+    ports,
+)
 from charts.helm import OBSERVABILITY, Helm
-from charts.network import Edge, Town
-from charts.towns import ADDRESSES, HERE, NAMES, OPS, OTLP, PUBLIC, SCALER, THERE, platform, ports
+from charts.network import Cluster, Edge
 
 
 def test_operator_reaches_its_sources_and_nothing_else(helm: Helm) -> None:
@@ -47,7 +58,7 @@ def test_operator_reaches_the_pods_of_parts_with_source_pods(helm: Helm) -> None
     assert asked_by_operator(neither) == set()
 
 
-def asked_by_operator(place: Town) -> set[tuple[str, str]]:
+def asked_by_operator(place: Cluster) -> set[tuple[str, str]]:
     """The parts that it reaches, on whatever port."""
     found = place.edges(HERE, ports(place))
     return {(e.source, e.target) for e in found if e.source == "operator"}
@@ -57,6 +68,6 @@ def test_restricted_prometheus_is_reachable_by_the_operator(helm: Helm) -> None:
     """Who may look at its pages is one thing, who scales by it another."""
     closed = helm.objects(OBSERVABILITY, {"networkPolicy": {"ui": {"from": []}}})
     place = platform(helm, {}, {})
-    place = Town({**place.releases, THERE: closed}, place.others)
+    place = Cluster({**place.releases, THERE: closed}, place.others)
 
     assert Edge("operator", "prometheus", 9090) in place.edges(THERE, [9090])

@@ -73,11 +73,11 @@ def test_response_without_data_raises_its_cause(status: int, body: bytes, senten
 
 def test_a_table_has_a_number_for_each_target() -> None:
     """By the two labels of the mapping; a series without them has empty ones."""
-    found = of_workloads("town", orders=3, payments="NaN")
+    found = of_workloads("staging", orders=3, payments="NaN")
     found["result"].append({"metric": {}, "value": [0, "1"]})
     rows = table(found, "namespace", "workload")
-    assert rows.pop(("town", "payments")) != 0
-    assert rows == {("town", "orders"): 3.0, ("", ""): 1.0}
+    assert rows.pop(("staging", "payments")) != 0
+    assert rows == {("staging", "orders"): 3.0, ("", ""): 1.0}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.pods import Key, Scrape, TargetCounters, quantile
 
 MAPPING = SeriesMapping(
-    ("town",), rate_metric="asked", in_flight_metric="asking", duration_metric="took"
+    ("staging",), rate_metric="asked", in_flight_metric="asking", duration_metric="took"
 )
 RATE, IN_FLIGHT, DURATION = (Need(m) for m in (Measure.RATE, Measure.IN_FLIGHT, Measure.DURATION))
 REPEATABLE = settings(derandomize=True, database=None)
