@@ -125,9 +125,9 @@ regenerated: $(READY)
 	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json $(BENCHES) > build/generated/docs/bench.md
 	@$(BIN)/python -m borough chart > build/generated/charts/borough/files/application.yaml
 	@cp build/generated/charts/borough/files/application.yaml build/generated/charts/observability/files
-	@$(BIN)/python -m borough_operator.documents charts/borough-operator/files/servicescaler.yaml > build/generated/docs/scaler.md
-	@$(BIN)/python -m borough_operator.simulator.page docs/results/leaderboard.json > build/generated/docs/leaderboard.md
-	@$(BIN)/python -m borough_operator.simulator.page docs/results/leaderboard.json --picture build/generated/docs/leaderboard.svg
+	@PYTHONPATH=tests $(BIN)/python -m scaling.documents charts/borough-operator/files/servicescaler.yaml > build/generated/docs/scaler.md
+	@PYTHONPATH=tests $(BIN)/python -m scaling.leaderboard_page docs/results/leaderboard.json > build/generated/docs/leaderboard.md
+	@PYTHONPATH=tests $(BIN)/python -m scaling.leaderboard_page docs/results/leaderboard.json --picture build/generated/docs/leaderboard.svg
 	@for chart in borough observability borough-operator; do \
 	  $(BIN)/python charts/values_table.py charts/$$chart > build/generated/charts/$$chart/README.md || exit; \
 	done

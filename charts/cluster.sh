@@ -68,7 +68,7 @@ choose_cluster() {
 			export KUBECONFIG=$PRIVATE
 			ensure_kind
 			;;
-		current) kubectl version > /dev/null || die "kubectl points at no cluster that answers" ;;
+		current) kubectl version > /dev/null || die "kubectl points at no cluster that responds" ;;
 		*) die "CLUSTER is kind or current, not $CLUSTER" ;;
 	esac
 }
@@ -190,7 +190,7 @@ deliver() {
 	elif [[ $context == kind-* ]]; then
 		kind load docker-image "$@" --name "${context#kind-}"
 	else
-		say "The cluster has to find $* by itself; IMAGE_LOADER=COMMAND would hand them over."
+		say "The cluster must be able to pull $*; IMAGE_LOADER=COMMAND would load them."
 	fi
 }
 
@@ -212,7 +212,7 @@ secret() {
 
 random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# The API keys of whoever tries the shop, and of the crowd that `make load` sends.
+# The API keys for trials by hand, and of the customers that `make load` simulates.
 customers() {
 	local name keys
 	keys="\"ada\": \"$(random)\""
@@ -372,7 +372,7 @@ up() {
 }
 
 # An open loop of requests from inside the cluster. An order is also a charge: payments gets busy by
-# the share of orders, and nobody calls a capability directly.
+# the share of orders; no client calls a capability directly.
 load() {
 	local orders=0.15 job=borough-load state
 	case ${SKEW:-} in

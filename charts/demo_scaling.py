@@ -1,18 +1,17 @@
-"""See the operator at work on the platform that `make up` installed, in some five minutes.
+"""Shows the operator at work on the platform that `make up` installed, in about five minutes.
 
     python charts/demo_scaling.py
 
-Each part of the shop begins with one pod, and with a ServiceScaler whose goals leave only payments
-too much to do when orders multiply. Then load comes, as many requests a second all the time, and
-from a moment on four times the share of orders; somebody scales payments by hand; the load goes.
-Every few seconds a line tells what the operator sees and does, by its own metrics. At the end, also
-an early one, scalers and load are gone, and each part has what it had. Whatever does not happen is
-said, and the exit status is 1.
+Each part of the shop starts with one pod, and with a ServiceScaler whose goals give only payments
+too much load when orders multiply. Then requests are sent at a constant rate, after a while with
+four times the share of orders; payments is scaled by hand; the load ends. Every few seconds a line
+shows what the operator reads and does, by its own metrics. In the end, also an early one, scalers
+and load are removed, and each part has its former number of pods. What did not happen is listed,
+with exit status 1.
 """
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -22,71 +21,72 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 ROOT = Path(__file__).parents[1]
 SHOP, OPERATOR = "borough", "borough-operator"
 """Names of the releases, and of their namespaces."""
+IN_SHOP = ("--namespace", SHOP)
 LABELS = "app.kubernetes.io/instance=borough,app.kubernetes.io/part-of=borough"
 GROWS = "payments"
 EVERY_S = 5.0
-"""Between two lines."""
+"""Seconds between two lines."""
 RATE, CALM_S, BUSY_S = 24, 45, 150
 """Requests a second, and seconds of load before and after orders multiply."""
-HOLD_S, WINDOW_S = 45, 45
-LARGEST = 6
+HOLD_S, WINDOW_S, LARGEST = 45, 45, 6
 GROWN_S, GONE_S = 60, 120
-"""Bounds, and nobody's promise."""
+"""Seconds within which an act must be seen."""
 FEW, PLENTY = "10", "500"
 """Requests a second that one pod can carry: of payments, which hashes cards, and of all others."""
 METRICS = (
     "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9090/metrics').read().decode())"
 )
-SAMPLE = re.compile(r"^(?P<name>borough_scaler_\w+)\{(?P<labels>[^}]*)\} (?P<value>\S+)$")
-LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass(slots=True)
 class State:
-    """What the operator tells of one scaler."""
+    """What the operator's metrics show of one scaler."""
 
     current: int = 0
     ready: int = 0
     reason: str = ""
     load: float | None = None
-    """Requests a second, as it read them last."""
+    """Requests a second, as the operator read them last."""
+
+    @property
+    def size(self) -> str:
+        """Ready and requested pods, or one number where they are equal."""
+        return f"{self.current}" if self.current == self.ready else f"{self.ready}/{self.current}"
+
+    @property
+    def rate(self) -> str:
+        return "-" if self.load is None else f"{self.load:.1f}"
 
 
 @dataclass(slots=True)
 class Timeline:
-    """The table, and all that was ever in it."""
+    """The table, and everything that was in it."""
 
     parts: list[str]
     began: float = field(default_factory=time.monotonic)
     rows: list[dict[str, State]] = field(default_factory=list)
 
-    def head(self) -> None:
-        """What the columns are."""
-        names = "  ".join(self.parts)
-        say(f"{'TIME':>5}  {'REQ/S':>5}  {'ORDERS/S':>8}  {names}  REASON OF {GROWS.upper()}")
-
     def row(self) -> dict[str, State]:
-        """A line of what is now. What cannot be asked at this moment is said, and is no state."""
+        """Print the present states; a failure to read them is printed, and is no state."""
         at = f"{time.monotonic() - self.began:4.0f}s"
         try:
-            states = look()
+            states = read_metrics()
         except CommandFailed as error:
-            say(f"{at:>5}  the operator does not answer: {str(error).splitlines()[-1][:80]}")
+            say(f"{at:>5}  the operator does not respond: {str(error).splitlines()[-1][:80]}")
             return {}
-        sizes = (_size(states.get(part, State())) for part in self.parts)
-        cells = "  ".join(
-            f"{size:>{len(part)}}" for size, part in zip(sizes, self.parts, strict=True)
-        )
+        sizes = (f"{states.get(part, State()).size:>{len(part)}}" for part in self.parts)
         door, grows = states.get("gateway", State()), states.get(GROWS, State())
-        say(f"{at:>5}  {_rate(door):>5}  {_rate(grows):>8}  {cells}  {grows.reason}")
+        say(f"{at:>5}  {door.rate:>5}  {grows.rate:>8}  {'  '.join(sizes)}  {grows.reason}")
         self.rows.append(states)
         return states
 
     def until(self, holds: Callable[[dict[str, State]], bool], within: float) -> bool:
-        """Lines until this holds of one; whether it ever did within so many seconds."""
+        """Print lines until this holds of one. Returns whether it did within so many seconds."""
         ends = time.monotonic() + within
         while time.monotonic() < ends:
             began = time.monotonic()
@@ -95,70 +95,58 @@ class Timeline:
             time.sleep(max(0.0, began + EVERY_S - time.monotonic()))  # until the next line
         return False
 
-    def note(self, text: str) -> None:
-        """A line between the lines."""
-        say(f"{'':>5}  -- {text}")
-
 
 class CommandFailed(Exception):
-    """kubectl said no; the message is what it said."""
+    """kubectl failed; the message is its output."""
 
 
 def say(text: str) -> None:
-    """A line, at once."""
-    print(text, flush=True)  # noqa: T201  # what a demonstration is for
+    """Print a line at once."""
+    print(text, flush=True)  # noqa: T201  # a demonstration
+
+
+def note(text: str) -> None:
+    """Print a remark between the lines."""
+    say(f"{'':>5}  -- {text}")
 
 
 def kubectl(*words: str, text: str = "") -> str:
-    """What it prints. Raises CommandFailed."""
-    done = subprocess.run(  # noqa: S603  # our own words
+    """The output of kubectl. Raises CommandFailed."""
+    done = subprocess.run(  # noqa: S603  # constant arguments
         ["kubectl", *words], input=text, capture_output=True, text=True, check=False  # noqa: S607  # the user's
-    )  # fmt: skip  # one glance
+    )  # fmt: skip  # the command on one line
     if done.returncode:
-        raise CommandFailed(
-            done.stderr.strip() or done.stdout.strip() or f"kubectl {words[0]} failed"
-        )
+        found = done.stderr.strip() or done.stdout.strip()
+        raise CommandFailed(found or f"kubectl {words[0]} failed")
     return done.stdout
 
 
-def look() -> dict[str, State]:
-    """By part, what the operator tells now. Raises CommandFailed."""
+def read_metrics() -> dict[str, State]:
+    """The state of each part by the operator's metrics. Raises CommandFailed."""
     target = ("--namespace", OPERATOR, f"deployment/{OPERATOR}")
+    page = kubectl("exec", *target, "--", "python", "-c", METRICS)
     states: dict[str, State] = {}
-    for line in kubectl("exec", *target, "--", "python", "-c", METRICS).splitlines():
-        found = SAMPLE.match(line)
-        if found is None:
+    for sample in (s for family in text_string_to_metric_families(page) for s in family.samples):
+        if sample.labels.get("namespace") != SHOP or "scaler" not in sample.labels:
             continue
-        labels = dict(LABEL.findall(found["labels"]))
-        if labels["namespace"] != SHOP:
-            continue
-        state = states.setdefault(labels["scaler"].removeprefix(f"{SHOP}-"), State())
-        value = float(found["value"])
-        match found["name"].removeprefix("borough_scaler_"):
+        part = sample.labels["scaler"].removeprefix(f"{SHOP}-")
+        state = states.setdefault(part, State())
+        match sample.name.removeprefix("borough_scaler_"):
             case "current_replicas":
-                state.current = int(value)
+                state.current = int(sample.value)
             case "ready_replicas":
-                state.ready = int(value)
-            case "reason" if value:
-                state.reason = labels["reason"]
+                state.ready = int(sample.value)
+            case "reason" if sample.value:
+                state.reason = sample.labels["reason"]
             case "goal_value":
-                state.load = value
+                state.load = sample.value
             case _:
-                pass  # more than a line can hold
+                pass  # not in the table
     return states
 
 
-def _size(state: State) -> str:
-    """Ready of asked for, or one number where they agree."""
-    return str(state.current) if state.current == state.ready else f"{state.ready}/{state.current}"
-
-
-def _rate(state: State) -> str:
-    return "-" if state.load is None else f"{state.load:.1f}"
-
-
 def scaler(part: str) -> dict[str, Any]:
-    """Whose goal is a rate that only payments will have to share."""
+    """A scaler of a part by request rate, which only payments will exceed."""
     return {
         "apiVersion": "borough.dev/v1alpha1",
         "kind": "ServiceScaler",
@@ -175,8 +163,8 @@ def scaler(part: str) -> dict[str, Any]:
 
 @contextmanager
 def scaled(before: dict[str, int]) -> Iterator[None]:
-    """Every part begins with one pod and has a scaler while the context lasts, and nobody else has
-    one. However the context ends, each has as many pods then as it had before.
+    """A context in which every part starts with one pod and has a scaler. However it ends, each
+    part has as many pods then as it had before.
     """
     manifests = {"apiVersion": "v1", "kind": "List", "items": [scaler(part) for part in before]}
     try:
@@ -185,13 +173,13 @@ def scaled(before: dict[str, int]) -> Iterator[None]:
         yield
     finally:
         try:
-            kubectl("delete", "servicescalers", "--namespace", SHOP, "--all")
+            kubectl("delete", "servicescalers", *IN_SHOP, "--all")
         finally:
             resize(before, "as before")
 
 
 def resize(wanted: dict[str, int], why: str) -> None:
-    """Give each part the pods it is to have, and say so where it has others."""
+    """Give each part this number of pods, and print each change."""
     for part, pods in sizes().items():
         if pods != wanted.get(part, pods):
             say(f"{part}: {pods} -> {wanted[part]} pods, {why}")
@@ -199,52 +187,47 @@ def resize(wanted: dict[str, int], why: str) -> None:
 
 
 def scale(part: str, pods: int) -> None:
-    """As a person would."""
-    words = ("--namespace", SHOP, f"--replicas={pods}")
-    kubectl("scale", f"deployment/{SHOP}-{part}", *words)
+    """Scale a part by hand."""
+    kubectl("scale", f"deployment/{SHOP}-{part}", *IN_SHOP, f"--replicas={pods}")
 
 
 @contextmanager
 def load(timeline: Timeline, seconds: int, skew: str = "") -> Iterator[None]:
-    """Requests from inside the cluster while the context lasts, and lines until they end. Raises
-    SystemExit where they do not, or not all are served.
+    """A context with requests from inside the cluster, and lines until they end. Raises SystemExit
+    where they do not end, or not all are served.
     """
-    words = {"CLUSTER": "current", "RATE": str(RATE), "FOR": str(seconds), "SKEW": skew}
-    job = subprocess.Popen(  # noqa: S603  # our own words
-        [ROOT / "charts" / "cluster.sh", "load"], env=os.environ | words,
+    options = {"CLUSTER": "current", "RATE": str(RATE), "FOR": str(seconds), "SKEW": skew}
+    job = subprocess.Popen(  # noqa: S603  # constant arguments
+        [ROOT / "charts" / "cluster.sh", "load"], env=os.environ | options,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip  # one glance
+    )  # fmt: skip  # the command on one line
     try:
         yield
         if not timeline.until(lambda _: job.poll() is not None, seconds + GONE_S):
             sys.exit(f"The load of {seconds} s has not ended {GONE_S} s later.")
-        said, _ = job.communicate()
+        output, _ = job.communicate()
     except BaseException:
         job.kill()
-        kubectl("delete", "job", f"{SHOP}-load", "--namespace", SHOP, "--ignore-not-found")
+        kubectl("delete", "job", f"{SHOP}-load", *IN_SHOP, "--ignore-not-found")
         raise
-    served = next((line for line in said.splitlines() if " served" in line), said.strip())
-    say(f"{'':>5}  -- {served}")
+    note(next((line for line in output.splitlines() if " served" in line), output.strip()))
     if job.returncode:
-        raise SystemExit(said)
+        raise SystemExit(output)
 
 
 def sizes() -> dict[str, int]:
-    """What each part of the shop is asked to have. Raises CommandFailed."""
-    words = ("--namespace", SHOP, "--selector", LABELS, "--output", "json")
+    """The number of pods that each part of the shop should have. Raises CommandFailed."""
+    words = (*IN_SHOP, "--selector", LABELS, "--output", "json")
     found = json.loads(kubectl("get", "deployments", *words))["items"]
-    return {
-        one["metadata"]["name"].removeprefix(f"{SHOP}-"): one["spec"]["replicas"] for one in found
-    }
+    names = (one["metadata"]["name"].removeprefix(f"{SHOP}-") for one in found)
+    return dict(zip(names, (one["spec"]["replicas"] for one in found), strict=True))
 
 
 def ready() -> dict[str, int]:
-    """The parts, and their sizes. Raises SystemExit with a sentence where the platform is not what
-    is needed.
-    """
+    """The parts and their sizes. Raises SystemExit where the platform does not fit."""
     try:
         parts = sizes()
-        taken = kubectl("get", "servicescalers", "--namespace", SHOP, "--output", "name").split()
+        taken = kubectl("get", "servicescalers", *IN_SHOP, "--output", "name").split()
         kubectl("get", "deployment", OPERATOR, "--namespace", OPERATOR)
     except CommandFailed as error:
         raise SystemExit(f"{error}\nThe platform is not there: make up CLUSTER=current") from None
@@ -256,7 +239,7 @@ def ready() -> dict[str, int]:
 
 
 def main() -> None:
-    """The four acts."""
+    """Run the acts in their order."""
     before = ready()
     others = [part for part in before if part != GROWS]
     timeline = Timeline([*sorted(others), GROWS])
@@ -266,44 +249,34 @@ def main() -> None:
         parts = of or (GROWS,)
         if not timeline.until(lambda s: all(p in s and holds(s[p]) for p in parts), within):
             failures.append(what)
-            timeline.note(f"not seen in {within:.0f} s: {what}")
+            note(f"not seen in {within:.0f} s: {what}")
 
     with scaled(before):
-        timeline.head()
+        names = "  ".join(timeline.parts)
+        say(f"{'TIME':>5}  {'REQ/S':>5}  {'ORDERS/S':>8}  {names}  REASON OF {GROWS.upper()}")
         expect("one pod of each part", lambda s: s.current == s.ready == 1, GROWN_S, *before)
         timeline.rows.clear()  # until then, parts may have had more
-        timeline.note(f"{RATE} requests a second, 15 % of them orders")
+        note(f"{RATE} requests a second, 15 % of them orders")
         with load(timeline, CALM_S):
             pass
-        timeline.note("the same rate, 60 % of them orders")
+        note("the same rate, 60 % of them orders")
         with load(timeline, BUSY_S, GROWS):
             expect(f"{GROWS} grows", lambda s: s.ready == s.current > 1, GROWN_S)
-            timeline.note(f"somebody: kubectl scale deployment/{SHOP}-{GROWS} --replicas=1")
+            note(f"by hand: kubectl scale deployment/{SHOP}-{GROWS} --replicas=1")
             scale(GROWS, 1)
             expect("the number is held", lambda s: s.reason == "ManualHold", 3 * EVERY_S)
-            timeline.note(held())
+            path = "jsonpath={.status.conditions[?(@.type=='ManualHold')].message}"
+            note(kubectl("get", "servicescaler", f"{SHOP}-{GROWS}", *IN_SHOP, "--output", path))
             expect("the hold ends", lambda s: s.reason != "ManualHold", HOLD_S + 4 * EVERY_S)
             expect(f"{GROWS} grows again", lambda s: s.ready == s.current > 1, GROWN_S)
-        timeline.note("no load")
+        note("no load")
         expect(f"{GROWS} shrinks", lambda s: s.current == 1, WINDOW_S + GONE_S)
-    grown = {
-        part
-        for states in timeline.rows
-        for part in others
-        if part in states and states[part].current != 1
-    }
+    grown = {p for row in timeline.rows for p in others if p in row and row[p].current != 1}
     failures += [f"{part} stays as it is" for part in sorted(grown)]
     if failures:
         sys.exit(f"Not seen: {'; '.join(failures)}.")
     most = max(row[GROWS].current for row in timeline.rows if GROWS in row)
     say(f"{GROWS} grew from 1 to {most} pods and back, and no other part did.")
-
-
-def held() -> str:
-    """What a reader of the scaler's status finds."""
-    path = "jsonpath={.status.conditions[?(@.type=='ManualHold')].message}"
-    words = ("--namespace", SHOP, "--output", path)
-    return kubectl("get", "servicescaler", f"{SHOP}-{GROWS}", *words)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The table of values in a chart's README, made of the `# --` comments in its values.yaml.
+"""Prints the README of a chart with a table of its values, from the `# --` comments in its
+values.yaml: `charts/values_table.py CHART`, as `make generate` does.
 
-`charts/values_table.py CHART` prints the README of that chart with the table in its place; `make
-generate` writes it. A value that nobody documented is an error that names it.
+A value without a comment is an error that names it.
 """
 
 import json
@@ -22,64 +22,47 @@ class Undocumented(Exception):
     """A value without a comment, or a README without a place for them; the message names it."""
 
 
-def rows(text: str) -> Iterator[tuple[str, str, str]]:
-    """Key, default as JSON and meaning of every documented value, in their order.
-
-    Raises Undocumented for a value that has no comment and is not part of one that has.
-    """
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    if not isinstance(root, yaml.MappingNode):
-        raise Undocumented("the values are no map")
-    yield from _rows(root, text.splitlines(), "")
-
-
-def _rows(node: yaml.MappingNode, lines: list[str], above: str) -> Iterator[tuple[str, str, str]]:
+def _rows(
+    node: yaml.Node | None, lines: list[str], above: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """Key, default as JSON and meaning of every documented value, in their order."""
+    if not isinstance(node, yaml.MappingNode) or not node.value:
+        raise Undocumented(f"nothing says what {above[:-1]} is: write `{MARK}...` above it")
     for key, value in node.value:
         name = above + key.value
         meaning = _comment(lines, key.start_mark.line)
         if meaning:
-            yield name, json.dumps(_plain(value)), meaning
-        elif isinstance(value, yaml.MappingNode) and value.value:
-            yield from _rows(value, lines, f"{name}.")
+            plain = yaml.safe_load(yaml.serialize(value, Dumper=yaml.SafeDumper))
+            yield name, json.dumps(plain), meaning
         else:
-            raise Undocumented(f"nothing says what {name} is: write `{MARK}...` above it")
+            yield from _rows(value, lines, f"{name}.")
 
 
 def _comment(lines: list[str], line: int) -> str:
-    """What is said right above a line, beginning with the mark; nothing where there is no mark."""
-    said: list[str] = []
+    """The comment right above a line, from the mark on; empty where there is no mark."""
+    found: list[str] = []
     for above in reversed(lines[:line]):
         text = above.strip()
         if not text.startswith("#"):
             break
-        said.insert(0, text.removeprefix(MARK if text.startswith(MARK) else "#").strip())
+        found.insert(0, text.removeprefix(MARK if text.startswith(MARK) else "#").strip())
         if text.startswith(MARK):
-            return " ".join(said)
+            return " ".join(found)
     return ""
 
 
-def _plain(node: yaml.Node) -> object:
-    return yaml.safe_load(yaml.serialize(node, Dumper=yaml.SafeDumper))
-
-
 def table(text: str) -> str:
-    """The values as a Markdown table."""
-    body = [
-        f"| {name} | {_cell(f'`{default}`')} | {_cell(meaning)} |"
-        for name, default, meaning in rows(text)
-    ]
-    return "\n".join(["| Value | Default | Meaning |", "| --- | --- | --- |", *body])
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    """The values as a Markdown table. Raises Undocumented."""
+    found = _rows(yaml.compose(text, Loader=yaml.SafeLoader), text.splitlines())
+    rows = ((name, f"`{default}`", meaning) for name, default, meaning in found)
+    head = ("Value", "Default", "Meaning"), ("---",) * 3
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in (*head, *rows))
+    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
 
 def readme(chart: Path) -> str:
     """The README of a chart with its table. Raises Undocumented."""
     page = chart / "README.md"
-    if not page.exists():
-        raise Undocumented(f"{page} is not there: it has the place for the values")
     made = table((chart / "values.yaml").read_text("utf-8"))
     text, places = PLACE.subn(lambda _: f"{BEGIN}\n{made}\n{END}", page.read_text("utf-8"))
     if places != 1:
@@ -90,5 +73,5 @@ def readme(chart: Path) -> str:
 if __name__ == "__main__":
     try:
         sys.stdout.write(readme(Path(sys.argv[1])))
-    except Undocumented as error:
+    except (Undocumented, OSError) as error:
         sys.exit(f"{sys.argv[1]}: {error}")

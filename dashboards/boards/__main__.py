@@ -1,14 +1,10 @@
-"""`PYTHONPATH=dashboards python -m boards FOLDER`: write every dashboard as Grafana's JSON.
-
-A file is named after its dashboard's title.
-"""
+"""`PYTHONPATH=dashboards python -m boards FOLDER`: write every dashboard as Grafana's JSON."""
 
 import re
 import sys
 from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from boards import parts, scalers, shop
 
@@ -16,17 +12,12 @@ ALL = (shop.board, parts.board, scalers.board)
 
 
 def files() -> dict[str, str]:
-    """The JSON of every dashboard, by file name."""
-    return {_name(board): _text(board) for board in (make() for make in ALL)}
-
-
-def _name(board: Dashboard) -> str:
-    words = re.findall(r"[a-z]+", (board.title or "").lower())
-    return f"{'-'.join(words)}.json"
-
-
-def _text(board: Dashboard) -> str:
-    return JSONEncoder(sort_keys=True, indent=2).encode(board) + "\n"
+    """The JSON of every dashboard, by a file name after its title."""
+    encoder, found = JSONEncoder(sort_keys=True, indent=2), {}
+    for board in (make() for make in ALL):
+        words = re.findall(r"[a-z]+", (board.title or "").lower())
+        found[f"{'-'.join(words)}.json"] = encoder.encode(board) + "\n"
+    return found
 
 
 if __name__ == "__main__":

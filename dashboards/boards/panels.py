@@ -7,9 +7,10 @@ search for requests that took as long.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from string import ascii_uppercase
+from typing import TypeVar
 from urllib.parse import quote
 
 from grafana_foundation_sdk.builders import (
@@ -30,6 +31,7 @@ PROMETHEUS, JAEGER = "prometheus", "jaeger"
 TAG = "borough"
 HEIGHT, NUMBER_HEIGHT = 8, 4
 Panel = timeseries.Panel | stat.Panel | statetimeline.Panel
+P = TypeVar("P", timeseries.Panel, stat.Panel, statetimeline.Panel)
 
 
 def build(  # noqa: PLR0913  # the properties of a dashboard
@@ -44,24 +46,14 @@ def build(  # noqa: PLR0913  # the properties of a dashboard
     """A dashboard: rows by their headings, each with panels from left to right, 24 columns a line.
     The variables at the top select labels of the series of `among`.
     """
-    board = (
-        dashboard.Dashboard(title)
-        .uid(uid)
-        .description(description)
-        .tags([TAG])
-        .readonly()
-        .timezone("browser")
-        .time("now-30m", "now")
-        .refresh("10s")
-        .tooltip(model.DashboardCursorSync.CROSSHAIR)
-        .link(_links())
-    )
+    board = dashboard.Dashboard(title).uid(uid).description(description).tags([TAG]).readonly()
+    board.timezone("browser").time("now-30m", "now").refresh("10s")
+    link = dashboard.DashboardLink("Borough").type(model.DashboardLinkType.DASHBOARDS).tags([TAG])
+    link.as_dropdown(True).keep_time(True).include_vars(True)  # noqa: FBT003  # the builder's API
+    board.tooltip(model.DashboardCursorSync.CROSSHAIR).link(link)
     for kind in (PROMETHEUS, JAEGER):
-        board.with_variable(
-            dashboard.DatasourceVariable(f"{kind}_datasource")
-            .label(f"{kind.title()} data source")
-            .type(kind)
-        )
+        source = dashboard.DatasourceVariable(f"{kind}_datasource").type(kind)
+        board.with_variable(source.label(f"{kind.title()} data source"))
     for place, name in enumerate(scope.variables):
         board.with_variable(_variable(name, Scope(scope.variables[:place]), among))
     ids = count(1)
@@ -72,42 +64,34 @@ def build(  # noqa: PLR0913  # the properties of a dashboard
     return board.build()
 
 
-def line(legend: str, promql: str, *, exemplar: bool = False) -> prometheus.Dataquery:
+def line(legend: str, promql: str) -> prometheus.Dataquery:
     """One query of a panel: a series for each set of labels, named by `legend`."""
-    return (
-        prometheus.Dataquery()
-        .datasource(_source(PROMETHEUS))
-        .expr(promql)
-        .legend_format(legend)
-        .range()
-        .exemplar(exemplar)
-    )
+    query = prometheus.Dataquery().datasource(_source(PROMETHEUS)).expr(promql)
+    return query.legend_format(legend).range().exemplar(False)  # noqa: FBT003  # the builder's API
+
+
+def line_by(query: Callable[..., str], signal: Signal, *labels: str) -> prometheus.Dataquery:
+    """One query of a panel: a series for each set of these labels, named by them."""
+    legend = " ".join(f"{{{{{label}}}}}" for label in labels)
+    return line(legend, query(signal, *labels))
+
+
+def _described(panel: P, title: str, about: str, unit: str, size: tuple[int, int]) -> P:
+    panel.title(title).description(about).datasource(_source(PROMETHEUS)).unit(unit)
+    panel.height(size[0]).span(size[1])
+    return panel
 
 
 def lines(
-    title: str, about: str, unit: str, *targets: prometheus.Dataquery, width: int = 8
+    title: str, about: str, *targets: prometheus.Dataquery, unit: str = "none", width: int = 8
 ) -> timeseries.Panel:
     """Series over time; the legend shows the last value and the maximum."""
-    panel = (
-        timeseries.Panel()
-        .title(title)
-        .description(about)
-        .datasource(_source(PROMETHEUS))
-        .unit(unit)
-        .min(0)
-        .height(HEIGHT)
-        .span(width)
-        .fill_opacity(8)
-        .show_points(options.VisibilityMode.NEVER)
-        .legend(
-            common.VizLegendOptions()
-            .show_legend(True)  # noqa: FBT003  # the builder's API
-            .display_mode(options.LegendDisplayMode.TABLE)
-            .placement(options.LegendPlacement.BOTTOM)
-            .calcs(["lastNotNull", "max"])
-        )
-        .tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI))
-    )
+    legend = common.VizLegendOptions().show_legend(True)  # noqa: FBT003  # the builder's API
+    legend.display_mode(options.LegendDisplayMode.TABLE).calcs(["lastNotNull", "max"])
+    legend.placement(options.LegendPlacement.BOTTOM)
+    panel = _described(timeseries.Panel(), title, about, unit, (HEIGHT, width)).min(0)
+    panel.fill_opacity(8).show_points(options.VisibilityMode.NEVER).legend(legend)
+    panel.tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI))
     for letter, target in zip(ascii_uppercase, targets, strict=False):
         panel.with_target(target.ref_id(letter))
     return panel
@@ -116,29 +100,20 @@ def lines(
 def number(
     title: str,
     about: str,
-    unit: str,
     target: prometheus.Dataquery,
     *,
+    unit: str = "none",
     limits: Sequence[tuple[float | None, str]] = ((None, "green"),),
 ) -> stat.Panel:
     """One value, with its history in the background. `limits` are colours, each with the value from
     which it applies, ascending; the first applies from None.
     """
     steps = [model.Threshold(color=color, value=value) for value, color in limits]
-    return (
-        stat.Panel()
-        .title(title)
-        .description(about)
-        .datasource(_source(PROMETHEUS))
-        .unit(unit)
-        .height(NUMBER_HEIGHT)
-        .span(6)
-        .no_value("no data")
-        .thresholds(dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps))
-        .graph_mode(options.BigValueGraphMode.AREA)
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .with_target(target.ref_id("A"))
-    )
+    colours = dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps)
+    panel = _described(stat.Panel(), title, about, unit, (NUMBER_HEIGHT, 6)).no_value("no data")
+    panel.thresholds(colours).graph_mode(options.BigValueGraphMode.AREA)
+    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    return panel.with_target(target.ref_id("A"))
 
 
 def timeline(
@@ -156,35 +131,23 @@ def timeline(
         str(number): model.ValueMappingResult(text=text, color=color, index=number)
         for number, (text, color) in enumerate(states.items(), start=1)
     }
-    return (
-        statetimeline.Panel()
-        .title(title)
-        .description(about)
-        .datasource(_source(PROMETHEUS))
-        .unit("none")
-        .mappings([model.ValueMap(options=names)])
-        .height(HEIGHT)
-        .span(width)
-        .merge_values(True)  # noqa: FBT003  # the builder's API
-        .show_value(options.VisibilityMode.AUTO)
-        .legend(common.VizLegendOptions().show_legend(False))  # noqa: FBT003  # as above
-        .with_target(target.ref_id("A"))
-    )
+    panel = _described(statetimeline.Panel(), title, about, "none", (HEIGHT, width))
+    panel.mappings([model.ValueMap(options=names)]).show_value(options.VisibilityMode.AUTO)
+    panel.merge_values(True).legend(common.VizLegendOptions().show_legend(False))  # noqa: FBT003  # the builder's API
+    return panel.with_target(target.ref_id("A"))
 
 
-def to_traces(panel: timeseries.Panel, operation: str = "") -> timeseries.Panel:
-    """Link the lines of this panel, seconds by `part`, to the traces of that part, and of
+def durations(
+    title: str, about: str, *targets: prometheus.Dataquery, operation: str = "", width: int = 8
+) -> timeseries.Panel:
+    """Seconds by `part`, with exemplars. The lines link to the traces of that part, and of
     `operation` where given, that took at least as long.
     """
-    link = _search(
-        "Traces of ${__field.labels.part} that took at least as long",
-        {
-            "service": "${__field.labels.part}",
-            "operation": operation,
-            "minDuration": "${__value.raw}s",
-        },
-    )
-    return panel.data_links([link])
+    part, least = "${__field.labels.part}", "${__value.raw}s"
+    wanted = {"service": part, "operation": operation, "minDuration": least}
+    link = _search(f"Traces of {part} that took at least as long", wanted)
+    shown = (target.exemplar(True) for target in targets)  # noqa: FBT003  # the builder's API
+    return lines(title, about, *shown, unit="s", width=width).data_links([link])
 
 
 def to_changes(panel: statetimeline.Panel, service: str, operation: str) -> statetimeline.Panel:
@@ -195,18 +158,10 @@ def to_changes(panel: statetimeline.Panel, service: str, operation: str) -> stat
 
 def _search(title: str, wanted: Mapping[str, str]) -> dashboard.DashboardLink:
     """A link to the traces of the selected time range with these properties."""
-    search = {
-        "refId": "A",
-        "datasource": {"type": JAEGER, "uid": f"${{{JAEGER}_datasource}}"},
-        "queryType": "search",
-        **wanted,
-        "limit": 20,
-    }
-    pane = {
-        "datasource": f"${{{JAEGER}_datasource}}",
-        "queries": [search],
-        "range": {"from": "${__from}", "to": "${__to}"},
-    }
+    source, span = f"${{{JAEGER}_datasource}}", {"from": "${__from}", "to": "${__to}"}
+    where = {"type": JAEGER, "uid": source}
+    search = {"refId": "A", "datasource": where, "queryType": "search", **wanted, "limit": 20}
+    pane = {"datasource": source, "queries": [search], "range": span}
     panes = quote(json.dumps({"traces": pane}, separators=(",", ":")), safe="")
     kept = re.sub(r"%24%7B([\w.]+)%7D", r"${\1}", panes)  # Grafana replaces these
     return dashboard.DashboardLink(title).url(f"/explore?schemaVersion=1&panes={kept}")
@@ -215,29 +170,12 @@ def _search(title: str, wanted: Mapping[str, str]) -> dashboard.DashboardLink:
 def _variable(name: str, before: Scope, among: Signal) -> dashboard.QueryVariable:
     """The variable of a label, restricted by the variables before it."""
     several = name != "namespace"
-    variable = (
-        dashboard.QueryVariable(name)
-        .label(name.title())
-        .datasource(_source(PROMETHEUS))
-        .query(f"label_values({before.series(among)}, {name})")
-        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(model.VariableSort.ALPHABETICAL_ASC)
-        .multi(several)
-        .include_all(several)
-    )
+    variable = dashboard.QueryVariable(name).label(name.title()).datasource(_source(PROMETHEUS))
+    variable.query(f"label_values({before.series(among)}, {name})").multi(several)
+    variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED).include_all(several)
+    variable.sort(model.VariableSort.ALPHABETICAL_ASC)
     return variable.all_value(".+") if several else variable
 
 
 def _source(kind: str) -> options.DataSourceRef:
     return options.DataSourceRef(type_val=kind, uid=f"${{{kind}_datasource}}")
-
-
-def _links() -> dashboard.DashboardLink:
-    return (
-        dashboard.DashboardLink("Borough")
-        .type(model.DashboardLinkType.DASHBOARDS)
-        .tags([TAG])
-        .as_dropdown(True)  # noqa: FBT003  # the builder's API
-        .keep_time(True)  # noqa: FBT003  # as above
-        .include_vars(True)  # noqa: FBT003  # as above
-    )

@@ -55,18 +55,20 @@ class Scope:
         of: Literal["count", "sum"] = "count",
     ) -> str:
         """The rate of a counter per second; of a histogram, of its observations or of their sum."""
-        return self._sum(by, f"rate({self._counted(signal, of, where, by)}[{RATE}])")
+        return _together("sum", by, f"rate({self._counted(signal, of, where, by)}[{RATE}])")
 
     def within_range(self, signal: Signal, *by: str, where: Where = ANYWHERE) -> str:
         """The increase of a counter, or of a histogram's observations, over the selected time
         range.
         """
-        return self._sum(by, f"increase({self._counted(signal, 'count', where, by)}[{SHOWN}])")
+        return _together(
+            "sum", by, f"increase({self._counted(signal, 'count', where, by)}[{SHOWN}])"
+        )
 
     def now(self, signal: Signal, *by: str, where: Where = ANYWHERE) -> str:
         """The sum of a gauge."""
         _must_be(signal, "gauge")
-        return self._sum(by, self.series(signal, "", where, by))
+        return _together("sum", by, self.series(signal, "", where, by))
 
     def mean(self, signal: Signal, *by: str, where: Where = ANYWHERE) -> str:
         """The mean of a gauge; of a gauge of zeros and ones, the share of ones."""
@@ -78,20 +80,15 @@ class Scope:
         only: the number of that value in `values`, from 1.
         """
         _must_be(signal, "gauge")
-        matchers = ({label: f'="{value}"'} for value in values)
-        terms = (
-            f"{number} * {self.series(signal, where=where, by=by)}"
-            for number, where in enumerate(matchers, start=1)
-        )
+        series = (self.series(signal, where={label: f'="{value}"'}, by=by) for value in values)
+        terms = (f"{number} * {each}" for number, each in enumerate(series, start=1))
         return _together("max", by, " or ".join(terms))
 
     def quantile(self, quantile: float, signal: Signal, *by: str, where: Where = ANYWHERE) -> str:
         """The quantile of a histogram's observations."""
         _must_be(signal, "histogram")
-        buckets = self._sum(
-            (*by, "le"), f"rate({self.series(signal, '_bucket', where, by)}[{RATE}])"
-        )
-        return f"histogram_quantile({quantile}, {buckets})"
+        rate = f"rate({self.series(signal, '_bucket', where, by)}[{RATE}])"
+        return f"histogram_quantile({quantile}, {_together('sum', (*by, 'le'), rate)})"
 
     def series(
         self, signal: Signal, suffix: str = "", where: Where = ANYWHERE, by: Iterable[str] = ()
@@ -107,10 +104,6 @@ class Scope:
     def _counted(self, signal: Signal, of: str, where: Where, by: Iterable[str]) -> str:
         _must_be(signal, "counter", "histogram")
         return self.series(signal, f"_{of}" if signal.kind == "histogram" else "", where, by)
-
-    @staticmethod
-    def _sum(by: Iterable[str], inner: str) -> str:
-        return _together("sum", by, inner)
 
 
 def share(some: str, of: str) -> str:

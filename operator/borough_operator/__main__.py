@@ -1,14 +1,17 @@
 """`python -m borough_operator`: run the operator, or simulate it on a load."""
 
 import gc
-from typing import Annotated
+import inspect
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Annotated, Any
 
 import typer
 import uvloop
 
 from borough_operator.handlers import serve
 from borough_operator.kube.credentials import Credentials, NoCredentials, find
-from borough_operator.running import logs
+from borough_operator.running.telemetry import configure_log
 from borough_operator.running.wiring import PREFIX, Operator, Options
 from borough_operator.simulator import commands
 from borough_operator.sources.mapping import SeriesMapping
@@ -29,103 +32,41 @@ app = typer.Typer(
 app.command()(commands.leaderboard)
 app.command()(commands.simulate)
 
-_DEFAULTS = Options()
-_NAMES = SeriesMapping(namespaces=("default",))
 
-
-def _env(field: str) -> str:
-    return PREFIX + field.upper()
-
-
-@app.command()
-def run(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
-    namespaces: Annotated[
-        str,
-        typer.Option(
-            envvar=_env("namespaces"),
-            help="Namespaces to serve, separated by commas; the operator's own if empty.",
-        ),
-    ] = ",".join(_DEFAULTS.namespaces),
-    prometheus_url: Annotated[
-        str,
-        typer.Option(envvar=_env("prometheus_url"), help="Base URL of Prometheus; none if empty."),
-    ] = _DEFAULTS.prometheus_url,
-    pods_source: Annotated[
-        bool,
-        typer.Option(
-            envvar=_env("pods_source"), help="Enable the source Pods, which scrapes pods."
-        ),
-    ] = _DEFAULTS.pods_source,
-    ops_port: Annotated[
-        int, typer.Option(envvar=_env("ops_port"), help="Port of /metrics, /livez and /readyz.")
-    ] = _DEFAULTS.ops_port,
-    otlp_endpoint: Annotated[
-        str,
-        typer.Option(
-            envvar=_env("otlp_endpoint"),
-            help="OTLP/HTTP endpoint of spans, such as http://collector:4318; none if empty.",
-        ),
-    ] = _DEFAULTS.otlp_endpoint,
-    log_level: Annotated[
-        str, typer.Option(envvar=_env("log_level"), help="Minimum: debug, info, warning or error.")
-    ] = _DEFAULTS.log_level,
-    resync_s: Annotated[
-        float,
-        typer.Option(envvar=_env("resync_s"), min=1, help="Seconds between two full lists."),
-    ] = _DEFAULTS.resync_s,
-    namespace_label: Annotated[
-        str, typer.Option(envvar=_env("namespace_label"), help="Label with the target's namespace.")
-    ] = _NAMES.namespace_label,
-    workload_label: Annotated[
-        str, typer.Option(envvar=_env("workload_label"), help="Label with the target's name.")
-    ] = _NAMES.workload_label,
-    rate_metric: Annotated[
-        str, typer.Option(envvar=_env("rate_metric"), help="Counter of completed requests.")
-    ] = _NAMES.rate_metric,
-    in_flight_metric: Annotated[
-        str, typer.Option(envvar=_env("in_flight_metric"), help="Gauge of requests in flight.")
-    ] = _NAMES.in_flight_metric,
-    duration_metric: Annotated[
-        str,
-        typer.Option(
-            envvar=_env("duration_metric"), help="Histogram of request durations in seconds."
-        ),
-    ] = _NAMES.duration_metric,
-    window: Annotated[
-        float,
-        typer.Option(
-            envvar=_env("window"), help="Seconds of a query's range: three scrape intervals."
-        ),
-    ] = _NAMES.window,
-) -> None:
+def run(**settings: Any) -> None:
     """Run the operator for some namespaces, until SIGTERM."""
     try:
         credentials = find()
-        watched = tuple(name.strip() for name in namespaces.split(",") if name.strip())
-        options = Options(
-            namespaces=watched or (credentials.namespace,),
-            prometheus_url=prometheus_url,
-            pods_source=pods_source,
-            ops_port=ops_port,
-            otlp_endpoint=otlp_endpoint,
-            log_level=log_level,
-            resync_s=resync_s,
-        )
-        logs.configure(options.log_level)
-        mapping = SeriesMapping(
-            namespaces=options.namespaces,
-            namespace_label=namespace_label,
-            workload_label=workload_label,
-            rate_metric=rate_metric,
-            in_flight_metric=in_flight_metric,
-            duration_metric=duration_metric,
-            window=window,
-        )
+        names = (name.strip() for name in settings.pop("namespaces").split(","))
+        watched = tuple(filter(None, names)) or (credentials.namespace,)
+        of_series = {field.name for field in fields(SeriesMapping)} & settings.keys()
+        series = {name: settings.pop(name) for name in of_series}
+        options = Options(namespaces=watched, **settings)
+        configure_log(options.log_level)
+        mapping = SeriesMapping(namespaces=watched, **series)
         healthy = uvloop.run(_run(options, mapping, credentials))
     except (NoCredentials, OSError, ValueError) as error:
         typer.echo(f"borough-operator: {error}", err=True)
         raise typer.Exit(WRONG_SETTINGS) from None
     raise typer.Exit(0 if healthy else FAILED)
+
+
+def _options() -> Iterator[inspect.Parameter]:
+    """Every field of `Options` and `SeriesMapping`, as an option and an environment variable."""
+    for field in (*fields(Options), *fields(SeriesMapping)):
+        if field.metadata:
+            several = field.name == "namespaces"
+            option = typer.Option(envvar=PREFIX + field.name.upper(), **field.metadata)
+            yield inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default="" if several else field.default,
+                annotation=Annotated[str if several else field.type, option],
+            )
+
+
+run.__signature__ = inspect.Signature([*_options()])  # type: ignore[attr-defined]  # read by typer
+app.command()(run)
 
 
 async def _run(options: Options, mapping: SeriesMapping, credentials: Credentials) -> bool:

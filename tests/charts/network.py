@@ -99,7 +99,7 @@ class Policies:
 
 
 @dataclass(frozen=True)
-class Town:
+class Cluster:
     """Releases, each in a namespace of its own, and who else there is."""
 
     releases: Mapping[str, Iterable[Object]]

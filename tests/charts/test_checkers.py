@@ -96,7 +96,7 @@ def test_a_pod_that_keeps_the_standard_has_no_violation() -> None:
 
 
 @pytest.mark.parametrize("finding", FORBIDDEN)
-def test_whatever_the_standard_forbids_is_found(finding: str) -> None:
+def test_every_violation_of_the_standard_is_found(finding: str) -> None:
     """One change to a good pod, and the finding that names it."""
     spec = copy.deepcopy(GOOD)
     FORBIDDEN[finding](spec)
@@ -106,7 +106,7 @@ def test_whatever_the_standard_forbids_is_found(finding: str) -> None:
     assert any(f.startswith(f"Pod/bad: {finding}") for f in found), found
 
 
-def test_an_apparmor_annotation_of_old_is_found() -> None:
+def test_former_apparmor_annotation_is_found() -> None:
     """It still switches the profile off on older nodes."""
     old = {"container.apparmor.security.beta.kubernetes.io/main": "unconfined"}
 
@@ -161,7 +161,7 @@ A_TO_THE_WORLD = policy(
         ([DENY, A_TO_THE_WORLD], A, B, 8080, False),
     ],
 )
-def test_a_connection_needs_the_leave_of_both_ends(
+def test_connection_must_be_allowed_at_both_ends(
     policies: list[Object],
     source: Place,
     target: Place,

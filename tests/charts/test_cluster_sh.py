@@ -92,7 +92,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path, {**THERE, **PUBLISHED})
 
 
-def test_a_cluster_that_is_not_there_is_made_and_marked_as_complete(machine: Machine) -> None:
+def test_missing_cluster_is_created_and_marked_as_complete(machine: Machine) -> None:
     """From the configuration of the house; the node image is the one it names."""
     machine.answers["kind get clusters"] = (0, "other")
     assert machine.run("up").returncode == 0
@@ -111,7 +111,7 @@ def test_a_configuration_and_a_node_image_of_the_users_own_are_taken(machine: Ma
     ]
 
 
-def test_an_interrupted_creation_is_begun_anew(machine: Machine) -> None:
+def test_interrupted_creation_is_restarted(machine: Machine) -> None:
     """No mark, and a node that is not ready: the cluster is deleted and created."""
     not_ready = {"kubectl wait --for=condition=Ready nodes --all --timeout=10s": (1, "")}
     machine.finds({**READY, **not_ready})
@@ -132,7 +132,7 @@ def test_an_interrupted_creation_is_begun_anew(machine: Machine) -> None:
     ],
     ids=["no container", "no kubeconfig"],
 )
-def test_a_creation_without_a_control_plane_is_begun_anew(machine: Machine, found: Answers) -> None:
+def test_creation_without_a_control_plane_is_restarted(machine: Machine, found: Answers) -> None:
     """It was interrupted very early."""
     machine.finds(found)
     machine.run("up")
@@ -198,7 +198,7 @@ def test_the_addresses_that_it_prints_are_those_that_kind_publishes(machine: Mac
     assert "port-forward" not in said
 
 
-def test_where_kind_publishes_nothing_it_says_how_to_get_in(machine: Machine) -> None:
+def test_port_forward_is_printed_where_kind_publishes_no_port(machine: Machine) -> None:
     """By port-forward, to Services that nobody reaches from outside."""
     for port in ("30080", "30030"):
         del machine.answers[f"docker port borough-control-plane {port}/tcp"]
@@ -248,7 +248,7 @@ def test_a_definition_that_another_release_brings_stays_its_own(machine: Machine
         ("helm test borough --*", "testing the shop"),
     ],
 )
-def test_what_fails_ends_it_with_a_status_and_a_sentence(
+def test_failure_exits_with_a_status_and_a_sentence(
     machine: Machine, fails: str, while_doing: str
 ) -> None:
     """Whatever the last command of its trap comes to."""
@@ -261,7 +261,7 @@ def test_what_fails_ends_it_with_a_status_and_a_sentence(
     assert f"borough: up failed (status {done.returncode}) while {while_doing}" in done.stderr
 
 
-def test_an_image_is_handed_to_the_kind_that_kubectl_points_at(machine: Machine) -> None:
+def test_image_is_loaded_into_the_kind_of_the_current_context(machine: Machine) -> None:
     """By its name, whichever it is; a loader that is named goes before."""
     machine.answers["kubectl config current-context"] = (0, "kind-other")
     assert machine.run("deliver", "borough:later").returncode == 0
@@ -271,7 +271,7 @@ def test_an_image_is_handed_to_the_kind_that_kubectl_points_at(machine: Machine)
     assert machine.calls("docker") == ["docker load-it borough:later"]
 
 
-def test_a_cluster_without_metrics_is_told_of(machine: Machine) -> None:
+def test_cluster_without_metrics_is_reported(machine: Machine) -> None:
     """It is no failure: nothing that was installed needs them."""
     assert "metrics-server" not in machine.run("up").stdout
     machine.answers["kubectl get apiservice v1beta1.metrics.k8s.io"] = (1, "")

@@ -16,7 +16,7 @@ def shop(demo: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 
 @pytest.mark.parametrize("before", [dict.fromkeys(BEFORE, 1), BEFORE, {**BEFORE, "payments": 6}])
-def test_every_act_is_seen_whatever_there_is_before(
+def test_every_act_is_seen_from_any_former_sizes(
     demo: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -38,7 +38,7 @@ def test_every_act_is_seen_whatever_there_is_before(
 
 
 @pytest.mark.parametrize("verb", ["scale", "apply", "delete"])
-def test_a_failure_leaves_everything_as_it_was(demo: ModuleType, shop: Stage, verb: str) -> None:
+def test_failure_restores_the_former_state(demo: ModuleType, shop: Stage, verb: str) -> None:
     """Also one half way through: before there are scalers, among them, and at their end."""
     shop.fails[verb] = demo.CommandFailed("the API server is away")
 
@@ -47,7 +47,7 @@ def test_a_failure_leaves_everything_as_it_was(demo: ModuleType, shop: Stage, ve
     assert (shop.sizes, shop.scalers) == (BEFORE, {})
 
 
-def test_whoever_ends_it_early_finds_everything_as_it_was(demo: ModuleType, shop: Stage) -> None:
+def test_early_end_restores_the_former_state(demo: ModuleType, shop: Stage) -> None:
     """In the midst of the act in which payments has grown."""
     shop.patience = 80.0
 

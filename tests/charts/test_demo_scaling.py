@@ -23,7 +23,7 @@ def wanted(demo: ModuleType, part: str, rate: float) -> int:
     return decide(policy, Observation(1, 1, readings), History(), 1_000.0).replicas
 
 
-def test_only_payments_has_too_much_to_do(demo: ModuleType) -> None:
+def test_only_payments_exceeds_its_goal(demo: ModuleType) -> None:
     """One pod is enough for the orders of a calm shop, with a third to spare for chance, and not
     for four times as many; nobody else has a goal that all requests together could exceed.
     """
@@ -32,7 +32,7 @@ def test_only_payments_has_too_much_to_do(demo: ModuleType) -> None:
     assert wanted(demo, "gateway", 2 * demo.RATE) == 1
 
 
-def test_a_line_tells_load_sizes_and_reason(
+def test_line_shows_load_sizes_and_reason(
     demo: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By what the operator tells at /metrics; of scalers elsewhere nothing."""

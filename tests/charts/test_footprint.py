@@ -55,7 +55,7 @@ def weigh(cluster: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_pod_weighs_what_its_kubelet_says_or_else_what_it_requests(cluster: Path) -> None:
+def test_pod_counts_as_measured_or_else_as_requested(cluster: Path) -> None:
     """A pod that ended weighs nothing; an assumption counts in the sum, and is told."""
     done = weigh(cluster, "shop", "--absent", "grafana=256Mi", "--json")
     told = json.loads(done.stdout)
@@ -82,7 +82,7 @@ def test_the_table_has_a_line_a_pod_and_marks_what_is_assumed(cluster: Path) -> 
 
 
 @pytest.mark.parametrize("wrong", ["grafana", "grafana=lots", "grafana=256MB"])
-def test_what_is_no_amount_of_memory_is_refused_by_name(cluster: Path, wrong: str) -> None:
+def test_invalid_amount_of_memory_is_refused_by_name(cluster: Path, wrong: str) -> None:
     """Nothing is weighed as nothing."""
     done = weigh(cluster, "shop", "--absent", wrong)
     assert done.returncode != 0

@@ -20,7 +20,7 @@ def written(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", GOLDENS)
-def test_what_is_rendered_is_what_was_reviewed(written: Path, name: str) -> None:
+def test_rendering_equals_the_golden_file(written: Path, name: str) -> None:
     """Whoever changes a template says so by `make generate`, and the difference is read."""
     file = f"{name}.yaml"
     assert (GOLDEN / file).read_text(encoding="utf-8") == (written / file).read_text(
@@ -28,6 +28,6 @@ def test_what_is_rendered_is_what_was_reviewed(written: Path, name: str) -> None
     )
 
 
-def test_there_is_no_file_that_nobody_writes() -> None:
+def test_every_committed_golden_file_is_generated() -> None:
     """It would be reviewed for nothing."""
     assert {path.stem for path in GOLDEN.iterdir()} == set(GOLDENS)

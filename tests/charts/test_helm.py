@@ -17,12 +17,12 @@ def helm4() -> Helm:
     return Helm(program("helm4", ABSENT))
 
 
-def test_helm_finds_nothing_to_complain_about(helm: Helm, example: Case) -> None:
+def test_helm_lint_passes(helm: Helm, example: Case) -> None:
     """Strictly: a warning fails."""
     assert "0 chart(s) failed" in helm.lint(example.chart, example.values)
 
 
-def test_what_helm_complains_about_is_found(helm: Helm) -> None:
+def test_lint_error_is_found(helm: Helm) -> None:
     """It renders the chart as well."""
     with pytest.raises(Refused, match="shpae"):
         helm.lint(BOROUGH, {"shpae": "monolith"})

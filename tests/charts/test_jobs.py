@@ -57,7 +57,7 @@ def migrations(objects: Objects) -> dict[str, dict[str, list[str]]]:
     }
 
 
-def test_each_image_migrates_what_its_parts_keep(helm: Helm) -> None:
+def test_each_image_migrates_the_stores_of_its_parts(helm: Helm) -> None:
     """One Job for each image: a version knows its own schemas."""
     jobs = migrations(helm.objects(BOROUGH, NEWER_PAYMENTS))
 
@@ -91,7 +91,7 @@ def administrators(objects: Objects) -> dict[str, str]:
     }
 
 
-def test_the_migration_makes_roles_and_nobody_else_may(helm: Helm) -> None:
+def test_only_the_migration_gets_administrator_credentials(helm: Helm) -> None:
     """By the superuser of our own database, whose password no part knows; by whoever a Secret names
     on a database of the user's; by hand where it names nobody, and there are none in a file.
     """
@@ -139,7 +139,7 @@ def test_a_release_gains_a_capability(helm: Helm) -> None:
         assert of_kind(before, kind) == of_kind(after, kind)
 
 
-def test_a_job_that_does_something_else_has_another_name(helm: Helm) -> None:
+def test_changed_job_has_another_name(helm: Helm) -> None:
     """A Job cannot be changed, so an upgrade makes a new one; without a change it finds it done."""
     first = migrations(helm.objects(BOROUGH))
     second = migrations(helm.objects(BOROUGH, NEWER_PAYMENTS))
@@ -150,7 +150,7 @@ def test_a_job_that_does_something_else_has_another_name(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize("app", ["borough_shop.app:APP", "library.app:APP"])
-def test_what_an_application_starts_with_is_there_when_it_opens(helm: Helm, app: str) -> None:
+def test_seed_runs_once_after_the_migration(helm: Helm, app: str) -> None:
     """Seeded after the schemas are there, once, with the options that are given."""
     sqlite = {"shape": "monolith", "store": {"kind": "sqlite"}}
     for values in ({}, NEWER_PAYMENTS if "shop" in app else {}, sqlite):
@@ -168,7 +168,7 @@ def test_what_an_application_starts_with_is_there_when_it_opens(helm: Helm, app:
         assert understood(seeding)["of"] == app
 
 
-def test_tests_go_when_they_passed(helm: Helm, example: Case) -> None:
+def test_pods_of_tests_are_deleted_after_success(helm: Helm, example: Case) -> None:
     """A failed one stays to be looked at, until the next; every test has its own fixed name."""
     for pod in of_kind(helm.objects(example.chart, example.values), "Pod"):
         notes = pod["metadata"]["annotations"]
@@ -192,7 +192,7 @@ def test_load_is_no_part_of_a_release(helm: Helm) -> None:
     assert job["spec"]["backoffLimit"] == 0
 
 
-def test_what_was_ordered_outlives_the_release(helm: Helm) -> None:
+def test_volumes_are_kept_when_the_release_is_deleted(helm: Helm) -> None:
     """Helm leaves the volumes: those of a StatefulSet are not its own, the other one says so."""
     sqlite = helm.objects(BOROUGH, {"shape": "monolith", "store": {"kind": "sqlite"}})
     (claim,) = of_kind(sqlite, "PersistentVolumeClaim")

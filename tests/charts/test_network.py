@@ -12,10 +12,7 @@ from borough.app import GATEWAY
 from borough.shapes import Shape, needed
 from borough_shop.app import APP
 from charts.cases import CASES, OTHERS, SHAPES
-from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Helm, Object, Values
-from charts.network import Direction, Edge, Place, Policies, Town
-from charts.objects import Pod, of_kind, pods
-from charts.towns import (
+from charts.clusters import (
     ADDRESSES,
     DATABASE,
     DNS,
@@ -28,9 +25,12 @@ from charts.towns import (
     PUBLIC,
     THERE,
     between,
+    cluster,
     ports,
-    town,
 )
+from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Helm, Object, Values
+from charts.network import Cluster, Direction, Edge, Place, Policies
+from charts.objects import Pod, of_kind, pods
 
 
 def calls(shape: Shape) -> set[tuple[str, str]]:
@@ -47,7 +47,7 @@ def calls(shape: Shape) -> set[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def edges(helm: Helm, shape: Shape) -> set[Edge]:
     """Of the shop in that shape, with the load Job, which is applied beside the release."""
-    place = town(helm, {"shape": shape.name, "load": {"enabled": True}})
+    place = cluster(helm, {"shape": shape.name, "load": {"enabled": True}})
     return place.edges(HERE, ports(place))
 
 
@@ -56,9 +56,9 @@ def test_parts_reach_each_other_where_one_calls_the_other(shape: Shape, edges: s
     assert between(edges, INTERNAL) == calls(shape)
 
 
-def test_a_part_a_capability_has_the_very_edges_of_the_call_graph(helm: Helm) -> None:
+def test_shape_of_one_capability_a_part_has_the_edges_of_the_call_graph(helm: Helm) -> None:
     """What `APP.calls` says, read back from the policies."""
-    found = town(helm, {"shape": "microservices"}).edges(HERE, [INTERNAL])
+    found = cluster(helm, {"shape": "microservices"}).edges(HERE, [INTERNAL])
 
     assert between(found, INTERNAL) == {
         (caller, callee) for caller, callees in APP.calls.items() for callee in callees
@@ -66,10 +66,10 @@ def test_a_part_a_capability_has_the_very_edges_of_the_call_graph(helm: Helm) ->
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_so_it_is_for_another_application(helm: Helm, name: str) -> None:
+def test_policies_of_another_application_follow_its_call_graph(helm: Helm, name: str) -> None:
     """Its calls, its door, its stores, and nothing of the shop."""
     case = CASES[f"borough/{name}"]
-    place = town(helm, case.values)
+    place = cluster(helm, case.values)
     found = place.edges(HERE, ports(place))
 
     assert between(found, INTERNAL) == {
@@ -82,10 +82,12 @@ def test_so_it_is_for_another_application(helm: Helm, name: str) -> None:
 
 
 @pytest.mark.parametrize("direction", ["egress", "ingress"])
-def test_either_end_alone_would_say_the_same(helm: Helm, direction: Direction) -> None:
+def test_policies_of_each_end_alone_allow_the_same_connections(
+    helm: Helm, direction: Direction
+) -> None:
     """A mistake at one end opens nothing."""
     shape = SHAPES["microservices"]
-    place = town(helm, {"load": {"enabled": True}}).only(direction)
+    place = cluster(helm, {"load": {"enabled": True}}).only(direction)
     ours = set(place.places(HERE))
     found = {e for e in place.edges(HERE, [INTERNAL, DATABASE]) if {e.source, e.target} <= ours}
 
@@ -96,7 +98,7 @@ def test_either_end_alone_would_say_the_same(helm: Helm, direction: Direction) -
     }
 
 
-def test_only_who_keeps_something_reaches_the_database(shape: Shape, edges: set[Edge]) -> None:
+def test_only_parts_with_stores_reach_the_database(shape: Shape, edges: set[Edge]) -> None:
     """And who migrates or audits it."""
     keepers = {part for part, hosted in shape.parts.items() if set(hosted) - {"gateway"}}
 
@@ -105,7 +107,7 @@ def test_only_who_keeps_something_reaches_the_database(shape: Shape, edges: set[
     }
 
 
-def test_the_door_is_open_to_everybody_and_no_other_port_is(shape: Shape, edges: set[Edge]) -> None:
+def test_only_the_doors_port_is_open_to_all(shape: Shape, edges: set[Edge]) -> None:
     """But from inside the release only to who plays the customer."""
     doors = {part for part, hosted in shape.parts.items() if "gateway" in hosted}
     guests = {"load", "test", "dns", "neighbour", "stranger"}
@@ -119,7 +121,7 @@ def test_prometheus_alone_scrapes(shape: Shape, edges: set[Edge]) -> None:
     assert between(edges, OPS) == {("prometheus", part) for part in shape.parts}
 
 
-def test_nobody_reaches_anything_else(shape: Shape, edges: set[Edge]) -> None:
+def test_no_other_connection_is_allowed(shape: Shape, edges: set[Edge]) -> None:
     """Names are resolved and spans are sent; for the shop the rest of the world is not there."""
     others = {e for e in edges if e.port not in {PUBLIC, INTERNAL, OPS, DATABASE}}
     look_up = {source for source, target in between(others, NAMES)}
@@ -132,7 +134,7 @@ def test_nobody_reaches_anything_else(shape: Shape, edges: set[Edge]) -> None:
 def test_spans_go_to_the_port_of_the_address(helm: Helm) -> None:
     """A host may end in a digit, too; without a port it is the scheme's."""
     for address, port in ADDRESSES.items():
-        place = town(helm, {"telemetry": {"endpoint": address}})
+        place = cluster(helm, {"telemetry": {"endpoint": address}})
         found = place.only("egress").edges(HERE, {*ADDRESSES.values(), 0, 2, 5})
         asked = {e.port for e in found if (e.source, e.target) == ("orders", "collector")}
         assert asked == {port}, address
@@ -140,7 +142,7 @@ def test_spans_go_to_the_port_of_the_address(helm: Helm) -> None:
 
 def test_names_are_resolved_over_both_protocols(helm: Helm) -> None:
     """A long answer comes over TCP."""
-    place = town(helm, {})
+    place = cluster(helm, {})
     for namespace, objects in place.releases.items():
         let = Policies(namespace, tuple(of_kind(objects, "NetworkPolicy")))
         for pod in place.places(namespace).values():
@@ -158,7 +160,7 @@ def test_every_pod_is_denied_first_and_then_allowed(helm: Helm, name: str) -> No
     if not let.policies:
         assert case.values["networkPolicy"]["enabled"] is False
         return
-    for pod in Town({release: objects}).places(release).values():
+    for pod in Cluster({release: objects}).places(release).values():
         found = [p["metadata"]["name"] for p in let.of(pod)]
         assert f"{release}-default-deny" in found, pod.name
         assert len(found) >= 2, pod.name
@@ -171,7 +173,7 @@ def test_every_pod_is_denied_first_and_then_allowed(helm: Helm, name: str) -> No
 def test_while_the_shape_changes_both_can_work(helm: Helm) -> None:
     """Whoever hosts a caller reaches, in either shape, whoever serves what it calls."""
     old, new = SHAPES["apis"], SHAPES["microservices"]
-    found = town(helm, {"shape": new.name, "retiring": old.name}).edges(HERE, [INTERNAL])
+    found = cluster(helm, {"shape": new.name, "retiring": old.name}).edges(HERE, [INTERNAL])
 
     parts = [(shape, part) for shape in (old, new) for part in shape.parts]
     assert between(found, INTERNAL) == {
@@ -184,7 +186,7 @@ def test_while_the_shape_changes_both_can_work(helm: Helm) -> None:
     }
 
 
-def test_a_part_on_its_way_out_keeps_its_leave(helm: Helm) -> None:
+def test_part_of_a_retiring_shape_keeps_its_policies(helm: Helm) -> None:
     """Helm takes away what is no longer rendered while the last pods of the old shape still settle
     orders: the policies that let them must be there afterwards too.
     """
@@ -192,7 +194,7 @@ def test_a_part_on_its_way_out_keeps_its_leave(helm: Helm) -> None:
     before = helm.objects(BOROUGH, {"shape": new.name, "retiring": old.name})
     after = helm.objects(BOROUGH, {"shape": new.name})
     leaving = [pod for pod in pods(before) if pod.component in old.parts]
-    place = Town({HERE: (*after, *as_objects(leaving))})
+    place = Cluster({HERE: (*after, *as_objects(leaving))})
 
     assert len(leaving) == len(old.parts)
     assert between(place.edges(HERE, [INTERNAL]), INTERNAL) >= calls(old)
@@ -215,26 +217,26 @@ def test_a_database_of_ones_own_is_reached_where_it_is(helm: Helm) -> None:
         "networkPolicy": {"externalStore": {"cidr": "10.20.0.0/16", "port": 6432}},
     }
     objects = helm.objects(BOROUGH, values)
-    found = Town({HERE: objects}, (inside, beside)).edges(HERE, [6432, DATABASE])
+    found = Cluster({HERE: objects}, (inside, beside)).edges(HERE, [6432, DATABASE])
 
     outward = {e for e in found if e.target in {inside.name, beside.name}}
     keepers = {*APP.contracts, "migrate", "audit"}
     assert outward == {Edge(keeper, inside.name, 6432) for keeper in keepers}
 
 
-def test_the_door_may_be_kept_for_some(helm: Helm) -> None:
+def test_door_can_be_restricted_to_peers(helm: Helm) -> None:
     """And for our own customers, who come from inside."""
     only = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "elsewhere"}}}
-    place = town(helm, {"networkPolicy": {"door": {"from": [only]}}, "load": {"enabled": True}})
+    place = cluster(helm, {"networkPolicy": {"door": {"from": [only]}}, "load": {"enabled": True}})
 
     assert between(place.edges(HERE, [PUBLIC]), PUBLIC) == {
         (guest, "gateway") for guest in ("stranger", "load", "test")
     }
 
 
-def test_what_observes_reaches_what_it_asks_and_no_more(helm: Helm) -> None:
+def test_observability_reaches_its_targets_and_nothing_else(helm: Helm) -> None:
     """Its pages are open to the cluster; its doors for spans to the shop alone."""
-    place = town(helm, {"shape": "monolith"})
+    place = cluster(helm, {"shape": "monolith"})
     found = place.edges(THERE, ports(place))
     pages = {("prometheus", 9090), ("jaeger", 16686), ("grafana", 3000)}
     visitors = {"dns", "neighbour", "stranger"}
@@ -257,7 +259,7 @@ def test_what_observes_reaches_what_it_asks_and_no_more(helm: Helm) -> None:
 
 def test_without_policies_everything_is_open(helm: Helm) -> None:
     """Whoever switches them off is told nothing else."""
-    place = town(helm, {"networkPolicy": {"enabled": False}})
+    place = cluster(helm, {"networkPolicy": {"enabled": False}})
 
     assert Edge("payments", "postgres", NOBODYS) in place.edges(HERE, [NOBODYS])
 
@@ -281,7 +283,7 @@ def test_a_node_whose_port_is_published_reaches_what_it_publishes_and_no_more(
         HERE: helm.objects(BOROUGH, shop),
         THERE: helm.objects(OBSERVABILITY, observability),
     }
-    place = Town(releases, (node, another))
+    place = Cluster(releases, (node, another))
 
     found = place.edges(HERE, ports(place)) | place.edges(THERE, ports(place))
     published = {Edge(node.name, "gateway", PUBLIC), Edge(node.name, "grafana", 3000)}

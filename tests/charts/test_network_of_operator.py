@@ -2,12 +2,23 @@
 
 import pytest
 
+from charts.clusters import (
+    ADDRESSES,
+    HERE,
+    NAMES,
+    OPS,
+    OTLP,
+    PUBLIC,
+    SCALER,
+    THERE,
+    platform,
+    ports,
+)
 from charts.helm import OBSERVABILITY, Helm
-from charts.network import Edge, Town
-from charts.towns import ADDRESSES, HERE, NAMES, OPS, OTLP, PUBLIC, SCALER, THERE, platform, ports
+from charts.network import Cluster, Edge
 
 
-def test_the_operator_reaches_whom_it_asks_and_no_more(helm: Helm) -> None:
+def test_operator_reaches_its_sources_and_nothing_else(helm: Helm) -> None:
     """The API server, Prometheus, the collector; Prometheus scrapes it, and the test looks in."""
     place = platform(helm, {"parts": {"payments": {"scaling": {"enabled": True}}}}, {})
     found = place.edges(SCALER, {*ports(place), 443, 6443} - {PUBLIC})  # the shop has a test too
@@ -25,7 +36,7 @@ def test_the_operator_reaches_whom_it_asks_and_no_more(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize("setting", ["prometheus.url", "telemetry.endpoint"])
-def test_whom_it_asks_is_reached_on_the_port_of_the_address(helm: Helm, setting: str) -> None:
+def test_sources_are_reached_on_the_port_of_their_address(helm: Helm, setting: str) -> None:
     """A host may end in a digit, too; without a port it is the scheme's."""
     group, name = setting.split(".")
     other = {"prometheus": {"url": ""}, "telemetry": {"endpoint": ""}}
@@ -36,7 +47,7 @@ def test_whom_it_asks_is_reached_on_the_port_of_the_address(helm: Helm, setting:
         assert asked == {port}, address
 
 
-def test_the_operator_asks_the_pods_of_parts_that_say_so(helm: Helm) -> None:
+def test_operator_reaches_the_pods_of_parts_with_source_pods(helm: Helm) -> None:
     """Both ends must: the operator by pods.enabled, the part by its scaler's source."""
     asking = {"source": {"type": "Pods"}, "enabled": True}
     shop = {"parts": {"payments": {"scaling": asking}, "orders": {"scaling": {"enabled": True}}}}
@@ -47,16 +58,16 @@ def test_the_operator_asks_the_pods_of_parts_that_say_so(helm: Helm) -> None:
     assert asked_by_operator(neither) == set()
 
 
-def asked_by_operator(place: Town) -> set[tuple[str, str]]:
+def asked_by_operator(place: Cluster) -> set[tuple[str, str]]:
     """The parts that it reaches, on whatever port."""
     found = place.edges(HERE, ports(place))
     return {(e.source, e.target) for e in found if e.source == "operator"}
 
 
-def test_a_prometheus_for_few_still_answers_the_operator(helm: Helm) -> None:
+def test_restricted_prometheus_is_reachable_by_the_operator(helm: Helm) -> None:
     """Who may look at its pages is one thing, who scales by it another."""
     closed = helm.objects(OBSERVABILITY, {"networkPolicy": {"ui": {"from": []}}})
     place = platform(helm, {}, {})
-    place = Town({**place.releases, THERE: closed}, place.others)
+    place = Cluster({**place.releases, THERE: closed}, place.others)
 
     assert Edge("operator", "prometheus", 9090) in place.edges(THERE, [9090])

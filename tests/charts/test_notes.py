@@ -48,18 +48,18 @@ def text(helm: Helm, chart: Path, values: Values) -> str:
     return told
 
 
-def test_whoever_installs_with_known_credentials_is_told_first(helm: Helm, chart: Path) -> None:
+def test_well_known_credentials_are_warned_of_first(helm: Helm, chart: Path) -> None:
     """Each by a line of its own, with the value to set."""
     first, second, *rest = notes(helm, chart, {})
 
-    assert first.startswith("WARNING: everybody knows")
+    assert first.startswith("WARNING: a well-known credential is in use")
     assert "customers.existingSecret" in first
-    assert second.startswith("WARNING: everybody knows")
+    assert second.startswith("WARNING: a well-known credential is in use")
     assert "postgres.existingSecret" in second
     assert not any(line.startswith("WARNING") for line in rest)
 
 
-def test_nobody_is_warned_without_need(helm: Helm, chart: Path) -> None:
+def test_own_credentials_cause_no_warning(helm: Helm, chart: Path) -> None:
     """Or the warning is not read."""
     own = {"customers": {"existingSecret": "mine"}, "postgres": {"existingSecret": "mine"}}
     assert not any(line.startswith("WARNING") for line in notes(helm, chart, own))
@@ -73,21 +73,21 @@ def test_the_next_commands_are_named(helm: Helm, chart: Path) -> None:
     assert "helm test shop --namespace shop" in told
 
 
-def test_another_application_is_told_nothing_of_the_shop(helm: Helm, chart: Path) -> None:
-    """It has no customers, and so no key that everybody knows."""
+def test_notes_of_another_application_have_no_word_of_the_shop(helm: Helm, chart: Path) -> None:
+    """It has no customers, and so no well-known key."""
     told = text(helm, chart, CASES["borough/library"].values)
     assert "shop-borough is the shape microservices: catalog, gateway, loans, notices." in told
-    assert "Have the books audited" in told
+    assert "Run the auditor" in told
     assert [word for word in ("menu", "order", "ada", "key") if word in told] == []
 
 
-def test_who_is_changing_shape_is_told_of_the_second_step(helm: Helm, chart: Path) -> None:
+def test_notes_of_a_shape_change_name_the_second_step(helm: Helm, chart: Path) -> None:
     """It is easily forgotten: everything works without it."""
     values = {"shape": "microservices", "retiring": "monolith"}
     assert any("monolith" in line and "retiring" in line for line in notes(helm, chart, values))
 
 
-def test_who_scales_is_told_of_where_somebody_does(helm: Helm, chart: Path) -> None:
+def test_notes_name_the_scaled_parts(helm: Helm, chart: Path) -> None:
     """By the parts it is about."""
     values = {"parts": {"payments": {"scaling": {"enabled": True}}}}
     told = [line for line in notes(helm, chart, values) if "scales" in line]
@@ -114,7 +114,7 @@ def test_the_first_scaler_to_try_is_one_that_can_be_served(
     assert command.endswith("kubectl --namespace team-a apply --filename=-")
 
 
-def test_whoever_can_read_nothing_is_told(helm: Helm, operator: Path) -> None:
+def test_operator_without_a_source_is_warned_of(helm: Helm, operator: Path) -> None:
     """And nobody else is warned."""
     nothing = notes(helm, operator, {"prometheus": {"url": ""}})
 

@@ -44,7 +44,7 @@ RELEASES = [("borough", tuple(SHAPES)), ("blue", ("microservices",))]
 
 
 @pytest.mark.parametrize(("release", "shapes"), RELEASES)
-def test_every_part_of_every_shape_is_scraped_and_told_apart(
+def test_every_part_of_every_shape_is_scraped_with_its_own_labels(
     helm: Helm, release: str, shapes: tuple[str, ...]
 ) -> None:
     """By the ops Services that the shop really has; a change of shape needs no change here."""
@@ -102,7 +102,7 @@ def test_every_operator_is_scraped_under_its_own_name(helm: Helm, release: str) 
     }
 
 
-def test_where_there_is_no_operator_none_is_looked_for(helm: Helm) -> None:
+def test_without_operators_none_is_scraped_or_allowed(helm: Helm) -> None:
     """Nor let in."""
     objects = helm.objects(OBSERVABILITY, {"operators": []})
     prometheus = configuration(objects, "prometheus", "prometheus.yml")
@@ -131,7 +131,7 @@ def test_an_exemplar_leads_to_its_trace(helm: Helm) -> None:
     ]
 
 
-def test_the_dashboards_are_those_of_the_house(helm: Helm) -> None:
+def test_dashboards_of_the_chart_are_the_generated_ones(helm: Helm) -> None:
     """A chart cannot read outside its folder, so it has copies."""
     house = {
         p.name: p.read_text() for p in (OBSERVABILITY.parents[1] / "dashboards").glob("*.json")
@@ -170,7 +170,7 @@ def test_no_service_leads_nowhere(helm: Helm, example: Case) -> None:
 
 
 @pytest.mark.parametrize("component", ["collector", "prometheus", "jaeger", "grafana"])
-def test_each_program_may_be_left_out(helm: Helm, component: str) -> None:
+def test_each_program_can_be_disabled(helm: Helm, component: str) -> None:
     """With all that is its own; who is alone needs nobody."""
     values: dict[str, dict[str, Any]] = {
         other: {"enabled": other == component}

@@ -128,7 +128,7 @@ def test_there_are_never_two_at_once(objects: Objects) -> None:
             assert deployment["spec"]["strategy"] == {"type": "Recreate"}
 
 
-def test_the_definition_outlives_the_release(helm: Helm) -> None:
+def test_definition_is_kept_when_the_release_is_deleted(helm: Helm) -> None:
     """As it stands in its file, where kubectl can apply it too: with it would go every scaler."""
     (definition,) = of_kind(helm.objects(OPERATOR), "CustomResourceDefinition")
 
@@ -144,7 +144,7 @@ def test_a_second_release_leaves_the_definition_to_the_first(helm: Helm) -> None
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.chart == OPERATOR])
-def test_whoever_scrapes_finds_the_operator(helm: Helm, name: str) -> None:
+def test_service_of_the_operator_selects_its_metrics_port(helm: Helm, name: str) -> None:
     """The Service has the name of the Deployment, which is what its series are told apart by."""
     case = CASES[name]
     objects = helm.objects(case.chart, case.values)

@@ -60,7 +60,7 @@ def test_there_is_a_deployment_for_each_part_and_none_besides(
     }
 
 
-def test_a_part_is_told_its_shape_and_whom_it_needs(
+def test_part_gets_its_shape_and_the_addresses_that_it_calls(
     shape: Shape, objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every variable is a setting that exists, with a value it can have."""
@@ -90,7 +90,7 @@ async def test_wiring_accepts_every_part(objects: Objects, monkeypatch: pytest.M
             await built.close()
 
 
-def test_a_part_bears_the_capabilities_that_other_parts_call(
+def test_part_is_labelled_with_the_capabilities_that_other_parts_call(
     shape: Shape, objects: Objects
 ) -> None:
     """What its internal port serves and nothing else: callers find it by these labels."""
@@ -99,14 +99,14 @@ def test_a_part_bears_the_capabilities_that_other_parts_call(
         assert borne == shape.served_to_others(pod.component, APP.calls), pod.owner
 
 
-def test_a_part_with_a_door_says_of_which_shape(shape: Shape, objects: Objects) -> None:
+def test_part_with_a_door_is_labelled_with_its_shape(shape: Shape, objects: Objects) -> None:
     """The door is moved from one shape to the next by this label."""
     for pod in parts(objects).values():
         door = shape.name.replace(":", ".") if "gateway" in shape.parts[pod.component] else None
         assert pod.labels.get(SHAPE_OF_DOOR) == door, pod.owner
 
 
-def test_a_part_is_asked_what_it_answers(objects: Objects) -> None:
+def test_probes_use_routes_of_the_part(objects: Objects) -> None:
     """It lives while its loop turns; it is ready when it has all that it needs."""
     for pod in parts(objects).values():
         asked = {probe: pod.main[f"{probe}Probe"]["httpGet"] for probe in PROBES}
@@ -128,7 +128,7 @@ def test_every_part_may_be_drained_one_pod_at_a_time(objects: Objects) -> None:
         assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
 
 
-def test_a_part_has_the_time_to_leave(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_part_has_time_to_drain(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kubelet waits for the pause before SIGTERM, the drain, the longest answer under way."""
     for pod in parts(objects).values():
         settings = settings_of(pod, objects, monkeypatch)
@@ -172,7 +172,7 @@ def test_the_customers_of_a_bare_installation_are_known(
         assert told is None or all(json.loads(told).values())
 
 
-def test_a_lost_question_to_the_dns_leaves_time_to_hear_of_a_pod_that_goes(
+def test_lost_dns_query_is_repeated_within_the_drain_time(
     objects: Objects,
 ) -> None:
     """A caller looks the addresses up every so often; where the answer is lost, the next one still

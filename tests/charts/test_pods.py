@@ -34,7 +34,7 @@ def test_no_pod_but_the_operators_is_given_a_token(objects: Objects) -> None:
     ] == []
 
 
-def test_no_pod_is_given_the_addresses_of_others(objects: Objects) -> None:
+def test_no_pod_gets_service_links(objects: Objects) -> None:
     """Service links would look like settings of ours."""
     assert [
         pod.owner for pod in pods(objects) if pod.spec.get("enableServiceLinks") is not False
@@ -52,7 +52,7 @@ def test_every_container_asks_for_what_it_needs(objects: Objects) -> None:
             assert set(resources["limits"]) == {"memory"}, (pod.owner, container["name"])
 
 
-def test_what_stays_is_asked_whether_it_lives_and_whether_it_is_ready(objects: Objects) -> None:
+def test_permanent_pods_have_liveness_and_readiness_probes(objects: Objects) -> None:
     """Two questions: an unready pod is left alone, a dead one is replaced."""
     for found in (f for kind in STAYING for f in of_kind(objects, kind)):
         (pod,) = pods([found])
@@ -70,7 +70,7 @@ def test_a_selector_is_the_three_labels_that_never_change(objects: Objects) -> N
         assert selects(selector, pod.labels), pod.owner
 
 
-def test_every_pod_tells_whose_it_is_and_what_it_is(objects: Objects) -> None:
+def test_every_pod_has_labels_of_release_and_component(objects: Objects) -> None:
     """Policies, discovery and people find it by these labels; no two Deployments share them."""
     assert [pod.owner for pod in pods(objects) if not set(pod.labels) >= SELECTOR] == []
     staying = [pod for pod in pods(objects) if pod.owner.startswith(STAYING)]
@@ -86,7 +86,7 @@ def test_every_image_is_of_a_version(objects: Objects) -> None:
             assert not image.endswith(":latest"), pod.owner
 
 
-def test_what_a_pod_reads_is_there(objects: Objects) -> None:
+def test_every_referenced_config_map_and_secret_exists(objects: Objects) -> None:
     """A ConfigMap, an account or a claim that nobody makes keeps a pod from starting forever."""
     here = {identity(found) for found in objects}
     assert [

@@ -180,7 +180,7 @@ def test_a_wrong_value_of_the_operator_is_refused_by_name(helm: Helm, what: str)
 
 
 @pytest.mark.parametrize("name", OWNED)
-def test_a_setting_that_the_chart_makes_is_nobody_elses(helm: Helm, name: str) -> None:
+def test_setting_that_the_chart_sets_is_refused_in_values(helm: Helm, name: str) -> None:
     """The refusal names it, and where it stands."""
     where, values = (
         ("parts.payments.settings", {"parts": {"payments": {"settings": {name: "1"}}}})

@@ -138,7 +138,7 @@ def test_a_setting_reaches_every_part_and_an_own_one_wins(helm: Helm) -> None:
         assert told["BOROUGH_LOG_LEVEL"] == ("error" if part == "payments" else "debug")
 
 
-def test_a_change_of_settings_restarts_whom_it_concerns(helm: Helm, example: Case) -> None:
+def test_changed_settings_restart_the_parts_that_read_them(helm: Helm, example: Case) -> None:
     """Environment is read at the start, so the template changes with its map."""
     if example.chart != BOROUGH:
         pytest.skip("it has no parts")

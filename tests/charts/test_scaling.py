@@ -35,7 +35,7 @@ def stored(scaler: Object) -> Object:
     return {**scaler, "metadata": {**scaler["metadata"], "namespace": "borough", "uid": "1"}}
 
 
-def test_nothing_is_scaled_that_nobody_asked_to_scale(helm: Helm) -> None:
+def test_parts_without_scaling_have_no_scaler(helm: Helm) -> None:
     """The shop needs no operator, and no definition of its objects."""
     assert of_kind(helm.objects(BOROUGH), "ServiceScaler") == []
 
@@ -69,7 +69,7 @@ def test_every_part_of_every_shape_can_be_scaled(helm: Helm, shape: Shape) -> No
     assert set(replicas(objects).values()) == {None}
 
 
-def test_what_is_asked_of_a_scaler_reaches_it(helm: Helm) -> None:
+def test_values_of_scaling_are_in_the_scaler(helm: Helm) -> None:
     """A part's own over the defaults; a list is replaced as a whole, as in all values."""
     goal = {"type": "RequestRate", "perReplica": "40"}
     values = scaled(payments={"replicas": {"max": 6}, "goals": [goal], "manualHold": "5m"})
@@ -104,7 +104,7 @@ def test_a_latency_goal_without_figures_has_the_objective_of_its_part(helm: Helm
         spec.parse(stored(one))  # the operator understands it
 
 
-def test_pods_are_asked_where_they_show_their_metrics(helm: Helm) -> None:
+def test_pods_are_scraped_at_their_metrics_port(helm: Helm) -> None:
     """The port by its name, so that a scaler need not know the number."""
     objects = helm.objects(BOROUGH, scaled(payments={"source": {"type": "Pods"}}))
     (scaler,) = of_kind(objects, "ServiceScaler")

@@ -134,7 +134,7 @@ def test_a_part_of_both_shapes_is_one_deployment(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize("name", [*load(APP.calls, APP.shapes), "extract:gateway"])
-def test_who_routes_by_path_sends_each_to_its_part(helm: Helm, name: str) -> None:
+def test_routes_by_path_lead_to_their_parts(helm: Helm, name: str) -> None:
     """As the shape says; the rest goes to the last part with a door, or to the only one."""
     shape = SHAPES[name]
     values = {

@@ -19,7 +19,7 @@ dependencies: [{{name: {name}, version: {version}, condition: {name}.enabled}}]
 
 
 @pytest.mark.parametrize("chart", RELEASE, ids=lambda chart: chart.name)
-def test_a_parent_of_one_line_gets_the_same_objects(
+def test_parent_chart_of_one_line_renders_the_same_objects(
     helm: Helm, chart: Path, tmp_path: Path
 ) -> None:
     """Helm hands `global` down, and whoever switches subcharts on and off says `enabled`: a strict

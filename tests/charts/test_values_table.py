@@ -22,7 +22,7 @@ def written(chart: Path, values: str, page: str = PAGE) -> subprocess.CompletedP
     )
 
 
-def test_a_value_stands_in_the_table_with_its_default_and_its_meaning(tmp_path: Path) -> None:
+def test_table_has_each_value_with_default_and_meaning(tmp_path: Path) -> None:
     """A comment may go over several lines, and speaks for all that is below its key."""
     answer = written(tmp_path, "a:\n  # -- First\n  # line | more.\n  b: {c: 1}\n# -- D.\nd: []\n")
     assert answer.stdout == (
@@ -42,7 +42,9 @@ def test_a_value_stands_in_the_table_with_its_default_and_its_meaning(tmp_path: 
         ("# -- A.\na: 1\n", "no place", "README.md"),
     ],
 )
-def test_what_is_missing_is_named(tmp_path: Path, values: str, page: str, named: str) -> None:
+def test_missing_comment_or_table_is_named(
+    tmp_path: Path, values: str, page: str, named: str
+) -> None:
     """Neither a value without a word nor a README without a table passes."""
     answer = written(tmp_path, values, page)
     assert answer.returncode == 1

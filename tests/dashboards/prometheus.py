@@ -81,7 +81,7 @@ class Prometheus:
 
 
 @contextlib.asynccontextmanager
-async def prometheus(towns: Mapping[str, LocalShape], folder: Path) -> AsyncIterator[Prometheus]:
+async def prometheus(shapes: Mapping[str, LocalShape], folder: Path) -> AsyncIterator[Prometheus]:
     """One that scrapes every process of the shapes, by namespace, while the context lasts. The
     shapes need not run yet.
     """
@@ -90,8 +90,8 @@ async def prometheus(towns: Mapping[str, LocalShape], folder: Path) -> AsyncIter
             "targets": [f"{HOST}:{process.ports.ops}"],
             "labels": {"namespace": name, "workload": f"borough-{part}", "part": part},
         }
-        for name, town in towns.items()
-        for part, processes in town.parts.items()
+        for name, shape in shapes.items()
+        for part, processes in shape.parts.items()
         for process in processes
     ]
     every = {"scrape_interval": SCRAPE, "scrape_timeout": SCRAPE}

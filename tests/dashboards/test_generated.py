@@ -19,7 +19,7 @@ def test_the_committed_files_are_what_the_code_writes(committed: tuple[Path, ...
     assert {path.name: path.read_text("utf-8") for path in committed} == files()
 
 
-def test_one_command_writes_them(tmp_path: Path) -> None:
+def test_command_writes_the_dashboards(tmp_path: Path) -> None:
     """The one that `make generate` uses; without a folder it says what it wants."""
     command = [sys.executable, "-m", "boards"]
     where = {"PYTHONPATH": str(ROOM)}
@@ -31,7 +31,7 @@ def test_one_command_writes_them(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "usage: python -m boards FOLDER\n")
 
 
-def test_a_board_survives_the_types_of_grafana(board: Board) -> None:
+def test_board_is_unchanged_by_grafanas_types(board: Board) -> None:
     """Read into them and written again it is the same: there is nothing they do not know."""
     register_default_plugins()
     text = JSONEncoder().encode(Dashboard.from_json(board))

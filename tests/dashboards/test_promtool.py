@@ -38,7 +38,7 @@ def test_every_expression_is_promql(board: Board, tmp_path: Path) -> None:
     assert f"{len(asked)} rules found" in said
 
 
-def test_an_expression_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_invalid_expression_is_refused(tmp_path: Path) -> None:
     """The check above can fail."""
     code, said = check(["sum(rate(borough_orders_total[1m])"], tmp_path)
     assert code != 0

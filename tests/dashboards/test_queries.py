@@ -27,7 +27,7 @@ def a_board(**target: Any) -> Board:
     }
 
 
-def test_a_board_asks_for_its_choices_and_for_every_target() -> None:
+def test_board_queries_its_variables_and_every_target() -> None:
     """Also for those in rows that are folded."""
     choice, shown, folded = questions(a_board(exemplar=True), VALUES)
 
@@ -44,7 +44,7 @@ def test_a_board_asks_for_its_choices_and_for_every_target() -> None:
 @pytest.mark.parametrize(
     "spelt", ['{n="$namespace"}', '{n="${namespace}"}', '{n="${namespace:regex}"}']
 )
-def test_a_variable_is_filled_in_however_it_is_spelt(spelt: str) -> None:
+def test_variable_is_replaced_in_every_notation(spelt: str) -> None:
     """Grafana knows three ways."""
     _, shown, _ = questions(a_board(expr=f"x{spelt}"), VALUES)
     assert shown.promql == 'x{n="shop"}'
@@ -56,7 +56,7 @@ def test_a_variable_without_a_value_is_named() -> None:
         list(questions(a_board(expr='x{pod="$pod"}'), VALUES))
 
 
-def test_a_choice_that_is_not_label_values_is_refused() -> None:
+def test_variable_that_is_not_label_values_is_refused() -> None:
     """What cannot be asked must not pass for answered."""
     board = a_board()
     board["templating"]["list"][1]["query"] = "query_result(x)"
@@ -64,7 +64,7 @@ def test_a_choice_that_is_not_label_values_is_refused() -> None:
         list(questions(board, VALUES))
 
 
-def test_nothing_of_a_real_board_is_left_out_or_left_open(board: Board) -> None:
+def test_every_query_of_a_board_is_found_without_open_variables(board: Board) -> None:
     """A question a target and a variable, without a `$`."""
     asked = list(questions(board, VALUES))
     choices = [v for v in board["templating"]["list"] if v["type"] == "query"]
@@ -72,7 +72,7 @@ def test_nothing_of_a_real_board_is_left_out_or_left_open(board: Board) -> None:
     assert [question for question in asked if "$" in question.promql] == []
 
 
-def test_silence_is_no_data() -> None:
+def test_result_without_numbers_is_no_data() -> None:
     """No series, nothing but NaN, or a failure: none of these has shown anything."""
 
     def answer(*values: str) -> dict[str, Any]:

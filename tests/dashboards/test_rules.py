@@ -13,7 +13,7 @@ named = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 
 
 @named
-def test_a_board_keeps_the_rule(board: Board, rule: Rule) -> None:
+def test_board_keeps_the_rule(board: Board, rule: Rule) -> None:
     """There is no exception to any rule on any board."""
     assert list(rule(board)) == []
 

@@ -54,7 +54,7 @@ def test_every_query_uses_metrics_as_what_they_are(board: Board) -> None:
     assert {promql: wrong for promql in expressions(board) if (wrong := misuses(promql))} == {}
 
 
-def test_every_variable_asks_a_metric_there_is(board: Board) -> None:
+def test_every_variable_queries_an_existing_metric(board: Board) -> None:
     """Choices come from a series that every part tells, or is told of every scaler."""
     for variable in board["templating"]["list"]:
         if variable["type"] == "query":
@@ -133,7 +133,7 @@ def test_a_link_to_traces_is_a_search_that_grafana_understands(board: Board) -> 
         assert (pane["datasource"], pane["range"]) == ("jaeger", {"from": "1", "to": "2"})
 
 
-def test_a_signal_is_asked_only_what_it_can_answer() -> None:
+def test_query_that_does_not_fit_the_signal_is_refused() -> None:
     """A board that asks otherwise cannot be built."""
     scope = Scope(("namespace",))
     with pytest.raises(InvalidQuery, match="borough_retry_budget is a gauge, not a counter"):
@@ -148,7 +148,7 @@ def test_a_signal_is_asked_only_what_it_can_answer() -> None:
         scope.per_second(ORDERS, where={"pod": '="x"'})
 
 
-def test_a_state_is_asked_for_by_its_number() -> None:
+def test_state_is_queried_by_its_number() -> None:
     """In the order of the values, whichever of them is told; of gauges only."""
     scope = Scope(("namespace",))
     selector = 'borough_scaler_reason{namespace="$namespace", reason='
@@ -161,6 +161,6 @@ def test_a_state_is_asked_for_by_its_number() -> None:
         scope.which(operators.REASON, "mood", ("glad",))
 
 
-def test_a_share_counts_what_never_happened_as_nothing() -> None:
+def test_share_without_series_is_zero() -> None:
     """And a share in nothing is none, instead of a division by zero."""
     assert share("a", "b") == "(a or 0 * b) / (b > 0)"

@@ -20,16 +20,16 @@ from scaling.servers import HOST
 from waiting import becomes
 
 SCRAPE = 0.5
-MAPPING = SeriesMapping(("town",), window=3 * SCRAPE)
+MAPPING = SeriesMapping(("staging",), window=3 * SCRAPE)
 PACE = 50.0
 """Requests a second of each pod."""
 
 PODS = {
-    "steady": ("town", 2),
-    "idle": ("town", 1),
-    "mute": ("town", 1),
-    "halved": ("town", 2),
-    "stopped": ("town", 1),
+    "steady": ("staging", 2),
+    "idle": ("staging", 1),
+    "mute": ("staging", 1),
+    "halved": ("staging", 2),
+    "stopped": ("staging", 1),
     "abroad": ("elsewhere", 1),
 }
 """Workloads: their namespace, and how many pods."""
@@ -101,7 +101,7 @@ def url(pods: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def ask(workload: str, need: Need) -> Ask:
-    return Ask(Target("town", "Deployment", workload), need)
+    return Ask(Target("staging", "Deployment", workload), need)
 
 
 def fresh(reading: Reading) -> bool:

@@ -77,7 +77,7 @@ PLANTED = {
         "borough_operator/decision/goals.py",
         "import time",
     ),
-    "Only handlers and settings know kopf": ("borough_operator/kube/api.py", "import kopf"),
+    "Only handlers know kopf": ("borough_operator/kube/api.py", "import kopf"),
 }
 """By the name of each law, a module and the import that breaks it there."""
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from borough_operator.decision.model import Freshness, Reading
 from borough_operator.kube.api import Api, NotFound, Refused
-from borough_operator.kube.cluster import Cluster
-from borough_operator.kube.events import Events
+from borough_operator.kube.cluster import Cluster, Events
 from borough_operator.running.loop import BATCH_S, Loop
 from borough_operator.running.registry import DEPLOYMENTS, SCALERS, Entry, Registry
 from borough_operator.running.telemetry import Telemetry

@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from borough_operator.decision.model import Freshness, Measure, Need
-from borough_operator.sources.counters import Scrape, TargetCounters, quantile
-from borough_operator.sources.exposition import Key
 from borough_operator.sources.mapping import SeriesMapping
+from borough_operator.sources.pods import Key, Scrape, TargetCounters, quantile
 
 MAPPING = SeriesMapping(
-    ("town",), rate_metric="asked", in_flight_metric="asking", duration_metric="took"
+    ("staging",), rate_metric="asked", in_flight_metric="asking", duration_metric="took"
 )
 RATE, IN_FLIGHT, DURATION = (Need(m) for m in (Measure.RATE, Measure.IN_FLIGHT, Measure.DURATION))
 REPEATABLE = settings(derandomize=True, database=None)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from borough_operator.decision.memory import LoadHistory, Sample, Window
+from borough_operator.decision.memory import Latency, LoadHistory, Sample, Window
 from borough_operator.decision.model import Goal, GoalType, Need, Policy, Reason
 from scaling.worlds import (
     BY_LATENCY,
@@ -139,7 +139,9 @@ def test_latency_goals_learn_separately() -> None:
     world.broken = {Need(P95.measure, "0.99"): fresh(0.9)}
     world.decide()
     memory = world.history.memory
-    held, missed = (memory.latency(goal.identity).servers for goal in (BY_LATENCY, other))
+    held, missed = (
+        memory.latencies.get(goal.identity, Latency()).servers for goal in (BY_LATENCY, other)
+    )
     assert held is not None
     assert missed is not None
     assert held > missed

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from borough_operator.decision.model import Reason
-from borough_operator.documents import MissingDescription, page
-from borough_operator.kube.conditions import CONDITIONS
+from borough_operator.decision.decide import no_decision
+from borough_operator.decision.model import History, Reason
+from borough_operator.kube.status import render
 from borough_operator.running import signals
 from borough_operator.sources.mapping import SeriesMapping
+from scaling.documents import CONDITIONS, MissingDescription, page
 
 ROOT = Path(__file__).parents[2]
 CRD = ROOT / "charts/borough-operator/files/servicescaler.yaml"
@@ -51,6 +52,15 @@ def test_every_validation_message_is_on_the_page(definition: dict[str, Any]) -> 
 def test_every_reason_and_condition_is_on_the_page(definition: dict[str, Any], word: str) -> None:
     """The lists are closed and complete."""
     assert f"| {word} | " in page(definition)
+
+
+def test_every_condition_of_a_status_is_explained() -> None:
+    """The list of the page is that of the code."""
+    decision = no_decision(Reason.PAUSED, "", History())
+    status = render(
+        decision, generation=1, mode="Paused", observation=None, previous={}, now=1_800_000_000.0
+    )
+    assert [each["type"] for each in status["conditions"]] == list(CONDITIONS)
 
 
 def test_field_without_a_description_is_refused(definition: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from borough_operator.sources.exposition import Key, Malformed, Reader
+from borough_operator.sources.fetching import Unusable
+from borough_operator.sources.pods import Key, Reader
 
 NAMES = ("asked_total", "asking", "took_seconds_sum", "took_seconds_count")
 REPEATABLE = settings(derandomize=True, database=None)
@@ -98,7 +99,7 @@ def test_bucket_bound_is_the_label_le_only() -> None:
 )
 def test_invalid_value_is_refused(line: str, sentence: str) -> None:
     """Skipping it would understate the load."""
-    with pytest.raises(Malformed, match=sentence):
+    with pytest.raises(Unusable, match=sentence):
         READER.read(f"asking 1\n{line}\n".encode())
 
 
@@ -114,6 +115,6 @@ def test_any_bytes_parse_or_raise_malformed(noise: bytes) -> None:
     """No other exception is raised."""
     try:
         read = READER.read(b"asking " + noise + b"\nasking{" + noise + b"\n")
-    except Malformed:
+    except Unusable:
         return
     assert all(0 <= value < math.inf for value in read.values())

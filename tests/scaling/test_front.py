@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from borough_operator.simulator.front import Point, compare, front, hours_at, violations_at
+from borough_operator.simulator.scores import Point, compare, front, hours_at, violations_at
 
 CURVE = front([Point(10, 500), Point(12, 100), Point(11, 400), Point(14, 0), Point(13, 200)])
 POINTS = st.lists(

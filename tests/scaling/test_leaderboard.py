@@ -8,10 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from borough_operator.__main__ import app
-from borough_operator.simulator import origin, page, plot, report, traces
+from borough_operator.simulator import leaderboard, plot, traces
 from borough_operator.simulator.leaderboard import (
     DOWN_WINDOWS,
     HPA_CPU,
+    HPA_RATE,
     ORACLE,
     OURS,
     RATE_DOWN_WINDOWS,
@@ -19,13 +20,15 @@ from borough_operator.simulator.leaderboard import (
     STATIC,
     SWEPT,
     TARGETS,
+    Board,
     Comparison,
-    Result,
+    Leaderboard,
+    Origin,
+    Row,
 )
-from borough_operator.simulator.origin import Origin
-from borough_operator.simulator.pods import model
-from borough_operator.simulator.report import Leaderboard
+from borough_operator.simulator.station import model
 from borough_operator.simulator.traces import Trace
+from scaling import leaderboard_page as page
 
 STORED = Path(__file__).parents[2] / "docs" / "results" / "leaderboard.json"
 SHORT = Trace("short", tuple([40.0] * 120 + [160.0] * 180 + [60.0] * 120))
@@ -38,43 +41,49 @@ def comparison() -> Comparison:
 
 
 @pytest.fixture(scope="module")
-def result(comparison: Comparison) -> Result:
-    """The results of all policies on a short step."""
-    return comparison.result(SHORT)
+def rows(comparison: Comparison) -> list[Row]:
+    """The results of all policies with all settings on a short step."""
+    return comparison.rows(SHORT)
 
 
-def test_every_policy_has_a_row_and_hpa_its_whole_sweep(result: Result) -> None:
+@pytest.fixture(scope="module")
+def board(rows: list[Row]) -> Board:
+    """The board of the same."""
+    return leaderboard.board(SHORT, rows)
+
+
+def test_every_policy_has_a_row_and_hpa_its_whole_sweep(rows: list[Row], board: Board) -> None:
     """The front of HPA on CPU covers all targets and windows."""
-    assert len({entry.policy for entry in result.rows}) == 2 + len(SWEPT) + 2
-    assert len({entry.setting for entry in result.sweep}) == len(TARGETS) * len(DOWN_WINDOWS)
-    assert {entry.policy for entry in result.sweep} == {HPA_CPU}
+    assert len({row.policy for row in board.rows}) == 2 + len(SWEPT) + 2
+    sweep = {row.setting for row in rows if row.policy == HPA_CPU}
+    assert len(sweep) == len(TARGETS) * len(DOWN_WINDOWS)
 
 
-def test_no_policy_beats_the_oracle(result: Result) -> None:
+def test_no_policy_beats_the_oracle(rows: list[Row], board: Board) -> None:
     """Without violations no policy costs less."""
-    oracle = result.row(ORACLE).scores
+    oracle = board.row(ORACLE).scores
 
-    assert oracle.violations == result.row(STATIC).scores.violations == 0
-    for entry in (*result.rows, *result.sweep):
+    assert oracle.violations == board.row(STATIC).scores.violations == 0
+    for entry in rows:
         if entry.scores.violations == 0:
             assert entry.scores.replica_hours >= oracle.replica_hours
 
 
-def test_repeated_run_of_a_policy_is_identical(comparison: Comparison, result: Result) -> None:
+def test_repeated_run_of_a_policy_is_identical(comparison: Comparison, board: Board) -> None:
     """A row can be drawn without its seconds being stored."""
-    for entry in result.rows:
-        timeline = comparison.timeline(SHORT, entry.make())
+    policies = comparison.policies(SHORT)
+    for row in board.rows:
+        timeline = comparison.timeline(SHORT, policies[row.policy, row.setting]())
 
-        assert sum(second.violated for second in timeline.seconds) == entry.scores.violations
+        assert sum(second.violated for second in timeline.seconds) == row.scores.violations
 
 
-def test_stored_leaderboard_is_read_unchanged(result: Result, tmp_path: Path) -> None:
+def test_stored_leaderboard_is_read_unchanged(board: Board, tmp_path: Path) -> None:
     """The page from the file equals the page of the run."""
-    board = report.board(result)
     found = Leaderboard((board,), 2.0, Origin("0.1.0", "abc"))
-    report.write(found, tmp_path / "result.json")
+    leaderboard.write(found, tmp_path / "result.json")
 
-    assert report.read(tmp_path / "result.json") == found
+    assert leaderboard.read(tmp_path / "result.json") == found
     text = page.page(found)
     assert "All loads are multiplied by 2." in text
     assert "Of borough-operator 0.1.0, commit abc.\n" in text
@@ -86,9 +95,8 @@ def test_stored_leaderboard_is_read_unchanged(result: Result, tmp_path: Path) ->
         assert start in text
 
 
-def test_page_names_the_origin_of_loads_and_the_command(result: Result) -> None:
+def test_page_names_the_origin_of_loads_and_the_command(board: Board) -> None:
     """Recorded loads are credited; the command has every trace, files with their names."""
-    board = report.board(result)
     boards = tuple(replace(board, trace=name) for name in ("step", "noisy"))
     text = page.page(Leaderboard(boards, 1.0, Origin("0.1.0", "abc")))
 
@@ -97,9 +105,8 @@ def test_page_names_the_origin_of_loads_and_the_command(result: Result) -> None:
     assert 'ARGS="--trace step --trace noisy.txt --json docs/results/leaderboard.json"' in text
 
 
-def test_totals_are_the_sums_over_all_traces(result: Result) -> None:
+def test_totals_are_the_sums_over_all_traces(board: Board) -> None:
     """The same trace twice has twice its violations, and the same ratio."""
-    board = report.board(result)
     own = board.row(OURS).scores.violations
     (front,) = (judged.front_violations for judged in board.judged if judged.policy == OURS)
     assert front > own > 0
@@ -109,11 +116,10 @@ def test_totals_are_the_sums_over_all_traces(result: Result) -> None:
     assert totals in text
 
 
-def test_reversal_goal_has_a_row_for_every_pair_of_windows(result: Result) -> None:
+def test_reversal_goal_has_a_row_for_every_pair_of_windows(rows: list[Row], board: Board) -> None:
     """At most a third of the reversals of HPA on rate, at the target whose cost is nearest."""
-    board = report.board(result)
     hours = board.row(OURS).scores.replica_hours
-    rates = {entry.setting: entry.scores for entry in result.rate_sweep}
+    rates = {entry.setting: entry.scores for entry in rows if entry.policy == HPA_RATE}
 
     assert len(board.rate) == len(RATE_DOWN_WINDOWS) * len(RATE_WINDOWS)
     for row in board.rate:
@@ -125,10 +131,8 @@ def test_reversal_goal_has_a_row_for_every_pair_of_windows(result: Result) -> No
 
     scored = board.rows[0].scores
     for ours, theirs, met in ((0, 0, True), (2, 6, True), (2, 5, False), (1, 0, False)):
-        assert (
-            replace(scored, reversals=ours).meets_reversal_goal(replace(scored, reversals=theirs))
-            is met
-        )
+        pair = (replace(scored, reversals=number) for number in (ours, theirs))
+        assert page.meets_reversal_goal(*pair) is met
 
 
 def test_file_without_a_leaderboard_is_refused_by_its_path(tmp_path: Path) -> None:
@@ -136,18 +140,17 @@ def test_file_without_a_leaderboard_is_refused_by_its_path(tmp_path: Path) -> No
     path = tmp_path / "other.json"
     for text in ("{}", "no", '{"scale": 1, "traces": [{"rows": []}]}'):
         path.write_text(text)
-        with pytest.raises(report.BrokenResult, match=re.escape(str(path))):
-            report.read(path)
+        with pytest.raises(leaderboard.BrokenResult, match=re.escape(str(path))):
+            leaderboard.read(path)
 
 
 def test_pictures_are_drawn_deterministically(
-    comparison: Comparison, result: Result, tmp_path: Path
+    comparison: Comparison, board: Board, tmp_path: Path
 ) -> None:
     """A generated file must not change without a change of its input."""
-    boards = (report.board(result),)
     for name in ("a.svg", "b.svg"):
-        plot.fronts(boards, tmp_path / name)
-    plot.timelines([result], comparison, tmp_path / "lines.png")
+        page.fronts((board,), tmp_path / name)
+    plot.timelines([(SHORT, board)], comparison, tmp_path / "lines.png")
 
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "lines.png").read_bytes().startswith(b"\x89PNG")
@@ -165,7 +168,7 @@ def test_command_reads_files_and_prints_every_row(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "evening: 420 s" in result.output
     assert all(f"\n{policy}" in result.output for policy in (OURS, *SWEPT, STATIC, ORACLE))
-    assert report.read(stored).scale == 0.5
+    assert leaderboard.read(stored).scale == 0.5
     assert "<svg" in drawn.read_text()
 
 
@@ -213,10 +216,10 @@ def test_picture_without_matplotlib_is_refused(
 
 def test_result_contains_the_commit_of_its_code(tmp_path: Path) -> None:
     """Outside a repository its version only."""
-    assert re.fullmatch(r"unknown|[0-9a-f]{12}(-dirty)?", origin.here().commit)
+    assert re.fullmatch(r"unknown|[0-9a-f]{12}(-dirty)?", leaderboard.origin().commit)
 
-    outside = origin.here(tmp_path)
-    assert outside.commit == origin.UNKNOWN
+    outside = leaderboard.origin(tmp_path)
+    assert outside.commit == leaderboard.UNKNOWN
     assert outside.version
 
 
@@ -246,7 +249,7 @@ def test_simulate_prints_each_change_and_its_reason(tmp_path: Path) -> None:
 
 def test_committed_result_has_every_synthetic_trace() -> None:
     """With the rows of the present policies."""
-    found = report.read(STORED)
+    found = leaderboard.read(STORED)
     boards = found.boards
 
     assert found.scale == 1.0
@@ -258,6 +261,7 @@ def test_committed_result_has_every_synthetic_trace() -> None:
 
 def test_committed_result_matches_the_present_code(comparison: Comparison) -> None:
     """On the trace with the most violations: a changed decision needs a new measurement."""
-    stored = {board.trace: board for board in report.read(STORED).boards}
+    stored = {board.trace: board for board in leaderboard.read(STORED).boards}
+    spike = traces.synthetic()["spike"]
 
-    assert stored["spike"] == report.board(comparison.result(traces.synthetic()["spike"]))
+    assert stored["spike"] == leaderboard.board(spike, comparison.rows(spike))

@@ -7,7 +7,7 @@ import pytest
 from borough_operator.decision.model import Measure, Need
 from borough_operator.sources.mapping import SeriesMapping
 
-SHOP = SeriesMapping(("borough", "town"))
+SHOP = SeriesMapping(("borough", "staging"))
 THEIRS = SeriesMapping(
     ("prod",),
     namespace_label="kube_namespace",
@@ -54,7 +54,7 @@ def test_every_query_uses_the_names_of_the_mapping(need: Need, promql: str) -> N
 def test_every_query_is_restricted_to_the_watched_namespaces() -> None:
     """Prometheus may have the series of many other namespaces."""
     asked = [SHOP.value(Need(Measure.RATE)), SHOP.age(Measure.RATE), SHOP.silent()]
-    assert all('{namespace=~"borough|town"}' in promql for promql in asked)
+    assert all('{namespace=~"borough|staging"}' in promql for promql in asked)
 
 
 def test_silent_pods_are_those_whose_scrapes_fail_after_earlier_success() -> None:

@@ -8,16 +8,15 @@ import pytest
 from aiohttp import web
 
 from borough_operator.decision.model import Freshness, Measure, Need, Reading
-from borough_operator.sources.exposition import ACCEPT
+from borough_operator.sources.fetching import FORGET_AFTER
 from borough_operator.sources.mapping import SeriesMapping
-from borough_operator.sources.pods import Pods
+from borough_operator.sources.pods import ACCEPT, Pods
 from borough_operator.sources.protocol import Ask, Target
-from borough_operator.sources.sharing import FORGET_AFTER
 from scaling.servers import Clock, serving
 
-MAPPING = SeriesMapping(("town",))
+MAPPING = SeriesMapping(("staging",))
 RATE, IN_FLIGHT = Need(Measure.RATE), Need(Measure.IN_FLIGHT)
-ORDERS = Target("town", "Deployment", "orders")
+ORDERS = Target("staging", "Deployment", "orders")
 STEP = 5.0
 
 
@@ -136,7 +135,7 @@ async def test_hanging_pods_are_an_error_and_delay_no_other_target(
     source: Pods, server: PodServer
 ) -> None:
     """They time out together, and other targets are read meanwhile."""
-    stuck = Target("town", "Deployment", "stuck")
+    stuck = Target("staging", "Deployment", "stuck")
     server.of = {ORDERS: ["a"], stuck: [f"hangs{i}" for i in range(40)]}
     server.requests = {"a": 0}
     waiting = asyncio.create_task(read(source, IN_FLIGHT, stuck))
@@ -159,7 +158,7 @@ async def test_target_that_is_not_read_is_dropped(
     source: Pods, server: PodServer, clock: Clock
 ) -> None:
     """With its counters, so that memory is bounded by the present scalers."""
-    gone = Target("town", "Deployment", "gone")
+    gone = Target("staging", "Deployment", "gone")
     server.of, server.requests = {ORDERS: ["a"], gone: ["a"]}, {"a": 0}
     await read(source, target=gone)
     for _ in range(2):

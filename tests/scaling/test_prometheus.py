@@ -7,18 +7,18 @@ import pytest
 from aiohttp import web
 
 from borough_operator.decision.model import Freshness, Measure, Need, Reading
+from borough_operator.sources.fetching import FORGET_AFTER
 from borough_operator.sources.mapping import SeriesMapping
 from borough_operator.sources.prometheus import SHARED_FOR, Prometheus
 from borough_operator.sources.protocol import Ask, Target
-from borough_operator.sources.sharing import FORGET_AFTER
 from scaling.servers import Clock, Scripted, of_workloads, serving, vector
 
-MAPPING = SeriesMapping(("town",))
+MAPPING = SeriesMapping(("staging",))
 RATE, IN_FLIGHT, DURATION = (Need(m) for m in (Measure.RATE, Measure.IN_FLIGHT, Measure.DURATION))
 
 
 def ask(name: str, need: Need = RATE) -> Ask:
-    return Ask(Target("town", "Deployment", name), need)
+    return Ask(Target("staging", "Deployment", name), need)
 
 
 def query(promql: str) -> Ask:
@@ -45,8 +45,8 @@ async def source(script: Scripted, clock: Clock) -> AsyncIterator[Prometheus]:
 
 def set_series(script: Scripted, need: Need, value: object, age: object = 1) -> None:
     """Set value and age of one target, orders."""
-    script.answers[MAPPING.value(need)] = of_workloads("town", orders=value)
-    script.answers[MAPPING.age(need.measure)] = of_workloads("town", orders=age)
+    script.answers[MAPPING.value(need)] = of_workloads("staging", orders=value)
+    script.answers[MAPPING.age(need.measure)] = of_workloads("staging", orders=age)
 
 
 async def test_thousand_targets_need_five_queries(source: Prometheus, script: Scripted) -> None:
@@ -98,14 +98,15 @@ async def test_stopped_scrape_is_stale_and_later_empty(
 async def test_target_without_series_is_empty(source: Prometheus) -> None:
     """The detail names the series."""
     assert (await source.read([ask("orders")]))[ask("orders")].detail.endswith(
-        "no series http_server_request_duration_seconds_count{namespace='town', workload='orders'}"
+        "no series http_server_request_duration_seconds_count"
+        "{namespace='staging', workload='orders'}"
     )
 
 
 async def test_silent_pods_make_a_sum_stale(source: Prometheus, script: Scripted) -> None:
     """The sum lacks their load, so it must not remove a replica."""
     set_series(script, RATE, 40)
-    script.answers[MAPPING.silent()] = of_workloads("town", orders=2)
+    script.answers[MAPPING.silent()] = of_workloads("staging", orders=2)
     reading = (await source.read([ask("orders")]))[ask("orders")]
     assert (reading.freshness, reading.value) == (Freshness.STALE, 40)
     assert "pods that do not respond to scrapes: 2" in reading.detail
@@ -146,8 +147,8 @@ async def test_query_is_sent_once_and_fails_alone(source: Prometheus, script: Sc
     """Two scalers with one query share it; a failing query affects no other."""
     script.answers["sum(queue)"] = vector(({}, 12))
     script.answers["queue"] = vector(({"q": "a"}, 1), ({"q": "b"}, 2))
-    twin = Ask(Target("town", "Deployment", "payments"), Need(Measure.QUERY, "sum(queue)"))
-    asks = [query("sum(queue)"), twin, query("queue"), query("nothing")]
+    other = Ask(Target("staging", "Deployment", "payments"), Need(Measure.QUERY, "sum(queue)"))
+    asks = [query("sum(queue)"), other, query("queue"), query("nothing")]
     readings = await source.read(asks)
     assert [readings[one].freshness for one in asks] == [
         Freshness.FRESH,

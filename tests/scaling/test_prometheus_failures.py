@@ -15,7 +15,7 @@ from borough_operator.sources.protocol import Ask, Target
 from scaling.servers import HOST, serving
 
 ASKS = [
-    Ask(Target("town", "Deployment", "orders"), need)
+    Ask(Target("staging", "Deployment", "orders"), need)
     for need in (Need(Measure.RATE), Need(Measure.QUERY, "sum(queue)"))
 ]
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -79,7 +79,7 @@ async def ends_early(request: web.BaseRequest) -> web.StreamResponse:
 async def test_failure_is_an_error_with_a_sentence(answer: Answer, words: str) -> None:
     """It names the server, its failure and the query."""
     async with serving(answer) as url:
-        source = Prometheus(url, SeriesMapping(("town",)))
+        source = Prometheus(url, SeriesMapping(("staging",)))
         readings = await source.read(ASKS)
         await source.close()
     for one in ASKS:
@@ -146,13 +146,13 @@ async def test_error_contains_no_password() -> None:
 def test_invalid_url_is_refused_at_the_start(url: str) -> None:
     """Without quoting it."""
     with pytest.raises(ValueError, match="begin with http:// or https:// and a host") as refusal:
-        Prometheus(url, SeriesMapping(("town",)))
+        Prometheus(url, SeriesMapping(("staging",)))
     assert "secret" not in str(refusal.value)
 
 
 async def detail_of(url: str, timeout_s: float = 3.0) -> str:
     """The detail of the readings of a failing server."""
-    source = Prometheus(url, SeriesMapping(("town",)), timeout_s=timeout_s)
+    source = Prometheus(url, SeriesMapping(("staging",)), timeout_s=timeout_s)
     readings = await source.read(ASKS)
     await source.close()
     assert {reading.freshness for reading in readings.values()} == {Freshness.ERROR}

@@ -10,7 +10,7 @@ import pytest
 from borough_operator.decision.decide import no_decision
 from borough_operator.decision.memory import Memory, Window
 from borough_operator.decision.model import History, Reason
-from borough_operator.decision.reasons import MEANING
+from scaling.documents import MEANING
 from scaling.worlds import START
 
 WITHOUT_DECISION = (Reason.TARGET_MISSING, Reason.TARGET_UNREADABLE, Reason.SPEC_INVALID)

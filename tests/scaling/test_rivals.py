@@ -7,13 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from borough_operator.simulator import paths
-from borough_operator.simulator.pods import model
-from borough_operator.simulator.rivals.bounds import oracle, static
-from borough_operator.simulator.rivals.hpa import HpaCpu, HpaRate, Keda
-from borough_operator.simulator.rivals.kpa import Kpa
+from borough_operator.simulator import timeline
+from borough_operator.simulator.rivals import HpaCpu, HpaRate, Keda, Kpa, oracle, static
 from borough_operator.simulator.scores import score
-from borough_operator.simulator.station import Second, Station
+from borough_operator.simulator.station import Second, Station, model
 from borough_operator.simulator.timeline import Record, View, run
 
 MODEL = model()
@@ -32,17 +29,17 @@ def test_cpu_usage_is_delayed_by_kubelet_and_metrics_server() -> None:
     """At 60 metrics-server last scraped at 53, when the kubelet's newest sample was of 50; before
     that at 38, of 30. At 75 it is 68 and 53, so 60 and 50: windows of 20 s and of 10 s.
     """
-    assert paths.cpu(MODEL.cpu, 60) == paths.Window(30, 50)
-    assert paths.cpu(MODEL.cpu, 75) == paths.Window(50, 60)
-    assert paths.cpu(MODEL.cpu, 15) is None
+    assert timeline.cpu(MODEL.cpu, 60) == timeline.Window(30, 50)
+    assert timeline.cpu(MODEL.cpu, 75) == timeline.Window(50, 60)
+    assert timeline.cpu(MODEL.cpu, 15) is None
 
 
 def test_prometheus_window_contains_whole_scrapes() -> None:
     """At 100 the newest scrape is of 97. `rate()[15s]` has those since 85: 87, 92 and 97;
     `rate()[60s]` those since 40: 42 and later.
     """
-    assert paths.prometheus(MODEL.prometheus, 100, 15) == paths.Window(87, 97)
-    assert paths.prometheus(MODEL.prometheus, 100, 60) == paths.Window(42, 97)
+    assert timeline.prometheus(MODEL.prometheus, 100, 15) == timeline.Window(87, 97)
+    assert timeline.prometheus(MODEL.prometheus, 100, 60) == timeline.Window(42, 97)
 
 
 def test_hpa_on_cpu_scales_by_the_ratio_of_usage() -> None:
@@ -137,8 +134,8 @@ def test_oracle_violates_nothing_at_the_lowest_cost(load: list[int]) -> None:
     loads, station = [float(rate) for rate in load], Station(MODEL)
     needs = [station.pods_needed(rate) for rate in loads]
     policy = oracle(loads, station, MODEL)
-    timeline = run(loads, policy, station, MODEL)
+    ran = run(loads, policy, station, MODEL)
 
-    assert score(timeline, station).violations == 0
+    assert score(ran, station).violations == 0
     ahead = int(MODEL.pod.start_s) + 1
-    assert list(timeline.replicas) == [max(needs[n : n + ahead]) for n in range(len(needs))]
+    assert list(ran.replicas) == [max(needs[n : n + ahead]) for n in range(len(needs))]

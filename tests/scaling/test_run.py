@@ -13,7 +13,7 @@ from borough_operator.__main__ import app
 from borough_operator.handlers import registry, serve
 from borough_operator.kube.cluster import RULES
 from borough_operator.kube.credentials import Credentials
-from borough_operator.running.logs import configure
+from borough_operator.running.telemetry import configure_log
 from borough_operator.running.wiring import PREFIX, Operator, Options
 from borough_operator.sources.mapping import SeriesMapping
 
@@ -89,4 +89,4 @@ async def test_kopf_has_event_handlers_only() -> None:
 def test_unknown_log_level_is_refused_by_name() -> None:
     """With the valid levels."""
     with pytest.raises(ValueError, match="'chatty'"):
-        configure("chatty")
+        configure_log("chatty")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from borough_operator.running.schedule import Schedule, step_after
+from borough_operator.running.loop import Schedule, step_after
 
 MOMENTS = st.floats(0, 1e6)
 

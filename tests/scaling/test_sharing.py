@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from borough_operator.sources.sharing import FORGET_AFTER, HANGING_WAIT, SingleFlight
+from borough_operator.sources.fetching import FORGET_AFTER, HANGING_WAIT, SingleFlight
 from scaling.virtual import run_virtually
 
 TIMEOUT = 3.0

@@ -1,13 +1,15 @@
 """Does the simulated operator get the readings of its sources, and nothing else?"""
 
+import math
+
 import pytest
 
 from borough_operator.decision.model import Freshness
-from borough_operator.simulator import paths
-from borough_operator.simulator.ours import BUCKETS, Ours, Source, histogram_quantile
-from borough_operator.simulator.pods import model
-from borough_operator.simulator.station import Second, Station
+from borough_operator.simulator import timeline
+from borough_operator.simulator.ours import BUCKETS, Ours, Source
+from borough_operator.simulator.station import Second, Station, model
 from borough_operator.simulator.timeline import Record, View
+from borough_operator.sources.pods import quantile
 
 MODEL = model()
 
@@ -52,14 +54,15 @@ def test_quantile_is_interpolated_as_by_prometheus() -> None:
     """Of 100 requests 40 took more than 100 ms and 2 more than 250 ms: rank 95 is in that bucket,
     at (95 - 60) / (98 - 60) of the way from 100 to 250 ms.
     """
-    above = [100.0] * 5 + [40.0, 2.0] + [0.0] * 7
+    counts = dict(zip(BUCKETS, [0.0] * 5 + [60.0, 98.0] + [100.0] * 7, strict=True))
 
-    assert histogram_quantile(0.95, 100.0, above) == pytest.approx(0.1 + 0.15 * 35 / 38)
+    found = quantile(0.95, counts | {math.inf: 100.0})
+    assert found == pytest.approx(0.1 + 0.15 * 35 / 38)
 
 
 def test_quantile_beyond_the_last_bucket_is_its_bound() -> None:
     """As `histogram_quantile` documents."""
-    assert histogram_quantile(0.95, 100.0, [50.0] * len(BUCKETS)) == BUCKETS[-1]
+    assert quantile(0.95, dict.fromkeys(BUCKETS, 50.0) | {math.inf: 100.0}) == BUCKETS[-1]
 
 
 def test_gauge_is_unbiased_with_poisson_noise() -> None:
@@ -67,7 +70,7 @@ def test_gauge_is_unbiased_with_poisson_noise() -> None:
     record = Record()
     for _ in range(1001):
         record.add(Second(0.0, 1, 0.0, 0.0, 0.0, 0.0, 100.0, violated=False))
-    readings = [paths.gauge(record, paths.Window(n, n), 5) for n in range(1, 1001)]
+    readings = [timeline.gauge(record, timeline.Window(n, n), 5) for n in range(1, 1001)]
     mean = sum(readings) / len(readings)
 
     assert mean == pytest.approx(100.0, abs=1.0)

@@ -6,7 +6,7 @@ import pytest
 
 from borough_operator.decision.decide import no_decision
 from borough_operator.decision.model import NO_TARGET, Decision, History, Reason
-from borough_operator.running.tally import Tally
+from borough_operator.running.registry import Tally
 
 SIX = Decision(6, Reason.STEADY, "", History(), hpa=4)
 

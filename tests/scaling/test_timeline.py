@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from borough_operator.simulator.pods import model
-from borough_operator.simulator.station import Station
+from borough_operator.simulator.station import Station, model
 from borough_operator.simulator.timeline import WARM_UP, Timeline, View, run
 
 MODEL = model()

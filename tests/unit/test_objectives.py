@@ -11,7 +11,7 @@ import yaml
 from borough import commands
 from borough.app import GATEWAY, App, WrongApp
 from borough.objectives import Availability, Latency, Objectives, WrongObjectives, read
-from borough_operator.simulator.pods import model
+from borough_operator.simulator.station import model
 from borough_shop.app import APP
 from library.app import APP as LIBRARY
 

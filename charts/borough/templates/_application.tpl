@@ -1,22 +1,22 @@
-{{/* What `borough chart` says of the application: the document in the values, or that of the shop. */}}
+{{/* The document that `borough chart` wrote of the application: that in the values, or the shop's. */}}
 {{- define "borough.document" -}}
 {{- .Values.application | default (.Files.Get "files/application.yaml" | fromYaml).application | toJson -}}
 {{- end -}}
 
 {{/*
-The application as this release deploys it, as JSON (a template answers text):
+The application as this release deploys it, as JSON (a template returns text):
 
-  app      what `--app` is told
+  app      the value of `--app`
   parts    by name: `shape`, `hosts`, `serves` (what other parts call), `calls` (what it calls of
            others), `keeps` (what it has a store for), `door` (whether it hosts the gateway) and
            `values` (the defaults, and its own over them)
   door     the labels of the pods behind the one door, beside the release's own
-  routes   public path prefixes by part, for whoever can route by path
+  routes   public path prefixes by part, for a router by path
   calls    which capability calls which, in whatever shape
   gateway  the capability that has the doors
   capabilities    those that other capabilities call and that keep something: all but the gateway
   seeds    whether it has something to put into its stores
-  customers       whether its door knows customers by API keys
+  customers       whether its door authenticates customers by API keys
 
 While a shape is being left, its parts stay, and the door stays with it: the new parts have time to
 become ready, and the door moves, all at once, with the next upgrade.

@@ -97,7 +97,7 @@ capabilities: {drop: [ALL]}
 
 {{/*
 Entries of `env`: by whom a migration makes the roles and schemas that there are not; nothing where
-they are made by hand.
+they must be created by hand.
 */}}
 {{- define "borough.administrator" -}}
 {{- if eq .Values.store.kind "postgres" -}}

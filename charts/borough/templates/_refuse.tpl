@@ -108,12 +108,12 @@ What is merely misspelt, values.schema.json has refused already.
 {{- end -}}
 {{- range $where, $image := $images -}}
 {{- if and (eq ($image.tag | default "") "latest") (not $image.digest) -}}
-{{- fail (printf "borough: %s.tag: latest says nothing about what runs: name a version or a digest" $where) -}}
+{{- fail (printf "borough: %s.tag: latest does not identify an image: name a version or a digest" $where) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 
-{{/* Settings that the chart gives a part, from what it knows; nobody else may. */}}
+{{/* Settings that only the chart may set. */}}
 {{- define "borough.ownSettings" -}}
 part shape shapes_file peers host public_port internal_port ops_port drain_s store api_keys otlp_endpoint
 {{- end -}}

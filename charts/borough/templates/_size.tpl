@@ -1,38 +1,37 @@
 {{/*
-Of (dict "root" $ "part" NAME "own" VALUES): the `replicas` of its Deployment, where Helm is to give
-them, and the `mark` that tells the next upgrade what this one did. As JSON.
+Of (dict "root" $ "part" NAME "own" VALUES): the `replicas` of its Deployment, where Helm sets them, and
+the `mark` by which the next upgrade knows what this one did. As JSON.
 
 A part that is scaled belongs to its scaler: `replicas` is not rendered, or each upgrade would put it
-back. But what Helm has rendered once it cannot stop rendering: the API server then fills in 1, and
-all other pods go. So a part that was there before goes on with the number it has. The mark says which of
-the two it is:
+back. But Helm cannot stop rendering a number that it has rendered once: the API server would fill in 1
+and remove all other pods. So a part that existed before keeps the number it has. The mark is one of:
 
-  left-out    never rendered, in the life of this Deployment
-  as-found    rendered, each time anew as it is found
+  left-out    never rendered since this Deployment was created
+  as-found    rendered at each upgrade as it is in the cluster
 
-Where Helm applies on the server (Helm 4) it can stop, as soon as somebody else has given the target a
-number through its scale: that manager then holds it up.
+Where Helm applies on the server (Helm 4) it can stop once another manager has set the number through the
+scale subresource: that manager then owns it.
 
-The way back asks for a number, where the default would take pods away or add some. `helm template` finds nothing, so
-whoever renders without a cluster gets `left-out`, each time.
+Without a scaler again, a number must be given where the default would remove or add pods. `helm template`
+finds no Deployment, so it always renders `left-out`.
 */}}
 {{- define "borough.size" -}}
 {{- $deployment := printf "%s-%s" (include "borough.fullname" .root) .part -}}
 {{- $live := lookup "apps/v1" "Deployment" .root.Release.Namespace $deployment -}}
 {{- $mark := dig "metadata" "annotations" "scaling.borough.dev/replicas" "" $live -}}
-{{- $answer := dict "replicas" .own.replicas -}}
+{{- $found := dict "replicas" .own.replicas -}}
 {{- if eq (include "borough.scaled" .own) "true" -}}
 {{- if or (not $live) (eq $mark "left-out") (eq (include "borough.heldUp" $live) "true") -}}
-{{- $answer = dict "mark" "left-out" -}}
+{{- $found = dict "mark" "left-out" -}}
 {{- else -}}
-{{- $answer = dict "mark" "as-found" "replicas" $live.spec.replicas -}}
+{{- $found = dict "mark" "as-found" "replicas" $live.spec.replicas -}}
 {{- end -}}
 {{- else if and $mark (not (hasKey (get .root.Values.parts .part | default dict) "replicas")) -}}
 {{- if ne (int $live.spec.replicas) (int .own.replicas) -}}
-{{- fail (printf "borough: parts.%s.replicas: it has %d, and nobody scales it any more: say how many it is to have" .part (int $live.spec.replicas)) -}}
+{{- fail (printf "borough: parts.%s.replicas: it has %d and is not scaled any more: set the number it should have" .part (int $live.spec.replicas)) -}}
 {{- end -}}
 {{- end -}}
-{{- toJson $answer -}}
+{{- toJson $found -}}
 {{- end -}}
 
 {{/* Of a part's values: whether a scaler gives it its number. One that only advises does not. */}}
@@ -43,7 +42,7 @@ whoever renders without a cluster gets `left-out`, each time.
 
 {{/*
 Of a Deployment as it is: whether its number stays when Helm no longer renders it. It does where Helm
-applied its template on the server, and somebody owns the number through the scale.
+applied its template on the server, and another manager owns the number through the scale.
 */}}
 {{- define "borough.heldUp" -}}
 {{- $applied := false -}}

@@ -33,7 +33,7 @@ grafana:
 
 {{/*
 Of a context {root, component}: a program's ConfigMap, Deployment and Service. The program's own
-file says what is its own, in three templates: observability.COMPONENT.files, the data of the
+file has what differs, in three templates: observability.COMPONENT.files, the data of the
 ConfigMap; .container, its arguments, environment and mounts; .volumes, what there is beyond
 the ConfigMap and the folders it writes to.
 */}}
@@ -134,7 +134,7 @@ spec:
           {{- if eq $about.strategy.type "RollingUpdate" }}
           lifecycle:
             preStop:
-              # What was told of this pod a moment ago still sends to it.
+              # Clients that resolved this pod's address before it was removed may send to it.
               sleep:
                 seconds: 5
           {{- end }}

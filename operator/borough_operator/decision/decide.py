@@ -21,6 +21,7 @@ from borough_operator.decision.memory import (
     Window,
 )
 from borough_operator.decision.model import (
+    DOUBTS,
     Decision,
     Goal,
     GoalType,
@@ -34,7 +35,6 @@ from borough_operator.decision.model import (
     Reason,
     Rollout,
 )
-from borough_operator.decision.reasons import DOUBTS
 
 _MAX_GAP = 3.0
 """Intervals without a decision after which the readings no longer count as consecutive."""
@@ -175,7 +175,6 @@ def _assess(policy: Policy, observation: Observation, memory: Memory, now: float
 
 
 def _drop_expired_trials(memory: Memory, now: float) -> Memory:
-    """Without the trials that are too old to be evaluated."""
     trials = memory.last_actions.trials
     kept = {goal: trial for goal, trial in trials.items() if now - trial.at <= latency.TRIAL_EXPIRY}
     return memory if len(kept) == len(trials) else memory.with_trials(kept)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from borough_operator.decision import latency, queueing
 from borough_operator.decision.forecast import Forecast, forecast
-from borough_operator.decision.memory import LoadHistory, Memory, Sample
+from borough_operator.decision.memory import Latency, LoadHistory, Memory, Sample
 from borough_operator.decision.model import (
     Freshness,
     Goal,
@@ -50,7 +50,6 @@ def needs(policy: Policy) -> frozenset[Need]:
 
 
 def _little_applies(policy: Policy) -> bool:
-    """Whether two of its goals are related by Little's law."""
     return {goal.type for goal in policy.goals} >= _WORK
 
 
@@ -86,8 +85,6 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The times that a goal's demand is computed for."""
-
     now: float
     lookback: float
     """Seconds of load history that are kept."""
@@ -119,7 +116,7 @@ def demand(
 def _load_demand(
     goal: Goal, reading: Reading, observation: Observation, memory: Memory, times: Times
 ) -> tuple[Demand, Memory]:
-    past, arriving, waiting = memory.load(goal.identity), reading.value, 0.0
+    past, arriving, waiting = memory.loads.get(goal.identity, LoadHistory()), reading.value, 0.0
     if goal.type is GoalType.RATE:
         past, arriving, waiting = _arrivals(reading, observation, past, times)
     else:
@@ -140,7 +137,7 @@ def _load_demand(
     queued = goal.type is GoalType.IN_FLIGHT
     present = queueing.staffed(arriving / goal.per_replica, BETA)
     found = Demand(proposal=proposal, replicas=replicas, window_replicas=present, queued=queued)
-    return found, memory.with_load(goal.identity, past)
+    return found, replace(memory, loads={**memory.loads, goal.identity: past})
 
 
 def _arrivals(
@@ -190,7 +187,7 @@ def _latency_demand(
     if least_sure.freshness is not Freshness.FRESH:
         return _no_demand(goal, least_sure), memory
     memory = latency.evaluate_trial(goal, memory, observation, readings, now)
-    learned = memory.latency(goal.identity)
+    learned = memory.latencies.get(goal.identity, Latency())
     estimate, learned = latency.estimate(
         goal, observation, readings, learned, queue_counted=queue_counted
     )
@@ -210,11 +207,10 @@ def _latency_demand(
         missed=estimate.missed,
         saturated=estimate.saturated,
     )
-    return found, memory.with_latency(goal.identity, learned)
+    return found, replace(memory, latencies={**memory.latencies, goal.identity: learned})
 
 
 def _no_demand(goal: Goal, reading: Reading) -> Demand:
-    """The demand of a goal whose reading is not fresh."""
     proposal = Proposal(goal.name, reading.freshness, None, detail=reading.detail)
     if reading.freshness is Freshness.STALE:
         proposal = replace(proposal, value=reading.value, age=reading.age)

@@ -117,8 +117,6 @@ def largest(proposals: Sequence[int | None], replicas: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The limits in a HorizontalPodAutoscaler's spec."""
-
     minimum: int
     maximum: int
     down_window: float = DOWN_WINDOW

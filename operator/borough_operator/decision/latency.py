@@ -42,8 +42,6 @@ def needs(goal: Goal) -> tuple[Need, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The result of the model and the guard."""
-
     replicas: float
     missed: bool
     """Whether the measured quantile is above its objective."""
@@ -133,9 +131,9 @@ def evaluate_trial(
     elif now - quantile.age >= trial.ready_at + SETTLE:
         del trials[goal.identity]
         if rate.value < trial.rate * observation.ready:
-            known = memory.latency(goal.identity)
+            known = memory.latencies.get(goal.identity, Latency())
             learned = _learn(trial, quantile.value, rate.value, known)
-            memory = memory.with_latency(goal.identity, learned)
+            memory = replace(memory, latencies={**memory.latencies, goal.identity: learned})
     return memory.with_trials(trials)
 
 

@@ -31,8 +31,6 @@ def lookback(behavior: Behavior) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The input of the rules."""
-
     policy: Policy
     demands: Sequence[Demand]
     memory: Memory
@@ -47,18 +45,14 @@ class Situation:
     now: float
 
     def bounded(self, number: float) -> float:
-        """The number within the policy's bounds."""
         return min(max(number, self.policy.min_replicas), self.policy.max_replicas)
 
     def above_max(self, number: int) -> bool:
-        """Whether it is above the policy's maximum."""
         return number > self.policy.max_replicas
 
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """The number of replicas after the rules, its reason, and the clamps."""
-
     replicas: int
     reason: Reason
     clamps: tuple[Clamp, ...] = ()
@@ -109,7 +103,6 @@ def _limit(situation: Situation, base: int) -> Limited:
 
 
 def _demanded(situation: Situation) -> list[float]:
-    """Replicas of each goal with a fresh reading, not rounded."""
     return [demand.replicas for demand in situation.demands if demand.replicas is not None]
 
 

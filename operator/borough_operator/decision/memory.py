@@ -25,8 +25,6 @@ _MAX_PEAKS = 24
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The load at the time of one reading."""
-
     at: float
     load: float
     residence: float
@@ -54,9 +52,8 @@ class LoadHistory:
     @property
     def service_time(self) -> float:
         """Mean seconds a request takes without waiting: the shortest residence of the lookback."""
-        return min(
-            (sample.residence for sample in self.samples if sample.residence > 0.0), default=0.0
-        )
+        known = (sample.residence for sample in self.samples if sample.residence > 0.0)
+        return min(known, default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,24 +185,7 @@ class Memory:
     advised: int | None = None
     """In Advise mode, the number the target would have by now."""
 
-    def load(self, goal: str) -> LoadHistory:
-        """The load history of this goal."""
-        return self.loads.get(goal, LoadHistory())
-
-    def with_load(self, goal: str, load: LoadHistory) -> "Memory":
-        """With this load history of the goal."""
-        return replace(self, loads={**self.loads, goal: load})
-
-    def latency(self, goal: str) -> Latency:
-        """What was learned for this goal."""
-        return self.latencies.get(goal, Latency())
-
-    def with_latency(self, goal: str, latency: Latency) -> "Memory":
-        """With this learned for the goal."""
-        return replace(self, latencies={**self.latencies, goal: latency})
-
     def with_trials(self, trials: Mapping[str, Trial]) -> "Memory":
-        """With exactly these trials under way."""
         return replace(self, last_actions=replace(self.last_actions, trials=trials))
 
     def restricted_to(self, goals: frozenset[str], source: str) -> "Memory":
@@ -226,5 +206,4 @@ class Memory:
 
 
 def _only(goals: frozenset[str], known: Mapping[str, T]) -> dict[str, T]:
-    """The entries of these goals."""
     return {goal: value for goal, value in known.items() if goal in goals}

@@ -42,7 +42,6 @@ _RULES = {
 
 
 def _rule(situation: Situation, result: Limited, contradiction: str) -> str:
-    """Which rule changed the number; empty where none did."""
     if result.reason is Reason.WINDOW:
         return _window(situation)
     if result.reason in {Reason.METRICS_STALE, Reason.METRICS_EMPTY, Reason.METRICS_ERROR}:
@@ -57,7 +56,6 @@ def _rule(situation: Situation, result: Limited, contradiction: str) -> str:
 
 
 def _window(situation: Situation) -> str:
-    """How much of the window was observed, or what it holds."""
     length, window = situation.policy.behavior.down_window, situation.memory.window
     if not window.full(situation.now) or window.largest == math.inf:
         seen = 0.0 if window.since is None else situation.now - window.since

@@ -39,8 +39,6 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Need:
-    """One quantity that a policy reads of its target."""
-
     measure: Measure
     argument: str = ""
     """The quantile as text, such as "0.95", or the PromQL."""
@@ -60,8 +58,6 @@ class Freshness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The reading of one need."""
-
     freshness: Freshness
     value: float = 0.0
     """Finite and not negative; meaningful for a fresh or stale reading only."""
@@ -72,8 +68,6 @@ class Reading:
 
 
 class GoalType(StrEnum):
-    """The types of goals."""
-
     RATE = "RequestRate"
     IN_FLIGHT = "InFlight"
     LATENCY = "Latency"
@@ -124,8 +118,6 @@ class Behavior:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A ServiceScaler's spec, parsed and validated."""
-
     goals: tuple[Goal, ...]
     min_replicas: int = 1
     max_replicas: int = 10
@@ -138,8 +130,6 @@ class Policy:
 
 
 class Rollout(StrEnum):
-    """The rollout state of the target's newest template."""
-
     STABLE = "stable"
     PROGRESSING = "progressing"
     FAILING = "failing"
@@ -158,8 +148,6 @@ class ForeignWriter:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A target at the time of a decision."""
-
     replicas: int
     """Of the target's spec."""
     ready: int
@@ -175,7 +163,7 @@ class Observation:
 
 
 class Reason(StrEnum):
-    """Why the number is what it is: a closed list. Each has a sentence in `reasons.py`."""
+    """Why the number is what it is: a closed list, explained in docs/scaler.md."""
 
     STEADY = "Steady"
     SCALED_UP = "ScaledUp"
@@ -202,6 +190,12 @@ class Reason(StrEnum):
 
 NO_TARGET = frozenset({Reason.TARGET_MISSING, Reason.TARGET_UNREADABLE, Reason.SPEC_INVALID})
 """Reasons with which no number is decided."""
+DOUBTS = {
+    Freshness.ERROR: Reason.METRICS_ERROR,
+    Freshness.EMPTY: Reason.METRICS_EMPTY,
+    Freshness.STALE: Reason.METRICS_STALE,
+}
+"""The reason of a reading that is not fresh, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +216,6 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Clamp:
-    """One rule that changed the number."""
-
     reason: Reason
     before: int
     after: int
@@ -284,5 +276,4 @@ class Decision:
 
     @property
     def final(self) -> int | None:
-        """The number, or None where none was decided."""
         return None if self.reason in NO_TARGET else self.replicas

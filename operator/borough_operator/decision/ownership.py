@@ -30,8 +30,6 @@ run every three minutes or more often, manual changes rarely come so soon."""
 
 @dataclass(frozen=True, slots=True)
 class NotOurs:
-    """Why the number of replicas is left alone."""
-
     reason: Reason
     message: str
 
@@ -105,11 +103,8 @@ def _contender(writer: ForeignWriter, history: History) -> Contender:
     """The manager that reverts our writes, and how often in a row."""
     memory = history.memory
     changed = memory.last_actions.changed
-    same = (
-        memory.contender
-        if memory.contender.manager == writer.manager
-        else Contender(writer.manager)
-    )
+    known = memory.contender
+    same = known if known.manager == writer.manager else Contender(writer.manager)
     if history.hold is not None:
         return same  # the number was not ours when it was changed
     if changed is None or writer.time > changed + _REVERT_WITHIN:

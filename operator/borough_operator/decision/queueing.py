@@ -26,8 +26,9 @@ def servers_for(load: float, wait: float, share: float) -> int:
         servers += 1
         blocked = load * blocked / (servers + load * blocked)
         if servers > load:
-            waiting = _erlang_c(blocked, servers, load) * math.exp((load - servers) * wait)
-            if waiting <= share:
+            # Erlang's C from his B of the same servers and load.
+            waiting = servers * blocked / (servers - load * (1.0 - blocked))
+            if waiting * math.exp((load - servers) * wait) <= share:
                 return servers
 
 
@@ -37,8 +38,3 @@ def staffed(load: float, beta: float) -> float:
     its share is large for few replicas and small for many.
     """
     return load + beta * math.sqrt(load)
-
-
-def _erlang_c(blocked: float, servers: int, load: float) -> float:
-    """Erlang's C from Erlang's B of the same servers and load."""
-    return servers * blocked / (servers - load * (1.0 - blocked))

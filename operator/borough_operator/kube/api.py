@@ -51,8 +51,6 @@ Count = Callable[[str, str, str], None]
 
 
 class Api:
-    """A client of the API server."""
-
     def __init__(
         self,
         credentials: Credentials,
@@ -68,7 +66,6 @@ class Api:
         self._session = aiohttp.ClientSession(connector=connector, timeout=TIMEOUT)
 
     async def close(self) -> None:
-        """Close the connections."""
         await self._session.close()
 
     async def call(
@@ -129,24 +126,17 @@ def _retry_delay(headers: Mapping[str, str]) -> float:
 
 
 def _parsed(code: int, content: bytes, call: str) -> Any:
-    body = _object(content)
-    good = code < HTTPStatus.MULTIPLE_CHOICES
-    if good and body is not None:
-        return body
-    if body is None:
-        body = {"message": content[:200].decode("utf-8", "replace")}
-    message = f"{call}: {code}: {body.get('message', '')}"
-    if good or code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _BUSY:
-        raise Unreachable(message)  # code < 300: not a response of the API server
-    tested = code == HTTPStatus.UNPROCESSABLE_ENTITY and not body.get("details")
-    if tested:  # `test` of a JSON patch failed; a schema error has details
-        raise Conflict(message)
-    raise _ERRORS.get(code, Refused)(message)
-
-
-def _object(content: bytes) -> dict[str, Any] | None:
     try:
         body = json.loads(content)
     except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
+        body = None
+    known, good = isinstance(body, dict), code < HTTPStatus.MULTIPLE_CHOICES
+    if good and known:
+        return body
+    words = body.get("message", "") if known else content[:200].decode("utf-8", "replace")
+    message = f"{call}: {code}: {words}"
+    if good or code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _BUSY:
+        raise Unreachable(message)  # code < 300: not a response of the API server
+    if code == HTTPStatus.UNPROCESSABLE_ENTITY and not (known and body.get("details")):
+        raise Conflict(message)  # `test` of a JSON patch failed; a schema error has details
+    raise _ERRORS.get(code, Refused)(message)

@@ -62,7 +62,6 @@ class Credentials:
     token: Token = field(default_factory=Token)
 
     def headers(self) -> dict[str, str]:
-        """Headers of every request. Raises OSError."""
         token = self.token.now()
         return {"Authorization": f"Bearer {token}"} if token else {}
 
@@ -127,20 +126,20 @@ def of_kubeconfig(path: Path) -> Credentials:
         context = _named(content, "contexts", content["current-context"])["context"]
         cluster = _named(content, "clusters", context["cluster"])["cluster"]
         user = _named(content, "users", context["user"])["user"] or {}
-        server = cluster["server"].rstrip("/")
+        file = user.get("tokenFile")
         if unknown := {"exec", "auth-provider", "username"} & user.keys():
             raise NoCredentials(
                 f"{path}: user {context['user']} logs in by {min(unknown)}, which is not supported "
                 "here: use a token, a tokenFile or a client certificate"
             )
         return Credentials(
-            server=server,
+            server=cluster["server"].rstrip("/"),
             namespace=context.get("namespace", "default"),
             ca=_pem(path, cluster, "certificate-authority"),
             insecure=cluster.get("insecure-skip-tls-verify", False),
             certificate=_pem(path, user, "client-certificate"),
             key=_pem(path, user, "client-key"),
-            token=_token(path, user),
+            token=Token(user.get("token", ""), None if file is None else path.parent / file),
         )
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise NoCredentials(f"{path}: {error}") from None
@@ -160,8 +159,3 @@ def _pem(path: Path, holder: Mapping[str, Any], field_name: str) -> str | None:
         pem: str = (path.parent / file).read_text("utf-8")
         return pem
     return None
-
-
-def _token(path: Path, user: Mapping[str, Any]) -> Token:
-    file = user.get("tokenFile")
-    return Token(user.get("token", ""), None if file is None else path.parent / file)

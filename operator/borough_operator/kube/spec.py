@@ -25,8 +25,6 @@ class SpecInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scaler:
-    """One ServiceScaler, parsed and validated."""
-
     namespace: str
     name: str
     uid: str
@@ -46,16 +44,17 @@ def parse(obj: Object) -> Scaler:
     """Parse an object; missing fields have the schema's defaults. Raises SpecInvalid."""
     metadata, spec = obj["metadata"], obj.get("spec", {})
     try:
-        reference = spec["targetRef"]
-        source, port, path = _source(spec)
+        reference, source = spec["targetRef"], spec.get("source", {})
+        kind, path = source.get("type", "Prometheus"), source.get("path", "/metrics")
+        port = str(source.get("port", "metrics"))
         return Scaler(
             namespace=metadata["namespace"],
             name=metadata["name"],
             uid=metadata["uid"],
             generation=metadata.get("generation", 0),
             target=Target(metadata["namespace"], reference["kind"], reference["name"]),
-            policy=_policy(spec),
-            source=source,
+            policy=_policy(spec, f"{kind} {port} {path}"),
+            source=kind,
             port=port,
             path=path,
             resume=_resume(metadata.get("annotations") or {}),
@@ -66,7 +65,7 @@ def parse(obj: Object) -> Scaler:
         raise SpecInvalid(f"the spec cannot be read: {error}") from None
 
 
-def _policy(spec: Object) -> Policy:
+def _policy(spec: Object, source: str) -> Policy:
     defaults = Policy(goals=())
     replicas = spec["replicas"]
     policy = Policy(
@@ -76,24 +75,12 @@ def _policy(spec: Object) -> Policy:
         mode=Mode(spec.get("mode", defaults.mode)),
         behavior=_behavior(spec.get("behavior", {})),
         manual_hold=_seconds(spec, "manualHold", defaults.manual_hold),
-        source=" ".join(_source(spec)),
+        source=source,
     )
     if not 1 <= policy.min_replicas <= policy.max_replicas:
-        raise SpecInvalid(
-            f"replicas.min {policy.min_replicas} must be from 1 to "
-            f"replicas.max {policy.max_replicas}"
-        )
+        least, most = policy.min_replicas, policy.max_replicas
+        raise SpecInvalid(f"replicas.min {least} must be from 1 to replicas.max {most}")
     return policy
-
-
-def _source(spec: Object) -> tuple[str, str, str]:
-    """Type, port and path of the source."""
-    source = spec.get("source", {})
-    return (
-        source.get("type", "Prometheus"),
-        str(source.get("port", "metrics")),
-        source.get("path", "/metrics"),
-    )
 
 
 def _goals(listed: Sequence[Object]) -> tuple[Goal, ...]:
@@ -112,12 +99,8 @@ def _goals(listed: Sequence[Object]) -> tuple[Goal, ...]:
 def _goal(goal: Object, name: str) -> Goal:
     kind = GoalType(goal["type"])
     if kind is GoalType.LATENCY:
-        return Goal(
-            name,
-            kind,
-            quantile=goal["quantile"],
-            objective=_positive(goal, "objective", parse_duration),
-        )
+        objective = _positive(goal, "objective", parse_duration)
+        return Goal(name, kind, quantile=goal["quantile"], objective=objective)
     per_replica = _positive(goal, "perReplica", float)
     if kind is not GoalType.QUERY:
         return Goal(name, kind, per_replica=per_replica)
@@ -128,9 +111,8 @@ def _goal(goal: Object, name: str) -> Goal:
 def _positive(goal: Object, field: str, read: Callable[[str], float]) -> float:
     value = read(str(goal[field]))
     if not 0 < value < float("inf"):
-        raise SpecInvalid(
-            f"{field} of goal {goal['type']} is {goal[field]!r}, not a positive number"
-        )
+        what = f"{field} of goal {goal['type']}"
+        raise SpecInvalid(f"{what} is {goal[field]!r}, not a positive number")
     return value
 
 

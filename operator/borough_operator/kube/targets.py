@@ -1,4 +1,5 @@
-"""A Deployment or StatefulSet, reduced to the fields that a decision needs.
+"""A Deployment or StatefulSet, reduced to the fields that a decision needs, and a pod as a scrape
+target.
 
 Ten thousand of them are kept in memory. Ready replicas are those of the newest template: surge pods
 and pods of an old version will be removed and are not capacity.
@@ -49,8 +50,6 @@ class ReplicaSet:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is kept of a target."""
-
     uid: str
     resource_version: str
     replicas: int
@@ -252,3 +251,42 @@ def _revision(metadata: Object) -> int:
 
 def _time(text: str | None) -> float | None:
     return None if text is None else parse_time(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    owner: str
+    """The uid of its ReplicaSet or StatefulSet."""
+    ready: bool
+    """Ready and not being deleted."""
+    host: str
+    """Its IP in the form of a URL; empty while it has none."""
+    ports: tuple[tuple[str, int], ...]
+    """Its named ports."""
+
+    def url(self, port: str, path: str) -> str | None:
+        """The URL of its metrics, by a port's name or number; None where it has no such port or no
+        address yet.
+        """
+        number = int(port) if port.isdigit() else dict(self.ports).get(port)
+        if number is None or not self.host:
+            return None
+        return f"http://{self.host}:{number}{path}"
+
+
+def pod(obj: Mapping[str, Any]) -> Pod | None:
+    """What is kept of a pod; None without a controller."""
+    owner = controller(obj)
+    if owner is None:
+        return None
+    status = obj.get("status") or {}
+    true = {c["type"] for c in status.get("conditions", ()) if c["status"] == "True"}
+    address = status.get("podIP", "")
+    containers = obj["spec"].get("containers", ())
+    ports = (port for container in containers for port in container.get("ports", ()))
+    return Pod(
+        owner=owner,
+        ready="Ready" in true and "deletionTimestamp" not in obj["metadata"],
+        host=f"[{address}]" if ":" in address else address,
+        ports=tuple((port["name"], port["containerPort"]) for port in ports if "name" in port),
+    )

@@ -7,16 +7,14 @@ only the needed fields of an object are kept, and a status as compact JSON.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from borough_operator.decision.model import Decision, History, Mode
-from borough_operator.kube import cluster, endpoints, spec, status, targets
-from borough_operator.kube.endpoints import Pod  # noqa: TC001  # a real import: the cycle check counts it
+from borough_operator.kube import cluster, spec, status, targets
 from borough_operator.kube.spec import Scaler, SpecInvalid
-from borough_operator.kube.targets import ReplicaSet, Workload
-from borough_operator.running.tally import Tally
+from borough_operator.kube.targets import Pod, ReplicaSet, Workload
 from borough_operator.running.watched import Name, Watched, identity
 from borough_operator.sources.protocol import Target
 
@@ -33,8 +31,6 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ScalerRecord:
-    """A ServiceScaler as it was read last."""
-
     name: Name
     uid: str
     created: str
@@ -48,10 +44,47 @@ class ScalerRecord:
     """Compact JSON."""
 
 
+@dataclass(slots=True)
+class Tally:
+    """Sums since this process first saw the scaler, in replica-seconds and core-seconds: of the
+    scaler's decisions (ours), of the HPA's, and of the maximum all the time (most).
+    """
+
+    ours: float = 0.0
+    hpa: float = 0.0
+    most: float = 0.0
+    ours_cores: float = 0.0
+    hpa_cores: float = 0.0
+    most_cores: float = 0.0
+    ups: int = 0
+    downs: int = 0
+    reversals: int = 0
+    _direction: int = 0
+
+    def add_period(self, decision: Decision, most: int, cores: float, seconds: float) -> None:
+        """Add `seconds` of this decision. Without an HPA number its own counts for the HPA too."""
+        number = decision.final
+        if number is None:
+            return
+        ours = seconds * number
+        hpa = seconds * (number if decision.hpa is None else decision.hpa)
+        self.ours += ours
+        self.hpa += hpa
+        self.most += seconds * most
+        self.ours_cores += ours * cores
+        self.hpa_cores += hpa * cores
+        self.most_cores += seconds * most * cores
+
+    def add_change(self, before: int, after: int) -> None:
+        direction = 1 if after > before else -1
+        self.ups += direction > 0
+        self.downs += direction < 0
+        self.reversals += direction == -self._direction
+        self._direction = direction
+
+
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One scaler: its object, the last decision, and what is remembered."""
-
     record: ScalerRecord
     history: History
     decision: Decision | None = None
@@ -62,16 +95,7 @@ class Entry:
     tally: Tally = field(default_factory=Tally)
 
 
-def _ignore(name: Name) -> None:
-    """The callback before the loop sets its own."""
-
-
-class _Owned(Protocol):
-    @property
-    def owner(self) -> str: ...
-
-
-OwnedThing = TypeVar("OwnedThing", bound=_Owned)
+Owned = TypeVar("Owned", ReplicaSet, Pod)
 
 
 class Registry:
@@ -82,8 +106,8 @@ class Registry:
     """
 
     def __init__(self, *, pods: bool) -> None:
-        self.added: Callable[[Name], object] = _ignore
-        self.removed: Callable[[Name], object] = _ignore
+        self.added: Callable[[Name], object] = lambda _: None
+        self.removed: Callable[[Name], object] = lambda _: None
         self.entries: dict[Name, Entry] = {}
         self.unreadable: dict[tuple[str, str], str] = {}
         """Why a resource could not be listed, by resource and namespace."""
@@ -98,12 +122,11 @@ class Registry:
         }
         """By resource."""
         if pods:
-            self.watched[PODS] = Watched(endpoints.pod, _by_owner(self._pods))
+            self.watched[PODS] = Watched(targets.pod, _by_owner(self._pods))
 
     # -- targets
 
     def workload(self, target: Target) -> Workload | None:
-        """The target in the cache; None where it does not exist."""
         found: Workload | None = self.watched[RESOURCES[target.kind]].get(
             (target.namespace, target.name)
         )
@@ -115,7 +138,6 @@ class Registry:
         return max(sets, key=lambda each: each.revision, default=None)
 
     def scaled(self, target: Target, workload: Workload) -> None:
-        """Our own write changed the target."""
         watched = self.watched[RESOURCES[target.kind]]
         name = target.namespace, target.name
         watched.written(name, int(workload.resource_version), workload)
@@ -156,7 +178,6 @@ class Registry:
         return tuple(url for url in found if url is not None)
 
     def _of(self, target: Target) -> Iterator[Entry]:
-        """The scalers of a target."""
         return (self.entries[name] for name in self._claims.get(target, ()))
 
     # -- scalers
@@ -235,11 +256,11 @@ def compact(value: Mapping[str, Any]) -> bytes:
 
 
 def _by_owner(
-    children: dict[str, dict[Name, OwnedThing]],
-) -> Callable[[Name, OwnedThing | None, OwnedThing | None], None]:
+    children: dict[str, dict[Name, Owned]],
+) -> Callable[[Name, Owned | None, Owned | None], None]:
     """A callback that keeps `children` by their owner's uid, and none without an owner."""
 
-    def changed(name: Name, before: OwnedThing | None, now: OwnedThing | None) -> None:
+    def changed(name: Name, before: Owned | None, now: Owned | None) -> None:
         if before is not None and (now is None or now.owner != before.owner):
             siblings = children[before.owner]
             del siblings[name]

@@ -8,7 +8,9 @@ others.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
+from itertools import product
 from typing import NoReturn
 
 import structlog
@@ -25,28 +27,22 @@ MAX_IN_FLIGHT = 2
 _log = structlog.get_logger()
 
 
+@dataclass(eq=False)
 class Relist:
     """Lists these resources of these namespaces, each about every `every` seconds."""
 
-    def __init__(  # noqa: PLR0913  # what, where and when
-        self,
-        registry: Registry,
-        cluster: Cluster,
-        resources: Sequence[Resource],
-        namespaces: Sequence[str],
-        *,
-        every: float,
-        clock: Callable[[], float],
-        chance: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._registry = registry
-        self._cluster = cluster
-        self._every = every
-        self._clock = clock
-        self._chance = chance
-        self._sleep = sleep
-        self._places = [(resource, namespace) for resource in resources for namespace in namespaces]
+    registry: Registry
+    cluster: Cluster
+    resources: Sequence[Resource]
+    namespaces: Sequence[str]
+    _: KW_ONLY
+    every: float
+    clock: Callable[[], float]
+    chance: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    def __post_init__(self) -> None:
+        self._places = [*product(self.resources, self.namespaces)]
         self._not_tried = set(self._places)
         self._listed: set[tuple[str, str]] = set()
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
@@ -60,10 +56,9 @@ class Relist:
         if self._not_tried:
             resource, namespace = min(self._not_tried, key=str)
             return f"{resource.plural} of namespace {namespace} are not listed yet"
-        return next(iter(self._registry.unreadable.values()), "")
+        return next(iter(self.registry.unreadable.values()), "")
 
     async def run(self) -> NoReturn:
-        """List until cancelled."""
         async with asyncio.TaskGroup() as group:
             for resource, namespace in self._places:
                 group.create_task(self._keep_listing(resource, namespace))
@@ -77,22 +72,22 @@ class Relist:
             if not self._not_tried:
                 self.all_tried.set()
             # randomised, so that the lists do not coincide
-            await self._sleep(self._every * (0.9 + 0.2 * self._chance()) if listed else RETRY_S)
+            await self.sleep(self.every * (0.9 + 0.2 * self.chance()) if listed else RETRY_S)
 
     async def _list(self, resource: Resource, namespace: str) -> bool:
-        watched = self._registry.watched[resource.plural]
+        watched = self.registry.watched[resource.plural]
         place = resource.plural, namespace
         try:
             with watched.listing():
-                names, version = await self._cluster.list_all(
-                    resource, namespace, partial(watched.listed, now=self._clock())
+                names, version = await self.cluster.list_all(
+                    resource, namespace, partial(watched.listed, now=self.clock())
                 )
                 watched.list_complete(namespace, set(names), int(version))
         except Refused as refusal:
             self._failed(place, refusal)
             return False
         self._listed.add(place)
-        if self._registry.unreadable.pop(place, ""):
+        if self.registry.unreadable.pop(place, ""):
             _log.info("listed again", resource=place[0], namespace=namespace)
         if resource.plural == SCALERS:
             self.crd_known.set()
@@ -102,9 +97,9 @@ class Relist:
         unreachable = isinstance(refusal, Unreachable)
         if unreachable and place in self._listed:
             return  # the cache is kept, and the watch reconnects
-        if self._registry.unreadable.get(place) != str(refusal):
+        if self.registry.unreadable.get(place) != str(refusal):
             resource, namespace = place
             _log.warning("a list failed", resource=resource, namespace=namespace, why=str(refusal))
-        self._registry.unreadable[place] = str(refusal)
+        self.registry.unreadable[place] = str(refusal)
         if place[0] == SCALERS and not unreachable and not isinstance(refusal, NotFound):
             self.crd_known.set()

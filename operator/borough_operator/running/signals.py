@@ -47,10 +47,7 @@ def _per_scaler(name: str, about: str, *labels: str, kind: Kind = "gauge") -> Si
 # -- of each scaler
 
 SCALER_INFO = Signal(
-    "borough_scaler",
-    "Target and mode of a scaler.",
-    "info",
-    (*SCALER, "kind", "target", "mode"),
+    "borough_scaler", "Target and mode of a scaler.", "info", (*SCALER, "kind", "target", "mode")
 )
 CURRENT = _per_scaler("current_replicas", "Replicas in the target's spec.")
 READY = _per_scaler("ready_replicas", "Ready pods of the target's newest template.")
@@ -121,10 +118,7 @@ API_REQUESTS = Signal(
     ("verb", "resource", "code"),
 )
 SOURCE_READS = Signal(
-    "borough_operator_source_reads",
-    "Readings, by freshness.",
-    "counter",
-    ("source", "outcome"),
+    "borough_operator_source_reads", "Readings, by freshness.", "counter", ("source", "outcome")
 )
 SOURCE_DURATION = Signal(
     "borough_operator_source_read_duration_seconds",

@@ -1,13 +1,22 @@
-"""The operator's own telemetry: counters and histograms, and spans of changes.
+"""The operator's own telemetry: counters and histograms, spans of changes, the series of each
+scaler, and the log.
 
-Nothing is global: each operator has its own metrics registry and tracer. The series of scalers are
-in `series.py`, names and help texts in `signals.py`.
+Nothing but the log is global: each operator has its own metrics registry and tracer. Names and help
+texts are in `signals.py`. The series of scalers are written from the registry at each scrape;
+nothing is stored, and a deleted scaler has no series any more. A scrape of ten thousand scalers has
+a quarter of a million lines: they are made a few hundred scalers at a time, with other tasks in
+between, so that a scrape delays no decision.
 """
 
-from collections import Counter as Counts
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import structlog
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -15,21 +24,26 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     GCCollector,
     Histogram,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
-from borough_operator.decision.model import Decision, Mode, Reading, Reason
+from borough_operator.decision.model import Decision, Mode, Policy, Proposal, Reading, Reason
+from borough_operator.kube import targets
 from borough_operator.kube.spec import Scaler
-from borough_operator.running import series, signals
-from borough_operator.running.registry import Registry
+from borough_operator.running import signals
+from borough_operator.running.registry import Entry, Registry
 from borough_operator.running.signals import Signal
+from borough_operator.running.watched import Watched
 
+BATCH = 250
+"""Scalers whose lines of one metric are written at once, a millisecond or two."""
+NOT_OURS = frozenset({Reason.MANUAL_HOLD, Reason.CONTESTED})
+"""Reasons with which the number is left alone, whatever the goals demand."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 EXPORT_S = 5.0
 """Timeout of an export of spans."""
@@ -48,7 +62,6 @@ class Telemetry:
         self._metrics = CollectorRegistry()
         ProcessCollector(registry=self._metrics)
         GCCollector(registry=self._metrics)
-        self._metrics.register(_StateCollector(registry, clock))
         self._decisions = self._counter(signals.DECISIONS)
         self._requests = self._counter(signals.API_REQUESTS)
         self._reads = self._counter(signals.SOURCE_READS)
@@ -57,6 +70,11 @@ class Telemetry:
         self._reading = self._histogram(signals.SOURCE_DURATION)
         for reason in Reason:
             self._decisions.labels(reason)  # from 0, so that a rate shows the first one
+        lag, scalers = self._gauge(signals.WATCH_LAG), self._gauge(signals.SCALERS)
+        for resource, watched in registry.watched.items():
+            lag.labels(resource).set_function(partial(_lag, watched, clock))
+        for mode in Mode:
+            scalers.labels(mode).set_function(partial(_number_in, mode, registry))
         self._provider = _provider(spans)
         self._tracer = self._provider.get_tracer(signals.SERVICE)
 
@@ -104,13 +122,15 @@ class Telemetry:
     # -- exposition
 
     async def exposition(self) -> AsyncIterator[bytes]:
-        """All metrics in Prometheus's text format, in pieces."""
         yield generate_latest(self._metrics)
-        async for page in series.pages(self._scalers):
+        async for page in pages(self._scalers):
             yield page
 
     def _counter(self, signal: Signal) -> Counter:
         return Counter(signal.name, signal.help, signal.labels, registry=self._metrics)
+
+    def _gauge(self, signal: Signal) -> Gauge:
+        return Gauge(signal.name, signal.help, signal.labels, registry=self._metrics)
 
     def _histogram(self, signal: Signal) -> Histogram:
         return Histogram(
@@ -118,32 +138,13 @@ class Telemetry:
         )
 
 
-class _StateCollector(Collector):
-    """The gauges that are computed at each scrape."""
-
-    def __init__(self, registry: Registry, clock: Callable[[], float]) -> None:
-        self._registry = registry
-        self._clock = clock
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        now = self._clock()
-        lags = _gauge(signals.WATCH_LAG)
-        for resource, watched in self._registry.watched.items():
-            lags.add_metric((resource,), watched.lag(now))
-        yield lags
-        modes = Counts(
-            entry.record.scaler.policy.mode
-            for entry in self._registry
-            if entry.record.scaler is not None
-        )
-        scalers = _gauge(signals.SCALERS)
-        for mode in Mode:
-            scalers.add_metric((mode,), modes[mode])
-        yield scalers
+def _lag(watched: Watched[Any], clock: Callable[[], float]) -> float:
+    return watched.lag(clock())
 
 
-def _gauge(signal: Signal) -> GaugeMetricFamily:
-    return GaugeMetricFamily(signal.name, signal.help, labels=signal.labels)
+def _number_in(mode: Mode, registry: Registry) -> int:
+    scalers = (entry.record.scaler for entry in registry)
+    return sum(scaler is not None and scaler.policy.mode is mode for scaler in scalers)
 
 
 def _provider(endpoint: str) -> TracerProvider:
@@ -157,3 +158,152 @@ def _provider(endpoint: str) -> TracerProvider:
         exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_S)
         provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
+
+
+# -- the series of scalers
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    place: str
+    """Its labels `namespace` and `scaler`, as text."""
+    entry: Entry
+    current: int | None = None
+    ready: int | None = None
+
+    @property
+    def policy(self) -> Policy | None:
+        scaler = self.entry.record.scaler
+        return None if scaler is None else scaler.policy
+
+    @property
+    def proposals(self) -> tuple[Proposal, ...]:
+        return () if self.entry.decision is None else self.entry.decision.proposals
+
+
+async def pages(registry: Registry) -> AsyncIterator[bytes]:
+    """The series of all scalers, in Prometheus's text format. Labels are names of Kubernetes
+    objects, goals or closed lists, which need no escaping.
+    """
+    rows = [_row(registry, entry) for entry in registry]
+    for signal, samples in _SERIES.items():
+        kind = "gauge" if signal.kind == "info" else signal.kind
+        yield f"# HELP {signal.series} {signal.help}\n# TYPE {signal.series} {kind}\n".encode()
+        own = "".join(f',{name}="%s"' for name in signal.labels[len(signals.SCALER) :])
+        line = f"{signal.series}{{%s{own}}} %s\n"
+        for first in range(0, len(rows), BATCH):
+            yield "".join(
+                line % (row.place, *sample)
+                for row in rows[first : first + BATCH]
+                for sample in samples(row)
+                if sample[-1] is not None
+            ).encode()
+            await asyncio.sleep(0)
+
+
+def _row(registry: Registry, entry: Entry) -> Row:
+    (namespace, name), scaler = entry.record.name, entry.record.scaler
+    place = f'namespace="{namespace}",scaler="{name}"'
+    workload = None if scaler is None else registry.workload(scaler.target)
+    if workload is None:
+        return Row(place, entry)
+    ready = targets.ready_of_newest(workload, registry.newest_replica_set(workload))
+    return Row(place, entry, workload.replicas, ready)
+
+
+Samples = Callable[[Row], Iterable[tuple[Any, ...]]]
+"""Of each sample the values of the labels beside the scaler's, and its value; None: no sample."""
+
+
+def _one(value: Callable[[Row], float | None]) -> Samples:
+    return lambda row: ((value(row),),)
+
+
+def _of_policy(value: Callable[[Policy], float]) -> Samples:
+    return _one(lambda row: None if row.policy is None else value(row.policy))
+
+
+def _of_decision(value: Callable[[Decision], float | None]) -> Samples:
+    return _one(lambda row: None if row.entry.decision is None else value(row.entry.decision))
+
+
+def _of_proposals(value: Callable[[Proposal], tuple[Any, ...]]) -> Samples:
+    return lambda row: ((proposal.goal, *value(proposal)) for proposal in row.proposals)
+
+
+def _info(row: Row) -> Iterable[tuple[Any, ...]]:
+    if (scaler := row.entry.record.scaler) is not None:
+        yield scaler.target.kind, scaler.target.name, scaler.policy.mode, 1
+
+
+def _advised(row: Row) -> int | None:
+    """What the decision would be if the number were not left alone."""
+    decision, policy = row.entry.decision, row.policy
+    if decision is None or policy is None:
+        return None
+    if decision.reason not in NOT_OURS or decision.raw is None:
+        return decision.final
+    return min(max(decision.raw, policy.min_replicas), policy.max_replicas)
+
+
+def _costs(row: Row, suffix: str = "") -> Iterable[tuple[Any, ...]]:
+    for policy, name in (("scaler", "ours"), ("hpa", "hpa"), ("max", "most")):
+        yield policy, getattr(row.entry.tally, name + suffix)
+
+
+_SERIES: Mapping[Signal, Samples] = {
+    signals.SCALER_INFO: _info,
+    signals.CURRENT: _one(lambda row: row.current),
+    signals.READY: _one(lambda row: row.ready),
+    signals.DESIRED: _of_decision(lambda decision: decision.final),
+    signals.ADVISED: _one(_advised),
+    signals.MINIMUM: _of_policy(lambda policy: policy.min_replicas),
+    signals.MAXIMUM: _of_policy(lambda policy: policy.max_replicas),
+    signals.HPA: _of_decision(lambda decision: decision.hpa),
+    signals.REASON: lambda row: ((d.reason, 1) for d in (row.entry.decision,) if d is not None),
+    signals.CONDITION: lambda row: ((kind, int(is_)) for kind, is_ in row.entry.conditions.items()),
+    signals.GOAL_REPLICAS: _of_proposals(lambda proposal: (proposal.replicas,)),
+    signals.GOAL_VALUE: _of_proposals(lambda proposal: (proposal.value,)),
+    signals.GOAL_FRESHNESS: _of_proposals(lambda proposal: (proposal.freshness, 1)),
+    signals.METRIC_AGE: _of_proposals(lambda proposal: (proposal.age,)),
+    signals.REPLICA_SECONDS: _costs,
+    signals.CORE_SECONDS: lambda row: _costs(row, "_cores"),
+    signals.CHANGES: lambda row: (("up", row.entry.tally.ups), ("down", row.entry.tally.downs)),
+    signals.REVERSALS: _one(lambda row: row.entry.tally.reversals),
+}
+
+
+def configure_log(level: str) -> None:
+    """Set up the log of this process with this minimum level.
+
+    Raises ValueError for an unknown level.
+    """
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise ValueError(f"the log level {level!r} is none of debug, info, warning, error")
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(number)
+    if number > logging.DEBUG:  # at info Kopf logs two lines for each event of an object
+        logging.getLogger("kopf").setLevel(max(number, logging.WARNING))

@@ -50,11 +50,7 @@ class Watched(Generic[Kept]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def __iter__(self) -> Iterator[Kept]:
-        return (kept for _, kept in self._items.values())
-
     def get(self, name: Name) -> Kept | None:
-        """What is kept of the object; None where there is none."""
         item = self._items.get(name)
         return None if item is None else item[1]
 
@@ -106,7 +102,6 @@ class Watched(Generic[Kept]):
 
     @contextmanager
     def listing(self) -> Iterator[None]:
-        """A context for the duration of a list."""
         self._lists += 1
         try:
             yield

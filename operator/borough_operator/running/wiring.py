@@ -3,27 +3,26 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from aiohttp import web
 
 from borough_operator.kube import cluster
 from borough_operator.kube.api import Api
-from borough_operator.kube.cluster import Cluster
+from borough_operator.kube.cluster import Cluster, Events
 from borough_operator.kube.credentials import Credentials
-from borough_operator.kube.events import Events
 from borough_operator.running.loop import PROMETHEUS, Loop
 from borough_operator.running.registry import Registry
 from borough_operator.running.relist import Relist
-from borough_operator.running.server import OpsServer
-from borough_operator.running.telemetry import Telemetry
+from borough_operator.running.telemetry import CONTENT_TYPE, Telemetry
 from borough_operator.running.writer import Writer
-from borough_operator.sources.mapping import SeriesMapping
+from borough_operator.sources.mapping import SeriesMapping, setting
 from borough_operator.sources.pods import Pods
 from borough_operator.sources.prometheus import Prometheus
-from borough_operator.sources.protocol import Source
+from borough_operator.sources.protocol import Source  # noqa: TC001  # a real import: the cycle check counts it
 
 STUCK_S = 30.0
 """Seconds without a run of the loop after which it counts as stuck."""
@@ -31,6 +30,9 @@ CLOSE_S = 5.0
 """Seconds for sending the last spans."""
 
 PREFIX = "BOROUGH_OPERATOR_"
+
+Check = Callable[[], str]
+"""Returns a sentence about a problem, empty where there is none."""
 
 _log = structlog.get_logger()
 
@@ -41,18 +43,17 @@ class Options:
     `PREFIX`, an environment variable.
     """
 
-    namespaces: tuple[str, ...] = ()
-    """Namespaces of scalers and targets; the operator's own if empty."""
-    prometheus_url: str = ""
-    """Base URL; empty: the source Prometheus is off."""
-    pods_source: bool = False
-    """Whether the source Pods is on, which needs the right to list pods."""
-    ops_port: int = 9090
-    otlp_endpoint: str = ""
-    """OTLP/HTTP endpoint of spans, such as http://collector:4318; empty: none."""
-    log_level: str = "info"
-    resync_s: float = 300.0
-    """Seconds between two full lists of a resource."""
+    namespaces: tuple[str, ...] = setting(
+        (), "Namespaces to serve, separated by commas; the operator's own if empty."
+    )
+    prometheus_url: str = setting("", "Base URL of Prometheus; none if empty.")
+    pods_source: bool = setting(default=False, about="Enable the source Pods, which scrapes pods.")
+    ops_port: int = setting(9090, "Port of /metrics, /livez and /readyz.")
+    otlp_endpoint: str = setting(
+        "", "OTLP/HTTP endpoint of spans, such as http://collector:4318; none if empty."
+    )
+    log_level: str = setting("info", "Minimum: debug, info, warning or error.")
+    resync_s: float = setting(300.0, "Seconds between two full lists.", min=1)
 
 
 class Operator:
@@ -63,13 +64,17 @@ class Operator:
         self._clock = unix_clock()
         self._namespaces = options.namespaces
         self.registry = Registry(pods=options.pods_source)
-        self._sources = self._make_sources(options, mapping)
+        self._sources: dict[str, Source] = {}
+        if options.prometheus_url:
+            self._sources[PROMETHEUS] = Prometheus(options.prometheus_url, mapping)
+        if options.pods_source:
+            self._sources["Pods"] = Pods(self.registry.metrics_urls, mapping)
         self._telemetry = Telemetry(self.registry, self._clock, options.otlp_endpoint)
         self._api = Api(credentials, self._telemetry.api_request)
         self._cluster = Cluster(self._api)
         writer = Writer(
             self.registry, self._cluster, Events(self._cluster, self._clock), self._telemetry,
-            clock=self._clock,
+            self._clock,
         )  # fmt: skip  # one line of collaborators
         self._loop = Loop(
             self.registry, self._sources, writer, self._telemetry,
@@ -79,9 +84,8 @@ class Operator:
             self.registry, self._cluster, self.resources, options.namespaces,
             every=options.resync_s, clock=self._clock, chance=random.random,
         )  # fmt: skip  # as above
-        self._server = OpsServer(
-            options.ops_port, self._telemetry, self.liveness_problem, self._relist.problem
-        )
+        self._server = _ops_server(self._telemetry, self.liveness_problem, self._relist.problem)
+        self._ops_port = options.ops_port
         self._running: list[asyncio.Task[None]] = []
         self._stopped = False
         self.failed = False
@@ -91,7 +95,8 @@ class Operator:
 
     async def serve(self) -> None:
         """Open the ops port. Raises OSError where it is taken."""
-        await self._server.start()
+        await self._server.setup()
+        await web.TCPSite(self._server, port=self._ops_port).start()
 
     async def start(self) -> None:
         """Start lists and decisions. Returns once the API server knows ServiceScalers, however long
@@ -119,7 +124,7 @@ class Operator:
         for source in self._sources.values():
             await source.close()
         await self._api.close()
-        await self._server.close()
+        await self._server.cleanup()
         try:
             async with asyncio.timeout(CLOSE_S):
                 await asyncio.to_thread(self._telemetry.close)
@@ -156,13 +161,31 @@ class Operator:
             self.failed = True
             self.ended.set()
 
-    def _make_sources(self, options: Options, mapping: SeriesMapping) -> dict[str, Source]:
-        sources: dict[str, Source] = {}
-        if options.prometheus_url:
-            sources[PROMETHEUS] = Prometheus(options.prometheus_url, mapping)
-        if options.pods_source:
-            sources["Pods"] = Pods(self.registry.metrics_urls, mapping)
-        return sources
+
+def _ops_server(telemetry: Telemetry, alive: Check, ready: Check) -> web.AppRunner:
+    """The ops port: /metrics for Prometheus, /livez and /readyz for the kubelet.
+
+    /livez fails where only a restart helps: a stuck loop, a stalled watch. /readyz fails until
+    everything that must be read was read; failures of others make the operator unready and never
+    restart it. The server runs on the loop that it checks, so a stuck loop does not respond.
+    """
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=telemetry.exposition(), headers={"Content-Type": CONTENT_TYPE})
+
+    def probe(check: Check) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def respond(_: web.Request) -> web.Response:
+            problem = check()
+            body = {"ok": not problem, "reason": problem}
+            return web.json_response(body, status=503 if problem else 200)
+
+        return respond
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/livez", probe(alive))
+    app.router.add_get("/readyz", probe(ready))
+    return web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
 
 def unix_clock() -> Callable[[], float]:

@@ -7,7 +7,7 @@ of then.
 
 import json
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -16,8 +16,7 @@ from borough_operator.decision.decide import no_decision, unwritten
 from borough_operator.decision.model import Decision, History, Observation, Reason
 from borough_operator.kube import status
 from borough_operator.kube.api import Conflict, Refused
-from borough_operator.kube.cluster import Cluster
-from borough_operator.kube.events import Events, Subject
+from borough_operator.kube.cluster import Cluster, Events, Subject
 from borough_operator.kube.spec import Scaler
 from borough_operator.kube.targets import Workload
 from borough_operator.running.registry import Entry, Registry
@@ -55,23 +54,15 @@ class TokenBucket:
         return True
 
 
+@dataclass(eq=False)
 class Writer:
-    """Writes for all scalers of a registry."""
+    registry: Registry
+    cluster: Cluster
+    events: Events
+    telemetry: Telemetry
+    clock: Callable[[], float]
 
-    def __init__(
-        self,
-        registry: Registry,
-        cluster: Cluster,
-        events: Events,
-        telemetry: Telemetry,
-        *,
-        clock: Callable[[], float],
-    ) -> None:
-        self._registry = registry
-        self._cluster = cluster
-        self._events = events
-        self._telemetry = telemetry
-        self._clock = clock
+    def __post_init__(self) -> None:
         self._in_flight = 0
         self._status_limit = TokenBucket(STATUSES_PER_SECOND, STATUS_BURST)
 
@@ -86,12 +77,12 @@ class Writer:
         if decision is None:
             return None
         if decision.write and scaler is not None and observation is not None:
-            workload = self._registry.workload(scaler.target)
+            workload = self.registry.workload(scaler.target)
             if workload is not None:
                 return self._scale(entry, scaler, workload, observation, before)
         changed = self._changed_status(entry, observation)
         full = self._in_flight >= MAX_IN_FLIGHT
-        if changed is None or full or not self._status_limit.take(self._clock()):
+        if changed is None or full or not self._status_limit.take(self.clock()):
             return None
         return self._write_status(entry, changed)
 
@@ -103,10 +94,10 @@ class Writer:
         observation: Observation,
         before: History,
     ) -> None:
-        began, decision = self._clock(), entry.decision
+        began, decision = self.clock(), entry.decision
         assert decision is not None  # noqa: S101  # `pending_write` checked
         try:
-            version = await self._cluster.scale(
+            version = await self.cluster.scale(
                 scaler.target,
                 decision.replicas,
                 seen=workload.replicas,
@@ -126,39 +117,25 @@ class Writer:
             entry.history = unwritten(decision, before)  # or our number could look foreign
             raise
         else:
-            written = replace(
-                workload,
-                replicas=decision.replicas,
-                manager="",
-                written=None,
-                resource_version=version,
-            )
-            self._registry.scaled(scaler.target, written)
+            unowned = replace(workload, replicas=decision.replicas, manager="", written=None)
+            self.registry.scaled(scaler.target, replace(unowned, resource_version=version))
             self._record(entry, scaler, decision, workload.replicas, began)
             observation = replace(observation, replicas=decision.replicas, writer=None)
             await self._write_changed_status(entry, observation)
-            await self._create_event(scaler, decision, workload.replicas)
+            text = f"{workload.replicas} -> {decision.replicas} replicas. {decision.message}"
+            subject = Subject(scaler.namespace, scaler.name, scaler.uid)
+            await self.events.emit(subject, "Normal", decision.reason, text)
 
     def _record(
         self, entry: Entry, scaler: Scaler, decision: Decision, before: int, began: float
     ) -> None:
-        after = decision.replicas
-        entry.tally.add_change(before, after)
-        self._telemetry.scaled(scaler, decision, before, began)
+        entry.tally.add_change(before, decision.replicas)
+        self.telemetry.scaled(scaler, decision, before, began)
+        target = f"{scaler.target.kind}/{scaler.target.name}"
         _log.info(
-            "scaled",
-            scaler=_name(scaler),
-            target=f"{scaler.target.kind}/{scaler.target.name}",
-            before=before,
-            after=after,
-            reason=decision.reason,
-            why=decision.message,
-        )
-
-    async def _create_event(self, scaler: Scaler, decision: Decision, before: int) -> None:
-        subject = Subject(scaler.namespace, scaler.name, scaler.uid)
-        text = f"{before} -> {decision.replicas} replicas. {decision.message}"
-        await self._events.emit(subject, "Normal", decision.reason, text)
+            "scaled", scaler=_name(scaler), target=target, before=before, after=decision.replicas,
+            reason=decision.reason, why=decision.message,
+        )  # fmt: skip  # one line of the log
 
     def _changed_status(self, entry: Entry, seen: Observation | None) -> dict[str, Any] | None:
         """Its status, where it must be written."""
@@ -171,7 +148,7 @@ class Writer:
             mode="" if scaler is None else scaler.policy.mode,
             observation=seen,
             previous=previous,
-            now=self._clock(),
+            now=self.clock(),
         )
         entry.conditions = {
             condition["type"]: condition["status"] == "True"
@@ -189,11 +166,11 @@ class Writer:
         namespace, name = entry.record.name
         self._in_flight += 1
         try:
-            scaler = await self._cluster.write_status(namespace, name, entry.record.uid, changed)
+            scaler = await self.cluster.write_status(namespace, name, entry.record.uid, changed)
         except Refused as refusal:  # the next evaluation writes it again
             _log.debug("a status was not written", scaler=f"{namespace}/{name}", why=str(refusal))
         else:
-            self._registry.status_written(scaler)
+            self.registry.status_written(scaler)
         finally:
             self._in_flight -= 1
 

@@ -4,20 +4,20 @@ A rival's row shows the setting of its front whose cost is nearest to this opera
 has one setting for all traces; a rival's is chosen for each trace afterwards.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
+from importlib import metadata
 from itertools import product
+from pathlib import Path
+from typing import Any
 
-from borough_operator.simulator import front, scores
-from borough_operator.simulator.front import Point, Verdict
+from borough_operator.simulator import rivals
 from borough_operator.simulator.ours import Ours, Source
-from borough_operator.simulator.pods import Model
-from borough_operator.simulator.rivals import bounds
-from borough_operator.simulator.rivals.hpa import HpaCpu, HpaRate, Keda
-from borough_operator.simulator.rivals.kpa import Kpa
-from borough_operator.simulator.scores import Scores
-from borough_operator.simulator.station import Station
+from borough_operator.simulator.scores import Point, Scores, compare, front, score
+from borough_operator.simulator.station import Model, Station
 from borough_operator.simulator.timeline import Autoscaler, Timeline, run
 from borough_operator.simulator.traces import Trace
 
@@ -36,42 +36,77 @@ OURS_PROMETHEUS = "ours, Prometheus"
 HPA_CPU, HPA_RATE, KEDA, KPA = "HPA on CPU", "HPA on rate", "KEDA", "KPA"
 STATIC, ORACLE = "static", "oracle"
 SWEPT = (HPA_CPU, HPA_RATE, KEDA, KPA)
+JUDGED = (OURS, OURS_PROMETHEUS, ORACLE)
+"""Those compared with HPA on CPU; the oracle shows what is possible."""
+
+CODE = Path(__file__).parents[1]
+"""The folder that a result depends on."""
+UNKNOWN = "unknown"
 
 Factory = Callable[[], Autoscaler]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One policy with one setting on one trace."""
+class BrokenResult(ValueError):
+    """A file without a leaderboard; the message says why."""
 
+
+@dataclass(frozen=True, slots=True)
+class Row:
     policy: str
     setting: str
+    """Its target and windows; empty where it has one setting only."""
     scores: Scores
-    make: Factory
-    """Creates the policy anew, to run it again."""
 
     @property
     def point(self) -> Point:
-        """Its cost and violations."""
         return Point(self.scores.replica_hours, float(self.scores.violations))
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """The results of one trace: a row for each policy, and comparisons with HPA on CPU."""
+class Judged:
+    policy: str
+    front_violations: float
+    """Violations of the front at the policy's cost."""
+    front_hours: float
+    """Cost of the front at no more violations than the policy's."""
+    won: bool
 
-    trace: Trace
-    rows: tuple[Entry, ...]
-    sweep: tuple[Entry, ...]
-    """Every setting of HPA on CPU."""
-    rate_sweep: tuple[Entry, ...]
-    """Every setting of HPA on rate."""
-    verdicts: Mapping[str, Verdict]
-    """By policy: this operator with each source, and the oracle, which shows what is possible."""
 
-    def row(self, policy: str) -> Entry:
-        """The row of this policy."""
-        return next(entry for entry in self.rows if entry.policy == policy)
+@dataclass(frozen=True, slots=True)
+class Board:
+    trace: str
+    seconds: int
+    mean: float
+    peak: float
+    """Requests a second."""
+    rows: tuple[Row, ...]
+    judged: tuple[Judged, ...]
+    rate: tuple[Row, ...]
+    """HPA on rate: for each pair of its windows, the target whose cost is nearest to ours."""
+    front: tuple[tuple[float, float], ...]
+    """Replica-hours and violation-seconds of HPA on CPU, the cheapest first."""
+
+    def row(self, policy: str) -> Row:
+        return next(row for row in self.rows if row.policy == policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A version of borough-operator and the commit of its code: `unknown` outside a repository,
+    with `-dirty` where the code differs from the commit.
+    """
+
+    version: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """The results of all traces, and the factor of their loads."""
+
+    boards: tuple[Board, ...]
+    scale: float
+    origin: Origin
 
 
 class Comparison:
@@ -80,54 +115,123 @@ class Comparison:
     def __init__(self, model: Model) -> None:
         self.model, self.station = model, Station(model)
 
-    def result(self, trace: Trace) -> Result:
-        """The results of all policies on one trace."""
-        ours = [
-            self._entry(trace, name, "", partial(Ours, self.model, self.station, source))
-            for name, source in ((OURS, Source.PODS), (OURS_PROMETHEUS, Source.PROMETHEUS))
-        ]
-        sweeps = {name: self._sweep(trace, name) for name in SWEPT}
-        nearest = [_nearest(sweeps[name], ours[0].point) for name in SWEPT]
-        fixed = self._entry(trace, STATIC, "", partial(bounds.static, trace.load, self.station))
-        best = partial(bounds.oracle, trace.load, self.station, self.model)
-        oracle = self._entry(trace, ORACLE, "", best)
-        curve = front.front([entry.point for entry in sweeps[HPA_CPU]])
-        compared = [*ours, oracle]
-        return Result(
-            trace,
-            (*ours, *nearest, fixed, oracle),
-            tuple(sweeps[HPA_CPU]),
-            tuple(sweeps[HPA_RATE]),
-            {entry.policy: front.compare(entry.point, curve) for entry in compared},
-        )
-
     def timeline(self, trace: Trace, policy: Autoscaler) -> Timeline:
-        """Run one policy on one trace."""
         return run(trace.load, policy, self.station, self.model)
 
-    def _entry(self, trace: Trace, policy: str, setting: str, make: Factory) -> Entry:
-        found = scores.score(self.timeline(trace, make()), self.station)
-        return Entry(policy, setting, found, make)
+    def policies(self, trace: Trace) -> dict[tuple[str, str], Factory]:
+        """What creates each policy with each of its settings, by the two."""
+        load, station = trace.load, self.station
+        return {
+            (OURS, ""): partial(Ours, self.model, station, Source.PODS),
+            (OURS_PROMETHEUS, ""): partial(Ours, self.model, station, Source.PROMETHEUS),
+            **{(name, setting): make for name in SWEPT for setting, make in self._settings(name)},
+            (STATIC, ""): partial(rivals.static, load, station),
+            (ORACLE, ""): partial(rivals.oracle, load, station, self.model),
+        }
 
-    def _sweep(self, trace: Trace, policy: str) -> Sequence[Entry]:
-        return [self._entry(trace, policy, *setting) for setting in self._settings(policy)]
+    def rows(self, trace: Trace) -> list[Row]:
+        """The results of every policy with every setting on one trace."""
+        return [
+            Row(*name, score(self.timeline(trace, make()), self.station))
+            for name, make in self.policies(trace).items()
+        ]
 
-    def _settings(self, policy: str) -> Iterable[tuple[str, Factory]]:
+    def _settings(self, policy: str) -> Iterator[tuple[str, Factory]]:
         for target in TARGETS:
             if policy == KPA:
-                yield f"{target} %", partial(Kpa, self.model, target)
+                yield f"{target} %", partial(rivals.Kpa, self.model, target)
             elif policy == HPA_CPU:
                 for down in DOWN_WINDOWS:
-                    yield f"{target} %, {down} s", partial(HpaCpu, self.model, target, float(down))
+                    make = partial(rivals.HpaCpu, self.model, target, float(down))
+                    yield f"{target} %, {down} s", make
             else:
-                rival = HpaRate if policy == HPA_RATE else Keda
+                rival = rivals.HpaRate if policy == HPA_RATE else rivals.Keda
                 for down, rate in product(RATE_DOWN_WINDOWS, RATE_WINDOWS):
-                    make = partial(rival, self.model, target, float(down), rate)
-                    yield f"{target} %, {down} s, rate[{rate}s]", make
+                    make_rival = partial(rival, self.model, target, float(down), rate)
+                    yield f"{target} %, {down} s, rate[{rate}s]", make_rival
 
 
-def _nearest(entries: Sequence[Entry], point: Point) -> Entry:
-    """The entry on the front whose cost is nearest."""
-    curve = set(front.front([entry.point for entry in entries]))
-    best = [entry for entry in entries if entry.point in curve]
-    return min(best, key=lambda entry: abs(entry.point.hours - point.hours))
+def board(trace: Trace, rows: Sequence[Row]) -> Board:
+    """The board of a trace from the rows of all policies with all settings."""
+    found: dict[str, list[Row]] = {}
+    windows: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.policy, []).append(row)
+        if row.policy == HPA_RATE:
+            windows.setdefault(row.setting.partition(", ")[2], []).append(row)
+    hours, load = found[OURS][0].point.hours, trace.load
+    curve = front([row.point for row in found[HPA_CPU]])
+    judged = []
+    for policy in JUDGED:
+        verdict = compare(found[policy][0].point, curve)
+        violations, cost = round(verdict.violations, 3), round(verdict.hours, 6)
+        judged.append(Judged(policy, violations, cost, verdict.won))
+    return Board(
+        trace.name,
+        len(load),
+        round(sum(load) / len(load), 2),
+        max(load),
+        tuple(_nearest(_on_front(each), hours) for each in found.values()),
+        tuple(judged),
+        tuple(_nearest(each, hours) for each in windows.values()),
+        tuple((round(point.hours, 6), point.violations) for point in curve),
+    )
+
+
+def _on_front(rows: Sequence[Row]) -> list[Row]:
+    curve = set(front([row.point for row in rows]))
+    return [row for row in rows if row.point in curve]
+
+
+def _nearest(rows: Sequence[Row], hours: float) -> Row:
+    return min(rows, key=lambda row: abs(row.point.hours - hours))
+
+
+def write(found: Leaderboard, path: Path) -> None:
+    """Store a leaderboard."""
+    boards = [asdict(board) for board in found.boards]
+    stored = {**asdict(found.origin), "scale": found.scale, "traces": boards}
+    path.write_text(json.dumps(stored, indent=1) + "\n")
+
+
+def read(path: Path) -> Leaderboard:
+    """A stored leaderboard. Raises BrokenResult."""
+    try:
+        stored = json.loads(path.read_text())
+        boards = tuple(_board(**found) for found in stored["traces"])
+        return Leaderboard(boards, stored["scale"], Origin(stored["version"], stored["commit"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BrokenResult(f"{path} is not a leaderboard: {error!r}") from None
+
+
+def _board(rows: Any, rate: Any, judged: Any, front: Any, **plain: Any) -> Board:
+    return Board(
+        rows=tuple(map(_row, rows)),
+        rate=tuple(map(_row, rate)),
+        judged=tuple(Judged(**each) for each in judged),
+        front=tuple((hours, violations) for hours, violations in front),
+        **plain,
+    )
+
+
+def _row(stored: Mapping[str, Any]) -> Row:
+    return Row(stored["policy"], stored["setting"], Scores(**stored["scores"]))
+
+
+def origin(code: Path = CODE) -> Origin:
+    """The origin of the code in this folder."""
+    name = _git(code, "rev-parse", "--short=12", "HEAD")
+    dirty = "-dirty" if _git(code, "status", "--porcelain", "--", ".") else ""
+    return Origin(metadata.version("borough-operator"), f"{name}{dirty}" if name else UNKNOWN)
+
+
+def _git(code: Path, *arguments: str) -> str | None:
+    """The output of git, None where it is empty or git fails."""
+    try:
+        done = subprocess.run(  # noqa: S603  # constant arguments
+            ["git", *arguments],  # noqa: S607  # the user's git
+            cwd=code, capture_output=True, text=True, check=False,
+        )  # fmt: skip  # the command on one line
+    except OSError:
+        return None
+    return (done.stdout.strip() or None) if done.returncode == 0 else None

@@ -20,13 +20,13 @@ from borough_operator.decision.model import (
     Measure,
     Need,
     Observation,
+    Policy,
     Reading,
 )
-from borough_operator.decision.model import Policy as Spec
-from borough_operator.simulator import paths
-from borough_operator.simulator.pods import Model
-from borough_operator.simulator.station import Station
-from borough_operator.simulator.timeline import Record, View
+from borough_operator.simulator import timeline
+from borough_operator.simulator.station import Model, Station
+from borough_operator.simulator.timeline import Record, View, Window
+from borough_operator.sources.pods import quantile
 
 
 class Source(StrEnum):
@@ -43,22 +43,8 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0,
 servers."""
 
 
-def spec(model: Model, maximum: int) -> Spec:
-    """The goals: the capacity of one pod, and the promised latency."""
-    rate = Goal("RequestRate", GoalType.RATE, per_replica=model.pod.capacity)
-    latency = Goal(
-        "Latency",
-        GoalType.LATENCY,
-        quantile=str(model.objective.quantile),
-        objective=model.objective.latency_s,
-    )
-    return Spec((rate, latency), min_replicas=1, max_replicas=maximum)
-
-
 @dataclass(slots=True)
 class Ours:
-    """The operator with one ServiceScaler."""
-
     model: Model
     station: Station
     source: Source
@@ -68,8 +54,13 @@ class Ours:
     """The last decision."""
 
     def scale(self, view: View) -> int:
-        """One evaluation."""
-        policy = spec(self.model, view.maximum)
+        """One evaluation. Its goals are the capacity of one pod, and the promised latency."""
+        promised = self.model.objective
+        goals = (
+            Goal("RequestRate", GoalType.RATE, per_replica=self.model.pod.capacity),
+            Goal("Latency", GoalType.LATENCY, 0.0, f"{promised.quantile}", promised.latency_s),
+        )
+        policy = Policy(goals, min_replicas=1, max_replicas=view.maximum)
         readings = {need: self._reading(need, view) for need in needs(policy)}
         observation = Observation(view.replicas, view.ready, readings, cores=self.model.pod.cores)
         self.decision = decide(policy, observation, self.history, float(view.now))
@@ -85,49 +76,34 @@ class Ours:
             return Reading(Freshness.EMPTY, detail="no request completed")
         return Reading(Freshness.FRESH, value, age=float(view.now - window.end))
 
-    @property
-    def _every(self) -> int:
-        """Seconds between two scrapes of the pods."""
-        direct = self.source is Source.PODS
-        return self.period if direct else self.model.prometheus.scrape_s
-
-    def _window(self, now: int) -> paths.Window | None:
+    def _window(self, now: int) -> Window | None:
         if self.source is Source.PODS:
-            return paths.direct(self.model.direct, now, self.period)
-        return paths.prometheus(self.model.prometheus, now, self.model.prometheus.window_s)
+            return timeline.direct(self.model.direct, now, self.period)
+        return timeline.prometheus(self.model.prometheus, now, self.model.prometheus.window_s)
 
-    def _value(self, need: Need, record: Record, window: paths.Window) -> float:
+    def _value(self, need: Need, record: Record, window: Window) -> float:
         match need.measure:
             case Measure.RATE:
-                return paths.rate(record, window)
+                return window.mean(record.served)
             case Measure.IN_FLIGHT:
-                return paths.gauge(record, window, self._every)
+                direct = self.source is Source.PODS
+                every = self.period if direct else self.model.prometheus.scrape_s
+                return timeline.gauge(record, window, every)
             case Measure.DURATION:  # by Little's law
-                completed = paths.rate(record, window)
-                return paths.in_flight(record, window) / completed if completed else math.nan
+                completed = window.mean(record.served)
+                return window.mean(record.in_flight) / completed if completed else math.nan
             case Measure.QUANTILE:
                 return self._quantile(float(need.argument), record, window)
             case Measure.QUERY:
                 raise NotImplementedError("the simulation has no PromQL")
 
-    def _quantile(self, share: float, record: Record, window: paths.Window) -> float:
+    def _quantile(self, share: float, record: Record, window: Window) -> float:
         """`histogram_quantile` over the window's buckets; NaN where no request completed."""
-        above = [0.0] * len(BUCKETS)
+        completed = record.served[window.end] - record.served[window.start]
+        counts = dict.fromkeys(BUCKETS, completed) | {math.inf: completed}
         for second in record.seconds[window.start : window.end]:
             shares = self.station.shares_above(BUCKETS, second)
-            above = [sum_ + second.served * part for sum_, part in zip(above, shares, strict=True)]
-        completed = record.served[window.end] - record.served[window.start]
-        return histogram_quantile(share, completed, above) if completed else math.nan
-
-
-def histogram_quantile(share: float, completed: float, above: list[float]) -> float:
-    """Prometheus's estimate: linear interpolation within the bucket of the quantile, and the
-    highest bound beyond. `above` counts the requests slower than each bound.
-    """
-    rank, lower, below = share * completed, 0.0, 0.0
-    for bound, slower in zip(BUCKETS, above, strict=True):
-        within = completed - slower
-        if within >= rank:
-            return lower + (bound - lower) * (rank - below) / (within - below)
-        lower, below = bound, within
-    return BUCKETS[-1]
+            for bound, above in zip(BUCKETS, shares, strict=True):
+                counts[bound] -= second.served * above
+        found = quantile(share, counts)
+        return math.nan if found is None else found

@@ -29,7 +29,6 @@ class Trace:
     load: tuple[float, ...]
 
     def scaled(self, factor: float) -> "Trace":
-        """The same trace with every load multiplied."""
         return Trace(self.name, tuple(rate * factor for rate in self.load))
 
 
@@ -46,9 +45,8 @@ def read(path: Path) -> Trace:
     numbered = [(number, line.strip()) for number, line in lines]
     load = [_rate(path, n, line) for n, line in numbered if line and not line.startswith("#")]
     if len(load) < 2:  # noqa: PLR2004  # a change needs two
-        raise TraceInvalid(
-            f"{path} has {len(load)} numbers; a trace has at least two, one for each second"
-        )
+        why = "a trace has at least two, one for each second"
+        raise TraceInvalid(f"{path} has {len(load)} numbers; {why}")
     return Trace(path.stem, tuple(load))
 
 
@@ -58,62 +56,36 @@ def _rate(path: Path, number: int, line: str) -> float:
     except ValueError:
         raise TraceInvalid(f'{path}, line {number}: "{line[:40]}" is not a number') from None
     if not (math.isfinite(rate) and rate >= 0.0):
-        raise TraceInvalid(
-            f"{path}, line {number}: {line[:40]} is not a rate: it must be 0 or more"
-        )
+        why = "is not a rate: it must be 0 or more"
+        raise TraceInvalid(f"{path}, line {number}: {line[:40]} {why}")
     return rate
 
 
-def _flat(_second: int) -> float:
-    return 200.0
-
-
-def _step(second: int) -> float:
-    return 320.0 if second in range(907, 2711) else 80.0
-
-
-def _ramp(second: int) -> float:
-    return 60.0 + 300.0 * min(second, LENGTH - second) / (LENGTH / 2)
-
-
-def _spike(second: int) -> float:
-    return 400.0 if second % 1201 in range(607, 667) else 100.0
-
-
-def _sawtooth(second: int) -> float:
-    return 80.0 + 240.0 * (second % 613) / 613
-
-
-def _wandering(base: Callable[[int], float], spread: float, memory: float) -> Sequence[float]:
+def _wandering(base: Sequence[float], spread: float, memory: float) -> list[float]:
     """A base with first-order autoregressive noise: standard deviation `spread` as a share of the
     base, correlation time `memory` in seconds.
     """
     chance, keep, drift, load = random.Random(SEED), math.exp(-1.0 / memory), 0.0, []  # noqa: S311  # seeded, not cryptography
-    for second in range(LENGTH):
+    for rate in base:
         drift = keep * drift + math.sqrt(1.0 - keep * keep) * chance.gauss(0.0, spread)
-        load.append(max(0.0, base(second) * (1.0 + drift)))
+        load.append(max(0.0, rate * (1.0 + drift)))
     return load
-
-
-def _daily(second: int) -> float:
-    """The load of a day, compressed into an hour."""
-    return 260.0 - 120.0 * math.cos(2.0 * math.pi * second / LENGTH)
-
-
-def _rounded(load: Sequence[float]) -> tuple[float, ...]:
-    return tuple(float(round(rate)) for rate in load)
 
 
 def synthetic() -> Mapping[str, Trace]:
     """Every synthetic trace by its name, in whole requests per second."""
-    seconds = range(LENGTH)
-    loads = {
-        "flat": [_flat(second) for second in seconds],
-        "step": [_step(second) for second in seconds],
-        "ramp": [_ramp(second) for second in seconds],
-        "spike": [_spike(second) for second in seconds],
-        "sawtooth": [_sawtooth(second) for second in seconds],
-        "daily": _wandering(_daily, 0.03, 60.0),
-        "restless": _wandering(lambda _: 160.0, 0.18, 15.0),
+    formulas: Mapping[str, Callable[[int], float]] = {
+        "flat": lambda _: 200.0,
+        "step": lambda second: 320.0 if second in range(907, 2711) else 80.0,
+        "ramp": lambda second: 60.0 + 300.0 * min(second, LENGTH - second) / (LENGTH / 2),
+        "spike": lambda second: 400.0 if second % 1201 in range(607, 667) else 100.0,
+        "sawtooth": lambda second: 80.0 + 240.0 * (second % 613) / 613,
     }
-    return {name: Trace(name, _rounded(load)) for name, load in loads.items()}
+    loads = {name: [rate(second) for second in range(LENGTH)] for name, rate in formulas.items()}
+    # The load of a day, compressed into an hour, and one without a shape.
+    day = [260.0 - 120.0 * math.cos(2.0 * math.pi * second / LENGTH) for second in range(LENGTH)]
+    loads |= {
+        "daily": _wandering(day, 0.03, 60.0),
+        "restless": _wandering([160.0] * LENGTH, 0.18, 15.0),
+    }
+    return {name: Trace(name, tuple(float(round(r)) for r in load)) for name, load in loads.items()}

@@ -6,7 +6,8 @@ matched by the target's namespace and name; its kind is rarely a label.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from borough_operator.decision.model import Measure, Need
 
@@ -18,34 +19,42 @@ _WAS_UP_WITHIN = "2m"
 """A pod that responded to a scrape within this range and does not any more counts as silent."""
 
 
+def setting(default: Any, about: str, **more: Any) -> Any:
+    """A field with this default that is also an option of `run`, with this help."""
+    return field(default=default, metadata={"help": about, **more})
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesMapping:
     """Names of labels and metrics. Raises ValueError for an invalid one."""
 
     namespaces: tuple[str, ...]
     """The namespaces of the targets, which every query is restricted to."""
-    namespace_label: str = "namespace"
-    workload_label: str = "workload"
-    """The label with the name of the Deployment or StatefulSet."""
-    rate_metric: str = "http_server_request_duration_seconds_count"
-    """A counter of completed requests."""
-    in_flight_metric: str = "http_server_active_requests"
-    """A gauge of requests in flight."""
-    duration_metric: str = "http_server_request_duration_seconds"
-    """A classic histogram of request durations in seconds."""
-    window: float = 15.0
-    """Seconds of the range of each query: three scrapes, so that one may fail. An older sample is
-    stale."""
+    namespace_label: str = setting("namespace", "Label with the target's namespace.")
+    workload_label: str = setting("workload", "Label with the target's name.")
+    rate_metric: str = setting(
+        "http_server_request_duration_seconds_count", "Counter of completed requests."
+    )
+    in_flight_metric: str = setting("http_server_active_requests", "Gauge of requests in flight.")
+    duration_metric: str = setting(
+        "http_server_request_duration_seconds", "Histogram of request durations in seconds."
+    )
+    """A classic histogram."""
+    window: float = setting(15.0, "Seconds of a query's range: three scrape intervals.")
+    """One scrape may fail. An older sample is stale."""
 
     def __post_init__(self) -> None:
         if not self.namespaces:
             raise ValueError("no namespace is given")
-        for namespace in self.namespaces:
-            _check(_NAMESPACE, namespace, "namespace name")
-        for label in (self.namespace_label, self.workload_label):
-            _check(_LABEL, label, "label name")
-        for metric in (self.rate_metric, self.in_flight_metric, self.duration_metric):
-            _check(_METRIC, metric, "metric name")
+        labels = (self.namespace_label, self.workload_label)
+        metrics = (self.rate_metric, self.in_flight_metric, self.duration_metric)
+        for rule, what, names in (
+            (_NAMESPACE, "namespace", self.namespaces),
+            (_LABEL, "label", labels),
+            (_METRIC, "metric", metrics),
+        ):
+            if invalid := [name for name in names if rule.fullmatch(name) is None]:
+                raise ValueError(f"{invalid[0]!r} is not a valid {what} name")
         if not 1 <= self.window <= 300:  # noqa: PLR2004  # the lookback of an instant query
             raise ValueError(f"the window must be 1 to 300 seconds, not {self.window:g}")
 
@@ -115,8 +124,3 @@ class SeriesMapping:
 
     def _within(self) -> str:
         return f"{round(self.window * 1000)}ms"
-
-
-def _check(rule: re.Pattern[str], name: str, what: str) -> None:
-    if rule.fullmatch(name) is None:
-        raise ValueError(f"{name!r} is not a valid {what}")

@@ -22,8 +22,6 @@ class Target:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Ask:
-    """One need of one target."""
-
     target: Target
     need: Need
 
@@ -37,6 +35,4 @@ class Source(Protocol):
         """
         ...
 
-    async def close(self) -> None:
-        """Close all connections."""
-        ...
+    async def close(self) -> None: ...

@@ -65,7 +65,7 @@ BAD: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("case", GOOD)
 def test_valid_object_is_accepted_and_parsed(namespace: Namespace, case: str) -> None:
     """The operator can parse what the API server accepts."""
-    obj = scaler("town", **GOOD[case])
+    obj = scaler("web", **GOOD[case])
     read = parse(namespace.create(obj)).policy
     assert [goal.type for goal in read.goals] == [goal["type"] for goal in obj["spec"]["goals"]]
 
@@ -74,31 +74,31 @@ def test_valid_object_is_accepted_and_parsed(namespace: Namespace, case: str) ->
 def test_invalid_object_is_refused_with_a_sentence(namespace: Namespace, sentence: str) -> None:
     """The message says what is valid."""
     with pytest.raises(Refused) as refused:
-        namespace.create(scaler("town", **BAD[sentence]))
+        namespace.create(scaler("web", **BAD[sentence]))
     assert refused.value.code == 422
     assert sentence in str(refused.value)
 
 
 def test_minimal_object_gets_the_defaults_of_the_model(namespace: Namespace) -> None:
     """Parsed with or without the server's defaults it is the same."""
-    filled = namespace.create(scaler("town"))
-    bare = {**filled, "spec": scaler("town")["spec"]}
+    filled = namespace.create(scaler("web"))
+    bare = {**filled, "spec": scaler("web")["spec"]}
     assert filled["spec"].keys() > bare["spec"].keys()
     assert parse(filled) == parse(bare)
 
 
 def test_target_of_a_scaler_is_immutable(namespace: Namespace) -> None:
     """Every other field can be changed."""
-    namespace.create(scaler("town"))
+    namespace.create(scaler("web"))
     with pytest.raises(Refused, match="targetRef cannot be changed: delete this scaler"):
-        namespace.patch("ServiceScaler", "town", {"spec": {"targetRef": {"name": "other"}}})
-    changed = namespace.patch("ServiceScaler", "town", {"spec": {"mode": "Advise"}})
+        namespace.patch("ServiceScaler", "web", {"spec": {"targetRef": {"name": "other"}}})
+    changed = namespace.patch("ServiceScaler", "web", {"spec": {"mode": "Advise"}})
     assert changed["spec"]["mode"] == "Advise"
 
 
 def test_kubectl_shows_the_columns(namespace: Namespace) -> None:
     """In their order."""
-    namespace.create(scaler("town"))
+    namespace.create(scaler("web"))
     table = namespace.server.ask(
         "GET",
         namespace.path("ServiceScaler"),
@@ -109,4 +109,4 @@ def test_kubectl_shows_the_columns(namespace: Namespace) -> None:
     assert [name for name, priority in columns if priority == 0] == ["NAME", *names, "AGE"]
     assert [name for name, priority in columns if priority > 0] == ["GOAL", "HPA"]
     (row,) = table["rows"]
-    assert row["cells"][1:5] == ["town", "Auto", 1, 10]
+    assert row["cells"][1:5] == ["web", "Auto", 1, 10]

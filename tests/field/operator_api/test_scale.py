@@ -5,9 +5,8 @@ import pytest
 from borough_operator.decision.model import ForeignWriter
 from borough_operator.kube import targets
 from borough_operator.kube.api import Api, Conflict, NotFound
-from borough_operator.kube.cluster import PODS, WATCHED, Cluster
+from borough_operator.kube.cluster import PODS, WATCHED, Cluster, Events, Subject
 from borough_operator.kube.credentials import of_kubeconfig
-from borough_operator.kube.events import Events, Subject
 from borough_operator.sources.protocol import Target
 from operator_api.apiserver import OPERATOR, ApiServer, Object
 from operator_api.objects import Namespace, scaler, workload

@@ -13,8 +13,7 @@ from borough_operator.decision.model import (
     Reason,
 )
 from borough_operator.kube.api import Conflict, NotFound
-from borough_operator.kube.cluster import Cluster
-from borough_operator.kube.events import SERIES_S, Events, Subject
+from borough_operator.kube.cluster import SERIES_S, Cluster, Events, Subject
 from borough_operator.kube.status import render
 from operator_api.apiserver import Object
 from operator_api.objects import Namespace, scaler

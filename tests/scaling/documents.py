@@ -1,7 +1,7 @@
 """The reference of the ServiceScaler's fields, from its definition.
 
-`python -m borough_operator.documents DEFINITION` prints docs/scaler.md. Fields, defaults, bounds
-and validation messages come from the CustomResourceDefinition, the rest from the code.
+`PYTHONPATH=tests python -m scaling.documents DEFINITION` prints docs/scaler.md. Fields, defaults,
+bounds and validation messages come from the CustomResourceDefinition, the rest from the code.
 """
 
 import json
@@ -12,8 +12,7 @@ from typing import Any
 
 import yaml
 
-from borough_operator.decision import reasons
-from borough_operator.kube.conditions import CONDITIONS
+from borough_operator.decision.model import Reason
 from borough_operator.running import signals
 
 Schema = Mapping[str, Any]
@@ -33,6 +32,42 @@ _TYPES = {
     ("string", True): "time",
 }
 """By the schema's type, and whether its format is date-time."""
+
+
+CONDITIONS = {
+    "Ready": "The scaler can work in its mode: its spec is valid, its target exists, and at "
+    "least one goal has a usable reading.",
+    "MetricsHealthy": "Every goal's reading is fresh, and none contradicts another.",
+    "Limited": "A rule changed the largest proposal: a bound, the window or the budget.",
+    "ManualHold": "A number that another manager set is left alone for a while.",
+    "RolloutStable": "No rollout of the target is in progress or failing.",
+    "Contested": "Another controller reverts the operator's changes: no more are made.",
+}
+"""Every condition, and what it means that it is True."""
+MEANING = {
+    Reason.STEADY: "The demand of the goals is within the tolerances of the present number.",
+    Reason.SCALED_UP: "The largest proposal is above the present number.",
+    Reason.SCALED_DOWN: "All goals needed fewer for a whole window: a step was removed.",
+    Reason.AT_MAX: "The goals ask for more than `replicas.max`, or there are more.",
+    Reason.AT_MIN: "The goals ask for less than `replicas.min`.",
+    Reason.WINDOW: "Fewer are enough, but not for a whole window yet, or since a step.",
+    Reason.REVERSALS: "Fewer are enough, but the direction changed too often within the hour.",
+    Reason.AWAITING_READY: "Replicas that were added before have to be ready first.",
+    Reason.ROLLOUT: "Fewer are enough, but nothing is removed during a rollout.",
+    Reason.ROLLOUT_FAILING: "The newest version does not become ready: nothing is changed.",
+    Reason.SATURATED: "Two raises did not reduce the latency: the bottleneck is elsewhere.",
+    Reason.METRICS_STALE: "The newest reading of a goal is too old: nothing is removed.",
+    Reason.METRICS_EMPTY: "The source has no series of the target: nothing is removed.",
+    Reason.METRICS_ERROR: "The source failed, or readings contradict: nothing is removed.",
+    Reason.MANUAL_HOLD: "Another manager set the number: it is left alone for `manualHold`.",
+    Reason.CONTESTED: "Another controller reverts our changes: no more are made.",
+    Reason.SCALED_TO_ZERO: "The target was scaled to 0: it stays there until scaled up.",
+    Reason.PAUSED: "The scaler's mode is `Paused`.",
+    Reason.TARGET_MISSING: "There is no target of this kind and name.",
+    Reason.TARGET_UNREADABLE: "The target could not be read, or its scaling was refused.",
+    Reason.SPEC_INVALID: "The spec is invalid.",
+}
+"""Every reason as a sentence; the message of a decision has the numbers of its case."""
 
 
 class MissingDescription(Exception):
@@ -58,7 +93,7 @@ def page(definition: Schema) -> str:
         "## Reasons\n\nWhy a decision is what it is: a closed list, in status and in metrics.",
         _table(
             ("Reason", "Meaning"),
-            ((str(each), meaning) for each, meaning in reasons.MEANING.items()),
+            ((str(each), meaning) for each, meaning in MEANING.items()),
         ),
         "## Columns\n\nOf `kubectl get ssc`; those marked wide only with `--output wide`.",
         _table(("Column", "Field"), _columns(version["additionalPrinterColumns"])),

@@ -1,9 +1,9 @@
-"""The releases as neighbours on one cluster, and the strangers there are: what may reach what?"""
+"""The releases on one cluster, beside other clients: which connections are allowed?"""
 
 from collections.abc import Iterable
 
 from charts.helm import BOROUGH, OBSERVABILITY, OPERATOR, RELEASE, Helm, Values
-from charts.network import Edge, Place, Town
+from charts.network import Cluster, Edge, Place
 from charts.objects import pods
 
 HERE, THERE, SCALER = (RELEASE[chart] for chart in (BOROUGH, OBSERVABILITY, OPERATOR))
@@ -29,14 +29,14 @@ API_SERVER = Place("API server", address="198.18.0.1")
 OTHERS = (DNS, NEIGHBOUR, STRANGER, WORLD)
 
 
-def town(helm: Helm, values: Values) -> Town:
+def cluster(helm: Helm, values: Values) -> Cluster:
     """The shop with these values beside observability, and the others."""
     values = {"telemetry": {"endpoint": COLLECTOR}, **values}
     releases = {HERE: helm.objects(BOROUGH, values), THERE: helm.objects(OBSERVABILITY)}
-    return Town(releases, OTHERS)
+    return Cluster(releases, OTHERS)
 
 
-def ports(place: Town) -> set[int]:
+def ports(place: Cluster) -> set[int]:
     """Those that anybody listens on, and one more."""
     known = {
         p
@@ -60,8 +60,8 @@ OPERATING = {
 """An operator for the shop, on a cluster whose API server has one address."""
 
 
-def platform(helm: Helm, shop: Values, operator: Values) -> Town:
+def platform(helm: Helm, shop: Values, operator: Values) -> Cluster:
     """All three releases."""
-    place = town(helm, shop)
+    place = cluster(helm, shop)
     objects = helm.objects(OPERATOR, {**OPERATING, **operator})
-    return Town({**place.releases, SCALER: objects}, (*OTHERS, API_SERVER))
+    return Cluster({**place.releases, SCALER: objects}, (*OTHERS, API_SERVER))
