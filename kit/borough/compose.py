@@ -31,7 +31,7 @@ from borough.transport.client import Http
 from borough.transport.faults import with_fault
 from borough.transport.resilience import Breaker, RetryBudget
 from borough.transport.wire import Limits, Pool
-from borough_telemetry import Export, Telemetry, otlp
+from borough_telemetry import OtlpExporter, Telemetry
 
 C = TypeVar("C", bound=Capability)
 S = TypeVar("S")
@@ -282,7 +282,7 @@ async def build(
     settings: Settings,
     hosted: Collection[str],
     *,
-    export: Export | None = None,
+    export: OtlpExporter | None = None,
     builder: Callable[[App, Settings, Telemetry], PartBuilder] = PartBuilder,
 ) -> Part:
     """Put a part together. Raises WrongShape or WrongSettings with a sentence that says why not.
@@ -356,10 +356,10 @@ def _check_names(app: App, settings: Settings, hosted: Collection[str]) -> None:
 
 
 def _telemetry(
-    app: App, settings: Settings, part: str, hosted: Collection[str], export: Export | None
+    app: App, settings: Settings, part: str, hosted: Collection[str], export: OtlpExporter | None
 ) -> Telemetry:
     if export is None and settings.otlp_endpoint:
-        export = otlp(settings.otlp_endpoint)
+        export = OtlpExporter(settings.otlp_endpoint)
     return Telemetry(
         part,
         build={

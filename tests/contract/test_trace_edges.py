@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 import pytest
 from aiohttp import ClientSession
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 from pydantic import SecretStr
 
@@ -18,6 +17,7 @@ from borough_shop.app import APP
 from borough_shop.inventory.store import SqlStock, menu
 from borough_shop.notifications.store import SqlNotifications
 from borough_telemetry.signals import ATTRIBUTES, CAPABILITY, METHOD
+from recorded import RecordedSpans
 from waiting import becomes
 
 SHAPES = shapes.load(APP.calls, APP.shapes)
@@ -79,7 +79,7 @@ async def journey(town: RunningShape, settings: Settings) -> None:
 
 
 async def spans_of(shape: shapes.Shape, settings: Settings) -> list[ReadableSpan]:
-    exporters: dict[str, InMemorySpanExporter] = defaultdict(InMemorySpanExporter)
+    exporters: dict[str, RecordedSpans] = defaultdict(RecordedSpans)
     async with running_shape(APP, shape, settings, export=exporters.__getitem__) as town:
         await journey(town, settings)
     return [span for exporter in exporters.values() for span in exporter.get_finished_spans()]

@@ -27,8 +27,7 @@ from borough_telemetry.signals import (
 EVERY = (*OWN, *APP.signals)
 
 BUILD = {"version": "1", "part": "orders", "shape": "apis", "capabilities": "orders,payments"}
-TRACE, SPAN = 0xADA, 0xB0B
-TRACE_ID = f"{TRACE:032x}"
+TRACE, SPAN = f"{0xADA:032x}", f"{0xB0B:016x}"
 KINDS: dict[str, Any] = {"counter": Counter, "gauge": Gauge, "histogram": Histogram, "info": Info}
 ODD = 'C:\\new "quoted"\nand a second line'
 
@@ -90,7 +89,7 @@ def test_every_kind_comes_out_as_the_library_would_write_it(metrics: Metrics) ->
         labels = ("GET", route, "200")
         metrics[SERVER_DURATION].labels(*labels).observe(seconds, (TRACE, SPAN))
         library[SERVER_DURATION].labels(*labels).observe(
-            seconds, {"trace_id": TRACE_ID, "span_id": f"{SPAN:016x}"}
+            seconds, {"trace_id": TRACE, "span_id": SPAN}
         )
     for side in (metrics, library):
         side[signals.LOOP_LAG].observe(0.2)
@@ -110,8 +109,8 @@ def test_every_kind_comes_out_as_the_library_would_write_it(metrics: Metrics) ->
 def test_the_older_format_has_no_exemplars(metrics: Metrics) -> None:
     """Its readers would choke on them."""
     metrics[SERVER_DURATION].labels("GET", "/", "200").observe(1, (TRACE, SPAN))
-    assert TRACE_ID in told(metrics, Format.OPENMETRICS)
-    assert TRACE_ID not in told(metrics, Format.TEXT)
+    assert TRACE in told(metrics, Format.OPENMETRICS)
+    assert TRACE not in told(metrics, Format.TEXT)
 
 
 def test_a_piece_is_never_long(metrics: Metrics) -> None:
@@ -144,7 +143,8 @@ def test_a_gauge_is_not_told_before_it_is_known(metrics: Metrics) -> None:
 def test_a_watched_value_is_read_when_it_is_told(metrics: Metrics) -> None:
     """A counter as well as a gauge."""
     values = iter((1, 2))
-    metrics.watch(signals.STORE_WAIT, lambda: next(values), capability="orders", pool="writer")
+    series = metrics.named(signals.STORE_WAIT, {"capability": "orders", "pool": "writer"})
+    series.read = lambda: next(values)
     line = f'{signals.STORE_WAIT.series}{{capability="orders",pool="writer"}}'
     assert f"{line} 1.0\n" in told(metrics, Format.TEXT)
     assert f"{line} 2.0\n" in told(metrics, Format.TEXT)
@@ -156,7 +156,7 @@ def test_wrong_labels_are_refused(metrics: Metrics, labels: dict[str, str]) -> N
     with pytest.raises(
         ValueError, match=r"borough_client_retries has the labels \('peer', 'cause'"
     ):
-        metrics.count(signals.RETRIES, **labels)
+        metrics.named(signals.RETRIES, labels)
     if labels:
         with pytest.raises(ValueError, match="borough_client_retries"):
             metrics[signals.RETRIES].labels("only one")

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Receive, Scope, Send
 
 from borough import deadline
@@ -44,6 +43,7 @@ from borough_shop.testing.shop import memory_shop
 from borough_shop.values import Basket
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SPANS_DROPPED
+from recorded import RecordedSpans
 
 CLIENT = 'http_client_request_duration_seconds_count{peer="inventory"'
 SERVER = "http_server_request_duration_seconds_count{"
@@ -57,7 +57,7 @@ class Hop:
     site: RungBuilder
     switches: tuple[Switch, Switch]
     callee: Telemetry
-    spans: InMemorySpanExporter
+    spans: RecordedSpans
     heard: list[dict[str, str]] = field(default_factory=list)
 
     def step(self, rung: str) -> None:
@@ -68,8 +68,8 @@ class Hop:
         """Whether the call bore a deadline, whether the caller counted it, and the callee; and how
         many spans there are.
         """
-        self.site.telemetry.flush()
-        self.callee.flush()
+        self.site.telemetry.close()
+        self.callee.close()
         spans = len(self.spans.get_finished_spans())
         return (
             deadline.HEADER in self.heard[-1],
@@ -82,7 +82,7 @@ class Hop:
 @asynccontextmanager
 async def hop() -> AsyncIterator[Hop]:
     """Both ends in this process, with a socket between them."""
-    spans = InMemorySpanExporter()
+    spans = RecordedSpans()
     here, there = Standing("T3"), Standing("T3")
     far = Telemetry("callee", export=spans)
     callee_site = CalleeBuilder(APP, Settings(), far, standing=there)

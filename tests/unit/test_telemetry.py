@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Receive, Scope, Send
 
 from borough.serving.web import make_app
@@ -13,6 +12,7 @@ from borough_shop.testing.door import visiting
 from borough_telemetry import Telemetry
 from borough_telemetry.part import Middleware
 from borough_telemetry.routes import Templates
+from recorded import RecordedSpans
 
 TRACE, SPAN = "a" * 32, "b" * 16
 WANTED, UNWANTED = f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00"
@@ -20,7 +20,7 @@ WANTED, UNWANTED = f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00"
 
 async def spans_of(traceparent: str, *, ratio: float, trusted: bool) -> tuple[ReadableSpan, ...]:
     """What is exported of one request that bears this traceparent."""
-    exporter = InMemorySpanExporter()
+    exporter = RecordedSpans()
     telemetry = Telemetry("test", ratio=ratio, export=exporter)
     app = make_app("test", telemetry=telemetry, max_body_bytes=1_024)
     async with visiting(telemetry.middleware(app, capability="test", trusted=trusted)) as visitor:
@@ -62,7 +62,7 @@ async def test_a_part_of_ours_decides_for_those_it_calls() -> None:
 
 async def test_two_contexts_are_none() -> None:
     """Which of them is meant nobody knows."""
-    exporter = InMemorySpanExporter()
+    exporter = RecordedSpans()
     telemetry = Telemetry("test", export=exporter)
     middleware = Middleware(plain, telemetry, "test", trusted=True, templates=Templates(plain))
     head = (b"traceparent", WANTED.encode())

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
 from borough.errors import Conflict, Unavailable
@@ -17,6 +16,7 @@ from borough.transport.calls import local, mount, remote
 from borough.transport.client import Http
 from borough.transport.wire import Pool
 from borough_telemetry import Telemetry
+from recorded import RecordedSpans
 
 NAMES = '{peer="peer",method="safe"}'
 
@@ -25,7 +25,7 @@ class Town:
     """A caller with telemetry of its own, and the replica it asks."""
 
     def __init__(self) -> None:
-        self.exporter = InMemorySpanExporter()
+        self.exporter = RecordedSpans()
         self.caller = Telemetry("caller", export=self.exporter, log_level="critical")
         self.replica = Replica()
 
@@ -47,7 +47,7 @@ class Town:
 
     async def spans(self) -> list[ReadableSpan]:
         for telemetry in (self.caller, getattr(self, "callee", self.caller)):
-            await asyncio.to_thread(telemetry.flush)
+            await asyncio.to_thread(telemetry.close)
         return list(self.exporter.get_finished_spans())
 
     def told(self, name: str) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from threading import Thread
 from typing import Any, cast
@@ -11,27 +11,25 @@ import pytest
 from aiohttp import ClientSession
 from fastapi import FastAPI
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from prometheus_client import CollectorRegistry
 
 from borough.testing.servers import running
 from borough.testing.serving import until
 from borough_bill.targets.collector import Collector
-from borough_telemetry import Batching, Export, Telemetry, instrument
-from borough_telemetry import otlp as telemetry_otlp
+from borough_telemetry import Batching, OtlpExporter, Telemetry, instrument
+from borough_telemetry.export import Lost
 from borough_telemetry.spans import Blueprint, Span
 
 BLUEPRINT = Blueprint("GET /menu", "server", {})
 DEAD = "http://127.0.0.1:1"
 
 
-BATCHING = Batching(pauses_s=(0, 0.001, 0.001), post_s=600, close_s=600)
+BATCHING = Batching(wait_s=0.01, pauses_s=(0, 0.001, 0.001), post_s=600, close_s=600)
 """No pause between two tries, and no bound on an answer that will come."""
 
 
-def otlp(endpoint: str, batching: Batching = BATCHING) -> Export:
-    return telemetry_otlp(endpoint, batching)
+def otlp(endpoint: str, batching: Batching = BATCHING) -> OtlpExporter:
+    return OtlpExporter(endpoint, batching)
 
 
 @pytest.fixture
@@ -56,6 +54,11 @@ def told(telemetry: Telemetry) -> dict[str, float]:
 
 def dropped(reason: str) -> str:
     return f'borough_spans_dropped_total{{reason="{reason}"}}'
+
+
+async def settled(telemetry: Telemetry, count: int) -> None:
+    """Wait until so many spans in all were exported or dropped."""
+    await until(lambda: sum(told(telemetry).values()) == count)
 
 
 async def sent(telemetry: Telemetry, count: int = 1) -> None:
@@ -106,7 +109,7 @@ async def test_only_what_may_get_better_is_sent_again(
     collector.status = status
     telemetry = Telemetry("orders", export=otlp(collector.url))
     telemetry.keep(a_span())
-    await asyncio.to_thread(telemetry.flush)
+    await settled(telemetry, 1)
     assert collector.requests == tries
     assert told(telemetry)[dropped(reason)] == 1
     collector.status = 200
@@ -136,7 +139,7 @@ async def test_no_request_waits_for_a_collector(collector: Collector, collector_
     app.get("/")(lambda: "here")
     endpoint = DEAD if collector_is == "dead" else collector.url
     telemetry = instrument(app, otlp_endpoint=endpoint, registry=CollectorRegistry(), batching=few)
-    queue = telemetry._exporting._life.queue  # type: ignore[union-attr]  # noqa: SLF001  # its size is the law
+    queue = telemetry._queue._run.queue  # type: ignore[union-attr]  # noqa: SLF001  # its size is the law
     async with running(app) as url, ClientSession(url) as http, asyncio.timeout(60):
         for _ in range(requests):
             async with http.get("/") as answer:
@@ -156,23 +159,25 @@ async def test_no_request_waits_for_a_collector(collector: Collector, collector_
     assert spans[dropped("unreachable")] > 0
 
 
-async def test_a_flush_ends_though_others_go_on(collector: Collector) -> None:
-    """It sends what was there when it began."""
-    telemetry = Telemetry("orders", export=otlp(collector.url))
-    sink = telemetry._exporting._sink  # type: ignore[union-attr]  # noqa: SLF001  # to be there while it sends
-    send = sink.send
+class Busy(OtlpExporter):
+    """A span is added with each batch that is sent."""
 
-    def busy(*batch: Any) -> int:
-        telemetry.keep(a_span())
-        return send(*batch)
+    telemetry: Telemetry
 
-    sink.send = busy  # type: ignore[method-assign]  # as above
-    telemetry.keep(a_span())
-    async with asyncio.timeout(10):
-        await asyncio.to_thread(telemetry.flush)
-    assert len(collector.spans) == 1
-    sink.send = send  # type: ignore[method-assign]  # as it was
-    await asyncio.to_thread(telemetry.close)
+    def send(self, *batch: Any) -> int:
+        self.telemetry.keep(a_span())
+        return super().send(*batch)
+
+
+async def test_close_ends_while_spans_are_added(collector: Collector) -> None:
+    """It sends what was queued when it began."""
+    exporter = Busy(collector.url, replace(BATCHING, wait_s=600))
+    exporter.telemetry = Telemetry("orders", export=exporter)
+    exporter.telemetry.keep(a_span())
+    for times in (1, 2):
+        async with asyncio.timeout(10):
+            await asyncio.to_thread(exporter.telemetry.close)
+        assert len(collector.spans) == times
 
 
 async def test_headers_that_are_none_lose_spans_and_no_thread(
@@ -181,9 +186,9 @@ async def test_headers_that_are_none_lose_spans_and_no_thread(
     """What nobody foresaw is counted; the log says so once, without the key in it."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret%0Akey")
     telemetry = Telemetry("orders", export=otlp(collector.url))
-    for _ in range(3):
+    for count in (1, 2, 3):
         telemetry.keep(a_span())
-        await asyncio.to_thread(telemetry.flush)
+        await settled(telemetry, count)
     await asyncio.to_thread(telemetry.close)
     assert told(telemetry)[dropped("refused")] == 3
     said = capsys.readouterr().out
@@ -227,11 +232,11 @@ async def test_after_a_close_it_begins_anew(collector: Collector) -> None:
 
 async def test_a_child_that_was_forked_exports_by_itself(collector: Collector) -> None:
     """Its parent's thread is not there, and what waits is its parent's to send."""
-    telemetry = Telemetry("orders", export=otlp(collector.url))
+    telemetry = Telemetry("orders", export=otlp(collector.url, replace(BATCHING, wait_s=600)))
     telemetry.keep(a_span())
-    assert telemetry._exporting is not None  # noqa: SLF001  # its hook is called as a fork would
-    parents = telemetry._exporting._life  # noqa: SLF001  # as above
-    telemetry._exporting.forked()  # noqa: SLF001  # as above
+    assert telemetry._queue is not None  # noqa: SLF001  # its hook is called as a fork would
+    parents = telemetry._queue._run  # noqa: SLF001  # as above
+    telemetry._queue.forked()  # noqa: SLF001  # as above
     await sent(telemetry)
     assert len(collector.spans) == 1
     assert len(parents.queue) == 1
@@ -270,30 +275,24 @@ async def test_headers_of_the_environment_reach_the_collector(
     assert b"x-key: open sesame" in heads[0]
 
 
-class Failing(SpanExporter):
-    """An exporter somebody else wrote."""
+class Failing(OtlpExporter):
+    """Every batch fails."""
 
-    def __init__(self, failure: Exception | None) -> None:
-        self.failure = failure
+    failure: Exception
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        if self.failure is not None:
-            raise self.failure
-        return SpanExportResult.FAILURE
-
-    def shutdown(self) -> None:
-        """Nothing is held."""
+    def send(self, *_: Any) -> int:
+        raise self.failure
 
 
-@pytest.mark.parametrize("failure", [None, ZeroDivisionError("a bug of theirs")])
-async def test_an_exporter_that_fails_loses_its_spans_and_no_thread(
-    failure: Exception | None,
-) -> None:
-    """Whatever it does, the queue goes on."""
-    telemetry = Telemetry("orders", export=Failing(failure))
-    for _ in range(2):
+@pytest.mark.parametrize("failure", [Lost("refused", again=False), ZeroDivisionError("a bug")])
+async def test_an_exporter_that_fails_loses_its_spans_and_no_thread(failure: Exception) -> None:
+    """Whatever it raises, the queue goes on."""
+    exporter = Failing(DEAD, BATCHING)
+    exporter.failure = failure
+    telemetry = Telemetry("orders", export=exporter)
+    for count in (1, 2):
         telemetry.keep(a_span())
-        await asyncio.to_thread(telemetry.flush)
+        await settled(telemetry, count)
     await asyncio.to_thread(telemetry.close)
     assert told(telemetry)[dropped("refused")] == 2
 
@@ -302,6 +301,5 @@ def test_without_an_exporter_nothing_waits() -> None:
     """A part that exports nothing keeps nothing, and closes at once."""
     telemetry = Telemetry("orders")
     telemetry.keep(a_span())
-    telemetry.flush()
     telemetry.close()
     assert dropped("queue_full") not in told(telemetry)

@@ -14,8 +14,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.sdk.resources import Resource
 
 from borough_telemetry import protobuf
-from borough_telemetry.readable import readable
 from borough_telemetry.spans import Blueprint, Cause, Span
+from recorded import readable
 
 RESOURCE = Resource({"service.name": "orders", "replicas": (1, 2), "share": 0.5, "spot": True})
 

@@ -9,13 +9,13 @@ from aiohttp import ClientSession
 from fastapi import APIRouter, BackgroundTasks, FastAPI
 from fastapi.responses import StreamingResponse
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from starlette.types import Receive, Scope, Send
 
 from borough_telemetry import Telemetry, routes
 from borough_telemetry.signals import UNMATCHED
 from plain import HOST, served
+from recorded import RecordedSpans
 
 DURATION = "http_server_request_duration_seconds"
 
@@ -24,7 +24,7 @@ class Watched:
     """A small app, what it tells, and where its spans go."""
 
     def __init__(self) -> None:
-        self.exporter = InMemorySpanExporter()
+        self.exporter = RecordedSpans()
         self.telemetry = Telemetry("test", export=self.exporter, log_level="critical")
         self.app = FastAPI()
         self.after = asyncio.Event()

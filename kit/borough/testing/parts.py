@@ -15,7 +15,7 @@ from borough.compose import build
 from borough.config import Settings
 from borough.serving.lifecycle import Part
 from borough.testing.servers import listen, running, url_of
-from borough_telemetry import Export
+from borough_telemetry import OtlpExporter
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ async def running_shape(
     app: App,
     shape: shapes.Shape,
     settings: Settings,
-    export: Callable[[str], Export | None] = lambda _: None,
+    export: Callable[[str], OtlpExporter | None] = lambda _: None,
 ) -> AsyncIterator[RunningShape]:
     """Build and run every part of a shape; `export` makes the receiver of a part's spans."""
     town = RunningShape(shape)

@@ -31,7 +31,7 @@ from borough_shop.testing.rungs.callee import (
     callee,
 )
 from borough_shop.testing.rungs.ladder import NETWORK, RATIOS, RUNGS, Standing, Switch, index_of
-from borough_telemetry import Telemetry, otlp
+from borough_telemetry import OtlpExporter, Telemetry
 from borough_telemetry.signals import SPANS_DROPPED
 
 START = "T6"
@@ -107,7 +107,7 @@ class Caller:
     """
 
     def __init__(self, far: Callee | None, endpoint: str) -> None:
-        export = otlp(endpoint) if endpoint else None
+        export = OtlpExporter(endpoint) if endpoint else None
         self._telemetry = Telemetry("caller", export=export, log_level="critical")
         standing = Standing(START)
         self._switch = Switch(standing, self._telemetry)
@@ -166,7 +166,7 @@ class Caller:
 
     async def _export(self, rung: str, far: Callee | None) -> None:
         """Every span goes out now, at both ends, where there are any."""
-        await asyncio.to_thread(self._telemetry.flush)
+        await asyncio.to_thread(self._telemetry.close)
         if far is not None:
             await far.switch(rung)
 

@@ -89,6 +89,6 @@ class Switch:
         """Say so once no span of the rung before is left to export: its price belongs there."""
         if before is not None:
             await before
-        await asyncio.to_thread(self._telemetry.flush)
+        await asyncio.to_thread(self._telemetry.close)
         self._count += 1
         self.facts.update(rung=rung, switches=self._count)
