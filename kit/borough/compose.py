@@ -20,8 +20,7 @@ from borough.config import Settings, WrongSettings
 from borough.errors import BoroughError
 from borough.events import Delivered, Event
 from borough.outbox import Outbox, Relay, SqlOutbox
-from borough.serving.lifecycle import Part, Tasks
-from borough.serving.runtime import watch_store
+from borough.serving.lifecycle import Part, Tasks, watch_store
 from borough.serving.web import make_app
 from borough.stores.revisions import is_current
 from borough.stores.sql import Database

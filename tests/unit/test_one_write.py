@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as HttpTools
 
-from borough.serving.one_write import OneWriteProtocol
+from borough.serving.listener import OneWriteProtocol
 
 PIECES = {"/one": [b"all"], "/two": [b"first", b"second"], "/none": [b""]}
 

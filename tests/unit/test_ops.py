@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from borough.serving.health import Health, State
+from borough.serving.lifecycle import Health, State, ops_port
 from borough.serving.listener import bind
-from borough.serving.ops import OpsPort
 from borough.testing.clock import ManualClock
 from borough.testing.serving import HOST, Reply, fetch
 from borough_telemetry import Format, Telemetry, pages
@@ -40,7 +39,7 @@ def ops() -> Iterator[Ops]:
     clock = ManualClock()
     health = Health({"faults": {"payments": {"delay_ms": 50}}}, clock.monotonic)
     listening = bind("OPS_PORT", HOST, 0)
-    with OpsPort(listening, health, Telemetry("t")):
+    with ops_port(listening, health, Telemetry("t")):
         yield Ops(listening.getsockname()[1], health, clock)
 
 

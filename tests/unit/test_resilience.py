@@ -5,14 +5,13 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from borough.transport.addresses import Address, choose
 from borough.transport.resilience import (
     LONGEST_PAUSE_S,
     PAUSE_S,
-    Address,
     Breaker,
     Permit,
     RetryBudget,
-    choose,
 )
 
 
@@ -97,7 +96,7 @@ def test_the_less_loaded_of_two_is_asked() -> None:
 
 def test_a_failed_or_resting_replica_is_passed_over_while_there_is_another() -> None:
     """With nobody else it is asked all the same."""
-    tired, fresh = Address("http://a:1", resting_until=5), Address("http://b:1", in_flight=9)
+    tired, fresh = Address("http://a:1", avoided_until=5), Address("http://b:1", in_flight=9)
     assert choose([tired, fresh], 0, first_two) is fresh
     assert choose([tired, fresh], 6, first_two) is tired
     assert choose([tired, fresh], 6, first_two, avoid=tired) is fresh

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from borough import deadline, signals
 from borough.compose import PartBuilder
 from borough.errors import DeadlineExceeded, Unavailable
-from borough.serving import runtime
+from borough.serving import lifecycle
 from borough.stores.sql import Database, Transaction
 from borough.stores.statements import Statement
 from borough.testing.chaos import held_open
@@ -50,7 +50,7 @@ def telemetry() -> Telemetry:
 async def database(sqlite_url: str, telemetry: Telemetry) -> AsyncIterator[Database]:
     """The store of orders, watched: two readers, one writer."""
     database = Database.open(sqlite_url, "orders", pool_size=2)
-    runtime.watch_store(telemetry, database)
+    lifecycle.watch_store(telemetry, database)
     yield database
     await database.close()
 
@@ -58,13 +58,13 @@ async def database(sqlite_url: str, telemetry: Telemetry) -> AsyncIterator[Datab
 async def test_a_loop_that_was_kept_busy_was_late(telemetry: Telemetry) -> None:
     """The lag is how long after its time the timer came."""
     clock = ManualClock()
-    watching = asyncio.create_task(runtime.watch_loop(telemetry, clock))
+    watching = asyncio.create_task(lifecycle.watch_loop(telemetry, clock))
     lag = telemetry.metrics[signals.LOOP_LAG]
 
     async def come(late: float) -> None:
         seen = sum(lag.counts)
         await until(lambda: clock.sleeping == 1)
-        clock.advance(runtime.LOOK_S + late)
+        clock.advance(lifecycle.LOOK_S + late)
         await until(lambda: sum(lag.counts) > seen)
 
     await come(late=0)
@@ -119,7 +119,7 @@ async def test_one_pool_of_two_kinds_is_told_once(
 ) -> None:
     """PostgreSQL's readers and writers share their connections: the limit is not twice that."""
     database = Database.open(postgresql_url, "orders", pool_size=3)
-    runtime.watch_store(telemetry, database)
+    lifecycle.watch_store(telemetry, database)
     async with held_open(database), held_open(database):
         place = {"capability": "orders", "pool": "shared"}
         assert told(telemetry, signals.STORE_CONNECTIONS, **place) == 2

@@ -6,8 +6,8 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from borough.config import Timeouts
-from borough.serving import connections
-from borough.serving.connections import Connections
+from borough.serving import listener
+from borough.serving.listener import Connections
 from borough.testing.clock import ManualClock
 from borough.testing.serving import (
     HOST,
@@ -40,7 +40,7 @@ class Caller:
 
         scope = {"type": "http", "path": "/", "client": ("10.0.0.1", port)}
         await self.app(scope, receive, send)
-        return connections.CLOSE in sent[0]["headers"]
+        return listener.CLOSE in sent[0]["headers"]
 
 
 def aged(
@@ -104,7 +104,7 @@ async def test_memory_is_bounded_however_many_connections_come() -> None:
     """Beyond the bound the oldest connection is forgotten, and counts as young again."""
     clock = ManualClock()
     caller = aged(clock)
-    for port in range(connections.REMEMBERED + 1):
+    for port in range(listener.REMEMBERED + 1):
         await caller.is_last(port)
     clock.advance(30)
     assert (await caller.is_last(0), await caller.is_last(2)) == (False, True)

@@ -3,7 +3,7 @@
 import asyncio
 
 from borough.config import Timeouts
-from borough.serving.health import Health, State, watch
+from borough.serving.lifecycle import Health, State, watch
 from borough.testing.serving import until
 from borough_telemetry import Telemetry
 

@@ -9,8 +9,7 @@ from pydantic import BaseModel
 from starlette.types import Message, Scope
 
 from borough.errors import Malformed, NotFound, NotHosted, RateLimited, Unavailable
-from borough.serving.problems import problem_response, problems
-from borough.serving.web import make_app
+from borough.serving.web import make_app, problem_response, problems
 from borough_shop.errors import KeyMissing
 from borough_shop.testing.door import Visitor, visiting
 from borough_telemetry import Telemetry

@@ -1,12 +1,12 @@
-"""An app of ours, and what it answers when something is wrong: a problem document, whatever it is.
+"""The apps of a part: ordinary FastAPI, whose every error is a problem document.
 
-A door and a part's internal app are the same ordinary FastAPI; they differ in what an unknown path
-means. FastAPI's own `max_body_size` answers a declared oversize body in plain text, past every
-handler, so the limit is kept here.
+Middleware, routing and request objects cost more than all the rest of a hop. A route of a contract
+needs none of them, so `_App` looks it up by method and path; any other request takes FastAPI's way.
+Tests hold both to the same answers, byte for byte.
 """
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -20,7 +20,9 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from borough.errors import (
+    PROBLEM_MEDIA_TYPE,
     BoroughError,
+    Internal,
     Malformed,
     NotFound,
     NotHosted,
@@ -29,40 +31,27 @@ from borough.errors import (
     WrongMediaType,
     WrongMethod,
 )
-from borough.serving.direct import GONE, ShortWay, too_large
-from borough.serving.problems import defect_response, problem_response, trace_id
-from borough.transport.codec import SCHEMA_REF, error_of_validation
+from borough.transport.calls import header_of
+from borough.transport.codec import JSON, PROBLEM_CONTENT, SCHEMA_REF, error_of_validation
 from borough_telemetry import Telemetry
+
+GONE = "the connection closed before the body had arrived"
 
 
 def make_app(
-    title: str,
-    *,
-    telemetry: Telemetry,
-    max_body_bytes: int,
-    internal: bool = False,
+    title: str, *, telemetry: Telemetry, max_body_bytes: int, internal: bool = False
 ) -> FastAPI:
-    """A FastAPI whose every error is a problem document bearing the id of its trace.
+    """A FastAPI whose every error is a problem document with the id of its trace.
 
     `internal`: a path without a route means a capability that is not hosted here.
     """
-    app = _App(
-        telemetry=telemetry,
-        max_body_bytes=max_body_bytes,
-        title=title,
-        redoc_url=None,
-        redirect_slashes=False,
-        middleware=[
-            Middleware(_Defects, telemetry=telemetry),
-            Middleware(_BodyLimit, telemetry=telemetry, limit=max_body_bytes),
-        ],
-    )
 
     async def known(_: Request, error: BoroughError) -> Response:
-        return problem_response(error, trace_id(telemetry))
+        return problem_response(error, telemetry)
 
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        found = [{**each, "loc": _within(each["loc"])} for each in error.errors()]
+        # FastAPI puts the part of the request before the place within it
+        found = [{**each, "loc": each["loc"][1:] or each["loc"]} for each in error.errors()]
         return await known(request, error_of_validation(found))
 
     async def gone(request: Request, _: ClientDisconnect) -> Response:
@@ -71,7 +60,7 @@ def make_app(
     async def plain(request: Request, error: HTTPException) -> Response:
         response = await known(request, _of_http(request, error, internal=internal))
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            response.headers["Allow"] = ", ".join(_methods_of(request))
+            response.headers["Allow"] = _methods_of(request)
         return response
 
     handlers = {
@@ -80,16 +69,57 @@ def make_app(
         ClientDisconnect: gone,
         HTTPException: plain,
     }
-    for kind, handler in handlers.items():
-        app.add_exception_handler(kind, handler)  # type: ignore[arg-type]  # wants every Exception
-    return app
+    return _App(title, telemetry, max_body_bytes, handlers)
+
+
+# -- errors
+
+
+def problem_response(error: BoroughError, telemetry: Telemetry | None = None) -> Response:
+    """The error as a problem document, with the id of the current trace."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="borough"'
+    traceparent = telemetry.traceparent() if telemetry else None
+    trace_id = traceparent.split("-")[1] if traceparent else None
+    return Response(
+        error.problem(trace_id=trace_id).model_dump_json(exclude_defaults=True),
+        status_code=error.status,
+        headers=headers,
+        media_type=PROBLEM_MEDIA_TYPE,
+    )
+
+
+def _defect_response(telemetry: Telemetry, path: str) -> Response:
+    """The answer to an unexpected exception: the caller gets the trace, the log everything."""
+    telemetry.log.error("defect", path=path, exc_info=True)  # noqa: LOG014  # called by handlers
+    return problem_response(
+        Internal("this is a defect of ours; the trace id finds it in our log"), telemetry
+    )
+
+
+def problems(*errors: type[BoroughError]) -> dict[int | str, dict[str, Any]]:
+    """FastAPI's `responses` for a route that may answer with these errors."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for error in dict.fromkeys(errors):  # each once
+        described = responses.setdefault(
+            error.status, {"description": "", "content": PROBLEM_CONTENT}
+        )
+        described["description"] += f"{error.title} (`{error.code}`). "
+    return responses
 
 
 def require_json(headers: Headers) -> None:
     """Raise WrongMediaType unless the body says that it is JSON."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    if media_type != JSON:
         raise WrongMediaType(f"Content-Type is {media_type or 'missing'}: send application/json")
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body is larger than the {limit} bytes we take")
 
 
 def _of_http(request: Request, error: HTTPException, *, internal: bool) -> BoroughError:
@@ -100,7 +130,7 @@ def _of_http(request: Request, error: HTTPException, *, internal: bool) -> Borou
                 return NotHosted(f"this part hosts nothing at {path}")
             return NotFound(f"there is nothing at {path}")
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            allowed = ", ".join(_methods_of(request))
+            allowed = _methods_of(request)
             return WrongMethod(f"{request.method} is not possible at {path}: it takes {allowed}")
         case TooLarge.status:
             return TooLarge(error.detail)
@@ -108,37 +138,77 @@ def _of_http(request: Request, error: HTTPException, *, internal: bool) -> Borou
             return Malformed("the body cannot be read as JSON")
 
 
-def _methods_of(request: Request) -> list[str]:
-    """What the path does take; Starlette names the methods of its first route only."""
-    methods = ("DELETE", "GET", "PATCH", "POST", "PUT")
-    return [
+def _methods_of(request: Request) -> str:
+    """The methods of a path; Starlette names those of its first route only."""
+    return ", ".join(
         method
-        for method in methods
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
         for route in request.app.routes
         if route.matches({**request.scope, "method": method})[0] is Match.FULL
-    ]
+    )
 
 
-def _within(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Where a value stands, without the part of the request FastAPI puts before it."""
-    return location[1:] or location
+# -- the app
+
+
+@runtime_checkable
+class Direct(Protocol):
+    """A route that makes the bytes of an answer from those of a request."""
+
+    path: str
+    methods: set[str]
+
+    async def respond(self, scope: Scope, body: bytes) -> bytes:
+        """The answer, as JSON. Raises BoroughError."""
+        ...
 
 
 class _App(FastAPI):
-    """FastAPI whose document knows the problem documents that `problems` refers to, and which takes
-    the short way to a `Direct` route.
+    """FastAPI with the schema of problem documents, and a short way to `Direct` routes without path
+    parameters, as they are at the first request.
     """
 
-    def __init__(self, *, telemetry: Telemetry, max_body_bytes: int, **more: Any) -> None:
-        super().__init__(**more)
-        self._short_way = ShortWay(self, telemetry, max_body_bytes)
+    def __init__(
+        self, title: str, telemetry: Telemetry, max_body_bytes: int, handlers: dict[Any, Any]
+    ) -> None:
+        super().__init__(
+            title=title,
+            exception_handlers=handlers,
+            redoc_url=None,
+            redirect_slashes=False,
+            middleware=[Middleware(_Guard, telemetry=telemetry, limit=max_body_bytes)],
+        )
+        self._of_part = telemetry
+        self._limit = max_body_bytes
+        self._direct: dict[tuple[str, str], Direct] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._short_way.route(scope)
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        if self._direct is None:
+            self._direct = {
+                (method, route.path): route
+                for route in self.routes
+                if isinstance(route, Direct) and "{" not in route.path
+                for method in route.methods
+            }
+        route = self._direct.get((scope["method"], scope["path"]))
         if route is None:
             await super().__call__(scope, receive, send)
+            return
+        scope["route"] = route
+        try:
+            body = await _body(scope, receive, self._limit)
+            content = await route.respond(scope, body)
+        except BoroughError as error:
+            await problem_response(error, self._of_part)(scope, receive, send)
+        except Exception:  # noqa: BLE001  # whatever it is, the caller gets an answer
+            await _defect_response(self._of_part, scope["path"])(scope, receive, send)
         else:
-            await self._short_way.serve(route, scope, receive, send)
+            headers = [(b"content-length", b"%d" % len(content)), _JSON]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": content})
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
@@ -147,55 +217,66 @@ class _App(FastAPI):
         return document
 
 
-class _Defects:
-    """An exception nobody expected: the caller gets a trace id, the log gets the rest."""
-
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
-        self._app = app
-        self._telemetry = telemetry
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def watch(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watch)
-        except Exception:
-            if started or scope["type"] != "http":
-                raise
-            await defect_response(self._telemetry, scope["path"])(scope, receive, send)
+_JSON = (b"content-type", JSON.encode())
 
 
-class _BodyLimit:
-    """Refuses a larger body: by what it declares before reading any, else while it arrives."""
+async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The body of a POST; that of a GET is not read. Raises TooLarge, and Malformed when the client
+    closes the connection.
+    """
+    if int(header_of(scope, b"content-length") or 0) > limit:
+        raise _too_large(limit)
+    if scope["method"] != "POST":
+        return b""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Malformed(GONE)
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise _too_large(limit)
+        more = message.get("more_body", False)
+    return body
+
+
+class _Guard:
+    """Refuses a larger body, by its declared length before it is read, else while it arrives, and
+    answers an unexpected exception. FastAPI's `max_body_size` would answer in plain text.
+    """
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry, limit: int) -> None:
         self._app = app
         self._telemetry = telemetry
         self._limit = limit
-        self._sentence = too_large(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if int(Headers(scope=scope).get("content-length", 0)) > self._limit:
-            refusal = problem_response(TooLarge(self._sentence), trace_id(self._telemetry))
+        if int(header_of(scope, b"content-length") or 0) > self._limit:
+            refusal = problem_response(_too_large(self._limit), self._telemetry)
             await refusal(scope, receive, send)
             return
-        size = 0
+        size, started = 0, False
 
         async def measured() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
             if size > self._limit:
-                # FastAPI lets no other exception out of its parser
-                raise HTTPException(TooLarge.status, self._sentence)
+                # FastAPI's parser passes on no other exception
+                raise HTTPException(TooLarge.status, _too_large(self._limit).detail)
             return message
 
-        await self._app(scope, measured, send)
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, measured, watched)
+        except Exception:
+            if started:
+                raise
+            await _defect_response(self._telemetry, scope["path"])(scope, receive, send)
