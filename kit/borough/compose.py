@@ -28,7 +28,7 @@ from borough.transport.addresses import Addresses
 from borough.transport.calls import local, mount, remote
 from borough.transport.client import Http
 from borough.transport.faults import with_fault
-from borough.transport.resilience import Breaker, RetryBudget
+from borough.transport.resilience import NO_RETRIES, Breaker, RetryBudget
 from borough.transport.wire import Limits, Pool
 from borough_telemetry import OtlpExporter, Telemetry
 
@@ -210,7 +210,7 @@ class PartBuilder(Composition):
             telemetry,
             call_timeout=settings.call_timeout_ms / 1_000,
             read_timeout=settings.read_timeout_ms / 1_000,
-            retries=self._retries if from_door else None,
+            retries=self._retries if from_door else NO_RETRIES,
             breaker=breaker,
         )
         if from_door:

@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -92,24 +93,20 @@ def _print(line: str) -> None:
     sys.stdout.flush()
 
 
+@dataclass(eq=False)
 class Launch:
     """One part, from its ports to its close; `announce` gets a line of JSON once it is ready."""
 
-    def __init__(
-        self,
-        part: Part,
-        settings: Settings,
-        stop: Stop,
-        announce: Callable[[str], object] = _print,
-    ) -> None:
-        self._part = part
-        self._settings = settings
-        self._stop = stop
-        self._announce = announce
-        self._health = Health(part.facts)
-        apps = {"public": part.public, "internal": part.internal}
+    part: Part
+    settings: Settings
+    stop: Stop
+    announce: Callable[[str], object] = _print
+
+    def __post_init__(self) -> None:
+        self._health = Health(self.part.facts)
+        apps = {"public": self.part.public, "internal": self.part.internal}
         self._apps = {name: app for name, app in apps.items() if app is not None}
-        self._log = part.telemetry.log
+        self._log = self.part.telemetry.log
 
     async def run(self) -> None:
         """Serve until asked to stop. Raises WrongSettings when a port cannot be bound."""
@@ -118,10 +115,10 @@ class Launch:
         except WrongSettings:
             await self._close()
             raise
-        with ops_port(sockets["ops"], self._health, self._part.telemetry):
+        with ops_port(sockets["ops"], self._health, self.part.telemetry):
             turning = (
                 asyncio.create_task(self._health.beat()),
-                asyncio.create_task(watch_loop(self._part.telemetry, SystemClock())),
+                asyncio.create_task(watch_loop(self.part.telemetry, SystemClock())),
             )
             try:
                 await self._live(sockets)
@@ -130,22 +127,22 @@ class Launch:
                 await _cancel(*turning)
 
     def _bind(self) -> dict[str, socket.socket]:
-        host, bound = self._settings.host, {}
+        host, bound = self.settings.host, {}
         with contextlib.ExitStack() as undo:
             for name in (*self._apps, "ops"):
                 setting = f"{name}_port"
-                bound[name] = bind(setting.upper(), host, getattr(self._settings, setting))
+                bound[name] = bind(setting.upper(), host, getattr(self.settings, setting))
                 undo.callback(bound[name].close)
             undo.pop_all()
         return bound
 
     async def _live(self, sockets: dict[str, socket.socket]) -> None:
-        part, stop = self._part, self._stop
+        part, stop = self.part, self.stop
         listeners = [
             Listener(
                 Connections(
                     app,
-                    max_age=self._settings.connection_max_age_s,
+                    max_age=self.settings.connection_max_age_s,
                     leaving=lambda: self._health.state is State.DRAINING,
                 ),
                 sockets[name],
@@ -171,7 +168,7 @@ class Launch:
         await _cancel(asked, watching)
         self._health.become(State.DRAINING, "the part drains")
         self._log.info("draining")
-        await stop.wait_for(asyncio.sleep(self._settings.drain_s))
+        await stop.wait_for(asyncio.sleep(self.settings.drain_s))
         for listener in listeners:
             listener.stop()
         await asyncio.gather(*serving, return_exceptions=True)
@@ -183,18 +180,18 @@ class Launch:
 
     def _say_ready(self, sockets: dict[str, socket.socket]) -> None:
         ports = {f"{name}_port": bound.getsockname()[1] for name, bound in sockets.items()}
-        self._announce(json.dumps({"event": "ready", "part": self._part.name, **ports}))
+        self.announce(json.dumps({"event": "ready", "part": self.part.name, **ports}))
 
     async def _close(self) -> None:
         """Export the last spans off the loop, then close the stores, each within CLOSE_S."""
         try:
             async with asyncio.timeout(CLOSE_S):
-                await _in_daemon_thread(self._part.telemetry.close)
+                await _in_daemon_thread(self.part.telemetry.close)
         except TimeoutError:
             self._log.warning("telemetry was not flushed in time", seconds=CLOSE_S)
         try:
             async with asyncio.timeout(CLOSE_S):
-                await self._part.close()
+                await self.part.close()
         except Exception:  # noqa: BLE001  # it is logged, and the process ends
             self._log.exception("the part did not close cleanly")
 

@@ -6,18 +6,17 @@ Tests hold both to the same answers, byte for byte.
 """
 
 from http import HTTPStatus
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic.json_schema import models_json_schema
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from borough.errors import (
     PROBLEM_MEDIA_TYPE,
@@ -31,11 +30,14 @@ from borough.errors import (
     WrongMediaType,
     WrongMethod,
 )
-from borough.transport.calls import header_of
+from borough.transport.calls import ContractRoute, header_of
 from borough.transport.codec import JSON, PROBLEM_CONTENT, SCHEMA_REF, error_of_validation
 from borough_telemetry import Telemetry
 
 GONE = "the connection closed before the body had arrived"
+_DEFECT = "borough.defect"
+"""Set in the scope of a request with an unexpected exception."""
+_JSON = (b"content-type", JSON.encode())
 
 
 def make_app(
@@ -63,7 +65,11 @@ def make_app(
             response.headers["Allow"] = _methods_of(request)
         return response
 
+    async def defect(request: Request, _: Exception) -> Response:
+        return _defect_response(telemetry, request.scope)
+
     handlers = {
+        Exception: defect,
         BoroughError: known,
         RequestValidationError: invalid,
         ClientDisconnect: gone,
@@ -92,9 +98,10 @@ def problem_response(error: BoroughError, telemetry: Telemetry | None = None) ->
     )
 
 
-def _defect_response(telemetry: Telemetry, path: str) -> Response:
+def _defect_response(telemetry: Telemetry, scope: Scope) -> Response:
     """The answer to an unexpected exception: the caller gets the trace, the log everything."""
-    telemetry.log.error("defect", path=path, exc_info=True)  # noqa: LOG014  # called by handlers
+    scope[_DEFECT] = True
+    telemetry.log.error("defect", path=scope["path"], exc_info=True)  # noqa: LOG014  # called by handlers
     return problem_response(
         Internal("this is a defect of ours; the trace id finds it in our log"), telemetry
     )
@@ -116,10 +123,6 @@ def require_json(headers: Headers) -> None:
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != JSON:
         raise WrongMediaType(f"Content-Type is {media_type or 'missing'}: send application/json")
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the body is larger than the {limit} bytes we take")
 
 
 def _of_http(request: Request, error: HTTPException, *, internal: bool) -> BoroughError:
@@ -151,36 +154,23 @@ def _methods_of(request: Request) -> str:
 # -- the app
 
 
-@runtime_checkable
-class Direct(Protocol):
-    """A route that makes the bytes of an answer from those of a request."""
-
-    path: str
-    methods: set[str]
-
-    async def respond(self, scope: Scope, body: bytes) -> bytes:
-        """The answer, as JSON. Raises BoroughError."""
-        ...
-
-
 class _App(FastAPI):
-    """FastAPI with the schema of problem documents, and a short way to `Direct` routes without path
-    parameters, as they are at the first request.
+    """FastAPI with the schema of problem documents, a bound on bodies, and a short way to routes of
+    contracts without path parameters, as they are at the first request.
+
+    A larger body is refused by its declared length before it is read, else while it arrives;
+    FastAPI's `max_body_size` would answer in plain text.
     """
 
     def __init__(
         self, title: str, telemetry: Telemetry, max_body_bytes: int, handlers: dict[Any, Any]
     ) -> None:
         super().__init__(
-            title=title,
-            exception_handlers=handlers,
-            redoc_url=None,
-            redirect_slashes=False,
-            middleware=[Middleware(_Guard, telemetry=telemetry, limit=max_body_bytes)],
+            title=title, exception_handlers=handlers, redoc_url=None, redirect_slashes=False
         )
         self._of_part = telemetry
         self._limit = max_body_bytes
-        self._direct: dict[tuple[str, str], Direct] | None = None
+        self._direct: dict[tuple[str, str], ContractRoute] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -190,75 +180,32 @@ class _App(FastAPI):
             self._direct = {
                 (method, route.path): route
                 for route in self.routes
-                if isinstance(route, Direct) and "{" not in route.path
-                for method in route.methods
+                if isinstance(route, ContractRoute) and "{" not in route.path
+                for method in route.methods or ()
             }
         route = self._direct.get((scope["method"], scope["path"]))
         if route is None:
-            await super().__call__(scope, receive, send)
+            await self._by_fastapi(scope, receive, send)
             return
         scope["route"] = route
         try:
-            body = await _body(scope, receive, self._limit)
+            body = await self._body(scope, receive)
             content = await route.respond(scope, body)
         except BoroughError as error:
             await problem_response(error, self._of_part)(scope, receive, send)
         except Exception:  # noqa: BLE001  # whatever it is, the caller gets an answer
-            await _defect_response(self._of_part, scope["path"])(scope, receive, send)
+            await _defect_response(self._of_part, scope)(scope, receive, send)
         else:
             headers = [(b"content-length", b"%d" % len(content)), _JSON]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": content})
 
-    def openapi(self) -> dict[str, Any]:
-        document = super().openapi()
-        _, definitions = models_json_schema([(Problem, "validation")], ref_template=SCHEMA_REF)
-        document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
-        return document
-
-
-_JSON = (b"content-type", JSON.encode())
-
-
-async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The body of a POST; that of a GET is not read. Raises TooLarge, and Malformed when the client
-    closes the connection.
-    """
-    if int(header_of(scope, b"content-length") or 0) > limit:
-        raise _too_large(limit)
-    if scope["method"] != "POST":
-        return b""
-    body, more = b"", True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Malformed(GONE)
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise _too_large(limit)
-        more = message.get("more_body", False)
-    return body
-
-
-class _Guard:
-    """Refuses a larger body, by its declared length before it is read, else while it arrives, and
-    answers an unexpected exception. FastAPI's `max_body_size` would answer in plain text.
-    """
-
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, limit: int) -> None:
-        self._app = app
-        self._telemetry = telemetry
-        self._limit = limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
+    async def _by_fastapi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        size = int(header_of(scope, b"content-length") or 0)
+        if size > self._limit:
+            await problem_response(self._too_large(), self._of_part)(scope, receive, send)
             return
-        if int(header_of(scope, b"content-length") or 0) > self._limit:
-            refusal = problem_response(_too_large(self._limit), self._telemetry)
-            await refusal(scope, receive, send)
-            return
-        size, started = 0, False
+        size, begun = 0, False
 
         async def measured() -> Message:
             nonlocal size
@@ -266,17 +213,44 @@ class _Guard:
             size += len(message.get("body", b""))
             if size > self._limit:
                 # FastAPI's parser passes on no other exception
-                raise HTTPException(TooLarge.status, _too_large(self._limit).detail)
+                raise HTTPException(TooLarge.status, self._too_large().detail)
             return message
 
         async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
+            nonlocal begun
+            begun = begun or _DEFECT not in scope
             await send(message)
 
         try:
-            await self._app(scope, measured, watched)
-        except Exception:
-            if started:
+            await super().__call__(scope, measured, watched)
+        except Exception:  # which Starlette raises again, after the handler
+            if begun:  # the client can see only that the answer breaks off
                 raise
-            await _defect_response(self._telemetry, scope["path"])(scope, receive, send)
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """The body of a POST; that of a GET is not read. Raises TooLarge, and Malformed when the
+        client closes the connection.
+        """
+        if int(header_of(scope, b"content-length") or 0) > self._limit:
+            raise self._too_large()
+        if scope["method"] != "POST":
+            return b""
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Malformed(GONE)
+            body += message.get("body", b"")
+            if len(body) > self._limit:
+                raise self._too_large()
+            more = message.get("more_body", False)
+        return body
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the body is larger than the {self._limit} bytes we take")
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        _, definitions = models_json_schema([(Problem, "validation")], ref_template=SCHEMA_REF)
+        document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+        return document

@@ -11,7 +11,7 @@ from borough.errors import BoroughError
 from borough.transport.addresses import Addresses
 from borough.transport.calls import remote
 from borough.transport.client import Http
-from borough.transport.resilience import RetryBudget
+from borough.transport.resilience import NO_RETRIES, RetryBudget
 from borough.transport.wire import Pool
 from borough_telemetry import Telemetry
 
@@ -77,7 +77,7 @@ class Replica(Peer):
 
 @asynccontextmanager
 async def asking(
-    *urls: str, retries: RetryBudget | None = None, call_timeout: float = 600
+    *urls: str, retries: RetryBudget = NO_RETRIES, call_timeout: float = 600
 ) -> AsyncIterator[Peer]:
     """A caller of the peer at these addresses."""
     async with Pool() as wire:

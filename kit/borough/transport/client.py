@@ -18,7 +18,7 @@ from borough.capability import Endpoint, Message
 from borough.errors import BoroughError, DeadlineExceeded, Internal, Unavailable
 from borough.transport.addresses import Address, Addresses
 from borough.transport.codec import JSON, decode_response, encode_request
-from borough.transport.resilience import Breaker, Permit, RetryBudget
+from borough.transport.resilience import NO_RETRIES, Breaker, Permit, RetryBudget
 from borough.transport.wire import BrokenAnswer, NoAnswer, NotSent, Pool
 from borough_telemetry import ClientCall, Telemetry
 
@@ -55,7 +55,7 @@ class Http:
     telemetry: Telemetry
     call_timeout: float
     read_timeout: float | None = None
-    retries: RetryBudget | None = None
+    retries: RetryBudget = NO_RETRIES
     breaker: Breaker = field(default_factory=Breaker)
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
@@ -102,7 +102,8 @@ class Http:
         try:
             answer = await self._try_connected(endpoint, message, address, first_until)
         except NoAnswer as failure:
-            self._settle_up(paid=paid)
+            if paid:
+                self.retries.give_back()
             if not endpoint.idempotent or isinstance(failure, NotSent):
                 raise _silent(endpoint) from failure
             cause = "connection"
@@ -111,7 +112,8 @@ class Http:
                 raise
             cause = failure.code
         else:
-            self._settle_up(paid=paid)
+            if paid:
+                self.retries.give_back()
             return answer
         self.telemetry.count(signals.RETRIES, peer=self.peer, cause=cause)
         try:
@@ -122,25 +124,19 @@ class Http:
 
     def _pay_ahead(self, endpoint: Endpoint) -> bool:
         """Whether a second try of this read is paid for, so that the first may be cut short."""
-        if self.retries is None:
-            return False
         self.retries.called()
         return endpoint.verb == "GET" and self.read_timeout is not None and self.retries.take()
-
-    def _settle_up(self, *, paid: bool) -> None:
-        if paid and self.retries is not None:
-            self.retries.give_back()
 
     def _affordable(
         self, endpoint: Endpoint, failure: BoroughError, until: float, *, paid: bool
     ) -> bool:
-        """Whether a failure may pass, there is time, and the budget has a try left."""
+        """Whether the failure may pass, there is time, and the budget has a try left."""
         in_time = time.monotonic() < until
-        wanted = type(failure) in NOT_NOW and endpoint.idempotent and in_time
-        if self.retries is None or not wanted:
-            self._settle_up(paid=paid)
-            return False
-        return paid or self.retries.take()
+        if type(failure) in NOT_NOW and endpoint.idempotent and in_time:
+            return paid or self.retries.take()
+        if paid:
+            self.retries.give_back()
+        return False
 
     # -- one try
 

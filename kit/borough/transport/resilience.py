@@ -62,7 +62,7 @@ class Breaker:
         return self.open
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RetryBudget:
     """At most this share of the calls is repeated, so that retries do not feed an overload; `most`
     bounds what is saved up in quiet times.
@@ -91,3 +91,6 @@ class RetryBudget:
     def give_back(self) -> None:
         """A try that was taken was not needed."""
         self._saved += 1
+
+
+NO_RETRIES = RetryBudget(share=0)
