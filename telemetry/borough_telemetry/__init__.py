@@ -7,7 +7,6 @@ one test. `instrument` gives one to any FastAPI app.
 from borough_telemetry.export import Batching, OtlpExporter
 from borough_telemetry.foreign import instrument
 from borough_telemetry.metrics import Format
-from borough_telemetry.pages import Page, PageServer, json_page, metrics_page
 from borough_telemetry.part import HANDLER, ClientCall, Telemetry
 
 __all__ = [
@@ -16,10 +15,6 @@ __all__ = [
     "ClientCall",
     "Format",
     "OtlpExporter",
-    "Page",
-    "PageServer",
     "Telemetry",
     "instrument",
-    "json_page",
-    "metrics_page",
 ]

@@ -210,10 +210,8 @@ class _Step:
         current.reset(self._token)
         if not self._span.sampled:
             return
-        if kind is None:
-            self._span.finish(self._blueprint)
-        else:
-            self._span.finish(self._blueprint.failing(kind.__name__), message=str(error))
+        blueprint = self._blueprint if kind is None else self._blueprint.failing(kind.__name__)
+        self._span.finish(blueprint, message="" if error is None else str(error))
         self._telemetry.keep(self._span)
 
 
@@ -452,11 +450,9 @@ class WatchedCall(ClientCall):
             histogram.observe(duration)
             return
         histogram.observe(duration, (span.trace_id, span.span_id))
-        if kind is None:
-            span.finish(blueprint, self.url)
-        else:
-            failed = blueprint if blueprint.failed else blueprint.failing(kind.__name__)
-            span.finish(failed, self.url, str(error))
+        if kind is not None and not blueprint.failed:
+            blueprint = blueprint.failing(kind.__name__)
+        span.finish(blueprint, self.url, "" if error is None else str(error))
         self.telemetry.keep(span)
 
 
@@ -483,8 +479,6 @@ def _logger(part: str, level: str) -> Any:
 
 
 def _trace_ids(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    span = current.get()
-    if span is not None:
-        event["trace_id"] = span.trace_id
-        event["span_id"] = span.span_id
+    if span := current.get():
+        event.update(trace_id=span.trace_id, span_id=span.span_id)
     return event

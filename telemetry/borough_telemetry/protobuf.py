@@ -8,12 +8,13 @@ them field by field with the stock encoder's.
 import struct
 from collections.abc import Mapping, Sequence
 
-from borough_telemetry.spans import Blueprint, Cause, Span
+from borough_telemetry.spans import Blueprint, Span
 
 SCOPE = "borough"
 _KINDS = {"internal": 1, "server": 2, "client": 3}
 _ERROR = 2
 _HAS_REMOTE, _IS_REMOTE = 0x100, 0x200
+_REMOTE = struct.pack("<BL", 0x35, _HAS_REMOTE | _IS_REMOTE)
 _TIMES = struct.Struct("<BQBQHL").pack
 """Start and end (fields 7 and 8, fixed64), flags (field 16, fixed32), each after its key."""
 _FLAGS_KEY = 0x0185
@@ -43,7 +44,9 @@ def encoded(span: Span) -> bytes:
         pieces += (b"\x22\x08", bytes.fromhex(span.parent_id))
     if span.detail:
         pieces.append(_attribute(0x4A, blueprint.detail, span.detail))
-    pieces += [_block(0x6A, _link(cause)) for cause in span.links]
+    for cause in span.links:
+        trace_id, span_id = bytes.fromhex(cause.trace_id), bytes.fromhex(cause.span_id)
+        pieces.append(_block(0x6A, _block(0x0A, trace_id) + _block(0x12, span_id) + _REMOTE))
     status = _block(0x12, span.message.encode(errors="replace")) if span.message else b""
     if blueprint.failed:
         status += bytes((0x18, _ERROR))
@@ -79,12 +82,6 @@ def _encode(blueprint: Blueprint) -> bytes:
     attributes = b"".join(_attribute(0x4A, *item) for item in blueprint.attributes.items())
     blueprint.encoded = _block(0x2A, blueprint.name.encode()) + kind + attributes
     return blueprint.encoded
-
-
-def _link(cause: Cause) -> bytes:
-    ids = bytes.fromhex(cause.trace_id), bytes.fromhex(cause.span_id)
-    flags = struct.pack("<BL", 0x35, _HAS_REMOTE | _IS_REMOTE)
-    return _block(0x0A, ids[0]) + _block(0x12, ids[1]) + flags
 
 
 def _attribute(key: int, name: str, value: object) -> bytes:

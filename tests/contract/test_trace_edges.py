@@ -129,7 +129,7 @@ async def test_the_edges_of_a_journey_are_the_calls_of_the_wiring(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-async def test_a_journey_is_told_the_same_in_every_shape(shape: str, settings: Settings) -> None:
+async def test_a_journey_has_the_same_spans_in_every_shape(shape: str, settings: Settings) -> None:
     """One trace holds all of an order; nobody waits for the delivery, so its trace is another,
     linked to that of the order.
     """

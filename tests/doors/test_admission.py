@@ -11,7 +11,7 @@ async def test_a_wrong_method_learns_every_right_one(ada: Visitor) -> None:
     assert (orders.headers["Allow"], profile.headers["Allow"]) == ("GET, POST", "GET, PUT")
 
 
-async def test_a_stranger_is_asked_for_a_key_everywhere(shop: Shop) -> None:
+async def test_a_request_without_a_key_is_refused_everywhere(shop: Shop) -> None:
     """Every route of the door is behind the key, and the challenge says which scheme."""
     app = shop.door()
     routes = [
@@ -27,7 +27,7 @@ async def test_a_stranger_is_asked_for_a_key_everywhere(shop: Shop) -> None:
     assert len(routes) == 6
 
 
-async def test_either_header_opens_the_door(ada: Visitor) -> None:
+async def test_either_header_authenticates(ada: Visitor) -> None:
     """A bearer token and an X-API-Key say the same."""
     for bearer in ("Bearer key-of-ada", "bearer key-of-ada"):
         headers = {"X-API-Key": None, "Authorization": bearer}
@@ -35,7 +35,7 @@ async def test_either_header_opens_the_door(ada: Visitor) -> None:
         assert answer.body["customer_id"] == "ada"
 
 
-async def test_a_wrong_bearer_is_not_saved_by_a_right_key(ada: Visitor) -> None:
+async def test_a_wrong_bearer_is_refused_beside_a_right_key(ada: Visitor) -> None:
     """Where both headers are sent, Authorization decides: nobody is admitted by accident."""
     for authorization in ("Bearer guess", "Basic YWRhOmFkYQ==", "Bearer", ""):
         headers = {"Authorization": authorization, "X-API-Key": "key-of-ada"}
@@ -53,7 +53,7 @@ async def test_another_customers_order_does_not_exist(ada: Visitor) -> None:
     assert (await ada.ask("GET", "/v1/orders", headers=as_grace)).body["orders"] == []
 
 
-async def test_too_many_requests_are_told_when_to_come_again(shop: Shop) -> None:
+async def test_too_many_requests_get_retry_after(shop: Shop) -> None:
     """Each customer has a burst of their own; after the wait they are served again."""
     async with visiting(shop.door(burst=2)) as visitor:
         for _ in range(2):

@@ -115,7 +115,7 @@ async def ada() -> AsyncIterator[Visitor]:
 
 
 @pytest.mark.parametrize("bad", BAD, ids=[bad.why for bad in BAD])
-async def test_a_wrong_request_is_told_what_is_wrong(ada: Visitor, bad: Bad) -> None:
+async def test_a_wrong_request_gets_its_problem(ada: Visitor, bad: Bad) -> None:
     """The documented status, the stable code, and a sentence that names the thing."""
     answer = await ada.ask(bad.method, bad.path, bad.body, headers=bad.headers)
     problem = answer.problem
@@ -124,7 +124,7 @@ async def test_a_wrong_request_is_told_what_is_wrong(ada: Visitor, bad: Bad) -> 
     assert problem.type == f"urn:borough:problem:{bad.code}"
 
 
-async def test_a_wrong_request_leaves_nothing_behind(ada: Visitor) -> None:
+async def test_a_wrong_request_changes_nothing(ada: Visitor) -> None:
     """Not one line of the table becomes an order that was not refused by the business."""
     for bad in BAD:
         await ada.ask(bad.method, bad.path, bad.body, headers=bad.headers)
@@ -140,13 +140,13 @@ async def test_every_wrong_field_is_named_and_nothing_sent_is_repeated(ada: Visi
     assert "4242-42" not in str(answer.body)
 
 
-async def test_a_whole_is_not_wrong_for_what_is_wrong_in_it(ada: Visitor) -> None:
+async def test_an_error_within_a_list_is_reported_once(ada: Visitor) -> None:
     """One wrong quantity is one complaint: the list it stands in is not too short besides."""
     answer = await ada.ask("POST", "/v1/orders", line(quantity=0), headers=KEY)
     assert [each.field for each in answer.problem.fields] == ["lines.0.quantity"]
 
 
-async def test_a_hopeless_body_gets_a_short_answer(ada: Visitor) -> None:
+async def test_a_body_with_many_errors_gets_a_bounded_answer(ada: Visitor) -> None:
     """A body wrong in thousands of places is no lever for a flood of answers."""
     many = {f"f{n}": 0 for n in range(4_000)}
     answer = await ada.ask("PUT", "/v1/profile", many)
@@ -154,7 +154,7 @@ async def test_a_hopeless_body_gets_a_short_answer(ada: Visitor) -> None:
     assert len(answer.problem.fields) == 20
 
 
-async def test_a_body_that_only_turns_out_to_be_large_is_refused(ada: Visitor) -> None:
+async def test_a_large_body_without_a_length_is_refused(ada: Visitor) -> None:
     """A stream that declares no length is counted while it arrives."""
 
     async def stream() -> AsyncIterator[bytes]:

@@ -114,7 +114,7 @@ def series(telemetry: Telemetry) -> int:
 
 
 @pytest.mark.parametrize("part", ["app", "payments"])
-async def test_a_thousand_strangers_leave_no_series_behind(town: RunningShape, part: str) -> None:
+async def test_unknown_paths_and_hosts_add_no_series(town: RunningShape, part: str) -> None:
     """The first thousand may show every method, route and status once; a second thousand, with
     nothing in common with the first, adds none. No word of theirs is a label, and what exemplars
     hold is theirs only in its length.

@@ -39,7 +39,7 @@ async def refused(request: pytest.FixtureRequest, ada: Visitor) -> tuple[Answer,
     return await ada.order("k-1", espresso=1), "orders.place"
 
 
-async def test_a_dead_peer_is_503_and_a_hint_when_to_come_again(
+async def test_a_dead_peer_is_503_with_retry_after(
     refused: tuple[Answer, str],
 ) -> None:
     """A problem document of code `unavailable`, whose sentence names the call."""
@@ -49,7 +49,7 @@ async def test_a_dead_peer_is_503_and_a_hint_when_to_come_again(
     assert int(answer.headers["Retry-After"]) == answer.problem.retry_after
 
 
-async def test_a_dead_peer_gives_away_nothing_of_the_town(refused: tuple[Answer, str]) -> None:
+async def test_the_error_of_a_dead_peer_shows_no_topology(refused: tuple[Answer, str]) -> None:
     """Neither an address nor a port nor what a library had to say reaches a customer."""
     answer, _ = refused
     told = str(answer.body).lower()

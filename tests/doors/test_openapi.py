@@ -50,7 +50,7 @@ def mend(case: Case[Any]) -> None:
 
 @schema.parametrize()
 @settings(max_examples=EXAMPLES, derandomize=True, database=None)
-def test_the_door_does_what_its_document_says(case: Case[Any]) -> None:
+def test_the_door_conforms_to_its_openapi_document(case: Case[Any]) -> None:
     """No 5xx, no undocumented status, type, header or body; the valid accepted, the invalid not."""
     mend(case)
     answer = case.call_and_validate(headers={"X-API-Key": KEYS["ada"]})

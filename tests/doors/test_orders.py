@@ -83,14 +83,14 @@ async def test_a_whole_number_may_be_written_with_a_point(ada: Visitor) -> None:
     assert (first.status, again.status, again.body) == (201, 200, first.body)
 
 
-async def test_a_quoted_key_is_the_bare_one(ada: Visitor) -> None:
+async def test_a_quoted_key_equals_the_bare_one(ada: Visitor) -> None:
     """Two spellings of one key are one key."""
     first = await ada.order("k-1", espresso=1)
     again = await ada.order('"k-1"', espresso=1)
     assert (again.status, again.body) == (200, first.body)
 
 
-async def test_a_key_stands_for_one_basket(ada: Visitor) -> None:
+async def test_a_key_with_another_basket_is_refused(ada: Visitor) -> None:
     """Another basket under the key is refused by name, and the first order stays."""
     first = await ada.order("k-1", espresso=1)
     other = await ada.order("k-1", espresso=2)
@@ -115,7 +115,7 @@ async def test_customers_do_not_share_keys(ada: Visitor) -> None:
         ("tok_visa_4242", 6, 409, "out-of-stock", "espresso"),
     ],
 )
-async def test_a_rejected_order_answers_the_same_problem_ever_after(
+async def test_a_rejected_order_is_answered_with_the_same_problem(
     card: str, quantity: int, status: int, code: str, names: str
 ) -> None:
     """The reason is the order's own, stored with it, and points at the order."""
@@ -141,7 +141,7 @@ async def test_an_order_without_a_profile_is_refused_for_good(shop: Shop) -> Non
         assert (await visitor.order("k-2", espresso=1)).status == 201
 
 
-async def test_an_order_nobody_could_settle_is_pending() -> None:
+async def test_an_unsettled_order_is_pending() -> None:
     """202 with where to look and when, the first time and every time, until it is settled."""
     async with visiting(memory_shop(between=Fragile).door()) as visitor:
         await visitor.introduce()
@@ -154,7 +154,7 @@ async def test_an_order_nobody_could_settle_is_pending() -> None:
         assert seen.body == answers[0].body == answers[1].body
 
 
-async def test_an_order_that_was_undone_answers_so_ever_after() -> None:
+async def test_an_undone_order_is_answered_with_the_same_problem() -> None:
     """503 abandoned, once reconcile has voided what nobody could settle; nothing is run again."""
     shop = memory_shop(between=Fragile)
     async with visiting(shop.door()) as visitor:
@@ -211,7 +211,7 @@ async def test_the_door_waits_no_longer_than_its_deadline_and_cancels_nothing() 
             assert (again.status, again.body["status"]) == (200, "placed")
 
 
-async def test_a_caller_may_be_less_patient_than_the_door() -> None:
+async def test_a_caller_may_shorten_the_deadline() -> None:
     """A shorter borough-timeout-ms wins."""
     shop = memory_shop(between=Held)
     async with visiting(shop.door(deadline_ms=600_000)) as visitor:
@@ -223,7 +223,7 @@ async def test_a_caller_may_be_less_patient_than_the_door() -> None:
         await shop.tasks.drain()
 
 
-async def test_a_caller_cannot_be_more_patient_than_the_door() -> None:
+async def test_a_caller_cannot_lengthen_the_deadline() -> None:
     """A longer borough-timeout-ms changes nothing."""
     shop = memory_shop(between=Held)
     async with visiting(shop.door()) as visitor:
@@ -236,7 +236,7 @@ async def test_a_caller_cannot_be_more_patient_than_the_door() -> None:
         await shop.tasks.drain()
 
 
-async def test_a_spent_deadline_begins_nothing(ada: Visitor, shop: Shop) -> None:
+async def test_a_spent_deadline_starts_no_work(ada: Visitor, shop: Shop) -> None:
     """Who has no time left gets 504 before a single step is taken."""
     headers = {"Idempotency-Key": "k-1", "borough-timeout-ms": "0"}
     answer = await ada.ask("POST", "/v1/orders", ORDER, headers=headers)
@@ -244,7 +244,7 @@ async def test_a_spent_deadline_begins_nothing(ada: Visitor, shop: Shop) -> None
     assert await shop.shelves.orders.ledger() == ()
 
 
-async def test_a_body_that_dribbles_is_not_waited_for(shop: Shop) -> None:
+async def test_a_slow_body_times_out(shop: Shop) -> None:
     """The time it takes to send a request is the caller's own."""
     stopped = asyncio.Event()
 

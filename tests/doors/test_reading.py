@@ -6,7 +6,7 @@ from borough_shop.testing.door import Visitor, visiting
 from borough_shop.testing.shop import PRICES, Shop, memory_shop
 
 
-async def test_the_menu_tells_price_and_whether_any_is_left() -> None:
+async def test_the_menu_has_prices_and_availability() -> None:
     """Every article, sorted by SKU; one that is sold out stays on the menu."""
     async with visiting(memory_shop(stock=1).door()) as visitor:
         await visitor.introduce()
@@ -17,7 +17,7 @@ async def test_the_menu_tells_price_and_whether_any_is_left() -> None:
 
 
 @pytest.mark.parametrize("spelling", ["{etag}", "W/{etag}", '"old", {etag}', "*"])
-async def test_who_has_the_menu_is_not_sent_it_again(ada: Visitor, spelling: str) -> None:
+async def test_an_unchanged_menu_is_304(ada: Visitor, spelling: str) -> None:
     """If-None-Match with the tag, among others, or with a star: 304 without a body."""
     etag = (await ada.ask("GET", "/v1/menu")).headers["ETag"]
     headers = {"If-None-Match": spelling.format(etag=etag)}
@@ -80,7 +80,7 @@ async def test_a_profile_is_read_as_written_but_for_the_card(ada: Visitor) -> No
     }  # fmt: skip  # one chain
 
 
-async def test_nobodys_profile_is_unknown(shop: Shop) -> None:
+async def test_an_unwritten_profile_is_unknown(shop: Shop) -> None:
     """Before the first write there is none, and the sentence names the customer."""
     async with visiting(shop.door()) as visitor:
         answer = await visitor.ask("GET", "/v1/profile")

@@ -80,7 +80,7 @@ def facts(families: Iterable[Any]) -> list[Any]:
     )
 
 
-def test_every_kind_comes_out_as_the_library_would_write_it(metrics: Metrics) -> None:
+def test_every_kind_is_written_as_by_prometheus_client(metrics: Metrics) -> None:
     """In both formats: names, help, types, labels, buckets, values and exemplars."""
     theirs = Theirs()
     library = {signal: theirs.make(signal) for signal in EVERY}
@@ -113,7 +113,7 @@ def test_the_older_format_has_no_exemplars(metrics: Metrics) -> None:
     assert TRACE not in told(metrics, Format.TEXT)
 
 
-def test_a_piece_is_never_long(metrics: Metrics) -> None:
+def test_a_piece_has_a_bounded_number_of_lines(metrics: Metrics) -> None:
     """However many series there are, the lock is held for a bounded number of lines at a time."""
     for number in range(100):
         metrics[SERVER_DURATION].labels("GET", f"/{number}", "200").observe(1)
@@ -123,7 +123,7 @@ def test_a_piece_is_never_long(metrics: Metrics) -> None:
     assert sum(lines) > 1_700
 
 
-def test_a_series_may_come_while_the_rest_is_told(metrics: Metrics) -> None:
+def test_a_series_may_be_added_between_pieces(metrics: Metrics) -> None:
     """The part goes on working between two pieces; what comes then may be told the next time."""
     durations = metrics[SERVER_DURATION]
     for number in range(20):
@@ -133,14 +133,14 @@ def test_a_series_may_come_while_the_rest_is_told(metrics: Metrics) -> None:
     assert "/late/0" in told(metrics, Format.TEXT)
 
 
-def test_a_gauge_is_not_told_before_it_is_known(metrics: Metrics) -> None:
+def test_a_gauge_is_exposed_once_it_has_a_value(metrics: Metrics) -> None:
     """0 would be a statement; a counter makes it from the start, so that its first step is seen."""
     text = told(metrics, Format.TEXT)
     assert signals.OUTBOX_AGE.series not in text
     assert f"{STOCK_OUTS.series} 0.0\n" in text
 
 
-def test_a_watched_value_is_read_when_it_is_told(metrics: Metrics) -> None:
+def test_a_watched_value_is_read_at_each_scrape(metrics: Metrics) -> None:
     """A counter as well as a gauge."""
     values = iter((1, 2))
     series = metrics.named(signals.STORE_WAIT, {"capability": "orders", "pool": "writer"})

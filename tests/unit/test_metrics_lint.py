@@ -49,7 +49,7 @@ async def seed(url: str) -> None:
     await database.close()
 
 
-def test_the_exposition_of_a_working_part_is_in_order(promtool: Path, sqlite_url: str) -> None:
+def test_promtool_accepts_the_exposition_of_a_part(promtool: Path, sqlite_url: str) -> None:
     """A whole shop, after orders, refusals and errors, in the format promtool reads; Prometheus
     itself is given OpenMetrics, with exemplars.
     """
@@ -92,7 +92,7 @@ def test_the_exposition_of_a_working_part_is_in_order(promtool: Path, sqlite_url
     assert b"# {trace_id=" in told[Format.OPENMETRICS]
 
 
-def test_the_tool_finds_what_is_wrong(promtool: Path) -> None:
+def test_promtool_rejects_a_wrong_exposition(promtool: Path) -> None:
     """The check above can fail."""
     code, words = lint(promtool, b"# TYPE requests counter\nrequests 1\n")
     assert code != 0

@@ -50,7 +50,7 @@ def families(telemetry: Telemetry, form: Format) -> dict[str, Metric]:
 
 
 @each_form
-def test_a_metric_of_somebodys_own_is_told_beside_the_signals(
+def test_a_registered_metric_is_exposed_beside_the_signals(
     telemetry: Telemetry, form: Format
 ) -> None:
     """In both formats, and with exemplars in the one that has them; without the series that say
@@ -108,7 +108,7 @@ def test_the_name_of_a_signal_is_refused(telemetry: Telemetry, taken: Signal, na
     Gauge(name, "Mine.", registry=theirs)
 
 
-def test_a_name_that_somebody_else_took_is_refused_as_ever(telemetry: Telemetry) -> None:
+def test_a_duplicate_name_is_refused_by_the_library(telemetry: Telemetry) -> None:
     """By the library, in its words."""
     Gauge("room", "Mine.", registry=telemetry.registry)
     with pytest.raises(ValueError, match=r"Duplicated timeseries.*room"):
@@ -116,7 +116,7 @@ def test_a_name_that_somebody_else_took_is_refused_as_ever(telemetry: Telemetry)
 
 
 @each_form
-def test_what_cannot_be_told_costs_nobody_the_rest(
+def test_a_failed_collector_leaves_the_other_metrics(
     telemetry: Telemetry, form: Format, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A name of a signal's that nobody announced is left out, and so is what a collector does not
@@ -134,7 +134,7 @@ def test_what_cannot_be_told_costs_nobody_the_rest(
     assert "ZeroDivisionError" in lines[1]["exception"]
 
 
-def test_a_process_is_told_as_by_any_client(telemetry: Telemetry) -> None:
+def test_metrics_of_the_process_are_those_listed(telemetry: Telemetry) -> None:
     """Its families are those our tables list, with their words, kinds and labels; and by no part
     that was not asked for them.
     """

@@ -55,7 +55,7 @@ async def database(sqlite_url: str, telemetry: Telemetry) -> AsyncIterator[Datab
     await database.close()
 
 
-async def test_a_loop_that_was_kept_busy_was_late(telemetry: Telemetry) -> None:
+async def test_a_busy_loop_is_measured_as_late(telemetry: Telemetry) -> None:
     """The lag is how long after its time the timer came."""
     clock = ManualClock()
     watching = asyncio.create_task(lifecycle.watch_loop(telemetry, clock))
@@ -74,7 +74,7 @@ async def test_a_loop_that_was_kept_busy_was_late(telemetry: Telemetry) -> None:
     watching.cancel()
 
 
-async def test_a_store_tells_its_transactions_by_kind(
+async def test_transactions_of_a_store_are_counted_by_kind(
     telemetry: Telemetry, database: Database
 ) -> None:
     """Each once, whether it is committed or rolled back."""
@@ -93,7 +93,7 @@ async def test_a_store_tells_its_transactions_by_kind(
     assert told_of == {"read": 1, "write": 2}
 
 
-async def test_a_store_tells_who_is_inside_and_who_had_to_wait(
+async def test_connections_in_use_and_waits_of_a_store_are_exposed(
     telemetry: Telemetry, database: Database
 ) -> None:
     """Connections in use beside their limit, the time that was waited, and who gave up."""
@@ -114,7 +114,7 @@ async def test_a_store_tells_who_is_inside_and_who_had_to_wait(
     assert told(telemetry, signals.STORE_LIMIT, capability="orders", pool="reader") == 2
 
 
-async def test_one_pool_of_two_kinds_is_told_once(
+async def test_a_pool_shared_by_two_kinds_is_exposed_once(
     postgresql_url: str, telemetry: Telemetry
 ) -> None:
     """PostgreSQL's readers and writers share their connections: the limit is not twice that."""
@@ -150,7 +150,7 @@ async def door_asking(
         await part.close()
 
 
-async def test_a_breaker_tells_whether_it_is_open(telemetry: Telemetry) -> None:
+async def test_an_open_breaker_is_exposed(telemetry: Telemetry) -> None:
     """From the start, and once it opened."""
     async with door_asking(telemetry, "http://127.0.0.1:1") as profiles:
         assert told(telemetry, signals.BREAKER_OPEN, peer="profiles") == 0
@@ -172,7 +172,7 @@ async def test_a_call_that_missed_its_deadline_is_counted(telemetry: Telemetry) 
     assert told(telemetry, signals.DEADLINE_EXCEEDED, where="call", capability="profiles") == 1
 
 
-async def test_a_hosted_store_is_told(telemetry: Telemetry, sqlite_url: str) -> None:
+async def test_a_hosted_store_is_exposed(telemetry: Telemetry, sqlite_url: str) -> None:
     """Whoever hosts a capability need not think of it."""
     part = PartBuilder(APP, settings_with(APP, store=sqlite_url), telemetry)
     part.compose(["profiles"])
@@ -181,7 +181,7 @@ async def test_a_hosted_store_is_told(telemetry: Telemetry, sqlite_url: str) -> 
     await part.close()
 
 
-def test_a_reading_that_fails_costs_nobody_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_read_leaves_out_its_series_only(capsys: pytest.CaptureFixture[str]) -> None:
     """Its series is left out, and the log names it."""
     telemetry = Telemetry("t")
     telemetry.watch(signals.RETRY_BUDGET, lambda: 1 / 0)

@@ -58,7 +58,7 @@ def aged(
     )
 
 
-async def test_a_connection_ends_with_the_first_answer_after_its_age() -> None:
+async def test_a_connection_closes_with_the_first_answer_after_its_age() -> None:
     """An answer on a connection older than its maximal age says close; younger ones do not."""
     clock = ManualClock()
     caller = aged(clock)
@@ -77,7 +77,7 @@ async def test_connections_that_began_together_do_not_end_together() -> None:
     assert (await lucky.is_last(1), await unlucky.is_last(1)) == (False, True)
 
 
-async def test_a_port_that_comes_back_begins_a_new_life() -> None:
+async def test_a_client_port_used_again_has_a_new_age() -> None:
     """After its last answer a connection is forgotten; the next from that port is a young one."""
     clock = ManualClock()
     caller = aged(clock)
@@ -86,7 +86,7 @@ async def test_a_port_that_comes_back_begins_a_new_life() -> None:
     assert [await caller.is_last(1), await caller.is_last(1)] == [True, False]
 
 
-async def test_with_a_maximal_age_of_zero_a_connection_lives_for_ever() -> None:
+async def test_a_connection_never_closes_with_a_maximal_age_of_zero() -> None:
     """Zero turns ageing off."""
     clock = ManualClock()
     caller = aged(clock, max_age=0)
@@ -95,7 +95,7 @@ async def test_with_a_maximal_age_of_zero_a_connection_lives_for_ever() -> None:
     assert not await caller.is_last(1)
 
 
-async def test_a_leaving_part_ends_every_connection_that_is_used() -> None:
+async def test_every_used_connection_closes_while_the_part_drains() -> None:
     """While leaving, each answer says close, however young its connection."""
     assert await aged(ManualClock(), leaving=True).is_last(1)
 
@@ -139,7 +139,7 @@ async def said_until_the_end(port: int, sent: bytes) -> bytes:
     ids=["nothing", "half a head", "half a head after an answer"],
 )
 @on_uvloop
-async def test_whoever_sends_no_whole_head_is_hung_up_on(sent: bytes, answers: int) -> None:
+async def test_a_connection_without_a_whole_head_is_closed(sent: bytes, answers: int) -> None:
     """A connection costs memory and a descriptor, so nobody holds one by saying nothing."""
     async with launched(small_part(timeouts=IMPATIENT)) as running:
         heard = await said_until_the_end(running.ports["public"], sent)
@@ -147,7 +147,7 @@ async def test_whoever_sends_no_whole_head_is_hung_up_on(sent: bytes, answers: i
 
 
 @on_uvloop
-async def test_whoever_waits_for_an_answer_is_not_hung_up_on() -> None:
+async def test_a_connection_that_waits_for_an_answer_is_not_closed() -> None:
     """It is we who are slow then: a silent connection made later is ended, this one is not."""
     asked, free = asyncio.Event(), asyncio.Event()
 

@@ -38,7 +38,7 @@ async def told(
     return seen[1:], len(announced)
 
 
-async def test_a_part_is_starting_until_nothing_speaks_against_it() -> None:
+async def test_a_part_is_starting_until_its_check_passes() -> None:
     """It says each time what is missing, and announces itself when nothing is any more."""
     assert await told([NOT_MIGRATED, None]) == (
         [(State.STARTING, NOT_MIGRATED), (State.READY, None)],
@@ -46,7 +46,7 @@ async def test_a_part_is_starting_until_nothing_speaks_against_it() -> None:
     )
 
 
-async def test_a_check_that_fails_is_a_reason() -> None:
+async def test_a_failed_check_is_the_reason() -> None:
     """An exception makes a part unready and names itself; it never ends the looking."""
     looks = [OSError("no such host"), None]
     assert await told([*looks]) == (
@@ -55,7 +55,7 @@ async def test_a_check_that_fails_is_a_reason() -> None:
     )
 
 
-async def test_a_part_may_lose_readiness_and_find_it_again() -> None:
+async def test_a_part_may_become_unready_and_ready_again() -> None:
     """It is announced once in its life, however often it comes and goes."""
     assert await told([None, "the database is gone", None]) == (
         [(State.READY, None), (State.UNREADY, "the database is gone"), (State.READY, None)],
@@ -63,7 +63,7 @@ async def test_a_part_may_lose_readiness_and_find_it_again() -> None:
     )
 
 
-async def test_a_check_that_hangs_is_a_reason() -> None:
+async def test_a_check_that_times_out_is_the_reason() -> None:
     """A look has a bound; past it the part is not ready."""
     health, log = Health({}), Telemetry("t").log
 

@@ -66,7 +66,7 @@ async def town() -> AsyncIterator[Town]:
         await asyncio.to_thread(telemetry.close)
 
 
-async def test_the_tax_of_a_hop_needs_no_second_clock(town: Town) -> None:
+async def test_client_duration_exceeds_server_time_exceeds_handler_time(town: Town) -> None:
     """By the caller's clock the call took at least what the callee says its server took, and that
     at least what its business took.
     """
@@ -79,7 +79,7 @@ async def test_the_tax_of_a_hop_needs_no_second_clock(town: Town) -> None:
     assert whole > server[NAMES] > handler[NAMES] > 0
 
 
-async def test_a_callee_that_tells_nothing_adds_nothing(town: Town) -> None:
+async def test_an_answer_without_server_timing_adds_nothing(town: Town) -> None:
     """A proxy or a part of another make answers without the header, or with words of its own."""
     async with raw(Dropping(0)) as url:
         await town.ask(url)
@@ -96,7 +96,7 @@ async def test_a_callee_that_tells_nothing_adds_nothing(town: Town) -> None:
         b"server;dur=" + b"9" * 310,
     ],
 )
-async def test_words_of_others_are_not_understood(town: Town, told: bytes) -> None:
+async def test_other_server_timing_is_ignored(town: Town, told: bytes) -> None:
     """A header that is not ours is no number."""
     with town.caller.client_call(Peer.endpoints["safe"]) as call:
         call.status, call.server_timing = 200, told
@@ -123,7 +123,7 @@ async def test_a_hop_is_one_span_on_each_side(town: Town) -> None:
     }
 
 
-async def test_an_error_of_the_peer_is_told_by_its_status(town: Town) -> None:
+async def test_an_error_of_the_peer_is_counted_by_its_status(town: Town) -> None:
     """409 is an answer: the span says so, with its sentence; the metric counts it apart."""
     town.replica.fails = [Conflict("taken")]
     async with running(town.served()) as url:
@@ -137,7 +137,7 @@ async def test_an_error_of_the_peer_is_told_by_its_status(town: Town) -> None:
     assert [labels for labels in counts if 'status_code="409"' in labels]
 
 
-async def test_a_call_that_nobody_answered_has_status_nought(town: Town) -> None:
+async def test_a_call_without_an_answer_has_status_0(town: Town) -> None:
     """Each of the two tries is told, and neither has a status."""
     with pytest.raises(Unavailable):
         await town.ask("http://127.0.0.1:1")
@@ -148,7 +148,7 @@ async def test_a_call_that_nobody_answered_has_status_nought(town: Town) -> None
         assert (span.attributes or {})["error.type"] == "NotSent"
 
 
-async def test_what_is_not_recorded_is_passed_on_all_the_same(town: Town) -> None:
+async def test_an_unsampled_trace_is_passed_on(town: Town) -> None:
     """The next part must know that it is not to record, and in which trace its log lines are."""
     heads: list[bytes] = []
 
@@ -169,7 +169,7 @@ async def test_what_is_not_recorded_is_passed_on_all_the_same(town: Town) -> Non
     assert await town.spans() == []
 
 
-async def test_a_local_call_is_a_step_only_where_the_request_is_recorded(town: Town) -> None:
+async def test_a_local_call_has_a_span_only_where_the_request_is_recorded(town: Town) -> None:
     """One internal span below what is under way; none otherwise, and the same answer."""
     peer = local(Peer, town.replica, town.caller)
     assert (await peer.safe(Ping())).who == "one"

@@ -67,7 +67,7 @@ async def sent(telemetry: Telemetry, count: int = 1) -> None:
     await asyncio.to_thread(telemetry.close)
 
 
-async def test_spans_arrive_with_whose_they_are(
+async def test_spans_arrive_with_their_resource(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Name, version, an id of the process, and whatever the environment says of it."""
@@ -83,7 +83,7 @@ async def test_spans_arrive_with_whose_they_are(
     assert told(telemetry)["borough_spans_exported_total"] == 3
 
 
-async def test_who_deploys_a_part_may_say_which_instance_it_is(
+async def test_the_environment_may_set_the_instance_id(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a cluster that is the pod, which people can find; an id of chance stands for no name."""
@@ -92,7 +92,7 @@ async def test_who_deploys_a_part_may_say_which_instance_it_is(
     assert collector.spans[0].resource["service.instance.id"] == "orders-0"
 
 
-async def test_a_collector_that_is_away_costs_spans_and_says_so() -> None:
+async def test_spans_for_an_unreachable_collector_are_dropped_and_counted() -> None:
     """Nothing is raised and nothing kept; the loss is counted."""
     telemetry = Telemetry("orders", export=otlp(DEAD))
     await sent(telemetry, 5)
@@ -102,7 +102,7 @@ async def test_a_collector_that_is_away_costs_spans_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("status", "tries", "reason"), [(503, 3, "unreachable"), (400, 1, "refused")]
 )
-async def test_only_what_may_get_better_is_sent_again(
+async def test_only_retryable_statuses_are_sent_again(
     collector: Collector, status: int, tries: int, reason: str
 ) -> None:
     """503 is worth some tries; a request that is wrong today is wrong tomorrow."""
@@ -117,7 +117,7 @@ async def test_only_what_may_get_better_is_sent_again(
     assert len(collector.spans) == 1
 
 
-async def test_a_collector_that_hangs_holds_up_no_end(collector: Collector) -> None:
+async def test_a_hanging_collector_does_not_delay_close(collector: Collector) -> None:
     """The part ends within its bound, and says what was lost."""
     collector.delay = None
     batching = replace(BATCHING, post_s=0.05)
@@ -180,7 +180,7 @@ async def test_close_ends_while_spans_are_added(collector: Collector) -> None:
         assert len(collector.spans) == times
 
 
-async def test_headers_that_are_none_lose_spans_and_no_thread(
+async def test_invalid_headers_drop_spans_and_keep_the_thread(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What nobody foresaw is counted; the log says so once, without the key in it."""
@@ -198,13 +198,13 @@ async def test_headers_that_are_none_lose_spans_and_no_thread(
 
 
 @pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://collector", "http://", "http://a:0"])
-def test_an_endpoint_that_is_none_is_refused_by_name(endpoint: str) -> None:
+def test_an_invalid_endpoint_is_refused_by_name(endpoint: str) -> None:
     """Whoever instruments an app learns it at once, and not from a counter."""
     with pytest.raises(ValueError, match=re.escape(endpoint)):
         instrument(FastAPI(), otlp_endpoint=endpoint)
 
 
-async def test_what_a_collector_took_in_part_is_counted_in_part() -> None:
+async def test_a_partial_success_is_counted_in_part() -> None:
     """200 with `partial_success`: the standard's way to say that spans were refused."""
     answer = ExportTraceServiceResponse()
     answer.partial_success.rejected_spans = 2
@@ -222,7 +222,7 @@ async def test_what_a_collector_took_in_part_is_counted_in_part() -> None:
     assert told(telemetry) == {"borough_spans_exported_total": 3, dropped("refused"): 2}
 
 
-async def test_after_a_close_it_begins_anew(collector: Collector) -> None:
+async def test_spans_after_close_are_exported(collector: Collector) -> None:
     """An app whose lifespan runs twice exports twice."""
     telemetry = Telemetry("orders", export=otlp(collector.url))
     for times in (1, 2):
@@ -230,7 +230,7 @@ async def test_after_a_close_it_begins_anew(collector: Collector) -> None:
         assert len(collector.spans) == times
 
 
-async def test_a_child_that_was_forked_exports_by_itself(collector: Collector) -> None:
+async def test_a_forked_child_exports_its_own_spans_only(collector: Collector) -> None:
     """Its parent's thread is not there, and what waits is its parent's to send."""
     telemetry = Telemetry("orders", export=otlp(collector.url, replace(BATCHING, wait_s=600)))
     telemetry.keep(a_span())
@@ -245,7 +245,7 @@ async def test_a_child_that_was_forked_exports_by_itself(collector: Collector) -
     await asyncio.to_thread(cast(Thread, parents.thread).join)
 
 
-async def test_a_batch_does_not_wait_for_its_time(collector: Collector) -> None:
+async def test_a_full_batch_is_sent_at_once(collector: Collector) -> None:
     """512 spans go at once; the rest waits for company."""
     batching = replace(BATCHING, wait_s=600)
     telemetry = Telemetry("orders", export=otlp(collector.url, batching))
@@ -256,7 +256,7 @@ async def test_a_batch_does_not_wait_for_its_time(collector: Collector) -> None:
     assert len(collector.spans) == batching.batch_spans + 1
 
 
-async def test_headers_of_the_environment_reach_the_collector(
+async def test_headers_of_the_environment_are_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A collector behind a key needs the key."""
@@ -285,7 +285,7 @@ class Failing(OtlpExporter):
 
 
 @pytest.mark.parametrize("failure", [Lost("refused", again=False), ZeroDivisionError("a bug")])
-async def test_an_exporter_that_fails_loses_its_spans_and_no_thread(failure: Exception) -> None:
+async def test_a_failed_export_drops_its_spans_and_keeps_the_thread(failure: Exception) -> None:
     """Whatever it raises, the queue goes on."""
     exporter = Failing(DEAD, BATCHING)
     exporter.failure = failure

@@ -72,7 +72,7 @@ async def test_metrics_may_have_a_port_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("form", list(Format))
-async def test_the_apps_own_metrics_are_told_beside_ours(
+async def test_metrics_of_the_app_are_exposed_beside_the_signals(
     form: Format, request: pytest.FixtureRequest
 ) -> None:
     """What it keeps in prometheus_client's default registry, also if it came later; and what that
@@ -118,7 +118,7 @@ async def test_an_app_may_have_a_registry_of_its_own() -> None:
     assert threading.main_thread() not in asked_on
 
 
-async def test_the_lifespan_of_the_app_goes_on() -> None:
+async def test_the_lifespan_of_the_app_still_runs() -> None:
     """What its owner opens and closes is opened and closed as before."""
     seen: list[str] = []
 
@@ -135,7 +135,7 @@ async def test_the_lifespan_of_the_app_goes_on() -> None:
     assert seen == ["opened", "closed"]
 
 
-async def test_a_websocket_is_left_alone() -> None:
+async def test_a_websocket_passes_unmeasured() -> None:
     """It is no request with an answer: it passes, unmeasured."""
     app = FastAPI()
 
@@ -167,7 +167,7 @@ async def test_a_websocket_is_left_alone() -> None:
     assert "http_server_request_duration_seconds_count" not in telemetry.exposition().decode()
 
 
-async def test_a_failure_is_told_though_the_answer_to_it_is_the_servers() -> None:
+async def test_an_exception_is_recorded_though_the_server_answers() -> None:
     """Starlette answers 500 outside of every middleware: the span has the error itself."""
     app = FastAPI()
 

@@ -21,7 +21,8 @@ from borough import signals
 from borough.clock import Clock
 from borough.config import Timeouts
 from borough.stores.sql import Database
-from borough_telemetry import Page, PageServer, Telemetry, json_page, metrics_page
+from borough_telemetry import Telemetry
+from borough_telemetry.pages import Page, PageServer, json_page, metrics_page
 
 BEAT_S = 1.0
 """How often a part's event loop shows that it turns."""

@@ -5,7 +5,7 @@ nothing for older callers. An answer is whole. An error is a problem document.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
@@ -31,7 +31,6 @@ PROBLEM_CONTENT: Mapping[str, Any] = {
 """An error in an OpenAPI document; `web` puts the schema there."""
 MAX_FIELDS = 20
 """Of the wrong fields of a body; the answer names no more."""
-AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
 def encode_request(endpoint: Endpoint, message: Message) -> tuple[str, bytes]:

@@ -8,8 +8,9 @@ far the request had come.
 
 import asyncio
 import time
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -52,7 +53,7 @@ class Limits:
     """A larger answer fails."""
 
 
-class Pool:
+class Pool(AbstractAsyncContextManager["Pool"]):
     """Connections to all addresses that a part calls: one pool a part. Needs a running loop."""
 
     def __init__(self, limits: Limits = Limits()) -> None:
@@ -91,9 +92,6 @@ class Pool:
         for connection in self._open:
             connection.transport.close()
         await asyncio.sleep(0)  # the loop calls `connection_lost`
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
