@@ -124,7 +124,7 @@ class _Foreign(Middleware):
 
 
 class _ApiSpan(trace.NonRecordingSpan):
-    """A span in that API's terms; its context is made when it is asked for, which is seldom."""
+    """A span in that API's terms; its context is made when it is used, which is seldom."""
 
     def __init__(self, span: Span) -> None:
         self._span = span

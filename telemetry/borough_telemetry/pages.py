@@ -1,4 +1,4 @@
-"""Pages served by threads of their own, beside the event loop: what scrapes and probes ask."""
+"""Pages for scrapes and probes, served by threads of their own beside the event loop."""
 
 import contextlib
 import io
@@ -30,7 +30,7 @@ class Page(NamedTuple):
 
 
 def metrics_page(pieces: Callable[[Format], Iterator[bytes]], accept: str) -> Page:
-    """An exposition in the format that an Accept header asks for."""
+    """An exposition in the format of an Accept header."""
     form = Format.wanted(accept)
     body = bytearray()
     for piece in pieces(form):

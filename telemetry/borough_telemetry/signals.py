@@ -64,18 +64,18 @@ CLIENT_DURATION = Signal(
 ACTIVE_REQUESTS = Signal("http_server_active_requests", "Requests being handled.", "gauge")
 HOP_HANDLER = Signal(
     "borough_hop_handler_seconds",
-    "Time in the business of calls to a peer, as the peer told in Server-Timing.",
+    "Time in the handlers of calls to a peer, as the peer reports in Server-Timing.",
     "counter",
     ("peer", "method"),
 )
 HOP_SERVER = Signal(
     "borough_hop_server_seconds",
-    "Time in the server of calls to a peer, its business included, as the peer told.",
+    "Time in the server of calls to a peer, handlers included, as the peer reports.",
     "counter",
     ("peer", "method"),
 )
 BUILD_INFO = Signal(
-    "borough_build", "What runs here.", "info", ("version", "part", "shape", "capabilities")
+    "borough_build", "What this process runs.", "info", ("version", "part", "shape", "capabilities")
 )
 SPANS_EXPORTED = Signal("borough_spans_exported", "Spans a collector has taken.", "counter")
 SPANS_DROPPED = Signal(
@@ -123,8 +123,8 @@ ATTRIBUTES: Mapping[str, str] = {
     "http.request.method": "The method; `_OTHER` where HTTP does not define it.",
     "http.route": "The route's template: of a server span that a route matched.",
     "http.response.status_code": "The status; missing where no answer came.",
-    "url.path": "The path as it was asked for: of a server span.",
-    "url.full": "The address as it was asked for: of a client span.",
+    "url.path": "The path of the request: of a server span.",
+    "url.full": "The address of the request: of a client span.",
     "url.scheme": "http or https: of a server span.",
     "error.type": "The status or the error, where the span failed.",
 }

@@ -52,5 +52,5 @@ async def test_a_dead_peer_is_503_with_retry_after(
 async def test_the_error_of_a_dead_peer_shows_no_topology(refused: tuple[Answer, str]) -> None:
     """Neither an address nor a port nor what a library had to say reaches a customer."""
     answer, _ = refused
-    told = str(answer.body).lower()
-    assert [word for word in SAID_BY_LIBRARIES if word in told] == []
+    shown = str(answer.body).lower()
+    assert [word for word in SAID_BY_LIBRARIES if word in shown] == []

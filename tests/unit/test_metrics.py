@@ -51,7 +51,7 @@ class Theirs:
         return KINDS[signal.kind](signal.name, signal.help, labels, registry=self.registry, **more)
 
 
-def told(metrics: Metrics, form: Format) -> str:
+def exposed(metrics: Metrics, form: Format) -> str:
     """The whole exposition."""
     end = END if form is Format.OPENMETRICS else b""
     return (b"".join(metrics.pieces(form, None)) + end).decode()
@@ -99,18 +99,18 @@ def test_every_kind_is_written_as_by_prometheus_client(metrics: Metrics) -> None
         if signal.kind == "gauge" and not signal.labels:
             metrics[signal].inc(0)  # the library tells these before anybody set them
 
-    ours = told(metrics, Format.OPENMETRICS)
+    ours = exposed(metrics, Format.OPENMETRICS)
     their = as_openmetrics(theirs.registry).decode()
     assert facts(openmetrics(ours)) == facts(openmetrics(their))
-    ours = told(metrics, Format.TEXT)
+    ours = exposed(metrics, Format.TEXT)
     assert facts(older(ours)) == facts(older(as_text(theirs.registry).decode()))
 
 
 def test_the_older_format_has_no_exemplars(metrics: Metrics) -> None:
     """Its readers would choke on them."""
     metrics[SERVER_DURATION].labels("GET", "/", "200").observe(1, (TRACE, SPAN))
-    assert TRACE in told(metrics, Format.OPENMETRICS)
-    assert TRACE not in told(metrics, Format.TEXT)
+    assert TRACE in exposed(metrics, Format.OPENMETRICS)
+    assert TRACE not in exposed(metrics, Format.TEXT)
 
 
 def test_a_piece_has_a_bounded_number_of_lines(metrics: Metrics) -> None:
@@ -130,12 +130,12 @@ def test_a_series_may_be_added_between_pieces(metrics: Metrics) -> None:
         durations.labels("GET", f"/{number}", "200").observe(1)
     for number, _ in enumerate(metrics.pieces(Format.TEXT, None)):
         durations.labels("GET", f"/late/{number}", "200").observe(1)
-    assert "/late/0" in told(metrics, Format.TEXT)
+    assert "/late/0" in exposed(metrics, Format.TEXT)
 
 
 def test_a_gauge_is_exposed_once_it_has_a_value(metrics: Metrics) -> None:
     """0 would be a statement; a counter makes it from the start, so that its first step is seen."""
-    text = told(metrics, Format.TEXT)
+    text = exposed(metrics, Format.TEXT)
     assert signals.OUTBOX_AGE.series not in text
     assert f"{STOCK_OUTS.series} 0.0\n" in text
 
@@ -146,8 +146,8 @@ def test_a_watched_value_is_read_at_each_scrape(metrics: Metrics) -> None:
     series = metrics.named(signals.STORE_WAIT, {"capability": "orders", "pool": "writer"})
     series.read = lambda: next(values)
     line = f'{signals.STORE_WAIT.series}{{capability="orders",pool="writer"}}'
-    assert f"{line} 1.0\n" in told(metrics, Format.TEXT)
-    assert f"{line} 2.0\n" in told(metrics, Format.TEXT)
+    assert f"{line} 1.0\n" in exposed(metrics, Format.TEXT)
+    assert f"{line} 2.0\n" in exposed(metrics, Format.TEXT)
 
 
 @pytest.mark.parametrize("labels", [{}, {"peer": "orders"}, {"peer": "a", "cause": "b", "x": "c"}])

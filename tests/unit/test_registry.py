@@ -61,14 +61,14 @@ def test_a_registered_metric_is_exposed_beside_the_signals(
     Histogram("stays", "Stays.", buckets=(1,), registry=telemetry.registry).observe(2)
     telemetry.count(STOCK_OUTS)
 
-    told = families(telemetry, form)
-    assert {STOCK_OUTS.name, "visits", "stays"} <= told.keys()
-    assert not [name for name in told if name.endswith("_created")]
-    (sample,) = told["visits"].samples
+    exposed = families(telemetry, form)
+    assert {STOCK_OUTS.name, "visits", "stays"} <= exposed.keys()
+    assert not [name for name in exposed if name.endswith("_created")]
+    (sample,) = exposed["visits"].samples
     assert (sample.name, sample.labels, sample.value) == ("visits_total", {"of": 'a "guest"'}, 3)
     exemplar = sample.exemplar and sample.exemplar.labels
     assert exemplar == ({"trace_id": "ada"} if form is Format.OPENMETRICS else None)
-    assert [s.value for s in told["stays"].samples] == [0, 1, 1, 2]
+    assert [s.value for s in exposed["stays"].samples] == [0, 1, 1, 2]
 
 
 def test_each_family_is_a_piece(telemetry: Telemetry) -> None:
@@ -126,9 +126,9 @@ def test_a_failed_collector_leaves_the_other_metrics(
     telemetry.registry.register(fickle)
     fickle.names = ("before", STOCK_OUTS.name, "after")
 
-    told = families(telemetry, form)
-    assert {"before", "after"} <= told.keys()
-    assert [sample.value for sample in told[STOCK_OUTS.name].samples] == [0]
+    exposed = families(telemetry, form)
+    assert {"before", "after"} <= exposed.keys()
+    assert [sample.value for sample in exposed[STOCK_OUTS.name].samples] == [0]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[0]["metric"] == STOCK_OUTS.name
     assert "ZeroDivisionError" in lines[1]["exception"]
@@ -140,12 +140,12 @@ def test_metrics_of_the_process_are_those_listed(telemetry: Telemetry) -> None:
     """
     assert not [n for n in families(telemetry, Format.TEXT) if n.startswith(("process", "python"))]
     telemetry.watch_process()
-    told = families(telemetry, Format.OPENMETRICS)
+    exposed = families(telemetry, Format.OPENMETRICS)
     listed = {signal.name: signal for signal in PROCESS}
-    found = {name for name in told if name.startswith(("process_", "python_"))}
+    found = {name for name in exposed if name.startswith(("process_", "python_"))}
     assert found == set(listed)
     for name, signal in listed.items():
-        family = told[name]
+        family = exposed[name]
         assert (family.documentation, family.type) == (signal.help, signal.kind)
         assert {sample.name for sample in family.samples} == {signal.series}
         assert {tuple(sample.labels) for sample in family.samples} == {signal.labels}

@@ -30,7 +30,7 @@ READ = Statement(select(orders))
 WRITE = Statement(delete(orders))
 
 
-def told(telemetry: Telemetry, signal: Signal, **labels: str) -> float | None:
+def exposed(telemetry: Telemetry, signal: Signal, **labels: str) -> float | None:
     """The value of one series; None where there is none."""
     text = b"".join(telemetry.pieces(Format.TEXT)).decode()
     for family in text_string_to_metric_families(text):
@@ -87,7 +87,7 @@ async def test_transactions_of_a_store_are_counted_by_kind(
         with suppress(ZeroDivisionError):
             await database.transaction(fail)
     told_of = {
-        kind: told(telemetry, signals.STORE_TRANSACTIONS, capability="orders", kind=kind)
+        kind: exposed(telemetry, signals.STORE_TRANSACTIONS, capability="orders", kind=kind)
         for kind in ("read", "write")
     }
     assert told_of == {"read": 1, "write": 2}
@@ -100,7 +100,7 @@ async def test_connections_in_use_and_waits_of_a_store_are_exposed(
     place = {"capability": "orders", "pool": "writer"}
 
     def writer(signal: Signal) -> float | None:
-        return told(telemetry, signal, **place)
+        return exposed(telemetry, signal, **place)
 
     async with held_open(database):
         assert writer(signals.STORE_CONNECTIONS) == writer(signals.STORE_LIMIT) == 1
@@ -109,9 +109,9 @@ async def test_connections_in_use_and_waits_of_a_store_are_exposed(
             await database.execute(WRITE)
     assert writer(signals.STORE_CONNECTIONS) == 0
     assert (writer(signals.STORE_WAIT) or 0) > 0
-    missed = told(telemetry, signals.DEADLINE_EXCEEDED, where="store", capability="orders")
+    missed = exposed(telemetry, signals.DEADLINE_EXCEEDED, where="store", capability="orders")
     assert missed == 1
-    assert told(telemetry, signals.STORE_LIMIT, capability="orders", pool="reader") == 2
+    assert exposed(telemetry, signals.STORE_LIMIT, capability="orders", pool="reader") == 2
 
 
 async def test_a_pool_shared_by_two_kinds_is_exposed_once(
@@ -122,8 +122,8 @@ async def test_a_pool_shared_by_two_kinds_is_exposed_once(
     lifecycle.watch_store(telemetry, database)
     async with held_open(database), held_open(database):
         place = {"capability": "orders", "pool": "shared"}
-        assert told(telemetry, signals.STORE_CONNECTIONS, **place) == 2
-        assert told(telemetry, signals.STORE_LIMIT, **place) == 3
+        assert exposed(telemetry, signals.STORE_CONNECTIONS, **place) == 2
+        assert exposed(telemetry, signals.STORE_LIMIT, **place) == 3
     await database.close()
 
 
@@ -153,13 +153,13 @@ async def door_asking(
 async def test_an_open_breaker_is_exposed(telemetry: Telemetry) -> None:
     """From the start, and once it opened."""
     async with door_asking(telemetry, "http://127.0.0.1:1") as profiles:
-        assert told(telemetry, signals.BREAKER_OPEN, peer="profiles") == 0
-        assert told(telemetry, signals.RETRY_BUDGET) == 0
+        assert exposed(telemetry, signals.BREAKER_OPEN, peer="profiles") == 0
+        assert exposed(telemetry, signals.RETRY_BUDGET) == 0
         for _ in range(FAILURES):
             with pytest.raises(Unavailable):
                 await profiles.get(GetProfile(customer_id="ada"))
-        assert told(telemetry, signals.BREAKER_OPEN, peer="profiles") == 1
-        assert told(telemetry, signals.BREAKER_OPENED, peer="profiles") == 1
+        assert exposed(telemetry, signals.BREAKER_OPEN, peer="profiles") == 1
+        assert exposed(telemetry, signals.BREAKER_OPENED, peer="profiles") == 1
 
 
 async def test_a_call_that_missed_its_deadline_is_counted(telemetry: Telemetry) -> None:
@@ -169,7 +169,7 @@ async def test_a_call_that_missed_its_deadline_is_counted(telemetry: Telemetry) 
         async with door_asking(telemetry, url_of(silent), call_timeout_ms=50) as profiles:
             with pytest.raises(DeadlineExceeded):
                 await profiles.get(GetProfile(customer_id="ada"))
-    assert told(telemetry, signals.DEADLINE_EXCEEDED, where="call", capability="profiles") == 1
+    assert exposed(telemetry, signals.DEADLINE_EXCEEDED, where="call", capability="profiles") == 1
 
 
 async def test_a_hosted_store_is_exposed(telemetry: Telemetry, sqlite_url: str) -> None:
@@ -177,7 +177,7 @@ async def test_a_hosted_store_is_exposed(telemetry: Telemetry, sqlite_url: str) 
     part = PartBuilder(APP, settings_with(APP, store=sqlite_url), telemetry)
     part.compose(["profiles"])
     place = {"capability": "profiles", "pool": "writer"}
-    assert told(telemetry, signals.STORE_LIMIT, **place) == 1
+    assert exposed(telemetry, signals.STORE_LIMIT, **place) == 1
     await part.close()
 
 

@@ -63,7 +63,7 @@ def test_a_series_is_exposed_by_its_query_name(signal: Signal) -> None:
     metrics = Metrics(BUILD, APP.signals)
     series = metrics[signal].labels(*signal.labels) if signal.labels else metrics[signal]
     series.observe(1) if signal.kind == "histogram" else series.inc()
-    told = b"".join(metrics.pieces(Format.TEXT, None)).decode()
-    samples = {s.name for family in text_string_to_metric_families(told) for s in family.samples}
+    exposed = b"".join(metrics.pieces(Format.TEXT, None)).decode()
+    samples = {s.name for family in text_string_to_metric_families(exposed) for s in family.samples}
     expected = f"{signal.series}_bucket" if signal.kind == "histogram" else signal.series
     assert expected in samples

@@ -89,5 +89,5 @@ async def test_without_an_exporter_flags_are_passed_on_and_nothing_is_recorded()
         await visitor.ask("GET", "/", headers={"traceparent": UNWANTED})
         await visitor.ask("GET", "/")
     assert heard[0] == WANTED
-    assert all(told is not None and told.endswith("-00") for told in heard[1:])
+    assert all(header is not None and header.endswith("-00") for header in heard[1:])
     assert b"trace_id=" not in telemetry.exposition()

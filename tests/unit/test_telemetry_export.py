@@ -45,7 +45,7 @@ def a_span() -> Span:
     return span
 
 
-def told(telemetry: Telemetry) -> dict[str, float]:
+def exposed(telemetry: Telemetry) -> dict[str, float]:
     """What the part says of its spans."""
     lines = telemetry.exposition().decode().splitlines()
     pairs = (line.rsplit(" ", 1) for line in lines if line.startswith("borough_spans"))
@@ -58,7 +58,7 @@ def dropped(reason: str) -> str:
 
 async def settled(telemetry: Telemetry, count: int) -> None:
     """Wait until so many spans in all were exported or dropped."""
-    await until(lambda: sum(told(telemetry).values()) == count)
+    await until(lambda: sum(exposed(telemetry).values()) == count)
 
 
 async def sent(telemetry: Telemetry, count: int = 1) -> None:
@@ -80,7 +80,7 @@ async def test_spans_arrive_with_their_resource(
     assert resources[0]["service.version"] == "1.2"
     assert resources[0]["service.instance.id"]
     assert resources[0]["k8s.pod.name"] == "orders-0"
-    assert told(telemetry)["borough_spans_exported_total"] == 3
+    assert exposed(telemetry)["borough_spans_exported_total"] == 3
 
 
 async def test_the_environment_may_set_the_instance_id(
@@ -96,7 +96,7 @@ async def test_spans_for_an_unreachable_collector_are_dropped_and_counted() -> N
     """Nothing is raised and nothing kept; the loss is counted."""
     telemetry = Telemetry("orders", export=otlp(DEAD))
     await sent(telemetry, 5)
-    assert told(telemetry)[dropped("unreachable")] == 5
+    assert exposed(telemetry)[dropped("unreachable")] == 5
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ async def test_only_retryable_statuses_are_sent_again(
     telemetry.keep(a_span())
     await settled(telemetry, 1)
     assert collector.requests == tries
-    assert told(telemetry)[dropped(reason)] == 1
+    assert exposed(telemetry)[dropped(reason)] == 1
     collector.status = 200
     await sent(telemetry)
     assert len(collector.spans) == 1
@@ -124,7 +124,7 @@ async def test_a_hanging_collector_does_not_delay_close(collector: Collector) ->
     telemetry = Telemetry("orders", export=otlp(collector.url, batching))
     async with asyncio.timeout(10):
         await sent(telemetry, 2)
-    assert told(telemetry)[dropped("unreachable")] == 2
+    assert exposed(telemetry)[dropped("unreachable")] == 2
 
 
 @pytest.mark.parametrize("collector_is", ["dead", "ill", "hanging"])
@@ -147,13 +147,13 @@ async def test_no_request_waits_for_a_collector(collector: Collector, collector_
             assert len(queue) <= bound
         if collector_is == "hanging":
             assert len(queue) == bound
-            assert told(telemetry) == {
+            assert exposed(telemetry) == {
                 "borough_spans_exported_total": 0,
                 dropped("queue_full"): requests - bound,
             }
         await asyncio.to_thread(telemetry.close)
     assert not queue
-    spans = told(telemetry)
+    spans = exposed(telemetry)
     assert spans.pop("borough_spans_exported_total") == 0
     assert sum(spans.values()) == requests
     assert spans[dropped("unreachable")] > 0
@@ -190,7 +190,7 @@ async def test_invalid_headers_drop_spans_and_keep_the_thread(
         telemetry.keep(a_span())
         await settled(telemetry, count)
     await asyncio.to_thread(telemetry.close)
-    assert told(telemetry)[dropped("refused")] == 3
+    assert exposed(telemetry)[dropped("refused")] == 3
     said = capsys.readouterr().out
     assert said.count("spans are lost") == 1
     assert "ValueError" in said
@@ -219,7 +219,7 @@ async def test_a_partial_success_is_counted_in_part() -> None:
         host, port = server.sockets[0].getsockname()
         telemetry = Telemetry("orders", export=otlp(f"http://{host}:{port}"))
         await sent(telemetry, 5)
-    assert told(telemetry) == {"borough_spans_exported_total": 3, dropped("refused"): 2}
+    assert exposed(telemetry) == {"borough_spans_exported_total": 3, dropped("refused"): 2}
 
 
 async def test_spans_after_close_are_exported(collector: Collector) -> None:
@@ -294,7 +294,7 @@ async def test_a_failed_export_drops_its_spans_and_keeps_the_thread(failure: Exc
         telemetry.keep(a_span())
         await settled(telemetry, count)
     await asyncio.to_thread(telemetry.close)
-    assert told(telemetry)[dropped("refused")] == 2
+    assert exposed(telemetry)[dropped("refused")] == 2
 
 
 def test_without_an_exporter_nothing_waits() -> None:
@@ -302,4 +302,4 @@ def test_without_an_exporter_nothing_waits() -> None:
     telemetry = Telemetry("orders")
     telemetry.keep(a_span())
     telemetry.close()
-    assert dropped("queue_full") not in told(telemetry)
+    assert dropped("queue_full") not in exposed(telemetry)

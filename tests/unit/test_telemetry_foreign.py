@@ -46,9 +46,9 @@ async def test_the_example_of_the_page_works_as_it_stands(
                 assert answer.status == 200
                 assert "Server-Timing" not in answer.headers  # nobody said that it is trusted
             async with http.get(f"http://127.0.0.1:{port}/metrics") as answer:
-                told = await answer.text()
+                exposed = await answer.text()
                 assert answer.content_type == "text/plain"
-    assert 'http_route="/v1/books/{number}"' in told
+    assert 'http_route="/v1/books/{number}"' in exposed
     assert '"route": "/v1/books/{number}"' in capsys.readouterr().out
     spans = {span.name: span for span in collector.spans}
     resource = spans["GET /v1/books/{number}"].resource
@@ -112,9 +112,9 @@ async def test_an_app_may_have_a_registry_of_its_own() -> None:
     own.register(Shelves())
     instrument(app, registry=own)
     async with served(app) as port:
-        told = (await asyncio.to_thread(fetch, port, "/metrics")).body
-    assert b"\nshelves 3.0\n" in told
-    assert b"python_info" not in told
+        exposed = (await asyncio.to_thread(fetch, port, "/metrics")).body
+    assert b"\nshelves 3.0\n" in exposed
+    assert b"python_info" not in exposed
     assert threading.main_thread() not in asked_on
 
 

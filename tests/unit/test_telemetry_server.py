@@ -48,8 +48,8 @@ class Watched:
 
     def series(self, name: str) -> dict[str, float]:
         """By labels, or the whole line's name where there are none."""
-        told = self.telemetry.exposition().decode().splitlines()
-        lines = [line.partition(" # ")[0] for line in told if line.startswith(name)]
+        exposed = self.telemetry.exposition().decode().splitlines()
+        lines = [line.partition(" # ")[0] for line in exposed if line.startswith(name)]
         return {
             line.rsplit(" ", 1)[0].removeprefix(name): float(line.rsplit(" ", 1)[1])
             for line in lines
@@ -206,16 +206,16 @@ async def test_exemplars_are_of_recorded_traces_only(watched: Watched) -> None:
     (span,) = await watched.spans()
     assert span.context is not None
     ids = f'trace_id="{span.context.trace_id:032x}",span_id="{span.context.span_id:016x}"'
-    told = watched.telemetry.exposition().decode()
-    assert told.count("trace_id=") == 1
-    assert ids in told
+    exposed = watched.telemetry.exposition().decode()
+    assert exposed.count("trace_id=") == 1
+    assert ids in exposed
 
 
 async def test_server_timing_is_sent_to_trusted_callers_only(watched: Watched) -> None:
     """In every answer to one of ours, in milliseconds with three decimals; to strangers never."""
     assert await watched.ask("GET /nowhere", trusted=False) == [""]
-    (told,) = await watched.ask("GET /nowhere")
-    name, _, value = told.partition(";dur=")
+    (exposed,) = await watched.ask("GET /nowhere")
+    name, _, value = exposed.partition(";dur=")
     assert name == "server"
     assert float(value) > 0
     assert len(value.partition(".")[2]) == 3

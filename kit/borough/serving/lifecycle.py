@@ -1,4 +1,4 @@
-"""A part while it runs: its work, its state, and the ops port that tells it.
+"""A part while it runs: its work, its state, and the ops port that shows it.
 
 Ready is whether a part should get requests; that may depend on others, such as its schema or a
 peer. Alive is only whether its event loop turns: a process is not to be killed for the failures of
