@@ -16,7 +16,7 @@ from borough.compose import build
 from borough.config import Settings
 from borough.serving.lifecycle import Part
 from borough.testing.servers import listen, running, url_of
-from borough_telemetry import Export
+from borough_telemetry import OtlpExporter
 
 
 def settings_with(app: App, **values: Any) -> Settings:
@@ -47,7 +47,7 @@ async def running_shape(
     app: App,
     shape: shapes.Shape,
     settings: Settings,
-    export: Callable[[str], Export | None] = lambda _: None,
+    export: Callable[[str], OtlpExporter | None] = lambda _: None,
 ) -> AsyncIterator[RunningShape]:
     """Build and run every part of a shape; `export` makes the receiver of a part's spans."""
     found = RunningShape(shape)

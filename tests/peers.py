@@ -14,7 +14,7 @@ from borough.serving.web import make_app
 from borough.transport.addresses import Addresses
 from borough.transport.calls import mount, remote
 from borough.transport.client import Http
-from borough.transport.resilience import RetryBudget
+from borough.transport.resilience import NO_RETRIES, RetryBudget
 from borough.transport.wire import Pool
 from borough_telemetry import Telemetry
 
@@ -81,7 +81,7 @@ class Replica(Peer):
 
 @asynccontextmanager
 async def asking(
-    *urls: str, retries: RetryBudget | None = None, call_timeout: float = 600
+    *urls: str, retries: RetryBudget = NO_RETRIES, call_timeout: float = 600
 ) -> AsyncIterator[Peer]:
     """A caller of the peer at these addresses."""
     async with Pool() as wire:

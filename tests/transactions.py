@@ -1,4 +1,7 @@
-"""A transaction that is held open for as long as a test needs it."""
+"""A transaction that is held open for as long as a test needs it.
+
+A file of its own because tests of stores and of the chaos suite use it.
+"""
 
 import asyncio
 import threading

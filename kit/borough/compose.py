@@ -21,8 +21,7 @@ from borough.config import Settings, WrongSettings
 from borough.errors import BoroughError
 from borough.events import Delivered, Event
 from borough.outbox import Outbox, Relay, SqlOutbox
-from borough.serving.lifecycle import Part, Tasks
-from borough.serving.runtime import watch_store
+from borough.serving.lifecycle import Part, Tasks, watch_store
 from borough.serving.web import make_app
 from borough.stores.revisions import is_current
 from borough.stores.sql import Database
@@ -30,9 +29,9 @@ from borough.transport.addresses import Addresses
 from borough.transport.calls import local, mount, remote
 from borough.transport.client import Http
 from borough.transport.faults import with_fault
-from borough.transport.resilience import Breaker, RetryBudget
+from borough.transport.resilience import NO_RETRIES, Breaker, RetryBudget
 from borough.transport.wire import Limits, Pool
-from borough_telemetry import Export, Telemetry, otlp
+from borough_telemetry import OtlpExporter, Telemetry
 
 C = TypeVar("C", bound=Capability)
 S = TypeVar("S")
@@ -230,7 +229,7 @@ class PartBuilder(Composition):
             telemetry,
             call_timeout=settings.call_timeout_ms / 1_000,
             read_timeout=settings.read_timeout_ms / 1_000,
-            retries=self._retries if from_door else None,
+            retries=self._retries if from_door else NO_RETRIES,
             breaker=breaker,
         )
         if from_door:
@@ -300,7 +299,7 @@ async def build(
     settings: Settings,
     hosted: Collection[str],
     *,
-    export: Export | None = None,
+    export: OtlpExporter | None = None,
     builder: Callable[[App, Settings, Telemetry], PartBuilder] = PartBuilder,
 ) -> Part:
     """Put a part together. Raises WrongShape or WrongSettings with a sentence that says why not.
@@ -374,10 +373,10 @@ def _check_names(app: App, settings: Settings, hosted: Collection[str]) -> None:
 
 
 def _telemetry(
-    app: App, settings: Settings, part: str, hosted: Collection[str], export: Export | None
+    app: App, settings: Settings, part: str, hosted: Collection[str], export: OtlpExporter | None
 ) -> Telemetry:
     if export is None and settings.otlp_endpoint:
-        export = otlp(settings.otlp_endpoint)
+        export = OtlpExporter(settings.otlp_endpoint)
     return Telemetry(
         part,
         build={

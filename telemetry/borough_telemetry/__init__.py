@@ -1,26 +1,20 @@
-"""What a part tells of itself, and the only place that knows opentelemetry.
+"""The telemetry of a part, and the only place that imports opentelemetry.
 
-Nothing here is global: each part owns a `Telemetry`, so that several can live in one process and in
-one test. `instrument` gives one to an app that is no part of ours.
+Nothing here is global: each part owns a `Telemetry`, so that several can be in one process and in
+one test. `instrument` gives one to any FastAPI app.
 """
 
-from borough_telemetry.export import Batching
+from borough_telemetry.export import Batching, OtlpExporter
 from borough_telemetry.foreign import instrument
 from borough_telemetry.metrics import Format
-from borough_telemetry.pages import Page, PageServer, json_page, metrics_page
-from borough_telemetry.part import HANDLER, ClientCall, Export, Telemetry, otlp
+from borough_telemetry.part import HANDLER, ClientCall, Telemetry
 
 __all__ = [
     "HANDLER",
     "Batching",
     "ClientCall",
-    "Export",
     "Format",
-    "Page",
-    "PageServer",
+    "OtlpExporter",
     "Telemetry",
     "instrument",
-    "json_page",
-    "metrics_page",
-    "otlp",
 ]

@@ -1,5 +1,6 @@
-"""Pages that threads of their own serve: what a scrape or a probe asks, beside the event loop."""
+"""Pages for scrapes and probes, served by threads of their own beside the event loop."""
 
+import contextlib
 import io
 import json
 import socket
@@ -12,12 +13,12 @@ from typing import Any, NamedTuple, Self
 from borough_telemetry.metrics import Format
 
 REQUEST_S = 5
-"""Whoever takes longer to send a request is not waited for."""
+"""A request must arrive within this, and a client must take the answer."""
+LONGEST_HEAD = 65_536
 REST_S = 0.0002
-"""Between two pieces of the exposition: a real sleep, since a thread that only offers the
-interpreter's lock takes it back before anybody else is awake.
+"""Between two pieces of work that hold the interpreter's lock. It is a real sleep: a thread that
+only yields the lock takes it back before a waiting one has woken.
 """
-JSON = "application/json"
 
 
 class Page(NamedTuple):
@@ -29,23 +30,25 @@ class Page(NamedTuple):
 
 
 def metrics_page(pieces: Callable[[Format], Iterator[bytes]], accept: str) -> Page:
-    """An exposition in the format that is asked for, written without haste."""
+    """An exposition in the format of an Accept header."""
     form = Format.wanted(accept)
     body = bytearray()
     for piece in pieces(form):
         if body:
-            time.sleep(REST_S)  # off the loop: requests get the lock
+            time.sleep(REST_S)
         body += piece
     return Page(200, form.value, bytes(body))
 
 
 def json_page(status: int, content: Mapping[str, object]) -> Page:
-    """What is not JSON in it is written as text."""
-    return Page(status, JSON, json.dumps(content, default=str).encode())
+    """Values that JSON has no type for are written as text."""
+    return Page(status, "application/json", json.dumps(content, default=str).encode())
 
 
 class PageServer(ThreadingHTTPServer):
-    """Answers on a listening socket while the context lasts; each page is told what is accepted."""
+    """Answers GET and HEAD on a listening socket while the context lasts. `routes`, by path, are
+    called with the Accept header.
+    """
 
     daemon_threads = True
 
@@ -57,49 +60,42 @@ class PageServer(ThreadingHTTPServer):
         self.socket = listening
         self.routes = routes
         self._log = log
-        self._leaving = False
+        self._ending = False
+        self._thread = threading.Thread(target=self._serve, name="pages", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self.serve, name="pages", daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.leave()
+        self._ending = True
+        # a connection without a request wakes the thread
+        socket.create_connection(self.socket.getsockname()[:2], timeout=REQUEST_S).close()
         self._thread.join()
         self.server_close()
 
-    def serve(self) -> None:
-        """Wait for each request; unlike `serve_forever` it does not wake up to see if it may go."""
-        while not self._leaving:
+    def _serve(self) -> None:
+        """Unlike `serve_forever` it does not wake twice a second to see whether it should end."""
+        while not self._ending:
             self.handle_request()
-
-    def leave(self) -> None:
-        """End `serve`, with a connection that asks nothing."""
-        self._leaving = True
-        socket.create_connection(self.socket.getsockname()[:2], timeout=REQUEST_S).close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         self._log.warning("page failed", client=str(client_address), exc_info=True)
 
 
-class _Hasty(io.RawIOBase):
-    """Reads a socket until the seconds are over, however often a byte comes."""
-
-    def __init__(self, connection: socket.socket, seconds: float = REQUEST_S) -> None:
-        self._connection = connection
-        self._until = time.monotonic() + seconds
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Raises TimeoutError."""
-        left = self._until - time.monotonic()
-        if left <= 0:
+def _head(connection: socket.socket, seconds: float = REQUEST_S) -> bytes:
+    """The head of a request. Raises TimeoutError where it is not whole within the seconds, however
+    often a byte arrives.
+    """
+    head, until = b"", time.monotonic() + seconds
+    while b"\r\n\r\n" not in head and len(head) < LONGEST_HEAD:
+        if (left := until - time.monotonic()) <= 0:
             raise TimeoutError
-        self._connection.settimeout(left)
-        return self._connection.recv_into(buffer)
+        connection.settimeout(left)
+        if not (more := connection.recv(LONGEST_HEAD)):
+            break
+        head += more
+    return head
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -107,30 +103,30 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "borough", ""
     timeout = REQUEST_S
 
-    def setup(self) -> None:
-        super().setup()
-        self.rfile = io.BufferedReader(_Hasty(self.connection))
+    def handle(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            self.rfile = io.BytesIO(_head(self.connection))
+            self.connection.settimeout(self.timeout)
+            super().handle()
 
-    def do_GET(self) -> None:
+    def _answer(self) -> None:
         route = self.server.routes.get(self.path.partition("?")[0])
-        accept = self.headers.get("Accept", "")
-        page = route(accept) if route else json_page(404, {"paths": sorted(self.server.routes)})
+        if self.command not in {"GET", "HEAD"}:
+            page = json_page(405, {})
+        elif route is None:
+            page = json_page(404, {"paths": sorted(self.server.routes)})
+        else:
+            page = route(self.headers.get("Accept", ""))
         self.send_response(page.status)
+        self.send_header("Allow", "GET, HEAD")
         self.send_header("Content-Type", page.content_type)
         self.send_header("Content-Length", str(len(page.body)))
         self.end_headers()
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(page.body)
 
-    do_HEAD = do_GET  # noqa: N815  # the base class looks for these names
+    # the base class looks for a method of this name by verb
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
 
-    def _refuse(self) -> None:
-        self.send_response(405)
-        self.send_header("Allow", "GET, HEAD")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse  # noqa: N815  # so does it here
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class says so
-        """Probes are not news."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # named by the base class
+        """Probes and scrapes are not logged."""

@@ -1,11 +1,9 @@
-"""The telemetry of one part: one span and one observation a request, and counters by name.
+"""The telemetry of one part in one pass: its signals, its side of a request as a server and of a
+hop as a client, each with a span, a duration and a log line.
 
-It is one long file because it is one pass: what a part tells, its side of a request as a server,
-and its side of a hop as a client, each with its span, its duration and its line in the log.
-
-A request ends with the last byte of the answer: work that goes on in the background is nobody's
-waiting. The head of an answer to a trusted caller bears `Server-Timing`, so that it can tell the
-hop from the work; to a stranger, our time to the microsecond would tell what our secrets cost.
+A request ends with the last byte of the answer: background work is not counted, since no client
+waits for it. Answers to trusted callers have `Server-Timing`, so that the caller can separate the
+hop from the work. Other callers get none: exact times would help to guess secrets.
 """
 
 import logging
@@ -15,70 +13,53 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from contextlib import AbstractContextManager
 from contextvars import Token
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cache
+from http import HTTPMethod
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, Protocol, Self
 from uuid import uuid4
 
 import structlog
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace.export import SpanExporter
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from borough_telemetry.export import Batching, Exporting, Otlp, Sdk
-from borough_telemetry.metrics import END, Format, Histogram, Metrics
-from borough_telemetry.registry import Registry, pieces, watch_process, without
+from borough_telemetry import signals as own
+from borough_telemetry.export import OtlpExporter, SpanQueue
+from borough_telemetry.metrics import END, Format, Histogram, Metrics, Registry, pieces, without
 from borough_telemetry.routes import Templates
-from borough_telemetry.signals import (
-    ACTIVE_REQUESTS,
-    CAPABILITY,
-    CLIENT_DURATION,
-    HOP_HANDLER,
-    HOP_SERVER,
-    METHOD,
-    OWN,
-    SERVER_DURATION,
-    SPANS_DROPPED,
-    SPANS_EXPORTED,
-    UNMATCHED,
-    Signal,
-    names,
-)
+from borough_telemetry.signals import Signal, names
 from borough_telemetry.spans import Blueprint, Cause, Span, cause_of, current
 
-METHODS = frozenset(
-    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
-)
+METHODS = frozenset(HTTPMethod)
 OTHER = "_OTHER"
-"""What the semantic conventions call any other method."""
+"""Any other method, by the semantic conventions."""
 HANDLER = "borough.handler_s"
-"""Where a route leaves, in its scope, the seconds it spent in the business."""
+"""The key under which a route leaves, in its scope, the seconds of its handler."""
 _DEFECTS, _ERRORS = 500, 400
 _MS = rb"(\d{1,9}(?:\.\d{1,9})?)(?![\d.])"
 _SERVER_TIMING = re.compile(rb"(?:^|,\s*)(?:handler;dur=" + _MS + rb", )?server;dur=" + _MS)
 
-Export = SpanExporter | Otlp
-"""Whatever receives finished spans: a collector, or any exporter of the OpenTelemetry SDK."""
-
 
 class Telemetry:
-    """The signals of one part. `export` receives its finished spans; without it nothing is
-    recorded, and callers' flags are passed on.
+    """The signals of one part; `build` has more labels of `borough_build_info`.
 
+    Finished spans go to `export`; without it none is recorded, and callers' flags are passed on.
     `ratio` is the share of the traces begun here that are recorded; it may change at any time.
-    `access_log` is the share of requests answered below 500 that leave a line in the log.
-    `signals` are those of the part, beside those of this package: exposed from the start.
-    `registry` holds metrics of others: where none is given, a new one. Raises ValueError where it
-    has the name of a signal.
+    `access_log` is the share of the requests answered below 500 that are logged. `registry` has
+    metrics beside the signals; by default it is a new one. `signals` are the part's own.
+
+    Raises ValueError where the registry has the name of a signal.
     """
 
-    def __init__(  # noqa: PLR0913  # one for each thing that is told
+    def __init__(  # noqa: PLR0913  # one for each option
         self,
         part: str,
         *,
         build: dict[str, str] | None = None,
         ratio: float = 1.0,
-        export: Export | None = None,
+        export: OtlpExporter | None = None,
         log_level: str = "info",
         access_log: float = 0.0,
         registry: CollectorRegistry | None = None,
@@ -91,49 +72,50 @@ class Telemetry:
         """Requests being handled."""
         known = tuple(signals)
         self.metrics = Metrics(info, known)
-        self._names = names((*OWN, *known))
+        self._names = names((*own.OWN, *known))
         self.registry = (
             Registry(self._names) if registry is None else without(registry, self._names)
         )
         self.log = _logger(part, log_level)
-        self._exporting = self._start(export, part, info["version"])
         self.records = export is not None
-        """Whether spans are exported; a trace id that finds nothing is worse than none."""
+        """Whether spans are exported; no trace id is exposed that leads to no trace."""
+        self._queue: SpanQueue | None = None
+        if export is not None:
+            # newer versions of the SDK and the environment may set the id: both go before this one
+            instance = Resource({"service.instance.id": str(uuid4())})
+            of_part = {"service.name": part, "service.version": info["version"]}
+            dropped = self.metrics[own.SPANS_DROPPED]
+            self._queue = SpanQueue(
+                export,
+                instance.merge(Resource.create(of_part)),
+                exported=self.metrics[own.SPANS_EXPORTED].inc,
+                dropped=lambda count, reason: dropped.labels(reason).inc(count),
+                log=self.log,
+            )
         self._traffic: dict[Endpoint, Traffic] = {}
-        self._blueprints: dict[tuple[str, str, str], Blueprint] = {}
-        self.watch(ACTIVE_REQUESTS, lambda: self.active)
-
-    def _start(self, export: Export | None, part: str, version: str) -> Exporting | None:
-        if export is None:
-            return None
-        exported = self.metrics[SPANS_EXPORTED]
-        dropped = self.metrics[SPANS_DROPPED]
-        return Exporting(
-            export if isinstance(export, Otlp) else Sdk(export),
-            _resource(part, version),
-            exported=exported.inc,
-            dropped=lambda count, reason: dropped.labels(reason).inc(count),
-            log=self.log,
-        )
+        self.watch(own.ACTIVE_REQUESTS, lambda: self.active)
 
     # -- metrics
 
     def count(self, signal: Signal, by: int = 1, /, **labels: str) -> None:
-        """Add to a counter."""
-        self.metrics.count(signal, by, **labels)
+        """Add to a counter. Raises ValueError for other labels than the signal's."""
+        self.metrics.named(signal, labels).inc(by)
 
     def watch(self, signal: Signal, read: Callable[[], float], **labels: str) -> None:
-        """A counter or gauge that is read when it is scraped, on the thread that scrapes."""
-        self.metrics.watch(signal, read, **labels)
+        """Read a counter or gauge at each scrape, on the thread that writes the exposition: `read`
+        must not wait. Where it fails, the series is left out.
+        """
+        self.metrics.named(signal, labels).read = read
 
     def watch_process(self) -> None:
-        """Tell of the process as well, as all Prometheus clients do. It may hold other parts: only
-        whoever started it knows which of them should.
+        """Expose CPU time, memory and files (on Linux) of this process, its garbage collection and
+        its Python. Raises ValueError where the registry does already.
         """
-        watch_process(self.registry)
+        for collector in (ProcessCollector, GCCollector, PlatformCollector):
+            collector(registry=self.registry)
 
     def pieces(self, form: Format) -> Iterator[bytes]:
-        """Our signals and what the registry holds, in pieces that are written one at a time."""
+        """The signals and the registry's metrics, in pieces that are written one at a time."""
         yield from self.metrics.pieces(form, self.log)
         yield from pieces(self.registry, self._names, form, self.log)
         if form is Format.OPENMETRICS:
@@ -146,44 +128,44 @@ class Telemetry:
     # -- traces
 
     def traceparent(self) -> str | None:
-        """The current span as a W3C traceparent; None when there is none."""
+        """The current span as a W3C traceparent; None where there is none."""
         span = current.get()
         return None if span is None else span.traceparent
 
     def sampled(self) -> bool:
-        """Whether the request being handled is traced."""
+        """Whether the request being handled is recorded."""
         span = current.get()
         return span is not None and span.sampled
 
     def local_call(self, endpoint: "Endpoint") -> AbstractContextManager[None]:
         """The internal span of a call to a capability in this process."""
-        return _Step(self, self.begin(), self._internal(endpoint.capability, endpoint.method, ""))
+        return _Step(self, self.begin(), _internal(endpoint.capability, endpoint.method))
 
     def background(
         self, name: str, capability: str, causes: Iterable[str | None]
     ) -> AbstractContextManager[None]:
-        """A trace of its own for work that no request waits for, linked to each of the traceparents
-        in `causes`.
+        """A trace of its own for work outside of requests, linked to each of the traceparents in
+        `causes`.
         """
         span = self.root(*filter(None, map(cause_of, causes)))
-        return _Step(self, span, self._internal(capability, "", name))
+        return _Step(self, span, _internal(capability, "", name))
 
     def client_call(self, endpoint: "Endpoint") -> "AbstractContextManager[ClientCall]":
         """The client span and the observation of one try of a call to a peer."""
         traffic = self._traffic.get(endpoint)
         if traffic is None:
             traffic = self._traffic[endpoint] = Traffic(endpoint, self.metrics)
-        return WatchedCall(self, traffic)
+        return WatchedCall(telemetry=self, traffic=traffic)
 
     def middleware(self, app: ASGIApp, *, capability: str, trusted: bool) -> ASGIApp:
-        """Wrap an app: one server span and one observation a request. `capability` is whose work a
-        request is where its route does not say. Callers who are not `trusted` neither decide
-        whether a request is traced nor in which trace: theirs is linked.
+        """Wrap an app: one server span and one observation a request. `capability` is the span's
+        where the route has none. A caller that is not `trusted` decides neither whether a request
+        is recorded nor in which trace: its span is linked.
         """
         return Middleware(app, self, capability, trusted=trusted, templates=Templates(app))
 
     def begin(self) -> Span:
-        """A step of what is under way; the first of a trace where nothing is."""
+        """A child of the current span; without one, the first span of a trace."""
         above = current.get()
         return self.root() if above is None else above.child()
 
@@ -192,50 +174,32 @@ class Telemetry:
         return Span.root(self.ratio if self.records else 0.0, *links)
 
     def keep(self, span: Span) -> None:
-        """Export a finished span, some time."""
-        if self._exporting is not None:
-            self._exporting.put(span)
-
-    def flush(self) -> None:
-        """Export what is finished. Blocks: never call it on the event loop."""
-        if self._exporting is not None:
-            self._exporting.flush()
+        """Queue a finished span for export."""
+        if self._queue is not None:
+            self._queue.put(span)
 
     def close(self) -> None:
-        """Export what is left. Blocks: never call it on the event loop."""
-        if self._exporting is not None:
-            self._exporting.close()
-
-    def _internal(self, capability: str, method: str, name: str) -> Blueprint:
-        known = self._blueprints.get((capability, method, name))
-        if known is None:
-            attributes = {CAPABILITY: capability}
-            if method:
-                attributes[METHOD] = method
-            known = Blueprint(name or f"{capability}.{method}", "internal", attributes)
-            self._blueprints[capability, method, name] = known
-        return known
+        """Export the remaining spans. Blocks: never call it on the event loop. A later span begins
+        anew.
+        """
+        if self._queue is not None:
+            self._queue.close()
 
 
-def _resource(part: str, version: str) -> Resource:
-    """Whose spans they are. Newer versions of the SDK name the instance by themselves, and so may
-    the environment: both go before our own name for it.
-    """
-    instance = Resource({"service.instance.id": str(uuid4())})
-    return instance.merge(Resource.create({"service.name": part, "service.version": version}))
+@cache
+def _internal(capability: str, method: str, name: str = "") -> Blueprint:
+    attributes = {own.CAPABILITY: capability} | ({own.METHOD: method} if method else {})
+    return Blueprint(name or f"{capability}.{method}", "internal", attributes)
 
 
+@dataclass(slots=True, eq=False)
 class _Step:
     """A span around work in this process."""
 
-    __slots__ = ("_blueprint", "_span", "_telemetry", "_token")
-
-    _token: Token[Span | None]
-
-    def __init__(self, telemetry: Telemetry, span: Span, blueprint: Blueprint) -> None:
-        self._telemetry = telemetry
-        self._span = span
-        self._blueprint = blueprint
+    _telemetry: Telemetry
+    _span: Span
+    _blueprint: Blueprint
+    _token: Token[Span | None] = field(init=False)
 
     def __enter__(self) -> None:
         self._token = current.set(self._span)
@@ -246,57 +210,40 @@ class _Step:
         current.reset(self._token)
         if not self._span.sampled:
             return
-        if kind is None:
-            self._span.finish(self._blueprint)
-        else:
-            self._span.finish(self._blueprint.failing(kind.__name__), message=str(error))
+        blueprint = self._blueprint if kind is None else self._blueprint.failing(kind.__name__)
+        self._span.finish(blueprint, message="" if error is None else str(error))
         self._telemetry.keep(self._span)
-
-
-def otlp(endpoint: str, batching: Batching = Batching()) -> Export:
-    """Sends spans to a collector by OTLP/HTTP; `endpoint` is http://HOST:PORT."""
-    return Otlp(endpoint, batching)
 
 
 # -- a request, as its server
 
 
-class Common(NamedTuple):
-    """What requests of one method, route and status share."""
-
-    template: str
-    duration: Histogram
-    blueprint: Blueprint
+Common = tuple[str, Histogram, Blueprint]
+"""What requests of one method, route and status share: the route's template comes first."""
 
 
+@dataclass(eq=False)
 class Middleware:
-    """Around one app of a part. Keeps what requests of one route and status have in common."""
+    """Around one app of a part."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        telemetry: Telemetry,
-        capability: str,
-        *,
-        trusted: bool,
-        templates: Templates,
-    ) -> None:
-        self.telemetry = telemetry
-        self._app = app
-        self._capability = capability
-        self.trusted = trusted
-        self._templates = templates
-        self._known: dict[tuple[str, str, int, bool], Common] = {}
+    app: ASGIApp
+    telemetry: Telemetry
+    capability: str
+    _: KW_ONLY
+    trusted: bool
+    templates: Templates
+    _known: dict[tuple[str, str, int, str], Common] = field(default_factory=dict, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         span = self.span_of(scope["headers"])
         exchange = _Exchange(self, scope, send, span)
+        self.telemetry.active += 1
         token = current.set(span)
         try:
-            await self._app(scope, receive, exchange.send)
+            await self.app(scope, receive, exchange.send)
         except BaseException as error:
             exchange.end(error)
             raise
@@ -306,73 +253,65 @@ class Middleware:
             current.reset(token)
 
     def span_of(self, headers: list[tuple[bytes, bytes]]) -> Span:
-        """The span of a request that has just come. Two contexts are none, as the standard says."""
-        told = [value for name, value in headers if name == b"traceparent"]
-        cause = cause_of(told[0].decode("latin-1")) if len(told) == 1 else None
+        """The span of a new request. Two traceparents count as none, as the standard demands."""
+        found = [value for name, value in headers if name == b"traceparent"]
+        cause = cause_of(found[0].decode("latin-1")) if len(found) == 1 else None
         if cause is not None and self.trusted:
             return Span.continued(cause, records=self.telemetry.records)
         return self.telemetry.root(*((cause,) if cause else ()))
 
     def common(self, scope: Scope, status: int) -> Common:
         """Bounded, since methods, routes and statuses are."""
-        method = scope["method"]
+        method, scheme = scope["method"], "https" if scope["scheme"] == "https" else "http"
         if method not in METHODS:
             method = OTHER
-        key = method, self._templates.of(scope), status, scope["scheme"] == "https"
+        template = self.templates.of(scope)
+        key = method, template, status, scheme
         known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._new(*key, scope.get("route"))
-        return known
-
-    def _new(self, method: str, template: str, status: int, tls: bool, route: Any) -> Common:  # noqa: FBT001  # a part of the key
-        contract = getattr(route, "contract", None)
+        if known is not None:
+            return known
+        contract = getattr(scope.get("route"), "contract", None)
         attributes: dict[str, str | int] = {
             "http.request.method": method,
             "http.response.status_code": status,
-            "url.scheme": "https" if tls else "http",
-            CAPABILITY: self._capability if contract is None else contract.capability,
+            "url.scheme": scheme,
+            own.CAPABILITY: self.capability if contract is None else contract.capability,
         }
         if contract is not None:
-            attributes[METHOD] = contract.method
-        if template != UNMATCHED:
-            attributes["http.route"] = template
-        if status >= _DEFECTS:
+            attributes[own.METHOD] = contract.method
+        failed = status >= _DEFECTS
+        if failed:
             attributes["error.type"] = str(status)
         name = "HTTP" if method == OTHER else method
-        blueprint = Blueprint(
-            name if template == UNMATCHED else f"{name} {template}",
-            "server",
-            attributes,
-            detail="url.path",
-            failed=status >= _DEFECTS,
-        )
-        durations = self.telemetry.metrics[SERVER_DURATION]
-        return Common(template, durations.labels(method, template, str(status)), blueprint)
+        if template != own.UNMATCHED:
+            attributes["http.route"] = template
+            name += f" {template}"
+        blueprint = Blueprint(name, "server", attributes, detail="url.path", failed=failed)
+        durations = self.telemetry.metrics[own.SERVER_DURATION]
+        known = template, durations.labels(method, template, str(status)), blueprint
+        return self._known.setdefault(key, known)
 
 
+@dataclass(slots=True, eq=False)
 class _Exchange:
-    """One request and its answer."""
+    """One request and its answer; 500 is the server's answer where the app sends none."""
 
-    __slots__ = ("_middleware", "_scope", "_send", "_started", "_status", "ended", "span")
-
-    def __init__(self, middleware: Middleware, scope: Scope, send: Send, span: Span) -> None:
-        self.span = span
-        self._middleware = middleware
-        self._scope = scope
-        self._send = send
-        self._status = 500  # what a server answers where the app does not
-        self.ended = False
-        self._started = time.perf_counter()
-        middleware.telemetry.active += 1
+    _middleware: Middleware
+    _scope: Scope
+    _send: Send
+    _span: Span
+    _status: int = field(default=500, init=False)
+    ended: bool = field(default=False, init=False)
+    _started: float = field(default_factory=time.perf_counter, init=False)
 
     def send(self, message: Message) -> Awaitable[None]:
-        """What the app sends, on its way out."""
+        """Pass on what the app sends."""
         kind = message["type"]
         if kind == "http.response.start":
             self._status = message["status"]
             if self._middleware.trusted:
-                told = (b"server-timing", self._timing())
-                message = {**message, "headers": [*message.get("headers", ()), told]}
+                timing = (b"server-timing", self._timing())
+                message = {**message, "headers": [*message.get("headers", ()), timing]}
         elif kind == "http.response.body" and not message.get("more_body", False):
             return self._send_last(message)
         return self._send(message)
@@ -394,37 +333,33 @@ class _Exchange:
             return
         self.ended = True
         duration = time.perf_counter() - self._started
-        telemetry, span = self._middleware.telemetry, self.span
+        telemetry, span = self._middleware.telemetry, self._span
         telemetry.active -= 1
-        common = self._middleware.common(self._scope, self._status)
+        template, durations, blueprint = self._middleware.common(self._scope, self._status)
         if span.sampled:
-            common.duration.observe(duration, span.exemplar)
-            blueprint = common.blueprint
+            durations.observe(duration, (span.trace_id, span.span_id))
             if error is not None:
                 blueprint = blueprint.failing(type(error).__name__)
             span.finish(blueprint, self._scope["path"], "" if error is None else str(error))
             telemetry.keep(span)
         else:
-            common.duration.observe(duration)
-        if self._status >= _DEFECTS or telemetry.access_log > random.random():  # noqa: S311  # a sample, no secret
-            self._log(common.template, duration)
-
-    def _log(self, template: str, duration: float) -> None:
-        log = self._middleware.telemetry.log
-        (log.error if self._status >= _DEFECTS else log.info)(
-            "request",
-            method=self._scope["method"],
-            route=template,
-            status=self._status,
-            duration_ms=round(duration * 1_000, 3),
-        )
+            durations.observe(duration)
+        failed = self._status >= _DEFECTS
+        if failed or telemetry.access_log > random.random():  # noqa: S311  # a sample, no secret
+            (telemetry.log.error if failed else telemetry.log.info)(
+                "request",
+                method=self._scope["method"],
+                route=template,
+                status=self._status,
+                duration_ms=round(duration * 1_000, 3),
+            )
 
 
 # -- a hop, as its client
 
 
 class Endpoint(Protocol):
-    """What is called: a method of a peer, and how HTTP carries it. It is hashable."""
+    """A method of a peer, and how HTTP carries it. It is hashable."""
 
     @property
     def capability(self) -> str: ...
@@ -436,77 +371,64 @@ class Endpoint(Protocol):
     def verb(self) -> str: ...
 
 
+@dataclass(slots=True, eq=False)
 class ClientCall:
-    """One try of a call, for as long as it lasts: what must travel with it, and what came back.
+    """One try of a call: what is sent with it, and what came back.
 
-    `traceparent` is the header's value, empty for none; `url` is what was asked; `status` is 0
-    where no answer came; `server_timing` is the header of the answer.
+    `traceparent` is the header's value, empty for none; `url` is set to what was requested;
+    `status` stays 0 where no answer came; `server_timing` is the header of the answer.
     """
 
-    __slots__ = ("server_timing", "status", "traceparent", "url")
-
-    def __init__(self) -> None:
-        self.traceparent = ""
-        self.url = ""
-        self.status = 0
-        self.server_timing = b""
+    traceparent: str = ""
+    url: str = ""
+    status: int = 0
+    server_timing: bytes = b""
 
 
-class Traffic:
-    """What all calls of one endpoint have in common: their series and their blueprints."""
+class Traffic(dict[int, tuple[Histogram, Blueprint]]):
+    """What calls of one endpoint share: by status their series and blueprint."""
 
     def __init__(self, endpoint: Endpoint, metrics: Metrics) -> None:
+        super().__init__()
         self._endpoint = endpoint
-        self._durations = metrics[CLIENT_DURATION]
-        self._by_status: dict[int, tuple[Histogram, Blueprint]] = {}
+        self._durations = metrics[own.CLIENT_DURATION]
         names = endpoint.capability, endpoint.method
-        self.handler = metrics[HOP_HANDLER].labels(*names)
-        self.server = metrics[HOP_SERVER].labels(*names)
+        self.handler = metrics[own.HOP_HANDLER].labels(*names)
+        self.server = metrics[own.HOP_SERVER].labels(*names)
 
-    def of(self, status: int) -> tuple[Histogram, Blueprint]:
-        """The series and the blueprint of the calls that were answered so."""
-        known = self._by_status.get(status)
-        if known is None:
-            known = self._by_status[status] = self._new(status)
-        return known
-
-    def _new(self, status: int) -> tuple[Histogram, Blueprint]:
+    def __missing__(self, status: int) -> tuple[Histogram, Blueprint]:
         endpoint = self._endpoint
         attributes: dict[str, str | int] = {
             "http.request.method": endpoint.verb,
-            "borough.peer": endpoint.capability,
-            METHOD: endpoint.method,
+            own.PEER: endpoint.capability,
+            own.METHOD: endpoint.method,
         }
         if status:
             attributes["http.response.status_code"] = status
-        if status >= _ERRORS:
+        failed = status >= _ERRORS
+        if failed:
             attributes["error.type"] = str(status)
-        blueprint = Blueprint(
-            endpoint.name, "client", attributes, detail="url.full", failed=status >= _ERRORS
-        )
-        labels = endpoint.capability, endpoint.method, str(status)
-        return self._durations.labels(*labels), blueprint
+        blueprint = Blueprint(endpoint.name, "client", attributes, "url.full", failed=failed)
+        durations = self._durations.labels(endpoint.capability, endpoint.method, str(status))
+        self[status] = durations, blueprint
+        return self[status]
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
 class WatchedCall(ClientCall):
-    """Begins before the message is encoded and ends after the answer is decoded, so that the hop's
-    whole tax lies between it and the callee's own time.
+    """Begins before the message is encoded and ends after the answer is decoded: its duration less
+    the callee's own time is what the hop costs.
     """
 
-    __slots__ = ("_span", "_started", "_telemetry", "_traffic")
-
-    _span: Span
-    _started: float
-
-    def __init__(self, telemetry: Telemetry, traffic: Traffic) -> None:
-        super().__init__()
-        self._telemetry = telemetry
-        self._traffic = traffic
+    telemetry: Telemetry
+    traffic: Traffic
+    _span: Span = field(init=False)
+    _started: float = field(init=False)
 
     def __enter__(self) -> Self:
         above = current.get()
         if above is None or above.sampled:
-            self._span = self._telemetry.begin()
+            self._span = self.telemetry.begin()
         else:
             self._span = above  # no step of an unrecorded trace needs an id of its own
         self.traceparent = self._span.traceparent
@@ -517,38 +439,29 @@ class WatchedCall(ClientCall):
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         duration = time.perf_counter() - self._started
-        histogram, blueprint = self._traffic.of(self.status)
+        histogram, blueprint = self.traffic[self.status]
         span = self._span
-        if self.server_timing:
-            self._add_callee(self.server_timing)
+        if found := _SERVER_TIMING.search(self.server_timing):  # that of a proxy is ignored
+            handler, server = found.groups()
+            self.traffic.server.inc(float(server) / 1_000)
+            if handler is not None:
+                self.traffic.handler.inc(float(handler) / 1_000)
         if not span.sampled:
             histogram.observe(duration)
             return
-        histogram.observe(duration, span.exemplar)
-        if kind is None:
-            span.finish(blueprint, self.url)
-        else:
-            failed = blueprint if blueprint.failed else blueprint.failing(kind.__name__)
-            span.finish(failed, self.url, str(error))
-        self._telemetry.keep(span)
-
-    def _add_callee(self, told: bytes) -> None:
-        """Sum up what Server-Timing says; of a proxy's own words nothing is understood."""
-        found = _SERVER_TIMING.search(told)
-        if found is None:
-            return
-        handler, server = found.groups()
-        self._traffic.server.inc(float(server) / 1_000)
-        if handler is not None:
-            self._traffic.handler.inc(float(handler) / 1_000)
+        histogram.observe(duration, (span.trace_id, span.span_id))
+        if kind is not None and not blueprint.failed:
+            blueprint = blueprint.failing(kind.__name__)
+        span.finish(blueprint, self.url, "" if error is None else str(error))
+        self.telemetry.keep(span)
 
 
 # -- the log
 
 
 def _logger(part: str, level: str) -> Any:
-    """A structlog logger: a line of JSON an event on standard output, with the trace it belongs to.
-    What is less severe than `level` costs next to nothing.
+    """A structlog logger: each event is a line of JSON on standard output, with its trace. An event
+    below `level` costs next to nothing.
     """
     return structlog.wrap_logger(
         structlog.PrintLogger(),
@@ -566,8 +479,6 @@ def _logger(part: str, level: str) -> Any:
 
 
 def _trace_ids(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    span = current.get()
-    if span is not None:
-        event["trace_id"] = span.trace_id
-        event["span_id"] = span.span_id
+    if span := current.get():
+        event.update(trace_id=span.trace_id, span_id=span.span_id)
     return event

@@ -1,4 +1,4 @@
-"""The metrics, labels and span attributes of this package, as data, and how others are declared.
+"""Metrics, labels and span attributes as data.
 
 Request metrics have the stable names of the OpenTelemetry semantic conventions, process metrics
 those of the Prometheus clients. Labels are bounded: a route is a template, never a path; no label
@@ -17,9 +17,8 @@ Kind = Literal["counter", "gauge", "histogram", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A metric: its name without the suffix the exposition adds, its help, its labels.
-
-    A histogram has the upper bounds of its buckets, ascending, without the infinite one.
+    """A metric: its name without the suffix that the exposition adds, its help, its labels. The
+    buckets of a histogram are their upper bounds, ascending, without the infinite one.
 
         RENEWALS = Signal("library_renewals", "Loans that were renewed.", "counter")
     """
@@ -32,21 +31,20 @@ class Signal:
 
     @property
     def series(self) -> str:
-        """The name that queries know: of a counter or an info, with its suffix."""
+        """The name in queries: that of a counter or an info has a suffix."""
         return self.name + {"counter": "_total", "info": "_info"}.get(self.kind, "")
 
 
 def declared(module: Mapping[str, object]) -> tuple[Signal, ...]:
-    """The signals of a module, given its `vars()`, in the order in which they stand there."""
+    """The signals of a module, given its `vars()`, in their order."""
     return tuple(value for value in module.values() if isinstance(value, Signal))
 
 
 def names(signals: Iterable[Signal]) -> frozenset[str]:
-    """Every name that these signals take in an exposition, suffixes included."""
-    return frozenset(signal.name + suffix for signal in signals for suffix in _SUFFIXES)
+    """Every name of these signals in an exposition, suffixes included."""
+    suffixes = ("", "_total", "_created", "_info", "_bucket", "_count", "_sum")
+    return frozenset(signal.name + suffix for signal in signals for suffix in suffixes)
 
-
-_SUFFIXES = ("", "_total", "_created", "_info", "_bucket", "_count", "_sum")
 
 SERVER_DURATION = Signal(
     "http_server_request_duration_seconds",
@@ -66,18 +64,18 @@ CLIENT_DURATION = Signal(
 ACTIVE_REQUESTS = Signal("http_server_active_requests", "Requests being handled.", "gauge")
 HOP_HANDLER = Signal(
     "borough_hop_handler_seconds",
-    "Time in the business of calls to a peer, as the peer told in Server-Timing.",
+    "Time in the handlers of calls to a peer, as the peer reports in Server-Timing.",
     "counter",
     ("peer", "method"),
 )
 HOP_SERVER = Signal(
     "borough_hop_server_seconds",
-    "Time in the server of calls to a peer, its business included, as the peer told.",
+    "Time in the server of calls to a peer, handlers included, as the peer reports.",
     "counter",
     ("peer", "method"),
 )
 BUILD_INFO = Signal(
-    "borough_build", "What runs here.", "info", ("version", "part", "shape", "capabilities")
+    "borough_build", "What this process runs.", "info", ("version", "part", "shape", "capabilities")
 )
 SPANS_EXPORTED = Signal("borough_spans_exported", "Spans a collector has taken.", "counter")
 SPANS_DROPPED = Signal(
@@ -85,8 +83,10 @@ SPANS_DROPPED = Signal(
 )
 
 OWN = declared(vars())
-"""What every part tells; `Telemetry` takes more."""
+"""The signals of every part; `Telemetry` takes more."""
 
+_GC = ("generation",)
+_PYTHON = ("implementation", "major", "minor", "patchlevel", "version")
 PROCESS = (
     Signal("process_cpu_seconds", "Total user and system CPU time spent in seconds.", "counter"),
     Signal("process_resident_memory_bytes", "Resident memory size in bytes.", "gauge"),
@@ -99,28 +99,15 @@ PROCESS = (
     Signal("process_open_fds", "Number of open file descriptors.", "gauge"),
     Signal("process_max_fds", "Maximum number of open file descriptors.", "gauge"),
     Signal(
-        "python_gc_collections",
-        "Number of times this generation was collected",
-        "counter",
-        ("generation",),
+        "python_gc_collections", "Number of times this generation was collected", "counter", _GC
     ),
+    Signal("python_gc_objects_collected", "Objects collected during gc", "counter", _GC),
     Signal(
-        "python_gc_objects_collected", "Objects collected during gc", "counter", ("generation",)
+        "python_gc_objects_uncollectable", "Uncollectable objects found during GC", "counter", _GC
     ),
-    Signal(
-        "python_gc_objects_uncollectable",
-        "Uncollectable objects found during GC",
-        "counter",
-        ("generation",),
-    ),
-    Signal(
-        "python_info",
-        "Python platform information",
-        "gauge",
-        ("implementation", "major", "minor", "patchlevel", "version"),
-    ),
+    Signal("python_info", "Python platform information", "gauge", _PYTHON),
 )
-"""What prometheus_client tells of any process, in its own words."""
+"""The metrics of prometheus_client's collectors of any process, with their own help."""
 
 UNMATCHED = "unmatched"
 """The route label of a request that no route matched."""
@@ -133,11 +120,11 @@ ATTRIBUTES: Mapping[str, str] = {
     CAPABILITY: "The capability whose work the span is: of a server span or a call in the process.",
     METHOD: "The contract method, where the span is one.",
     PEER: "The capability that is called: of a client span.",
-    "http.request.method": "The method; `_OTHER` where HTTP does not know it.",
+    "http.request.method": "The method; `_OTHER` where HTTP does not define it.",
     "http.route": "The route's template: of a server span that a route matched.",
     "http.response.status_code": "The status; missing where no answer came.",
-    "url.path": "The path as it was asked for: of a server span.",
-    "url.full": "The address as it was asked for: of a client span.",
+    "url.path": "The path of the request: of a server span.",
+    "url.full": "The address of the request: of a client span.",
     "url.scheme": "http or https: of a server span.",
     "error.type": "The status or the error, where the span failed.",
 }

@@ -1,8 +1,8 @@
-"""Spans, made to be cheap: what varies is kept by request, what repeats is shared and kept once.
+"""Spans at a low price: a request keeps what varies, a shared `Blueprint` what repeats.
 
-A stock SDK span costs some 20 us and its encoding 40 more. Here a request carries ids and two
-moments; name, kind and attributes of all requests of one route and status stand in one `Blueprint`.
-An unsampled span is its ids alone: what a log line and the next hop need.
+A span of the SDK costs some 20 us and its encoding 40 more. Here a request has ids and two times;
+name, kind and attributes of all requests of one route and status are in one `Blueprint`. A span
+that is not sampled is its ids alone: what a log line and the next hop need.
 """
 
 import re
@@ -25,9 +25,8 @@ _ALL_TRACES = 2**64
 
 @dataclass(slots=True, eq=False)
 class Blueprint:
-    """What the spans of one kind have in common. `detail` names the one attribute that varies.
-
-    `encoded` is the exporter's: these bytes are the same for every span.
+    """What spans share. `detail` names the one attribute that varies; `encoded` is set by the
+    exporter, since these bytes are the same for every span.
     """
 
     name: str
@@ -39,7 +38,7 @@ class Blueprint:
     _failures: dict[str, "Blueprint"] = field(default_factory=dict)
 
     def failing(self, error: str) -> "Blueprint":
-        """The same, of spans that ended with an error of this type."""
+        """The same, for spans that ended with an error of this type."""
         known = self._failures.get(error)
         if known is None:
             attributes = {**self.attributes, "error.type": error}
@@ -49,7 +48,7 @@ class Blueprint:
 
 
 class Cause(NamedTuple):
-    """A span of another trace or another process: what a traceparent says. Ids are hexadecimal."""
+    """A span of another trace or process, as a traceparent names it. Ids are hexadecimal."""
 
     trace_id: str
     span_id: str
@@ -57,27 +56,16 @@ class Cause(NamedTuple):
 
 
 class Span:
-    """One step of one request, under way or finished. Ids are hexadecimal, moments Unix time in ns.
+    """One step of a request. Ids are hexadecimal, times Unix time in ns.
 
-    `sampled` says whether it is recorded here, `flag` what the next hop is told.
-    Made by `root`, `child` or `continued`; whoever made it calls `finish` where it is sampled.
+    `sampled` says whether it is recorded here; `flag` is the sampling flag for the next hop. A span
+    is made by `root`, `child` or `continued`; a sampled one must be finished.
     """
 
     __slots__ = (
-        "_started",
-        "blueprint",
-        "detail",
-        "end_ns",
-        "flag",
-        "links",
-        "message",
-        "parent_id",
-        "remote",
-        "sampled",
-        "span_id",
-        "start_ns",
-        "trace_id",
-    )  # fmt: skip  # one glance
+        "_started", "blueprint", "detail", "end_ns", "flag", "links", "message",
+        "parent_id", "remote", "sampled", "span_id", "start_ns", "trace_id",
+    )  # fmt: skip  # names side by side
 
     blueprint: Blueprint
     end_ns: int
@@ -97,7 +85,7 @@ class Span:
 
     @classmethod
     def root(cls, ratio: float, *links: Cause) -> "Span":
-        """The first of a trace, which is recorded in so large a share of cases."""
+        """The first span of a trace, recorded with probability `ratio`."""
         number = getrandbits(128) or 1
         sampled = ratio > 0 and number % _ALL_TRACES < ratio * _ALL_TRACES
         span = cls(f"{number:032x}", "", sampled=sampled, remote=False)
@@ -106,8 +94,8 @@ class Span:
 
     @classmethod
     def continued(cls, cause: Cause, *, records: bool = True) -> "Span":
-        """What another process asked for: in its trace, recorded if it says so. Who records nothing
-        passes on what came, so that the trace has no hole.
+        """A child of a span in another process, sampled as that is. Without `records` the cause's
+        ids and flag are passed on unchanged, so that the trace has no gap.
         """
         sampled = cause.sampled and records
         span = cls(cause.trace_id, cause.span_id, sampled=sampled, remote=True)
@@ -116,23 +104,18 @@ class Span:
         return span
 
     def child(self) -> "Span":
-        """A step of this one."""
+        """A step within this one."""
         span = Span(self.trace_id, self.span_id, sampled=self.sampled, remote=False)
         span.flag = self.flag
         return span
 
     @property
     def traceparent(self) -> str:
-        """As it travels."""
+        """The value of the W3C header."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flag}"
 
-    @property
-    def exemplar(self) -> tuple[int, int]:
-        """Trace and span, as numbers."""
-        return int(self.trace_id, 16), int(self.span_id, 16)
-
     def finish(self, blueprint: Blueprint, detail: str = "", message: str = "") -> None:
-        """It ends now. `message` says what went wrong."""
+        """End it now; `message` describes the failure, if any."""
         self.end_ns = self.start_ns + time.perf_counter_ns() - self._started
         self.blueprint = blueprint
         self.detail = detail[:LONGEST_DETAIL]
@@ -140,11 +123,11 @@ class Span:
 
 
 current: ContextVar[Span | None] = ContextVar("borough_span", default=None)
-"""The span under way, for logs, for the next hop and for what is called in this process."""
+"""The span under way: for logs, the next hop and calls within this process."""
 
 
 def cause_of(traceparent: str | None) -> Cause | None:
-    """Read a W3C traceparent; None where it is none, as the standard demands."""
+    """Read a W3C traceparent; None where it is invalid, as the standard demands."""
     found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if found is None:
         return None

@@ -49,7 +49,7 @@ def bare(app: FastAPI, options: argparse.Namespace) -> Flush:
 def ours(app: FastAPI, options: argparse.Namespace) -> Flush:
     """Our kit in a foreign app, as docs/telemetry.md says."""
     if options.ratio is None:
-        return instrument(app, service="callee", ratio=0).flush
+        return instrument(app, service="callee", ratio=0).close
     access_log = 1.0 if options.logs else 0.0
     telemetry = instrument(
         app,
@@ -60,7 +60,7 @@ def ours(app: FastAPI, options: argparse.Namespace) -> Flush:
     )
 
     def flush() -> None:
-        telemetry.flush()
+        telemetry.close()
         if lost := lost_spans(telemetry.exposition()):
             raise SpansLost(", ".join(lost))
 

@@ -37,7 +37,7 @@ from bench.wire import Connections, request
 from borough.transport.wire import Pool
 from borough_shop.experiments.rungs.hop import lost_spans
 from borough_shop.inventory.contract import Inventory, Reservation
-from borough_telemetry import ClientCall, Telemetry, otlp
+from borough_telemetry import ClientCall, OtlpExporter, Telemetry
 
 ENDPOINT = Inventory.endpoints["reserve"]
 WITHIN_S = 60.0
@@ -130,7 +130,7 @@ def _watched(telemetry: Telemetry | None) -> AbstractContextManager[ClientCall]:
 
 
 def _flush(telemetry: Telemetry) -> None:
-    telemetry.flush()
+    telemetry.close()
     if lost := lost_spans(telemetry.exposition()):
         raise SpansLost(", ".join(lost))
 
@@ -165,7 +165,7 @@ async def serve(options: argparse.Namespace) -> None:
     telemetry: Telemetry | None = None
     flush: Callable[[], None] | None = None
     if options.telemetry == "ours":
-        telemetry = Telemetry("caller", export=otlp(options.otlp))
+        telemetry = Telemetry("caller", export=OtlpExporter(options.otlp))
         flush = partial(_flush, telemetry)
     elif options.otlp:
         flush = standard_tracing("caller", options.otlp, 1.0)

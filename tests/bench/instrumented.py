@@ -39,8 +39,10 @@ def under(app: FastAPI, module: str, otlp: str) -> Callable[[], object]:
         app, service="callee", otlp_endpoint=otlp, ratio=1.0, access_log=0.0
     )
 
+    export = getattr(telemetry, "flush", telemetry.close)  # as older commits call it
+
     def flush() -> None:
-        telemetry.flush()
+        export()
         for line in telemetry.exposition().decode().splitlines():
             if line.startswith(DROPPED) and float(line.split()[1]):
                 raise RuntimeError(line)

@@ -11,7 +11,7 @@ import pytest
 
 from borough.capability import Capability, Message, post
 from borough.errors import Unavailable
-from borough.serving.connections import Connections
+from borough.serving.listener import Connections
 from borough.testing.clock import ManualClock
 from borough.testing.servers import listen, running
 from borough.transport.addresses import Addresses

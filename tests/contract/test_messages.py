@@ -118,7 +118,7 @@ def values_of(  # noqa: C901, PLR0911  # a case a keyword, as flat as the schema
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda m: m.__name__)
 @given(data=st.data())
 @settings(max_examples=10, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_a_message_survives_the_wire(message: type[Message], data: st.DataObject) -> None:
+def test_a_message_is_the_same_after_the_wire(message: type[Message], data: st.DataObject) -> None:
     """What is written and read again equals what was sent, every field of it."""
     schema = message.model_json_schema()
     sent = data.draw(values_of(schema, schema))
@@ -130,12 +130,12 @@ def test_a_message_survives_the_wire(message: type[Message], data: st.DataObject
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda m: m.__name__)
-def test_a_field_from_the_future_is_ignored(message: type[Message]) -> None:
+def test_an_unknown_field_is_ignored(message: type[Message]) -> None:
     """Contracts grow by addition: an older reader takes a newer message."""
     assert message.model_config.get("extra") == "ignore"
 
 
-def test_an_event_always_says_which_schema_it_has() -> None:
+def test_an_event_always_has_its_schema_version() -> None:
     """A default would let an older event pass for a newer one."""
     assert OrderPlaced.model_fields["schema_version"].is_required()
 
@@ -149,7 +149,7 @@ def errors() -> list[type[BoroughError]]:
 
 
 @pytest.mark.parametrize("error", errors(), ids=lambda e: e.__name__)
-def test_an_error_arrives_as_what_it_was(error: type[BoroughError]) -> None:
+def test_an_error_is_raised_as_its_own_class(error: type[BoroughError]) -> None:
     """A problem document names its error, and the caller raises the same class."""
     sent = error("espresso is out of stock", retry_after=3, about={"order_id": "7"})
     document = Problem.model_validate_json(sent.problem().model_dump_json())

@@ -20,7 +20,7 @@ async def test_an_idempotent_call_is_repeated_once_when_no_byte_came_back() -> N
 
 
 @pytest.mark.parametrize("method", ["safe", "look"])
-async def test_once_means_once(method: str) -> None:
+async def test_a_second_failure_is_not_repeated(method: str) -> None:
     """A second failure is told, not repeated, be it a POST or a GET; no address is told with it."""
     wire = Dropping(drops=9)
     async with raw(wire) as url, asking(url) as peer:

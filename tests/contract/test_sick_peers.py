@@ -35,7 +35,7 @@ async def test_a_name_that_does_not_resolve_hides_no_other(gone: str) -> None:
         assert (await peer.safe(Ping())).who == "one"
 
 
-async def test_a_sick_replica_does_not_take_the_peer_down() -> None:
+async def test_a_failing_replica_does_not_fail_the_peer() -> None:
     """It fails fast and so looks idle; whoever failed is left alone while another is well."""
     sick, well = Replica("sick"), Replica("well")
     sick.fails = [Unavailable("ill")] * 100
@@ -66,7 +66,7 @@ async def test_a_replica_that_takes_no_connection_costs_no_deadline() -> None:
     assert answers == ["one"] * 12
 
 
-async def test_hasty_callers_open_no_breaker() -> None:
+async def test_missed_short_deadlines_do_not_open_the_breaker() -> None:
     """Who leaves no time learns nothing about the peer, and must not speak for the others."""
     replica = Replica()
     replica.hold.clear()
@@ -98,7 +98,7 @@ async def test_the_breaker_opens_on_failures_and_never_on_refusals() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"{", b'{"whom":"x"}', b"[]"])
-async def test_an_answer_that_is_no_answer_is_internal(answer: bytes) -> None:
+async def test_an_invalid_answer_is_internal(answer: bytes) -> None:
     """Rubbish from a peer is a defect of ours, named by the call."""
     async with raw(Dropping(0, answer)) as url, asking(url) as peer:
         with pytest.raises(Internal, match=r"peer\.safe answered what is no Pong"):

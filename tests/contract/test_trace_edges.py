@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 import pytest
 from aiohttp import ClientSession
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 from pydantic import SecretStr
 
@@ -17,6 +16,7 @@ from borough_shop.inventory.store import SqlStock, menu
 from borough_shop.notifications.store import SqlNotifications
 from borough_telemetry.signals import ATTRIBUTES, CAPABILITY, METHOD
 from parts import RunningShape, running_shape, settings_with
+from recorded import RecordedSpans
 from waiting import becomes
 
 SHAPES = shapes.load(APP.calls, APP.shapes)
@@ -54,33 +54,33 @@ async def settings(sqlite_url: str) -> Settings:
     )
 
 
-async def journey(town: RunningShape, settings: Settings) -> None:
+async def journey(running: RunningShape, settings: Settings) -> None:
     """Menu, profile, order; and the customer is told."""
     profile = {"name": "Ada", "email": "ada@example.org", "card_token": "tok_visa_1"}
     order = {"lines": [{"sku": "espresso", "quantity": 2}]}
     async with ClientSession(headers=HEADERS) as http:
-        async with http.get(town.door("/v1/menu")) as answer:
+        async with http.get(running.door("/v1/menu")) as answer:
             assert answer.status == 200
-        async with http.put(town.door("/v1/profile"), json=profile) as answer:
+        async with http.put(running.door("/v1/profile"), json=profile) as answer:
             assert answer.status == 200
         key = {"Idempotency-Key": "one"}
-        async with http.post(town.door("/v1/orders"), json=order, headers=key) as answer:
+        async with http.post(running.door("/v1/orders"), json=order, headers=key) as answer:
             assert answer.status == 201, await answer.text()
     database = Database.open(settings.store.get_secret_value(), "notifications")
 
-    async def told() -> bool:
+    async def delivered() -> bool:
         return any(n.text for n in await SqlNotifications(database).ledger())
 
     try:
-        await becomes(told)
+        await becomes(delivered)
     finally:
         await database.close()
 
 
 async def spans_of(shape: shapes.Shape, settings: Settings) -> list[ReadableSpan]:
-    exporters: dict[str, InMemorySpanExporter] = defaultdict(InMemorySpanExporter)
-    async with running_shape(APP, shape, settings, export=exporters.__getitem__) as town:
-        await journey(town, settings)
+    exporters: dict[str, RecordedSpans] = defaultdict(RecordedSpans)
+    async with running_shape(APP, shape, settings, export=exporters.__getitem__) as running:
+        await journey(running, settings)
     return [span for exporter in exporters.values() for span in exporter.get_finished_spans()]
 
 
@@ -128,17 +128,17 @@ async def test_the_edges_of_a_journey_are_the_calls_of_the_wiring(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-async def test_a_journey_is_told_the_same_in_every_shape(shape: str, settings: Settings) -> None:
+async def test_a_journey_has_the_same_spans_in_every_shape(shape: str, settings: Settings) -> None:
     """One trace holds all of an order; nobody waits for the delivery, so its trace is another,
     linked to that of the order.
     """
     traces = defaultdict(list)
     for span in await spans_of(SHAPES[shape], settings):
         traces[span.context.trace_id].append(span)
-    told = [trace for trace in traces.values() if not is_failed_delivery(trace)]
-    roots = {root_of(trace).name: root_of(trace) for trace in told}
-    assert {root_of(trace).name: story(trace) for trace in told} == STORIES
-    assert len(told) == len(STORIES)
+    whole = [trace for trace in traces.values() if not is_failed_delivery(trace)]
+    roots = {root_of(trace).name: root_of(trace) for trace in whole}
+    assert {root_of(trace).name: story(trace) for trace in whole} == STORIES
+    assert len(whole) == len(STORIES)
     door, relay = roots["POST /v1/orders"], roots["orders.relay"]
     assert [link.context.trace_id for link in relay.links] == [door.context.trace_id]
 
@@ -182,10 +182,10 @@ async def test_a_call_within_a_process_is_no_hop(settings: Settings) -> None:
 async def test_no_internal_route_answers_on_a_public_port(shape: str, settings: Settings) -> None:
     """A door opens to the street; what parts ask each other stays inside."""
     async with (
-        running_shape(APP, SHAPES[shape], settings) as town,
+        running_shape(APP, SHAPES[shape], settings) as running,
         ClientSession(headers=HEADERS) as http,
     ):
-        for url in town.doors.values():
+        for url in running.doors.values():
             for contract in APP.contracts.values():
                 for endpoint in contract.endpoints.values():
                     async with http.request(endpoint.verb, url + endpoint.path) as answer:
@@ -197,14 +197,14 @@ async def test_the_internal_port_serves_only_what_other_parts_call(
     shape: str, settings: Settings
 ) -> None:
     """A part asked for anything else answers 404 and never forwards."""
-    async with running_shape(APP, SHAPES[shape], settings) as town, ClientSession() as http:
+    async with running_shape(APP, SHAPES[shape], settings) as running, ClientSession() as http:
         for part in SHAPES[shape].parts:
             served = SHAPES[shape].served_to_others(part, APP.calls)
-            assert (part in town.inner) == bool(served)
+            assert (part in running.inner) == bool(served)
             for contract in APP.contracts.values():
-                for endpoint in contract.endpoints.values() if part in town.inner else ():
+                for endpoint in contract.endpoints.values() if part in running.inner else ():
                     async with http.request(
-                        endpoint.verb, town.inner[part] + endpoint.path
+                        endpoint.verb, running.inner[part] + endpoint.path
                     ) as answer:
                         hosted = endpoint.capability in served
                         body = await answer.text()

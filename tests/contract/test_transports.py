@@ -145,7 +145,7 @@ async def test_every_contract_of_the_shop_holds(via: Via, at_once: bool) -> None
 
 @over_each_transport
 @in_turn_and_at_once
-async def test_errors_escapes_and_deadlines_travel(via: Via, at_once: bool) -> None:  # noqa: FBT001
+async def test_errors_escapes_and_deadlines_are_transported(via: Via, at_once: bool) -> None:  # noqa: FBT001
     """What no capability of ours shows."""
     await check_contracts(odd_app(), OF_EVERY_TRANSPORT, via, at_once=at_once)
 

@@ -123,7 +123,7 @@ async def test_a_request_says_where_it_goes_and_how_long_it_is(pool: Pool) -> No
     ],
     ids=["not a byte", "half a head", "a body cut short", "another protocol", "no length"],
 )
-async def test_a_failure_says_how_far_it_had_come(
+async def test_a_failure_says_how_far_the_request_had_come(
     pool: Pool, pieces: list[bytes | None], failure: type[Exception]
 ) -> None:
     """Only where not a byte came back may the asker think that nothing was done; the next question
@@ -139,13 +139,13 @@ async def test_a_failure_says_how_far_it_had_come(
     assert len(peer.heads) == 2  # nothing was sent twice behind anybody's back
 
 
-async def test_nobody_listening_is_no_answer(pool: Pool) -> None:
+async def test_a_refused_connection_is_no_answer(pool: Pool) -> None:
     """And no error of the socket library."""
     with pytest.raises(NoAnswer):
         await ask(pool, "http://127.0.0.1:1")
 
 
-async def test_a_late_answer_goes_to_nobody(pool: Pool) -> None:
+async def test_a_late_answer_is_discarded(pool: Pool) -> None:
     """A connection whose answer was not awaited is not used again: it might bring that answer."""
     peer = Scripted([OK], [b""], [b""])
     async with raw(peer) as url:
@@ -172,7 +172,7 @@ async def test_a_connection_that_says_close_is_closed(pool: Pool) -> None:
     assert peer.connections == 2
 
 
-async def test_a_connection_the_peer_ended_is_not_asked_again(pool: Pool) -> None:
+async def test_a_connection_closed_by_the_peer_is_not_reused(pool: Pool) -> None:
     """Once its end is known; what ends in the same moment as it is asked is no answer."""
     peer = Scripted([OK, None], [OK])
     async with raw(peer) as url:
@@ -183,7 +183,7 @@ async def test_a_connection_the_peer_ended_is_not_asked_again(pool: Pool) -> Non
         await pool.close()
 
 
-async def test_an_answer_nobody_asked_for_ends_its_connection() -> None:
+async def test_an_unrequested_answer_closes_its_connection() -> None:
     """Else it would be taken for the answer to the next question."""
     peer = Scripted([OK, b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"], [OK])
     pool = Pool(Limits(keep_alive_s=1_000))  # it is not age that ends it
@@ -205,7 +205,7 @@ async def test_an_idle_connection_is_closed_before_the_peer_would() -> None:
     assert peer.connections == 2
 
 
-async def test_as_many_connections_as_questions_at_once(pool: Pool) -> None:
+async def test_there_are_as_many_connections_as_concurrent_requests(pool: Pool) -> None:
     """One question at a time has a connection; those that are free are used again."""
     peer = Scripted([OK], [OK], [OK], [OK], [OK], [OK])
     async with raw(peer) as url:
@@ -215,7 +215,7 @@ async def test_as_many_connections_as_questions_at_once(pool: Pool) -> None:
     assert peer.connections == 3
 
 
-async def test_a_caller_who_gives_up_leaves_the_next_ones_connection_alone(pool: Pool) -> None:
+async def test_a_late_cancel_does_not_close_a_released_connection(pool: Pool) -> None:
     """Its answer had come in that very tick, and the connection was somebody else's already."""
     peer = Scripted([OK], [OK])
     async with raw(peer) as url:
@@ -238,7 +238,7 @@ async def test_a_caller_who_gives_up_leaves_the_next_ones_connection_alone(pool:
     assert peer.connections == 1
 
 
-async def test_what_comes_behind_an_answer_is_nobodys_answer(pool: Pool) -> None:
+async def test_bytes_behind_an_answer_are_no_answer(pool: Pool) -> None:
     """The beginning of another one, in the same piece: that connection is not asked again."""
     more = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nev"
     async with raw(Scripted([OK + more, b"il"], [None])) as url:
@@ -247,14 +247,14 @@ async def test_what_comes_behind_an_answer_is_nobodys_answer(pool: Pool) -> None
             await ask(pool, url)
 
 
-async def test_an_answer_without_end_is_given_up() -> None:
+async def test_an_endless_answer_fails() -> None:
     """It is not kept in memory until the deadline."""
     async with raw(Scripted([OK])) as url, Pool(Limits(max_answer_bytes=1)) as pool:
         with pytest.raises(BrokenAnswer, match="larger than 1 bytes"):
             await ask(pool, url)
 
 
-async def test_the_callees_own_time_is_found_beside_a_proxys(pool: Pool) -> None:
+async def test_server_timing_is_found_beside_a_proxys(pool: Pool) -> None:
     """Each may put a header of that name."""
     timed = OK.replace(
         b"\r\n", b"\r\nserver-timing: server;dur=7\r\nserver-timing: mesh;dur=1\r\n", 1
@@ -264,7 +264,7 @@ async def test_the_callees_own_time_is_found_beside_a_proxys(pool: Pool) -> None
         await pool.close()
 
 
-async def test_a_caller_that_was_busy_does_not_blame_the_peer(pool: Pool) -> None:
+async def test_a_busy_caller_gives_the_peer_its_time_anew(pool: Pool) -> None:
     """A connection that was made while the event loop did something else is used."""
     async with raw(scripted := Scripted([OK])) as url:
         asking = asyncio.create_task(ask(pool, url))

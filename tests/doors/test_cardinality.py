@@ -34,7 +34,7 @@ EXEMPLAR = 128
 
 
 @pytest.fixture
-async def served(sqlite_url: str) -> AsyncIterator[RunningShape]:
+async def running(sqlite_url: str) -> AsyncIterator[RunningShape]:
     """A part with a door and one that only others call, neither of them short of patience."""
     settings = settings_with(
         APP,
@@ -47,8 +47,8 @@ async def served(sqlite_url: str) -> AsyncIterator[RunningShape]:
     shape = shapes.load(APP.calls, APP.shapes)["extract-payments"]
     async with Collector() as collector:
         settings = settings.model_copy(update={"otlp_endpoint": collector.url})
-        async with running_shape(APP, shape, settings) as served:
-            yield served
+        async with running_shape(APP, shape, settings) as running:
+            yield running
 
 
 class Stranger:
@@ -113,22 +113,22 @@ def series(telemetry: Telemetry) -> int:
 
 
 @pytest.mark.parametrize("part", ["app", "payments"])
-async def test_requests_with_other_words_add_no_series(served: RunningShape, part: str) -> None:
+async def test_unknown_paths_and_hosts_add_no_series(running: RunningShape, part: str) -> None:
     """The first thousand may show every method, route and status once; a second thousand, with
     nothing in common with the first, adds none. No word of theirs is a label, and what exemplars
     hold is theirs only in its length.
     """
-    telemetry = served.parts[part].telemetry
-    url = served.doors[part] if part in served.doors else served.inner[part]
+    telemetry = running.parts[part].telemetry
+    url = running.doors[part] if part in running.doors else running.inner[part]
     first, second = Stranger(1), Stranger(2)
     await visit(url, first)
     before = series(telemetry)
     await visit(url, second)
 
     assert series(telemetry) == before
-    exposition = telemetry.exposition().decode()
-    assert not [word for word in first.words | second.words if word in exposition]
-    samples = [s for family in text_string_to_metric_families(exposition) for s in family.samples]
+    exposed = telemetry.exposition().decode()
+    assert not [word for word in first.words | second.words if word in exposed]
+    samples = [s for family in text_string_to_metric_families(exposed) for s in family.samples]
     of_requests = [s for s in samples if s.name == f"{SERVER_DURATION.name}_count"]
     assert sum(s.value for s in of_requests) == 2 * REQUESTS
     methods = {s.labels["http_request_method"] for s in of_requests}

@@ -52,5 +52,5 @@ async def test_dead_peer_is_503_with_retry_after(
 async def test_answer_about_a_dead_peer_names_no_address(refused: tuple[Answer, str]) -> None:
     """Neither an address nor a port nor what a library had to say reaches a customer."""
     answer, _ = refused
-    said = str(answer.body).lower()
-    assert [word for word in SAID_BY_LIBRARIES if word in said] == []
+    shown = str(answer.body).lower()
+    assert [word for word in SAID_BY_LIBRARIES if word in shown] == []

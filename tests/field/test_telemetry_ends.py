@@ -108,5 +108,7 @@ def test_a_fastapi_of_its_range_that_is_there_is_not_moved(
     assert after["fastapi"] == fastapi
     assert {name: after[name] for name in before} == before
     program = "from fastapi import FastAPI; from borough_telemetry import instrument"
-    told = run([environment.python, "-c", f"{program}; print(instrument(FastAPI()).exposition())"])
-    assert "http_server_active_requests 0.0" in told
+    exposed = run(
+        [environment.python, "-c", f"{program}; print(instrument(FastAPI()).exposition())"]
+    )
+    assert "http_server_active_requests 0.0" in exposed

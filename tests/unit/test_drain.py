@@ -39,7 +39,7 @@ async def draining(running: Running) -> None:
 
 
 @on_uvloop
-async def test_while_draining_each_answer_ends_its_connection() -> None:
+async def test_each_answer_closes_its_connection_while_draining() -> None:
     """The part is not ready but alive, takes old and new connections, and ends each politely."""
     async with launched(small_part(), drain_s=600) as running:
         port = running.ports["public"]
@@ -58,7 +58,7 @@ async def test_while_draining_each_answer_ends_its_connection() -> None:
 
 
 @on_uvloop
-async def test_a_drain_ends_things_in_order() -> None:
+async def test_a_drain_runs_its_steps_in_order() -> None:
     """Requests first, then work nobody waits for, then loops, telemetry, and the stores last."""
     ended: list[str] = []
     gate, tasks = Gate(), Tasks()
@@ -135,7 +135,7 @@ async def test_a_request_that_never_ends_is_cut_off() -> None:
             assert (await wire.reply()).status == 500
 
 
-async def test_work_goes_on_when_nobody_waits_for_it() -> None:
+async def test_work_goes_on_after_its_caller_is_cancelled() -> None:
     """A caller that gives up cancels its waiting, not the work; a drain waits for the work."""
     tasks, gate = Tasks(), asyncio.Event()
     done: list[str] = []

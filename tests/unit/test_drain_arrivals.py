@@ -74,7 +74,7 @@ async def test_a_fresh_connection_may_still_send_its_first_request() -> None:
 
 
 @on_uvloop
-async def test_an_idle_connection_does_not_hold_up_the_goodbye() -> None:
+async def test_an_idle_connection_does_not_delay_shutdown() -> None:
     """What has nothing to say is hung up on."""
     with ExitStack() as opened:
         wires: list[Wire] = []

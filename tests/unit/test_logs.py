@@ -38,7 +38,7 @@ def answering(status: int) -> Any:
     ("status", "share", "found"),
     [(200, 0, 0), (404, 0, 0), (503, 0, 1), (200, 1, 1), (404, 1, 1), (500, 1, 1)],
 )
-async def test_failures_always_leave_a_line_and_others_a_share(
+async def test_failures_are_always_logged_and_others_by_share(
     status: int, share: float, found: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing that went wrong on our side is left to chance."""
@@ -52,7 +52,7 @@ async def test_failures_always_leave_a_line_and_others_a_share(
         assert line["duration_ms"] >= 0
 
 
-async def test_a_line_bears_the_trace_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_log_line_has_its_trace(capsys: pytest.CaptureFixture[str]) -> None:
     """Recorded or not: the ids find the lines of one request in every part."""
     telemetry = Telemetry("test", ratio=0, access_log=1)
     app = telemetry.middleware(answering(200), capability="t", trusted=True)
@@ -66,7 +66,7 @@ async def test_a_line_bears_the_trace_it_belongs_to(capsys: pytest.CaptureFixtur
     assert "trace_id" not in outside
 
 
-async def test_below_its_level_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_events_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
     """Who wants errors only gets no line of a request that went well."""
     telemetry = Telemetry("test", access_log=1, log_level="error")
     await request(telemetry.middleware(answering(200), capability="t", trusted=True), "GET", "/")

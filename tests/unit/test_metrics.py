@@ -27,8 +27,7 @@ from borough_telemetry.signals import (
 EVERY = (*OWN, *APP.signals)
 
 BUILD = {"version": "1", "part": "orders", "shape": "apis", "capabilities": "orders,payments"}
-TRACE, SPAN = 0xADA, 0xB0B
-TRACE_ID = f"{TRACE:032x}"
+TRACE, SPAN = f"{0xADA:032x}", f"{0xB0B:016x}"
 KINDS: dict[str, Any] = {"counter": Counter, "gauge": Gauge, "histogram": Histogram, "info": Info}
 ODD = 'C:\\new "quoted"\nand a second line'
 
@@ -52,7 +51,7 @@ class Theirs:
         return KINDS[signal.kind](signal.name, signal.help, labels, registry=self.registry, **more)
 
 
-def told(metrics: Metrics, form: Format) -> str:
+def exposed(metrics: Metrics, form: Format) -> str:
     """The whole exposition."""
     end = END if form is Format.OPENMETRICS else b""
     return (b"".join(metrics.pieces(form, None)) + end).decode()
@@ -81,7 +80,7 @@ def facts(families: Iterable[Any]) -> list[Any]:
     )
 
 
-def test_every_kind_comes_out_as_the_library_would_write_it(metrics: Metrics) -> None:
+def test_every_kind_is_written_as_by_prometheus_client(metrics: Metrics) -> None:
     """In both formats: names, help, types, labels, buckets, values and exemplars."""
     theirs = Theirs()
     library = {signal: theirs.make(signal) for signal in EVERY}
@@ -90,7 +89,7 @@ def test_every_kind_comes_out_as_the_library_would_write_it(metrics: Metrics) ->
         labels = ("GET", route, "200")
         metrics[SERVER_DURATION].labels(*labels).observe(seconds, (TRACE, SPAN))
         library[SERVER_DURATION].labels(*labels).observe(
-            seconds, {"trace_id": TRACE_ID, "span_id": f"{SPAN:016x}"}
+            seconds, {"trace_id": TRACE, "span_id": SPAN}
         )
     for side in (metrics, library):
         side[signals.LOOP_LAG].observe(0.2)
@@ -100,21 +99,21 @@ def test_every_kind_comes_out_as_the_library_would_write_it(metrics: Metrics) ->
         if signal.kind == "gauge" and not signal.labels:
             metrics[signal].inc(0)  # the library tells these before anybody set them
 
-    ours = told(metrics, Format.OPENMETRICS)
+    ours = exposed(metrics, Format.OPENMETRICS)
     their = as_openmetrics(theirs.registry).decode()
     assert facts(openmetrics(ours)) == facts(openmetrics(their))
-    ours = told(metrics, Format.TEXT)
+    ours = exposed(metrics, Format.TEXT)
     assert facts(older(ours)) == facts(older(as_text(theirs.registry).decode()))
 
 
 def test_the_older_format_has_no_exemplars(metrics: Metrics) -> None:
     """Its readers would choke on them."""
     metrics[SERVER_DURATION].labels("GET", "/", "200").observe(1, (TRACE, SPAN))
-    assert TRACE_ID in told(metrics, Format.OPENMETRICS)
-    assert TRACE_ID not in told(metrics, Format.TEXT)
+    assert TRACE in exposed(metrics, Format.OPENMETRICS)
+    assert TRACE not in exposed(metrics, Format.TEXT)
 
 
-def test_a_piece_is_never_long(metrics: Metrics) -> None:
+def test_a_piece_has_a_bounded_number_of_lines(metrics: Metrics) -> None:
     """However many series there are, the lock is held for a bounded number of lines at a time."""
     for number in range(100):
         metrics[SERVER_DURATION].labels("GET", f"/{number}", "200").observe(1)
@@ -124,30 +123,31 @@ def test_a_piece_is_never_long(metrics: Metrics) -> None:
     assert sum(lines) > 1_700
 
 
-def test_a_series_may_come_while_the_rest_is_told(metrics: Metrics) -> None:
+def test_a_series_may_be_added_between_pieces(metrics: Metrics) -> None:
     """The part goes on working between two pieces; what comes then may be told the next time."""
     durations = metrics[SERVER_DURATION]
     for number in range(20):
         durations.labels("GET", f"/{number}", "200").observe(1)
     for number, _ in enumerate(metrics.pieces(Format.TEXT, None)):
         durations.labels("GET", f"/late/{number}", "200").observe(1)
-    assert "/late/0" in told(metrics, Format.TEXT)
+    assert "/late/0" in exposed(metrics, Format.TEXT)
 
 
-def test_a_gauge_is_not_told_before_it_is_known(metrics: Metrics) -> None:
+def test_a_gauge_is_exposed_once_it_has_a_value(metrics: Metrics) -> None:
     """0 would be a statement; a counter makes it from the start, so that its first step is seen."""
-    text = told(metrics, Format.TEXT)
+    text = exposed(metrics, Format.TEXT)
     assert signals.OUTBOX_AGE.series not in text
     assert f"{STOCK_OUTS.series} 0.0\n" in text
 
 
-def test_a_watched_value_is_read_when_it_is_told(metrics: Metrics) -> None:
+def test_a_watched_value_is_read_at_each_scrape(metrics: Metrics) -> None:
     """A counter as well as a gauge."""
     values = iter((1, 2))
-    metrics.watch(signals.STORE_WAIT, lambda: next(values), capability="orders", pool="writer")
+    series = metrics.named(signals.STORE_WAIT, {"capability": "orders", "pool": "writer"})
+    series.read = lambda: next(values)
     line = f'{signals.STORE_WAIT.series}{{capability="orders",pool="writer"}}'
-    assert f"{line} 1.0\n" in told(metrics, Format.TEXT)
-    assert f"{line} 2.0\n" in told(metrics, Format.TEXT)
+    assert f"{line} 1.0\n" in exposed(metrics, Format.TEXT)
+    assert f"{line} 2.0\n" in exposed(metrics, Format.TEXT)
 
 
 @pytest.mark.parametrize("labels", [{}, {"peer": "orders"}, {"peer": "a", "cause": "b", "x": "c"}])
@@ -156,7 +156,7 @@ def test_wrong_labels_are_refused(metrics: Metrics, labels: dict[str, str]) -> N
     with pytest.raises(
         ValueError, match=r"borough_client_retries has the labels \('peer', 'cause'"
     ):
-        metrics.count(signals.RETRIES, **labels)
+        metrics.named(signals.RETRIES, labels)
     if labels:
         with pytest.raises(ValueError, match="borough_client_retries"):
             metrics[signals.RETRIES].labels("only one")

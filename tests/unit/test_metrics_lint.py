@@ -49,11 +49,11 @@ async def seed(url: str) -> None:
     await database.close()
 
 
-def test_the_exposition_of_a_working_part_is_in_order(promtool: Path, sqlite_url: str) -> None:
+def test_promtool_accepts_the_exposition_of_a_part(promtool: Path, sqlite_url: str) -> None:
     """A whole shop, after orders, refusals and errors, in the format promtool reads; Prometheus
     itself is given OpenMetrics, with exemplars.
     """
-    told: dict[Format, bytes] = {}
+    exposed: dict[Format, bytes] = {}
 
     @on_uvloop
     async def work() -> None:
@@ -78,21 +78,21 @@ def test_the_exposition_of_a_working_part_is_in_order(promtool: Path, sqlite_url
                         assert answer.status in {200, 201}, await answer.text()
                 await (await ada.get("/nowhere")).read()
             for form in Format:
-                told[form] = (
+                exposed[form] = (
                     await asyncio.to_thread(
                         fetch, running.ports["ops"], "/metrics", accept=form.value
                     )
                 ).body
 
     work()
-    assert lint(promtool, told[Format.TEXT]) == (0, "")
-    text = told[Format.TEXT].decode()
+    assert lint(promtool, exposed[Format.TEXT]) == (0, "")
+    text = exposed[Format.TEXT].decode()
     for signal in (ORDERS, signals.STORE_TRANSACTIONS, *PROCESS):
         assert f"\n{signal.series}" in text
-    assert b"# {trace_id=" in told[Format.OPENMETRICS]
+    assert b"# {trace_id=" in exposed[Format.OPENMETRICS]
 
 
-def test_the_tool_finds_what_is_wrong(promtool: Path) -> None:
+def test_promtool_rejects_a_wrong_exposition(promtool: Path) -> None:
     """The check above can fail."""
     code, words = lint(promtool, b"# TYPE requests counter\nrequests 1\n")
     assert code != 0

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as HttpTools
 
-from borough.serving.one_write import OneWriteProtocol
+from borough.serving.listener import OneWriteProtocol
 
 PIECES = {"/one": [b"all"], "/two": [b"first", b"second"], "/none": [b""]}
 
@@ -92,7 +92,9 @@ REQUESTS = {
 
 
 @pytest.mark.parametrize("case", REQUESTS)
-async def test_the_bytes_are_those_of_uvicorn(case: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_answers_have_the_bytes_of_uvicorn(
+    case: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """What is sent, and whether the connection ends: nothing is lost, added or moved."""
     with quiet(caplog):
         ours = await ask(*REQUESTS[case])

@@ -7,14 +7,14 @@ be in a part that went astray.
 import asyncio
 import json
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from borough.serving.health import Health, State
+from borough.serving.lifecycle import Health, State, ops_port
 from borough.serving.listener import bind
-from borough.serving.ops import OpsPort
 from borough.testing.clock import ManualClock
 from borough_telemetry import Format, Telemetry, pages
 from serving import HOST, Reply, fetch
@@ -39,7 +39,7 @@ def ops() -> Iterator[Ops]:
     clock = ManualClock()
     health = Health({"faults": {"payments": {"delay_ms": 50}}}, clock.monotonic)
     listening = bind("OPS_PORT", HOST, 0)
-    with OpsPort(listening, health, Telemetry("t")):
+    with ops_port(listening, health, Telemetry("t")):
         yield Ops(listening.getsockname()[1], health, clock)
 
 
@@ -59,7 +59,7 @@ async def test_livez_fails_when_the_loop_has_been_stuck_for_ten_seconds(ops: Ops
     beat.cancel()
 
 
-async def test_metrics_are_told_while_the_loop_is_stuck(ops: Ops) -> None:
+async def test_metrics_are_served_while_the_loop_is_stuck(ops: Ops) -> None:
     """The exposition comes whole, though nothing turns the loop."""
     answer = ops.get("/metrics")
     assert (answer.status, answer.headers["content-type"]) == (200, Format.TEXT.value)
@@ -96,7 +96,7 @@ def test_only_a_ready_part_is_ready(ops: Ops, state: State) -> None:
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_livez_looks_at_nothing_but_the_loop(ops: Ops, state: State) -> None:
+def test_livez_depends_on_the_loop_only(ops: Ops, state: State) -> None:
     """Whatever the part waits for, it is alive: to be unready is no reason to be killed."""
     ops.health.become(state, "a peer is down")
     assert ops.get("/livez").status == 200
@@ -115,7 +115,7 @@ def test_a_query_does_not_hide_a_path(ops: Ops) -> None:
 
 
 @pytest.mark.parametrize("verb", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_the_ops_port_only_tells(ops: Ops, verb: str) -> None:
+def test_the_ops_port_refuses_other_methods_with_405(ops: Ops, verb: str) -> None:
     """Nothing can be done to a part over its ops port: 405 names what is allowed."""
     answer = ops.get("/livez", verb)
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
@@ -128,15 +128,22 @@ def test_head_is_get_without_the_body(ops: Ops) -> None:
     assert head.headers["content-length"] == full.headers["content-length"]
 
 
-async def test_a_caller_who_trickles_is_not_waited_for() -> None:
+async def trickle(connection: socket.socket) -> None:
+    """Send a head without an end, a byte at a time, for a minute."""
+    for _ in range(6_000):
+        connection.send(b"G")
+        await asyncio.sleep(0.01)
+
+
+async def test_a_request_sent_byte_by_byte_times_out() -> None:
     """The bound is on the whole request: a byte now and then does not lengthen it."""
     near, far = socket.socketpair()
     with near, far:
         far.sendall(b"GET")
-        hasty = pages._Hasty(near, 0.1)  # noqa: SLF001  # the reader, without its server
-        assert hasty.read(3) == b"GET"
+        trickling = asyncio.create_task(trickle(far))
+        begun = time.monotonic()
         with pytest.raises(TimeoutError):
-            hasty.read(1)
-        far.sendall(b" ")
-        with pytest.raises(TimeoutError):
-            hasty.read(1)
+            await asyncio.to_thread(pages._head, near, 0.1)  # noqa: SLF001  # without its server
+        assert time.monotonic() - begun >= 0.1
+        assert not trickling.done()
+        trickling.cancel()

@@ -8,7 +8,6 @@ from unittest import mock
 from uuid import UUID
 
 import pytest
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from borough.capability import Endpoint, Message
 from borough.errors import Unavailable
@@ -21,6 +20,7 @@ from borough_shop.orders.service import OrdersService
 from borough_shop.payments.contract import Charge, Outcome, Payments, Verdict, VoidCharge
 from borough_shop.values import Money
 from borough_telemetry import Telemetry
+from recorded import RecordedSpans
 from shop.memory import Shop, memory_shop
 from shop.samples import an_id, an_order, lines
 
@@ -114,7 +114,7 @@ async def test_the_queue_is_told(shop: Shop) -> None:
 
 async def test_a_reconciled_order_leads_back_to_its_own_trace(shop: Shop) -> None:
     """Reconcile links to the trace of the request, and so will the delivery of the event."""
-    trace_id, spans = 0xADA, InMemorySpanExporter()
+    trace_id, spans = 0xADA, RecordedSpans()
     trace = f"00-{trace_id:032x}-{1:016x}-01"
     due = MORNING + timedelta(seconds=DEADLINE)
     await shop.stored.orders.begin(an_order(1), "key", "print", due, trace)

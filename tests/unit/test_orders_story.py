@@ -111,7 +111,7 @@ async def test_a_replay_meanwhile_answers_pending(shop: Shop) -> None:
     assert replay.order.order_id == fresh.order.order_id
 
 
-async def test_a_key_stands_for_one_basket(shop: Shop) -> None:
+async def test_a_key_with_another_basket_is_refused(shop: Shop) -> None:
     """Another basket under it is refused, and leaves everything as it was."""
     await shop.orders.place(ESPRESSO)
     with pytest.raises(KeyReused, match="'k'"):

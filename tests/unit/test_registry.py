@@ -50,7 +50,7 @@ def families(telemetry: Telemetry, form: Format) -> dict[str, Metric]:
 
 
 @each_form
-def test_a_metric_of_somebodys_own_is_told_beside_the_signals(
+def test_a_registered_metric_is_exposed_beside_the_signals(
     telemetry: Telemetry, form: Format
 ) -> None:
     """In both formats, and with exemplars in the one that has them; without the series that say
@@ -61,14 +61,14 @@ def test_a_metric_of_somebodys_own_is_told_beside_the_signals(
     Histogram("stays", "Stays.", buckets=(1,), registry=telemetry.registry).observe(2)
     telemetry.count(STOCK_OUTS)
 
-    told = families(telemetry, form)
-    assert {STOCK_OUTS.name, "visits", "stays"} <= told.keys()
-    assert not [name for name in told if name.endswith("_created")]
-    (sample,) = told["visits"].samples
+    exposed = families(telemetry, form)
+    assert {STOCK_OUTS.name, "visits", "stays"} <= exposed.keys()
+    assert not [name for name in exposed if name.endswith("_created")]
+    (sample,) = exposed["visits"].samples
     assert (sample.name, sample.labels, sample.value) == ("visits_total", {"of": 'a "guest"'}, 3)
     exemplar = sample.exemplar and sample.exemplar.labels
     assert exemplar == ({"trace_id": "ada"} if form is Format.OPENMETRICS else None)
-    assert [s.value for s in told["stays"].samples] == [0, 1, 1, 2]
+    assert [s.value for s in exposed["stays"].samples] == [0, 1, 1, 2]
 
 
 def test_each_family_is_a_piece(telemetry: Telemetry) -> None:
@@ -108,7 +108,7 @@ def test_the_name_of_a_signal_is_refused(telemetry: Telemetry, taken: Signal, na
     Gauge(name, "Mine.", registry=theirs)
 
 
-def test_a_name_that_somebody_else_took_is_refused_as_ever(telemetry: Telemetry) -> None:
+def test_a_duplicate_name_is_refused_by_the_library(telemetry: Telemetry) -> None:
     """By the library, in its words."""
     Gauge("room", "Mine.", registry=telemetry.registry)
     with pytest.raises(ValueError, match=r"Duplicated timeseries.*room"):
@@ -116,7 +116,7 @@ def test_a_name_that_somebody_else_took_is_refused_as_ever(telemetry: Telemetry)
 
 
 @each_form
-def test_what_cannot_be_told_costs_nobody_the_rest(
+def test_a_failed_collector_leaves_the_other_metrics(
     telemetry: Telemetry, form: Format, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A name of a signal's that nobody announced is left out, and so is what a collector does not
@@ -126,26 +126,26 @@ def test_what_cannot_be_told_costs_nobody_the_rest(
     telemetry.registry.register(fickle)
     fickle.names = ("before", STOCK_OUTS.name, "after")
 
-    told = families(telemetry, form)
-    assert {"before", "after"} <= told.keys()
-    assert [sample.value for sample in told[STOCK_OUTS.name].samples] == [0]
+    exposed = families(telemetry, form)
+    assert {"before", "after"} <= exposed.keys()
+    assert [sample.value for sample in exposed[STOCK_OUTS.name].samples] == [0]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[0]["metric"] == STOCK_OUTS.name
     assert "ZeroDivisionError" in lines[1]["exception"]
 
 
-def test_a_process_is_told_as_by_any_client(telemetry: Telemetry) -> None:
+def test_metrics_of_the_process_are_those_listed(telemetry: Telemetry) -> None:
     """Its families are those our tables list, with their words, kinds and labels; and by no part
     that was not asked for them.
     """
     assert not [n for n in families(telemetry, Format.TEXT) if n.startswith(("process", "python"))]
     telemetry.watch_process()
-    told = families(telemetry, Format.OPENMETRICS)
+    exposed = families(telemetry, Format.OPENMETRICS)
     listed = {signal.name: signal for signal in PROCESS}
-    found = {name for name in told if name.startswith(("process_", "python_"))}
+    found = {name for name in exposed if name.startswith(("process_", "python_"))}
     assert found == set(listed)
     for name, signal in listed.items():
-        family = told[name]
+        family = exposed[name]
         assert (family.documentation, family.type) == (signal.help, signal.kind)
         assert {sample.name for sample in family.samples} == {signal.series}
         assert {tuple(sample.labels) for sample in family.samples} == {signal.labels}

@@ -5,14 +5,13 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from borough.transport.addresses import Address, choose
 from borough.transport.resilience import (
     LONGEST_PAUSE_S,
     PAUSE_S,
-    Address,
     Breaker,
     Permit,
     RetryBudget,
-    choose,
 )
 
 
@@ -56,7 +55,7 @@ def test_the_pause_of_a_breaker_doubles_with_each_failed_probe_up_to_a_bound() -
     assert breaker.permit(now + LONGEST_PAUSE_S) is Permit.PROBE
 
 
-def test_calls_that_were_under_way_do_not_lengthen_the_pause() -> None:
+def test_calls_in_flight_do_not_lengthen_the_pause() -> None:
     """A burst that fails together is one failure of the peer, not thirty."""
     breaker = Breaker(failures=1)
     fail(breaker, 30, now=0)
@@ -73,7 +72,7 @@ def test_retries_never_exceed_their_share(wants: list[bool]) -> None:
         assert retries <= calls * 0.1 + 1e-9
 
 
-def test_a_budget_tells_what_is_left_of_it() -> None:
+def test_a_budget_has_whole_tries_left() -> None:
     """In whole tries: a part of one affords nothing."""
     budget = RetryBudget(share=0.5)
     left = []
@@ -89,15 +88,15 @@ def first_two(addresses: list[Address]) -> tuple[Address, Address]:
     return addresses[0], addresses[1]
 
 
-def test_the_less_loaded_of_two_is_asked() -> None:
+def test_the_less_loaded_of_two_is_chosen() -> None:
     """Load decides, chance only which two are compared."""
     busy, idle = Address("http://a:1", in_flight=3), Address("http://b:1")
     assert choose([busy, idle], 0, first_two) is idle
 
 
-def test_a_failed_or_resting_replica_is_passed_over_while_there_is_another() -> None:
+def test_a_failed_or_avoided_replica_is_passed_over_while_there_is_another() -> None:
     """With nobody else it is asked all the same."""
-    tired, fresh = Address("http://a:1", resting_until=5), Address("http://b:1", in_flight=9)
+    tired, fresh = Address("http://a:1", avoided_until=5), Address("http://b:1", in_flight=9)
     assert choose([tired, fresh], 0, first_two) is fresh
     assert choose([tired, fresh], 6, first_two) is tired
     assert choose([tired, fresh], 6, first_two, avoid=tired) is fresh

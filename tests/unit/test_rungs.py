@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Receive, Scope, Send
 
 from borough import deadline
@@ -40,6 +39,7 @@ from borough_shop.orders.contract import GetOrder, ListOrders, Orders, PlaceOrde
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SPANS_DROPPED
 from peers import Peer, Ping, Replica
+from recorded import RecordedSpans
 from serving import until
 from shop.memory import memory_shop
 from shop.samples import a_profile, an_id, basket
@@ -56,7 +56,7 @@ class Hop:
     site: RungBuilder
     switches: tuple[Switch, Switch]
     callee: Telemetry
-    spans: InMemorySpanExporter
+    spans: RecordedSpans
     heard: list[dict[str, str]] = field(default_factory=list)
 
     def step(self, rung: str) -> None:
@@ -67,8 +67,8 @@ class Hop:
         """Whether the call bore a deadline, whether the caller counted it, and the callee; and how
         many spans there are.
         """
-        self.site.telemetry.flush()
-        self.callee.flush()
+        self.site.telemetry.close()
+        self.callee.close()
         spans = len(self.spans.get_finished_spans())
         return (
             deadline.HEADER in self.heard[-1],
@@ -81,7 +81,7 @@ class Hop:
 @asynccontextmanager
 async def hop() -> AsyncIterator[Hop]:
     """Both ends in this process, with a socket between them."""
-    spans = InMemorySpanExporter()
+    spans = RecordedSpans()
     here, there = Standing("T3"), Standing("T3")
     far = Telemetry("callee", export=spans)
     callee_site = CalleeBuilder(CALLEE, Settings(), far, standing=there)

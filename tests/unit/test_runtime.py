@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from borough import deadline, signals
 from borough.compose import PartBuilder
 from borough.errors import DeadlineExceeded, Unavailable
-from borough.serving import runtime
+from borough.serving import lifecycle
 from borough.stores.sql import Database, Transaction
 from borough.stores.statements import Statement
 from borough.testing.clock import ManualClock
@@ -30,7 +30,7 @@ READ = Statement(select(orders))
 WRITE = Statement(delete(orders))
 
 
-def told(telemetry: Telemetry, signal: Signal, **labels: str) -> float | None:
+def exposed(telemetry: Telemetry, signal: Signal, **labels: str) -> float | None:
     """The value of one series; None where there is none."""
     text = b"".join(telemetry.pieces(Format.TEXT)).decode()
     for family in text_string_to_metric_families(text):
@@ -50,21 +50,21 @@ def telemetry() -> Telemetry:
 async def database(sqlite_url: str, telemetry: Telemetry) -> AsyncIterator[Database]:
     """The store of orders, watched: two readers, one writer."""
     database = Database.open(sqlite_url, "orders", pool_size=2)
-    runtime.watch_store(telemetry, database)
+    lifecycle.watch_store(telemetry, database)
     yield database
     await database.close()
 
 
-async def test_a_loop_that_was_kept_busy_was_late(telemetry: Telemetry) -> None:
+async def test_a_busy_loop_is_measured_as_late(telemetry: Telemetry) -> None:
     """The lag is how long after its time the timer came."""
     clock = ManualClock()
-    watching = asyncio.create_task(runtime.watch_loop(telemetry, clock))
+    watching = asyncio.create_task(lifecycle.watch_loop(telemetry, clock))
     lag = telemetry.metrics[signals.LOOP_LAG]
 
     async def come(late: float) -> None:
         seen = sum(lag.counts)
         await until(lambda: clock.sleeping == 1)
-        clock.advance(runtime.LOOK_S + late)
+        clock.advance(lifecycle.LOOK_S + late)
         await until(lambda: sum(lag.counts) > seen)
 
     await come(late=0)
@@ -74,7 +74,7 @@ async def test_a_loop_that_was_kept_busy_was_late(telemetry: Telemetry) -> None:
     watching.cancel()
 
 
-async def test_a_store_tells_its_transactions_by_kind(
+async def test_transactions_of_a_store_are_counted_by_kind(
     telemetry: Telemetry, database: Database
 ) -> None:
     """Each once, whether it is committed or rolled back."""
@@ -87,20 +87,20 @@ async def test_a_store_tells_its_transactions_by_kind(
         with suppress(ZeroDivisionError):
             await database.transaction(fail)
     told_of = {
-        kind: told(telemetry, signals.STORE_TRANSACTIONS, capability="orders", kind=kind)
+        kind: exposed(telemetry, signals.STORE_TRANSACTIONS, capability="orders", kind=kind)
         for kind in ("read", "write")
     }
     assert told_of == {"read": 1, "write": 2}
 
 
-async def test_a_store_tells_who_is_inside_and_who_had_to_wait(
+async def test_connections_in_use_and_waits_of_a_store_are_exposed(
     telemetry: Telemetry, database: Database
 ) -> None:
     """Connections in use beside their limit, the time that was waited, and who gave up."""
     place = {"capability": "orders", "pool": "writer"}
 
     def writer(signal: Signal) -> float | None:
-        return told(telemetry, signal, **place)
+        return exposed(telemetry, signal, **place)
 
     async with held_open(database):
         assert writer(signals.STORE_CONNECTIONS) == writer(signals.STORE_LIMIT) == 1
@@ -109,21 +109,21 @@ async def test_a_store_tells_who_is_inside_and_who_had_to_wait(
             await database.execute(WRITE)
     assert writer(signals.STORE_CONNECTIONS) == 0
     assert (writer(signals.STORE_WAIT) or 0) > 0
-    missed = told(telemetry, signals.DEADLINE_EXCEEDED, where="store", capability="orders")
+    missed = exposed(telemetry, signals.DEADLINE_EXCEEDED, where="store", capability="orders")
     assert missed == 1
-    assert told(telemetry, signals.STORE_LIMIT, capability="orders", pool="reader") == 2
+    assert exposed(telemetry, signals.STORE_LIMIT, capability="orders", pool="reader") == 2
 
 
-async def test_one_pool_of_two_kinds_is_told_once(
+async def test_a_pool_shared_by_two_kinds_is_exposed_once(
     postgresql_url: str, telemetry: Telemetry
 ) -> None:
     """PostgreSQL's readers and writers share their connections: the limit is not twice that."""
     database = Database.open(postgresql_url, "orders", pool_size=3)
-    runtime.watch_store(telemetry, database)
+    lifecycle.watch_store(telemetry, database)
     async with held_open(database), held_open(database):
         place = {"capability": "orders", "pool": "shared"}
-        assert told(telemetry, signals.STORE_CONNECTIONS, **place) == 2
-        assert told(telemetry, signals.STORE_LIMIT, **place) == 3
+        assert exposed(telemetry, signals.STORE_CONNECTIONS, **place) == 2
+        assert exposed(telemetry, signals.STORE_LIMIT, **place) == 3
     await database.close()
 
 
@@ -150,16 +150,16 @@ async def door_asking(
         await part.close()
 
 
-async def test_a_breaker_tells_whether_it_is_open(telemetry: Telemetry) -> None:
+async def test_an_open_breaker_is_exposed(telemetry: Telemetry) -> None:
     """From the start, and once it opened."""
     async with door_asking(telemetry, "http://127.0.0.1:1") as profiles:
-        assert told(telemetry, signals.BREAKER_OPEN, peer="profiles") == 0
-        assert told(telemetry, signals.RETRY_BUDGET) == 0
+        assert exposed(telemetry, signals.BREAKER_OPEN, peer="profiles") == 0
+        assert exposed(telemetry, signals.RETRY_BUDGET) == 0
         for _ in range(FAILURES):
             with pytest.raises(Unavailable):
                 await profiles.get(GetProfile(customer_id="ada"))
-        assert told(telemetry, signals.BREAKER_OPEN, peer="profiles") == 1
-        assert told(telemetry, signals.BREAKER_OPENED, peer="profiles") == 1
+        assert exposed(telemetry, signals.BREAKER_OPEN, peer="profiles") == 1
+        assert exposed(telemetry, signals.BREAKER_OPENED, peer="profiles") == 1
 
 
 async def test_a_call_that_missed_its_deadline_is_counted(telemetry: Telemetry) -> None:
@@ -169,19 +169,19 @@ async def test_a_call_that_missed_its_deadline_is_counted(telemetry: Telemetry) 
         async with door_asking(telemetry, url_of(silent), call_timeout_ms=50) as profiles:
             with pytest.raises(DeadlineExceeded):
                 await profiles.get(GetProfile(customer_id="ada"))
-    assert told(telemetry, signals.DEADLINE_EXCEEDED, where="call", capability="profiles") == 1
+    assert exposed(telemetry, signals.DEADLINE_EXCEEDED, where="call", capability="profiles") == 1
 
 
-async def test_a_hosted_store_is_told(telemetry: Telemetry, sqlite_url: str) -> None:
+async def test_a_hosted_store_is_exposed(telemetry: Telemetry, sqlite_url: str) -> None:
     """Whoever hosts a capability need not think of it."""
     part = PartBuilder(APP, settings_with(APP, store=sqlite_url), telemetry)
     part.compose(["profiles"])
     place = {"capability": "profiles", "pool": "writer"}
-    assert told(telemetry, signals.STORE_LIMIT, **place) == 1
+    assert exposed(telemetry, signals.STORE_LIMIT, **place) == 1
     await part.close()
 
 
-def test_a_reading_that_fails_costs_nobody_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_read_leaves_out_its_series_only(capsys: pytest.CaptureFixture[str]) -> None:
     """Its series is left out, and the log names it."""
     telemetry = Telemetry("t")
     telemetry.watch(signals.RETRY_BUDGET, lambda: 1 / 0)

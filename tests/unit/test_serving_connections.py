@@ -6,8 +6,8 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from borough.config import Timeouts
-from borough.serving import connections
-from borough.serving.connections import Connections
+from borough.serving import listener
+from borough.serving.listener import Connections
 from borough.testing.clock import ManualClock
 from serving import (
     HOST,
@@ -40,7 +40,7 @@ class Caller:
 
         scope = {"type": "http", "path": "/", "client": ("10.0.0.1", port)}
         await self.app(scope, receive, send)
-        return connections.CLOSE in sent[0]["headers"]
+        return listener.CLOSE in sent[0]["headers"]
 
 
 def aged(
@@ -58,7 +58,7 @@ def aged(
     )
 
 
-async def test_a_connection_ends_with_the_first_answer_after_its_age() -> None:
+async def test_a_connection_closes_with_the_first_answer_after_its_age() -> None:
     """An answer on a connection older than its maximal age says close; younger ones do not."""
     clock = ManualClock()
     caller = aged(clock)
@@ -77,7 +77,7 @@ async def test_connections_that_began_together_do_not_end_together() -> None:
     assert (await lucky.is_last(1), await unlucky.is_last(1)) == (False, True)
 
 
-async def test_a_port_that_comes_back_begins_a_new_life() -> None:
+async def test_a_client_port_used_again_has_a_new_age() -> None:
     """After its last answer a connection is forgotten; the next from that port is a young one."""
     clock = ManualClock()
     caller = aged(clock)
@@ -86,7 +86,7 @@ async def test_a_port_that_comes_back_begins_a_new_life() -> None:
     assert [await caller.is_last(1), await caller.is_last(1)] == [True, False]
 
 
-async def test_with_a_maximal_age_of_zero_a_connection_lives_for_ever() -> None:
+async def test_a_connection_never_closes_with_a_maximal_age_of_zero() -> None:
     """Zero turns ageing off."""
     clock = ManualClock()
     caller = aged(clock, max_age=0)
@@ -95,7 +95,7 @@ async def test_with_a_maximal_age_of_zero_a_connection_lives_for_ever() -> None:
     assert not await caller.is_last(1)
 
 
-async def test_a_leaving_part_ends_every_connection_that_is_used() -> None:
+async def test_every_used_connection_closes_while_the_part_drains() -> None:
     """While leaving, each answer says close, however young its connection."""
     assert await aged(ManualClock(), leaving=True).is_last(1)
 
@@ -104,7 +104,7 @@ async def test_memory_is_bounded_however_many_connections_come() -> None:
     """Beyond the bound the oldest connection is forgotten, and counts as young again."""
     clock = ManualClock()
     caller = aged(clock)
-    for port in range(connections.REMEMBERED + 1):
+    for port in range(listener.REMEMBERED + 1):
         await caller.is_last(port)
     clock.advance(30)
     assert (await caller.is_last(0), await caller.is_last(2)) == (False, True)
@@ -139,7 +139,7 @@ async def said_until_the_end(port: int, sent: bytes) -> bytes:
     ids=["nothing", "half a head", "half a head after an answer"],
 )
 @on_uvloop
-async def test_whoever_sends_no_whole_head_is_hung_up_on(sent: bytes, answers: int) -> None:
+async def test_a_connection_without_a_whole_head_is_closed(sent: bytes, answers: int) -> None:
     """A connection costs memory and a descriptor, so nobody holds one by saying nothing."""
     async with launched(small_part(timeouts=IMPATIENT)) as running:
         heard = await said_until_the_end(running.ports["public"], sent)
@@ -147,7 +147,7 @@ async def test_whoever_sends_no_whole_head_is_hung_up_on(sent: bytes, answers: i
 
 
 @on_uvloop
-async def test_whoever_waits_for_an_answer_is_not_hung_up_on() -> None:
+async def test_a_connection_that_waits_for_an_answer_is_not_closed() -> None:
     """It is we who are slow then: a silent connection made later is ended, this one is not."""
     asked, free = asyncio.Event(), asyncio.Event()
 

@@ -37,12 +37,12 @@ async def ask_three_at_once(*, reset: bool) -> list[bytes]:
 
 
 @on_uvloop
-async def test_pipelined_requests_find_nothing_of_each_other() -> None:
+async def test_pipelined_requests_do_not_share_context() -> None:
     """Each request begins in an empty context, whatever the one before it left behind."""
     assert await ask_three_at_once(reset=True) == [b"nobody"] * 3
 
 
 @on_uvloop
-async def test_the_test_above_would_see_a_leak() -> None:
+async def test_a_shared_context_would_be_detected() -> None:
     """Without the setting, uvicorn files the second request under the caller of the first."""
     assert await ask_three_at_once(reset=False) == [b"nobody", b"/ada", b"/grace"]

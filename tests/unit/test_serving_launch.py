@@ -29,7 +29,7 @@ def taken() -> Iterator[int]:
 
 
 @on_uvloop
-async def test_a_ready_part_says_so_in_one_line_with_its_ports() -> None:
+async def test_a_ready_part_prints_one_line_with_its_ports() -> None:
     """The line names the part and the ports it really has, each of which answers."""
     async with launched(small_part(internal=small_part().public)) as running:
         line = json.loads(running.lines[0])
@@ -65,7 +65,7 @@ async def test_a_port_in_use_stops_the_start_with_a_sentence(name: str, taken: i
     assert closed == ["closed"]
 
 
-def test_a_host_that_is_not_here_is_named() -> None:
+def test_an_unknown_host_is_named() -> None:
     """The sentence names the host, which is what is wrong, not the port."""
     with pytest.raises(WrongSettings, match=r"BOROUGH_HOST: nowhere.invalid is no address"):
         bind("PUBLIC_PORT", "nowhere.invalid", 0)
@@ -89,7 +89,7 @@ async def test_a_listener_that_dies_takes_the_part_with_it(monkeypatch: pytest.M
     assert closed == ["closed"]
 
 
-async def test_what_a_part_waits_for_is_what_its_settings_say() -> None:
+async def test_timeouts_of_a_part_come_from_its_settings() -> None:
     """Its own times, and those of the connections it makes: half as long, so that no peer ends one
     that is about to be used.
     """

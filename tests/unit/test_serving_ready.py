@@ -3,14 +3,14 @@
 import asyncio
 
 from borough.config import Timeouts
-from borough.serving.health import Health, State, watch
+from borough.serving.lifecycle import Health, State, watch
 from borough_telemetry import Telemetry
 from serving import until
 
 NOT_MIGRATED = "the schema of orders is not migrated"
 
 
-async def told(
+async def reported(
     looks: list[str | Exception | None],
 ) -> tuple[list[tuple[object, object]], int]:
     """What a part tells before each look and after the last, and how often it announced itself."""
@@ -38,32 +38,32 @@ async def told(
     return seen[1:], len(announced)
 
 
-async def test_a_part_is_starting_until_nothing_speaks_against_it() -> None:
+async def test_a_part_is_starting_until_its_check_passes() -> None:
     """It says each time what is missing, and announces itself when nothing is any more."""
-    assert await told([NOT_MIGRATED, None]) == (
+    assert await reported([NOT_MIGRATED, None]) == (
         [(State.STARTING, NOT_MIGRATED), (State.READY, None)],
         1,
     )
 
 
-async def test_a_check_that_fails_is_a_reason() -> None:
+async def test_a_failed_check_is_the_reason() -> None:
     """An exception makes a part unready and names itself; it never ends the looking."""
     looks = [OSError("no such host"), None]
-    assert await told([*looks]) == (
+    assert await reported([*looks]) == (
         [(State.STARTING, "OSError: no such host"), (State.READY, None)],
         1,
     )
 
 
-async def test_a_part_may_lose_readiness_and_find_it_again() -> None:
+async def test_a_part_may_become_unready_and_ready_again() -> None:
     """It is announced once in its life, however often it comes and goes."""
-    assert await told([None, "the database is gone", None]) == (
+    assert await reported([None, "the database is gone", None]) == (
         [(State.READY, None), (State.UNREADY, "the database is gone"), (State.READY, None)],
         1,
     )
 
 
-async def test_a_check_that_hangs_is_a_reason() -> None:
+async def test_a_check_that_times_out_is_the_reason() -> None:
     """A look has a bound; past it the part is not ready."""
     health, log = Health({}), Telemetry("t").log
 

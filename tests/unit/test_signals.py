@@ -30,7 +30,7 @@ each_signal = pytest.mark.parametrize("signal", EVERY, ids=lambda signal: signal
 
 
 @each_signal
-def test_a_name_is_in_order(signal: Signal) -> None:
+def test_a_signal_has_a_valid_name(signal: Signal) -> None:
     """Lower case, with a prefix that says whose it is, without the suffix that comes by itself."""
     assert NAME.fullmatch(signal.name)
     assert not signal.name.endswith(("_total", "_info", "_count", "_sum", "_bucket", "_created"))
@@ -58,12 +58,12 @@ def test_no_two_signals_share_a_name() -> None:
 
 
 @each_signal
-def test_a_series_is_told_by_the_name_queries_know(signal: Signal) -> None:
+def test_a_series_is_exposed_by_its_query_name(signal: Signal) -> None:
     """What a dashboard asks for is what the exposition says."""
     metrics = Metrics(BUILD, APP.signals)
     series = metrics[signal].labels(*signal.labels) if signal.labels else metrics[signal]
     series.observe(1) if signal.kind == "histogram" else series.inc()
-    told = b"".join(metrics.pieces(Format.TEXT, None)).decode()
-    samples = {s.name for family in text_string_to_metric_families(told) for s in family.samples}
+    exposed = b"".join(metrics.pieces(Format.TEXT, None)).decode()
+    samples = {s.name for family in text_string_to_metric_families(exposed) for s in family.samples}
     expected = f"{signal.series}_bucket" if signal.kind == "histogram" else signal.series
     assert expected in samples

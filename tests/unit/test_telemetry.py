@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Receive, Scope, Send
 
 from borough.serving.web import make_app
 from borough_telemetry import Telemetry
 from borough_telemetry.part import Middleware
 from borough_telemetry.routes import Templates
+from recorded import RecordedSpans
 from serving import hello as plain
 from shop.door import visiting
 
@@ -20,7 +20,7 @@ WANTED, UNWANTED = f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00"
 
 async def spans_of(traceparent: str, *, ratio: float, trusted: bool) -> tuple[ReadableSpan, ...]:
     """What is exported of one request that bears this traceparent."""
-    exporter = InMemorySpanExporter()
+    exporter = RecordedSpans()
     telemetry = Telemetry("test", ratio=ratio, export=exporter)
     app = make_app("test", telemetry=telemetry, max_body_bytes=1_024)
     async with visiting(telemetry.middleware(app, capability="test", trusted=trusted)) as visitor:
@@ -29,13 +29,13 @@ async def spans_of(traceparent: str, *, ratio: float, trusted: bool) -> tuple[Re
     return exporter.get_finished_spans()
 
 
-async def test_a_stranger_cannot_have_a_request_traced() -> None:
+async def test_an_untrusted_flag_does_not_record_a_request() -> None:
     """At the door the ratio decides, whatever the caller's flag asks for."""
     assert await spans_of(WANTED, ratio=0, trusted=False) == ()
 
 
 @pytest.mark.parametrize("traceparent", [WANTED, UNWANTED])
-async def test_a_stranger_gets_a_trace_of_its_own_that_leads_to_the_callers(
+async def test_an_untrusted_trace_is_linked(
     traceparent: str,
 ) -> None:
     """Nobody can hide a request from us, nor write into a trace that is not theirs."""
@@ -47,22 +47,22 @@ async def test_a_stranger_gets_a_trace_of_its_own_that_leads_to_the_callers(
 
 
 @pytest.mark.parametrize("traceparent", ["", "nonsense", f"00-{'0' * 32}-{SPAN}-01"])
-async def test_a_context_that_is_none_is_linked_by_nothing(traceparent: str) -> None:
+async def test_an_invalid_traceparent_is_not_linked(traceparent: str) -> None:
     """What cannot be read is left out."""
     (span,) = await spans_of(traceparent, ratio=1, trusted=False)
     assert list(span.links) == []
 
 
-async def test_a_part_of_ours_decides_for_those_it_calls() -> None:
+async def test_a_trusted_flag_decides_and_its_trace_goes_on() -> None:
     """Inside, the flag holds in both ways, and the trace goes on."""
     assert await spans_of(UNWANTED, ratio=1, trusted=True) == ()
     (span,) = await spans_of(WANTED, ratio=0, trusted=True)
     assert f"{span.context.trace_id:032x}" == TRACE
 
 
-async def test_two_contexts_are_none() -> None:
+async def test_two_traceparents_count_as_none() -> None:
     """Which of them is meant nobody knows."""
-    exporter = InMemorySpanExporter()
+    exporter = RecordedSpans()
     telemetry = Telemetry("test", export=exporter)
     middleware = Middleware(plain, telemetry, "test", trusted=True, templates=Templates(plain))
     head = (b"traceparent", WANTED.encode())
@@ -71,7 +71,7 @@ async def test_two_contexts_are_none() -> None:
     await asyncio.to_thread(telemetry.close)
 
 
-async def test_who_exports_nothing_records_nothing_and_passes_on_what_came() -> None:
+async def test_without_an_exporter_flags_are_passed_on_and_nothing_is_recorded() -> None:
     """No exemplar leads to a trace that nobody has; the next part still learns the caller's will,
     and its spans hang below the caller's.
     """
@@ -89,5 +89,5 @@ async def test_who_exports_nothing_records_nothing_and_passes_on_what_came() -> 
         await visitor.ask("GET", "/", headers={"traceparent": UNWANTED})
         await visitor.ask("GET", "/")
     assert heard[0] == WANTED
-    assert all(told is not None and told.endswith("-00") for told in heard[1:])
+    assert all(header is not None and header.endswith("-00") for header in heard[1:])
     assert b"trace_id=" not in telemetry.exposition()

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
 from borough.errors import Conflict, Unavailable
@@ -17,15 +16,16 @@ from borough.transport.client import Http
 from borough.transport.wire import Pool
 from borough_telemetry import Telemetry
 from peers import Dropping, Peer, Ping, Replica, raw
+from recorded import RecordedSpans
 
 NAMES = '{peer="peer",method="safe"}'
 
 
-class Town:
+class CallerAndPeer:
     """A caller with telemetry of its own, and the replica it asks."""
 
     def __init__(self) -> None:
-        self.exporter = InMemorySpanExporter()
+        self.exporter = RecordedSpans()
         self.caller = Telemetry("caller", export=self.exporter, log_level="critical")
         self.replica = Replica()
 
@@ -47,10 +47,10 @@ class Town:
 
     async def spans(self) -> list[ReadableSpan]:
         for telemetry in (self.caller, getattr(self, "callee", self.caller)):
-            await asyncio.to_thread(telemetry.flush)
+            await asyncio.to_thread(telemetry.close)
         return list(self.exporter.get_finished_spans())
 
-    def told(self, name: str) -> dict[str, float]:
+    def exposed(self, name: str) -> dict[str, float]:
         lines = self.caller.exposition().decode().splitlines()
         found = (line.partition(" # ")[0] for line in lines if line.startswith(name))
         pairs = (line.rsplit(" ", 1) for line in found)
@@ -58,32 +58,34 @@ class Town:
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[Town]:
+async def pair() -> AsyncIterator[CallerAndPeer]:
     """Fresh."""
-    town = Town()
-    yield town
-    for telemetry in (town.caller, getattr(town, "callee", town.caller)):
+    pair = CallerAndPeer()
+    yield pair
+    for telemetry in (pair.caller, getattr(pair, "callee", pair.caller)):
         await asyncio.to_thread(telemetry.close)
 
 
-async def test_the_tax_of_a_hop_needs_no_second_clock(town: Town) -> None:
+async def test_client_duration_exceeds_server_time_exceeds_handler_time(
+    pair: CallerAndPeer,
+) -> None:
     """By the caller's clock the call took at least what the callee says its server took, and that
     at least what its business took.
     """
-    async with running(town.served()) as url:
-        await town.ask(url, times=5)
-    (whole,) = town.told("http_client_request_duration_seconds_sum").values()
-    server = town.told("borough_hop_server_seconds_total")
-    handler = town.told("borough_hop_handler_seconds_total")
+    async with running(pair.served()) as url:
+        await pair.ask(url, times=5)
+    (whole,) = pair.exposed("http_client_request_duration_seconds_sum").values()
+    server = pair.exposed("borough_hop_server_seconds_total")
+    handler = pair.exposed("borough_hop_handler_seconds_total")
     assert set(server) == set(handler) == {NAMES}
     assert whole > server[NAMES] > handler[NAMES] > 0
 
 
-async def test_a_callee_that_tells_nothing_adds_nothing(town: Town) -> None:
+async def test_an_answer_without_server_timing_adds_nothing(pair: CallerAndPeer) -> None:
     """A proxy or a part of another make answers without the header, or with words of its own."""
     async with raw(Dropping(0)) as url:
-        await town.ask(url)
-    assert town.told("borough_hop_server_seconds_total") == {NAMES: 0}
+        await pair.ask(url)
+    assert pair.exposed("borough_hop_server_seconds_total") == {NAMES: 0}
 
 
 @pytest.mark.parametrize(
@@ -96,18 +98,18 @@ async def test_a_callee_that_tells_nothing_adds_nothing(town: Town) -> None:
         b"server;dur=" + b"9" * 310,
     ],
 )
-async def test_words_of_others_are_not_understood(town: Town, told: bytes) -> None:
+async def test_other_server_timing_is_ignored(pair: CallerAndPeer, exposed: bytes) -> None:
     """A header that is not ours is no number."""
-    with town.caller.client_call(Peer.endpoints["safe"]) as call:
-        call.status, call.server_timing = 200, told
-    assert town.told("borough_hop_server_seconds_total") == {NAMES: 0}
+    with pair.caller.client_call(Peer.endpoints["safe"]) as call:
+        call.status, call.server_timing = 200, exposed
+    assert pair.exposed("borough_hop_server_seconds_total") == {NAMES: 0}
 
 
-async def test_a_hop_is_one_span_on_each_side(town: Town) -> None:
+async def test_a_hop_is_one_span_on_each_side(pair: CallerAndPeer) -> None:
     """The client's is the parent of the server's, and both bear the stable names of HTTP."""
-    async with running(town.served()) as url:
-        await town.ask(url)
-    by_kind = {span.kind: span for span in await town.spans()}
+    async with running(pair.served()) as url:
+        await pair.ask(url)
+    by_kind = {span.kind: span for span in await pair.spans()}
     client, server = by_kind[SpanKind.CLIENT], by_kind[SpanKind.SERVER]
     assert client.context is not None
     assert server.parent is not None
@@ -123,32 +125,32 @@ async def test_a_hop_is_one_span_on_each_side(town: Town) -> None:
     }
 
 
-async def test_an_error_of_the_peer_is_told_by_its_status(town: Town) -> None:
+async def test_an_error_of_the_peer_is_counted_by_its_status(pair: CallerAndPeer) -> None:
     """409 is an answer: the span says so, with its sentence; the metric counts it apart."""
-    town.replica.fails = [Conflict("taken")]
-    async with running(town.served()) as url:
+    pair.replica.fails = [Conflict("taken")]
+    async with running(pair.served()) as url:
         with pytest.raises(Conflict):
-            await town.ask(url)
-    (client,) = [span for span in await town.spans() if span.kind is SpanKind.CLIENT]
+            await pair.ask(url)
+    (client,) = [span for span in await pair.spans() if span.kind is SpanKind.CLIENT]
     assert client.status.status_code is StatusCode.ERROR
     assert client.status.description == "taken"
     assert (client.attributes or {})["error.type"] == "409"
-    counts = town.told("http_client_request_duration_seconds_count")
+    counts = pair.exposed("http_client_request_duration_seconds_count")
     assert [labels for labels in counts if 'status_code="409"' in labels]
 
 
-async def test_a_call_that_nobody_answered_has_status_nought(town: Town) -> None:
+async def test_a_call_without_an_answer_has_status_0(pair: CallerAndPeer) -> None:
     """Each of the two tries is told, and neither has a status."""
     with pytest.raises(Unavailable):
-        await town.ask("http://127.0.0.1:1")
-    counts = town.told("http_client_request_duration_seconds_count")
+        await pair.ask("http://127.0.0.1:1")
+    counts = pair.exposed("http_client_request_duration_seconds_count")
     assert {'status_code="0"' in labels: count for labels, count in counts.items()} == {True: 2}
-    for span in await town.spans():
+    for span in await pair.spans():
         assert "http.response.status_code" not in (span.attributes or {})
         assert (span.attributes or {})["error.type"] == "NotSent"
 
 
-async def test_what_is_not_recorded_is_passed_on_all_the_same(town: Town) -> None:
+async def test_an_unsampled_trace_is_passed_on(pair: CallerAndPeer) -> None:
     """The next part must know that it is not to record, and in which trace its log lines are."""
     heads: list[bytes] = []
 
@@ -158,24 +160,26 @@ async def test_what_is_not_recorded_is_passed_on_all_the_same(town: Town) -> Non
         await reader.read()
         writer.close()
 
-    town.caller.ratio = 0
+    pair.caller.ratio = 0
     async with raw(listen) as url:
-        with town.caller.background("work", "peer", causes=()):
-            above = town.caller.traceparent()
-            await town.ask(url)
+        with pair.caller.background("work", "peer", causes=()):
+            above = pair.caller.traceparent()
+            await pair.ask(url)
     assert above is not None
     assert above.endswith("-00")
     assert f"traceparent: {above}\r\n".encode() in heads[0]
-    assert await town.spans() == []
+    assert await pair.spans() == []
 
 
-async def test_a_local_call_is_a_step_only_where_the_request_is_recorded(town: Town) -> None:
+async def test_a_local_call_has_a_span_only_where_the_request_is_recorded(
+    pair: CallerAndPeer,
+) -> None:
     """One internal span below what is under way; none otherwise, and the same answer."""
-    peer = local(Peer, town.replica, town.caller)
+    peer = local(Peer, pair.replica, pair.caller)
     assert (await peer.safe(Ping())).who == "one"
-    with town.caller.background("work", "caller", causes=()):
+    with pair.caller.background("work", "caller", causes=()):
         assert (await peer.safe(Ping())).who == "one"
-    step, work = await town.spans()
+    step, work = await pair.spans()
     assert (step.name, step.kind) == ("peer.safe", SpanKind.INTERNAL)
     assert step.parent is not None
     assert work.context is not None

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from threading import Thread
 from typing import Any, cast
@@ -11,14 +11,12 @@ import pytest
 from aiohttp import ClientSession
 from fastapi import FastAPI
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from prometheus_client import CollectorRegistry
 
 from borough.testing.servers import running
 from borough_bill.targets.collector import Collector
-from borough_telemetry import Batching, Export, Telemetry, instrument
-from borough_telemetry import otlp as telemetry_otlp
+from borough_telemetry import Batching, OtlpExporter, Telemetry, instrument
+from borough_telemetry.export import Lost
 from borough_telemetry.spans import Blueprint, Span
 from serving import until
 
@@ -26,12 +24,12 @@ BLUEPRINT = Blueprint("GET /menu", "server", {})
 DEAD = "http://127.0.0.1:1"
 
 
-BATCHING = Batching(pauses_s=(0, 0.001, 0.001), post_s=600, close_s=600)
+BATCHING = Batching(wait_s=0.01, pauses_s=(0, 0.001, 0.001), post_s=600, close_s=600)
 """No pause between two tries, and no bound on an answer that will come."""
 
 
-def otlp(endpoint: str, batching: Batching = BATCHING) -> Export:
-    return telemetry_otlp(endpoint, batching)
+def otlp(endpoint: str, batching: Batching = BATCHING) -> OtlpExporter:
+    return OtlpExporter(endpoint, batching)
 
 
 @pytest.fixture
@@ -47,7 +45,7 @@ def a_span() -> Span:
     return span
 
 
-def told(telemetry: Telemetry) -> dict[str, float]:
+def exposed(telemetry: Telemetry) -> dict[str, float]:
     """What the part says of its spans."""
     lines = telemetry.exposition().decode().splitlines()
     pairs = (line.rsplit(" ", 1) for line in lines if line.startswith("borough_spans"))
@@ -58,13 +56,18 @@ def dropped(reason: str) -> str:
     return f'borough_spans_dropped_total{{reason="{reason}"}}'
 
 
+async def settled(telemetry: Telemetry, count: int) -> None:
+    """Wait until so many spans in all were exported or dropped."""
+    await until(lambda: sum(exposed(telemetry).values()) == count)
+
+
 async def sent(telemetry: Telemetry, count: int = 1) -> None:
     for _ in range(count):
         telemetry.keep(a_span())
     await asyncio.to_thread(telemetry.close)
 
 
-async def test_spans_arrive_with_whose_they_are(
+async def test_spans_arrive_with_their_resource(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Name, version, an id of the process, and whatever the environment says of it."""
@@ -77,10 +80,10 @@ async def test_spans_arrive_with_whose_they_are(
     assert resources[0]["service.version"] == "1.2"
     assert resources[0]["service.instance.id"]
     assert resources[0]["k8s.pod.name"] == "orders-0"
-    assert told(telemetry)["borough_spans_exported_total"] == 3
+    assert exposed(telemetry)["borough_spans_exported_total"] == 3
 
 
-async def test_who_deploys_a_part_may_say_which_instance_it_is(
+async def test_the_environment_may_set_the_instance_id(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a cluster that is the pod, which people can find; an id of chance stands for no name."""
@@ -89,39 +92,39 @@ async def test_who_deploys_a_part_may_say_which_instance_it_is(
     assert collector.spans[0].resource["service.instance.id"] == "orders-0"
 
 
-async def test_a_collector_that_is_away_costs_spans_and_says_so() -> None:
+async def test_spans_for_an_unreachable_collector_are_dropped_and_counted() -> None:
     """Nothing is raised and nothing kept; the loss is counted."""
     telemetry = Telemetry("orders", export=otlp(DEAD))
     await sent(telemetry, 5)
-    assert told(telemetry)[dropped("unreachable")] == 5
+    assert exposed(telemetry)[dropped("unreachable")] == 5
 
 
 @pytest.mark.parametrize(
     ("status", "tries", "reason"), [(503, 3, "unreachable"), (400, 1, "refused")]
 )
-async def test_only_what_may_get_better_is_sent_again(
+async def test_only_retryable_statuses_are_sent_again(
     collector: Collector, status: int, tries: int, reason: str
 ) -> None:
     """503 is worth some tries; a request that is wrong today is wrong tomorrow."""
     collector.status = status
     telemetry = Telemetry("orders", export=otlp(collector.url))
     telemetry.keep(a_span())
-    await asyncio.to_thread(telemetry.flush)
+    await settled(telemetry, 1)
     assert collector.requests == tries
-    assert told(telemetry)[dropped(reason)] == 1
+    assert exposed(telemetry)[dropped(reason)] == 1
     collector.status = 200
     await sent(telemetry)
     assert len(collector.spans) == 1
 
 
-async def test_a_collector_that_hangs_holds_up_no_end(collector: Collector) -> None:
+async def test_a_hanging_collector_does_not_delay_close(collector: Collector) -> None:
     """The part ends within its bound, and says what was lost."""
     collector.delay = None
     batching = replace(BATCHING, post_s=0.05)
     telemetry = Telemetry("orders", export=otlp(collector.url, batching))
     async with asyncio.timeout(10):
         await sent(telemetry, 2)
-    assert told(telemetry)[dropped("unreachable")] == 2
+    assert exposed(telemetry)[dropped("unreachable")] == 2
 
 
 @pytest.mark.parametrize("collector_is", ["dead", "ill", "hanging"])
@@ -136,7 +139,7 @@ async def test_no_request_waits_for_a_collector(collector: Collector, collector_
     app.get("/")(lambda: "here")
     endpoint = DEAD if collector_is == "dead" else collector.url
     telemetry = instrument(app, otlp_endpoint=endpoint, registry=CollectorRegistry(), batching=few)
-    queue = telemetry._exporting._life.queue  # type: ignore[union-attr]  # noqa: SLF001  # its size is the law
+    queue = telemetry._queue._run.queue  # type: ignore[union-attr]  # noqa: SLF001  # its size is the law
     async with running(app) as url, ClientSession(url) as http, asyncio.timeout(60):
         for _ in range(requests):
             async with http.get("/") as answer:
@@ -144,48 +147,50 @@ async def test_no_request_waits_for_a_collector(collector: Collector, collector_
             assert len(queue) <= bound
         if collector_is == "hanging":
             assert len(queue) == bound
-            assert told(telemetry) == {
+            assert exposed(telemetry) == {
                 "borough_spans_exported_total": 0,
                 dropped("queue_full"): requests - bound,
             }
         await asyncio.to_thread(telemetry.close)
     assert not queue
-    spans = told(telemetry)
+    spans = exposed(telemetry)
     assert spans.pop("borough_spans_exported_total") == 0
     assert sum(spans.values()) == requests
     assert spans[dropped("unreachable")] > 0
 
 
-async def test_a_flush_ends_though_others_go_on(collector: Collector) -> None:
-    """It sends what was there when it began."""
-    telemetry = Telemetry("orders", export=otlp(collector.url))
-    sink = telemetry._exporting._sink  # type: ignore[union-attr]  # noqa: SLF001  # to be there while it sends
-    send = sink.send
+class Busy(OtlpExporter):
+    """A span is added with each batch that is sent."""
 
-    def busy(*batch: Any) -> int:
-        telemetry.keep(a_span())
-        return send(*batch)
+    telemetry: Telemetry
 
-    sink.send = busy  # type: ignore[method-assign]  # as above
-    telemetry.keep(a_span())
-    async with asyncio.timeout(10):
-        await asyncio.to_thread(telemetry.flush)
-    assert len(collector.spans) == 1
-    sink.send = send  # type: ignore[method-assign]  # as it was
-    await asyncio.to_thread(telemetry.close)
+    def send(self, *batch: Any) -> int:
+        self.telemetry.keep(a_span())
+        return super().send(*batch)
 
 
-async def test_headers_that_are_none_lose_spans_and_no_thread(
+async def test_close_ends_while_spans_are_added(collector: Collector) -> None:
+    """It sends what was queued when it began."""
+    exporter = Busy(collector.url, replace(BATCHING, wait_s=600))
+    exporter.telemetry = Telemetry("orders", export=exporter)
+    exporter.telemetry.keep(a_span())
+    for times in (1, 2):
+        async with asyncio.timeout(10):
+            await asyncio.to_thread(exporter.telemetry.close)
+        assert len(collector.spans) == times
+
+
+async def test_invalid_headers_drop_spans_and_keep_the_thread(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What nobody foresaw is counted; the log says so once, without the key in it."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret%0Akey")
     telemetry = Telemetry("orders", export=otlp(collector.url))
-    for _ in range(3):
+    for count in (1, 2, 3):
         telemetry.keep(a_span())
-        await asyncio.to_thread(telemetry.flush)
+        await settled(telemetry, count)
     await asyncio.to_thread(telemetry.close)
-    assert told(telemetry)[dropped("refused")] == 3
+    assert exposed(telemetry)[dropped("refused")] == 3
     said = capsys.readouterr().out
     assert said.count("spans are lost") == 1
     assert "ValueError" in said
@@ -193,13 +198,13 @@ async def test_headers_that_are_none_lose_spans_and_no_thread(
 
 
 @pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://collector", "http://", "http://a:0"])
-def test_an_endpoint_that_is_none_is_refused_by_name(endpoint: str) -> None:
+def test_an_invalid_endpoint_is_refused_by_name(endpoint: str) -> None:
     """Whoever instruments an app learns it at once, and not from a counter."""
     with pytest.raises(ValueError, match=re.escape(endpoint)):
         instrument(FastAPI(), otlp_endpoint=endpoint)
 
 
-async def test_what_a_collector_took_in_part_is_counted_in_part() -> None:
+async def test_a_partial_success_is_counted_in_part() -> None:
     """200 with `partial_success`: the standard's way to say that spans were refused."""
     answer = ExportTraceServiceResponse()
     answer.partial_success.rejected_spans = 2
@@ -214,10 +219,10 @@ async def test_what_a_collector_took_in_part_is_counted_in_part() -> None:
         host, port = server.sockets[0].getsockname()
         telemetry = Telemetry("orders", export=otlp(f"http://{host}:{port}"))
         await sent(telemetry, 5)
-    assert told(telemetry) == {"borough_spans_exported_total": 3, dropped("refused"): 2}
+    assert exposed(telemetry) == {"borough_spans_exported_total": 3, dropped("refused"): 2}
 
 
-async def test_after_a_close_it_begins_anew(collector: Collector) -> None:
+async def test_spans_after_close_are_exported(collector: Collector) -> None:
     """An app whose lifespan runs twice exports twice."""
     telemetry = Telemetry("orders", export=otlp(collector.url))
     for times in (1, 2):
@@ -225,13 +230,13 @@ async def test_after_a_close_it_begins_anew(collector: Collector) -> None:
         assert len(collector.spans) == times
 
 
-async def test_a_child_that_was_forked_exports_by_itself(collector: Collector) -> None:
+async def test_a_forked_child_exports_its_own_spans_only(collector: Collector) -> None:
     """Its parent's thread is not there, and what waits is its parent's to send."""
-    telemetry = Telemetry("orders", export=otlp(collector.url))
+    telemetry = Telemetry("orders", export=otlp(collector.url, replace(BATCHING, wait_s=600)))
     telemetry.keep(a_span())
-    assert telemetry._exporting is not None  # noqa: SLF001  # its hook is called as a fork would
-    parents = telemetry._exporting._life  # noqa: SLF001  # as above
-    telemetry._exporting.forked()  # noqa: SLF001  # as above
+    assert telemetry._queue is not None  # noqa: SLF001  # its hook is called as a fork would
+    parents = telemetry._queue._run  # noqa: SLF001  # as above
+    telemetry._queue.forked()  # noqa: SLF001  # as above
     await sent(telemetry)
     assert len(collector.spans) == 1
     assert len(parents.queue) == 1
@@ -240,7 +245,7 @@ async def test_a_child_that_was_forked_exports_by_itself(collector: Collector) -
     await asyncio.to_thread(cast(Thread, parents.thread).join)
 
 
-async def test_a_batch_does_not_wait_for_its_time(collector: Collector) -> None:
+async def test_a_full_batch_is_sent_at_once(collector: Collector) -> None:
     """512 spans go at once; the rest waits for company."""
     batching = replace(BATCHING, wait_s=600)
     telemetry = Telemetry("orders", export=otlp(collector.url, batching))
@@ -251,7 +256,7 @@ async def test_a_batch_does_not_wait_for_its_time(collector: Collector) -> None:
     assert len(collector.spans) == batching.batch_spans + 1
 
 
-async def test_headers_of_the_environment_reach_the_collector(
+async def test_headers_of_the_environment_are_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A collector behind a key needs the key."""
@@ -270,38 +275,31 @@ async def test_headers_of_the_environment_reach_the_collector(
     assert b"x-key: open sesame" in heads[0]
 
 
-class Failing(SpanExporter):
-    """An exporter somebody else wrote."""
+class Failing(OtlpExporter):
+    """Every batch fails."""
 
-    def __init__(self, failure: Exception | None) -> None:
-        self.failure = failure
+    failure: Exception
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        if self.failure is not None:
-            raise self.failure
-        return SpanExportResult.FAILURE
-
-    def shutdown(self) -> None:
-        """Nothing is held."""
+    def send(self, *_: Any) -> int:
+        raise self.failure
 
 
-@pytest.mark.parametrize("failure", [None, ZeroDivisionError("a bug of theirs")])
-async def test_an_exporter_that_fails_loses_its_spans_and_no_thread(
-    failure: Exception | None,
-) -> None:
-    """Whatever it does, the queue goes on."""
-    telemetry = Telemetry("orders", export=Failing(failure))
-    for _ in range(2):
+@pytest.mark.parametrize("failure", [Lost("refused", again=False), ZeroDivisionError("a bug")])
+async def test_a_failed_export_drops_its_spans_and_keeps_the_thread(failure: Exception) -> None:
+    """Whatever it raises, the queue goes on."""
+    exporter = Failing(DEAD, BATCHING)
+    exporter.failure = failure
+    telemetry = Telemetry("orders", export=exporter)
+    for count in (1, 2):
         telemetry.keep(a_span())
-        await asyncio.to_thread(telemetry.flush)
+        await settled(telemetry, count)
     await asyncio.to_thread(telemetry.close)
-    assert told(telemetry)[dropped("refused")] == 2
+    assert exposed(telemetry)[dropped("refused")] == 2
 
 
 def test_without_an_exporter_nothing_waits() -> None:
     """A part that exports nothing keeps nothing, and closes at once."""
     telemetry = Telemetry("orders")
     telemetry.keep(a_span())
-    telemetry.flush()
     telemetry.close()
-    assert dropped("queue_full") not in told(telemetry)
+    assert dropped("queue_full") not in exposed(telemetry)

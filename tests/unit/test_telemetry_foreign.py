@@ -46,9 +46,9 @@ async def test_the_example_of_the_page_works_as_it_stands(
                 assert answer.status == 200
                 assert "Server-Timing" not in answer.headers  # nobody said that it is trusted
             async with http.get(f"http://127.0.0.1:{port}/metrics") as answer:
-                told = await answer.text()
+                exposed = await answer.text()
                 assert answer.content_type == "text/plain"
-    assert 'http_route="/v1/books/{number}"' in told
+    assert 'http_route="/v1/books/{number}"' in exposed
     assert '"route": "/v1/books/{number}"' in capsys.readouterr().out
     spans = {span.name: span for span in collector.spans}
     resource = spans["GET /v1/books/{number}"].resource
@@ -72,7 +72,7 @@ async def test_metrics_may_have_a_port_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("form", list(Format))
-async def test_the_apps_own_metrics_are_told_beside_ours(
+async def test_metrics_of_the_app_are_exposed_beside_the_signals(
     form: Format, request: pytest.FixtureRequest
 ) -> None:
     """What it keeps in prometheus_client's default registry, also if it came later; and what that
@@ -112,13 +112,13 @@ async def test_an_app_may_have_a_registry_of_its_own() -> None:
     own.register(MemoryStores())
     instrument(app, registry=own)
     async with served(app) as port:
-        told = (await asyncio.to_thread(fetch, port, "/metrics")).body
-    assert b"\nshelves 3.0\n" in told
-    assert b"python_info" not in told
+        exposed = (await asyncio.to_thread(fetch, port, "/metrics")).body
+    assert b"\nshelves 3.0\n" in exposed
+    assert b"python_info" not in exposed
     assert threading.main_thread() not in asked_on
 
 
-async def test_the_lifespan_of_the_app_goes_on() -> None:
+async def test_the_lifespan_of_the_app_still_runs() -> None:
     """What its owner opens and closes is opened and closed as before."""
     seen: list[str] = []
 
@@ -135,7 +135,7 @@ async def test_the_lifespan_of_the_app_goes_on() -> None:
     assert seen == ["opened", "closed"]
 
 
-async def test_a_websocket_is_left_alone() -> None:
+async def test_a_websocket_passes_unmeasured() -> None:
     """It is no request with an answer: it passes, unmeasured."""
     app = FastAPI()
 
@@ -167,7 +167,7 @@ async def test_a_websocket_is_left_alone() -> None:
     assert "http_server_request_duration_seconds_count" not in telemetry.exposition().decode()
 
 
-async def test_a_failure_is_told_though_the_answer_to_it_is_the_servers() -> None:
+async def test_an_exception_is_recorded_though_the_server_answers() -> None:
     """Starlette answers 500 outside of every middleware: the span has the error itself."""
     app = FastAPI()
 

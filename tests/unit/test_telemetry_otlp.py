@@ -14,8 +14,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.sdk.resources import Resource
 
 from borough_telemetry import protobuf
-from borough_telemetry.readable import readable
 from borough_telemetry.spans import Blueprint, Cause, Span
+from recorded import readable
 
 RESOURCE = Resource({"service.name": "orders", "replicas": (1, 2), "share": 0.5, "spot": True})
 
@@ -73,7 +73,7 @@ def test_every_field_is_as_the_stock_encoder_writes_it(recipes: list[Any]) -> No
     assert ours == stock
 
 
-def test_what_repeats_is_encoded_once() -> None:
+def test_a_blueprint_is_encoded_once() -> None:
     """The second span of a blueprint costs its ids and its times."""
     blueprint = Blueprint("GET /menu", "server", {"http.route": "/menu"})
     first, second = Span.root(1), Span.root(1)
@@ -86,13 +86,13 @@ def test_what_repeats_is_encoded_once() -> None:
     assert blueprint.encoded is kept
 
 
-def test_a_value_that_otlp_does_not_know_is_named() -> None:
+def test_a_value_without_an_otlp_type_is_refused() -> None:
     """What cannot be told is not told as something else."""
     with pytest.raises(TypeError, match="no value of an attribute"):
         protobuf.resource_of({"when": object()})
 
 
-def test_half_a_character_does_not_stop_a_batch() -> None:
+def test_a_lone_surrogate_does_not_stop_a_batch() -> None:
     """A path may hold what no UTF-8 can; the other spans must still arrive."""
     span = Span.root(1)
     span.finish(Blueprint("GET", "server", {}, detail="url.path"), "/\ud800")
@@ -119,7 +119,7 @@ def test_the_ratio_is_the_share_of_traces_that_are_recorded(
     assert share == pytest.approx(ratio, abs=0.0 if ratio in (0, 1) else 0.02)
 
 
-def test_what_a_collector_refused_is_read_from_its_answer() -> None:
+def test_rejected_spans_are_read_from_the_answer() -> None:
     """The number of spans, however many bytes it takes; of all other answers none."""
     answer = ExportTraceServiceResponse()
     answer.partial_success.rejected_spans = 300

@@ -9,13 +9,13 @@ from aiohttp import ClientSession
 from fastapi import APIRouter, BackgroundTasks, FastAPI
 from fastapi.responses import StreamingResponse
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from starlette.types import Receive, Scope, Send
 
 from borough_telemetry import Telemetry, routes
 from borough_telemetry.signals import UNMATCHED
 from plain import HOST, served
+from recorded import RecordedSpans
 
 DURATION = "http_server_request_duration_seconds"
 
@@ -24,7 +24,7 @@ class Watched:
     """A small app, what it tells, and where its spans go."""
 
     def __init__(self) -> None:
-        self.exporter = InMemorySpanExporter()
+        self.exporter = RecordedSpans()
         self.telemetry = Telemetry("test", export=self.exporter, log_level="critical")
         self.app = FastAPI()
         self.after = asyncio.Event()
@@ -48,8 +48,8 @@ class Watched:
 
     def series(self, name: str) -> dict[str, float]:
         """By labels, or the whole line's name where there are none."""
-        told = self.telemetry.exposition().decode().splitlines()
-        lines = [line.partition(" # ")[0] for line in told if line.startswith(name)]
+        exposed = self.telemetry.exposition().decode().splitlines()
+        lines = [line.partition(" # ")[0] for line in exposed if line.startswith(name)]
         return {
             line.rsplit(" ", 1)[0].removeprefix(name): float(line.rsplit(" ", 1)[1])
             for line in lines
@@ -71,7 +71,7 @@ def labels(method: str, route: str, status: int) -> str:
     )
 
 
-async def test_work_in_the_background_is_nobodys_waiting(watched: Watched) -> None:
+async def test_background_work_is_not_part_of_the_duration(watched: Watched) -> None:
     """Duration, span and gauge end with the last byte, though the app has not returned."""
 
     @watched.app.get("/order")
@@ -86,7 +86,7 @@ async def test_work_in_the_background_is_nobodys_waiting(watched: Watched) -> No
     assert watched.series(f"{DURATION}_count") == {labels("GET", "/order", 200): 1}
 
 
-async def test_an_answer_that_is_under_way_is_not_over(watched: Watched) -> None:
+async def test_a_stream_ends_with_its_last_piece(watched: Watched) -> None:
     """A stream ends with its last piece, not with its head."""
     seen: list[tuple[dict[str, float], dict[str, float]]] = []
 
@@ -105,7 +105,7 @@ async def test_an_answer_that_is_under_way_is_not_over(watched: Watched) -> None
     assert watched.series(f"{DURATION}_count") == {labels("GET", "/stream", 200): 1}
 
 
-async def test_a_route_is_told_by_its_template_and_all_its_prefixes(watched: Watched) -> None:
+async def test_a_route_is_labelled_by_its_template_and_all_its_prefixes(watched: Watched) -> None:
     """Included, included twice, mounted, and a route added later; what is none is `unmatched`."""
     inner, outer, mounted = APIRouter(prefix="/inner"), APIRouter(), FastAPI()
 
@@ -146,7 +146,7 @@ async def test_a_route_is_told_by_its_template_and_all_its_prefixes(watched: Wat
     }
 
 
-async def test_a_span_tells_what_the_standard_wants(watched: Watched) -> None:
+async def test_a_server_span_has_the_standard_attributes(watched: Watched) -> None:
     """Stable names of HTTP; the path is told in the span and in no label."""
 
     @watched.app.get("/orders/{number}")
@@ -178,7 +178,7 @@ async def test_span_of_a_mounted_app_has_the_whole_path(watched: Watched) -> Non
     assert (span.attributes or {})["url.path"] == "/tenants/deep"
 
 
-async def test_a_failure_is_told_in_every_way(watched: Watched) -> None:
+async def test_a_failure_is_in_metric_span_and_gauge(watched: Watched) -> None:
     """500 in the metric, an error in the span with its type, and nothing left in flight."""
 
     @watched.app.get("/fails")
@@ -193,7 +193,7 @@ async def test_a_failure_is_told_in_every_way(watched: Watched) -> None:
     assert watched.series("http_server_active_requests") == {"": 0}
 
 
-async def test_an_exemplar_leads_to_its_trace_and_only_a_recorded_one(watched: Watched) -> None:
+async def test_exemplars_are_of_recorded_traces_only(watched: Watched) -> None:
     """An id that finds nothing is worse than none."""
 
     @watched.app.get("/menu")
@@ -206,22 +206,22 @@ async def test_an_exemplar_leads_to_its_trace_and_only_a_recorded_one(watched: W
     (span,) = await watched.spans()
     assert span.context is not None
     ids = f'trace_id="{span.context.trace_id:032x}",span_id="{span.context.span_id:016x}"'
-    told = watched.telemetry.exposition().decode()
-    assert told.count("trace_id=") == 1
-    assert ids in told
+    exposed = watched.telemetry.exposition().decode()
+    assert exposed.count("trace_id=") == 1
+    assert ids in exposed
 
 
-async def test_the_server_tells_its_own_time(watched: Watched) -> None:
+async def test_server_timing_is_sent_to_trusted_callers_only(watched: Watched) -> None:
     """In every answer to one of ours, in milliseconds with three decimals; to strangers never."""
     assert await watched.ask("GET /nowhere", trusted=False) == [""]
-    (told,) = await watched.ask("GET /nowhere")
-    name, _, value = told.partition(";dur=")
+    (exposed,) = await watched.ask("GET /nowhere")
+    name, _, value = exposed.partition(";dur=")
     assert name == "server"
     assert float(value) > 0
     assert len(value.partition(".")[2]) == 3
 
 
-async def test_apps_that_cannot_be_walked_cost_one_walk_a_route(
+async def test_routes_of_opaque_apps_are_walked_once_each(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Routes behind a middleware within a mount are unmatched; they do not forget each other."""

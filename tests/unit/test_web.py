@@ -9,8 +9,7 @@ from pydantic import BaseModel
 from starlette.types import Message, Scope
 
 from borough.errors import Malformed, NotFound, NotHosted, RateLimited, Unavailable
-from borough.serving.problems import problem_response, problems
-from borough.serving.web import make_app
+from borough.serving.web import make_app, problem_response, problems
 from borough_shop.errors import KeyMissing
 from borough_telemetry import Telemetry
 from shop.door import Visitor, visiting
@@ -76,7 +75,7 @@ async def test_a_defect_keeps_its_detail_and_gives_its_trace(
     assert problem.trace_id in logged
 
 
-async def test_a_problem_bears_its_trace_and_says_when_to_come_again(visitor: Visitor) -> None:
+async def test_a_problem_has_its_trace_and_retry_after(visitor: Visitor) -> None:
     """What the caller quotes finds the trace; Retry-After stands in header and document."""
     answer = await visitor.ask(
         "GET", "/busy", headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
@@ -86,7 +85,7 @@ async def test_a_problem_bears_its_trace_and_says_when_to_come_again(visitor: Vi
     assert (answer.headers["Retry-After"], answer.problem.retry_after) == ("7", 7)
 
 
-async def test_an_answer_that_has_begun_is_not_mended(app: FastAPI) -> None:
+async def test_an_answer_that_has_begun_is_broken_off_by_a_defect(app: FastAPI) -> None:
     """A second answer behind half a first would be read as part of it: the connection breaks."""
     sent: list[Message] = []
 
@@ -102,7 +101,7 @@ async def test_an_answer_that_has_begun_is_not_mended(app: FastAPI) -> None:
     assert b"half" in b"".join(m.get("body", b"") for m in sent)
 
 
-async def test_a_caller_who_hangs_up_is_no_defect(
+async def test_a_closed_connection_is_no_defect(
     app: FastAPI, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A body that breaks off is the caller's affair, and stays out of the error log."""
@@ -119,7 +118,7 @@ async def test_a_caller_who_hangs_up_is_no_defect(
     assert capsys.readouterr().out == ""
 
 
-async def test_an_unknown_path_means_what_the_app_is(telemetry: Telemetry) -> None:
+async def test_an_unknown_path_is_not_found_or_not_hosted_by_app(telemetry: Telemetry) -> None:
     """At a door there is nothing; at an internal app it is a capability hosted elsewhere."""
     for internal, error in ((False, NotFound), (True, NotHosted)):
         app = make_app("test", telemetry=telemetry, max_body_bytes=1_024, internal=internal)
@@ -139,7 +138,7 @@ async def test_the_limit_of_a_body_is_its_last_allowed_byte(visitor: Visitor, si
     assert elsewhere.status == (413 if size > 1_024 else 404)
 
 
-def test_the_document_knows_problems_and_no_other_error(app: FastAPI) -> None:
+def test_the_openapi_document_has_problems_and_no_other_error(app: FastAPI) -> None:
     """What `problems` refers to is in the OpenAPI document, with what it refers to in turn."""
     schemas = app.openapi()["components"]["schemas"]
     assert {"Problem", "FieldProblem"} <= set(schemas)
@@ -156,7 +155,7 @@ def test_errors_of_one_status_share_its_description() -> None:
     assert "idempotency-key-missing" in described[400]["description"]
 
 
-def test_a_document_leaves_out_what_it_does_not_know() -> None:
+def test_a_problem_has_no_null_fields() -> None:
     """No nulls: an absent field is absent."""
     body = problem_response(NotFound("there is no tea")).body
     assert b"null" not in bytes(body)

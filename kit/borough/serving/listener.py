@@ -1,27 +1,37 @@
-"""uvicorn, as we run it: no hands on the signals, and a goodbye that loses no request.
+"""uvicorn, as parts run it: without signal handlers, and with a shutdown that loses no request.
 
-When uvicorn stops it hangs up on whoever has no request in flight, though the next request may have
-arrived already, in the buffer of a connection or in a connection not yet accepted. We look there
-first. What remains is the time a request travels: a client that hears nothing sends it again.
+When uvicorn stops it closes every connection without a request in flight, though the next request
+may have arrived in the buffer of a connection, or in a connection that is not yet accepted. This
+one looks there first. What remains is the time that a request travels: a client that gets no byte
+of an answer sends it again.
 """
 
 import asyncio
 import contextlib
 import errno
 import os
+import random
 import select
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import uvicorn
-from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from borough.config import PREFIX, Timeouts, WrongSettings
-from borough.serving.one_write import OneWriteProtocol
 from borough_telemetry import Telemetry
 
 BACKLOG = 2_048
+CLOSE = (b"connection", b"close")
+JITTER = 0.2
+"""Share of its age by which a connection may end early, so that not all end together."""
+REMEMBERED = 10_000
+"""Connections whose age is known; beyond, the oldest are forgotten and count as new."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LOOK_S = 0.02
 
 
@@ -38,8 +48,102 @@ def bind(setting: str, host: str, port: int) -> socket.socket:
         raise WrongSettings(f"{PREFIX}{setting}: cannot listen on {host}:{port}: {why}") from None
 
 
+# -- a connection
+
+
+class OneWriteProtocol(HttpToolsProtocol):
+    """One connection, on which the head of an answer leaves together with the first piece of its
+    body. uvicorn writes them apart: two system calls, and a client that wakes twice.
+    """
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if cycle.scope["method"] != "HEAD":  # whose head is all there is
+            cycle.transport = _Holding(cycle.transport)  # type: ignore[assignment]  # all a cycle uses
+        super()._start_asgi_task(cycle, app)
+
+
+class _Holding:
+    """The transport of one answer: the head waits for what comes next."""
+
+    __slots__ = ("_head", "_through", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self._through = False
+
+    def write(self, data: bytes) -> None:
+        if self._through or data == _CONTINUE:
+            self._transport.write(data)
+        elif not self._head:
+            self._head = data
+        else:
+            self._through = True
+            self._transport.write(self._head + data)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        if not self._through and self._head:
+            self._transport.write(self._head)  # of an answer that ended before its body
+        self._transport.close()
+
+
+Peer = tuple[str, int]
+
+
+@dataclass(eq=False)
+class Connections:
+    """An ASGI layer under which answers have `Connection: close` on a connection that is older than
+    `max_age` seconds (0: never), and on every connection while `leaving()`.
+
+    A kept connection holds its client to one process. With a bounded age clients are balanced anew,
+    and a new replica gets its share; a part that drains gets rid of its clients before it stops.
+
+    A connection is known by the client's address and port. Where a client uses a port again, the
+    new connection inherits the age of the old one, and ends early.
+    """
+
+    app: ASGIApp
+    max_age: float
+    leaving: Callable[[], bool]
+    now: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+    _ends: dict[Peer, float] = field(default_factory=dict, init=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        peer: Peer = scope["client"]
+
+        async def closing(message: Message) -> None:
+            if message["type"] == "http.response.start" and (self._too_old(peer) or self.leaving()):
+                self._ends.pop(peer, None)
+                message = {**message, "headers": [*message.get("headers", ()), CLOSE]}
+            await send(message)
+
+        await self.app(scope, receive, closing)
+
+    def _too_old(self, peer: Peer) -> bool:
+        if not self.max_age:
+            return False
+        now = self.now()
+        end = self._ends.get(peer)
+        if end is None:
+            if len(self._ends) >= REMEMBERED:
+                del self._ends[next(iter(self._ends))]
+            self._ends[peer] = now + self.max_age * (1 - JITTER * self.chance())
+            return False
+        return now >= end
+
+
+# -- the server
+
+
 class Listener(uvicorn.Server):
-    """Serves an app on a listening socket until `stop`; its `hurry` ends the goodbye at once."""
+    """Serves an app on a listening socket until `stop`; `hurry` ends the shutdown at once."""
 
     def __init__(
         self,
@@ -59,7 +163,7 @@ class Listener(uvicorn.Server):
             log_config=None,
             log_level="warning",
             access_log=False,
-            proxy_headers=False,  # the client's address is that of its connection, whatever it says
+            proxy_headers=False,  # the client's address is that of its connection
             server_header=False,
             timeout_keep_alive=timeouts.keep_alive_s,  # type: ignore[arg-type]  # a timer takes it
             backlog=BACKLOG,
@@ -72,18 +176,18 @@ class Listener(uvicorn.Server):
         self._telemetry = telemetry
         self._hurry = hurry
         self._timeouts = timeouts
-        # uvicorn ticks ten times a second; a sweep a second, more where silence is shorter
+        # uvicorn ticks ten times a second; a sweep a second, more where keep-alive is shorter
         self._ticks_a_sweep = min(max(int(timeouts.keep_alive_s), 1), 10)
 
     async def run_until_stopped(self) -> None:
-        """Serve; returns when the goodbye is over."""
+        """Serve; returns when the shutdown is over."""
         try:
             await self.serve([self._listening])
         finally:
-            self._listen_no_more()  # uvloop does not close while anybody listens
+            self._listen_no_more()  # uvloop cannot close while a server listens
 
     def stop(self) -> None:
-        """Begin the goodbye."""
+        """Begin the shutdown."""
         self.should_exit = True
 
     @contextlib.contextmanager
@@ -92,14 +196,14 @@ class Listener(uvicorn.Server):
         yield
 
     async def on_tick(self, counter: int) -> bool:
-        """The housekeeping of uvicorn, and ours."""
+        """Add a sweep to uvicorn's own housekeeping."""
         if counter % self._ticks_a_sweep == 0:
-            self._hang_up_on_the_silent(asyncio.get_running_loop().time())
+            self._close_quiet(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
 
-    def _hang_up_on_the_silent(self, now: float) -> None:
-        """The timer of uvicorn runs between an answer and the next byte only: not before the first
-        request, and not while a head comes in drop by drop.
+    def _close_quiet(self, now: float) -> None:
+        """Close idle connections. uvicorn's timer runs between an answer and the next byte only:
+        neither before the first request nor while a head arrives byte by byte.
         """
         before, self._quiet = self._quiet, {}
         for connection in self._connections:
@@ -112,13 +216,16 @@ class Listener(uvicorn.Server):
                 connection.transport.close()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take what has arrived, listen no more, answer, hang up."""
+        """Accept what has arrived, stop listening, answer, and close."""
         loop = asyncio.get_running_loop()
         waiting = _accept_all(self._listening)
         self._listen_no_more()
         for connection in waiting:
-            await loop.connect_accepted_socket(self._protocol, connection)
-        await self._goodbye(loop.time())
+            await loop.connect_accepted_socket(
+                lambda: OneWriteProtocol(self.config, self.server_state, self.lifespan.state),
+                connection,
+            )
+        await self._finish_requests(loop.time())
         await self._cut_off()
 
     def _listen_no_more(self) -> None:
@@ -126,13 +233,10 @@ class Listener(uvicorn.Server):
             server.close()
         self._listening.close()
 
-    def _protocol(self) -> HttpToolsProtocol:
-        return OneWriteProtocol(self.config, self.server_state, self.lifespan.state)
-
-    async def _goodbye(self, start: float) -> None:
-        loop, timeouts = asyncio.get_running_loop(), self._timeouts
+    async def _finish_requests(self, start: float) -> None:
+        loop, timeouts, state = asyncio.get_running_loop(), self._timeouts, self.server_state
         end = start + timeouts.in_flight_s
-        while self._busy and not self._hurry.is_set() and loop.time() < end:
+        while (state.connections or state.tasks) and not self._hurry.is_set() and loop.time() < end:
             fresh_may_wait = loop.time() < start + timeouts.first_request_s
             for connection in self._connections:
                 fresh = connection.cycle is None
@@ -142,7 +246,7 @@ class Listener(uvicorn.Server):
                 await asyncio.wait_for(self._hurry.wait(), _LOOK_S)
 
     async def _cut_off(self) -> None:
-        """Give up on whatever has not finished by now."""
+        """Cancel the requests that have not finished by now."""
         if tasks := set(self.server_state.tasks):
             self._telemetry.log.warning("requests cut off", requests=len(tasks))
             for task in tasks:
@@ -152,16 +256,12 @@ class Listener(uvicorn.Server):
             connection.transport.abort()
 
     @property
-    def _busy(self) -> bool:
-        return bool(self.server_state.connections or self.server_state.tasks)
-
-    @property
     def _connections(self) -> list[HttpToolsProtocol]:
         return [c for c in self.server_state.connections if isinstance(c, HttpToolsProtocol)]
 
 
 def _accept_all(listening: socket.socket) -> list[socket.socket]:
-    """Connections that are made, but that nobody has accepted: to close the socket resets them."""
+    """Connections that are made but not accepted: closing the listening socket would reset them."""
     listening.settimeout(0)
     accepted = []
     with contextlib.suppress(OSError):  # nothing is left, or nothing more can be had
@@ -173,7 +273,7 @@ def _accept_all(listening: socket.socket) -> list[socket.socket]:
 
 
 def _has_arrivals(connection: HttpToolsProtocol) -> bool:
-    """Whether bytes (or a goodbye) wait in the connection's buffer, unread."""
+    """Whether bytes, or the client's close, wait in the connection's buffer."""
     inbox = select.poll()
     inbox.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
     return bool(inbox.poll(0))

@@ -1,10 +1,9 @@
-"""The launcher: brings a part up, and takes it down without losing anything it was given.
+"""The launcher: starts a part, and stops it without losing a request.
 
-One event loop serves the doors and what other parts call, and threads beside it serve the ops port.
-All ports are bound before anything starts. On SIGTERM the part says it is not ready and goes on
-for as long as others need to forget its address, ending each connection with its answer; then
-nothing new comes in, and what was begun is brought to its end. A second signal ends all waiting:
-work that is cut off is settled by whoever finds it unfinished.
+One event loop serves the doors and the internal port, threads beside it the ops port. All ports are
+bound before anything starts. On SIGTERM the part becomes unready and goes on serving until others
+have forgotten its address, closing each connection with its answer; then it listens no more and
+finishes what was begun. A second signal ends all waiting: reconcile settles what is cut off.
 """
 
 import asyncio
@@ -15,29 +14,33 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import uvloop
-from starlette.types import ASGIApp
 
 from borough.clock import Clock
 from borough.config import Settings, WrongSettings
-from borough.serving.connections import Connections
-from borough.serving.health import Health, State, watch
-from borough.serving.lifecycle import Part, keep_running
-from borough.serving.listener import Listener, bind
-from borough.serving.ops import OpsPort
-from borough.serving.runtime import watch_loop
+from borough.serving.lifecycle import (
+    Health,
+    Part,
+    State,
+    keep_running,
+    ops_port,
+    watch,
+    watch_loop,
+)
+from borough.serving.listener import Connections, Listener, bind
 
 TASKS_S = 30.0
-"""Work in flight that no connection waits for gets so long to finish."""
+"""The time for work in flight that no connection waits for."""
 CLOSE_S = 5.0
-"""Telemetry gets so long to flush, and then the stores to close."""
+"""The time for telemetry to export what is left, and then again for the stores to close."""
 
 
 class Stop:
-    """Asked once: drain. Asked again: hurry."""
+    """The first `ask` begins a drain, the second ends all waiting."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
@@ -49,7 +52,7 @@ class Stop:
     async def wait_for(
         self, work: Coroutine[Any, Any, object], at_most: float | None = None
     ) -> bool:
-        """Whether the work came to its end before `at_most` seconds passed, or anybody hurried."""
+        """Whether the work ended before `at_most` seconds passed and before a second `ask`."""
         working = asyncio.create_task(work)
         hurried = asyncio.create_task(self.hurry.wait())
         await asyncio.wait({working, hurried}, timeout=at_most, return_when=asyncio.FIRST_COMPLETED)
@@ -59,7 +62,7 @@ class Stop:
 
 
 def run(build: Callable[[], Awaitable[Part]], settings: Settings) -> None:
-    """Build a part on an event loop of its own and serve it until it is told to stop."""
+    """Build a part on an event loop of its own and serve it until a signal stops it."""
 
     async def build_and_serve() -> None:
         await serve(await build(), settings)
@@ -69,10 +72,8 @@ def run(build: Callable[[], Awaitable[Part]], settings: Settings) -> None:
 
 
 async def serve(part: Part, settings: Settings) -> None:
-    """Serve the part until SIGTERM or SIGINT, drain it, and close it, whatever happens. The process
-    is its own: the part tells of both.
-
-    Raises WrongSettings when a port cannot be had.
+    """Serve the part until SIGTERM or SIGINT, drain it, and close it. It exposes the metrics of its
+    process too. Raises WrongSettings when a port cannot be bound.
     """
     part.telemetry.watch_process()
     stop = Stop()
@@ -92,36 +93,32 @@ def _print(line: str) -> None:
     sys.stdout.flush()
 
 
+@dataclass(eq=False)
 class Launch:
     """One part, from its ports to its close; `announce` gets a line of JSON once it is ready."""
 
-    def __init__(
-        self,
-        part: Part,
-        settings: Settings,
-        stop: Stop,
-        announce: Callable[[str], object] = _print,
-    ) -> None:
-        self._part = part
-        self._settings = settings
-        self._stop = stop
-        self._announce = announce
-        self._health = Health(part.facts)
-        apps = {"public": part.public, "internal": part.internal}
+    part: Part
+    settings: Settings
+    stop: Stop
+    announce: Callable[[str], object] = _print
+
+    def __post_init__(self) -> None:
+        self._health = Health(self.part.facts)
+        apps = {"public": self.part.public, "internal": self.part.internal}
         self._apps = {name: app for name, app in apps.items() if app is not None}
-        self._log = part.telemetry.log
+        self._log = self.part.telemetry.log
 
     async def run(self) -> None:
-        """Live until asked to stop. Raises WrongSettings when a port cannot be had."""
+        """Serve until asked to stop. Raises WrongSettings when a port cannot be bound."""
         try:
             sockets = self._bind()
         except WrongSettings:
             await self._close()
             raise
-        with OpsPort(sockets["ops"], self._health, self._part.telemetry):
+        with ops_port(sockets["ops"], self._health, self.part.telemetry):
             turning = (
                 asyncio.create_task(self._health.beat()),
-                asyncio.create_task(watch_loop(self._part.telemetry, Clock())),
+                asyncio.create_task(watch_loop(self.part.telemetry, Clock())),
             )
             try:
                 await self._live(sockets)
@@ -130,19 +127,29 @@ class Launch:
                 await _cancel(*turning)
 
     def _bind(self) -> dict[str, socket.socket]:
-        host, bound = self._settings.host, {}
+        host, bound = self.settings.host, {}
         with contextlib.ExitStack() as undo:
             for name in (*self._apps, "ops"):
                 setting = f"{name}_port"
-                bound[name] = bind(setting.upper(), host, getattr(self._settings, setting))
+                bound[name] = bind(setting.upper(), host, getattr(self.settings, setting))
                 undo.callback(bound[name].close)
             undo.pop_all()
         return bound
 
     async def _live(self, sockets: dict[str, socket.socket]) -> None:
-        part, stop = self._part, self._stop
+        part, stop = self.part, self.stop
         listeners = [
-            Listener(self._with_ends(app), sockets[name], part.telemetry, stop.hurry, part.timeouts)
+            Listener(
+                Connections(
+                    app,
+                    max_age=self.settings.connection_max_age_s,
+                    leaving=lambda: self._health.state is State.DRAINING,
+                ),
+                sockets[name],
+                part.telemetry,
+                stop.hurry,
+                part.timeouts,
+            )
             for name, app in self._apps.items()
         ]
         asked = asyncio.create_task(stop.asked.wait())
@@ -159,9 +166,9 @@ class Launch:
         await asyncio.wait({asked, *serving}, return_when=asyncio.FIRST_COMPLETED)
 
         await _cancel(asked, watching)
-        self._health.become(State.DRAINING, "the part is on its way out")
+        self._health.become(State.DRAINING, "the part drains")
         self._log.info("draining")
-        await stop.wait_for(asyncio.sleep(self._settings.drain_s))
+        await stop.wait_for(asyncio.sleep(self.settings.drain_s))
         for listener in listeners:
             listener.stop()
         await asyncio.gather(*serving, return_exceptions=True)
@@ -171,28 +178,21 @@ class Launch:
         for served in serving:
             served.result()  # raises what killed a listener, if anything did
 
-    def _with_ends(self, app: ASGIApp) -> Connections:
-        return Connections(
-            app,
-            max_age=self._settings.connection_max_age_s,
-            leaving=lambda: self._health.state is State.DRAINING,
-        )
-
     def _say_ready(self, sockets: dict[str, socket.socket]) -> None:
         ports = {f"{name}_port": bound.getsockname()[1] for name, bound in sockets.items()}
-        self._announce(json.dumps({"event": "ready", "part": self._part.name, **ports}))
+        self.announce(json.dumps({"event": "ready", "part": self.part.name, **ports}))
 
     async def _close(self) -> None:
-        """Flush telemetry off the loop, then close what was opened. Neither may hold up the end."""
+        """Export the last spans off the loop, then close the stores, each within CLOSE_S."""
         try:
             async with asyncio.timeout(CLOSE_S):
-                await _in_daemon_thread(self._part.telemetry.close)
+                await _in_daemon_thread(self.part.telemetry.close)
         except TimeoutError:
             self._log.warning("telemetry was not flushed in time", seconds=CLOSE_S)
         try:
             async with asyncio.timeout(CLOSE_S):
-                await self._part.close()
-        except Exception:  # noqa: BLE001  # told, and no reason to stay
+                await self.part.close()
+        except Exception:  # noqa: BLE001  # it is logged, and the process ends
             self._log.exception("the part did not close cleanly")
 
 

@@ -1,8 +1,8 @@
-"""An app of ours, and what it answers when something is wrong: a problem document, whatever it is.
+"""The apps of a part: ordinary FastAPI, whose every error is a problem document.
 
-A door and a part's internal app are the same ordinary FastAPI; they differ in what an unknown path
-means. FastAPI's own `max_body_size` answers a declared oversize body in plain text, past every
-handler, so the limit is kept here.
+Middleware, routing and request objects cost more than all the rest of a hop. A route of a contract
+needs none of them, so `_App` looks it up by method and path; any other request takes FastAPI's way.
+Tests hold both to the same answers, byte for byte.
 """
 
 from http import HTTPStatus
@@ -13,14 +13,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic.json_schema import models_json_schema
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from borough.errors import (
+    PROBLEM_MEDIA_TYPE,
     BoroughError,
+    Internal,
     Malformed,
     NotFound,
     NotHosted,
@@ -29,40 +30,30 @@ from borough.errors import (
     WrongMediaType,
     WrongMethod,
 )
-from borough.serving.direct import GONE, ShortWay, too_large
-from borough.serving.problems import defect_response, problem_response, trace_id
-from borough.transport.codec import SCHEMA_REF, error_of_validation
+from borough.transport.calls import ContractRoute, header_of
+from borough.transport.codec import JSON, PROBLEM_CONTENT, SCHEMA_REF, error_of_validation
 from borough_telemetry import Telemetry
+
+GONE = "the connection closed before the body had arrived"
+_DEFECT = "borough.defect"
+"""Set in the scope of a request with an unexpected exception."""
+_JSON = (b"content-type", JSON.encode())
 
 
 def make_app(
-    title: str,
-    *,
-    telemetry: Telemetry,
-    max_body_bytes: int,
-    internal: bool = False,
+    title: str, *, telemetry: Telemetry, max_body_bytes: int, internal: bool = False
 ) -> FastAPI:
-    """A FastAPI whose every error is a problem document bearing the id of its trace.
+    """A FastAPI whose every error is a problem document with the id of its trace.
 
     `internal`: a path without a route means a capability that is not hosted here.
     """
-    app = _App(
-        telemetry=telemetry,
-        max_body_bytes=max_body_bytes,
-        title=title,
-        redoc_url=None,
-        redirect_slashes=False,
-        middleware=[
-            Middleware(_Defects, telemetry=telemetry),
-            Middleware(_BodyLimit, telemetry=telemetry, limit=max_body_bytes),
-        ],
-    )
 
     async def known(_: Request, error: BoroughError) -> Response:
-        return problem_response(error, trace_id(telemetry))
+        return problem_response(error, telemetry)
 
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        found = [{**each, "loc": _within(each["loc"])} for each in error.errors()]
+        # FastAPI puts the part of the request before the place within it
+        found = [{**each, "loc": each["loc"][1:] or each["loc"]} for each in error.errors()]
         return await known(request, error_of_validation(found))
 
     async def gone(request: Request, _: ClientDisconnect) -> Response:
@@ -71,24 +62,66 @@ def make_app(
     async def plain(request: Request, error: HTTPException) -> Response:
         response = await known(request, _of_http(request, error, internal=internal))
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            response.headers["Allow"] = ", ".join(_methods_of(request))
+            response.headers["Allow"] = _methods_of(request)
         return response
 
+    async def defect(request: Request, _: Exception) -> Response:
+        return _defect_response(telemetry, request.scope)
+
     handlers = {
+        Exception: defect,
         BoroughError: known,
         RequestValidationError: invalid,
         ClientDisconnect: gone,
         HTTPException: plain,
     }
-    for kind, handler in handlers.items():
-        app.add_exception_handler(kind, handler)  # type: ignore[arg-type]  # wants every Exception
-    return app
+    return _App(title, telemetry, max_body_bytes, handlers)
+
+
+# -- errors
+
+
+def problem_response(error: BoroughError, telemetry: Telemetry | None = None) -> Response:
+    """The error as a problem document, with the id of the current trace."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="borough"'
+    traceparent = telemetry.traceparent() if telemetry else None
+    trace_id = traceparent.split("-")[1] if traceparent else None
+    return Response(
+        error.problem(trace_id=trace_id).model_dump_json(exclude_defaults=True),
+        status_code=error.status,
+        headers=headers,
+        media_type=PROBLEM_MEDIA_TYPE,
+    )
+
+
+def _defect_response(telemetry: Telemetry, scope: Scope) -> Response:
+    """The answer to an unexpected exception: the caller gets the trace, the log everything."""
+    scope[_DEFECT] = True
+    telemetry.log.error("defect", path=scope["path"], exc_info=True)  # noqa: LOG014  # called by handlers
+    return problem_response(
+        Internal("this is a defect of ours; the trace id finds it in our log"), telemetry
+    )
+
+
+def problems(*errors: type[BoroughError]) -> dict[int | str, dict[str, Any]]:
+    """FastAPI's `responses` for a route that may answer with these errors."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for error in dict.fromkeys(errors):  # each once
+        described = responses.setdefault(
+            error.status, {"description": "", "content": PROBLEM_CONTENT}
+        )
+        described["description"] += f"{error.title} (`{error.code}`). "
+    return responses
 
 
 def require_json(headers: Headers) -> None:
     """Raise WrongMediaType unless the body says that it is JSON."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    if media_type != JSON:
         raise WrongMediaType(f"Content-Type is {media_type or 'missing'}: send application/json")
 
 
@@ -100,7 +133,7 @@ def _of_http(request: Request, error: HTTPException, *, internal: bool) -> Borou
                 return NotHosted(f"this part hosts nothing at {path}")
             return NotFound(f"there is nothing at {path}")
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            allowed = ", ".join(_methods_of(request))
+            allowed = _methods_of(request)
             return WrongMethod(f"{request.method} is not possible at {path}: it takes {allowed}")
         case TooLarge.status:
             return TooLarge(error.detail)
@@ -108,94 +141,116 @@ def _of_http(request: Request, error: HTTPException, *, internal: bool) -> Borou
             return Malformed("the body cannot be read as JSON")
 
 
-def _methods_of(request: Request) -> list[str]:
-    """What the path does take; Starlette names the methods of its first route only."""
-    methods = ("DELETE", "GET", "PATCH", "POST", "PUT")
-    return [
+def _methods_of(request: Request) -> str:
+    """The methods of a path; Starlette names those of its first route only."""
+    return ", ".join(
         method
-        for method in methods
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
         for route in request.app.routes
         if route.matches({**request.scope, "method": method})[0] is Match.FULL
-    ]
+    )
 
 
-def _within(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Where a value stands, without the part of the request FastAPI puts before it."""
-    return location[1:] or location
+# -- the app
 
 
 class _App(FastAPI):
-    """FastAPI whose document knows the problem documents that `problems` refers to, and which takes
-    the short way to a `Direct` route.
+    """FastAPI with the schema of problem documents, a bound on bodies, and a short way to routes of
+    contracts without path parameters, as they are at the first request.
+
+    A larger body is refused by its declared length before it is read, else while it arrives;
+    FastAPI's `max_body_size` would answer in plain text.
     """
 
-    def __init__(self, *, telemetry: Telemetry, max_body_bytes: int, **more: Any) -> None:
-        super().__init__(**more)
-        self._short_way = ShortWay(self, telemetry, max_body_bytes)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._short_way.route(scope)
-        if route is None:
-            await super().__call__(scope, receive, send)
-        else:
-            await self._short_way.serve(route, scope, receive, send)
-
-    def openapi(self) -> dict[str, Any]:
-        document = super().openapi()
-        _, definitions = models_json_schema([(Problem, "validation")], ref_template=SCHEMA_REF)
-        document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
-        return document
-
-
-class _Defects:
-    """An exception nobody expected: the caller gets a trace id, the log gets the rest."""
-
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
-        self._app = app
-        self._telemetry = telemetry
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def watch(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watch)
-        except Exception:
-            if started or scope["type"] != "http":
-                raise
-            await defect_response(self._telemetry, scope["path"])(scope, receive, send)
-
-
-class _BodyLimit:
-    """Refuses a larger body: by what it declares before reading any, else while it arrives."""
-
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, limit: int) -> None:
-        self._app = app
-        self._telemetry = telemetry
-        self._limit = limit
-        self._sentence = too_large(limit)
+    def __init__(
+        self, title: str, telemetry: Telemetry, max_body_bytes: int, handlers: dict[Any, Any]
+    ) -> None:
+        super().__init__(
+            title=title, exception_handlers=handlers, redoc_url=None, redirect_slashes=False
+        )
+        self._of_part = telemetry
+        self._limit = max_body_bytes
+        self._direct: dict[tuple[str, str], ContractRoute] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await super().__call__(scope, receive, send)
             return
-        if int(Headers(scope=scope).get("content-length", 0)) > self._limit:
-            refusal = problem_response(TooLarge(self._sentence), trace_id(self._telemetry))
-            await refusal(scope, receive, send)
+        if self._direct is None:
+            self._direct = {
+                (method, route.path): route
+                for route in self.routes
+                if isinstance(route, ContractRoute) and "{" not in route.path
+                for method in route.methods or ()
+            }
+        route = self._direct.get((scope["method"], scope["path"]))
+        if route is None:
+            await self._by_fastapi(scope, receive, send)
             return
-        size = 0
+        scope["route"] = route
+        try:
+            body = await self._body(scope, receive)
+            content = await route.respond(scope, body)
+        except BoroughError as error:
+            await problem_response(error, self._of_part)(scope, receive, send)
+        except Exception:  # noqa: BLE001  # whatever it is, the caller gets an answer
+            await _defect_response(self._of_part, scope)(scope, receive, send)
+        else:
+            headers = [(b"content-length", b"%d" % len(content)), _JSON]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": content})
+
+    async def _by_fastapi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        size = int(header_of(scope, b"content-length") or 0)
+        if size > self._limit:
+            await problem_response(self._too_large(), self._of_part)(scope, receive, send)
+            return
+        size, begun = 0, False
 
         async def measured() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
             if size > self._limit:
-                # FastAPI lets no other exception out of its parser
-                raise HTTPException(TooLarge.status, self._sentence)
+                # FastAPI's parser passes on no other exception
+                raise HTTPException(TooLarge.status, self._too_large().detail)
             return message
 
-        await self._app(scope, measured, send)
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or _DEFECT not in scope
+            await send(message)
+
+        try:
+            await super().__call__(scope, measured, watched)
+        except Exception:  # which Starlette raises again, after the handler
+            if begun:  # the client can see only that the answer breaks off
+                raise
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """The body of a POST; that of a GET is not read. Raises TooLarge, and Malformed when the
+        client closes the connection.
+        """
+        if int(header_of(scope, b"content-length") or 0) > self._limit:
+            raise self._too_large()
+        if scope["method"] != "POST":
+            return b""
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Malformed(GONE)
+            body += message.get("body", b"")
+            if len(body) > self._limit:
+                raise self._too_large()
+            more = message.get("more_body", False)
+        return body
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the body is larger than the {self._limit} bytes we take")
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        _, definitions = models_json_schema([(Problem, "validation")], ref_template=SCHEMA_REF)
+        document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+        return document

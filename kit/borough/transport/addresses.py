@@ -1,27 +1,57 @@
-"""All addresses of a peer, looked up again and again, so that new replicas get their share."""
+"""The replicas of a peer, looked up again and again, so that new ones get their share."""
 
 import asyncio
 import random
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from borough.errors import Unavailable
-from borough.transport.resilience import Address, choose
+from borough.errors import DeadlineExceeded, Unavailable
 
 Lookup = Callable[[str, int], Awaitable[tuple[str, ...]]]
 
 
+@dataclass(slots=True)
+class Address:
+    """One replica: its URL, its calls in flight, and until when it is avoided after a failure, by
+    the monotonic clock.
+    """
+
+    url: str
+    in_flight: int = 0
+    avoided_until: float = 0.0
+
+
+def choose(
+    addresses: list[Address],
+    now: float,
+    chance: Callable[[list[Address]], tuple[Address, Address]],
+    avoid: Address | None = None,
+) -> Address:
+    """The less loaded of two random ones ("power of two choices", Mitzenmacher 2001). One that just
+    failed is passed over while there is another. `addresses` must not be empty.
+    """
+    others = [address for address in addresses if address is not avoid] or addresses
+    usable = [address for address in others if address.avoided_until <= now] or others
+    if len(usable) == 1:
+        return usable[0]
+    one, two = chance(usable)
+    return one if one.in_flight <= two.in_flight else two
+
+
 async def dns(host: str, port: int) -> tuple[str, ...]:
-    """Every address of a name, as the system's resolver tells. Raises OSError."""
+    """Every address of a name, by the system's resolver. Raises OSError."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(address[4][0]) for address in found))
 
 
 class Addresses:
-    """The replicas of one peer. `urls` are http://HOST:PORT; a name may stand for several."""
+    """The replicas of one peer. `urls` are http://HOST:PORT, else ValueError; a name may have
+    several addresses, which are looked up every `interval` seconds.
+    """
 
     def __init__(
         self, peer: str, urls: tuple[str, ...], *, interval: float, lookup: Lookup = dns
@@ -38,27 +68,25 @@ class Addresses:
     def __str__(self) -> str:
         return ", ".join(f"{host}:{port}" for host, port in self._targets)
 
-    def at_hand(self, avoid: Address | None = None) -> Address | None:
-        """The replica to ask next, where any is known; looks again when it is time."""
+    async def pick(self, until: float, avoid: Address | None = None) -> Address:
+        """The replica for the next call. Waits for the first look-up only: raises DeadlineExceeded
+        where that has not ended at `until`, and Unavailable where the peer has no address.
+        """
         now = time.monotonic()
         if now - self._looked_up > self._interval and self._looking is None:
             self._looking = asyncio.create_task(self._look_up())
+        if not self._known and self._looking is not None:
+            try:
+                async with asyncio.timeout(until - now):
+                    await asyncio.shield(self._looking)
+            except TimeoutError:
+                raise DeadlineExceeded(f"{self._peer} was not found in time") from None
         if not self._known:
-            return None
+            raise Unavailable(f"{self._peer} has no address", retry_after=1)
         return choose(list(self._known.values()), now, _two, avoid)
 
-    async def pick(self, avoid: Address | None = None) -> Address:
-        """The same, after the first look. Raises Unavailable where the peer has no address."""
-        found = self.at_hand(avoid)
-        if found is None and self._looking is not None:
-            await asyncio.shield(self._looking)
-            found = self.at_hand(avoid)
-        if found is None:
-            raise Unavailable(f"{self._peer} has no address", retry_after=1)
-        return found
-
     def look_again(self) -> None:
-        """One of them takes no connection: the next use looks again, however soon."""
+        """Make the next use look up again: one of the replicas takes no connection."""
         self._looked_up = float("-inf")
 
     async def _look_up(self) -> None:
@@ -79,7 +107,7 @@ class Addresses:
             self._looking = None
 
     async def close(self) -> None:
-        """Stop looking."""
+        """Stop looking up."""
         if self._looking is not None:
             self._looking.cancel()
 

@@ -1,7 +1,7 @@
-"""From one declaration, both ends: the route that serves a capability and the caller that asks it.
+"""Both ends of a call, from one declaration: the route that serves a capability and its caller.
 
-`local` awaits the object in this process and carries the context only. `remote` hands the message
-to a `Transport`. Business code may never know which it got: both raise the same error tree.
+`local` awaits the object in this process. `remote` passes the message to a `Transport`. Business
+code cannot tell them apart: both raise the same errors.
 """
 
 import inspect
@@ -30,12 +30,12 @@ class Transport(Protocol):
     """Carries one message to a peer and its answer back, or raises a BoroughError."""
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
-        """Ask, within the deadline in force."""
+        """Call within the current deadline."""
         ...
 
 
 def remote(capability: type[C], transport: Transport) -> C:
-    """The capability as a caller of a peer."""
+    """A capability that another part hosts."""
 
     def caller(endpoint: Endpoint) -> Call:
         async def call(message: Message) -> Message:
@@ -47,9 +47,8 @@ def remote(capability: type[C], transport: Transport) -> C:
 
 
 def local(capability: type[C], service: C, telemetry: Telemetry) -> C:
-    """The capability as the object in this process: no copy, no timeout, no retry.
-
-    A span is made only where the request is traced.
+    """A capability that this part hosts: no copy, no timeout, no retry, and a span only where the
+    request is recorded.
     """
 
     def caller(endpoint: Endpoint) -> Call:
@@ -78,9 +77,8 @@ def _proxy(capability: type[C], caller: Callable[[Endpoint], Call]) -> C:
 
 
 def mount(app: FastAPI, capability: type[C], service: C) -> None:
-    """Serve every method of the capability, each under its declared path.
-
-    Raises TypeError for an app with dependencies: these routes would pass them by.
+    """Serve every method of the capability, each at its declared path. Raises TypeError for an app
+    with dependencies: these routes would not call them.
     """
     if app.router.dependencies:
         raise TypeError(f"{capability.name} takes its messages and nothing more: no dependencies")
@@ -89,8 +87,8 @@ def mount(app: FastAPI, capability: type[C], service: C) -> None:
 
 
 class ContractRoute(APIRoute):
-    """An ordinary FastAPI route in the OpenAPI document; at run time pydantic reads and writes
-    directly, without FastAPI's dependency machinery. The message is all there is.
+    """A FastAPI route in the OpenAPI document; at run time pydantic reads and writes the message
+    without FastAPI's dependencies.
     """
 
     def __init__(self, endpoint: Endpoint, method: Call) -> None:
@@ -118,7 +116,7 @@ class ContractRoute(APIRoute):
         return handle
 
     async def respond(self, scope: Scope, body: bytes) -> bytes:
-        """The answer of the service, as JSON; leaves in the scope how long the service took."""
+        """The answer of the service as JSON; its seconds are left in the scope."""
         endpoint = self.contract
         with deadline.within(_granted(scope, endpoint)):
             if endpoint.verb == "POST":
@@ -136,24 +134,24 @@ class ContractRoute(APIRoute):
 
 _HEADER = deadline.HEADER.encode()
 UNBOUNDED_S = 60.0
-"""What a caller gets who names no deadline, say curl: long, but an end."""
+"""The deadline of a request without one, such as curl's."""
 
 
 def _granted(scope: Scope, endpoint: Endpoint) -> float:
-    """Seconds the caller still waits. Raises DeadlineExceeded, before any work, when none."""
+    """The seconds left to the caller. Raises Malformed, and DeadlineExceeded where none are."""
     header = header_of(scope, _HEADER)
     if header is None:
         return UNBOUNDED_S
     if not header.isdigit():
-        told = header.decode("latin-1")
-        raise Malformed(f"{deadline.HEADER}: {told!r} is not a count of milliseconds")
+        value = header.decode("latin-1")
+        raise Malformed(f"{deadline.HEADER}: {value!r} is not a count of milliseconds")
     if not header.strip(b"0"):
         raise DeadlineExceeded(f"the deadline was spent before {endpoint.name} began")
     return int(header[:12]) / 1_000
 
 
 def _signature_of(endpoint: Endpoint) -> Callable[..., Any]:
-    """A function FastAPI can read the OpenAPI document from; it is never called."""
+    """A function from which FastAPI makes the OpenAPI document; it is never called."""
 
     def documented() -> None:
         raise AssertionError(endpoint.name)
@@ -170,13 +168,13 @@ def _signature_of(endpoint: Endpoint) -> Callable[..., Any]:
             parameter(name, field.annotation, Path() if name in endpoint.path_fields else
                       Query(default=field.get_default()) if not field.is_required() else Query())
             for name, field in endpoint.request.model_fields.items()
-        ]  # fmt: skip  # one rule, one glance
+        ]  # fmt: skip  # one rule a line
     documented.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
     return documented
 
 
 def header_of(scope: Scope, name: bytes) -> bytes | None:
-    """The first header of this name, in lower case; a mapping of all costs ten times more."""
+    """The first header of this name, in lower case. An index of all costs ten times as much."""
     for known, value in scope["headers"]:
         if known == name:
             return cast(bytes, value)

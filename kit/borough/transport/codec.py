@@ -1,11 +1,11 @@
-"""How messages and errors look on the wire: one pair of functions for each direction.
+"""Messages and errors on the wire: one pair of functions for each direction.
 
-A request leaves out what its sender left unset, so that a field added later changes nothing for
-those who do not know it. An answer is whole. An error is a problem document.
+A request leaves out the fields that its sender left unset, so that a field added later changes
+nothing for older callers. An answer is whole. An error is a problem document.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
@@ -30,8 +30,7 @@ PROBLEM_CONTENT: Mapping[str, Any] = {
 }
 """An error in an OpenAPI document; `web` puts the schema there."""
 MAX_FIELDS = 20
-"""A body may be wrong in a thousand places; the answer names the first few."""
-AnyMessage = TypeVar("AnyMessage", bound=Message)
+"""Of the wrong fields of a body; the answer names no more."""
 
 
 def encode_request(endpoint: Endpoint, message: Message) -> tuple[str, bytes]:
@@ -62,12 +61,12 @@ def decode_strings(endpoint: Endpoint, values: dict[str, str]) -> Message:
 
 
 def dump(message: Message, *, exclude_unset: bool = False) -> bytes:
-    """A message as JSON, without the detour over a string."""
+    """A message as JSON bytes; `model_dump_json` would make a string first."""
     return message.__pydantic_serializer__.to_json(message, exclude_unset=exclude_unset)
 
 
 def decode_response(endpoint: Endpoint, status: int, body: bytes) -> Message:
-    """The answer, or the error it stands for, raised as the class the callee raised."""
+    """The answer; an error is raised as the class that the callee raised."""
     if status >= 400:  # noqa: PLR2004  # where errors begin
         raise decode_error(endpoint, status, body)
     try:
@@ -80,20 +79,19 @@ def decode_response(endpoint: Endpoint, status: int, body: bytes) -> Message:
 
 
 def decode_error(endpoint: Endpoint, status: int, body: bytes) -> BoroughError:
-    """The error of a problem document, or of the bare status where something else answered."""
+    """The error of a problem document; Unavailable where a proxy answered without one."""
     try:
         error = BoroughError.from_problem(Problem.model_validate_json(body))
     except ValidationError:
         return Unavailable(f"{endpoint.name} answered {status} without a problem document")
-    if isinstance(error, NotHosted):  # our own topology is wrong: nothing the caller could change
+    if isinstance(error, NotHosted):  # the topology is wrong, which the caller cannot change
         return Unavailable(f"{endpoint.name} was asked where it is not hosted")
     return error
 
 
 def error_of_validation(errors: Iterable[Any], what: str = "the body") -> BoroughError:
-    """What pydantic found, as our error: bytes that are no JSON, or values that break rules.
-
-    What was sent is never repeated: it may be a secret.
+    """Pydantic's errors as Malformed, for bytes that are no JSON, or Invalid. They never quote the
+    input: it may be a secret.
     """
     found = list(errors)
     if found[0]["type"] == "json_invalid":
@@ -108,5 +106,5 @@ def error_of_validation(errors: Iterable[Any], what: str = "the body") -> Boroug
 
 
 def _readable(text: str) -> str:
-    """JSON may spell half a character; a problem document must not."""
+    """JSON may have half a surrogate pair; a problem document must not."""
     return text.encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""Faults on purpose, for experiments: off unless set, and shown in /readyz."""
+"""Injected faults, for experiments: off unless set, and shown in /readyz."""
 
 import asyncio
 import os
@@ -17,21 +17,23 @@ C = TypeVar("C", bound=Capability)
 
 
 def with_fault(capability: type[C], service: C, fault: Fault) -> C:
-    """The service, with this going wrong before each of its calls."""
+    """The service, with a fault before each of its calls."""
     ballast = bytearray(os.urandom(1_024) * 1_024 * fault.ballast_mib)
 
-    def spoil(method: Callable[[Message], Awaitable[Message]]) -> Callable[..., Awaitable[Message]]:
+    def faulty(
+        method: Callable[[Message], Awaitable[Message]],
+    ) -> Callable[..., Awaitable[Message]]:
         async def call(message: Message) -> Message:
-            await _suffer(capability.name, fault)
+            await _inject(capability.name, fault)
             return await method(message)
 
         return call
 
-    methods = {name: spoil(getattr(service, name)) for name in capability.endpoints}
+    methods = {name: faulty(getattr(service, name)) for name in capability.endpoints}
     return cast(C, SimpleNamespace(**methods, ballast=ballast))
 
 
-async def _suffer(name: str, fault: Fault) -> None:
+async def _inject(name: str, fault: Fault) -> None:
     if _happens(fault.crash_rate):
         os.kill(os.getpid(), signal.SIGKILL)
     if fault.cpu_ms:

@@ -1,6 +1,5 @@
-"""When to stop asking a peer, and when asking again is affordable. Pure state; time comes in."""
+"""When a peer is not called, and when a call may be repeated. Pure state: time is an argument."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -10,7 +9,7 @@ FAILURES = 5
 
 
 class Permit(Enum):
-    """What a breaker says to a call."""
+    """A breaker's answer to a call."""
 
     CALL = auto()
     PROBE = auto()
@@ -18,10 +17,9 @@ class Permit(Enum):
 
 
 class Breaker:
-    """Open after some failures in a row; after a pause one call may try, and its outcome decides.
-
-    A probe that fails doubles the pause, up to a bound; calls that were under way before the
-    breaker opened no longer count. Only failures of the peer itself are told to it.
+    """Opens after some failures of the peer in a row; after a pause one call is let through as a
+    probe, whose outcome decides. A failed probe doubles the pause, up to a bound; calls that were
+    in flight when the breaker opened no longer count.
     """
 
     def __init__(self, failures: int = FAILURES) -> None:
@@ -32,11 +30,13 @@ class Breaker:
 
     @property
     def open(self) -> bool:
-        """Whether calls are refused but for a probe now and then."""
+        """Whether calls other than probes are refused."""
         return self._failures >= self._limit
 
     def permit(self, now: float) -> Permit:
-        """Whether a call may go out; while open, one a pause, so a lost probe blocks nothing."""
+        """Whether a call may be sent. While open, one is a pause, so that a lost probe does not
+        block the peer for ever.
+        """
         if not self.open:
             return Permit.CALL
         if now < self._shut_until:
@@ -50,7 +50,7 @@ class Breaker:
         self._pause = PAUSE_S
 
     def failed(self, now: float, permit: Permit = Permit.CALL) -> bool:
-        """The peer did not answer, or said that it cannot. True when that opened the breaker."""
+        """The peer did not answer, or answered that it cannot. True where that opened it."""
         if permit is Permit.PROBE:
             self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
             self._shut_until = now + self._pause
@@ -62,13 +62,15 @@ class Breaker:
         return self.open
 
 
+@dataclass(slots=True, eq=False)
 class RetryBudget:
-    """At most this share of calls is sent again: retries must not feed an overload."""
+    """At most this share of the calls is repeated, so that retries do not feed an overload; `most`
+    bounds what is saved up in quiet times.
+    """
 
-    def __init__(self, share: float = 0.1, most: float = 10.0) -> None:
-        self._share = share
-        self._most = most
-        self._saved = 0.0
+    share: float = 0.1
+    most: float = 10.0
+    _saved: float = 0.0
 
     @property
     def left(self) -> int:
@@ -77,42 +79,18 @@ class RetryBudget:
 
     def called(self) -> None:
         """A first try was made."""
-        self._saved = min(self._saved + self._share, self._most)
+        self._saved = min(self._saved + self.share, self.most)
 
     def take(self) -> bool:
-        """Whether one more try is affordable; it is spent with that."""
+        """Spend one try; False where none is left."""
         if self._saved < 1:
             return False
         self._saved -= 1
         return True
 
     def give_back(self) -> None:
-        """What was taken was not needed."""
+        """A try that was taken was not needed."""
         self._saved += 1
 
 
-@dataclass(slots=True)
-class Address:
-    """One replica of a peer: where it is, what is under way to it, until when it is left alone."""
-
-    url: str
-    in_flight: int = 0
-    resting_until: float = 0.0
-
-
-def choose(
-    addresses: list[Address],
-    now: float,
-    chance: Callable[[list[Address]], tuple[Address, Address]],
-    avoid: Address | None = None,
-) -> Address:
-    """The less loaded of two taken by chance ("power of two choices", Mitzenmacher 2001).
-
-    One that just failed is passed over while there is another. `addresses` must not be empty.
-    """
-    others = [address for address in addresses if address is not avoid] or addresses
-    awake = [address for address in others if address.resting_until <= now] or others
-    if len(awake) == 1:
-        return awake[0]
-    one, two = chance(awake)
-    return one if one.in_flight <= two.in_flight else two
+NO_RETRIES = RetryBudget(share=0)

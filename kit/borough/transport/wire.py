@@ -1,23 +1,24 @@
-"""HTTP/1.1 from part to part: one question, one answer, over connections that are kept.
+"""HTTP/1.1 from part to part: a request and its answer, over connections that are kept.
 
-It speaks what our parts speak and no more: bodies whose length is known or that come in chunks. A
-general client spends three times as much on a hop, on cookies, redirects, proxies and sessions that
-no part has. It repeats nothing by itself: whether a question may be asked again, only its asker
-knows. So a failure says how far it had come.
+It does what parts need and no more: bodies of known length or in chunks. A general client spends
+three times as much on a hop, for cookies, redirects, proxies and sessions that no part has. It
+repeats nothing: only the caller knows whether a request may be sent again. So a failure says how
+far the request had come.
 """
 
 import asyncio
 import time
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httptools
 
 LATE_S = 0.1
-"""A timer that comes later than this says that this process is busy."""
+"""A timer that is later than this means that this process is busy."""
 _FINAL = 200
-"""Below are answers that announce an answer."""
+"""Statuses below announce an answer."""
 
 
 class NoAnswer(Exception):
@@ -25,15 +26,15 @@ class NoAnswer(Exception):
 
 
 class NotSent(NoAnswer):
-    """No connection came about: no byte of the request has left, so it may be sent elsewhere."""
+    """No connection was made: no byte of the request was sent, so it may go to another address."""
 
 
 class BrokenAnswer(Exception):
-    """The connection failed within an answer, or what came was no HTTP."""
+    """The connection failed within an answer, or the answer was no HTTP."""
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """The parts of an answer that are used."""
 
     status: int
     body: bytes
@@ -42,20 +43,18 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a pool of connections waits for, and how much it reads."""
+    """How long a pool of connections waits, and how much it reads."""
 
     keep_alive_s: float = 15
-    """An idle connection is closed after this. Shorter than the server's, so that it is we who
-    close it.
-    """
+    """An idle connection is closed after this: before the server, which waits longer, closes it."""
     connect_s: float = 0.5
-    """A replica that does not take a connection within this is no replica; there may be another."""
+    """The time to make a connection; after it, another replica is tried."""
     max_answer_bytes: int = 64 << 20
-    """A larger answer is given up."""
+    """A larger answer fails."""
 
 
-class Pool:
-    """Connections to all addresses a part asks. One for a part; needs a running loop."""
+class Pool(AbstractAsyncContextManager["Pool"]):
+    """Connections to all addresses that a part calls: one pool a part. Needs a running loop."""
 
     def __init__(self, limits: Limits = Limits()) -> None:
         self.limits = limits
@@ -63,11 +62,11 @@ class Pool:
         self._open: set[_Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def ask(  # noqa: PLR0913, PLR0917  # a request has so many parts
+    async def ask(  # noqa: PLR0913, PLR0917  # the parts of a request
         self, verb: str, url: str, target: str, headers: str, body: bytes, until: float
     ) -> Answer:
-        """Send a request and await its answer. `url` is http://HOST:PORT; `headers` are whole lines
-        and end as such; `until` is a moment of the monotonic clock.
+        """Send a request and await its answer. `url` is http://HOST:PORT, `headers` are whole lines
+        with their ends, `until` is a time of the monotonic clock.
 
         Raises NoAnswer, of which NotSent is one, BrokenAnswer, and TimeoutError.
         """
@@ -87,21 +86,18 @@ class Pool:
             timer.cancel()
 
     async def close(self) -> None:
-        """Hang up everywhere."""
+        """Close every connection."""
         if self._sweep is not None:
             self._sweep.cancel()
         for connection in self._open:
             connection.transport.close()
-        await asyncio.sleep(0)  # the loop tells the connections
-
-    async def __aenter__(self) -> Self:
-        return self
+        await asyncio.sleep(0)  # the loop calls `connection_lost`
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def _take(self, url: str) -> "_Connection | None":
-        """The connection used last: the others grow old and go."""
+        """The connection used last, so that surplus ones become idle and are closed."""
         idle = self._idle.get(url)
         while idle:
             connection = idle.pop()
@@ -129,10 +125,9 @@ class Pool:
             raise NotSent("the connection ended before it was used")
         return connection
 
-    # -- what connections tell
+    # -- called by connections
 
     def opened(self, connection: "_Connection") -> None:
-        """It can be asked."""
         self._open.add(connection)
 
     def released(self, connection: "_Connection") -> None:
@@ -143,20 +138,19 @@ class Pool:
             self._sweep_in(self.limits.keep_alive_s)
 
     def lost(self, connection: "_Connection") -> None:
-        """It is gone."""
         self._open.discard(connection)
         idle = self._idle.get(connection.url, [])
         if connection in idle:
             idle.remove(connection)
 
-    def _close_the_old(self) -> None:
-        """Nobody is asked over a connection that the other end is about to close."""
+    def _close_idle(self) -> None:
+        """Close connections before their other end would, while a request may be on its way."""
         now, oldest, keep_alive_s = time.monotonic(), None, self.limits.keep_alive_s
         for url, idle in list(self._idle.items()):
             old = [each for each in idle if now - each.idle_since >= keep_alive_s]
             for connection in old:
                 connection.transport.close()
-            del idle[: len(old)]  # the last in is the first out, so the old ones lie below
+            del idle[: len(old)]  # a stack: the oldest are first
             if idle:
                 oldest = min(idle[0].idle_since, oldest or now)
             else:
@@ -166,14 +160,14 @@ class Pool:
             self._sweep_in(max(oldest + keep_alive_s - now, 0.001))
 
     def _sweep_in(self, seconds: float) -> None:
-        self._sweep = asyncio.get_running_loop().call_later(seconds, self._close_the_old)
+        self._sweep = asyncio.get_running_loop().call_later(seconds, self._close_idle)
 
 
 async def _taken_in_time(connecting: "asyncio.Task[Any]", until: float, within_s: float) -> None:
-    """Wait until it is done. Raises NotSent where the peer had its time, TimeoutError at `until`.
+    """Wait until it is done. Raises NotSent after `within_s`, TimeoutError at `until`.
 
-    Where the timer itself comes late, this process was too busy to see whether the connection was
-    made: that says nothing of the peer, which gets its time anew.
+    Where the timer itself is late, this process was too busy to see whether the connection was
+    made: that says nothing of the peer, so its time begins anew.
     """
     while not connecting.done():
         begun = time.monotonic()
@@ -188,7 +182,7 @@ async def _taken_in_time(connecting: "asyncio.Task[Any]", until: float, within_s
 
 
 class _Connection(asyncio.Protocol):
-    """One at a time: a question, and then its answer."""
+    """One request at a time, and then its answer."""
 
     transport: asyncio.Transport
     idle_since: float
@@ -212,7 +206,7 @@ class _Connection(asyncio.Protocol):
         return self._answer
 
     def give_up(self, answer: "asyncio.Future[Answer]") -> None:
-        """Nobody waits for this answer any more; where it has come, the connection is another's."""
+        """The caller no longer waits; an answer that has come has released the connection."""
         if self._answer is answer:
             self.transport.abort()
 
@@ -225,7 +219,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._heard = True
         if self._answer is None:
-            self.transport.abort()  # nobody asked
+            self.transport.abort()  # there was no request
             return
         try:
             self._parser.feed_data(data)
@@ -245,13 +239,13 @@ class _Connection(asyncio.Protocol):
     # -- the parser's side
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Of all headers one is of use to us; those of framing are the parser's."""
+        """One header is of use; those of framing are the parser's."""
         if name.lower() == b"server-timing":
             before = self._server_timing
             self._server_timing = before + b", " + value if before else value
 
     def on_message_begin(self) -> None:
-        """Behind a whole answer another one begins: the next asker must not get it."""
+        """A second answer to one request must not become that of the next."""
         if self._answer is None:
             self.transport.abort()
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from borough import deadline, errors
-from borough.serving.problems import problems
+from borough.serving.web import problems
 from borough_shop.errors import KeyMissing, KeyReused, ProfileUnknown
 from borough_shop.gateway.admission import Admission
 from borough_shop.gateway.policy import decode_cursor, parse_idempotency_key

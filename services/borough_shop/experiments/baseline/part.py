@@ -11,8 +11,7 @@ from borough.compose import PartBuilder, open_database, open_store
 from borough.compose import build as compose
 from borough.config import Settings, WrongSettings
 from borough.outbox import Outbox
-from borough.serving.lifecycle import Part
-from borough.serving.runtime import watch_store
+from borough.serving.lifecycle import Part, watch_store
 from borough.stores.schema import in_transaction
 from borough.stores.sql import parse
 from borough_shop import orders

@@ -25,7 +25,7 @@ from borough_shop.experiments.rungs.callee import QUESTION, Callee, FromMemory, 
 from borough_shop.experiments.rungs.ladder import NETWORK, RATIOS, RUNGS, Standing, Switch, index_of
 from borough_shop.experiments.rungs.part import RungBuilder
 from borough_shop.inventory.contract import Inventory
-from borough_telemetry import Telemetry, otlp
+from borough_telemetry import OtlpExporter, Telemetry
 from borough_telemetry.signals import SPANS_DROPPED
 
 START = "T6"
@@ -97,7 +97,7 @@ class Caller:
     """One end, which calls the capability here and in the callee. Needs a running loop."""
 
     def __init__(self, far: Callee | None, endpoint: str) -> None:
-        export = otlp(endpoint) if endpoint else None
+        export = OtlpExporter(endpoint) if endpoint else None
         self._telemetry = Telemetry("caller", export=export, log_level="critical")
         standing = Standing(START)
         self._switch = Switch(standing, self._telemetry)
@@ -154,7 +154,7 @@ class Caller:
 
     async def _export(self, rung: str, far: Callee | None) -> None:
         """Export every span, at both ends."""
-        await asyncio.to_thread(self._telemetry.flush)
+        await asyncio.to_thread(self._telemetry.close)
         if far is not None:
             await far.switch(rung)
 

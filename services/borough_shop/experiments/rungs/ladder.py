@@ -90,6 +90,6 @@ class Switch:
         """Say so once every span of the rung before is exported, whose price belongs there."""
         if before is not None:
             await before
-        await asyncio.to_thread(self._telemetry.flush)
+        await asyncio.to_thread(self._telemetry.close)
         self._count += 1
         self.facts.update(rung=rung, switches=self._count)
