@@ -58,10 +58,9 @@ def test_every_part_is_told_where_to_find_all_it_calls() -> None:
 def test_a_file_of_ones_own_brings_shapes_that_are_not_ours(tmp_path: Path) -> None:
     """The runner takes shapes from any file, and names the file where it holds none."""
     own = tmp_path / "own.toml"
-    own.write_text(
-        '[pair.parts]\nshop = ["gateway", "orders", "payments", "inventory"]\n'
-        'people = ["profiles", "notifications"]\n'
-    )
+    people = ["profiles", "notifications"]
+    others = [name for name in APP.calls if name not in people]
+    own.write_text(f"[pair.parts]\nshop = {others}\npeople = {people}\n")
     assert set(shape_named("pair", own).parts) == {"shop", "people"}
     assert set(shape_named("extract:payments", own).parts) == {"app", "payments"}
     own.write_text("pair = 2\n")
