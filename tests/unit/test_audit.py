@@ -67,7 +67,11 @@ def test_every_kind_has_been_planted() -> None:
     ("clean", "planted", "wrong"),
     [
         (books(CLEAN, unsent=1), PLANTED, "in clean ledgers: outbox-not-empty: orders"),
-        (books(CLEAN), PLANTED[:-1], "no breach is planted for the law each_order_is_decided_once"),
+        (
+            books(CLEAN),
+            [planted for planted in PLANTED if planted[1] != {"more-than-one-verdict"}],
+            "no breach is planted for the law each_order_is_decided_once",
+        ),
         (books(CLEAN), [(books(CLEAN), {UNSENT}), *PLANTED], "planted ledgers 0: [], not ['outbox"),
     ],
     ids=["a false accusation", "a law without a breach", "a breach that is not found"],
