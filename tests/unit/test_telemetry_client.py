@@ -89,7 +89,7 @@ async def test_an_answer_without_server_timing_adds_nothing(pair: CallerAndPeer)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "header",
     [
         b"cache;desc=hit",
         b"server;dur=soon",
@@ -98,10 +98,10 @@ async def test_an_answer_without_server_timing_adds_nothing(pair: CallerAndPeer)
         b"server;dur=" + b"9" * 310,
     ],
 )
-async def test_other_server_timing_is_ignored(pair: CallerAndPeer, exposed: bytes) -> None:
+async def test_other_server_timing_is_ignored(pair: CallerAndPeer, header: bytes) -> None:
     """A header that is not ours is no number."""
     with pair.caller.client_call(Peer.endpoints["safe"]) as call:
-        call.status, call.server_timing = 200, exposed
+        call.status, call.server_timing = 200, header
     assert pair.exposed("borough_hop_server_seconds_total") == {NAMES: 0}
 
 
