@@ -42,8 +42,14 @@ class BrokenResult(Exception):
     """A file is no valid result; the message has the file and the reason."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class Frozen(BaseModel):
+    """A model whose objects do not change, and that has no other fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Model(Frozen):
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Machine(_Model):

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from borough_bill.analysis.checks.every import checks
-from borough_bill.analysis.checks.whole import NOTHING_LOST
-from borough_bill.analysis.lines.runs import Runs
+from borough_bill.analysis.checks import NOTHING_LOST, checks
+from borough_bill.analysis.runs import Runs
 from borough_bill.experiments import books
 from borough_bill.experiments.folder import Folder
 from borough_bill.experiments.foreign import OF, A, B

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, Self
 
-from borough_bill.analysis.lines.runs import Runs
+from borough_bill.analysis.runs import Runs
 from borough_bill.experiments import books
 from borough_bill.experiments.blocks import SEEDS, Session, Subject, Target
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder

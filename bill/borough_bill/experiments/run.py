@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from borough_bill.analysis.lines.runs import Runs
+from borough_bill.analysis.runs import Runs
 from borough_bill.experiments import ladder, shapes, spans
 from borough_bill.experiments.application import PREFIX, SHOP, Application
 from borough_bill.experiments.blocks import Served, Session

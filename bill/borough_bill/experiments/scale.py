@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from borough_bill.analysis.lines.ladder import SHIPPED
+from borough_bill.analysis.ladder import SHIPPED
 from borough_bill.load.schedule import CONSTANT, POISSON
 from borough_bill.results import RUNGS
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from borough_bill.analysis.bill import Bill, bill
-from borough_bill.analysis.lines.formats import amount, article, listed, number, signed, span
-from borough_bill.analysis.lines.ladder import SHIPPED, Ladder
-from borough_bill.analysis.lines.line import Cell, Line
+from borough_bill.analysis.formats import amount, article, listed, number, signed, span
+from borough_bill.analysis.ladder import SHIPPED, Ladder
+from borough_bill.analysis.line import Cell, Line
 from borough_bill.analysis.statistics import Interval
 from borough_bill.report.markdown import markdown
 from borough_bill.report.plots import figure

@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from borough_bill.analysis.bill import PERCENTILES, Bill
-from borough_bill.analysis.lines.formats import number, signed
-from borough_bill.analysis.lines.ladder import SHIPPED, Ladder
+from borough_bill.analysis.formats import number, signed
+from borough_bill.analysis.ladder import SHIPPED, Ladder
 from borough_bill.analysis.statistics import Interval
 
 INK, QUIET, GRID, PAPER = "#010203", "#040506", "#070809", "#0a0b0c"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from borough_bill.analysis.bill import PERCENTILES, Bill
-from borough_bill.analysis.lines.formats import amount, article, listed, share
-from borough_bill.analysis.lines.ladder import SHIPPED, Ladder, closure, hops_alone, hops_on_path
+from borough_bill.analysis.formats import amount, article, listed, share
+from borough_bill.analysis.ladder import SHIPPED, Ladder, closure, hops_alone, hops_on_path
 from borough_bill.load.schedule import CONSTANT
 from borough_bill.report import tables
 from borough_bill.report.tables import Table

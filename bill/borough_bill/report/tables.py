@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from borough_bill.analysis.bill import PERCENTILES, Bill, Validity
-from borough_bill.analysis.lines.formats import article, listed, number, share, signed, span
-from borough_bill.analysis.lines.ladder import Ladder
-from borough_bill.analysis.lines.line import Cell, Line
+from borough_bill.analysis.formats import article, listed, number, share, signed, span
+from borough_bill.analysis.ladder import Ladder
+from borough_bill.analysis.line import Cell, Line
 from borough_bill.analysis.statistics import Interval
 from borough_bill.results import Plan, titled
 
