@@ -32,8 +32,7 @@ from borough_bill.load.generator import Generator, JobFailed, read_keys
 from borough_bill.load.wire import BadAddress
 from borough_bill.load.workload import BadWorkload, Workload
 from borough_bill.load.workload import workload as workload_of
-from borough_bill.report.extras import need_report
-from borough_bill.report.publish import publish
+from borough_bill.report.publish import need_report, publish
 from borough_bill.report.screen import Screen
 from borough_bill.results import Plan, Result
 from borough_bill.statuses import INTERRUPTED, status

@@ -4,16 +4,18 @@ An interrupted run is resumed from its folder. Complete blocks are kept; an inco
 measured again, because what is compared must have been measured together.
 """
 
+import random
 import re
 import shutil
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from borough_bill.results import BrokenResult, Plan, Window, write
+from borough_bill.results import BrokenResult, Frozen, Plan, Window, write
+from borough_bill.targets.machine import commit
 
 PLAN, RESULT, RECORDINGS = "plan.json", "result.json", "recordings"
 DEPLOYMENTS = "deployments"
@@ -27,6 +29,8 @@ MADE = (
 """Files that are removed before a new run."""
 MARK = ".borough-bill"
 """The file that marks the folder of a run, whose files may be removed."""
+SEED_BELOW = 100_000
+Kind = Literal["preliminary", "full", "compare"]
 F = TypeVar("F", bound=BaseModel)
 
 
@@ -34,16 +38,20 @@ class WrongFolder(Exception):
     """A folder in which this run cannot be begun or resumed; the message names it and says why."""
 
 
-class Intent(BaseModel):
+class Intent(Frozen):
     """What a run measures, fixed before its first window."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["preliminary", "full", "compare"]
+    kind: Kind
     created: datetime
     seed: int
     commit: str
     plan: Plan
+
+    @classmethod
+    def now(cls, kind: Kind, plan: Plan, seed: int | None) -> Self:
+        """A run of this commit that begins now; of a random seed where none is given."""
+        seed = random.SystemRandom().randrange(SEED_BELOW) if seed is None else seed
+        return cls(kind=kind, created=datetime.now(UTC), seed=seed, commit=commit(), plan=plan)
 
 
 class Folder:

@@ -5,20 +5,16 @@ computed from the folder alone.
 """
 
 import math
-import random
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from borough_bill.analysis.runs import Runs
-from borough_bill.experiments import ladder, shapes, spans
+from borough_bill.experiments import ladder, shapes
 from borough_bill.experiments.application import PREFIX, SHOP, Application
 from borough_bill.experiments.blocks import Served, Session
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
@@ -37,13 +33,12 @@ from borough_bill.experiments.stopping import Stopping, resolved
 from borough_bill.load.frozen import freeze_check
 from borough_bill.load.generator import Generator
 from borough_bill.load.workload import workload as workload_of
-from borough_bill.results import Freeze, Objective, Plan, Result, write
+from borough_bill.results import Freeze, Frozen, Objective, Plan, Result, write
 from borough_bill.targets.machine import commit, machine
 from borough_bill.targets.placement import Placement
 
 FREEZE, HOPS, SERVED = "freeze", "hops", "served"
 """The names of the steps that are not windows, under which the folder has their results."""
-SEED_BELOW = 100_000
 NOTES = (
     "PSS is read while all shapes run: pages that they share are divided among all of them.",
     (
@@ -53,10 +48,8 @@ NOTES = (
 )
 
 
-class Tally(BaseModel):
+class Tally(Frozen):
     """Expected answers by shape and class, over all sessions of a run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     served: Served
 
@@ -151,7 +144,7 @@ class Run:
             folder,
             intent,
             hop_ladder=hops.rungs,
-            critical_path=spans.critical_path(kept, rungs.root)
+            critical_path=ladder.critical_path(kept, rungs.root)
             if rungs is not None and kept.exists()
             else None,
             audits=audits,
@@ -174,7 +167,7 @@ class Run:
         if not self._scale.ladder:
             yield None
             return
-        async with spans.collecting(kept, self._place.generator) as otlp:
+        async with ladder.collecting(kept, self._place.generator) as otlp:
             yield otlp
 
     def _intent(self, order_cpu_s: float, share: float, objective: Objective | None) -> Intent:
@@ -183,37 +176,22 @@ class Run:
         labels = {scale.again: f"a second instance of {scale.reference}", **app.labels}
         if app.baseline is not None:
             labels[BASELINE] = f"the {noun} as one transaction on one database"
+        same = {name: getattr(scale, name) for name in Plan.model_fields if hasattr(scale, name)}
         plan = Plan(
-            blocks=scale.blocks,
-            most=scale.most,
-            measuring_s=scale.measuring_s,
-            ladder=scale.ladder,
-            seconds=scale.seconds,
-            warm_up_s=scale.warm_up_s,
-            rate=scale.rate or shapes.affordable_rate(order_cpu_s, share, scale.seconds),
-            arrivals=scale.arrivals,
-            together=scale.together,
-            longer=scale.longer,
-            workload=app.workload,
-            noun=noun,
-            reference=scale.reference,
-            again=scale.again,
-            shapes=scale.shapes,
-            baseline=app.baseline and BASELINE,
-            top=scale.shapes[-1],
-            settings={f"{PREFIX}{name}": value for name, value in app.settings.items()},
-            placement=self._place.sentence,
-            labels=labels,
-            objective=objective,
+            **same
+            | {
+                "rate": scale.rate or shapes.affordable_rate(order_cpu_s, share, scale.seconds),
+                "workload": app.workload,
+                "noun": noun,
+                "baseline": app.baseline and BASELINE,
+                "top": scale.shapes[-1],
+                "settings": {f"{PREFIX}{name}": value for name, value in app.settings.items()},
+                "placement": self._place.sentence,
+                "labels": labels,
+                "objective": objective,
+            }
         )
-        seed = scale.seed
-        return Intent(
-            kind=scale.kind,
-            created=datetime.now(UTC),
-            seed=random.SystemRandom().randrange(SEED_BELOW) if seed is None else seed,
-            commit=commit(),
-            plan=plan,
-        )
+        return Intent.now(scale.kind, plan, scale.seed)
 
     async def _hops(self, intent: Intent, otlp: str | None) -> HopLadder:
         if otlp is None or self._app.rungs is None:

@@ -9,7 +9,7 @@ import argparse
 import html
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from borough_bill.analysis.bill import Bill, bill
@@ -17,8 +17,8 @@ from borough_bill.analysis.formats import amount, article, listed, number, signe
 from borough_bill.analysis.ladder import SHIPPED, Ladder
 from borough_bill.analysis.line import Cell, Line
 from borough_bill.analysis.statistics import Interval
-from borough_bill.report.markdown import markdown
 from borough_bill.report.plots import figure
+from borough_bill.report.publish import markdown, rows_of
 from borough_bill.report.sections import validity
 from borough_bill.results import RUNGS, BrokenResult, Plan, Rung, read
 
@@ -82,11 +82,11 @@ def _costs(found: Bill) -> Iterator[str]:
     if not headlines:
         return
     head = (f"{article(plan.noun).capitalize()} costs", plan.reference, *plan.shapes)
-    yield from _table(head, [_headline(line, plan.shapes) for line in headlines])
+    yield from rows_of(head, [_headline(line, plan.shapes) for line in headlines])
     if found.ladders:
         yield ""
         head = (f"From {plan.reference} to {plan.top}", *(_of(one) for one in found.ladders))
-        yield from _table(head, _rungs(found.ladders, plan))
+        yield from rows_of(head, _rungs(found.ladders, plan))
         yield ""
         yield f"![What each rung adds to the CPU of {article(plan.noun)}]({PICTURE})"
     elif found.parts:
@@ -141,11 +141,6 @@ def _step(ladder: Ladder, rung: Rung) -> Interval | None:
 
 def _added(added: Interval | None, unit: str) -> str:
     return "" if added is None else f"{signed(added.mean, unit)} ({span(added, unit)})"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    for row in (head, ("---", *("--:" for _ in head[1:])), *rows):
-        yield f"| {' | '.join(row)} |"
 
 
 def _saga(found: Bill) -> Iterator[str]:
