@@ -203,12 +203,8 @@ def _whole(runs: Runs) -> Found:
         sentence = f"Windows are missing of {listed(incomplete)}."
     elif len(whole) < needed:
         sentence = f"There are only {len(whole)} blocks."
-    return Found(
-        value=f"{len(whole)} whole, of {len(begun)}",
-        limit=f"all, and {needed} or more",
-        passed=len(whole) == len(begun) >= needed,
-        sentence=sentence,
-    )
+    found, limit = f"{len(whole)} whole, of {len(begun)}", f"all, and {needed} or more"
+    return Found(found, limit, len(whole) == len(begun) >= needed, sentence)
 
 
 @_check(
@@ -221,13 +217,10 @@ def _whole(runs: Runs) -> Found:
 def _blocks(runs: Runs) -> Found:
     found = len(set.intersection(*_held(runs).values()))
     needed = max(runs.plan.blocks, FEWEST if _compares(runs) else ENOUGH)
-    enough, few = "At least as many as planned were measured.", "Too few blocks: {} of {} were"
-    return Found(
-        value=f"{found}",
-        limit=f"{needed} or more",
-        passed=found >= needed,
-        sentence=enough if found >= needed else f"{few.format(found, needed)} measured.",
-    )
+    sentence = f"Too few blocks: {found} of {needed} were measured."
+    if found >= needed:
+        sentence = "At least as many as planned were measured."
+    return Found(f"{found}", f"{needed} or more", found >= needed, sentence)
 
 
 def _unserved(windows: Windows) -> int:
@@ -250,14 +243,12 @@ def _served(runs: Runs) -> Found:
     """Failed requests are in no latency, so a shape that fails slow requests would seem fast."""
     counts = {_unserved(windows) for _, windows in runs.loaded()}
     worst, name = _largest(runs, _unserved_share)
-    return Found(
-        value=f"{share(worst, 2)} not served",
-        limit=f"0, or < {share(UNSERVED_LIMIT, 1)} and all alike",
-        passed=worst == 0 or (worst < UNSERVED_LIMIT and len(counts) == 1),
-        sentence=f"{name} did not serve {share(worst, 2)}, which are in no latency."
-        if worst
-        else "Every request was answered, and every answer was the expected one.",
-    )
+    sentence = "Every request was answered, and every answer was the expected one."
+    if worst:
+        sentence = f"{name} did not serve {share(worst, 2)}, which are in no latency."
+    limit = f"0, or < {share(UNSERVED_LIMIT, 1)} and all alike"
+    passed = worst == 0 or (worst < UNSERVED_LIMIT and len(counts) == 1)
+    return Found(f"{share(worst, 2)} not served", limit, passed, sentence)
 
 
 @_check(
@@ -269,12 +260,8 @@ def _served(runs: Runs) -> Found:
 def _few_failures(runs: Runs) -> Found:
     worst, name = _largest(runs, _unserved_share)
     most = f"Most failed in {name}; their cost is divided among those that were served."
-    return Found(
-        value=f"{share(worst, 2)} failed",
-        limit=share(FAILED_LIMIT),
-        passed=worst <= FAILED_LIMIT,
-        sentence=most if worst else "None failed.",
-    )
+    sentence = most if worst else "None failed."
+    return Found(f"{share(worst, 2)} failed", share(FAILED_LIMIT), worst <= FAILED_LIMIT, sentence)
 
 
 @_check("sent", "Was every planned request sent and recorded?", ("failures",), ANEW)
@@ -293,14 +280,11 @@ def _sent(runs: Runs) -> Found:
         for name, count in alike.items()
         if count < max(alike.values()) or count == 0
     }
-    return Found(
-        value=f"{sum(short.values())} missing",
-        limit="0, of every subject",
-        passed=bool(offered) and not short,
-        sentence=f"In some block, fewer requests than to others were sent to {listed([*short])}."
-        if short
-        else "In every block, all subjects were sent the same number of requests.",
-    )
+    sentence = "In every block, all subjects were sent the same number of requests."
+    if short:
+        sentence = f"In some block, fewer requests than to others were sent to {listed([*short])}."
+    passed = bool(offered) and not short
+    return Found(f"{sum(short.values())} missing", "0, of every subject", passed, sentence)
 
 
 @_check("freeze", "Does the generator measure the latency of a frozen server?", ("latency",), QUIET)
@@ -387,12 +371,8 @@ def _smallest_claim(runs: Runs) -> float:
 @_check("generator", "Did the generator have CPU to spare?", ("latency",), "A lower rate (--rate).")
 def _generator(runs: Runs) -> Found:
     busy, name = _largest(runs, lambda windows: _used(windows, lambda w: w.generator_cpu_s))
-    return Found(
-        value=f"{share(busy, 1)} of its core",
-        limit=share(GENERATOR_LIMIT),
-        passed=busy <= GENERATOR_LIMIT,
-        sentence=f"It was busiest with {name}.",
-    )
+    found, sentence = f"{share(busy, 1)} of its core", f"It was busiest with {name}."
+    return Found(found, share(GENERATOR_LIMIT), busy <= GENERATOR_LIMIT, sentence)
 
 
 @_check("own core", "Did the subjects have their core to themselves?", ("latency",), QUIET)
@@ -478,13 +458,10 @@ def _read(
             of(window).keys() != processes or not sum(of(window).values()) for window in windows
         ):
             gaps.append(titled(subject))
-    unread = f"A process was not read, or all of them read 0, in {listed(gaps)}."
-    return Found(
-        value=f"{len(gaps)} subjects with gaps",
-        limit="0",
-        passed=not gaps,
-        sentence=unread if gaps else "Every process was read.",
-    )
+    sentence = "Every process was read."
+    if gaps:
+        sentence = f"A process was not read, or all of them read 0, in {listed(gaps)}."
+    return Found(f"{len(gaps)} subjects with gaps", "0", not gaps, sentence)
 
 
 def _memory_read(runs: Runs) -> Found:
@@ -533,15 +510,10 @@ def _hop_counts(runs: Runs) -> Found:
             off = float(calls.mean()) / median - 1 if median else 1.0
             if off > worst:
                 worst, where = off, f"{edge} of {titled(subject)}"
-    return Found(
-        value=f"{share(worst, 1)} more",
-        limit=share(REPEATED_LIMIT),
-        passed=worst <= REPEATED_LIMIT,
-        sentence=f"Calls of {where} are {share(worst, 1)} more than in most blocks; some were "
-        "probably retried."
-        if where
-        else "There is no sign of a retry.",
-    )
+    found, sentence = f"{share(worst, 1)} more", "There is no sign of a retry."
+    if where:
+        sentence = f"Calls of {where} are {found} than in most blocks; some were probably retried."
+    return Found(found, share(REPEATED_LIMIT), worst <= REPEATED_LIMIT, sentence)
 
 
 @_check(
@@ -559,14 +531,10 @@ def _hop_times(runs: Runs) -> Found:
         for edge, hop in window.hops.items()
         if hop.handler_s > hop.server_s + ROUNDING_S or hop.server_s > hop.total_s + ROUNDING_S
     ]
-    return Found(
-        value=f"{len(wrong)} that do not",
-        limit="0",
-        passed=not wrong,
-        sentence=f"The callee of {wrong[0]} reports a longer time than the call took."
-        if wrong
-        else "All handlers are within their stacks, and these within their calls.",
-    )
+    sentence = "All handlers are within their stacks, and these within their calls."
+    if wrong:
+        sentence = f"The callee of {wrong[0]} reports a longer time than the call took."
+    return Found(f"{len(wrong)} that do not", "0", not wrong, sentence)
 
 
 @_check(
@@ -617,14 +585,11 @@ def _rungs(runs: Runs) -> Found | None:
         rung: len([w for w in runs.rung(rung) if mean_latency(w) and cpu(w)]) for rung in RUNGS
     }
     gaps = [titled(rung) for rung, count in counts.items() if count < planned]
-    return Found(
-        value=f"{len(RUNGS) - len(gaps)} of {len(RUNGS)} rungs",
-        limit=f"all, in {planned} blocks",
-        passed=not gaps,
-        sentence=f"Blocks are missing for {listed(gaps)}."
-        if gaps
-        else f"All rungs from {titled(RUNGS[0])} to {titled(RUNGS[-1])} are complete.",
-    )
+    sentence = f"All rungs from {titled(RUNGS[0])} to {titled(RUNGS[-1])} are complete."
+    if gaps:
+        sentence = f"Blocks are missing for {listed(gaps)}."
+    found = f"{len(RUNGS) - len(gaps)} of {len(RUNGS)} rungs"
+    return Found(found, f"all, in {planned} blocks", not gaps, sentence)
 
 
 def _closed(ladder_of: Callable[[Runs], Ladder | None], runs: Runs) -> Found | None:
@@ -634,12 +599,9 @@ def _closed(ladder_of: Callable[[Runs], Ladder | None], runs: Runs) -> Found | N
     limit = f"{share(RESIDUAL)}, or {share(CHANCE_LIMIT)} by chance"
     if (ladder := ladder_of(runs)) is None:
         return Found("-", limit, passed=False, sentence="No block holds all rungs and both shapes.")
-    return Found(
-        value=f"{share(ladder.residual_share, 1)} ± {share(ladder.chance_share)} unexplained",
-        limit=limit,
-        passed=ladder.closes,
-        sentence=closure(ladder, runs.plan.reference, runs.plan.top or ""),
-    )
+    found = f"{share(ladder.residual_share, 1)} ± {share(ladder.chance_share)} unexplained"
+    sentence = closure(ladder, runs.plan.reference, runs.plan.top or "")
+    return Found(found, limit, ladder.closes, sentence)
 
 
 def _closure(family: Family) -> Callable[[Find], Find]:
