@@ -85,31 +85,25 @@ class Deployment:
 
     @property
     def doors(self) -> Mapping[str, tuple[str, ...]]:
-        """One door for every path."""
         return {"": (self.url,)}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of its processes."""
         return tuple(self.pids)
 
     async def switch_to(self, rung: Rung | None) -> None:
         """It has no rungs."""
 
     async def settle(self) -> Mapping[str, float]:
-        """Work that it does after a window is not known."""
-        return {}
+        return {}  # its work after a window is not known
 
     async def counters(self) -> Counters:
-        """Its counters, if it has any, are not known."""
-        return Counters({})
+        return Counters({})  # nor are its counters, if it has any
 
     async def memory(self) -> Mapping[str, Memory]:
-        """The memory of its processes. Raises ProcessGone."""
         return memory_of(self.pids)
 
     async def audit(self) -> Audit | None:
-        """It has no auditor."""
         return None
 
 

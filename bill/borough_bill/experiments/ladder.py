@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -53,26 +53,16 @@ async def one_hop(  # noqa: PLR0913  # what may differ from one run to the next
     """One call at a time on every rung, in blocks; a pause after each. Raises CommandFailed."""
     cpus = {"--caller-cpu": caller_cpu, "--callee-cpu": callee_cpu}
     pinned = [word for name, cpu in cpus.items() if cpu is not None for word in (name, str(cpu))]
-    lines = await _run(
-        module, "hop", "--blocks", str(blocks), "--rungs", ",".join(RUNGS), "--calls", str(calls),
-        "--in-flight", "1", "--pause-ms", str(pause_ms), "--seed", str(seed), "--otlp", otlp,
-        *pinned,
-    )  # fmt: skip  # the command on one line, as it is typed
-    try:
-        return HopLadder(rungs=tuple(HopRung.model_validate_json(line) for line in lines))
-    except ValidationError as error:
-        raise CommandFailed(f"the output of {module} hop is not a rung: {error}") from None
-
-
-async def _run(module: str, *words: str) -> Sequence[bytes]:
     command = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *words,
+        sys.executable, "-m", module, "hop", "--blocks", str(blocks), "--rungs", ",".join(RUNGS),
+        "--calls", str(calls), "--in-flight", "1", "--pause-ms", str(pause_ms),
+        "--seed", str(seed), "--otlp", otlp, *pinned,
         env=outside(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         preexec_fn=die_with_parent,
-    )  # fmt: skip  # the command on one line, as it is typed
+    )  # fmt: skip  # the command on few lines, as it is typed
     try:
         out, err = await command.communicate()
     except asyncio.CancelledError:
@@ -81,10 +71,12 @@ async def _run(module: str, *words: str) -> Sequence[bytes]:
         raise
     if command.returncode != 0:
         raise CommandFailed(
-            f"{module} {words[0]} ended with {command.returncode}:\n"
-            f"{err.decode(errors='replace').strip()}"
+            f"{module} hop ended with {command.returncode}:\n{err.decode(errors='replace').strip()}"
         )
-    return out.splitlines()
+    try:
+        return HopLadder(rungs=tuple(map(HopRung.model_validate_json, out.splitlines())))
+    except ValidationError as error:
+        raise CommandFailed(f"the output of {module} hop is not a rung: {error}") from None
 
 
 def _below_generator() -> None:

@@ -7,10 +7,9 @@ computed from the folder alone.
 import math
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from borough_bill.analysis.runs import Runs
@@ -103,10 +102,13 @@ class Run:
         stores_exist, served = folder.deployments.is_dir(), folder.find(SERVED, Tally)
         folder.deployments.mkdir(exist_ok=True)
         kept = folder.deployments / "spans"
+        collector = (
+            ladder.collecting(kept, place.generator) if self._scale.ladder else nullcontext()
+        )
         self._on_step("starting every shape", START_S)
         async with (
             Generator(place.generator) as generator,
-            self._collecting(kept) as otlp,
+            collector as otlp,
             MeasuredShapes(
                 self._app,
                 self._scale,
@@ -160,15 +162,6 @@ class Run:
         if not any(audits.values()):
             shutil.rmtree(folder.deployments)
         return result
-
-    @asynccontextmanager
-    async def _collecting(self, kept: Path) -> AsyncIterator[str | None]:
-        """The OTLP address of the ladder's collector; None without a ladder."""
-        if not self._scale.ladder:
-            yield None
-            return
-        async with ladder.collecting(kept, self._place.generator) as otlp:
-            yield otlp
 
     def _intent(self, order_cpu_s: float, share: float, objective: Objective | None) -> Intent:
         scale, app = self._scale, self._app
@@ -257,10 +250,11 @@ def result_of(folder: Folder, intent: Intent, **more: Any) -> Result:
 def _difference(intent: Intent, scale: Scale, app: Application) -> str | None:
     """The first option in which the interrupted run differs from this one; None if none does."""
     plan = intent.plan
+    sent = app.labels.get("workload", app.workload)  # the digest, or a shipped one of the commit
     for name, begun, wanted in (
         ("kind", intent.kind, scale.kind),
         ("application", plan.labels.get("application", SHOP.name), app.name),
-        ("workload", plan.labels.get("workload", plan.workload), _workload(app)),
+        ("workload", plan.labels.get("workload", plan.workload), sent),
         ("reference", plan.reference, scale.reference),
         ("shapes", plan.shapes, scale.shapes),
         ("a ladder:", plan.ladder, scale.ladder),
@@ -274,8 +268,3 @@ def _difference(intent: Intent, scale: Scale, app: Application) -> str | None:
         if wanted not in (None, begun):
             return f"{name} {begun}, not {wanted}"
     return None
-
-
-def _workload(app: Application) -> str:
-    """The digest of a user's workload; the name of a shipped one, which belongs to the commit."""
-    return app.labels.get("workload", app.workload)

@@ -78,15 +78,10 @@ def resolved(runs: Runs) -> bool:
         return False
     return all(
         _precise(line, cell)
-        for line in _headlines(runs)
-        if line.family not in hopeless
+        for line in (*latency(runs), *cpu_lines(runs))
+        if line is not None and line.headline and line.family not in hopeless
         for cell in line.cells
     )
-
-
-def _headlines(runs: Runs) -> list[Line]:
-    lines = (*latency(runs), *cpu_lines(runs))
-    return [line for line in lines if line is not None and line.headline]
 
 
 def _precise(line: Line, cell: Cell) -> bool:
