@@ -91,14 +91,11 @@ class Summary(_Model):
         if seconds.size == 0:
             raise ValueError("no times, no summary")
         ms = np.sort(seconds) * 1000
-        p50, p90, p99, p999 = np.quantile(ms, (0.5, 0.9, 0.99, 0.999)).round(5).tolist()
+        quantiles = np.quantile(ms, (0.5, 0.9, 0.99, 0.999)).round(5).tolist()
         points = np.quantile(ms, (np.arange(SKETCH) + 0.5) / SKETCH) if sketch else ms[:0]
         return cls(
             mean=round(float(ms.mean()), 5),
-            p50=p50,
-            p90=p90,
-            p99=p99,
-            p999=p999,
+            **dict(zip(("p50", "p90", "p99", "p999"), quantiles, strict=True)),
             max=round(float(ms[-1]), 5),
             sketch=tuple(points.round(4).tolist()),
         )

@@ -15,6 +15,7 @@ shape costs more than the reference is its boundaries.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from borough_bill.analysis.formats import amount, article, share, span
 from borough_bill.analysis.line import Line, Topic, between, compared, line
@@ -94,7 +95,8 @@ def latency(runs: Runs) -> Iterator[Line | None]:
         yield compared(runs, topic, _share_in_time)
     classes = {name for _, windows in runs.loaded() for w in windows for name in w.classes}
     for name in sorted(classes) if len(classes) > 1 else ():
-        yield compared(runs, _latency_of(name, f"latency of {name}, mean"), _mean_of_class(name))
+        topic = _latency_of(name, f"latency of {name}, mean")
+        yield compared(runs, topic, partial(_mean_of_class, name))
 
 
 def _share_in_time(window: Window) -> float | None:
@@ -103,12 +105,9 @@ def _share_in_time(window: Window) -> float | None:
     return 100 * window.in_time / window.offered
 
 
-def _mean_of_class(name: str) -> Reading:
-    def mean(window: Window) -> float | None:
-        found = window.classes.get(name)
-        return None if found is None or found.latency is None else found.latency.mean
-
-    return mean
+def _mean_of_class(name: str, window: Window) -> float | None:
+    found = window.classes.get(name)
+    return None if found is None or found.latency is None else found.latency.mean
 
 
 def _quantile(runs: Runs, name: str, probability: float, lead: str) -> Line | None:

@@ -150,7 +150,15 @@ def drill(seed: int, console: Console, python: str) -> bool:
     )
     chance = random.Random(seed)  # noqa: S311  # repeatable, not secret
     findings = []
-    with _progress(console) as progress, tempfile.TemporaryDirectory(prefix="borough-") as folder:
+    bars = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.fields[shape]:17}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+    )
+    with bars as progress, tempfile.TemporaryDirectory(prefix="borough-") as folder:
         for name in SHAPES:
             home = Path(folder, name)
             home.mkdir()
@@ -171,33 +179,19 @@ def drill(seed: int, console: Console, python: str) -> bool:
     return clean
 
 
-def _progress(console: Console) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.fields[shape]:17}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        console=console,
-    )
-
-
 def _table(findings: Sequence[Finding]) -> Table:
     table = Table(show_lines=True)
     for heading in ("Shape", "Parts", "Hops of an order", f"{ORDERS} orders", "Killed", "Auditor"):
         table.add_column(heading)
     for finding in findings:
         noun = "process" if finding.processes == 1 else "processes"
+        parts = finding.shape.parts.items()
         table.add_row(
             f"[bold]{finding.shape.name}[/]\n{finding.processes} {noun}",
-            "\n".join(_part(part, hosted) for part, hosted in finding.shape.parts.items()),
+            "\n".join(p if of == (p,) else f"{p}: {', '.join(of)}" for p, of in parts),
             "\n".join((f"[bold]{finding.hops.total()}[/]", *sorted(finding.hops.elements()))),
             "\n".join(f"{number:3} {word}" for word, number in finding.orders.items()),
             finding.killed,
             "[green]clean[/]" if finding.clean else "[red]violations[/]",
         )
     return table
-
-
-def _part(part: str, hosted: tuple[str, ...]) -> str:
-    return part if hosted == (part,) else f"{part}: {', '.join(hosted)}"

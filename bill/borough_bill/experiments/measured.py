@@ -122,8 +122,9 @@ class MeasuredShape:
             pages = await self.local.expositions()
             now = Counters.read(pages)
             unchanged = unchanged + 1 if now == before else 0
-            done = unchanged >= self._unchanged_polls
-            if done and (not self._relays or _all_delivered(pages)):
+            placed = total(pages, PLACED, outcome="placed")
+            done = not self._relays or total(pages, DELIVERED, result="sent") >= placed
+            if done and unchanged >= self._unchanged_polls:
                 return
             before = now
             await asyncio.sleep(self._poll_every_s)
@@ -154,17 +155,10 @@ class MeasuredShape:
                 )
 
     async def counters(self) -> Counters:
-        """The counters of all its processes."""
         return Counters.read(await self.local.expositions())
 
     async def memory(self) -> Mapping[str, Memory]:
-        """The memory of its processes."""
         return memory_of(self.pids)
-
-
-def _all_delivered(pages: Sequence[str]) -> bool:
-    """Whether as many events were delivered as orders were placed."""
-    return total(pages, DELIVERED, result="sent") >= total(pages, PLACED, outcome="placed")
 
 
 class MeasuredShapes:

@@ -184,12 +184,6 @@ def curves(bill: Bill) -> Table:
     return _table(head, rows)
 
 
-def _stages(bill: Bill) -> str:
-    """The seconds of each stage, and the reason why no further block was measured."""
-    took = listed([f"{name} {seconds:.0f} s" for name, seconds in bill.took_s.items()])
-    return f"{took}; no further block, because {bill.stopped}" if took else ""
-
-
 def _blocks(bill: Bill) -> str:
     plan = bill.plan
     if not plan.open_ended:
@@ -209,12 +203,13 @@ def _longer(plan: Plan) -> str:
 def facts(bill: Bill) -> Table:
     """The machine, the versions, the plan and the settings."""
     plan, machine = bill.plan, bill.machine
+    took = listed([f"{name} {seconds:.0f} s" for name, seconds in bill.took_s.items()])
     found = {
         "machine": f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:g} GiB",
         "system": f"{machine.kernel}, {machine.python}",
         "packages": ", ".join(map(" ".join, machine.packages.items())),
         "measured": f"{bill.created:%Y-%m-%d %H:%M} UTC, commit {bill.commit}, seed {bill.seed}",
-        "stages": _stages(bill),
+        "stages": f"{took}; no further block, because {bill.stopped}" if took else "",
         "plan": f"{_blocks(bill)}; windows of {plan.seconds:g} s{_longer(plan)} after "
         f"{plan.warm_up_s:g} s of warm-up; workload {plan.workload}, "
         f"{plan.rate:g} {plan.noun}s a second, {plan.arrivals} arrivals, the same for every "
