@@ -83,6 +83,8 @@ FIND_FAILURES = (
 )
 MORE_TIME = "More time: a less busy machine, or more blocks (--blocks)."
 MORE_BLOCKS = "More blocks (--blocks), or a less busy machine."
+HELPED_BY_BLOCKS = (MORE_TIME, MORE_BLOCKS)
+"""The remedies of a check that could pass with more blocks."""
 QUIET = "End other programs on this machine; a busy one can measure everything but latency."
 KEEP_STORES = (
     "This is an error of the application, not of the machine: keep the folder of the run, which "
@@ -124,12 +126,7 @@ _CHECKS: list[Callable[[Runs], Check | None]] = []
 
 
 def _check(
-    name: str,
-    question: str,
-    voids: tuple[Family, ...],
-    remedy: str,
-    *,
-    more_blocks_help: bool = False,
+    name: str, question: str, voids: tuple[Family, ...], remedy: str
 ) -> Callable[[Find], Find]:
     """Adds a check, which a result has if the decorated function finds something. `{}` in its
     question is the reference.
@@ -142,7 +139,7 @@ def _check(
                 name=name,
                 question=question.format(runs.plan.reference),
                 voids=voids,
-                more_blocks_help=more_blocks_help,
+                more_blocks_help=remedy in HELPED_BY_BLOCKS,
                 **found._asdict() | {"remedy": found.remedy or remedy},
             )
 
@@ -189,9 +186,7 @@ def _held(runs: Runs) -> dict[str, set[int]]:
     return {s: {window.block for window in runs.windows(s)} for s in runs.plan.subjects}
 
 
-@_check(
-    "whole blocks", "Is every subject in every block?", LOADED, MORE_TIME, more_blocks_help=True
-)
+@_check("whole blocks", "Is every subject in every block?", LOADED, MORE_TIME)
 def _whole(runs: Runs) -> Found:
     """Every block has all subjects, so that all lines pair the same blocks."""
     held = _held(runs)
@@ -212,7 +207,6 @@ def _whole(runs: Runs) -> Found:
     "Were enough blocks measured for what varies between them?",
     ("latency", "CPU"),
     MORE_TIME,
-    more_blocks_help=True,
 )
 def _blocks(runs: Runs) -> Found:
     found = len(set.intersection(*_held(runs).values()))
@@ -472,7 +466,7 @@ def _memory_read(runs: Runs) -> Found:
 
 def _instances(family: Family) -> Callable[[Find], Find]:
     question = "Do two instances of {} measure the same?"
-    return _check(f"A/A {family}", question, (family,), MORE_BLOCKS, more_blocks_help=True)
+    return _check(f"A/A {family}", question, (family,), MORE_BLOCKS)
 
 
 def _readable(family: Family, what: str) -> Callable[[Find], Find]:
@@ -538,10 +532,7 @@ def _hop_times(runs: Runs) -> Found:
 
 
 @_check(
-    NOTHING_LOST,
-    "Does the auditor find no violation in the stores of any shape?",
-    ("books",),
-    ANEW,
+    NOTHING_LOST, "Does the auditor find no violation in the stores of any shape?", ("books",), ANEW
 )
 def _audited(runs: Runs) -> Found:
     """After the load the auditor found no violation, in any shape that was to be audited."""
@@ -606,7 +597,7 @@ def _closed(ladder_of: Callable[[Runs], Ladder | None], runs: Runs) -> Found | N
 
 def _closure(family: Family) -> Callable[[Find], Find]:
     question = f"Do the ends of the ladder differ in {family} as much as the shapes do?"
-    return _check(f"closure of {family}", question, (family,), MORE_BLOCKS, more_blocks_help=True)
+    return _check(f"closure of {family}", question, (family,), MORE_BLOCKS)
 
 
 _closure("latency")(partial(_closed, latency_ladder))

@@ -189,7 +189,7 @@ def _drawn(
     subjects: Sequence[Subject], together: Sequence[Collection[str]], chance: random.Random
 ) -> Iterator[Subject]:
     """All subjects in random order, but those `together` one after the other: the speed of a
-    machine changes less between neighbours than within a block.
+    machine changes less between two windows in a row than within a block.
     """
     group_of = {label: number for number, labels in enumerate(together) for label in labels}
     groups: dict[int | str, list[Subject]] = {}

@@ -80,7 +80,7 @@ def _curves(bill: Bill) -> Figure:
 
 
 def _spread(places: Sequence[float], least: float) -> list[float]:
-    """The places, moved up so that neighbours are at least `least` apart."""
+    """The places, moved up so that adjacent ones are at least `least` apart."""
     moved = dict.fromkeys(range(len(places)), 0.0)
     floor = -np.inf
     for index in sorted(moved, key=places.__getitem__):
