@@ -33,8 +33,7 @@ from borough_bill.load.generator import JobFailed
 from borough_bill.load.order_client import NotServed
 from borough_bill.load.recording import BrokenRecording
 from borough_bill.load.workload import BadWorkload
-from borough_bill.report.extras import MissingExtra, need_report
-from borough_bill.report.publish import publish
+from borough_bill.report.publish import MissingExtra, need_report, publish
 from borough_bill.report.screen import Screen
 from borough_bill.results import BrokenResult, read
 from borough_bill.statuses import FAILED, INTERRUPTED, LOST, status

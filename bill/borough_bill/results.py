@@ -42,8 +42,14 @@ class BrokenResult(Exception):
     """A file is no valid result; the message has the file and the reason."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class Frozen(BaseModel):
+    """A model whose objects do not change, and that has no other fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Model(Frozen):
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Machine(_Model):
@@ -85,14 +91,11 @@ class Summary(_Model):
         if seconds.size == 0:
             raise ValueError("no times, no summary")
         ms = np.sort(seconds) * 1000
-        p50, p90, p99, p999 = np.quantile(ms, (0.5, 0.9, 0.99, 0.999)).round(5).tolist()
+        quantiles = np.quantile(ms, (0.5, 0.9, 0.99, 0.999)).round(5).tolist()
         points = np.quantile(ms, (np.arange(SKETCH) + 0.5) / SKETCH) if sketch else ms[:0]
         return cls(
             mean=round(float(ms.mean()), 5),
-            p50=p50,
-            p90=p90,
-            p99=p99,
-            p999=p999,
+            **dict(zip(("p50", "p90", "p99", "p999"), quantiles, strict=True)),
             max=round(float(ms[-1]), 5),
             sketch=tuple(points.round(4).tolist()),
         )

@@ -1,7 +1,7 @@
 """Exit statuses: a file of its own because every command that ends in a bill has the same."""
 
 from borough_bill.analysis.bill import Bill
-from borough_bill.analysis.families import FAMILIES
+from borough_bill.analysis.line import FAMILIES
 
 LOST, FAILED, VOID, INTERRUPTED = 1, 2, 3, 130
 """The auditor found a violation, or an order was lost; there is no bill; a required family is void;

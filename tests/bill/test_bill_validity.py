@@ -7,7 +7,7 @@ import pytest
 
 from bill.validity import LOADED, Change, changed, failed, late, void
 from borough_bill.analysis.bill import bill
-from borough_bill.analysis.lines.ladder import Ladder
+from borough_bill.analysis.ladder import Ladder
 from borough_bill.analysis.statistics import Interval
 from borough_bill.results import Freeze, Result, Window
 

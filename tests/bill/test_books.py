@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from borough_bill.analysis.checks.every import checks
-from borough_bill.analysis.checks.whole import NOTHING_LOST
-from borough_bill.analysis.lines.runs import Runs
-from borough_bill.experiments import books
+from borough_bill.analysis.checks import NOTHING_LOST, checks
+from borough_bill.analysis.runs import Runs
+from borough_bill.experiments import foreign
 from borough_bill.experiments.folder import Folder
 from borough_bill.experiments.foreign import OF, A, B
 from borough_bill.load.generator import Job
@@ -55,7 +54,7 @@ async def window(folder: Folder, subject: str, klass: str = "order") -> None:
 async def violations_of(
     folder: Folder, shops: Mapping[str, Shop], workload: str = "orders"
 ) -> dict[str, tuple[str, ...]]:
-    return await books.violations(folder, workload, shops, OF)
+    return await foreign.violations(folder, workload, shops, OF)
 
 
 async def test_order_that_was_answered_and_is_in_no_store_is_lost(
@@ -64,7 +63,7 @@ async def test_order_that_was_answered_and_is_in_no_store_is_lost(
     """The auditor cannot find it, and earlier orders do not count for it. The orders of the warm-up
     and of the second window of the same deployment are included.
     """
-    await books.begin(folder, "orders", {A: Shop(1_000), B: Shop(50)})
+    await foreign.held_before(folder, "orders", {A: Shop(1_000), B: Shop(50)})
     for subject in OF:
         await window(folder, subject)
     assert await violations_of(folder, {A: Shop(1_000 + 2 * EACH), B: Shop(50 + EACH)}) == {
@@ -84,9 +83,9 @@ async def test_resumed_run_counts_from_the_begin_of_its_first_session(
     folder: Folder,
 ) -> None:
     """The stores hold the orders of the first session by then."""
-    await books.begin(folder, "orders", {A: Shop(10), B: Shop(None)})
+    await foreign.held_before(folder, "orders", {A: Shop(10), B: Shop(None)})
     await window(folder, A)
-    await books.begin(folder, "orders", {A: Shop(10 + EACH), B: Shop(None)})
+    await foreign.held_before(folder, "orders", {A: Shop(10 + EACH), B: Shop(None)})
     assert await violations_of(folder, {A: Shop(10 + EACH), B: Shop(None)}) == {A: ()}
 
 
@@ -97,7 +96,7 @@ async def test_kind_that_the_auditor_does_not_count_is_refused_before_the_first_
     work = folder.path.parent / "mine.toml"
     work.write_text('[classes.loan]\npath = "/"\ncounts_as = "loans.lent"')
     with pytest.raises(NotCounted, match=r"counts_as = 'loans\.lent': the auditor counts orders"):
-        await books.begin(folder, str(work), {A: Shop(0), B: Shop(None)})
+        await foreign.held_before(folder, str(work), {A: Shop(0), B: Shop(None)})
 
 
 async def test_requests_that_are_no_order_are_not_expected_in_the_stores(folder: Folder) -> None:

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from borough_bill.__main__ import app
 from borough_bill.analysis.bill import bill
-from borough_bill.analysis.lines.latency import latency
-from borough_bill.analysis.lines.runs import Runs, mean_latency, series
+from borough_bill.analysis.lines import latency
+from borough_bill.analysis.runs import Runs, mean_latency, series
 from borough_bill.analysis.statistics import difference
 from borough_bill.experiments import foreign
 from borough_bill.experiments.compare import planned

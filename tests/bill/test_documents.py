@@ -9,18 +9,20 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from borough_bill.analysis.bill import bill
-from borough_bill.analysis.checks.load import (
+from borough_bill.analysis.checks import (
     FAILED_LIMIT,
     FREEZE_LIMIT,
     GENERATOR_LIMIT,
+    MEMORY_LIMIT,
+    NULL_LEVEL,
     OTHERS_LIMIT,
+    REPEATED_LIMIT,
     SLIP_LIMIT_MS,
+    SPEED_LIMIT,
     UNSERVED_LIMIT,
 )
-from borough_bill.analysis.checks.null import MEMORY_LIMIT, NULL_LEVEL, SPEED_LIMIT
-from borough_bill.analysis.checks.processes import REPEATED_LIMIT
-from borough_bill.analysis.lines.formats import share
-from borough_bill.analysis.lines.ladder import CHANCE_LIMIT, RESIDUAL
+from borough_bill.analysis.formats import share
+from borough_bill.analysis.ladder import CHANCE_LIMIT, RESIDUAL
 from borough_bill.report.documents import PICTURE, NoMarkers, figures, filled, picture, whole
 from borough_bill.report.sections import validity
 from borough_bill.results import Result, read, write

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from borough_bill.analysis.bill import Bill, bill
-from borough_bill.analysis.lines.line import Cell, Line
-from borough_bill.analysis.lines.runs import cpu
+from borough_bill.analysis.line import Cell, Line
+from borough_bill.analysis.runs import cpu
 from borough_bill.analysis.statistics import Interval
 from borough_bill.report.sections import ladder_sentences
 from borough_bill.results import Class, Result

@@ -3,21 +3,20 @@
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
 import pytest
 
-from borough_bill.experiments.measured import MeasuredShape, Waits
+from borough_bill.experiments.measured import MeasuredShape
 from borough_bill.results import RUNGS, Rung
 from borough_bill.targets import attribution
 from borough_bill.targets.processes import PartDied, Ports, Process
 from borough_bill.targets.shapes import LocalShape
 
 LOOK_S, EXPORT_S = 0.003, 0.05
-AT_ONCE = Waits(poll_every_s=0)
 
 
 @dataclass
@@ -75,7 +74,7 @@ async def test_only_the_export_is_charged_after_a_window(monkeypatch: pytest.Mon
     """The CPU of signals and polling, which other rungs do not have, is subtracted."""
     local = OneProcess()
     monkeypatch.setattr(attribution, "cpu_seconds", lambda _: local.only.used)
-    shape = MeasuredShape(cast(LocalShape, local), {}, waits=AT_ONCE)
+    shape = MeasuredShape(cast(LocalShape, local), {}, poll_every_s=0)
     await shape.switch_to("T7b")
     local.only.left = EXPORT_S
 
@@ -115,7 +114,7 @@ async def test_window_ends_when_every_placed_order_was_delivered(
     local = Relay()
 
     await MeasuredShape(
-        cast(LocalShape, local), {}, relays=relays, unchanged_polls=polls, waits=AT_ONCE
+        cast(LocalShape, local), {}, relays=relays, unchanged_polls=polls, poll_every_s=0
     ).settle()
 
     assert local.looks == looks
@@ -138,10 +137,10 @@ async def test_part_on_another_rung_is_refused_after_the_timeout(
     local = OneProcess(Exporter(rung="T3"))
     local.shape = type("Shape", (), {"name": "microservices"})  # type: ignore[attr-defined]  # only its name is read
     monkeypatch.setattr(local.only, "signal", lambda _: None)
-    waits = replace(AT_ONCE, switched_within_s=0.01)
+    shape = MeasuredShape(cast(LocalShape, local), {}, poll_every_s=0, switched_within_s=0.01)
 
     with pytest.raises(PartDied, match="not every part of microservices is on rung T6"):
-        await MeasuredShape(cast(LocalShape, local), {}, waits=waits).switch_to("T6")
+        await shape.switch_to("T6")
 
 
 async def test_part_that_died_between_windows_is_named_with_its_log(tmp_path: Path) -> None:

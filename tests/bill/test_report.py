@@ -8,11 +8,9 @@ import pytest
 from rich.console import Console
 
 from borough_bill.analysis.bill import Bill, bill
-from borough_bill.report.html import html
-from borough_bill.report.markdown import markdown
 from borough_bill.report.plots import figure
+from borough_bill.report.publish import html, markdown, terminal
 from borough_bill.report.sections import SAGA, validity
-from borough_bill.report.terminal import terminal
 from borough_bill.results import Result
 
 LOADS = {"src", "srcset", "poster", "data", "action"}

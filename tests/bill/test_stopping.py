@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit  # type: ignore[import-untyped]  # scipy has no types
 
-from borough_bill.analysis.lines.line import NARROW
-from borough_bill.analysis.lines.runs import Runs
+from borough_bill.analysis.line import NARROW
+from borough_bill.analysis.runs import Runs
 from borough_bill.analysis.statistics import LEVEL, LOOK_LEVEL
 from borough_bill.experiments.blocks import Session
 from borough_bill.experiments.folder import Folder

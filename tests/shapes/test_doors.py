@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from borough import commands
 from borough.capability import Endpoint
 from borough.config import Settings
-from borough_bill.experiments.shape_drill import hops_of
+from borough_bill.experiments.drill import hops_of
 from borough_bill.load.customers import Customer, OrderPlan, make_customers
 from borough_bill.load.order_client import OrderClient
 from borough_bill.targets.processes import HOST

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from borough import shapes
-from borough_bill.experiments.shape_drill import Finding
+from borough_bill.experiments.drill import Finding
 from borough_bill.load.customers import (
     LOST,
     PLACED,

@@ -14,9 +14,8 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.analysis.lines.hops import edges, hop_lines
-from borough_bill.analysis.lines.latency import latency
-from borough_bill.analysis.lines.runs import Runs
+from borough_bill.analysis.lines import edges, hop_lines, latency
+from borough_bill.analysis.runs import Runs
 from borough_bill.analysis.statistics import Interval
 from borough_bill.experiments.application import SHOP
 from borough_bill.experiments.blocks import Session, Subject

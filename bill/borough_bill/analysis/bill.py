@@ -4,46 +4,42 @@ Validity belongs to families of lines. A family that a check voids has no line i
 none can be printed or quoted. The other families have theirs.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from borough_bill.analysis.checks.check import Check
-from borough_bill.analysis.checks.every import checks, measured
-from borough_bill.analysis.checks.whole import violations_of
-from borough_bill.analysis.families import FAMILIES, NOISE_TOLERANT, Family
-from borough_bill.analysis.lines.cpu import PartCost, cpu_lines, parts
-from borough_bill.analysis.lines.hops import Edge, edges, hop_lines
-from borough_bill.analysis.lines.ladder import (
-    Ladder,
-    cpu_ladder,
-    hop_ladders,
-    latency_ladder,
-    telemetry,
-)
-from borough_bill.analysis.lines.latency import latency
-from borough_bill.analysis.lines.line import Line
-from borough_bill.analysis.lines.runs import Runs, pooled
-from borough_bill.analysis.lines.saga import saga
-from borough_bill.analysis.lines.windows import failures, memory
+from borough_bill.analysis import lines
+from borough_bill.analysis.checks import Check, checks, measured, violations_of
+from borough_bill.analysis.ladder import Ladder, cpu_ladder, hop_ladders, latency_ladder
+from borough_bill.analysis.line import FAMILIES, Family, Line
+from borough_bill.analysis.lines import Edge, PartCost
+from borough_bill.analysis.runs import Runs, Windows, pooled
 from borough_bill.analysis.statistics import holm
-from borough_bill.results import CriticalPath, Machine, Plan, Result
+from borough_bill.results import CriticalPath, Frozen, Machine, Plan, Result
 
+LINES = (
+    lines.latency,
+    lines.hop_lines,
+    lines.cpu_lines,
+    lines.memory_lines,
+    lines.failures,
+    lines.telemetry,
+    lines.saga,
+)
+NOISE_TOLERANT: tuple[Family, ...] = ("CPU", "memory", "hops", "books")
+"""Families that can be measured on a busy machine; a demonstration requires only these."""
 PERCENTILES = tuple(range(100))
 """The percentiles of a latency curve."""
 
 
-class Curve(BaseModel):
+class Curve(Frozen):
     """The latencies of one subject over all blocks, in ms: at each of PERCENTILES, and the mean.
 
     `from_sent` is the mean from the actual send time, which is shorter by the mean slip.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     subject: str
     ms: tuple[float, ...]
@@ -51,10 +47,8 @@ class Curve(BaseModel):
     from_sent: float
 
 
-class Validity(BaseModel):
+class Validity(Frozen):
     """Whether a family was measured, and the names of the checks that void it."""
-
-    model_config = ConfigDict(frozen=True)
 
     family: Family
     measured: bool
@@ -66,15 +60,13 @@ class Validity(BaseModel):
         return self.measured and not self.failed
 
 
-class Bill(BaseModel):
+class Bill(Frozen):
     """The bill of one result: the validity of each family, and the lines of the valid ones.
 
     `blocks` is the number that was measured. `took_s` are the seconds of the run's stages, and
     `stopped` is the reason why no further block was measured. `violations` are those of the
     auditor, with the name of the shape.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     kind: str
     created: datetime
@@ -124,88 +116,69 @@ class Bill(BaseModel):
 def bill(result: Result) -> Bill:
     """Run every check, and compute the lines of the families that are valid."""
     runs = Runs(result)
-    done = checks(runs)
-    has = measured(runs)
-    checked = Bill(
-        kind=result.kind,
-        created=result.created,
-        seed=result.seed,
-        commit=result.commit,
-        machine=result.machine,
-        plan=result.plan,
-        notes=result.notes,
-        blocks=len({window.block for window in runs.windows(result.plan.reference)}),
-        took_s=result.took_s,
-        stopped=result.stopped,
-        checks=done,
-        families=tuple(_validity(family, done, has) for family in FAMILIES),
-        violations=violations_of(runs),
+    done, has = checks(runs), measured(runs)
+    families = tuple(
+        Validity(
+            family=family,
+            measured=family in has,
+            failed=tuple(c.name for c in done if family in c.voids and not c.passed),
+        )
+        for family in FAMILIES
     )
-    valid = checked.valid
-    families = (latency, hop_lines, cpu_lines, memory, failures, telemetry, saga)
-    found = chain.from_iterable(family(runs) for family in families)
+    valid = {one.family for one in families if one.valid}
+    found = chain.from_iterable(topic(runs) for topic in LINES)
     ladders = {"latency": latency_ladder(runs), "CPU": cpu_ladder(runs)}
-    return checked.model_copy(
-        update={
-            "lines": _tested(
-                tuple(one for one in found if one is not None and one.family in valid)
-            ),
+    same = {name: value for name, value in result if name in Bill.model_fields}
+    return Bill(
+        **same
+        | {
+            "blocks": len({window.block for window in runs.windows(result.plan.reference)}),
+            "checks": done,
+            "families": families,
+            "violations": violations_of(runs),
+            "lines": tuple(_tested([one for one in found if one and one.family in valid])),
             "ladders": tuple(one for name, one in ladders.items() if one and name in valid),
             "hop_ladders": tuple(hop_ladders(result.hop_ladder)) if "CPU" in valid else (),
-            "edges": edges(runs) if "hops" in valid else (),
-            "parts": parts(runs) if "CPU" in valid else (),
+            "edges": lines.edges(runs) if "hops" in valid else (),
+            "parts": lines.parts(runs) if "CPU" in valid else (),
             "curves": tuple(_curves(runs)) if "latency" in valid else (),
             "critical_path": result.critical_path if "latency" in valid else None,
         }
     )
 
 
-def _validity(family: Family, done: tuple[Check, ...], has: Collection[Family]) -> Validity:
-    failed = tuple(check.name for check in done if family in check.voids and not check.passed)
-    return Validity(family=family, measured=family in has, failed=failed)
-
-
-def _tested(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+def _tested(lines: list[Line]) -> Iterator[Line]:
     """The lines, with all headline differences tested together: of nine tests at 5 %, one finds a
     difference by chance in every third run.
     """
-    p_values = {
-        (line.id, cell.subject): cell.p for line in lines if line.headline for cell in line.cells
-    }
-    significant = holm(p_values)
-    return tuple(
-        line.model_copy(
-            update={
-                "cells": tuple(
-                    cell.model_copy(
-                        update={"holds": cell.differs and (line.id, cell.subject) in significant}
-                    )
-                    for cell in line.cells
-                )
-            }
-        )
-        if line.headline
-        else line
-        for line in lines
+    significant = holm(
+        {(line.id, cell.subject): cell.p for line in lines if line.headline for cell in line.cells}
     )
+    for line in lines:
+        cells = tuple(
+            cell.model_copy(
+                update={"holds": cell.differs and (line.id, cell.subject) in significant}
+            )
+            for cell in line.cells
+        )
+        yield line.model_copy(update={"cells": cells}) if line.headline else line
 
 
 def _curves(runs: Runs) -> Iterator[Curve]:
     for subject in runs.plan.subjects:
-        pool = pooled(runs.instances(subject), "latency")
+        windows = runs.instances(subject)
+        pool = pooled(windows, "latency")
         if pool is not None and subject != runs.plan.again:
-            at = (np.array(PERCENTILES) / 100).tolist()
             yield Curve(
                 subject=subject,
-                ms=tuple(pool.quantile(p) for p in at),
-                mean=_mean(runs, subject, "latency"),
-                from_sent=_mean(runs, subject, "from_sent"),
+                ms=tuple(pool.quantile(percent / 100) for percent in PERCENTILES),
+                mean=_mean(windows, "latency"),
+                from_sent=_mean(windows, "from_sent"),
             )
 
 
-def _mean(runs: Runs, subject: str, kind: Literal["latency", "from_sent"]) -> float:
+def _mean(windows: Windows, kind: Literal["latency", "from_sent"]) -> float:
     """The mean over all served requests of all blocks, in ms."""
-    windows = [window for window in runs.instances(subject) if getattr(window, kind) is not None]
-    times = [getattr(window, kind).mean for window in windows]
-    weights = [window.served for window in windows]
+    found = [(times.mean, w.served) for w in windows if (times := getattr(w, kind)) is not None]
+    times, weights = zip(*found, strict=True)
     return float(np.average(times, weights=weights))

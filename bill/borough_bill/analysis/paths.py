@@ -12,8 +12,8 @@ count as sequential, because clocks and schedulers are no finer.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
 from borough_bill.results import CriticalPath
 from borough_bill.targets.collector import Span
@@ -35,28 +35,12 @@ class NoTrace(Exception):
     """There is no complete trace with the root that was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A piece of the critical path that belongs to a span itself and not to a child of it."""
 
     span: Span
     begin_ns: int
     end_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """The critical path of one trace, divided, in ms; `work` and `edges` add up to `path_ms`.
-
-    `work` is by capability. `edges` are the hops, by method as in `payments.charge`: client spans
-    less the callee's server spans, which leaves encoding, the network, and the callee's stack
-    before its span begins. `hops` counts the calls on the critical path.
-    """
-
-    path_ms: float
-    work: Mapping[str, float]
-    edges: Mapping[str, float]
-    hops: int
 
 
 def critical_path(trace: Sequence[Span]) -> tuple[Piece, ...]:
@@ -69,22 +53,26 @@ def critical_path(trace: Sequence[Span]) -> tuple[Piece, ...]:
     return tuple(_backwards(root, root.start_ns, root.end_ns, children))[::-1]
 
 
-def shares(trace: Sequence[Span]) -> Shares:
-    """Divide the critical path of one trace by capability and edge. Raises IncompleteTrace."""
+def shares(trace: Sequence[Span]) -> CriticalPath:
+    """The critical path of one trace, divided: `work` and `edges` add up to `path_ms`. An edge is
+    the client spans of a method less the callee's server spans, which leaves encoding, the network,
+    and the callee's stack before its span begins. Raises IncompleteTrace.
+    """
     by_id = {span.span_id: span for span in trace}
     work, edges = Counter[str](), Counter[str]()
     pieces = critical_path(trace)
-    for piece in pieces:
-        duration = piece.end_ns - piece.begin_ns
-        if piece.span.kind == CLIENT:
-            edges[piece.span.name] += duration
+    for span, begin_ns, end_ns in pieces:
+        if span.kind == CLIENT:
+            edges[span.name] += end_ns - begin_ns
         else:
-            work[_capability(piece.span, by_id)] += duration
-    return Shares(
+            work[_capability(span, by_id)] += end_ns - begin_ns
+    return CriticalPath(
+        traces=1,
         path_ms=(work.total() + edges.total()) / NS_PER_MS,
-        work={capability: ns / NS_PER_MS for capability, ns in work.items()},
-        edges={method: ns / NS_PER_MS for method, ns in edges.items()},
+        hop_ms=edges.total() / NS_PER_MS,
         hops=len({piece.span.span_id for piece in pieces if piece.span.kind == CLIENT}),
+        edges={method: ns / NS_PER_MS for method, ns in edges.items()},
+        work={capability: ns / NS_PER_MS for capability, ns in work.items()},
     )
 
 

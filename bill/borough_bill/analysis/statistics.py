@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+
+from borough_bill.results import Frozen
 
 LEVEL = 0.95
 """The confidence level of an interval with a fixed number of blocks."""
@@ -26,10 +27,8 @@ Values = npt.NDArray[np.float64]
 KeyT = TypeVar("KeyT")
 
 
-class Interval(BaseModel):
+class Interval(Frozen):
     """A mean over `n` blocks with its confidence interval; one block has none."""
-
-    model_config = ConfigDict(frozen=True)
 
     mean: float
     low: float | None

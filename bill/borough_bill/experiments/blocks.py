@@ -136,7 +136,9 @@ class Session:
     async def measure(
         self, subject: Subject, job: Job, block: int = 0, objective: Objective | None = None
     ) -> Window:
-        """One window, from its warm-up to the last answer."""
+        """One window, from its warm-up to the last answer. Counters and the CPU of the work left
+        after it include the warm-up's, and are divided by served requests.
+        """
         await subject.target.switch_to(subject.rung)
         before = await subject.target.counters()
         recording = await self._generator.run(job)
@@ -145,14 +147,49 @@ class Session:
         self._on_served(self.served)
         added = (await subject.target.counters()).since(before)
         held = await subject.target.memory()
-        return window_of(recording, block, subject, added, left, held, objective)
+        header, measured = recording.header, recording.measured
+        everything = int(np.count_nonzero(recording.requests["ok"]))
+        share = recording.served / everything if everything else 0.0
+        unanswered = int(np.count_nonzero(measured["status"] == NO_ANSWER))
+        served = recording.served > 0
+        return Window(
+            block=block,
+            experiment="shapes" if subject.rung is None else "ladder",
+            subject=subject.name,
+            rung=subject.rung,
+            seconds=header.window_s,
+            offered=len(measured),
+            served=recording.served,
+            failed=unanswered,
+            wrong=recording.failed - unanswered,
+            in_time=None
+            if objective is None
+            else int(np.count_nonzero(recording.latencies() * 1_000 <= objective.threshold_ms)),
+            latency=Summary.of(recording.latencies(), sketch=True) if served else None,
+            from_sent=Summary.of(recording.from_sent()) if served else None,
+            slip=Summary.of(recording.slips(), sketch=True) if len(measured) else None,
+            classes=_classes(recording) if len(header.classes) > 1 else {},
+            cpu_s={
+                name: header.cpu.get(name, 0.0) + share * left.get(name, 0.0)
+                for name in {**header.cpu, **left}
+            },
+            rss_mib={name: there.rss_mib for name, there in held.items()},
+            pss_mib={name: m.pss_mib for name, m in held.items() if m.pss_mib is not None},
+            generator_cpu_s=header.generator_cpu_s,
+            others_s=None
+            if header.core_busy_s is None
+            else max(header.core_busy_s - sum(header.cpu.values()), 0.0),
+            hops=added.hops(share),
+            transactions=added.transactions(share),
+            recording=recording.path.name,
+        )
 
 
 def _drawn(
     subjects: Sequence[Subject], together: Sequence[Collection[str]], chance: random.Random
 ) -> Iterator[Subject]:
     """All subjects in random order, but those `together` one after the other: the speed of a
-    machine changes less between neighbours than within a block.
+    machine changes less between two windows in a row than within a block.
     """
     group_of = {label: number for number, labels in enumerate(together) for label in labels}
     groups: dict[int | str, list[Subject]] = {}
@@ -160,58 +197,6 @@ def _drawn(
         groups.setdefault(group_of.get(subject.label, subject.label), []).append(subject)
     for group in chance.sample(list(groups.values()), len(groups)):
         yield from chance.sample(group, len(group))
-
-
-def window_of(  # noqa: PLR0913, PLR0917  # the facts of a window
-    recording: Recording,
-    block: int,
-    subject: Subject,
-    added: Counters,
-    left: Mapping[str, float],
-    held: Mapping[str, Memory],
-    objective: Objective | None = None,
-) -> Window:
-    """A window from a recording, the counts `added` in it, the CPU of work that was `left` after
-    it, and the memory `held` then.
-
-    Counters and the work left include the warm-up's, and are divided by served requests.
-    """
-    header, measured = recording.header, recording.measured
-    everything = int(np.count_nonzero(recording.requests["ok"]))
-    share = recording.served / everything if everything else 0.0
-    unanswered = int(np.count_nonzero(measured["status"] == NO_ANSWER))
-    served = recording.served > 0
-    return Window(
-        block=block,
-        experiment="shapes" if subject.rung is None else "ladder",
-        subject=subject.name,
-        rung=subject.rung,
-        seconds=header.window_s,
-        offered=len(measured),
-        served=recording.served,
-        failed=unanswered,
-        wrong=recording.failed - unanswered,
-        in_time=None
-        if objective is None
-        else int(np.count_nonzero(recording.latencies() * 1_000 <= objective.threshold_ms)),
-        latency=Summary.of(recording.latencies(), sketch=True) if served else None,
-        from_sent=Summary.of(recording.from_sent()) if served else None,
-        slip=Summary.of(recording.slips(), sketch=True) if len(measured) else None,
-        classes=_classes(recording) if len(header.classes) > 1 else {},
-        cpu_s={
-            name: header.cpu.get(name, 0.0) + share * left.get(name, 0.0)
-            for name in {**header.cpu, **left}
-        },
-        rss_mib={name: there.rss_mib for name, there in held.items()},
-        pss_mib={name: m.pss_mib for name, m in held.items() if m.pss_mib is not None},
-        generator_cpu_s=header.generator_cpu_s,
-        others_s=None
-        if header.core_busy_s is None
-        else max(header.core_busy_s - sum(header.cpu.values()), 0.0),
-        hops=added.hops(share),
-        transactions=added.transactions(share),
-        recording=recording.path.name,
-    )
 
 
 def _classes(recording: Recording) -> dict[str, Class]:

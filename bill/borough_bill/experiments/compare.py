@@ -5,15 +5,15 @@ releases of the chart, k8s://NAMESPACE/RELEASE, the pods are measured and the st
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from borough_bill.experiments.folder import Folder, Intent
+from borough_bill.experiments.folder import Folder
 from borough_bill.experiments.foreign import (
     AGAIN,
     FIRST_S,
@@ -30,10 +30,9 @@ from borough_bill.experiments.run import OnStep, measure_freeze
 from borough_bill.experiments.scale import FREEZE_S
 from borough_bill.load.generator import Generator, JobFailed, read_keys
 from borough_bill.load.wire import BadAddress
-from borough_bill.load.workload import BadWorkload, Workload
+from borough_bill.load.workload import BadWorkload
 from borough_bill.load.workload import workload as workload_of
-from borough_bill.report.extras import need_report
-from borough_bill.report.publish import publish
+from borough_bill.report.publish import need_report, publish
 from borough_bill.report.screen import Screen
 from borough_bill.results import Plan, Result
 from borough_bill.statuses import INTERRUPTED, status
@@ -84,14 +83,19 @@ def compare(  # noqa: PLR0913  # the options of a command
     The status is 0 if all that was measured is valid, and 3 if a family of lines is void.
     """
     need_report()
-    checked_workload(workload)  # an error is reported before the run begins
-    customers = None if keys is None else _customers(keys)
+    with _refused("--workload", BadWorkload):
+        workload_of(workload)  # an error is reported before the run begins
+    with _refused("--keys", JobFailed):
+        customers = None if keys is None else read_keys(keys)
     given = (_target(A, a, pids_a, customers), _target(B, b, pids_b, customers))
     warm_up = min(WARM_UP_S, seconds)
     console, files, placement = Console(), Folder(folder), Placement.here()
 
     async def run(on_step: OnStep) -> Result:
-        async with _opened(given, customers, rate * (warm_up + seconds)) as (deployments, site):
+        async with (
+            _opened(given, customers, rate * (warm_up + seconds)) as (deployments, site),
+            Generator(placement.generator) as generator,
+        ):
             plan = planned(
                 deployments,
                 placement,
@@ -103,7 +107,10 @@ def compare(  # noqa: PLR0913  # the options of a command
                 most=most_blocks,
             )
             intent = intend(files, plan, seed)
-            return await _run(files, intent, deployments, placement, site, on_step)
+            await first_requests(files, intent, deployments, generator, on_step)
+            await measure_freeze(files, generator, placement.subjects, on_step)
+            with placement.runner_pinned():
+                return await measure(files, intent, deployments, generator, on_step, site.notes)
 
     most = max(most_blocks or MOST * blocks, blocks)
     estimate = 2 * FIRST_S + FREEZE_S + most * 3 * (warm_up + seconds)
@@ -119,12 +126,13 @@ def compare(  # noqa: PLR0913  # the options of a command
     raise typer.Exit(status(publish(result, folder, console)))
 
 
-def checked_workload(name: str) -> Workload:
-    """The workload of that name. Raises BadParameter."""
+@contextmanager
+def _refused(option: str, wrong: type[Exception]) -> Iterator[None]:
+    """Turns the error of a wrong value into a BadParameter that names the option."""
     try:
-        return workload_of(name)
-    except BadWorkload as error:
-        raise typer.BadParameter(str(error), param_hint="--workload") from None
+        yield
+    except wrong as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def planned(  # noqa: PLR0913  # the options of a command
@@ -139,11 +147,9 @@ def planned(  # noqa: PLR0913  # the options of a command
     most: int | None = None,
 ) -> Plan:
     """The plan of the command. It contains the names of the processes and the digest of the
-    workload, since an interrupted run is resumed only with the same ones.
-
-    Raises BadParameter for an invalid workload.
+    workload, since an interrupted run is resumed only with the same ones. Raises BadWorkload.
     """
-    sent = checked_workload(workload)
+    sent = workload_of(workload)
     core = "any core" if placement.generator is None else f"core {placement.generator}"
     a, b = (", ".join((deployments[name].url, *deployments[name].names)) for name in (A, B))
     return Plan(
@@ -164,36 +170,23 @@ def planned(  # noqa: PLR0913  # the options of a command
     )
 
 
-def _customers(keys: Path) -> dict[str, str]:
-    """Raises BadParameter."""
-    try:
-        return read_keys(keys)
-    except JobFailed as failure:
-        raise typer.BadParameter(str(failure), param_hint="--keys") from None
-
-
 def _target(
     name: str, url: str, pids: str, keys: Mapping[str, str] | None
 ) -> Deployment | ReleaseName:
     """Raises BadParameter, which names the option."""
+    option = f"--pids-{name}"
     try:
         numbers = [int(pid) for pid in pids.split(",") if pid.strip()]
     except ValueError:
-        raise typer.BadParameter(
-            f"{pids!r} are not pids like 12,13", param_hint=f"--pids-{name}"
-        ) from None
-    try:
+        raise typer.BadParameter(f"{pids!r} are not pids like 12,13", param_hint=option) from None
+    with _refused(f"--{name}", BadAddress), _refused(option, ProcessGone):
         if not url.startswith(SCHEME):
             return Deployment.at(url, numbers, keys or NOTHING)
         if numbers:
             raise typer.BadParameter(
-                f"the pods of {url} expose their own CPU and memory", param_hint=f"--pids-{name}"
+                f"the pods of {url} expose their own CPU and memory", param_hint=option
             )
         return ReleaseName.parse(url)
-    except BadAddress as error:
-        raise typer.BadParameter(str(error), param_hint=f"--{name}") from None
-    except ProcessGone as error:
-        raise typer.BadParameter(str(error), param_hint=f"--pids-{name}") from None
 
 
 @asynccontextmanager
@@ -214,18 +207,3 @@ async def _opened(
         return
     async with open_releases(Kubectl(), releases, keys, requests) as (found, site):
         yield found, site
-
-
-async def _run(  # noqa: PLR0913, PLR0917  # the facts of a run
-    folder: Folder,
-    intent: Intent,
-    deployments: Mapping[str, GivenTarget],
-    placement: Placement,
-    site: Site,
-    on_step: OnStep,
-) -> Result:
-    async with Generator(placement.generator) as generator:
-        await first_requests(folder, intent, deployments, generator, on_step)
-        await measure_freeze(folder, generator, placement.subjects, on_step)
-        with placement.runner_pinned():
-            return await measure(folder, intent, deployments, generator, on_step, site.notes)

@@ -4,16 +4,18 @@ An interrupted run is resumed from its folder. Complete blocks are kept; an inco
 measured again, because what is compared must have been measured together.
 """
 
+import random
 import re
 import shutil
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from borough_bill.results import BrokenResult, Plan, Window, write
+from borough_bill.results import BrokenResult, Frozen, Plan, Window, write
+from borough_bill.targets.machine import commit
 
 PLAN, RESULT, RECORDINGS = "plan.json", "result.json", "recordings"
 DEPLOYMENTS = "deployments"
@@ -27,6 +29,8 @@ MADE = (
 """Files that are removed before a new run."""
 MARK = ".borough-bill"
 """The file that marks the folder of a run, whose files may be removed."""
+SEED_BELOW = 100_000
+Kind = Literal["preliminary", "full", "compare"]
 F = TypeVar("F", bound=BaseModel)
 
 
@@ -34,16 +38,20 @@ class WrongFolder(Exception):
     """A folder in which this run cannot be begun or resumed; the message names it and says why."""
 
 
-class Intent(BaseModel):
+class Intent(Frozen):
     """What a run measures, fixed before its first window."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["preliminary", "full", "compare"]
+    kind: Kind
     created: datetime
     seed: int
     commit: str
     plan: Plan
+
+    @classmethod
+    def now(cls, kind: Kind, plan: Plan, seed: int | None) -> Self:
+        """A run of this commit that begins now; of a random seed where none is given."""
+        seed = random.SystemRandom().randrange(SEED_BELOW) if seed is None else seed
+        return cls(kind=kind, created=datetime.now(UTC), seed=seed, commit=commit(), plan=plan)
 
 
 class Folder:
@@ -51,6 +59,8 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.deployments = path / DEPLOYMENTS
+        self._windows, self._recordings = path / "windows", path / RECORDINGS
 
     @property
     def unfinished(self) -> bool:
@@ -65,11 +75,11 @@ class Folder:
         marked = (self.path / MARK).exists()
         if not marked and self.path.exists() and any(self.path.iterdir()):
             raise WrongFolder(f"{self.path} is not empty and holds no run: name another folder")
-        for folder in (self._windows, self.path / RECORDINGS, self.deployments):
+        for folder in (self._windows, self._recordings, self.deployments):
             shutil.rmtree(folder, ignore_errors=True)
         for name in MADE:
             (self.path / name).unlink(missing_ok=True)
-        for folder in (self._windows, self.path / RECORDINGS):
+        for folder in (self._windows, self._recordings):
             folder.mkdir(parents=True)
         (self.path / MARK).touch()
 
@@ -88,17 +98,18 @@ class Folder:
             found.setdefault(window.block, set()).add(label_of(window))
         whole = {block for block, there in found.items() if there >= set(labels)}
         for path in self._windows.iterdir():
-            if path.suffix != ".json" or _block_of(path) not in whole:
+            block = re.match(r"(\d+)-", path.name)
+            if path.suffix != ".json" or block is None or int(block[1]) not in whole:
                 path.unlink()
         return len(whole)
 
     def has(self, block: int, label: str) -> bool:
         """Whether a window was measured."""
-        return self._window(block, label).exists()
+        return self._file(block, label).exists()
 
     def keep(self, window: Window) -> None:
         """Write a window, atomically."""
-        write(window, self._window(window.block, label_of(window)))
+        write(window, self._file(window.block, label_of(window)))
 
     def windows(self) -> tuple[Window, ...]:
         """All measured windows, in order. Raises BrokenResult, naming the file."""
@@ -106,7 +117,10 @@ class Folder:
 
     def recording(self, block: int, label: str) -> Path:
         """The file of a window's requests."""
-        return self.path / RECORDINGS / f"{_stem(block, label)}.rec"
+        return self._recordings / f"{block:03}-{label}.rec"
+
+    def _file(self, block: int, label: str) -> Path:
+        return self._windows / f"{block:03}-{label}.json"
 
     def find(self, name: str, kind: type[F]) -> F | None:
         """The stored result of a step; None if it has not been done. Raises BrokenResult."""
@@ -118,33 +132,12 @@ class Folder:
         write(found, self.path / f"{name}.json")
         return found
 
-    @property
-    def deployments(self) -> Path:
-        """The folder of the shapes' stores and logs while the run lasts."""
-        return self.path / DEPLOYMENTS
-
-    @property
-    def _windows(self) -> Path:
-        return self.path / "windows"
-
-    def _window(self, block: int, label: str) -> Path:
-        return self._windows / f"{_stem(block, label)}.json"
-
 
 def label_of(window: Window) -> str:
     """The label of a window, unique in its block."""
     if window.experiment == "idle":
         return f"idle-{window.subject}"
     return window.rung or window.subject
-
-
-def _stem(block: int, label: str) -> str:
-    return f"{block:03}-{label}"
-
-
-def _block_of(path: Path) -> int | None:
-    found = re.match(r"(\d+)-", path.name)
-    return int(found[1]) if found else None
 
 
 def _read(path: Path, kind: type[F]) -> F:

@@ -2,33 +2,35 @@
 
 Blocks, A/A, checks and statistics are those of the bill. The ladder, the hops and the auditor need
 the kit and are left out. Process ids of deployments on this machine add CPU and memory. For
-releases of the chart only the ladder is left out.
+releases of the chart only the ladder is left out. Their auditor is asked whether the stores hold
+every promised row; rows that they held before the first window do not count.
 """
 
-import random
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, Self
 
-from borough_bill.analysis.lines.runs import Runs
-from borough_bill.experiments import books
+from borough_bill.analysis.runs import Runs
 from borough_bill.experiments.blocks import SEEDS, Session, Subject, Target
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
-from borough_bill.experiments.run import SEED_BELOW, OnStep, result_of
+from borough_bill.experiments.run import OnStep, result_of
 from borough_bill.experiments.scale import AUDIT_S
 from borough_bill.experiments.stopping import Stopping, resolved
 from borough_bill.load.generator import Generator, Job, JobFailed
+from borough_bill.load.recording import Recording
 from borough_bill.load.schedule import CONSTANT
 from borough_bill.load.wire import Address
-from borough_bill.results import Plan, Result, Rung, write
+from borough_bill.load.workload import workload as workload_of
+from borough_bill.results import Frozen, Plan, Result, Rung, write
 from borough_bill.targets.attribution import Counters, Memory, cpu_seconds, memory, memory_of
-from borough_bill.targets.audit import Audit
+from borough_bill.targets.audit import Audit, Counts
 from borough_bill.targets.machine import commit
 
+BOOKS = "books"
 A, AGAIN, B = "a", "a-again", "b"
 OF = {A: A, AGAIN: A, B: B}
 """The deployment of each subject."""
@@ -41,7 +43,21 @@ class CannotCompare(Exception):
     """A deployment that cannot be measured; the message names it and says why."""
 
 
-class GivenTarget(Target, Protocol):
+class Audited(Protocol):
+    """A deployment that may have an auditor."""
+
+    async def audit(self) -> Audit | None:
+        """The auditor's report; None where there is no auditor."""
+        ...
+
+
+class Books(Frozen):
+    """The rows that the stores held before the first window, by deployment."""
+
+    held: Mapping[str, Counts]
+
+
+class GivenTarget(Target, Audited, Protocol):
     """A target from the command line: its `url`, and the `names` of its processes."""
 
     @property
@@ -49,10 +65,6 @@ class GivenTarget(Target, Protocol):
 
     @property
     def names(self) -> tuple[str, ...]: ...
-
-    async def audit(self) -> Audit | None:
-        """The auditor's report; None where there is no auditor."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +85,25 @@ class Deployment:
 
     @property
     def doors(self) -> Mapping[str, tuple[str, ...]]:
-        """One door for every path."""
         return {"": (self.url,)}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of its processes."""
         return tuple(self.pids)
 
     async def switch_to(self, rung: Rung | None) -> None:
         """It has no rungs."""
 
     async def settle(self) -> Mapping[str, float]:
-        """Work that it does after a window is not known."""
-        return {}
+        return {}  # its work after a window is not known
 
     async def counters(self) -> Counters:
-        """Its counters, if it has any, are not known."""
-        return Counters({})
+        return Counters({})  # nor are its counters, if it has any
 
     async def memory(self) -> Mapping[str, Memory]:
-        """The memory of its processes. Raises ProcessGone."""
         return memory_of(self.pids)
 
     async def audit(self) -> Audit | None:
-        """It has no auditor."""
         return None
 
 
@@ -116,13 +122,7 @@ def intend(folder: Folder, plan: Plan, seed: int | None) -> Intent:
     """
     if not (folder.unfinished and folder.windows()):
         folder.clear()
-        intent = Intent(
-            kind="compare",
-            created=datetime.now(UTC),
-            seed=random.SystemRandom().randrange(SEED_BELOW) if seed is None else seed,
-            commit=commit(),
-            plan=plan,
-        )
+        intent = Intent.now("compare", plan, seed)
         folder.begin(intent)
         return intent
     found = folder.intent()
@@ -185,7 +185,7 @@ async def measure(  # noqa: PLR0913, PLR0917  # what, where and how
     """
     subjects = [Subject(name, deployments[of]) for name, of in OF.items()]
     folder.keep_whole_blocks([subject.label for subject in subjects])
-    await books.begin(folder, intent.plan.workload, deployments)
+    await held_before(folder, intent.plan.workload, deployments)
     began = time.monotonic()
     stopping = Stopping(intent.plan, lambda: resolved(Runs(result_of(folder, intent))))
     await Session(generator).blocks(folder, intent, subjects, on_step, stopping)
@@ -194,10 +194,49 @@ async def measure(  # noqa: PLR0913, PLR0917  # what, where and how
     result = result_of(
         folder,
         intent,
-        audits=await books.violations(folder, intent.plan.workload, deployments, OF),
+        audits=await violations(folder, intent.plan.workload, deployments, OF),
         took_s={"measuring": measured - began, "books": time.monotonic() - measured},
         stopped=stopping.reason,
         notes=notes,
     )
     write(result, folder.path / RESULT)
     return result
+
+
+async def held_before(folder: Folder, workload: str, deployments: Mapping[str, Audited]) -> Books:
+    """The rows that the stores hold at the beginning of the run, also if it is resumed.
+
+    Raises NotCounted.
+    """
+    found = folder.find(BOOKS, Books)
+    if found is None:
+        audits = await _audits(deployments)
+        for audit in audits.values():
+            audit.require(workload_of(workload).promised({}))
+        found = folder.put(BOOKS, Books(held={at: audit.counts for at, audit in audits.items()}))
+    return found
+
+
+async def violations(
+    folder: Folder, workload: str, deployments: Mapping[str, Audited], of: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    """The auditor's violations by deployment, and rows that answers promised and the stores did not
+    gain. `of` names the deployment of each subject.
+    """
+    before, audits = await held_before(folder, workload, deployments), await _audits(deployments)
+    answered = {at: Counter[str]() for at in audits}
+    for window in folder.windows():
+        if (at := of[window.subject]) in audits:
+            recording = Recording.read(folder.recording(window.block, window.subject))
+            answered[at].update(recording.answered)
+    promised = workload_of(workload).promised
+    return {
+        at: audit.with_missing(promised(answered[at]), before.held[at])
+        for at, audit in audits.items()
+    }
+
+
+async def _audits(deployments: Mapping[str, Audited]) -> dict[str, Audit]:
+    """The reports of those that have an auditor, read one after the other."""
+    audits = {at: await deployment.audit() for at, deployment in deployments.items()}
+    return {at: audit for at, audit in audits.items() if audit is not None}

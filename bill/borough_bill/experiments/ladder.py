@@ -1,26 +1,35 @@
 """E1: the cost of each component of a boundary, for one hop alone and for an order.
 
 One hop alone is measured by the command `hop` of the application's module of rungs, which pins and
-times both ends; an order's rungs are windows like any other, in the same blocks as the shapes.
+times both ends; an order's rungs are windows like any other, in the same blocks as the shapes. The
+spans of the top rung go to a collector process. The critical path in them cross-checks the ladder:
+it is the share of an order's latency that hops took.
 """
 
 import asyncio
+import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from borough_bill.analysis.paths import NoTrace, summarise
 from borough_bill.experiments.blocks import Subject
 from borough_bill.experiments.measured import MeasuredShapes
-from borough_bill.results import RUNGS, HopRung
-from borough_bill.targets.processes import die_with_parent, outside
+from borough_bill.results import RUNGS, CriticalPath, Frozen, HopRung
+from borough_bill.targets.collector import read_spans
+from borough_bill.targets.processes import die_with_parent, outside, pin
 from borough_bill.targets.shapes import CommandFailed
 
+NICE = 10
+"""The niceness of the collector, which shares the generator's core."""
 
-class HopLadder(BaseModel):
+
+class HopLadder(Frozen):
     """The measurements of one hop, by block and rung."""
-
-    model_config = ConfigDict(frozen=True)
 
     rungs: tuple[HopRung, ...]
 
@@ -44,26 +53,16 @@ async def one_hop(  # noqa: PLR0913  # what may differ from one run to the next
     """One call at a time on every rung, in blocks; a pause after each. Raises CommandFailed."""
     cpus = {"--caller-cpu": caller_cpu, "--callee-cpu": callee_cpu}
     pinned = [word for name, cpu in cpus.items() if cpu is not None for word in (name, str(cpu))]
-    lines = await _run(
-        module, "hop", "--blocks", str(blocks), "--rungs", ",".join(RUNGS), "--calls", str(calls),
-        "--in-flight", "1", "--pause-ms", str(pause_ms), "--seed", str(seed), "--otlp", otlp,
-        *pinned,
-    )  # fmt: skip  # the command on one line, as it is typed
-    try:
-        return HopLadder(rungs=tuple(HopRung.model_validate_json(line) for line in lines))
-    except ValidationError as error:
-        raise CommandFailed(f"the output of {module} hop is not a rung: {error}") from None
-
-
-async def _run(module: str, *words: str) -> Sequence[bytes]:
     command = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *words,
+        sys.executable, "-m", module, "hop", "--blocks", str(blocks), "--rungs", ",".join(RUNGS),
+        "--calls", str(calls), "--in-flight", "1", "--pause-ms", str(pause_ms),
+        "--seed", str(seed), "--otlp", otlp, *pinned,
         env=outside(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         preexec_fn=die_with_parent,
-    )  # fmt: skip  # the command on one line, as it is typed
+    )  # fmt: skip  # the command on few lines, as it is typed
     try:
         out, err = await command.communicate()
     except asyncio.CancelledError:
@@ -72,7 +71,50 @@ async def _run(module: str, *words: str) -> Sequence[bytes]:
         raise
     if command.returncode != 0:
         raise CommandFailed(
-            f"{module} {words[0]} ended with {command.returncode}:\n"
-            f"{err.decode(errors='replace').strip()}"
+            f"{module} hop ended with {command.returncode}:\n{err.decode(errors='replace').strip()}"
         )
-    return out.splitlines()
+    try:
+        return HopLadder(rungs=tuple(map(HopRung.model_validate_json, out.splitlines())))
+    except ValidationError as error:
+        raise CommandFailed(f"the output of {module} hop is not a rung: {error}") from None
+
+
+def _below_generator() -> None:
+    die_with_parent()
+    os.nice(NICE)
+
+
+@asynccontextmanager
+async def collecting(keep: Path, cpu: int | None) -> AsyncIterator[str]:
+    """A collector process that appends what it receives to `keep`; its OTLP address.
+
+    Raises CommandFailed if it does not start.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "borough_bill.targets.collector", "--port", "0", "--keep", str(keep),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        preexec_fn=_below_generator,
+    )  # fmt: skip  # the command on one line, as it is typed
+    try:
+        assert process.stdout is not None  # noqa: S101  # it is a pipe
+        line = await process.stdout.readline()
+        if not line:
+            raise CommandFailed(f"the collector ended with {await process.wait()}")
+        if cpu is not None:
+            pin(process.pid, cpu)
+        yield f"http://127.0.0.1:{json.loads(line)['port']}"
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+def critical_path(kept: Path, root: str) -> CriticalPath | None:
+    """The critical path of the traces in this file whose root span is `root`; None if no trace is
+    complete. Raises BrokenSpans.
+    """
+    try:
+        return summarise(read_spans(kept), root)
+    except NoTrace:
+        return None

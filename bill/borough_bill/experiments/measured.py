@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -39,39 +38,33 @@ UNCHANGED_POLLS = 5
 """Polls in a row with equal counters: ten times as long as a relay waits for more rows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
-    """How long a window waits for its subject, in seconds."""
-
-    poll_every_s: float = 0.02
-    """The pause between two polls of its processes."""
-    delivered_within_s: float = 10
-    """A window ends after this time even if deliveries are missing."""
-    switched_within_s: float = 60
-    """After this time a process that has not changed its rung is an error."""
-
-
 class MeasuredShape:
     """A running shape as the target of windows.
 
-    A window ends when `unchanged_polls` polls in a row found equal counters and, where it `relays`,
-    the event of every placed order was delivered.
+    A window ends when `unchanged_polls` polls in a row, `poll_every_s` apart, found equal counters
+    and, where it `relays`, the event of every placed order was delivered; `delivered_within_s`
+    after its last answer in any case. A process that has not changed its rung within
+    `switched_within_s` is an error.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that a window waits for
         self,
         local: LocalShape,
         customers: Mapping[str, str],
         *,
         relays: bool = True,
         unchanged_polls: int = 1,
-        waits: Waits = Waits(),
+        poll_every_s: float = 0.02,
+        delivered_within_s: float = 10,
+        switched_within_s: float = 60,
     ) -> None:
         self.local = local
+        self.customers = customers
         self._relays = relays
         self._unchanged_polls = unchanged_polls
-        self._waits = waits
-        self.customers = customers
+        self._poll_every_s = poll_every_s
+        self._delivered_within_s = delivered_within_s
+        self._switched_within_s = switched_within_s
         self._rung: Rung | None = None
 
     @cached_property
@@ -124,16 +117,17 @@ class MeasuredShape:
         """Wait until the counters stay equal and all events are delivered: on a busy machine a
         relay may pause for longer than the time between two polls.
         """
-        until, before, unchanged = time.monotonic() + self._waits.delivered_within_s, None, 0
+        until, before, unchanged = time.monotonic() + self._delivered_within_s, None, 0
         while time.monotonic() < until:
             pages = await self.local.expositions()
             now = Counters.read(pages)
             unchanged = unchanged + 1 if now == before else 0
-            done = unchanged >= self._unchanged_polls
-            if done and (not self._relays or _all_delivered(pages)):
+            placed = total(pages, PLACED, outcome="placed")
+            done = not self._relays or total(pages, DELIVERED, result="sent") >= placed
+            if done and unchanged >= self._unchanged_polls:
                 return
             before = now
-            await asyncio.sleep(self._waits.poll_every_s)
+            await asyncio.sleep(self._poll_every_s)
 
     def _signal(self, rung: Rung) -> None:
         for process in self.local.processes:
@@ -144,9 +138,9 @@ class MeasuredShape:
 
     async def _switched(self, rung: Rung, before: list[int], polls: int = 1) -> int:
         """Wait until every process has switched to this rung; the number of polls, >= `polls`."""
-        until, polled = time.monotonic() + self._waits.switched_within_s, 0
+        until, polled = time.monotonic() + self._switched_within_s, 0
         while True:
-            await asyncio.sleep(self._waits.poll_every_s)
+            await asyncio.sleep(self._poll_every_s)
             polled += 1
             done = all(
                 facts["rung"] == rung and facts["switches"] > last
@@ -157,21 +151,14 @@ class MeasuredShape:
             if not done and time.monotonic() > until:
                 raise PartDied(
                     f"not every part of {self.local.shape.name} is on rung {rung} after "
-                    f"{self._waits.switched_within_s:g} s"
+                    f"{self._switched_within_s:g} s"
                 )
 
     async def counters(self) -> Counters:
-        """The counters of all its processes."""
         return Counters.read(await self.local.expositions())
 
     async def memory(self) -> Mapping[str, Memory]:
-        """The memory of its processes."""
         return memory_of(self.pids)
-
-
-def _all_delivered(pages: Sequence[str]) -> bool:
-    """Whether as many events were delivered as orders were placed."""
-    return total(pages, DELIVERED, result="sent") >= total(pages, PLACED, outcome="placed")
 
 
 class MeasuredShapes:

@@ -5,20 +5,15 @@ computed from the folder alone.
 """
 
 import math
-import random
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from borough_bill.analysis.lines.runs import Runs
-from borough_bill.experiments import ladder, shapes, spans
+from borough_bill.analysis.runs import Runs
+from borough_bill.experiments import ladder, shapes
 from borough_bill.experiments.application import PREFIX, SHOP, Application
 from borough_bill.experiments.blocks import Served, Session
 from borough_bill.experiments.folder import RESULT, Folder, Intent, WrongFolder
@@ -37,13 +32,12 @@ from borough_bill.experiments.stopping import Stopping, resolved
 from borough_bill.load.frozen import freeze_check
 from borough_bill.load.generator import Generator
 from borough_bill.load.workload import workload as workload_of
-from borough_bill.results import Freeze, Objective, Plan, Result, write
+from borough_bill.results import Freeze, Frozen, Objective, Plan, Result, write
 from borough_bill.targets.machine import commit, machine
 from borough_bill.targets.placement import Placement
 
 FREEZE, HOPS, SERVED = "freeze", "hops", "served"
 """The names of the steps that are not windows, under which the folder has their results."""
-SEED_BELOW = 100_000
 NOTES = (
     "PSS is read while all shapes run: pages that they share are divided among all of them.",
     (
@@ -53,10 +47,8 @@ NOTES = (
 )
 
 
-class Tally(BaseModel):
+class Tally(Frozen):
     """Expected answers by shape and class, over all sessions of a run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     served: Served
 
@@ -110,10 +102,13 @@ class Run:
         stores_exist, served = folder.deployments.is_dir(), folder.find(SERVED, Tally)
         folder.deployments.mkdir(exist_ok=True)
         kept = folder.deployments / "spans"
+        collector = (
+            ladder.collecting(kept, place.generator) if self._scale.ladder else nullcontext()
+        )
         self._on_step("starting every shape", START_S)
         async with (
             Generator(place.generator) as generator,
-            self._collecting(kept) as otlp,
+            collector as otlp,
             MeasuredShapes(
                 self._app,
                 self._scale,
@@ -151,7 +146,7 @@ class Run:
             folder,
             intent,
             hop_ladder=hops.rungs,
-            critical_path=spans.critical_path(kept, rungs.root)
+            critical_path=ladder.critical_path(kept, rungs.root)
             if rungs is not None and kept.exists()
             else None,
             audits=audits,
@@ -168,52 +163,28 @@ class Run:
             shutil.rmtree(folder.deployments)
         return result
 
-    @asynccontextmanager
-    async def _collecting(self, kept: Path) -> AsyncIterator[str | None]:
-        """The OTLP address of the ladder's collector; None without a ladder."""
-        if not self._scale.ladder:
-            yield None
-            return
-        async with spans.collecting(kept, self._place.generator) as otlp:
-            yield otlp
-
     def _intent(self, order_cpu_s: float, share: float, objective: Objective | None) -> Intent:
         scale, app = self._scale, self._app
         noun = workload_of(app.workload).noun
         labels = {scale.again: f"a second instance of {scale.reference}", **app.labels}
         if app.baseline is not None:
             labels[BASELINE] = f"the {noun} as one transaction on one database"
+        same = {name: getattr(scale, name) for name in Plan.model_fields if hasattr(scale, name)}
         plan = Plan(
-            blocks=scale.blocks,
-            most=scale.most,
-            measuring_s=scale.measuring_s,
-            ladder=scale.ladder,
-            seconds=scale.seconds,
-            warm_up_s=scale.warm_up_s,
-            rate=scale.rate or shapes.affordable_rate(order_cpu_s, share, scale.seconds),
-            arrivals=scale.arrivals,
-            together=scale.together,
-            longer=scale.longer,
-            workload=app.workload,
-            noun=noun,
-            reference=scale.reference,
-            again=scale.again,
-            shapes=scale.shapes,
-            baseline=app.baseline and BASELINE,
-            top=scale.shapes[-1],
-            settings={f"{PREFIX}{name}": value for name, value in app.settings.items()},
-            placement=self._place.sentence,
-            labels=labels,
-            objective=objective,
+            **same
+            | {
+                "rate": scale.rate or shapes.affordable_rate(order_cpu_s, share, scale.seconds),
+                "workload": app.workload,
+                "noun": noun,
+                "baseline": app.baseline and BASELINE,
+                "top": scale.shapes[-1],
+                "settings": {f"{PREFIX}{name}": value for name, value in app.settings.items()},
+                "placement": self._place.sentence,
+                "labels": labels,
+                "objective": objective,
+            }
         )
-        seed = scale.seed
-        return Intent(
-            kind=scale.kind,
-            created=datetime.now(UTC),
-            seed=random.SystemRandom().randrange(SEED_BELOW) if seed is None else seed,
-            commit=commit(),
-            plan=plan,
-        )
+        return Intent.now(scale.kind, plan, scale.seed)
 
     async def _hops(self, intent: Intent, otlp: str | None) -> HopLadder:
         if otlp is None or self._app.rungs is None:
@@ -279,10 +250,11 @@ def result_of(folder: Folder, intent: Intent, **more: Any) -> Result:
 def _difference(intent: Intent, scale: Scale, app: Application) -> str | None:
     """The first option in which the interrupted run differs from this one; None if none does."""
     plan = intent.plan
+    sent = app.labels.get("workload", app.workload)  # the digest, or a shipped one of the commit
     for name, begun, wanted in (
         ("kind", intent.kind, scale.kind),
         ("application", plan.labels.get("application", SHOP.name), app.name),
-        ("workload", plan.labels.get("workload", plan.workload), _workload(app)),
+        ("workload", plan.labels.get("workload", plan.workload), sent),
         ("reference", plan.reference, scale.reference),
         ("shapes", plan.shapes, scale.shapes),
         ("a ladder:", plan.ladder, scale.ladder),
@@ -296,8 +268,3 @@ def _difference(intent: Intent, scale: Scale, app: Application) -> str | None:
         if wanted not in (None, begun):
             return f"{name} {begun}, not {wanted}"
     return None
-
-
-def _workload(app: Application) -> str:
-    """The digest of a user's workload; the name of a shipped one, which belongs to the commit."""
-    return app.labels.get("workload", app.workload)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from borough_bill.analysis.lines.ladder import SHIPPED
+from borough_bill.analysis.ladder import SHIPPED
 from borough_bill.load.schedule import CONSTANT, POISSON
 from borough_bill.results import RUNGS
 
@@ -69,18 +69,14 @@ class Scale:
         block += self.seconds * (windows + precise * (self.longer - 1))
         measuring = (self.most or self.blocks) * block
         measuring = min(measuring, self.measuring_s or measuring)
-        return self.set_up_s + measuring + self.idle_s + AUDIT_S
+        hops = self.blocks * self.hop_s + self.paced_s if self.ladder else 0
+        set_up = START_S + FIRST_REQUESTS_S + (FREEZE_S if self.freeze else 0) + hops
+        return set_up + measuring + self.idle_s + AUDIT_S
 
     @property
     def bound_s(self) -> float | None:
         """Seconds that a run takes at most, about, however slow the machine is."""
         return None if self.within_s is None else self.within_s + self.idle_s + AUDIT_S
-
-    @property
-    def set_up_s(self) -> float:
-        """Seconds until the first block, about."""
-        hops = self.blocks * self.hop_s + self.paced_s if self.ladder else 0
-        return START_S + FIRST_REQUESTS_S + (FREEZE_S if self.freeze else 0) + hops
 
     @property
     def hop_s(self) -> float:

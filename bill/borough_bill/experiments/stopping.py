@@ -10,11 +10,10 @@ look with an interval that is narrow by chance ends the run; the intervals are t
 import time
 from collections.abc import Callable
 
-from borough_bill.analysis.checks.every import checks
-from borough_bill.analysis.lines.cpu import cpu_lines
-from borough_bill.analysis.lines.latency import latency
-from borough_bill.analysis.lines.line import Cell, Line, narrow
-from borough_bill.analysis.lines.runs import Runs
+from borough_bill.analysis.checks import checks
+from borough_bill.analysis.line import Cell, Line, narrow
+from borough_bill.analysis.lines import cpu_lines, latency
+from borough_bill.analysis.runs import Runs
 from borough_bill.results import Plan
 
 PRECISE = {"latency": 0.35, "CPU": 0.2}
@@ -79,15 +78,10 @@ def resolved(runs: Runs) -> bool:
         return False
     return all(
         _precise(line, cell)
-        for line in _headlines(runs)
-        if line.family not in hopeless
+        for line in (*latency(runs), *cpu_lines(runs))
+        if line is not None and line.headline and line.family not in hopeless
         for cell in line.cells
     )
-
-
-def _headlines(runs: Runs) -> list[Line]:
-    lines = (*latency(runs), *cpu_lines(runs))
-    return [line for line in lines if line is not None and line.headline]
 
 
 def _precise(line: Line, cell: Cell) -> bool:

@@ -9,21 +9,20 @@ import argparse
 import html
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from borough_bill.analysis.bill import Bill, bill
-from borough_bill.analysis.lines.formats import amount, article, listed, number, signed, span
-from borough_bill.analysis.lines.ladder import SHIPPED, Ladder
-from borough_bill.analysis.lines.line import Cell, Line
+from borough_bill.analysis.formats import amount, article, listed, number, signed, span
+from borough_bill.analysis.ladder import SHIPPED, Ladder
+from borough_bill.analysis.line import Cell, Line
 from borough_bill.analysis.statistics import Interval
-from borough_bill.report.markdown import markdown
 from borough_bill.report.plots import figure
+from borough_bill.report.publish import markdown, rows_of
 from borough_bill.report.sections import validity
-from borough_bill.results import RUNGS, BrokenResult, Plan, Rung, read
+from borough_bill.results import BrokenResult, Plan, read
 
 BEGIN, END = "<!-- bill -->", "<!-- /bill -->"
-UNITS = {"us": "µs"}
 QUANTITY = {"ms": "", "us": " of CPU"}
 PICTURE = "docs/bill.svg"
 """The path of the picture that `make generate` writes, relative to the README."""
@@ -82,11 +81,11 @@ def _costs(found: Bill) -> Iterator[str]:
     if not headlines:
         return
     head = (f"{article(plan.noun).capitalize()} costs", plan.reference, *plan.shapes)
-    yield from _table(head, [_headline(line, plan.shapes) for line in headlines])
+    yield from rows_of(head, [_headline(line, plan.shapes) for line in headlines])
     if found.ladders:
         yield ""
         head = (f"From {plan.reference} to {plan.top}", *(_of(one) for one in found.ladders))
-        yield from _table(head, _rungs(found.ladders, plan))
+        yield from rows_of(head, _rungs(found.ladders, plan))
         yield ""
         yield f"![What each rung adds to the CPU of {article(plan.noun)}]({PICTURE})"
     elif found.parts:
@@ -97,55 +96,37 @@ def _costs(found: Bill) -> Iterator[str]:
 
 def _headline(line: Line, shapes: Sequence[str]) -> list[str]:
     cells = {cell.subject: cell for cell in line.cells}
-    return [
-        f"{line.title}, {UNITS.get(line.unit, line.unit)}",
-        number(line.value.mean, line.unit),
-        *(_difference(cells[shape], line.unit) for shape in shapes),
-    ]
+    differences = (_difference(cells[shape], line.unit) for shape in shapes)
+    return [_of(line), number(line.value.mean, line.unit), *differences]
 
 
 def _difference(cell: Cell, unit: str) -> str:
-    return _added(cell.change, unit) if cell.differs else _undecided(cell, unit)
-
-
-def _undecided(cell: Cell, unit: str) -> str:
+    if cell.differs:
+        return _added(cell.change, unit)
     limit = f" (detection limit {number(cell.limit, unit)})" if cell.limit else ""
     return f"{cell.decision or 'one reading'}{limit}"
 
 
-def _of(ladder: Ladder) -> str:
-    return f"{ladder.title}, {UNITS.get(ladder.unit, ladder.unit)}"
+def _of(one: Line | Ladder) -> str:
+    return f"{one.title}, {one.unit.replace('us', 'µs')}"
 
 
 def _rungs(ladders: Sequence[Ladder], plan: Plan) -> Iterator[list[str]]:
     """What each rung adds; their sum beside the difference measured separately; then tracing."""
-    steps = {step.rung: step.name for step in ladders[0].steps}
     beyond = ""
-    for rung, name in steps.items():
-        if rung != RUNGS[0]:
-            yield [
-                f"{beyond}{name}",
-                *(_added(_step(ladder, rung), ladder.unit) for ladder in ladders),
-            ]
-        if rung == SHIPPED:
-            climbed = [_added(ladder.climbed, ladder.unit) for ladder in ladders]
-            measured = [_added(ladder.measured, ladder.unit) for ladder in ladders]
-            yield ["**sum**", *climbed]
+    for steps in zip(*(ladder.steps for ladder in ladders), strict=True):
+        if steps[0].added is not None:
+            added = (_added(step.added, of.unit) for step, of in zip(steps, ladders, strict=True))
+            yield [f"{beyond}{steps[0].name}", *added]
+        if steps[0].rung == SHIPPED:
+            yield ["**sum**", *(_added(ladder.climbed, ladder.unit) for ladder in ladders)]
+            measured = (_added(ladder.measured, ladder.unit) for ladder in ladders)
             yield [f"{plan.top} - {plan.reference}, measured separately", *measured]
             beyond = "in addition: "
 
 
-def _step(ladder: Ladder, rung: Rung) -> Interval | None:
-    return next(step.added for step in ladder.steps if step.rung == rung)
-
-
 def _added(added: Interval | None, unit: str) -> str:
     return "" if added is None else f"{signed(added.mean, unit)} ({span(added, unit)})"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    for row in (head, ("---", *("--:" for _ in head[1:])), *rows):
-        yield f"| {' | '.join(row)} |"
 
 
 def _saga(found: Bill) -> Iterator[str]:

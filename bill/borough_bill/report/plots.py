@@ -6,7 +6,8 @@ have colours that are distinct for colour-blind readers, and labels beside them 
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -15,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from borough_bill.analysis.bill import PERCENTILES, Bill
-from borough_bill.analysis.lines.formats import number, signed
-from borough_bill.analysis.lines.ladder import SHIPPED, Ladder
+from borough_bill.analysis.formats import number, signed
+from borough_bill.analysis.ladder import SHIPPED, Ladder
 from borough_bill.analysis.statistics import Interval
 
 INK, QUIET, GRID, PAPER = "#010203", "#040506", "#070809", "#0a0b0c"
@@ -79,7 +80,7 @@ def _curves(bill: Bill) -> Figure:
 
 
 def _spread(places: Sequence[float], least: float) -> list[float]:
-    """The places, moved up so that neighbours are at least `least` apart."""
+    """The places, moved up so that adjacent ones are at least `least` apart."""
     moved = dict.fromkeys(range(len(places)), 0.0)
     floor = -np.inf
     for index in sorted(moved, key=places.__getitem__):
@@ -101,7 +102,7 @@ def _waterfall(ladder: Ladder, reference: str, top: str) -> Figure:
     """A waterfall: every rung begins where the one below ended."""
     rows = list(_bars(ladder, reference, top))
     drawn, axes = _empty(0.42 * len(rows) + 0.6)
-    far = max(row.start + max(0, row.width, *_ends(row.added)) for row in rows)
+    far = max(row.start + max(0, row.width, (row.added and row.added.high) or 0) for row in rows)
     for place, row in enumerate(rows):
         end = row.start + row.width
         text, edge = number(row.width, ladder.unit), max(row.start, end)
@@ -120,11 +121,6 @@ def _waterfall(ladder: Ladder, reference: str, top: str) -> Figure:
     axes.set_xlim(0, far * 1.4)
     _ruled(axes, ladder.unit.replace("us", "µs"))
     return drawn
-
-
-def _ends(added: Interval | None) -> tuple[float, ...]:
-    """The upper end of an interval, where it has one."""
-    return () if added is None or added.high is None else (added.high,)
 
 
 def _bars(ladder: Ladder, reference: str, top: str) -> Iterator[_Bar]:
@@ -147,7 +143,7 @@ def _bars(ladder: Ladder, reference: str, top: str) -> Iterator[_Bar]:
 def _parts(bill: Bill) -> Figure:
     """A bar for each shape with a piece for each part; small pieces have no label."""
     subjects = list(dict.fromkeys(cost.subject for cost in bill.parts))
-    colours = _colours(cost.part for cost in bill.parts)
+    colours = dict(zip(dict.fromkeys(cost.part for cost in bill.parts), cycle(PALETTE)))
     drawn, axes = _empty(0.5 * len(subjects) + 0.6)
     ends = dict.fromkeys(subjects, 0.0)
     for cost in bill.parts:
@@ -167,11 +163,6 @@ def _parts(bill: Bill) -> Figure:
     axes.set_xlim(0, far * 1.13)
     _ruled(axes, f"µs of CPU for one {bill.plan.noun}")
     return drawn
-
-
-def _colours(parts: Iterable[str]) -> dict[str, str]:
-    """A colour for each part, the same in every shape."""
-    return {part: PALETTE[place % len(PALETTE)] for place, part in enumerate(dict.fromkeys(parts))}
 
 
 def _empty(height: float) -> tuple[Figure, Axes]:

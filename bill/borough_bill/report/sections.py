@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from borough_bill.analysis.bill import PERCENTILES, Bill
-from borough_bill.analysis.lines.formats import amount, article, listed, share
-from borough_bill.analysis.lines.ladder import SHIPPED, Ladder, closure, hops_alone, hops_on_path
+from borough_bill.analysis.formats import amount, article, listed, share
+from borough_bill.analysis.ladder import SHIPPED, Ladder, closure, hops_alone, hops_on_path
 from borough_bill.load.schedule import CONSTANT
 from borough_bill.report import tables
 from borough_bill.report.tables import Table
@@ -178,13 +178,8 @@ def ladder_sentences(bill: Bill, ladder: Ladder) -> Iterator[str]:
     if ladder.unit == "ms" and bill.critical_path is not None:
         yield hops_on_path(ladder, bill.critical_path)
     one_hop = [one for one in bill.hop_ladders if one.title.endswith("CPU of both ends")]
-    hops = [
-        cell.value
-        for line in bill.lines
-        if line.id == "D3"
-        for cell in line.cells
-        if cell.subject == top
-    ]
+    counted = [cell for line in bill.lines if line.id == "D3" for cell in line.cells]
+    hops = [cell.value for cell in counted if cell.subject == top]
     if ladder.unit == "us" and one_hop and hops:
         yield hops_alone(ladder, one_hop, hops[0])
 

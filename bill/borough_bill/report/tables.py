@@ -1,12 +1,12 @@
 """The bill as tables of texts, for the screen, HTML and Markdown alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from borough_bill.analysis.bill import PERCENTILES, Bill, Validity
-from borough_bill.analysis.lines.formats import article, listed, number, share, signed, span
-from borough_bill.analysis.lines.ladder import Ladder
-from borough_bill.analysis.lines.line import Cell, Line
+from borough_bill.analysis.formats import article, listed, number, share, signed, span
+from borough_bill.analysis.ladder import Ladder
+from borough_bill.analysis.line import Cell, Line
 from borough_bill.analysis.statistics import Interval
 from borough_bill.results import Plan, titled
 
@@ -23,33 +23,35 @@ class Entry(NamedTuple):
     tone: Tone = ""
 
 
+Row = tuple[str | Entry, ...]
+
+
 class Table(NamedTuple):
     """Headings and rows. The first `texts` columns hold texts, the others numbers."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[Entry, ...], ...]
-    texts: int = 1
+    texts: int
+
+
+def _table(head: Sequence[str], rows: Iterable[Row], texts: int = 1) -> Table:
+    """A table in which a text is an entry without note and tone."""
+    made = (tuple(Entry(e) if isinstance(e, str) else e for e in row) for row in rows)
+    return Table(tuple(head), tuple(made), texts)
 
 
 def families(bill: Bill) -> Table:
     """Every family of lines: whether it is valid, and the checks that it failed and passed."""
-    return Table(
-        ("", "family", "failed checks", "passed checks"),
-        tuple(
-            (
-                _mark(passed=one.valid) if one.measured else Entry("-", tone="quiet"),
-                Entry(one.family),
-                Entry(listed(one.failed), tone="bad"),
-                Entry(listed(_passed(bill, one)) if one.measured else "not measured"),
-            )
-            for one in bill.families
-        ),
-        texts=4,
-    )
+    head = ("", "family", "failed checks", "passed checks")
+    return _table(head, (_family(bill, one) for one in bill.families), texts=4)
 
 
-def _passed(bill: Bill, one: Validity) -> list[str]:
-    return [check.name for check in bill.checks if one.family in check.voids and check.passed]
+def _family(bill: Bill, one: Validity) -> Row:
+    failed = Entry(listed(one.failed), tone="bad")
+    if not one.measured:
+        return Entry("-", tone="quiet"), one.family, failed, "not measured"
+    passed = [check.name for check in bill.checks if one.family in check.voids and check.passed]
+    return _mark(passed=one.valid), one.family, failed, listed(passed)
 
 
 def _mark(*, passed: bool) -> Entry:
@@ -58,21 +60,19 @@ def _mark(*, passed: bool) -> Entry:
 
 def checks(bill: Bill) -> Table:
     """Every check: the value found, the limit, the families it speaks for, question and answer."""
-    return Table(
-        ("", "check", "found", "allowed", "speaks for", "question and answer"),
-        tuple(
-            (
-                _mark(passed=check.passed),
-                Entry(check.name),
-                Entry(check.value, tone="" if check.passed else "bad"),
-                Entry(check.limit),
-                Entry(listed(check.voids)),
-                Entry(check.question, check.sentence),
-            )
-            for check in bill.checks
-        ),
-        texts=6,
+    rows = (
+        (
+            _mark(passed=check.passed),
+            check.name,
+            Entry(check.value, tone="" if check.passed else "bad"),
+            check.limit,
+            listed(check.voids),
+            Entry(check.question, check.sentence),
+        )
+        for check in bill.checks
     )
+    head = ("", "check", "found", "allowed", "speaks for", "question and answer")
+    return _table(head, rows, texts=6)
 
 
 def lines(bill: Bill, about: str) -> Table | None:
@@ -81,30 +81,18 @@ def lines(bill: Bill, about: str) -> Table | None:
     if not chosen:
         return None
     subjects = list(dict.fromkeys(cell.subject for line in chosen for cell in line.cells))
-    return Table(
-        ("line", chosen[0].reference, *subjects, "detection limit"),
-        tuple(_row(line, subjects) for line in chosen),
-    )
+    head = ("line", chosen[0].reference, *subjects, "detection limit")
+    return _table(head, (tuple(_line(line, subjects)) for line in chosen))
 
 
-def _row(line: Line, subjects: Sequence[str]) -> tuple[Entry, ...]:
+def _line(line: Line, subjects: Sequence[str]) -> Iterator[str | Entry]:
+    name = f"{line.id} {line.title}"
+    yield Entry(name if line.unit in line.title else f"{name}, {_unit(line.unit)}", line.source)
+    yield _mean(line.value, line.unit)
     cells = {cell.subject: cell for cell in line.cells}
-    limit = "-" if line.limit is None else number(line.limit, line.unit)
-    return (
-        Entry(_name(line), line.source),
-        Entry(number(line.value.mean, line.unit), _ends(line.value, line.unit)),
-        *(
-            _cell(cells[subject], line.unit) if subject in cells else Entry("-")
-            for subject in subjects
-        ),
-        Entry(limit, tone="quiet"),
-    )
-
-
-def _name(line: Line) -> str:
-    """The id and title of a line, with its unit unless the title contains it."""
-    has_unit = line.unit in line.title
-    return f"{line.id} {line.title}" if has_unit else f"{line.id} {line.title}, {_unit(line.unit)}"
+    for subject in subjects:
+        yield _cell(cells[subject], line.unit) if subject in cells else "-"
+    yield Entry("-" if line.limit is None else number(line.limit, line.unit), tone="quiet")
 
 
 def _cell(cell: Cell, unit: str) -> Entry:
@@ -118,11 +106,10 @@ def _cell(cell: Cell, unit: str) -> Entry:
     return Entry(f"{signed(cell.change.mean, unit)}{star}{times}", span(cell.change, unit))
 
 
-def _ends(value: Interval, unit: str) -> str:
-    """The interval of a value, where it has two ends that are printed differently."""
-    if value.low is None or value.high is None:
-        return ""
-    return "" if number(value.low, unit) == number(value.high, unit) else span(value, unit)
+def _mean(value: Interval, unit: str) -> Entry:
+    """A mean, with its interval where this has two ends that are printed differently."""
+    ends = {end if end is None else number(end, unit) for end in (value.low, value.high)}
+    return Entry(number(value.mean, unit), span(value, unit) if len(ends) > 1 else "")
 
 
 def _unit(unit: str) -> str:
@@ -132,98 +119,69 @@ def _unit(unit: str) -> str:
 def ladder(found: Ladder, reference: str, top: str | None) -> Table:
     """Rungs with what each adds, then their sum, the measured difference and the residual."""
     unit = found.unit
-    rows = [
+    rows: list[Row] = [
         (
-            Entry(step.rung),
-            Entry(step.name if step.added is None else f"+ {step.name}"),
+            step.rung,
+            step.name if step.added is None else f"+ {step.name}",
             *_added(step.added, unit),
-            Entry(number(step.value.mean, unit)),
+            number(step.value.mean, unit),
         )
         for step in found.steps
     ]
-    sums = [("T6 - T0", "sum of the rungs", found.climbed)]
+    rows.append(("T6 - T0", "sum of the rungs", *_added(found.climbed, unit), ""))
     if found.measured is not None and found.residual is not None:
-        sums += [
-            ("", f"{top} - {reference}, measured separately", found.measured),
-            ("", f"residual: {share(found.residual_share, 1)} of that", found.residual),
-        ]
-    rows += [
-        (Entry(rung), Entry(name), *_added(added, unit), Entry("")) for rung, name, added in sums
-    ]
+        separately = f"{top} - {reference}, measured separately"
+        residual = f"residual: {share(found.residual_share, 1)} of that"
+        rows.append(("", separately, *_added(found.measured, unit), ""))
+        rows.append(("", residual, *_added(found.residual, unit), ""))
     head = ("rung", "component", f"adds, {_unit(unit)}", "95 % interval", f"total, {_unit(unit)}")
-    return Table(head, tuple(rows), texts=2)
+    return _table(head, rows, texts=2)
 
 
-def _added(added: Interval | None, unit: str) -> tuple[Entry, Entry]:
+def _added(added: Interval | None, unit: str) -> Row:
     if added is None:
-        return Entry(""), Entry("")
+        return "", ""
     doubt = "" if added.excludes_zero else ", not significant"
-    return Entry(signed(added.mean, unit)), Entry(f"{span(added, unit)}{doubt}", tone="quiet")
+    return signed(added.mean, unit), Entry(f"{span(added, unit)}{doubt}", tone="quiet")
 
 
 def edges(bill: Bill) -> Table:
     """Every edge: its calls a request, and the times of a call."""
-    noun = bill.plan.noun
-    head = ("shape", "edge", f"calls {article(noun)}", "call", "handler", "tax", "stack", "rest")
-    return Table(
-        tuple(
-            f"{word}, µs" if word in ("call", "handler", "tax", "stack", "rest") else word
-            for word in head
-        ),
-        tuple(
-            (
-                Entry(edge.subject),
-                Entry(edge.edge),
-                Entry(number(edge.calls.mean, "hops")),
-                *(
-                    Entry(number(value.mean, "us"), _ends(value, "us"))
-                    for value in (edge.total, edge.handler, edge.tax, edge.server, edge.rest)
-                ),
-            )
-            for edge in bill.edges
-        ),
-        texts=2,
-    )
+    times = {"call": "total", "handler": "handler", "tax": "tax", "stack": "server", "rest": "rest"}
+    rows: list[Row] = [
+        (
+            edge.subject,
+            edge.edge,
+            number(edge.calls.mean, "hops"),
+            *(_mean(getattr(edge, time), "us") for time in times.values()),
+        )
+        for edge in bill.edges
+    ]
+    head = ("shape", "edge", f"calls {article(bill.plan.noun)}", *(f"{t}, µs" for t in times))
+    return _table(head, rows, texts=2)
 
 
 def parts(bill: Bill) -> Table:
     """CPU of every part a request."""
-    return Table(
-        ("shape", "part", f"CPU of one {bill.plan.noun}, µs"),
-        tuple(
-            (
-                Entry(cost.subject),
-                Entry(cost.part),
-                Entry(number(cost.cpu.mean, "us"), _ends(cost.cpu, "us")),
-            )
-            for cost in bill.parts
-        ),
-        texts=2,
-    )
+    rows = ((cost.subject, cost.part, _mean(cost.cpu, "us")) for cost in bill.parts)
+    return _table(("shape", "part", f"CPU of one {bill.plan.noun}, µs"), rows, texts=2)
 
 
 def curves(bill: Bill) -> Table:
     """The SHOWN percentiles of every subject over all blocks; and the means from the intended and
     from the actual send time.
     """
-    return Table(
-        ("ms", *(f"{percent} %" for percent in SHOWN), "mean", "mean from actual send time"),
-        tuple(
-            (
-                Entry(curve.subject),
-                *(Entry(number(curve.ms[PERCENTILES.index(p)], "ms")) for p in SHOWN),
-                Entry(number(curve.mean, "ms")),
-                Entry(number(curve.from_sent, "ms")),
-            )
-            for curve in bill.curves
-        ),
+    head = ("ms", *(f"{percent} %" for percent in SHOWN), "mean", "mean from actual send time")
+    rows = (
+        (
+            curve.subject,
+            *(number(curve.ms[PERCENTILES.index(percent)], "ms") for percent in SHOWN),
+            number(curve.mean, "ms"),
+            number(curve.from_sent, "ms"),
+        )
+        for curve in bill.curves
     )
-
-
-def _stages(bill: Bill) -> str:
-    """The seconds of each stage, and the reason why no further block was measured."""
-    took = listed([f"{name} {seconds:.0f} s" for name, seconds in bill.took_s.items()])
-    return f"{took}; no further block, because {bill.stopped}" if took else ""
+    return _table(head, rows)
 
 
 def _blocks(bill: Bill) -> str:
@@ -245,21 +203,20 @@ def _longer(plan: Plan) -> str:
 def facts(bill: Bill) -> Table:
     """The machine, the versions, the plan and the settings."""
     plan, machine = bill.plan, bill.machine
-    settings = ", ".join(f"{name}={value}" for name, value in plan.settings.items())
+    took = listed([f"{name} {seconds:.0f} s" for name, seconds in bill.took_s.items()])
     found = {
         "machine": f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:g} GiB",
         "system": f"{machine.kernel}, {machine.python}",
-        "packages": ", ".join(f"{name} {version}" for name, version in machine.packages.items()),
+        "packages": ", ".join(map(" ".join, machine.packages.items())),
         "measured": f"{bill.created:%Y-%m-%d %H:%M} UTC, commit {bill.commit}, seed {bill.seed}",
-        "stages": _stages(bill),
+        "stages": f"{took}; no further block, because {bill.stopped}" if took else "",
         "plan": f"{_blocks(bill)}; windows of {plan.seconds:g} s{_longer(plan)} after "
         f"{plan.warm_up_s:g} s of warm-up; workload {plan.workload}, "
         f"{plan.rate:g} {plan.noun}s a second, {plan.arrivals} arrivals, the same for every "
         "subject of a block",
-        "settings of every shape": settings,
+        "settings of every shape": ", ".join(map("=".join, plan.settings.items())),
         "placement": plan.placement,
         **plan.labels,
     }
-    rows = [(Entry(name), Entry(value)) for name, value in found.items() if value]
-    rows += [(Entry("note"), Entry(note)) for note in bill.notes]
-    return Table(("", ""), tuple(rows), texts=2)
+    rows = [*filter(lambda row: row[1], found.items()), *(("note", note) for note in bill.notes)]
+    return _table(("", ""), rows, texts=2)

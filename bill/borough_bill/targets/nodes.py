@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from borough_bill.analysis.lines.formats import listed
+from borough_bill.analysis.formats import listed
 from borough_bill.targets.pods import Pod
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -9,23 +9,11 @@ is one hop alone, measured on the same rungs.
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from borough_bill.analysis.families import Family
-from borough_bill.analysis.lines.cpu import CLOCK
-from borough_bill.analysis.lines.formats import amount, article, number, share, span
-from borough_bill.analysis.lines.latency import SOURCE
-from borough_bill.analysis.lines.line import Line, Topic, limit_of, line
-from borough_bill.analysis.lines.runs import (
-    Reading,
-    Runs,
-    cpu,
-    mean_latency,
-    mean_of_instances,
-    series,
-)
+from borough_bill.analysis.formats import amount, article, number, share, span
+from borough_bill.analysis.runs import Reading, Runs, cpu, mean_latency, mean_of_instances, series
 from borough_bill.analysis.statistics import LEVEL, Interval, Series, difference, mean_of
-from borough_bill.results import RUNG_TITLES, RUNGS, CriticalPath, HopRung, Rung, titled
+from borough_bill.results import RUNG_TITLES, RUNGS, CriticalPath, Frozen, HopRung, Rung, titled
 
 SHIPPED: Rung = "T6"
 """The rung that corresponds to a shape as it is measured on its own: with tracing off."""
@@ -37,10 +25,8 @@ explanation.
 """
 
 
-class Step(BaseModel):
+class Step(Frozen):
     """A rung: its value, and its difference to the rung below; None for the lowest."""
-
-    model_config = ConfigDict(frozen=True)
 
     rung: Rung
     name: str
@@ -48,12 +34,10 @@ class Step(BaseModel):
     added: Interval | None
 
 
-class Ladder(BaseModel):
+class Ladder(Frozen):
     """The steps, their sum `climbed` (T6 - T0), and the difference between the shapes `measured`
     separately. `residual` is `measured` less `climbed`; both are None for a ladder of one hop.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     title: str
     unit: str
@@ -87,10 +71,19 @@ class Ladder(BaseModel):
         )
 
 
-def order_ladder(runs: Runs, title: str, unit: str, reading: Reading) -> Ladder | None:
+def latency_ladder(runs: Runs) -> Ladder | None:
+    """The ladder of the mean latency of a request."""
+    return _ladder(runs, "latency", "ms", mean_latency)
+
+
+def cpu_ladder(runs: Runs) -> Ladder | None:
+    """The ladder of the CPU of a request."""
+    return _ladder(runs, "CPU", "us", cpu)
+
+
+def _ladder(runs: Runs, what: str, unit: str, reading: Reading) -> Ladder | None:
     """A ladder under load, with its residual; None where no block has all rungs and shapes."""
-    rungs = {rung: series(runs.rung(rung), reading) for rung in RUNGS}
-    plan = runs.plan
+    rungs, plan = {rung: series(runs.rung(rung), reading) for rung in RUNGS}, runs.plan
     one, again, top = (
         series(runs.windows(subject), reading)
         for subject in (plan.reference, plan.again, plan.top or "")
@@ -103,7 +96,7 @@ def order_ladder(runs: Runs, title: str, unit: str, reading: Reading) -> Ladder 
     climbed = {block: rungs[SHIPPED][block] - rungs["T0"][block] for block in common}
     measured = {block: top[block] - reference[block] for block in common}
     return Ladder(
-        title=title,
+        title=f"{what} of {article(plan.noun)}",
         unit=unit,
         steps=_steps(rungs, runs.level),
         climbed=mean_of(climbed, runs.level),
@@ -112,32 +105,18 @@ def order_ladder(runs: Runs, title: str, unit: str, reading: Reading) -> Ladder 
     )
 
 
-def latency_ladder(runs: Runs) -> Ladder | None:
-    """The ladder of the mean latency of a request."""
-    return order_ladder(runs, f"latency of {article(runs.plan.noun)}", "ms", mean_latency)
-
-
-def cpu_ladder(runs: Runs) -> Ladder | None:
-    """The ladder of the CPU of a request."""
-    return order_ladder(runs, f"CPU of {article(runs.plan.noun)}", "us", cpu)
-
-
 def hop_ladders(measured: tuple[HopRung, ...]) -> Iterator[Ladder]:
     """The ladders of one hop alone: of its time and CPU, for each concurrency and each pause."""
     kinds: dict[str, Callable[[HopRung], float]] = {
         "time": lambda hop: hop.mean_us,
         "CPU of both ends": lambda hop: hop.cpu_caller_us + hop.cpu_callee_us,
     }
-    for pace in sorted({(hop.pause_ms, hop.in_flight) for hop in measured}):
-        pause, in_flight = pace
+    for pause, in_flight in sorted({(hop.pause_ms, hop.in_flight) for hop in measured}):
         pacing = f"called every {pause:g} ms" if pause else f"{in_flight} in flight"
+        paced = [hop for hop in measured if (hop.pause_ms, hop.in_flight) == (pause, in_flight)]
         for name, reading in kinds.items():
             rungs: dict[Rung, Series] = {
-                rung: {
-                    hop.block: reading(hop)
-                    for hop in measured
-                    if (hop.rung, hop.pause_ms, hop.in_flight) == (rung, *pace)
-                }
+                rung: {hop.block: reading(hop) for hop in paced if hop.rung == rung}
                 for rung in RUNGS
             }
             if all(rungs.values()):
@@ -160,30 +139,6 @@ def _steps(rungs: dict[Rung, Series], level: float = LEVEL) -> tuple[Step, ...]:
         )
         for rung, found in rungs.items()
     )
-
-
-def telemetry(runs: Runs) -> Iterator[Line | None]:
-    """Lines D10: the rungs with metrics and traces against the rung without telemetry."""
-    noun = article(runs.plan.noun)
-    lead = f"On average {noun} takes"
-    yield _telemetry(runs, "latency", ("latency, mean", "ms", SOURCE, lead), mean_latency)
-    yield _telemetry(
-        runs, "CPU", (f"CPU of {noun}", "us", CLOCK, f"{noun.capitalize()} costs"), cpu
-    )
-
-
-def _telemetry(
-    runs: Runs, family: Family, texts: tuple[str, str, str, str], reading: Reading
-) -> Line | None:
-    title, unit, source, lead = texts
-    found = {rung: series(runs.rung(rung), reading) for rung in RUNGS[RUNGS.index("T5") :]}
-    without, plan = found.pop("T5"), runs.plan
-    again, base = (series(runs.windows(s), reading) for s in (plan.again, plan.reference))
-    limit = limit_of(again, base, runs.level)
-    named = {f"{RUNG_TITLES[rung]} ({rung})": values for rung, values in found.items()}
-    topic = Topic("D10", family, title, unit, f"ladder; {source}", lead, where="with")
-    reference = ("no telemetry between parts (T5)", without)
-    return line("telemetry", topic, reference, named, limit, runs.level)
 
 
 def closure(ladder: Ladder, reference: str, top: str) -> str:

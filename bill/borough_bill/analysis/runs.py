@@ -11,6 +11,7 @@ import numpy as np
 from borough_bill.analysis.statistics import LEVEL, LOOK_LEVEL, Series, Values
 from borough_bill.results import SKETCH, Result, Rung, Window
 
+Windows = tuple[Window, ...]
 Reading = Callable[[Window], float | None]
 """A number of one window; None where the window does not have it."""
 
@@ -23,39 +24,31 @@ class Runs:
         self.plan = result.plan
         self.level = LOOK_LEVEL if result.plan.open_ended else LEVEL
 
-    def windows(self, subject: str) -> tuple[Window, ...]:
-        """The windows of a subject under load, without those of the ladder."""
+    def windows(self, subject: str, experiment: Literal["shapes", "idle"] = "shapes") -> Windows:
+        """The windows of a subject under load, without those of the ladder; or without load."""
         return tuple(
             window
             for window in self.result.windows
-            if window.experiment == "shapes" and window.subject == subject
+            if window.experiment == experiment and window.subject == subject
         )
 
-    def instances(self, subject: str) -> tuple[Window, ...]:
+    def instances(self, subject: str) -> Windows:
         """The windows of a subject under load; for the reference, of both instances."""
         again = self.windows(self.plan.again) if subject == self.plan.reference else ()
         return self.windows(subject) + again
 
-    def rung(self, rung: Rung) -> tuple[Window, ...]:
+    def rung(self, rung: Rung) -> Windows:
         """The windows of a rung of the ladder."""
         return tuple(window for window in self.result.windows if window.rung == rung)
 
-    def idle(self, subject: str) -> tuple[Window, ...]:
-        """The windows of a subject without load."""
-        return tuple(
-            window
-            for window in self.result.windows
-            if window.experiment == "idle" and window.subject == subject
-        )
-
-    def loaded(self) -> Iterator[tuple[str, tuple[Window, ...]]]:
+    def loaded(self) -> Iterator[tuple[str, Windows]]:
         """Every subject and every rung with its windows under load."""
         yield from ((subject, self.windows(subject)) for subject in self.plan.subjects)
         rungs = dict.fromkeys(window.rung for window in self.result.windows if window.rung)
         yield from ((rung, self.rung(rung)) for rung in rungs)
 
 
-def series(windows: tuple[Window, ...], reading: Reading) -> Series:
+def series(windows: Windows, reading: Reading) -> Series:
     """One number for each block whose window has it."""
     found = {window.block: reading(window) for window in windows}
     return {block: value for block, value in found.items() if value is not None}
@@ -79,15 +72,14 @@ class Pool(NamedTuple):
         return float(self.times[min(int(reached), self.times.size - 1)])
 
 
-def pooled(windows: tuple[Window, ...], kind: Literal["latency", "slip"]) -> Pool | None:
+def pooled(windows: Windows, kind: Literal["latency", "slip"]) -> Pool | None:
     """The latencies of served requests, or the slips of all; None where no window has a sketch."""
-    counted = "offered" if kind == "slip" else "served"
     kept = [
-        (summary.sketch, getattr(window, counted))
+        (summary.sketch, count)
         for window in windows
         if (summary := getattr(window, kind)) is not None
+        and (count := window.offered if kind == "slip" else window.served)
         and summary.sketch
-        and getattr(window, counted)
     ]
     if not kept:
         return None
@@ -109,7 +101,11 @@ def cpu(window: Window) -> float | None:
     return sum(window.cpu_s.values()) / window.served * 1e6
 
 
-def part_of(process: str) -> str:
-    """The part of a process: `orders` for the replica `orders-0`."""
-    part, _, number = process.rpartition("-")
-    return part if number.isdigit() else process
+def memory(window: Window) -> float | None:
+    """RSS of all processes of the subject, in MiB."""
+    return sum(window.rss_mib.values()) if window.rss_mib else None
+
+
+def per_served(reading: Callable[[Window], float]) -> Reading:
+    """The reading divided by the number of served requests; None where there was none."""
+    return lambda window: reading(window) / window.served if window.served else None

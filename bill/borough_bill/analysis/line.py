@@ -7,15 +7,11 @@ and only values are printed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-from pydantic import BaseModel, ConfigDict
-
-from borough_bill.analysis.families import Family
-from borough_bill.analysis.lines.formats import amount, listed, span
-from borough_bill.analysis.lines.runs import Reading, Runs, mean_of_instances, series
+from borough_bill.analysis.formats import amount, listed, span
+from borough_bill.analysis.runs import Reading, Runs, mean_of_instances, series
 from borough_bill.analysis.statistics import (
-    LEVEL,
     Interval,
     Series,
     detection_limit,
@@ -24,22 +20,25 @@ from borough_bill.analysis.statistics import (
     p_value,
     ratio,
 )
-from borough_bill.results import Window
+from borough_bill.results import Frozen
 
+Family = Literal["latency", "CPU", "memory", "hops", "failures", "books"]
+"""The lines of a family are valid or void together. The books are what the auditor reads."""
+FAMILIES: tuple[Family, ...] = get_args(Family)
+LOADED: tuple[Family, ...] = ("latency", "CPU", "memory", "hops", "failures")
+"""Families that are read from windows under load."""
 NARROW = 0.05
 """Share of the reference's value: an interval whose half-width is below it is narrow."""
 Decision = Literal["differs", "no difference", "undecided"]
 
 
-class Cell(BaseModel):
+class Cell(Frozen):
     """A subject on a line: its value, and its difference and ratio to the reference.
 
     `limit` is the smallest difference that would have been claimed. `limit` and `decision` are None
     with one reading. `holds` says of a headline difference whether it is significant when all of
     them are tested together (Holm).
     """
-
-    model_config = ConfigDict(frozen=True)
 
     subject: str
     value: Interval
@@ -56,10 +55,8 @@ class Cell(BaseModel):
         return self.decision == "differs"
 
 
-class Line(BaseModel):
+class Line(Frozen):
     """A quantity of every subject; `limit` is the detection limit of A/A, None without A/A."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     family: Family
@@ -98,29 +95,26 @@ def compared(runs: Runs, topic: Topic, reading: Reading) -> Line | None:
 def between(runs: Runs, topic: Topic, values: Callable[[str], Series]) -> Line | None:
     """The line of all shapes against the mean of both references; None where no shape has it."""
     plan = runs.plan
-    found = {subject: values(subject) for subject in (plan.reference, plan.again, *plan.shapes)}
-    reference, again = found.pop(plan.reference), found.pop(plan.again)
-    limit = limit_of(again, reference, runs.level)
-    base = plan.reference, mean_of_instances(reference, again)
-    return line("shapes", topic, base, found, limit, runs.level)
-
-
-def limit_of(again: Series, reference: Series, level: float = LEVEL) -> float | None:
-    """The detection limit of A/A; None where fewer than two blocks hold both instances."""
-    together = again.keys() & reference.keys()
-    return detection_limit(again, reference, level) if len(together) > 1 else None
+    instances = values(plan.reference), values(plan.again)
+    shapes = {subject: values(subject) for subject in plan.shapes}
+    base = mean_of_instances(*instances)
+    return line(runs, topic, (plan.reference, base), shapes, instances)
 
 
 def line(  # noqa: PLR0913, PLR0917  # all that a line consists of
-    about: Literal["shapes", "telemetry", "saga"],
+    runs: Runs,
     topic: Topic,
     reference: tuple[str, Series],
     others: Mapping[str, Series],
-    limit: float | None,
-    level: float = LEVEL,
+    instances: tuple[Series, Series],
+    about: Literal["shapes", "telemetry", "saga"] = "shapes",
 ) -> Line | None:
-    """A line of those series that share a block with the reference; None where none does."""
-    name, base = reference
+    """A line of those series that share a block with the reference; None where none does. The
+    detection limit is that of the two `instances` of a shape, if two blocks or more hold both.
+    """
+    (name, base), (one, again), level = reference, instances, runs.level
+    paired = len(one.keys() & again.keys()) > 1
+    limit = detection_limit(again, one, level) if paired else None
     cells = tuple(
         _cell(subject, found, base, limit, level)
         for subject, found in others.items()
@@ -148,6 +142,11 @@ def line(  # noqa: PLR0913, PLR0917  # all that a line consists of
 def _cell(subject: str, found: Series, base: Series, limit: float | None, level: float) -> Cell:
     change = difference(found, base, level)
     claimed_from = max(limit or 0, change.half_width)
+    decision: Decision | None = None
+    if change.n > 1:
+        decision = "no difference" if narrow(change, mean_of(base).mean) else "undecided"
+        if abs(change.mean) > claimed_from:
+            decision = "differs"
     return Cell(
         subject=subject,
         value=mean_of(found, level),
@@ -155,16 +154,8 @@ def _cell(subject: str, found: Series, base: Series, limit: float | None, level:
         ratio=ratio(found, base, level),
         p=p_value(found, base),
         limit=claimed_from if change.n > 1 else None,
-        decision=_decision(change, claimed_from, mean_of(base).mean),
+        decision=decision,
     )
-
-
-def _decision(change: Interval, claimed_from: float, reference: float) -> Decision | None:
-    if change.n == 1:
-        return None
-    if abs(change.mean) > claimed_from:
-        return "differs"
-    return "no difference" if narrow(change, reference) else "undecided"
 
 
 def narrow(change: Interval, reference: float) -> bool:
@@ -180,18 +171,14 @@ def _sentence(topic: Topic, name: str, value: Interval, cells: tuple[Cell, ...])
         shown = [f"{amount(of.mean, unit)} {topic.where} {subject}" for subject, of in values]
         return f"{topic.lead} {listed(shown)}; one reading each, so no difference is claimed."
     claimed = [
-        f"{_claim(topic, cell.change.mean)} {topic.where} {cell.subject} "
-        f"({span(cell.change, unit)})"
-        for cell in cells
-        if cell.differs
+        f"{amount(abs(change.mean), unit)} {topic.more if change.mean > 0 else topic.less} "
+        f"{topic.where} {subject} ({span(change, unit)})"
+        for subject, change in ((cell.subject, cell.change) for cell in cells if cell.differs)
     ]
     rest = [
-        f"{listed([cell.subject for cell in which])} {decision}{_limit(which, unit)}"
-        for which, decision in (
-            ([cell for cell in cells if cell.decision == "no difference"], "no different"),
-            ([cell for cell in cells if cell.decision == "undecided"], "undecided"),
-        )
-        if which
+        f"{listed([cell.subject for cell in which])} {said}{_limit(which, unit)}"
+        for decision, said in (("no difference", "no different"), ("undecided", "undecided"))
+        if (which := [cell for cell in cells if cell.decision == decision])
     ]
     if claimed:
         base = f"than {topic.where} {name} ({amount(value.mean, unit)})"
@@ -202,14 +189,5 @@ def _sentence(topic: Topic, name: str, value: Interval, cells: tuple[Cell, ...])
 
 def _limit(cells: Sequence[Cell], unit: str) -> str:
     """The detection limit of cells without a difference, in brackets."""
-    limit = max((cell.limit or 0 for cell in cells), default=0)
+    limit = max(cell.limit or 0 for cell in cells)
     return f" (detection limit {amount(limit, unit)})" if limit else ""
-
-
-def _claim(topic: Topic, change: float) -> str:
-    return f"{amount(abs(change), topic.unit)} {topic.more if change > 0 else topic.less}"
-
-
-def per_served(reading: Callable[[Window], float]) -> Reading:
-    """The reading divided by the number of served requests; None where there was none."""
-    return lambda window: reading(window) / window.served if window.served else None

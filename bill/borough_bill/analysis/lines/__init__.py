@@ -1,1 +1,0 @@
-"""The lines of a bill: a module for each topic, with pure functions of a result."""
