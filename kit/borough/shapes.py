@@ -10,6 +10,8 @@ from importlib.resources.abc import Traversable
 
 Calls = Mapping[str, Collection[str]]
 EXTRACT = "extract:"
+REST = "*"
+"""In a list: every capability that the shape names nowhere. As a part: one for each of these."""
 
 
 class WrongShape(Exception):
@@ -97,7 +99,7 @@ def every(shapes: Mapping[str, Shape], calls: Calls) -> dict[str, Shape]:
 def _shape(name: str, table: object, calls: Calls) -> Shape:
     if isinstance(table, dict) and (unknown := sorted(set(table) - {"parts", "doors"})):
         raise WrongShape(f"shape {name} has `parts` and `doors`, but no `{'`, `'.join(unknown)}`")
-    parts = _map_of_lists(table, "parts")
+    parts = _with_rest(_map_of_lists(table, "parts"), calls)
     doors = _map_of_lists(table, "doors")
     if not parts:
         raise WrongShape(f"shape {name} needs a table `parts`: a list of capabilities by part")
@@ -113,6 +115,16 @@ def _shape(name: str, table: object, calls: Calls) -> Shape:
     if closed := sorted(part for part in doors if "gateway" not in parts[part]):
         raise WrongShape(f"shape {name}, doors: {', '.join(closed)} hosts no gateway")
     return Shape(name, parts, doors)
+
+
+def _with_rest(parts: dict[str, tuple[str, ...]], calls: Calls) -> dict[str, tuple[str, ...]]:
+    rest = [c for c in calls if all(c not in hosted for hosted in parts.values())]
+    if parts.pop(REST, None) is not None:
+        parts |= {name: (name,) for name in rest}
+    return {
+        part: tuple(c for name in hosted for c in (rest if name == REST else [name]))
+        for part, hosted in parts.items()
+    }
 
 
 def _map_of_lists(table: object, key: str) -> dict[str, tuple[str, ...]]:

@@ -40,6 +40,19 @@ def test_any_capability_can_be_extracted() -> None:
     assert set(shape.parts["app"]) == set(EVERYTHING) - {"inventory"}
 
 
+def test_rest_is_what_the_shape_names_nowhere(tmp_path: Path) -> None:
+    """In a list, beside other names or alone; and as a part for each of them."""
+    file = tmp_path / "own.toml"
+    file.write_text(
+        '[two.parts]\napp = ["*"]\npayments = ["payments"]\n'
+        '[each.parts]\nfront = ["gateway", "profiles"]\n"*" = ["*"]\n'
+    )
+    own = shapes.load(APP.calls, file)
+    assert own["two"].parts == shapes.named("extract:payments", {}, APP.calls).parts
+    rest = [name for name in EVERYTHING if name not in {"gateway", "profiles"}]
+    assert own["each"].parts == {"front": ("gateway", "profiles"), **{n: (n,) for n in rest}}
+
+
 @pytest.mark.parametrize(
     ("shape", "part", "served"),
     [
