@@ -37,29 +37,29 @@ ARGS ?=
 .PHONY: help demo bill bench drill test test-field check soak images up load demo-scaling down \
   footprint e2e e2e-long leaderboard wheels generate verify regenerated
 
-help: ## show these verbs
+help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 demo: $(READY) ## what four shapes cost: a preliminary bill; at most five minutes of measuring
 	@$(BIN)/python -m borough_bill demo $(ARGS)
 
-bill: $(READY) ## the same at length; an interrupted run goes on where it stopped
+bill: $(READY) ## the full bill, about an hour; an interrupted run goes on where it stopped
 	@$(BIN)/python -m borough_bill run $(ARGS)
 
-bench: $(READY) ## ours beside the peers, a quarter of an hour; ARGS='--beside COMMIT': orders beside a commit
+bench: $(READY) ## compare with other libraries, a quarter of an hour; ARGS='--beside COMMIT': with a commit
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
-drill: $(READY) ## place orders through four shapes, kill a process, ask the auditor
+drill: $(READY) ## place orders in four shapes, kill a process, run the auditor
 	@$(BIN)/python -m borough_bill drill $(ARGS)
 
-leaderboard: $(READY) ## our scaling beside HPA, KEDA and Knative on the same loads, simulated
+leaderboard: $(READY) ## simulate our scaling and that of HPA, KEDA and Knative on the same loads
 	@$(BIN)/python -m borough_operator leaderboard $(ARGS)
 
 # Four at a time on any machine: most tests wait for processes of their own.
 test: $(READY) ## every test that needs only Python; PostgreSQL and Helm where found (soak: two rounds)
 	@$(BIN)/pytest --numprocesses 4 --dist loadfile
 
-test-field: $(READY) ## the tests that need foreign servers and clients; each says how to install them
+test-field: $(READY) ## the tests that need third-party servers and clients; each says how to install them
 	@$(BIN)/pytest tests/field --numprocesses 4 --dist loadfile
 
 check: $(READY) ## format, lint, types, imports, layout, generated files
@@ -81,7 +81,7 @@ soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20), and fresh r
 
 # On a cluster: kind's own, or with CLUSTER=current the one kubectl points at (docs/kubernetes.md).
 
-images: ## build the two images, and hand them to the cluster where there is one
+images: ## build the two images, and load them into the cluster if there is one
 	@charts/cluster.sh images
 
 up: ## images and three charts on a cluster; SHAPE=monolith, SCALING=payments, CLUSTER=current
@@ -90,16 +90,16 @@ up: ## images and three charts on a cluster; SHAPE=monolith, SCALING=payments, C
 load: ## requests from inside the cluster: RATE=10 a second FOR=60 seconds; SKEW=payments for orders
 	@charts/cluster.sh load
 
-demo-scaling: $(READY) ## see payments grow alone, be held by hand, and return: five minutes
+demo-scaling: $(READY) ## see payments alone scaled up, held by kubectl scale, and scaled down: five minutes
 	@$(BIN)/python charts/demo_scaling.py $(ARGS)
 
-down: ## take it away again
+down: ## uninstall it
 	@charts/cluster.sh down
 
-footprint: $(READY) ## what every pod of the platform holds
+footprint: $(READY) ## the memory and CPU of every pod of the platform
 	@$(BIN)/python charts/footprint.py $(or $(ARGS),borough observability borough-operator)
 
-e2e: $(READY) ## what must hold on a cluster: the current one, which has the images
+e2e: $(READY) ## the tests on a cluster: the current one, which has the images
 	@$(BIN)/pytest tests/e2e -m "not long" --numprocesses 2 # two stages: see conftest.py
 
 e2e-long: $(READY) ## the whole matrix, one test after the other

@@ -64,6 +64,19 @@ async def test_every_shape_loads_and_answers_the_same() -> None:
     assert await suites.shapes(APP, lending) == []
 
 
+@each_shape
+async def test_loan_id_of_another_member_is_refused(shape: Shape) -> None:
+    """An id stands for one loan: a second one under it is no repetition."""
+
+    async def twice(ask: Ask, stores: Stores) -> Sequence[object]:
+        await stores[Catalog.name].add(TITLE)
+        other = WANTED[0].model_copy(update={"member": "another"})
+        return [await answer(ask(Loans).lend(each)) for each in (WANTED[0], other)]
+
+    lent, refused = (await suites.disturbed(APP, shape, twice)).answers
+    assert (lent, refused) == (Loan(**WANTED[0].model_dump(), state=State.LENT), "conflict")
+
+
 @pytest.mark.parametrize("via", TRANSPORTS)
 @pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "at once"])
 async def test_what_is_marked_idempotent_is(via: Via, at_once: bool) -> None:  # noqa: FBT001

@@ -102,6 +102,8 @@ class LoansService(Loans):
 
     async def lend(self, request: Lend) -> Loan:
         loan = await self._store.begin(Loan(**request.model_dump()))
+        if (loan.isbn, loan.member) != (request.isbn, request.member):
+            raise Conflict(f"the loan {loan.loan_id} is another one")
         if loan.state is State.PENDING:
             loan = await self._settle(loan)
         if loan.state is State.REFUSED:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from types import ModuleType
-from typing import Any, NamedTuple, TypeVar
+from types import ModuleType, NoneType
+from typing import Any, NamedTuple, TypeVar, get_args
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
@@ -111,12 +111,16 @@ _TYPES = (
 
 
 def table(name: str, of: type[BaseModel], *, key: str) -> Table:
-    """A table whose rows are messages: a column for each field, the primary key for `key`. A field
-    for whose class SQL has no type is a `Document`. Lengths and indexes are in the revisions alone.
+    """A table whose rows are messages: a column for each field, the primary key for `key`.
+
+    `X | None` has the type of `X`. A field for whose class SQL has no type is a `Document`, JSON.
+    Lengths, indexes and whether NULL is allowed are in the revisions alone.
     """
     columns = []
     for field, info in of.model_fields.items():
         kind = info.annotation
+        if len(options := get_args(kind)) == 2 and NoneType in options:  # noqa: PLR2004  # X | None
+            kind = next(each for each in options if each is not NoneType)
         found = [
             type_ for class_, type_ in _TYPES if isinstance(kind, type) and issubclass(kind, class_)
         ]
