@@ -18,10 +18,10 @@ from pydantic import SecretStr
 from borough import shapes
 from borough.testing.parts import RunningShape, running_shape
 from borough.testing.simulation import settings_with
-from borough_bill.targets.collector import Collector
 from borough_shop.app import APP
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SERVER_DURATION, UNMATCHED
+from collector import Collector
 
 REQUESTS = 1_000
 AT_A_TIME = 50

@@ -23,7 +23,6 @@ from borough.testing.peers import Peer, Ping, Replica
 from borough.testing.servers import listen, running
 from borough.testing.serving import until
 from borough.transport.calls import remote
-from borough_bill.targets.collector import Collector
 from borough_shop.app import APP
 from borough_shop.inventory.contract import Inventory
 from borough_shop.orders.contract import GetOrder, ListOrders, Orders, PlaceOrder
@@ -44,6 +43,7 @@ from borough_shop.testing.shop import memory_shop
 from borough_shop.values import Basket
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SPANS_DROPPED
+from collector import Collector
 
 CLIENT = 'http_client_request_duration_seconds_count{peer="inventory"'
 SERVER = "http_server_request_duration_seconds_count{"

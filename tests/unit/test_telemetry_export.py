@@ -17,10 +17,10 @@ from prometheus_client import CollectorRegistry
 
 from borough.testing.servers import running
 from borough.testing.serving import until
-from borough_bill.targets.collector import Collector
 from borough_telemetry import Batching, Export, Telemetry, instrument
 from borough_telemetry import otlp as telemetry_otlp
 from borough_telemetry.spans import Blueprint, Span
+from collector import Collector
 
 BLUEPRINT = Blueprint("GET /menu", "server", {})
 DEAD = "http://127.0.0.1:1"

@@ -14,6 +14,8 @@ from typing import Protocol
 from borough_bill.load.customers import (
     ENDINGS,
     PLACED,
+    ClosedLoop,
+    OrderClient,
     OrderPlan,
     Outcome,
     count_by_ending,
@@ -21,7 +23,6 @@ from borough_bill.load.customers import (
     make_customers,
     order_plans,
 )
-from borough_bill.load.order_client import ClosedLoop, OrderClient
 from borough_bill.targets.shapes import CommandFailed, LocalShape, Shape
 
 ORDERS = 300
@@ -83,7 +84,7 @@ async def drill_shape(
     progress.step("making the stores")
     await local.prepare({"only": SCARCE, "stock": str(STOCK)}, {})
     progress.step("starting")
-    async with local, OrderClient(local) as clients:
+    async with local, OrderClient(local.addresses) as clients:
         await clients.put_profiles(customers)
         others = [sku for sku in await clients.menu(customers[0]) if sku != SCARCE]
         progress.step("counting the hops of one order")

@@ -9,7 +9,6 @@ generator that waits for an answer before it sends again records next to none of
 prints the times of its answers on one line, in seconds of the monotonic clock.
 """
 
-import argparse
 import asyncio
 import os
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import typer
 import uvloop
 
 from borough_bill.load.generator import Generator, Job
@@ -98,19 +98,11 @@ async def serve(freeze_s: float, delay: float, cpu: int | None) -> None:
 @asynccontextmanager
 async def server(
     *, freeze_s: float = 0.0, delay: float = 0.0, cpu: int | None = None
-) -> AsyncIterator[tuple[str, int]]:
-    """The URL and the pid of such a server in a child process, pinned to core `cpu` if given.
+) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    """The URL of such a server, and its child process, pinned to core `cpu` if given.
 
     It answers after `delay` seconds, and is frozen for `freeze_s` seconds of every PERIOD.
     """
-    async with _started(freeze_s, delay, cpu) as (url, process):
-        yield url, process.pid
-
-
-@asynccontextmanager
-async def _started(
-    freeze_s: float, delay: float, cpu: int | None
-) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
     place = () if cpu is None else ("--cpu", str(cpu))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "borough_bill.load.frozen",
@@ -133,7 +125,7 @@ async def freeze_check(generator: Generator, cpu: int | None = None) -> Freeze:
     It takes PERIOD seconds; the server is pinned to core `cpu` if given. Raises JobFailed.
     """
     with tempfile.TemporaryDirectory(prefix="borough-freeze-") as folder:
-        async with _started(FREEZE, 0.0, cpu) as (url, process):
+        async with server(freeze_s=FREEZE, cpu=cpu) as (url, process):
             job = Job(
                 doors={"": (url,)},
                 workload="probe",
@@ -154,15 +146,10 @@ async def freeze_check(generator: Generator, cpu: int | None = None) -> Freeze:
     return Freeze(p95_s=p95, p99_s=p99, given_p95_s=given_p95, given_p99_s=given_p99)
 
 
-def main() -> None:
-    """Serve as the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--freeze", type=float, default=0.0, help="seconds of every period")
-    parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
-    parser.add_argument("--cpu", type=int, help="the core to stay on")
-    options = parser.parse_args()
-    uvloop.run(serve(options.freeze, options.delay, options.cpu))
+def main(freeze: float = 0, delay: float = 0, cpu: int | None = None) -> None:
+    """Serve, frozen for `freeze` seconds of every period, and `delay` seconds late."""
+    uvloop.run(serve(freeze, delay, cpu))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -2,7 +2,7 @@
 
 It is a process, because its garbage collection, its CPU clock and its core must not be shared. One
 process runs many jobs, so that imports and a cold interpreter are in no window. Its code is
-`borough_bill.load.process`.
+`attack`.
 """
 
 import asyncio
@@ -97,7 +97,7 @@ class Generator:
     async def __aenter__(self) -> Self:
         place = () if self._cpu is None else ("--cpu", str(self._cpu))
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "borough_bill.load.process", *place,
+            sys.executable, "-m", "borough_bill.load.attack", *place,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # idle threads would hold memory
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

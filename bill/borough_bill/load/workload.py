@@ -141,14 +141,6 @@ class Workload(BaseModel):
     _file: str = PrivateAttr("workload")
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a workload file. Raises BadWorkload."""
-        try:
-            return cls.parse(path.read_text("utf-8"), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadWorkload(f"workload {path} cannot be read: {error}") from error
-
-    @classmethod
     def parse(cls, text: str, name: str) -> Self:
         """Parse the text of a workload file; errors call it `name`. Raises BadWorkload."""
         try:
@@ -189,9 +181,9 @@ class Workload(BaseModel):
         Raises BadWorkload where customers are needed and there are none.
         """
         self._require(customers)
+        first = {name: values[0] for name, values in self.data.items()}
         for request in self.setup:
             for customer, key in customers.items() if request.for_customer else [("", "")]:
-                first = {name: values[0] for name, values in self.data.items()}
                 values = {**first, "key": KEY, "customer": customer, "api_key": key}
                 yield request, *request.render(values)
 
@@ -293,7 +285,10 @@ def shipped(name: str) -> Workload:
 def workload(name_or_path: str) -> Workload:
     """A file, if the text has a slash or ends in .toml, else a shipped one. Raises BadWorkload."""
     if "/" in name_or_path or name_or_path.endswith(".toml"):
-        return Workload.read(Path(name_or_path))
+        try:
+            return Workload.parse(Path(name_or_path).read_text("utf-8"), name_or_path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadWorkload(f"workload {name_or_path} cannot be read: {error}") from error
     return shipped(name_or_path)
 
 

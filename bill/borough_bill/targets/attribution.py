@@ -57,9 +57,9 @@ def cpu_seconds_of(pids: Mapping[str, int]) -> dict[str, float]:
     return {name: cpu_seconds(pid) for name, pid in pids.items()}
 
 
-def busy_seconds(core: int) -> float | None:
+def busy_seconds(core: int | None) -> float | None:
     """Seconds that a core was busy, or was stolen by the machine's host, in steps of TICK_S; None
-    where that cannot be read, as on any system but Linux.
+    for no core, and where that cannot be read, as on any system but Linux.
     """
     try:
         with STAT.open(encoding="ascii") as lines:
@@ -111,7 +111,7 @@ class ProcessMetrics:
     def read(cls, exposition: str) -> Self:
         """From its /metrics. Raises NotExposed, naming what is missing."""
         wanted = (CPU, RESIDENT, STARTED)
-        found = {name: value for name, _, value in _samples(exposition, wanted)}
+        found = {name: value for name, _, value in samples(exposition, wanted)}
         if missing := [name for name in wanted if name not in found]:
             raise NotExposed(f"a part exposes no {missing[0]}")
         mib = found[RESIDENT] / KIB_PER_MIB / KIB_PER_MIB
@@ -129,7 +129,7 @@ class Counters:
         """From the /metrics of the parts, in either Prometheus text format."""
         sums = defaultdict[tuple[str, str], float](float)
         for text in expositions:
-            for name, labels, value in _samples(text, COUNTED):
+            for name, labels, value in samples(text, COUNTED):
                 if name == TRANSACTIONS:
                     if labels.get("kind") == "write":
                         sums[name, labels["capability"]] += value
@@ -175,12 +175,12 @@ def total(expositions: Iterable[str], metric: str, **labels: str) -> float:
     return sum(
         value
         for text in expositions
-        for _, found, value in _samples(text, (metric,))
+        for _, found, value in samples(text, (metric,))
         if labels.items() <= found.items()
     )
 
 
-def _samples(text: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str], float]]:
+def samples(text: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str], float]]:
     """The samples of these metrics. A full parser would take a hundred times as long."""
     for line in text.splitlines():
         if line.startswith(wanted) and (sample := _SAMPLE.match(line)):

@@ -53,30 +53,23 @@ class Ports:
     """
 
     def __init__(self) -> None:
-        holders = tuple(_hold() for _ in range(3))
-        self.public, self.internal, self.ops = (port for _, port in holders)
-        self._release = weakref.finalize(self, _release, tuple(holder for holder, _ in holders))
-
-    def release(self) -> None:
-        """Release the ports. Otherwise that happens when the object is garbage-collected, as of a
+        holders = [socket.socket() for _ in range(3)]
+        for holder in holders:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind((HOST, 0))
+        ports: list[int] = [holder.getsockname()[1] for holder in holders]
+        self.public, self.internal, self.ops = ports
+        self.release = weakref.finalize(self, _close, holders)
+        """Releases the ports. Otherwise that happens when the object is garbage-collected, as of a
         shape that is never started.
         """
-        self._release()
+        if sys.platform != "linux":
+            self.release()
 
 
-def _release(holders: tuple[socket.socket, ...]) -> None:
+def _close(holders: list[socket.socket]) -> None:
     for holder in holders:
         holder.close()
-
-
-def _hold() -> tuple[socket.socket, int]:
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind((HOST, 0))
-    port = holder.getsockname()[1]
-    if sys.platform != "linux":
-        holder.close()
-    return holder, port
 
 
 class Process:
@@ -141,7 +134,8 @@ class Process:
             if await self._answers_ready(http):
                 break
             if not self.running:
-                raise PartDied(f"part {self.name} ended with {self._code()}:\n{self.log_tail()}")
+                code = self._process and self._process.returncode
+                raise PartDied(f"part {self.name} ended with {code}:\n{self.log_tail()}")
             await asyncio.sleep(POLL_S)
         else:
             raise PartDied(f"part {self.name} is not ready in {within} s:\n{self.log_tail()}")
@@ -187,20 +181,16 @@ class Process:
         """SIGTERM and wait for its drain; SIGKILL after `within` seconds. Returns the exit code."""
         try:
             async with asyncio.timeout(within):
-                await self._end(signal.SIGTERM)
+                return await self._end(signal.SIGTERM)
         except TimeoutError:
-            await self.kill()
-        return self._code()
+            return await self._end(signal.SIGKILL)
 
-    async def _end(self, number: int) -> None:
-        if self._process is not None and self.running:
+    async def _end(self, number: int) -> int:
+        if self._process is None:
+            raise ValueError(f"part {self.name} was not started")
+        if self.running:
             self._process.send_signal(number)
-            await self._process.wait()
-
-    def _code(self) -> int:
-        if self._process is None or self._process.returncode is None:
-            raise ValueError(f"part {self.name} has not ended")
-        return self._process.returncode
+        return await self._process.wait()
 
     def log_tail(self) -> str:
         """The last lines of its log."""
