@@ -127,12 +127,10 @@ def _measuring(scale: Scale, default: Path) -> Callable[..., None]:
                 run = Run(files, chosen, screen.begin, app=application, fresh=fresh)
                 result = asyncio.run(run.measure())
         except KeyboardInterrupt:
-            left = (
-                f"{len(files.windows())} windows are in {folder}; the same command goes on from "
-                "there"
-                if files.unfinished
-                else "Nothing was measured yet."
-            )
+            left = "Nothing was measured yet."
+            if files.unfinished:
+                kept = f"{len(files.windows())} windows are in {folder}"
+                left = f"{kept}; the same command goes on from there"
             typer.echo(f"\nborough-bill: interrupted. {left}", err=True)
             raise typer.Exit(INTERRUPTED) from None
         raise typer.Exit(status(publish(result, folder, console), strict=strict))

@@ -1,10 +1,8 @@
 """The generator's process: it reads a job a line, attacks, and writes messages a line.
 
-An attack sends a job's requests at their scheduled times, and records each, and the CPU of the
-window. The schedule, the requests and the memory of the records are made before the first request
-is sent. The garbage collector is off during the attack, whose code leaves no reference cycles.
-
-The input ends when the parent process ends, for any reason, so this process does not outlive it.
+The schedule, the requests and the memory of the records are made before the first request is sent.
+The garbage collector is off during the attack, whose code leaves no reference cycles. The input
+ends when the parent process ends, for any reason, so this process does not outlive it.
 """
 
 import argparse
@@ -79,13 +77,11 @@ class DoorPools:
         return self._by_prefix[max(prefixes, key=len)]
 
     def sweep(self) -> None:
-        """Fail the requests that are past their timeout."""
         now = time.monotonic()
         for pool in self.pools.values():
             pool.sweep(now)
 
     def close(self) -> None:
-        """Close every connection."""
         for pool in self.pools.values():
             pool.close()
 
@@ -191,9 +187,7 @@ class Attack:
         return recording
 
     async def _send(self, first: int, last: int, origin: float) -> None:
-        """Send the requests `first` to `last` - 1 at their times after `origin`, a time of
-        `time.monotonic()`, and wait for the last answer.
-        """
+        """Send requests at their times after `origin`, and wait for the last answer."""
         if first == last:
             return
         loop = asyncio.get_running_loop()

@@ -1,5 +1,4 @@
-"""`borough-bill load`: attack one address with a workload, and print the latencies, as a table or
-as data for programs, which read it from the log of a Job, for example.
+"""`borough-bill load`: attack one address with a workload, and print the latencies.
 
 It measures one deployment. `compare` measures the difference between two, with its interval.
 """
@@ -13,12 +12,12 @@ from typing import Annotated, Self
 
 import numpy as np
 import typer
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import Progress
 from rich.table import Column, Table
 
-from borough_bill.load import generator
+from borough_bill.load import Data, generator
 from borough_bill.load.generator import Generator, Job, JobFailed, read_keys
 from borough_bill.load.recording import (
     SLIP_LIMIT_S,
@@ -34,10 +33,8 @@ QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 HEADINGS = ("mean", "median", "90 %", "99 %", "99.9 %", "longest")
 
 
-class Milliseconds(BaseModel):
+class Milliseconds(Data):
     """A distribution of times; None where there are too few times for that quantile."""
-
-    model_config = ConfigDict(frozen=True)
 
     mean: float | None = None
     p50: float | None = None
@@ -59,14 +56,12 @@ class Milliseconds(BaseModel):
         return cls(mean=float(times.mean()) * 1e3, longest=float(times.max()) * 1e3, **quantiles)
 
 
-class Tally(BaseModel):
+class Tally(Data):
     """How some requests were answered, and the latency of those that were served.
 
     `statuses` counts requests by status, 0 for no whole answer. `latency_ms` counts from the
     intended send time.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     requests: int
     served: int
@@ -76,7 +71,6 @@ class Tally(BaseModel):
 
     @classmethod
     def of(cls, requests: Requests) -> Self:
-        """Count the records of these requests."""
         served = requests[requests["ok"]]
         return cls(
             requests=len(requests),
@@ -111,7 +105,6 @@ class LoadResult(Tally):
 
     @classmethod
     def from_recording(cls, recording: Recording) -> Self:
-        """Summarise a recording."""
         header, measured = recording.header, recording.measured
         return cls(
             **dict(Tally.of(measured)),
@@ -213,16 +206,14 @@ def _shares(options: Iterable[str]) -> dict[str, float]:
 
 
 async def _run(job: Job, cpu: int | None, console: Console, *, quiet: bool) -> Recording:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        task = bar.add_task("starting", total=job.warm_up_s + job.seconds, left="")
+    with Progress(console=console, transient=True, disable=quiet) as bar:
+        task = bar.add_task("starting", total=job.warm_up_s + job.seconds)
 
         def show(progress: generator.Progress) -> None:
             bar.update(
                 task,
                 completed=job.warm_up_s + job.seconds - progress.left_s,
                 description=f"{progress.served:,} served, {progress.failed:,} failed",
-                left=f"{progress.left_s:.0f} s left",
             )
 
         async with Generator(cpu) as process:

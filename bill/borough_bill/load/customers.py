@@ -1,9 +1,8 @@
-"""Customers at the REST door, and `borough-bill customers`: a closed loop of orders.
+"""`borough-bill customers`: a closed loop of orders at the REST door.
 
-Each order is repeated under its own Idempotency-Key, which is safe, while its answer leaves the
-outcome open (no connection, 202, 429, 502, 503, 504). Unlike in `load`, a customer begins the next
-order only when the last one has ended. So the result says nothing about latency under a given load.
-It says whether an order was lost while parts were killed, scaled or replaced.
+An order is repeated under its own Idempotency-Key while its answer leaves the outcome open. Unlike
+in `load`, a customer begins the next order only when the last one has ended. So the result does not
+say what latency is under a given load, but whether an order was lost while parts were replaced.
 """
 
 import asyncio
@@ -12,7 +11,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -20,8 +19,8 @@ from uuid import UUID, uuid4
 
 import aiohttp
 import typer
-from pydantic import BaseModel, ConfigDict
 
+from borough_bill.load import Data
 from borough_bill.load.generator import JobFailed, read_keys
 from borough_bill.load.wire import Address, BadAddress
 from borough_bill.targets.audit import Audit
@@ -76,7 +75,6 @@ class Outcome:
 
     @property
     def settled(self) -> bool:
-        """Whether the ending is one of ENDINGS."""
         return self.ending in ENDINGS
 
 
@@ -95,10 +93,8 @@ def make_customers(size: int, *, declined: int = 0) -> tuple[Customer, ...]:
 def order_plans(
     chance: random.Random, customers: tuple[Customer, ...], menu: tuple[str, ...]
 ) -> Iterator[OrderPlan]:
-    """An endless series of random orders.
-
-    60 % contain the first article of the menu; another article is in 30 % of these and in all the
-    others.
+    """An endless series of random orders: 60 % contain the first article of the menu; another
+    article is in 30 % of these and in all the others.
     """
     favourite, *others = menu
     while True:
@@ -115,10 +111,8 @@ def count_by_ending(outcomes: Iterable[Outcome]) -> dict[str, int]:
 
 
 def disagreements(outcomes: Iterable[Outcome], audit: Audit) -> tuple[str, ...]:
-    """A sentence for each status of which the stores hold more or fewer orders than were answered.
-
-    The auditor compares the stores with each other, so it cannot find an order that is in none of
-    them. Comparing them with the answers that customers got can.
+    """A sentence for each status of which the stores hold more or fewer orders than were answered:
+    the auditor, which compares the stores, cannot find an order that is in none of them.
     """
     answered = Counter(PLACED if outcome.ending == PLACED else "rejected" for outcome in outcomes)
     held = Counter(audit.orders)
@@ -134,31 +128,24 @@ class NotServed(Exception):
     """A set-up request was refused; the message holds the answer."""
 
 
+@dataclass(eq=False)
 class OrderClient:
     """Sends requests to the base URLs that `addresses` has for their path, in turn.
 
     `settle_within_s` bounds all attempts of one request, `timeout_s` each.
     """
 
-    _http: aiohttp.ClientSession
-    """While the `async with` lasts."""
-
-    def __init__(
-        self,
-        addresses: Callable[[str], Sequence[str]],
-        *,
-        settle_within_s: float = 90,
-        timeout_s: float = 15,
-    ) -> None:
-        self._addresses = addresses
-        self._settle_within_s = settle_within_s
-        self._timeout_s = timeout_s
-        self._turn = count()
+    addresses: Callable[[str], Sequence[str]]
+    _: KW_ONLY
+    settle_within_s: float = 90
+    timeout_s: float = 15
+    _http: aiohttp.ClientSession = field(init=False)
+    _turn: Iterator[int] = field(default_factory=count, init=False)
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+            timeout=aiohttp.ClientTimeout(total=self.timeout_s),
         )
         return self
 
@@ -172,7 +159,7 @@ class OrderClient:
 
         A body that is no JSON object, as of a proxy, becomes {}.
         """
-        addresses = self._addresses(path)
+        addresses = self.addresses(path)
         url = addresses[next(self._turn) % len(addresses)] + path
         headers = {"authorization": f"Bearer {customer.key}", **options.pop("headers", {})}
         try:
@@ -206,14 +193,9 @@ class OrderClient:
     async def run(self, plan: OrderPlan) -> Outcome:
         """Place an order, repeating it under its key until it is settled or the time is over."""
         order = {"lines": [{"sku": sku, "quantity": quantity} for sku, quantity in plan.lines]}
-        attempts = await self._retried(
-            _ending,
-            "POST",
-            "/v1/orders",
-            plan.customer,
-            json=order,
-            headers={"idempotency-key": plan.key},
-        )
+        request = ("POST", "/v1/orders", plan.customer)
+        key = {"idempotency-key": plan.key}
+        attempts = await self._retried(_ending, *request, json=order, headers=key)
         statuses = tuple(status for status, _ in attempts)
         return Outcome(plan, _ending(*attempts[-1]) or LOST, statuses)
 
@@ -221,7 +203,7 @@ class OrderClient:
         self, ending: Callable[[int, dict[str, Any]], str | None], *request: Any, **options: Any
     ) -> list[tuple[int, dict[str, Any]]]:
         """All attempts, until `ending` is not None for one or the time is over."""
-        until = time.monotonic() + self._settle_within_s
+        until = time.monotonic() + self.settle_within_s
         attempts = [await self.request(*request, **options)]
         while ending(*attempts[-1]) is None and time.monotonic() < until:
             await asyncio.sleep(min(FIRST_PAUSE * 2 ** len(attempts), LONGEST_PAUSE))
@@ -232,9 +214,8 @@ class OrderClient:
 class ClosedLoop:
     """`at_once` concurrent customers that place orders while the `async with` lasts.
 
-    Each waits for its order to end and then pauses for `pause` seconds. When the context ends, no
-    further order is started, and those under way run to their end. `on_outcome` is called with each
-    outcome.
+    Each pauses for `pause` seconds after an order. When the context ends, orders under way run to
+    their end. `on_outcome` is called with each outcome.
     """
 
     def __init__(
@@ -304,10 +285,8 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-class Unsettled(BaseModel):
+class Unsettled(Data):
     """An order without a correct ending; `statuses` are those of all attempts, 0 for no answer."""
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     key: str
@@ -315,16 +294,11 @@ class Unsettled(BaseModel):
     statuses: tuple[int, ...]
 
 
-class CustomersResult(BaseModel):
-    """How the orders of `seconds` ended.
-
-    `endings` counts the orders by ending. Of these, `lost` counts the orders that stayed open until
-    the time was over, and `unexpected` those with an ending that is not correct. `repeated` orders
-    were sent more than once. `statuses` counts all attempts by status, 0 for no answer. `unsettled`
-    are the first few orders that were lost or unexpected.
+class CustomersResult(Data):
+    """How the orders of `seconds` ended, counted by ending: `lost` ones stayed open until the time
+    was over, `unexpected` ones have an ending that is not correct; the first few of both are
+    `unsettled`. `repeated` orders were sent more than once. `statuses` counts all attempts.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     seconds: float
     orders: int
@@ -361,7 +335,6 @@ class CustomersResult(BaseModel):
         )
 
     def sentences(self) -> Iterator[str]:
-        """The result as sentences."""
         endings = ", ".join(f"{number:,} {ending}" for ending, number in self.endings.items())
         yield f"{self.orders:,} orders in {self.seconds:.1f} s: {endings or 'none'}."
         answers = ", ".join(f"{number:,} x {status}" for status, number in self.statuses.items())

@@ -1,9 +1,9 @@
 """What the generator asks of the kernel: to wake it on time, and to run it as soon as it wakes.
 
-The event loop rounds its timers to milliseconds. That would send every request half a millisecond
-late, which is more than the differences the bill measures. And a process that wakes on a busy core
-otherwise waits until the running one has used its time slice, which takes milliseconds. The
-generator runs for a few per cent of the time, so running it first slows the others by no more.
+The event loop rounds its timers to milliseconds: requests would be late by half of one, which is
+more than the differences the bill measures. And a process that wakes on a busy core waits for
+milliseconds until the running one has used its time slice. The generator runs for a few per cent of
+the time, so running it first slows the others by no more.
 """
 
 import asyncio

@@ -1,8 +1,7 @@
 """The CPU, memory and counters of a process, read from outside.
 
-CPU is the process's own clock, which includes threads that have ended; a sum over its threads would
-not. A process on another machine exposes its CPU, in steps of a clock tick. Counters are read at
-the edges of a window, since a scrape within it would cost the measured part CPU.
+CPU is the process's own clock, which includes threads that have ended, as a sum over threads would
+not. Counters are read at the edges of a window: a scrape within it would cost the part CPU.
 """
 
 import re
@@ -99,9 +98,7 @@ def memory_of(pids: Mapping[str, int]) -> dict[str, Memory]:
 
 @dataclass(frozen=True, slots=True)
 class ProcessMetrics:
-    """What a process exposes of itself: used CPU seconds, memory, and its start time in seconds
-    since 1970.
-    """
+    """What a process exposes of itself; it `started` so many seconds after 1970."""
 
     cpu_s: float
     rss_mib: float

@@ -117,9 +117,7 @@ def _command_line(command: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A replica of a part; `container` is the one with the ops port, `process` its name in the
-    bill, and `env` its variables as the API server lists them.
-    """
+    """A replica of a part, its name in the bill, and its container with the ops port."""
 
     name: str
     process: str
@@ -131,9 +129,7 @@ class Pod:
 
 
 def pods(listed: Mapping[str, Any]) -> tuple[Pod, ...]:
-    """The pods of parts, sorted by name; the replicas of a part are numbered in this order. A pod
-    that is being deleted, or has no ops port, is left out.
-    """
+    """The pods of parts that are not being deleted, sorted by name, as replicas are numbered."""
     counted, found = Counter[str](), list[Pod]()
     for item in sorted(listed["items"], key=lambda item: item["metadata"]["name"]):
         meta, spec = item["metadata"], item["spec"]

@@ -7,10 +7,11 @@ Every shape thus has the same CPU; otherwise the shape with most processes would
 import hashlib
 import os
 import platform
+import re
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -134,9 +135,8 @@ def _version(package: str) -> str:
 
 def _cpu_model() -> str:
     """Linux's name of it; the architecture on other systems."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+    with suppress(OSError):
+        text = Path("/proc/cpuinfo").read_text("utf-8")
+        if found := re.search(r"^model name\s*: (.+)$", text, re.MULTILINE):
+            return found[1].strip()
+    return platform.machine()

@@ -1,7 +1,6 @@
-"""One replica of a part as a local process: its ports, its log, its start and its end.
+"""One replica of a part as a local process, which never outlives the runner, however that ends.
 
-A process never outlives the runner, however the runner ends. It is restarted on the ports it had,
-since its peers got those addresses when they started.
+It is restarted on the ports it had, since its peers got those addresses when they started.
 """
 
 import asyncio
@@ -44,12 +43,11 @@ def outside() -> dict[str, str]:
 
 
 class Ports:
-    """The three ports of one process, reserved over all its restarts.
+    """The three ports of one process, reserved over all its restarts by sockets that never listen.
 
-    Each is reserved by a socket that is bound but never listens. The system then assigns the port
-    to no other socket, a server that sets SO_REUSEADDR can still listen on it, and without a server
-    connections are refused, as by any dead process. Only Linux permits this; elsewhere the socket
-    is closed, and another process might take the port.
+    The system assigns such a port to no other socket, a server that sets SO_REUSEADDR can still
+    listen on it, and without one connections are refused, as by any dead process. Only Linux
+    permits this; elsewhere the sockets are closed, and another process might take a port.
     """
 
     def __init__(self) -> None:
@@ -60,9 +58,7 @@ class Ports:
         ports: list[int] = [holder.getsockname()[1] for holder in holders]
         self.public, self.internal, self.ops = ports
         self.release = weakref.finalize(self, _close, holders)
-        """Releases the ports. Otherwise that happens when the object is garbage-collected, as of a
-        shape that is never started.
-        """
+        """Releases the ports. Without a call, garbage collection of this object does."""
         if sys.platform != "linux":
             self.release()
 
@@ -102,7 +98,6 @@ class Process:
 
     @property
     def running(self) -> bool:
-        """Whether there is a process that has not ended."""
         return self._process is not None and self._process.returncode is None
 
     @property
@@ -131,8 +126,10 @@ class Process:
         time, since a machine too busy for this process is too busy for the part as well.
         """
         for _ in range(round(within / POLL_S)):
-            if await self._answers_ready(http):
-                break
+            with contextlib.suppress(aiohttp.ClientError):
+                async with http.get(f"http://{HOST}:{self.ports.ops}/readyz") as answer:
+                    if answer.status == 200:  # noqa: PLR2004  # OK
+                        break
             if not self.running:
                 code = self._process and self._process.returncode
                 raise PartDied(f"part {self.name} ended with {code}:\n{self.log_tail()}")
@@ -141,13 +138,6 @@ class Process:
             raise PartDied(f"part {self.name} is not ready in {within} s:\n{self.log_tail()}")
         if self._cpu is not None:
             pin(self.pid, self._cpu)
-
-    async def _answers_ready(self, http: aiohttp.ClientSession) -> bool:
-        try:
-            async with http.get(f"http://{HOST}:{self.ports.ops}/readyz") as answer:
-                return answer.status == 200  # noqa: PLR2004  # OK
-        except aiohttp.ClientError:
-            return False
 
     async def facts(self, http: aiohttp.ClientSession) -> dict[str, Any]:
         """The facts in its /readyz. Raises PartDied without an answer."""
@@ -193,7 +183,6 @@ class Process:
         return await self._process.wait()
 
     def log_tail(self) -> str:
-        """The last lines of its log."""
         with self._log.open(errors="replace") as log:
             return "".join(deque(log, LOG_TAIL)).rstrip()
 

@@ -1,13 +1,10 @@
-"""The releases of the chart in one comparison, as targets of windows: in one cluster, and reached
-by the same kind of route.
+"""The releases of the chart in one comparison, as targets of windows.
 
-A port-forward costs each request a detour through the API server, a Service's own address does not.
-So all are reached by the most direct route that works for each: otherwise the detour would count as
-a difference.
+All are reached by the most direct route that works for each. A port-forward costs each request a
+detour through the API server, which would otherwise count as a difference.
 
-CPU, memory and counters are those that each pod exposes at /metrics. They are scraped before the
-warm-up and after the last answer, never between, since a scrape costs the part CPU. The cost of one
-scrape is measured beforehand, and subtracted.
+CPU, memory and counters are those that each pod exposes at /metrics, before the warm-up and after
+the last answer. The CPU that a scrape costs a part is measured beforehand, and subtracted.
 """
 
 import asyncio
@@ -79,7 +76,6 @@ class ReleaseName:
 
     @property
     def url(self) -> str:
-        """The name as it is given on the command line."""
         return f"{SCHEME}{self.namespace}/{self.release}"
 
     @property
@@ -89,7 +85,6 @@ class ReleaseName:
 
     @property
     def path(self) -> str:
-        """The path of its namespace in the API."""
         return f"/api/v1/namespaces/{self.namespace}"
 
     @property
@@ -221,9 +216,7 @@ async def open_releases(
 ) -> AsyncIterator[tuple[dict[str, Release], Site]]:
     """The releases, with their doors, while the context lasts; and where they run, for the report.
 
-    Without `keys`, each has the customers of its own Secret. `requests` are those of a window. The
-    cost of a scrape is measured by `scrapes`.
-
+    Without `keys`, each has the customers of its own Secret. `requests` are those of a window.
     Raises NotExposed, ProcessGone, Unreachable.
     """
     async with AsyncExitStack() as stack:

@@ -1,7 +1,6 @@
 """The shapes, read as data; and a shape as local processes, every part with its replicas.
 
-The parts get each other's addresses at their start, as in a cluster; only the network is missing.
-All their settings are `BOROUGH_` variables, and none is inherited.
+The parts get each other's addresses at their start, as in a cluster. No setting is inherited.
 """
 
 import asyncio
@@ -62,15 +61,8 @@ class Shape:
 
 
 def read_shapes(file: Path | None = None, app: str = "") -> dict[str, Shape]:
-    """The shapes of an application by name: those of a file of the user's own where one is named.
-
-    Args:
-        file: Has the format of the application's `shapes.toml`.
-        app: MODULE:NAME, as `borough --app` takes it; the default of `borough` where it is empty.
-
-    Raises:
-        CommandFailed: `borough` knows no such application, or the file describes no shapes.
-
+    """The shapes, by name, of the application `app`, MODULE:NAME, or that of `borough` by default;
+    those of a user's own `file` like `shapes.toml` where one is named. Raises CommandFailed.
     """
     return {n: s for n, s in _every_shape(file, app).items() if not n.startswith(EXTRACT)}
 
@@ -201,7 +193,6 @@ class LocalShape:
 
     @property
     def processes(self) -> tuple[Process, ...]:
-        """Every replica of every part."""
         return tuple(chain.from_iterable(self.parts.values()))
 
     def addresses(self, path: str) -> tuple[str, ...]:
