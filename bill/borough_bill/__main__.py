@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from borough_bill.experiments.application import (
-    PREFIX,
-    SHOP,
-    CannotMeasure,
-    Options,
-    pairs,
-    select,
-)
+from borough_bill.experiments.application import PREFIX, SHOP, CannotMeasure, Options, pairs, select
 from borough_bill.experiments.compare import compare
 from borough_bill.experiments.drill import drill as show
 from borough_bill.experiments.folder import RESULT, Folder, WrongFolder
@@ -27,10 +21,9 @@ from borough_bill.experiments.foreign import CannotCompare
 from borough_bill.experiments.run import Run
 from borough_bill.experiments.scale import DEMO, FULL, QUICK, Scale
 from borough_bill.experiments.up import up as start
-from borough_bill.load.closed_loop import customers
 from borough_bill.load.command import load
+from borough_bill.load.customers import NotServed, customers
 from borough_bill.load.generator import JobFailed
-from borough_bill.load.order_client import NotServed
 from borough_bill.load.recording import BrokenRecording
 from borough_bill.load.workload import BadWorkload
 from borough_bill.report.publish import MissingExtra, need_report, publish
@@ -93,60 +86,73 @@ Setting = Annotated[
 SeedWith = Annotated[list[str] | None, typer.Option(help="NAME=VALUE for borough seed.")]
 
 
-@app.command()
-def demo(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
-    blocks: Blocks = None,
-    window: Window = None,
-    rate: Rate = None,
-    seed: Seed = None,
-    folder: Where = Path("build/bill/demo"),
-    quick: Quick = False,
-    fresh: Fresh = False,
-    strict: Strict = False,
-    app: App = None,
-    workload: WorkloadFile = None,
-    shapes: Compared = None,
-    reference: Reference = None,
-    keys: Keys = None,
-    setting: Setting = None,
-    seed_with: SeedWith = None,
-) -> None:
-    """Measure what the shapes cost, in at most five minutes, and print a preliminary bill.
+def _measuring(scale: Scale, default: Path) -> Callable[..., None]:
+    """The command that measures at this scale, and writes into `default` unless told otherwise."""
+
+    def measure(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
+        blocks: Blocks = None,
+        window: Window = None,
+        rate: Rate = None,
+        seed: Seed = None,
+        folder: Where = default,
+        quick: Quick = False,
+        fresh: Fresh = False,
+        strict: Strict = False,
+        app: App = None,
+        workload: WorkloadFile = None,
+        shapes: Compared = None,
+        reference: Reference = None,
+        keys: Keys = None,
+        setting: Setting = None,
+        seed_with: SeedWith = None,
+    ) -> None:
+        need_report()
+        given = QUICK if quick else scale
+        application, chosen = select(
+            Options(app, workload, reference, shapes, keys, setting, seed_with),
+            replace(
+                given,
+                blocks=blocks or given.blocks,
+                most=max(given.most, blocks or 0) if given.most else None,
+                within_s=None if blocks else given.within_s,
+                seconds=window or given.seconds,
+                rate=rate,
+                seed=seed,
+            ),
+        )
+        console, files = _console(), Folder(folder)
+        try:
+            with Screen(console, chosen.estimate_s, chosen.bound_s) as screen:
+                run = Run(files, chosen, screen.begin, app=application, fresh=fresh)
+                result = asyncio.run(run.measure())
+        except KeyboardInterrupt:
+            left = "Nothing was measured yet."
+            if files.unfinished:
+                kept = f"{len(files.windows())} windows are in {folder}"
+                left = f"{kept}; the same command goes on from there"
+            typer.echo(f"\nborough-bill: interrupted. {left}", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(status(publish(result, folder, console), strict=strict))
+
+    return measure
+
+
+app.command(
+    "demo",
+    help="""Measure what the shapes cost, in at most five minutes, and print a preliminary bill.
 
     The status is 0 if CPU, memory, hops and books are valid, 3 if one of them is void, and 1 if
     the stores have a violation or lack an answered row.
-    """
-    scale = _scale(QUICK if quick else DEMO, blocks, window, rate, seed)
-    options = Options(app, workload, reference, shapes, keys, setting, seed_with)
-    raise typer.Exit(_measured(Folder(folder), scale, options, fresh=fresh, strict=strict))
-
-
-@app.command()
-def run(  # noqa: PLR0913, PLR0917  # as above
-    blocks: Blocks = None,
-    window: Window = None,
-    rate: Rate = None,
-    seed: Seed = None,
-    folder: Where = Path("build/bill/full"),
-    quick: Quick = False,
-    fresh: Fresh = False,
-    strict: Strict = False,
-    app: App = None,
-    workload: WorkloadFile = None,
-    shapes: Compared = None,
-    reference: Reference = None,
-    keys: Keys = None,
-    setting: Setting = None,
-    seed_with: SeedWith = None,
-) -> None:
-    """Measure what the shapes cost, at length, and print the bill.
+    """,
+)(_measuring(DEMO, Path("build/bill/demo")))
+app.command(
+    "run",
+    help="""Measure what the shapes cost, at length, and print the bill.
 
     The status is 0 if every family of lines is valid, 3 if one is void, and 1 if the stores have a
     violation or lack an answered row.
-    """
-    scale = _scale(QUICK if quick else FULL, blocks, window, rate, seed)
-    options = Options(app, workload, reference, shapes, keys, setting, seed_with)
-    raise typer.Exit(_measured(Folder(folder), scale, options, fresh=fresh, strict=strict))
+    """,
+)(_measuring(FULL, Path("build/bill/full")))
 
 
 @app.command()
@@ -194,44 +200,6 @@ def up(  # noqa: PLR0913, PLR0917  # as above
 
 def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else WIDTH)
-
-
-def _scale(
-    scale: Scale, blocks: int | None, window: float | None, rate: float | None, seed: int | None
-) -> Scale:
-    return replace(
-        scale,
-        blocks=blocks or scale.blocks,
-        most=max(scale.most, blocks or 0) if scale.most else None,
-        within_s=None if blocks else scale.within_s,
-        seconds=window or scale.seconds,
-        rate=rate,
-        seed=seed,
-    )
-
-
-def _measured(folder: Folder, scale: Scale, options: Options, *, fresh: bool, strict: bool) -> int:
-    """Run, print, and answer the exit status."""
-    need_report()
-    console = _console()
-    application, scale = select(options, scale)
-    try:
-        with Screen(console, scale.estimate_s, scale.bound_s) as screen:
-            result = asyncio.run(
-                Run(folder, scale, screen.begin, app=application, fresh=fresh).measure()
-            )
-    except KeyboardInterrupt:
-        typer.echo(f"\nborough-bill: interrupted. {_what_next(folder)}", err=True)
-        return INTERRUPTED
-    return status(publish(result, folder.path, console), strict=strict)
-
-
-def _what_next(folder: Folder) -> str:
-    if not folder.unfinished:
-        return "Nothing was measured yet."
-    return (
-        f"{len(folder.windows())} windows are in {folder.path}; the same command goes on from there"
-    )
 
 
 def main() -> None:

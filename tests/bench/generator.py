@@ -17,7 +17,7 @@ from borough_bill.load.frozen import server
 from borough_bill.load.generator import Generator, Job
 from borough_bill.load.recording import Recording, slip_check
 from borough_bill.targets.attribution import memory
-from borough_bill.targets.placement import Placement
+from borough_bill.targets.machine import Placement
 
 TOO_MUCH, BURST_S = 200_000.0, 0.5
 """More than it can send: what it then sends is what it can."""

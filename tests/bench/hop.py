@@ -13,7 +13,7 @@ from functools import partial
 from bench.harness import OURS, Bench, Build, Child, child, collector, ratios
 from bench.profiles import profile_of
 from bench.rows import Goal, Row
-from borough_bill.targets.placement import Placement
+from borough_bill.targets.machine import Placement
 
 IN_FLIGHT = (16, 1)
 CALLS = {"ours": 2_000, "httpx": 400, "aiohttp": 800}

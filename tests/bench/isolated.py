@@ -10,7 +10,7 @@ from functools import partial
 
 from bench.harness import Bench, Child, child, collector, ratios
 from bench.rows import Row
-from borough_bill.targets.placement import Placement
+from borough_bill.targets.machine import Placement
 
 IN_FLIGHT = (16, 1)
 CALLS, WARM_UP = 1_500, 200

@@ -16,7 +16,7 @@ from bench.profiles import profile_of
 from bench.rows import Goal, Row
 from bench.sides import MICROSERVICES, sides
 from borough_bill.targets.attribution import memory
-from borough_bill.targets.placement import Placement
+from borough_bill.targets.machine import Placement
 from borough_bill.targets.processes import Process
 
 SHARE = 3.0

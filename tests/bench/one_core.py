@@ -15,7 +15,7 @@ from bench.harness import Bench
 from bench.orderer import Task
 from bench.rows import Goal, Row
 from bench.sides import MONOLITH, Side, sides
-from borough_bill.targets.placement import Placement
+from borough_bill.targets.machine import Placement
 from borough_bill.targets.processes import pin
 
 IN_FLIGHT = 16

@@ -25,7 +25,7 @@ from borough_bill.load.customers import make_customers
 from borough_bill.load.generator import Generator, Job
 from borough_bill.load.recording import Recording
 from borough_bill.load.schedule import CONSTANT
-from borough_bill.targets.placement import Placement
+from borough_bill.targets.machine import Placement
 from borough_bill.targets.shapes import LocalShape, shape_named
 
 MONOLITH, MICROSERVICES = "monolith", "microservices"

@@ -12,7 +12,7 @@ from functools import partial
 
 from bench.harness import Bench, Child, child, collector, ratios
 from bench.rows import Goal, Row
-from borough_bill.targets.placement import Placement
+from borough_bill.targets.machine import Placement
 
 STANDARD = "official instrumentor + prometheus-fastapi-instrumentator"
 IN_FLIGHT = 16

@@ -18,7 +18,7 @@ from bench.harness import Bench, BenchFailed, child, ratios
 from bench.rows import Goal, Row
 from bench.scraped import SERIES
 from borough_bill.load.generator import Generator, Job
-from borough_bill.targets.placement import Placement
+from borough_bill.targets.machine import Placement
 
 RATE, WINDOW_S, WARM_UP_S = 1_000.0, 1.5, 0.3
 BLOCKS = 2.0

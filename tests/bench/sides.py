@@ -22,7 +22,7 @@ from bench.profiles import COMMON, PREFIXES, Profile, profile_of
 from borough_bill.load.customers import make_customers
 from borough_bill.targets.attribution import cpu_seconds
 from borough_bill.targets.audit import Audit
-from borough_bill.targets.placement import Placement
+from borough_bill.targets.machine import Placement
 from borough_bill.targets.processes import HOST, Ports, Process, die_with_parent, pin
 
 MONOLITH, MICROSERVICES = "monolith", "microservices"

@@ -14,7 +14,7 @@ from bench.harness import ROOT, Bench, BenchFailed
 from bench.hop import peers
 from bench.rows import Row, read
 from bench.scrape import while_scraped
-from borough_bill.targets.collector import Collector
+from collector import Collector
 
 
 def a_bench(folder: Path) -> Bench:

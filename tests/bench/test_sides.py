@@ -17,7 +17,7 @@ from bench.orderer import Task
 from bench.profiles import COMMON
 from bench.rows import Goal
 from bench.sides import COMMON_WAY, MICROSERVICES, MONOLITH, Side, sides
-from borough_bill.targets.collector import Collector
+from collector import Collector
 from postgresql import ABSENT, find_binaries
 from programs import absent
 

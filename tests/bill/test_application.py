@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bill.twins import intent
 from borough_bill.experiments.application import (
     KEYS,
     SETTINGS,
@@ -21,7 +22,6 @@ from borough_bill.experiments.scale import DEMO, FULL
 from borough_bill.load.workload import BadWorkload
 from borough_bill.targets.machine import commit
 from borough_bill.targets.shapes import CommandFailed
-from borough_bill.testing import intent
 
 LIBRARY = "library.app:APP"
 LOANS = str(Path(__file__).parents[2] / "examples" / "library" / "loans.toml")

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from borough_bill.load.attack import Attack
-from borough_bill.load.door_pools import set_up
+from borough_bill.load.attack import Attack, set_up
 from borough_bill.load.generator import Job, JobFailed
 from borough_bill.load.recording import Recording
 from borough_bill.load.workload import Workload

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bill.twins import MEASURED, WARM, GeneratorTwin
 from borough_bill.analysis.checks import NOTHING_LOST, checks
 from borough_bill.analysis.runs import Runs
 from borough_bill.experiments import foreign
@@ -14,7 +15,6 @@ from borough_bill.experiments.foreign import OF, A, B
 from borough_bill.load.generator import Job
 from borough_bill.results import Result, Window
 from borough_bill.targets.audit import Audit, NotCounted
-from borough_bill.testing import MEASURED, WARM, GeneratorTwin
 
 EACH = WARM + MEASURED
 """Orders that a window places."""

@@ -20,12 +20,12 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from borough_bill.targets.collector import (
     PROTOBUF,
     BrokenSpans,
-    Collector,
     Span,
     decode,
     read_spans,
 )
 from borough_bill.targets.collector import Link as Cause
+from collector import Collector
 
 TRACE, CAUSE = 0xA << 124, 0xB << 124
 RESOURCE = Resource({"service.name": "orders"})

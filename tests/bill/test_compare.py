@@ -37,7 +37,7 @@ from borough_bill.report.sections import validity
 from borough_bill.results import Freeze, Plan, Result, Window, read, write
 from borough_bill.statuses import VOID
 from borough_bill.targets.attribution import ProcessGone
-from borough_bill.targets.placement import Placement
+from borough_bill.targets.machine import Placement
 
 DELAY_MS = 60
 """Large enough to be significant in three short blocks on a busy machine."""

@@ -12,10 +12,17 @@ from aiohttp import web
 from typer.testing import CliRunner
 
 from borough_bill.__main__ import app
-from borough_bill.load.closed_loop import CustomersResult
-from borough_bill.load.customers import LOST, PLACED, OrderPlan, Outcome, make_customers
+from borough_bill.load.customers import (
+    LOST,
+    PLACED,
+    CustomersResult,
+    NotServed,
+    OrderClient,
+    OrderPlan,
+    Outcome,
+    make_customers,
+)
 from borough_bill.load.generator import JobFailed
-from borough_bill.load.order_client import NotServed, OrderClient, Url
 
 (ADA,) = make_customers(1)
 ORDER = OrderPlan(ADA, "the-key", (("espresso", 1),))
@@ -59,7 +66,7 @@ async def test_open_order_is_repeated_under_its_key_until_it_is_settled() -> Non
     ]
     async with (
         door(lambda number: answers[number - 1]) as (url, keys),
-        OrderClient(Url(url)) as client,
+        OrderClient(lambda _: (url,)) as client,
     ):
         outcome = await client.run(ORDER)
 
@@ -71,7 +78,7 @@ async def test_order_that_stays_open_ends_as_lost_after_the_time_limit() -> None
     """Its real ending is unknown to the customer."""
     async with (
         door(lambda _: answer_of(202)) as (url, _),
-        OrderClient(Url(url), settle_within_s=0.3) as client,
+        OrderClient(lambda _: (url,), settle_within_s=0.3) as client,
     ):
         outcome = await client.run(ORDER)
 
@@ -82,11 +89,11 @@ async def test_order_that_stays_open_ends_as_lost_after_the_time_limit() -> None
 async def test_refused_set_up_request_raises_the_answer() -> None:
     """At once where a retry cannot help, else after the time limit."""
     async with door(lambda _: answer_of(401, code="unauthenticated")) as (url, keys):
-        async with OrderClient(Url(url)) as client:
+        async with OrderClient(lambda _: (url,)) as client:
             with pytest.raises(NotServed, match="the menu answers 401"):
                 await client.menu(ADA)
         assert len(keys) == 1
-    async with OrderClient(Url(url), settle_within_s=0.2) as client:
+    async with OrderClient(lambda _: (url,), settle_within_s=0.2) as client:
         with pytest.raises(NotServed, match="the profile of customer-1 answers 0"):
             await client.put_profiles([ADA])
 

@@ -5,12 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from borough_bill.experiments.blocks import Session, Subject
-from borough_bill.experiments.folder import Folder, Intent
-from borough_bill.experiments.shapes import affordable_rate, first_orders
-from borough_bill.load.generator import Job
-from borough_bill.targets.placement import Placement
-from borough_bill.testing import (
+from bill.twins import (
     MEASURED,
     SUBJECTS,
     WARM,
@@ -20,6 +15,11 @@ from borough_bill.testing import (
     planned_only,
     subjects,
 )
+from borough_bill.experiments.blocks import Session, Subject
+from borough_bill.experiments.folder import Folder, Intent
+from borough_bill.experiments.shapes import affordable_rate, first_orders
+from borough_bill.load.generator import Job
+from borough_bill.targets.machine import Placement
 
 
 async def measured(folder: Folder, wanted: Intent) -> list[Job]:

@@ -16,7 +16,7 @@ async def test_process_runs_many_jobs_and_names_what_failed(tmp_path: Path) -> N
     """A valid job, one whose server has ended, and one with an unknown workload."""
     reports: list[Progress] = []
     async with Generator() as generator:
-        async with server() as (url, pid):
+        async with server() as (url, process):
             job = Job(
                 doors={"": (url,)},
                 workload="probe",
@@ -24,7 +24,7 @@ async def test_process_runs_many_jobs_and_names_what_failed(tmp_path: Path) -> N
                 rate=400,
                 seconds=0.5,
                 warm_up_s=0.1,
-                pids={"the server": pid},
+                pids={"the server": process.pid},
             )
             run = await generator.run(job, reports.append)
         assert run.served == len(run.measured) > 100

@@ -10,11 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from borough_bill.__main__ import app
-from borough_bill.load.command import sentences
+from borough_bill.load.command import LoadResult, sentences
 from borough_bill.load.frozen import server
 from borough_bill.load.generator import JobFailed
 from borough_bill.load.recording import REQUEST, Header, Recording
-from borough_bill.load.result import LoadResult
 
 
 async def test_load_is_sent_and_recorded(tmp_path: Path) -> None:
@@ -22,13 +21,13 @@ async def test_load_is_sent_and_recorded(tmp_path: Path) -> None:
     workload, keys, out = tmp_path / "w.toml", tmp_path / "keys.json", tmp_path / "new" / "run.npz"
     workload.write_text("classes.look = { path = '/', headers = { key = '{{api_key}}' } }")
     keys.write_text(json.dumps({"ada": "secret-of-ada"}))
-    async with server() as (url, pid):
-        options = f"load {url} --workload {workload} --keys {keys} --pid {pid} --out {out}"
+    async with server() as (url, process):
+        options = f"load {url} --workload {workload} --keys {keys} --pid {process.pid} --out {out}"
         pace = "--rate 200 --seconds 0.3 --warm-up 0.1 --arrivals constant"
         done = await asyncio.to_thread(CliRunner().invoke, app, f"{options} {pace}")
 
     assert "60 of 60 served, " in done.output
-    assert f"process {pid}: " in done.output
+    assert f"process {process.pid}: " in done.output
     assert Recording.read(out).served == 60
     assert b"secret-of-ada" not in out.read_bytes()
 

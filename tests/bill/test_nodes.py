@@ -7,9 +7,8 @@ from typing import Any
 
 from borough_bill.experiments.compare import planned
 from borough_bill.experiments.foreign import A, B, Deployment
-from borough_bill.targets.nodes import Site, nodes_of, placement
-from borough_bill.targets.placement import Placement
-from borough_bill.targets.pods import Pod
+from borough_bill.targets.cluster import Pod, Site, nodes_of, placement
+from borough_bill.targets.machine import Placement
 
 PLAIN = {A: Deployment.at("http://a"), B: Deployment.at("http://b")}
 

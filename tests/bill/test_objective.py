@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from bill.twins import MEASURED, GeneratorTwin, intent, planned_only, subjects
 from borough_bill.analysis.bill import bill
 from borough_bill.experiments.blocks import Session
 from borough_bill.experiments.folder import Folder
 from borough_bill.results import Objective, Result
 from borough_bill.targets.shapes import LocalShape, shape_named
-from borough_bill.testing import MEASURED, GeneratorTwin, intent, planned_only, subjects
 from borough_shop.app import APP
 
 OBJECTIVE = Objective(ratio=0.95, threshold_ms=10)

@@ -6,16 +6,16 @@ import sys
 
 import pytest
 
-from borough_bill.load import priority
+from borough_bill.load import kernel
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such priorities")
 SCHEDULING = """
 import os, sys
-from borough_bill.load import priority
+from borough_bill.load import kernel
 if sys.argv[1] == "plain":
     def refused(*_): raise PermissionError("as without privileges")
     os.sched_setscheduler = refused
-priority.request_priority()
+kernel.request_priority()
 schedule = open("/proc/self/sched").read().partition("se.slice")[2].split()
 print(os.sched_getscheduler(0), schedule[1] if schedule else 0)
 """
@@ -50,5 +50,5 @@ def test_short_slice_is_set_where_real_time_priority_is_refused() -> None:
 
     assert policy == os.SCHED_OTHER
     release = tuple(int(part) for part in os.uname().release.split(".")[:2])
-    if release >= (6, 12) and os.uname().machine in priority.SYSCALLS:
-        assert slice_ns == priority.SLICE_NS
+    if release >= (6, 12) and os.uname().machine in kernel.SYSCALLS:
+        assert slice_ns == kernel.SLICE_NS

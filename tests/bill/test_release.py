@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from bill.twins import ClusterTwin
 from borough_bill.targets.attribution import NotExposed, ProcessGone
 from borough_bill.targets.cluster import Unreachable
-from borough_bill.targets.release import Release, ReleaseName
-from borough_bill.targets.releases import open_releases
-from borough_bill.testing import ClusterTwin
+from borough_bill.targets.release import Release, ReleaseName, open_releases
 
 NAME = ReleaseName("shops", "borough")
 PARTS = ("gateway", "orders", *("payments",) * 2)

@@ -8,13 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from borough_bill.experiments.blocks import Session
-from borough_bill.experiments.folder import PLAN, Folder, WrongFolder
-from borough_bill.experiments.run import Run
-from borough_bill.experiments.scale import DEMO, FULL
-from borough_bill.results import BrokenResult
-from borough_bill.targets.machine import commit
-from borough_bill.testing import (
+from bill.twins import (
     MEASURED,
     SUBJECTS,
     WARM,
@@ -23,6 +17,12 @@ from borough_bill.testing import (
     planned_only,
     subjects,
 )
+from borough_bill.experiments.blocks import Session
+from borough_bill.experiments.folder import PLAN, Folder, WrongFolder
+from borough_bill.experiments.run import Run
+from borough_bill.experiments.scale import DEMO, FULL
+from borough_bill.results import BrokenResult
+from borough_bill.targets.machine import commit
 
 CUT_AT = len(SUBJECTS) + 2
 """The number of a job in the middle of the second block."""
@@ -121,10 +121,10 @@ async def test_orders_of_earlier_sessions_are_counted(tmp_path: Path) -> None:
     )
     folder.clear()
     folder.begin(intent())
-    session = Session(script.generator, served={"apis": {"order": 7}}, on_served=heard.update)
+    session = Session(script.generator, served={SUBJECTS[2]: {"order": 7}}, on_served=heard.update)
     wanted = intent()
     await session.blocks(folder, wanted, subjects(), lambda *_: None, planned_only(wanted))
-    assert heard["apis"] == {"order": 7 + 3 * (WARM + MEASURED)}
+    assert heard[SUBJECTS[2]] == {"order": 7 + 3 * (WARM + MEASURED)}
 
 
 def test_new_run_removes_only_files_of_a_run(tmp_path: Path) -> None:

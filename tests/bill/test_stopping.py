@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit  # type: ignore[import-untyped]  # scipy has no types
 
+from bill.twins import GeneratorTwin, intent, subjects
 from borough_bill.analysis.line import NARROW
 from borough_bill.analysis.runs import Runs
 from borough_bill.analysis.statistics import LEVEL, LOOK_LEVEL
@@ -17,7 +18,6 @@ from borough_bill.experiments.folder import Folder
 from borough_bill.experiments.scale import DEMO, FULL, Scale
 from borough_bill.experiments.stopping import LOOK_EVERY, PRECISE, Stopping, resolved
 from borough_bill.results import Plan, Result
-from borough_bill.testing import GeneratorTwin, intent, subjects
 
 RUNS = 4_000
 

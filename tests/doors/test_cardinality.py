@@ -16,10 +16,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from borough import shapes
-from borough_bill.targets.collector import Collector
 from borough_shop.app import APP
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SERVER_DURATION, UNMATCHED
+from collector import Collector
 from parts import RunningShape, running_shape, settings_with
 
 REQUESTS = 1_000

@@ -20,8 +20,7 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.load.customers import make_customers, order_plans
-from borough_bill.load.order_client import ClosedLoop, OrderClient
+from borough_bill.load.customers import ClosedLoop, OrderClient, make_customers, order_plans
 from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
 from dashboards.prometheus import Prometheus, of_prometheus, prometheus
@@ -91,7 +90,7 @@ async def _hear(
         await asyncio.gather(*map(running.enter_async_context, towns.values()))
         await server.scrapes(sum(len(town.processes) for town in towns.values()))
         for town in towns.values():
-            clients = await running.enter_async_context(OrderClient(town))
+            clients = await running.enter_async_context(OrderClient(town.addresses))
             await clients.put_profiles(customers)
             wanted = order_plans(random.Random(7), customers, await clients.menu(customers[0]))
             await running.enter_async_context(ClosedLoop(clients, wanted, at_once=1))

@@ -12,8 +12,15 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.load.customers import PLACED, Customer, disagreements, make_customers, order_plans
-from borough_bill.load.order_client import ClosedLoop, OrderClient, Url
+from borough_bill.load.customers import (
+    PLACED,
+    ClosedLoop,
+    Customer,
+    OrderClient,
+    disagreements,
+    make_customers,
+    order_plans,
+)
 from borough_bill.targets.processes import HOST, Ports, Process
 from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
@@ -110,7 +117,7 @@ async def fronted(
                 )
             )
             url = f"http://{HOST}:{ports.public}"
-            async with OrderClient(Url(url), timeout_s=600) as clients:
+            async with OrderClient(lambda _: (url,), timeout_s=600) as clients:
                 await clients.put_profiles(customers)
             yield Front(shop, url, customers)
 
@@ -121,7 +128,7 @@ async def test_sequential_orders_share_one_connection_from_nginx(
     """Twenty orders, and nothing between them ends the connection that nginx keeps."""
     async with fronted(nginx, tmp_path, sqlite_url, 1, CONNECTION_MAX_AGE_S="0") as front:
         (replica,) = front.shop.processes
-        async with OrderClient(Url(front.url), timeout_s=600) as clients:
+        async with OrderClient(lambda _: (front.url,), timeout_s=600) as clients:
             menu = await clients.menu(front.customers[0])
             wanted = order_plans(random.Random(3), front.customers, menu)
             outcomes = [await clients.run(next(wanted)) for _ in range(20)]
@@ -138,7 +145,7 @@ async def test_rolling_restart_behind_nginx_fails_no_order(
     and refuses the rest, which nginx then takes to the other one.
     """
     async with fronted(nginx, tmp_path, sqlite_url, 2, DRAIN_S="0.5") as front:
-        async with OrderClient(Url(front.url), timeout_s=600) as clients:
+        async with OrderClient(lambda _: (front.url,), timeout_s=600) as clients:
             menu = await clients.menu(front.customers[0])
             wanted = order_plans(random.Random(7), front.customers, menu)
             async with ClosedLoop(clients, wanted, at_once=4) as shopping:

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from borough_bill.load.customers import PLACED, disagreements, make_customers, order_plans
-from borough_bill.load.order_client import OrderClient
+from borough_bill.load.customers import (
+    PLACED,
+    OrderClient,
+    disagreements,
+    make_customers,
+    order_plans,
+)
 from borough_bill.targets.processes import HOST, Ports
 from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
@@ -79,7 +84,7 @@ async def test_orders_are_placed_through_pgbouncer_in_session_mode(
         settings=UNHURRIED,
     )
     await shop.prepare()
-    async with shop, OrderClient(shop, timeout_s=600) as clients:
+    async with shop, OrderClient(shop.addresses, timeout_s=600) as clients:
         await clients.put_profiles(customers)
         wanted = order_plans(random.Random(5), customers, await clients.menu(customers[0]))
         outcomes = [await clients.run(next(wanted)) for _ in range(20)]

@@ -7,11 +7,11 @@ from typing import Any
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from borough_bill.targets.collector import Collector
 from borough_operator.decision.model import Decision, History, Reason
 from borough_operator.running import signals
 from borough_operator.running.registry import DEPLOYMENTS
 from borough_operator.running.telemetry import Telemetry
+from collector import Collector
 from scaling.stage import SHOP, START, Stage
 from scaling.virtual import run_virtually
 

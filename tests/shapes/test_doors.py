@@ -15,8 +15,7 @@ from borough import commands
 from borough.capability import Endpoint
 from borough.config import Settings
 from borough_bill.experiments.drill import hops_of
-from borough_bill.load.customers import Customer, OrderPlan, make_customers
-from borough_bill.load.order_client import OrderClient
+from borough_bill.load.customers import Customer, OrderClient, OrderPlan, make_customers
 from borough_bill.targets.processes import HOST
 from borough_bill.targets.shapes import LocalShape, Shape, read_shapes
 from borough_shop.app import APP
@@ -59,7 +58,7 @@ async def shop(
     store = f"sqlite:///{shutil.copytree(migrated_sqlite, folder / 'store')}"
     await commands.seed(APP, Settings(store=SecretStr(store)), {"stock": "100"})
     local = LocalShape(shape, folder, store=store, keys={ada.name: ada.key}, settings=UNHURRIED)
-    async with local, OrderClient(local) as clients:
+    async with local, OrderClient(local.addresses) as clients:
         await clients.put_profiles([ada])
         yield Open(local, clients, ada)
 

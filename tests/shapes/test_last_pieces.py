@@ -9,8 +9,13 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.load.customers import PLACED, OrderPlan, count_by_ending, make_customers
-from borough_bill.load.order_client import OrderClient
+from borough_bill.load.customers import (
+    PLACED,
+    OrderClient,
+    OrderPlan,
+    count_by_ending,
+    make_customers,
+)
 from borough_bill.targets.shapes import LocalShape, read_shapes
 from borough_shop.app import APP
 from unhurried import UNHURRIED
@@ -34,7 +39,7 @@ async def test_fifty_of_two_hundred_orders_get_the_last_fifty_pieces(
     )
     settings = Settings(store=SecretStr(store_url))
     await commands.seed(APP, settings, {"stock": str(PIECES), "only": SCARCE})
-    async with local, OrderClient(local, timeout_s=610) as clients:
+    async with local, OrderClient(local.addresses, timeout_s=610) as clients:
         await clients.put_profiles(customers)
         outcomes = await asyncio.gather(
             *(

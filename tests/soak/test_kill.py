@@ -14,8 +14,14 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.load.customers import Outcome, disagreements, make_customers, order_plans
-from borough_bill.load.order_client import ClosedLoop, OrderClient
+from borough_bill.load.customers import (
+    ClosedLoop,
+    OrderClient,
+    Outcome,
+    disagreements,
+    make_customers,
+    order_plans,
+)
 from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
 
@@ -51,7 +57,7 @@ async def test_every_order_is_settled_after_a_killed_process(
     settings = Settings(store=SecretStr(sqlite_url))
     await commands.seed(APP, settings, {"stock": str(50 * ROUNDS), "only": "espresso"})
     await commands.seed(APP, settings, {"stock": "1000000"})
-    async with local, OrderClient(local) as clients:
+    async with local, OrderClient(local.addresses) as clients:
         await clients.put_profiles(customers)
         others = [sku for sku in await clients.menu(customers[0]) if sku != "espresso"]
         wanted = order_plans(chance, customers, ("espresso", *others))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from bill.twins import planned_only
 from borough import commands
 from borough.config import Settings
 from borough_bill.analysis.lines import edges, hop_lines, latency
@@ -24,10 +25,8 @@ from borough_bill.experiments.measured import MeasuredShape
 from borough_bill.load.customers import make_customers
 from borough_bill.load.generator import Generator, Job
 from borough_bill.results import Plan, Result
-from borough_bill.targets.machine import machine
-from borough_bill.targets.placement import Placement
+from borough_bill.targets.machine import Placement, machine
 from borough_bill.targets.shapes import LocalShape, shape_named
-from borough_bill.testing import planned_only
 from borough_shop.app import APP
 
 ROUNDS = int(os.environ.get("BOROUGH_SOAK_ROUNDS", "2"))

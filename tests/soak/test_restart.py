@@ -10,8 +10,14 @@ from pydantic import SecretStr
 
 from borough import commands
 from borough.config import Settings
-from borough_bill.load.customers import PLACED, disagreements, make_customers, order_plans
-from borough_bill.load.order_client import ClosedLoop, OrderClient
+from borough_bill.load.customers import (
+    PLACED,
+    ClosedLoop,
+    OrderClient,
+    disagreements,
+    make_customers,
+    order_plans,
+)
 from borough_bill.targets.processes import Process
 from borough_bill.targets.shapes import LocalShape, shape_named
 from borough_shop.app import APP
@@ -43,7 +49,7 @@ async def test_rolling_restart_of_two_replicas_fails_no_order(
         await local.restart(process)
 
     await commands.seed(APP, Settings(store=SecretStr(sqlite_url)), {"stock": "1000000"})
-    async with local, OrderClient(local, timeout_s=45) as clients:
+    async with local, OrderClient(local.addresses, timeout_s=45) as clients:
         await clients.put_profiles(customers)
         wanted = order_plans(random.Random(7), customers, await clients.menu(customers[0]))
         async with ClosedLoop(clients, wanted, at_once=4) as shopping:

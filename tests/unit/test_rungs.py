@@ -20,7 +20,6 @@ from borough.config import Settings, WrongSettings
 from borough.errors import NotFound
 from borough.testing.servers import listen, running
 from borough.transport.calls import remote
-from borough_bill.targets.collector import Collector
 from borough_shop.app import APP
 from borough_shop.experiments.rungs.callee import (
     ANSWER,
@@ -38,6 +37,7 @@ from borough_shop.inventory.contract import Inventory
 from borough_shop.orders.contract import GetOrder, ListOrders, Orders, PlaceOrder
 from borough_telemetry import Telemetry
 from borough_telemetry.signals import SPANS_DROPPED
+from collector import Collector
 from peers import Peer, Ping, Replica
 from recorded import RecordedSpans
 from serving import until

@@ -14,10 +14,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from prometheus_client import CollectorRegistry
 
 from borough.testing.servers import running
-from borough_bill.targets.collector import Collector
 from borough_telemetry import Batching, OtlpExporter, Telemetry, instrument
 from borough_telemetry.export import Lost
 from borough_telemetry.spans import Blueprint, Span
+from collector import Collector
 from serving import until
 
 BLUEPRINT = Blueprint("GET /menu", "server", {})

@@ -17,10 +17,10 @@ from opentelemetry import trace
 from prometheus_client import REGISTRY, CollectorRegistry, Counter
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from borough_bill.targets.collector import Collector
 from borough_telemetry import Format, instrument
 from borough_telemetry.signals import SERVER_DURATION
 from borough_telemetry.spans import current
+from collector import Collector
 from plain import HOST, fetch, served
 
 PAGE = Path(__file__).parents[2] / "docs" / "telemetry.md"

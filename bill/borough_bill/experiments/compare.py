@@ -37,11 +37,9 @@ from borough_bill.report.screen import Screen
 from borough_bill.results import Plan, Result
 from borough_bill.statuses import INTERRUPTED, status
 from borough_bill.targets.attribution import ProcessGone
-from borough_bill.targets.cluster import Kubectl
-from borough_bill.targets.nodes import Site
-from borough_bill.targets.placement import Placement
-from borough_bill.targets.release import SCHEME, ReleaseName
-from borough_bill.targets.releases import open_releases
+from borough_bill.targets.cluster import Kubectl, Site
+from borough_bill.targets.machine import Placement
+from borough_bill.targets.release import SCHEME, ReleaseName, open_releases
 
 WARM_UP_S = 1.0
 """Before each window, if the window itself is as long."""

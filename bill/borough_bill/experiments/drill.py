@@ -27,6 +27,8 @@ from rich.table import Table
 from borough_bill.load.customers import (
     ENDINGS,
     PLACED,
+    ClosedLoop,
+    OrderClient,
     OrderPlan,
     Outcome,
     count_by_ending,
@@ -34,7 +36,6 @@ from borough_bill.load.customers import (
     make_customers,
     order_plans,
 )
-from borough_bill.load.order_client import ClosedLoop, OrderClient
 from borough_bill.targets.shapes import CommandFailed, LocalShape, Shape, shape_named
 
 SHAPES = ("monolith", "apis", "extract-payments", "microservices")
@@ -95,7 +96,7 @@ async def drill_shape(
     step("making the stores")
     await local.prepare({"only": SCARCE, "stock": str(STOCK)}, {})
     step("starting")
-    async with local, OrderClient(local) as clients:
+    async with local, OrderClient(local.addresses) as clients:
         await clients.put_profiles(customers)
         others = [sku for sku in await clients.menu(customers[0]) if sku != SCARCE]
         step("counting the hops of one order")

@@ -33,8 +33,7 @@ from borough_bill.load.frozen import freeze_check
 from borough_bill.load.generator import Generator
 from borough_bill.load.workload import workload as workload_of
 from borough_bill.results import Freeze, Frozen, Objective, Plan, Result, write
-from borough_bill.targets.machine import commit, machine
-from borough_bill.targets.placement import Placement
+from borough_bill.targets.machine import Placement, commit, machine
 
 FREEZE, HOPS, SERVED = "freeze", "hops", "served"
 """The names of the steps that are not windows, under which the folder has their results."""

@@ -8,8 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from borough_bill.experiments.application import SHOP
-from borough_bill.load.customers import make_customers
-from borough_bill.load.order_client import OrderClient
+from borough_bill.load.customers import OrderClient, make_customers
 from borough_bill.targets.shapes import LocalShape, shape_named
 
 ORDERS = "/v1/orders"
@@ -40,7 +39,7 @@ async def up(  # noqa: PLR0913  # the options of a command
             keys={c.name: c.key for c in customers},
         )
         await local.prepare(seed)
-        async with local, OrderClient(local) as clients:
+        async with local, OrderClient(local.addresses) as clients:
             await clients.put_profiles(customers)
             for process in local.processes:
                 console.print(f"{process.name:20} ops http://127.0.0.1:{process.ports.ops}/readyz")

@@ -1,27 +1,32 @@
-"""An attack: a job's requests at their scheduled times, a record of each, the CPU of the window.
+"""The generator's process: it reads a job a line, attacks, and writes messages a line.
 
 The schedule, the requests and the memory of the records are made before the first request is sent.
-The garbage collector is off during the attack, whose code leaves no reference cycles.
+The garbage collector is off during the attack, whose code leaves no reference cycles. The input
+ends when the parent process ends, for any reason, so this process does not outlive it.
 """
 
+import argparse
 import asyncio
 import gc
+import os
 import secrets
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from itertools import cycle
+from typing import Any
 
 import numpy as np
+import uvloop
 
-from borough_bill.load.door_pools import SWEEP_EVERY, DoorPools
-from borough_bill.load.generator import Job, JobFailed, Progress
+from borough_bill.load.generator import Job, JobFailed, Message, Progress
+from borough_bill.load.kernel import Timer, request_priority
 from borough_bill.load.recording import REQUEST, Failure, Header, Recording
-from borough_bill.load.schedule import arrivals
-from borough_bill.load.timer import Timer
-from borough_bill.load.wire import Pool
-from borough_bill.load.workload import KEY, VARIANTS, Workload
+from borough_bill.load.schedule import BadSchedule, arrivals
+from borough_bill.load.wire import Address, BadAddress, OnAnswer, OnFailure, Pool
+from borough_bill.load.workload import KEY, VARIANTS, BadWorkload, Workload, workload
 from borough_bill.targets.attribution import ProcessGone, busy_seconds, cpu_seconds
 
 BURST = 64
@@ -32,16 +37,53 @@ PROGRESS_EVERY = 0.5
 """Seconds between two reports of progress."""
 FAILURES_KEPT = 20
 """The first failures are kept one by one; all are counted by reason."""
+SWEEP_EVERY = 0.1
+"""Seconds between two sweeps, which fail the requests that are past their timeout."""
+QUOTED = 500
+"""Bytes of a wrong answer that an error quotes."""
+LINE_LIMIT = 1 << 24
+"""Bytes of the longest job, which holds the keys of all customers."""
 
 _KEY = KEY.encode()
 
 
-class RequestPlan(NamedTuple):
-    """A request to send; `keyed` says that its bytes hold the placeholder of a key."""
+class DoorPools:
+    """A pool of connections for each address of a job's doors.
 
-    pools: Iterator[Pool]
-    data: bytes
-    keyed: bool
+    `on_answer` or `on_failure` is called for each request that is sent. Raises BadAddress.
+    """
+
+    def __init__(self, job: Job, on_answer: OnAnswer, on_failure: OnFailure) -> None:
+        self.pools = {
+            url: Pool(
+                Address.parse(url),
+                limit=job.connections,
+                timeout=job.timeout_s,
+                on_answer=on_answer,
+                on_failure=on_failure,
+            )
+            for url in sorted({url for urls in job.doors.values() for url in urls})
+        }
+        self._by_prefix = {
+            prefix: cycle([self.pools[url] for url in urls]) for prefix, urls in job.doors.items()
+        }
+
+    def pools_for(self, path: str) -> Iterator[Pool]:
+        """An endless cycle of the pools of the longest prefix of a path. Raises JobFailed."""
+        prefixes = [prefix for prefix in self._by_prefix if path.startswith(prefix)]
+        if not prefixes:
+            known = ", ".join(self._by_prefix)
+            raise JobFailed(f"no door takes {path}; there are doors for {known}")
+        return self._by_prefix[max(prefixes, key=len)]
+
+    def sweep(self) -> None:
+        now = time.monotonic()
+        for pool in self.pools.values():
+            pool.sweep(now)
+
+    def close(self) -> None:
+        for pool in self.pools.values():
+            pool.close()
 
 
 class Attack:
@@ -60,7 +102,7 @@ class Attack:
         self._job = job
         self._on_progress = on_progress
         self._id = secrets.token_bytes(16)
-        self._doors = DoorPools(job, self._answered, self._unanswered)
+        self._doors = DoorPools(job, self._answered, self._ended)
         self._times = arrivals(job.arrivals, job.rate, job.warm_up_s + job.seconds, job.seed)
         number = len(self._times)
         self._warm = int(np.searchsorted(self._times, job.warm_up_s))
@@ -71,8 +113,9 @@ class Attack:
         chance = np.random.default_rng([job.seed, number])
         self._classes = tuple(workload.classes)
         self._faults = [request.expect.fault for request in workload.classes.values()]
+        # A request to send: its pools, its bytes, and whether these hold the placeholder of a key.
         self._plans = [
-            RequestPlan(self._doors.pools_for(path), data, _KEY in data)
+            (self._doors.pools_for(path), data, _KEY in data)
             for variants in workload.variants(job.customers, chance)
             for path, data in variants
         ]
@@ -97,6 +140,7 @@ class Attack:
 
     async def run(self) -> Recording:
         """Send all requests, write the recording, and return it. Raises JobFailed and OSError."""
+        core = self._job.core
         self._timer = Timer(self._send_due)
         watch = asyncio.create_task(self._watch())
         gc.collect()
@@ -106,13 +150,13 @@ class Attack:
             start = time.monotonic() + LEAD
             self._ends = start + self._job.warm_up_s + self._job.seconds
             await self._send(0, self._warm, start)
-            busy, before, own = self._busy(), self._clocks(), time.process_time()
+            busy, before, own = busy_seconds(core), self._clocks(), time.process_time()
             begin = time.monotonic()
             self._ends = begin + self._job.seconds
             await self._send(self._warm, len(self._at), begin - self._job.warm_up_s)
             end = time.monotonic()
             after, own = self._clocks(), time.process_time() - own
-            core_busy = _between(busy, self._busy())
+            busy_after = busy_seconds(core)
         finally:
             gc.enable()
             gc.unfreeze()
@@ -131,7 +175,7 @@ class Attack:
             window_begin_s=begin - start,
             window_s=end - begin,
             cpu={name: after[name] - seconds for name, seconds in before.items()},
-            core_busy_s=core_busy,
+            core_busy_s=None if busy is None or busy_after is None else busy_after - busy,
             generator_cpu_s=own,
             connections=sum(pool.opened for pool in self._doors.pools.values()),
             held_back=sum(pool.held_back for pool in self._doors.pools.values()),
@@ -143,9 +187,7 @@ class Attack:
         return recording
 
     async def _send(self, first: int, last: int, origin: float) -> None:
-        """Send the requests `first` to `last` - 1 at their times after `origin`, a time of
-        `time.monotonic()`, and wait for the last answer.
-        """
+        """Send requests at their times after `origin`, and wait for the last answer."""
         if first == last:
             return
         loop = asyncio.get_running_loop()
@@ -195,9 +237,6 @@ class Attack:
             self._served += 1
         self._ended(number, fault)
 
-    def _unanswered(self, number: int, reason: str) -> None:
-        self._ended(number, reason)
-
     def _ended(self, number: int, fault: str | None) -> None:
         if fault is not None:
             self._failed += 1
@@ -217,9 +256,6 @@ class Attack:
             status=int(record["status"]),
             reason=reason,
         )
-
-    def _busy(self) -> float | None:
-        return None if self._job.core is None else busy_seconds(self._job.core)
 
     def _clocks(self) -> dict[str, float]:
         """CPU seconds of every process so far. Raises JobFailed, naming one that ended."""
@@ -245,5 +281,79 @@ class Attack:
             await asyncio.sleep(SWEEP_EVERY)
 
 
-def _between(before: float | None, after: float | None) -> float | None:
-    return None if before is None or after is None else after - before
+async def set_up(job: Job, workload: Workload) -> None:
+    """Send the set-up requests. Raises JobFailed where one is not answered as expected."""
+    answer: asyncio.Future[str | None]
+
+    def on_answer(_: int, status: int, _first: float, _done: float, body: bytes) -> None:
+        fault = request.expect.fault(status, body)
+        answer.set_result(fault and f"{fault}: {body[:QUOTED].decode(errors='replace')}")
+
+    def on_failure(_: int, reason: str) -> None:
+        answer.set_result(reason)
+
+    doors = DoorPools(job, on_answer, on_failure)
+    try:
+        for request, path, data in workload.setup_requests(job.customers):
+            answer = asyncio.get_running_loop().create_future()
+            with_key = data.replace(KEY.encode(), secrets.token_hex(16).encode())
+            next(doors.pools_for(path)).send(0, with_key, time.monotonic())
+            while not answer.done():
+                await asyncio.wait({answer}, timeout=SWEEP_EVERY)
+                doors.sweep()
+            if fault := answer.result():
+                raise JobFailed(f"set-up: {request.method} {path}: {fault}")
+    finally:
+        doors.close()
+
+
+def _write(message: Message) -> None:
+    print(message.model_dump_json(exclude_none=True), flush=True)  # noqa: T201  # the protocol
+
+
+async def _run_job(line: bytes) -> None:
+    """Run the job of a line, and write how it ended."""
+    try:
+        job = Job.model_validate_json(line)
+        load = workload(job.workload).with_shares(job.shares)
+        attack = Attack(job, load, lambda progress: _write(Message(progress=progress)))
+        if job.set_up:
+            await set_up(job, load)
+        recording = await attack.run()
+    except (BadAddress, BadSchedule, BadWorkload, JobFailed, OSError) as error:
+        _write(Message(error=str(error)))
+    else:
+        _write(Message(recording=recording.path))
+
+
+async def _serve() -> None:
+    """Run jobs until the input ends, which also cancels a job that is under way."""
+    jobs = asyncio.StreamReader(LINE_LIMIT)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(jobs), sys.stdin
+    )
+    line = await jobs.readline()
+    while line:
+        run = asyncio.create_task(_run_job(line))
+        following = asyncio.create_task(jobs.readline())
+        await asyncio.wait({run, following}, return_when=asyncio.FIRST_COMPLETED)
+        if following.done() and not following.result():
+            run.cancel()
+            return
+        await run
+        line = await following
+
+
+def main() -> None:
+    """Pin the process to its core, and serve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cpu", type=int, help="the core to stay on")
+    cpu = parser.parse_args().cpu
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+        request_priority()
+    uvloop.run(_serve())
+
+
+if __name__ == "__main__":
+    main()

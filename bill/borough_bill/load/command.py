@@ -5,23 +5,125 @@ It measures one deployment. `compare` measures the difference between two, with 
 
 import asyncio
 import tempfile
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
+import numpy as np
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
+from rich.progress import Progress
+from rich.table import Column, Table
 
-from borough_bill.load import generator
+from borough_bill.load import Data, generator
 from borough_bill.load.generator import Generator, Job, JobFailed, read_keys
-from borough_bill.load.recording import SLIP_LIMIT_S, Recording, slip_check
-from borough_bill.load.result import LoadResult, Milliseconds
+from borough_bill.load.recording import (
+    SLIP_LIMIT_S,
+    Failure,
+    Recording,
+    Requests,
+    Seconds,
+    slip_check,
+)
 from borough_bill.load.schedule import POISSON
 
-HEADINGS = ("", "mean", "median", "90 %", "99 %", "99.9 %", "longest")
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
+HEADINGS = ("mean", "median", "90 %", "99 %", "99.9 %", "longest")
+
+
+class Milliseconds(Data):
+    """A distribution of times; None where there are too few times for that quantile."""
+
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p99: float | None = None
+    p999: float | None = None
+    longest: float | None = None
+
+    @classmethod
+    def of(cls, times: Seconds) -> Self:
+        """Summarise times given in seconds."""
+        if not times.size:
+            return cls()
+        quantiles = {
+            name: float(np.quantile(times, q)) * 1e3
+            for name, q in QUANTILES.items()
+            if times.size * (1 - q) >= 1
+        }
+        return cls(mean=float(times.mean()) * 1e3, longest=float(times.max()) * 1e3, **quantiles)
+
+
+class Tally(Data):
+    """How some requests were answered, and the latency of those that were served.
+
+    `statuses` counts requests by status, 0 for no whole answer. `latency_ms` counts from the
+    intended send time.
+    """
+
+    requests: int
+    served: int
+    failed: int
+    statuses: dict[int, int]
+    latency_ms: Milliseconds
+
+    @classmethod
+    def of(cls, requests: Requests) -> Self:
+        served = requests[requests["ok"]]
+        return cls(
+            requests=len(requests),
+            served=len(served),
+            failed=len(requests) - len(served),
+            statuses=dict(sorted(Counter(requests["status"].tolist()).items())),
+            latency_ms=Milliseconds.of(served["done"] - served["intended"]),
+        )
+
+
+class LoadResult(Tally):
+    """The requests of the window, all together and by class; `seconds` is the window's length.
+
+    `warm_up` are the requests before it. `from_sent_ms` counts from the actual send time, `slip_ms`
+    from the intended to the actual one; `void` says that slip was above its limit. `reasons` counts
+    failures by reason, warm-up included, and `first_failures` are the first few. `cpu_s` are CPU
+    seconds by process. `held_back` counts requests that had to wait for one of `connections`.
+    """
+
+    seconds: float
+    classes: dict[str, Tally]
+    warm_up: Tally
+    reasons: dict[str, int]
+    first_failures: tuple[Failure, ...]
+    from_sent_ms: Milliseconds
+    slip_ms: Milliseconds
+    void: bool
+    connections: int
+    held_back: int
+    cpu_s: dict[str, float]
+    generator_cpu_s: float
+
+    @classmethod
+    def from_recording(cls, recording: Recording) -> Self:
+        header, measured = recording.header, recording.measured
+        return cls(
+            **dict(Tally.of(measured)),
+            seconds=header.window_s,
+            classes={
+                name: Tally.of(measured[measured["klass"] == number])
+                for number, name in enumerate(header.classes)
+            },
+            warm_up=Tally.of(recording.requests[recording.requests["warm"]]),
+            reasons=header.reasons,
+            first_failures=header.first_failures,
+            from_sent_ms=Milliseconds.of(recording.from_sent()),
+            slip_ms=Milliseconds.of(recording.slips()),
+            void=slip_check([recording]).void,
+            connections=header.connections,
+            held_back=header.held_back,
+            cpu_s=header.cpu,
+            generator_cpu_s=header.generator_cpu_s,
+        )
 
 
 def load(  # noqa: PLR0913  # the options of a command
@@ -82,10 +184,9 @@ def load(  # noqa: PLR0913  # the options of a command
         typer.echo(LoadResult.from_recording(recording).model_dump_json())
     else:
         console.print(_table(LoadResult.from_recording(recording)))
-        for sentence in sentences(recording):
+        kept = [] if out is None else [f"Every request's record is in {out}."]
+        for sentence in (*sentences(recording), *kept):
             console.print(sentence, highlight=False, markup=False)
-        if out is not None:
-            console.print(f"Every request's record is in {out}.", highlight=False, markup=False)
     raise typer.Exit(1 if recording.failed else 0)
 
 
@@ -105,16 +206,14 @@ def _shares(options: Iterable[str]) -> dict[str, float]:
 
 
 async def _run(job: Job, cpu: int | None, console: Console, *, quiet: bool) -> Recording:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        task = bar.add_task("starting", total=job.warm_up_s + job.seconds, left="")
+    with Progress(console=console, transient=True, disable=quiet) as bar:
+        task = bar.add_task("starting", total=job.warm_up_s + job.seconds)
 
         def show(progress: generator.Progress) -> None:
             bar.update(
                 task,
                 completed=job.warm_up_s + job.seconds - progress.left_s,
                 description=f"{progress.served:,} served, {progress.failed:,} failed",
-                left=f"{progress.left_s:.0f} s left",
             )
 
         async with Generator(cpu) as process:
@@ -122,46 +221,34 @@ async def _run(job: Job, cpu: int | None, console: Console, *, quiet: bool) -> R
 
 
 def _table(found: LoadResult) -> Table:
-    table = Table(title="Milliseconds")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right" if heading else "left")
-    table.add_row("from the intended send time", *_row(found.latency_ms))
-    table.add_row("from the actual send time", *_row(found.from_sent_ms))
-    table.add_row("slip: sent late by", *_row(found.slip_ms))
-    for name, tally in found.classes.items() if len(found.classes) > 1 else ():
-        table.add_row(f"{name}, from intended", *_row(tally.latency_ms))
+    table = Table("", *(Column(name, justify="right") for name in HEADINGS), title="Milliseconds")
+    rows = {
+        "from the intended send time": found.latency_ms,
+        "from the actual send time": found.from_sent_ms,
+        "slip: sent late by": found.slip_ms,
+    }
+    if len(found.classes) > 1:
+        rows |= {f"{name}, from intended": each.latency_ms for name, each in found.classes.items()}
+    for name, times in rows.items():  # a dash: there are too few requests for that quantile
+        table.add_row(name, *("-" if value is None else f"{value:.2f}" for _, value in times))
     return table
 
 
-def _row(times: Milliseconds) -> list[str]:
-    """The times as texts; a dash where there are too few requests for that quantile."""
-    return ["-" if value is None else f"{value:.2f}" for _, value in times]
-
-
-def sentences(recording: Recording) -> list[str]:
+def sentences(recording: Recording) -> Iterator[str]:
     """What happened besides latency, and what voids the latencies."""
     header, slip = recording.header, slip_check([recording])
     requests = len(recording.measured)
     pace = f"{requests / header.window_s:,.0f} a second over {header.window_s:.1f} s"
-    found = [
-        f"{recording.served:,} of {requests:,} served, {pace}, {header.connections} connections."
-    ]
-    found += [
-        f"{number:,} times, warm-up included: {what}" for what, number in header.reasons.items()
-    ]
+    yield f"{recording.served:,} of {requests:,} served, {pace}, {header.connections} connections."
+    for what, number in header.reasons.items():
+        yield f"{number:,} times, warm-up included: {what}"
     if header.held_back:
-        found.append(f"{header.held_back:,} requests had to wait: every connection was busy.")
-    found += [
-        f"{name}: {seconds / recording.served * 1e6:,.0f} us of CPU a served request."
-        for name, seconds in header.cpu.items()
-        if recording.served
-    ]
-    found.append(
-        f"The generator used {header.generator_cpu_s / requests * 1e6:,.0f} us of CPU a request."
-    )
+        yield f"{header.held_back:,} requests had to wait: every connection was busy."
+    for name, seconds in header.cpu.items() if recording.served else ():
+        yield f"{name}: {seconds / recording.served * 1e6:,.0f} us of CPU a served request."
+    yield f"The generator used {header.generator_cpu_s / requests * 1e6:,.0f} us of CPU a request."
     if slip.void:
-        found.append(
+        yield (
             f"VOID: 99 % of slip is {slip.p99_s * 1e3:.1f} ms, above {SLIP_LIMIT_S * 1e3:.0f} ms: "
             "the generator was late, so the latencies are not those of the server."
         )
-    return found

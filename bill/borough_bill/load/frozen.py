@@ -1,15 +1,13 @@
 """A server that freezes periodically, so that the latencies a generator must find are known.
 
-Of a uniform load, the requests that arrive while the server is frozen for 1 s in every 10 s wait
-for the rest of that second: P(latency > x) = (1 - x) / 10, so p99 = 0.9 s and p95 = 0.5 s. A
-generator that waits for an answer before it sends again records next to none of these waits
-(coordinated omission).
+The requests of a uniform load that arrive while it is frozen for 1 s in every 10 s wait for the
+rest of that second: P(latency > x) = (1 - x) / 10, so p99 = 0.9 s and p95 = 0.5 s. A generator that
+waits for an answer before it sends again records next to none of this (coordinated omission).
 
 `python -m borough_bill.load.frozen` prints its address and serves until its input ends; then it
 prints the times of its answers on one line, in seconds of the monotonic clock.
 """
 
-import argparse
 import asyncio
 import os
 import sys
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import typer
 import uvloop
 
 from borough_bill.load.generator import Generator, Job
@@ -42,14 +41,11 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\
 
 
 class _Answers(asyncio.Protocol):
-    """Answers each request head with ANSWER, `delay` seconds later, and adds the time of the answer
-    to `answered`.
-    """
+    """Answers each request head with ANSWER, and adds the time to `answered`."""
 
     transport: asyncio.Transport
 
-    def __init__(self, delay: float, answered: deque[float]) -> None:
-        self._delay = delay
+    def __init__(self, answered: deque[float]) -> None:
         self._answered = answered
         self._head = b""
 
@@ -58,21 +54,13 @@ class _Answers(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._head += data
-        if not self._head.endswith(b"\r\n\r\n"):
-            return
-        self._head = b""
-        if self._delay:
-            asyncio.get_running_loop().call_later(self._delay, self._answer)
-        else:
-            self._answer()
-
-    def _answer(self) -> None:
-        if not self.transport.is_closing():  # the client may have timed out
+        if self._head.endswith(b"\r\n\r\n"):
+            self._head = b""
             self._answered.append(time.monotonic())
             self.transport.write(ANSWER)
 
 
-async def serve(freeze_s: float, delay: float, cpu: int | None) -> None:
+async def serve(freeze_s: float, cpu: int | None) -> None:
     """Serve until the input ends, frozen for `freeze_s` seconds in the middle of each PERIOD."""
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
@@ -84,9 +72,7 @@ async def serve(freeze_s: float, delay: float, cpu: int | None) -> None:
 
     if freeze_s:
         loop.call_later((PERIOD - freeze_s) / 2, freeze)
-    server = await loop.create_server(
-        lambda: _Answers(delay, answered), "127.0.0.1", 0, backlog=BACKLOG
-    )
+    server = await loop.create_server(lambda: _Answers(answered), "127.0.0.1", 0, backlog=BACKLOG)
     port = server.sockets[0].getsockname()[1]
     print(f"http://127.0.0.1:{port}", flush=True)  # noqa: T201  # the parent process reads it
     ended = asyncio.Event()
@@ -97,24 +83,14 @@ async def serve(freeze_s: float, delay: float, cpu: int | None) -> None:
 
 @asynccontextmanager
 async def server(
-    *, freeze_s: float = 0.0, delay: float = 0.0, cpu: int | None = None
-) -> AsyncIterator[tuple[str, int]]:
-    """The URL and the pid of such a server in a child process, pinned to core `cpu` if given.
-
-    It answers after `delay` seconds, and is frozen for `freeze_s` seconds of every PERIOD.
-    """
-    async with _started(freeze_s, delay, cpu) as (url, process):
-        yield url, process.pid
-
-
-@asynccontextmanager
-async def _started(
-    freeze_s: float, delay: float, cpu: int | None
+    *, freeze_s: float = 0.0, cpu: int | None = None
 ) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    """The URL of a server that is frozen for `freeze_s` seconds of every PERIOD, and its child
+    process, pinned to core `cpu` if given.
+    """
     place = () if cpu is None else ("--cpu", str(cpu))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "borough_bill.load.frozen",
-        "--freeze", str(freeze_s), "--delay", str(delay), *place,
+        sys.executable, "-m", "borough_bill.load.frozen", "--freeze", str(freeze_s), *place,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LINE,
@@ -133,7 +109,7 @@ async def freeze_check(generator: Generator, cpu: int | None = None) -> Freeze:
     It takes PERIOD seconds; the server is pinned to core `cpu` if given. Raises JobFailed.
     """
     with tempfile.TemporaryDirectory(prefix="borough-freeze-") as folder:
-        async with _started(FREEZE, 0.0, cpu) as (url, process):
+        async with server(freeze_s=FREEZE, cpu=cpu) as (url, process):
             job = Job(
                 doors={"": (url,)},
                 workload="probe",
@@ -154,15 +130,10 @@ async def freeze_check(generator: Generator, cpu: int | None = None) -> Freeze:
     return Freeze(p95_s=p95, p99_s=p99, given_p95_s=given_p95, given_p99_s=given_p99)
 
 
-def main() -> None:
-    """Serve as the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--freeze", type=float, default=0.0, help="seconds of every period")
-    parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
-    parser.add_argument("--cpu", type=int, help="the core to stay on")
-    options = parser.parse_args()
-    uvloop.run(serve(options.freeze, options.delay, options.cpu))
+def main(freeze: float = 0, cpu: int | None = None) -> None:
+    """Serve, frozen for `freeze` seconds of every period."""
+    uvloop.run(serve(freeze, cpu))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,8 +1,7 @@
-"""The load generator for its users: a child process that runs one job after another.
+"""The load generator: a child process, whose code is `attack`, that runs one job after another.
 
 It is a process, because its garbage collection, its CPU clock and its core must not be shared. One
-process runs many jobs, so that imports and a cold interpreter are in no window. Its code is
-`borough_bill.load.process`.
+process runs many jobs, so that imports and a cold interpreter are in no window.
 """
 
 import asyncio
@@ -13,17 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveInt,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from borough_bill.load import Data
 from borough_bill.load.recording import Recording
 from borough_bill.load.schedule import POISSON
 from borough_bill.targets.processes import die_with_parent, killed
@@ -36,7 +27,7 @@ class JobFailed(Exception):
     """A job ended without a recording; the message says what failed."""
 
 
-class Job(BaseModel):
+class Job(Data):
     """What one attack sends, where and when, and what is measured meanwhile.
 
     `doors` are base URLs by path prefix, used in turn; the prefix "" stands for every other path.
@@ -51,21 +42,19 @@ class Job(BaseModel):
     sent first.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     doors: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]
     workload: str
-    shares: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+    shares: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     out: Path
     seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    rate: NonNegativeFloat = 0.0
+    rate: Annotated[float, Field(ge=0)] = 0.0
     arrivals: str = POISSON
     warm_up_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    seed: NonNegativeInt = 0
-    customers: dict[str, str] = {}
-    pids: dict[str, int] = {}
-    core: NonNegativeInt | None = None
-    connections: PositiveInt = 1_024
+    seed: Annotated[int, Field(ge=0)] = 0
+    customers: dict[str, str] = Field(default_factory=dict)
+    pids: dict[str, int] = Field(default_factory=dict)
+    core: Annotated[int, Field(ge=0)] | None = None
+    connections: Annotated[int, Field(gt=0)] = 1_024
     timeout_s: Annotated[float, Field(gt=0)] = 10.0
     set_up: bool = True
 
@@ -97,7 +86,7 @@ class Generator:
     async def __aenter__(self) -> Self:
         place = () if self._cpu is None else ("--cpu", str(self._cpu))
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "borough_bill.load.process", *place,
+            sys.executable, "-m", "borough_bill.load.attack", *place,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # idle threads would hold memory
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

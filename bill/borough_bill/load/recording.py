@@ -14,7 +14,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
+
+from borough_bill.load import Data
 
 Requests = NDArray[np.void]
 Seconds = NDArray[np.float64]
@@ -45,12 +47,8 @@ class BrokenRecording(Exception):
     """A file is no whole recording; the message names it."""
 
 
-class Failure(BaseModel):
-    """A request that was not served: its intended time, in seconds from the start, and what went
-    wrong. The status is 0 without a whole answer.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Failure(Data):
+    """A request that was not served, and its intended time, in seconds from the start."""
 
     at_s: float
     request_class: str
@@ -58,20 +56,16 @@ class Failure(BaseModel):
     reason: str
 
 
-class Header(BaseModel):
-    """The header of a recording.
-
-    The start is at `start_s` of this machine's monotonic clock. The window begins `window_begin_s`
-    seconds later, when the last answer to the warm-up has arrived, and ends `window_s` seconds
-    after that, when the last answer has. `cpu`, by the names in the job's `pids`, and
-    `generator_cpu_s` are CPU seconds between these edges; `core_busy_s` is the busy time of the
-    job's core.
+class Header(Data):
+    """The start is at `start_s` of this machine's monotonic clock. The window begins
+    `window_begin_s` seconds later, when the last answer to the warm-up has arrived, and ends
+    `window_s` seconds after that, when the last answer has. `cpu`, by the names in the job's
+    `pids`, `generator_cpu_s` and `core_busy_s`, of the job's core, are CPU seconds between these
+    edges.
 
     `reasons` counts failures by reason, and `first_failures` are the first few. `connections` were
     opened; `held_back` counts the requests that had to wait for one.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int = VERSION
     job: dict[str, Any]
@@ -147,18 +141,13 @@ class Recording:
         return len(self.measured) - self.served
 
     def latencies(self, name: str | None = None) -> Seconds:
-        """Seconds from the intended time to the whole answer, of served requests of the window.
-
-        This is the time a customer waits, whatever delayed the request (no coordinated omission).
-        `name` selects a class.
+        """Seconds from the intended time to the whole answer, of served requests of the window:
+        what a customer waits, whatever delayed the request. `name` selects a class.
         """
         return self._span("intended", "done", self._served(name))
 
     def from_sent(self, name: str | None = None) -> Seconds:
-        """Seconds from the actual send time to the whole answer, of served requests of the window.
-
-        The difference to `latencies` is the lateness of the generator. `name` selects a class.
-        """
+        """As `latencies`, but from the actual send time, so without the generator's lateness."""
         return self._span("sent", "done", self._served(name))
 
     def slips(self) -> Seconds:

@@ -1,6 +1,5 @@
-"""The schedule: the intended send time of each request, fixed before the run.
+"""The schedule: the intended send time of each request, whether earlier ones are answered or not.
 
-The load is an open loop: a request is sent at its time, whether earlier ones were answered or not.
 Times are float64 seconds from the start, ascending. The same seed gives the same times. All
 functions raise BadSchedule.
 """

@@ -20,9 +20,7 @@ from borough_bill.load.workload import BASE, HOST
 IDLE = -1
 
 OnAnswer = Callable[[int, int, float, float, bytes], None]
-"""Called with the number of a request, the status, the times of the first and the last byte as of
-`time.monotonic()`, and the body.
-"""
+"""Called with a request's number, status, monotonic times of first and last byte, and body."""
 OnFailure = Callable[[int, str], None]
 """Called with the number of a request, and the reason why it has no whole answer."""
 
@@ -54,10 +52,6 @@ class Address:
             raise BadAddress(f"{url} is no address like http://host:port")
         return cls(parts.hostname, port, parts.scheme == "https", base, header)
 
-    def fill_in(self, request: bytes) -> bytes:
-        """A rendered request with the path and the Host of this address."""
-        return request.replace(BASE, self.base, 1).replace(HOST, self.header, 1)
-
 
 class Pool:
     """The connections to one address, at most `limit`; `timeout` bounds the seconds for an answer.
@@ -74,7 +68,7 @@ class Pool:
         on_answer: OnAnswer,
         on_failure: OnFailure,
     ) -> None:
-        self.address = address
+        self._address, self._base, self._header = address, address.base, address.header
         self.on_answer = on_answer
         self.on_failure = on_failure
         self.opened = 0
@@ -89,7 +83,7 @@ class Pool:
 
     def send(self, number: int, request: bytes, now: float) -> None:
         """Send a rendered request; then `on_answer` or `on_failure` is called, once."""
-        data = self.address.fill_in(request)
+        data = request.replace(BASE, self._base, 1).replace(HOST, self._header, 1)
         if self._idle:  # the most recently used connection first
             self._idle.pop().send(number, now, data)
             return
@@ -108,7 +102,7 @@ class Pool:
 
     async def _open(self) -> None:
         """Open one connection; if that fails, fail the request that has waited longest."""
-        address = self.address
+        address = self._address
         try:
             await asyncio.get_running_loop().create_connection(
                 lambda: _Connection(self), address.host, address.port, ssl=address.tls or None
@@ -120,7 +114,6 @@ class Pool:
                 self.on_failure(number, f"no connection: {error.strerror or type(error).__name__}")
 
     def made(self, connection: "_Connection") -> None:
-        """Add a connection that has opened."""
         self._opening -= 1
         self.opened += 1
         self._all.add(connection)
@@ -134,7 +127,6 @@ class Pool:
             self._idle.append(connection)
 
     def gone(self, connection: "_Connection") -> None:
-        """Remove a connection that has closed."""
         self._all.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)

@@ -1,8 +1,7 @@
-"""The workload: which requests are sent, and which answers are expected.
+"""The workload, a data file: which requests are sent, and which answers are expected.
 
-A workload is a data file, so that any HTTP deployment can be measured with it. Requests are
-rendered before the run, in VARIANTS seeded variants of each class; only the idempotency key is
-filled in when a request is sent.
+Requests are rendered before the run, in VARIANTS seeded variants of each class; only the
+idempotency key is filled in when a request is sent.
 """
 
 import hashlib
@@ -18,15 +17,9 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
 import numpy as np
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import Field, ValidationError, ValidationInfo, model_validator
+
+from borough_bill.load import Data
 
 VARIANTS = 512
 """Rendered requests of each class. Each request that is sent is one of them, with its own key."""
@@ -49,10 +42,8 @@ class BadWorkload(ValueError):
     """A workload cannot be sent; the message names the file and the key in it."""
 
 
-class Expectation(BaseModel):
+class Expectation(Data):
     """The status or statuses of a correct answer, and values in its JSON by dotted path."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     status: int | tuple[int, ...] = 200
     fields: dict[str, Any] = Field({}, alias="json")
@@ -72,20 +63,17 @@ class Expectation(BaseModel):
         return None
 
 
-class Request(BaseModel):
+class Request(Data):
     """A request; a placeholder that is a whole JSON string is replaced with the value's type."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     path: Annotated[str, Field(pattern="^/")]
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default_factory=dict)
     content: Any = Field(None, alias="json")
     expect: Expectation = Expectation()
 
     @property
     def placeholders(self) -> frozenset[str]:
-        """The names of its placeholders."""
         return frozenset(_PLACEHOLDER.findall(json.dumps([self.path, self.headers, self.content])))
 
     @property
@@ -117,36 +105,23 @@ class Request(BaseModel):
 
 
 class RequestClass(Request):
-    """A request that is sent repeatedly, in proportion to its weight.
-
-    `counts_as` is the CAPABILITY.KIND of rows, as `borough audit --json` counts them, of which each
-    expected answer promises one.
+    """A request that is sent in proportion to its weight. Each expected answer promises a row of
+    the CAPABILITY.KIND that it `counts_as`, as `borough audit --json` counts them.
     """
 
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     counts_as: Annotated[str, Field(pattern=r"^[\w-]+\.[\w-]+$")] | None = None
 
 
-class Workload(BaseModel):
-    """Classes of requests, the data of their placeholders, and set-up requests.
-
-    A set-up request with {{customer}} or {{api_key}} is sent for each customer, any other once.
+class Workload(Data):
+    """Classes of requests, the data of their placeholders, and set-up requests, which are sent for
+    each customer if they contain {{customer}} or {{api_key}}, else once.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    data: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    data: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
     setup: tuple[Request, ...] = ()
     classes: Annotated[dict[str, RequestClass], Field(min_length=1, max_length=255)]
-    _file: str = PrivateAttr("workload")
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a workload file. Raises BadWorkload."""
-        try:
-            return cls.parse(path.read_text("utf-8"), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadWorkload(f"workload {path} cannot be read: {error}") from error
+    _file: str = "workload"
 
     @classmethod
     def parse(cls, text: str, name: str) -> Self:
@@ -184,23 +159,19 @@ class Workload(BaseModel):
             yield f"classes.{name}", request
 
     def setup_requests(self, customers: Mapping[str, str]) -> Iterator[tuple[Request, str, bytes]]:
-        """The set-up requests, rendered as by `Request.render`; `customers` are API keys by name.
-
-        Raises BadWorkload where customers are needed and there are none.
-        """
+        """The set-up requests, rendered as by `Request.render`. Raises as `variants`."""
         self._require(customers)
+        first = {name: values[0] for name, values in self.data.items()}
         for request in self.setup:
             for customer, key in customers.items() if request.for_customer else [("", "")]:
-                first = {name: values[0] for name, values in self.data.items()}
                 values = {**first, "key": KEY, "customer": customer, "api_key": key}
                 yield request, *request.render(values)
 
     def variants(
         self, customers: Mapping[str, str], chance: np.random.Generator
     ) -> list[list[tuple[str, bytes]]]:
-        """VARIANTS requests of each class, rendered with random customers and data.
-
-        Raises BadWorkload where customers are needed and there are none.
+        """VARIANTS requests of each class, rendered with random data and customers, which are API
+        keys by name. Raises BadWorkload where customers are needed and there are none.
         """
         self._require(customers)
         senders = list(customers.items()) or [("", "")]
@@ -293,7 +264,10 @@ def shipped(name: str) -> Workload:
 def workload(name_or_path: str) -> Workload:
     """A file, if the text has a slash or ends in .toml, else a shipped one. Raises BadWorkload."""
     if "/" in name_or_path or name_or_path.endswith(".toml"):
-        return Workload.read(Path(name_or_path))
+        try:
+            return Workload.parse(Path(name_or_path).read_text("utf-8"), name_or_path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadWorkload(f"workload {name_or_path} cannot be read: {error}") from error
     return shipped(name_or_path)
 
 

@@ -1,8 +1,7 @@
 """The CPU, memory and counters of a process, read from outside.
 
-CPU is the process's own clock, which includes threads that have ended; a sum over its threads would
-not. A process on another machine exposes its CPU, in steps of a clock tick. Counters are read at
-the edges of a window, since a scrape within it would cost the measured part CPU.
+CPU is the process's own clock, which includes threads that have ended, as a sum over threads would
+not. Counters are read at the edges of a window: a scrape within it would cost the part CPU.
 """
 
 import re
@@ -57,9 +56,9 @@ def cpu_seconds_of(pids: Mapping[str, int]) -> dict[str, float]:
     return {name: cpu_seconds(pid) for name, pid in pids.items()}
 
 
-def busy_seconds(core: int) -> float | None:
+def busy_seconds(core: int | None) -> float | None:
     """Seconds that a core was busy, or was stolen by the machine's host, in steps of TICK_S; None
-    where that cannot be read, as on any system but Linux.
+    for no core, and where that cannot be read, as on any system but Linux.
     """
     try:
         with STAT.open(encoding="ascii") as lines:
@@ -99,9 +98,7 @@ def memory_of(pids: Mapping[str, int]) -> dict[str, Memory]:
 
 @dataclass(frozen=True, slots=True)
 class ProcessMetrics:
-    """What a process exposes of itself: used CPU seconds, memory, and its start time in seconds
-    since 1970.
-    """
+    """What a process exposes of itself; it `started` so many seconds after 1970."""
 
     cpu_s: float
     rss_mib: float
@@ -111,7 +108,7 @@ class ProcessMetrics:
     def read(cls, exposition: str) -> Self:
         """From its /metrics. Raises NotExposed, naming what is missing."""
         wanted = (CPU, RESIDENT, STARTED)
-        found = {name: value for name, _, value in _samples(exposition, wanted)}
+        found = {name: value for name, _, value in samples(exposition, wanted)}
         if missing := [name for name in wanted if name not in found]:
             raise NotExposed(f"a part exposes no {missing[0]}")
         mib = found[RESIDENT] / KIB_PER_MIB / KIB_PER_MIB
@@ -129,7 +126,7 @@ class Counters:
         """From the /metrics of the parts, in either Prometheus text format."""
         sums = defaultdict[tuple[str, str], float](float)
         for text in expositions:
-            for name, labels, value in _samples(text, COUNTED):
+            for name, labels, value in samples(text, COUNTED):
                 if name == TRANSACTIONS:
                     if labels.get("kind") == "write":
                         sums[name, labels["capability"]] += value
@@ -175,12 +172,12 @@ def total(expositions: Iterable[str], metric: str, **labels: str) -> float:
     return sum(
         value
         for text in expositions
-        for _, found, value in _samples(text, (metric,))
+        for _, found, value in samples(text, (metric,))
         if labels.items() <= found.items()
     )
 
 
-def _samples(text: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str], float]]:
+def samples(text: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str], float]]:
     """The samples of these metrics. A full parser would take a hundred times as long."""
     for line in text.splitlines():
         if line.startswith(wanted) and (sample := _SAMPLE.match(line)):

@@ -1,23 +1,22 @@
 """A receiver of spans by OTLP/HTTP, which decodes them into plain values.
 
-In a test it runs on the test's event loop, and can answer late, refuse or never answer. As a
-process (`python -m borough_bill.targets.collector --port P --keep FILE`) it only appends what
+The process (`python -m borough_bill.targets.collector --port P --keep FILE`) only appends what
 arrives to a file, undecoded, so that it uses little CPU during a measurement.
 """
 
-import asyncio
 import json
-import signal
+import socket
 import struct
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from aiohttp import web
+
+from borough_bill.targets.processes import HOST
 
 PATH = "/v1/traces"
 PROTOBUF = "application/x-protobuf"
@@ -109,61 +108,18 @@ def _value(value: Any) -> Any:
             return getattr(value, simple)
 
 
-class Collector:
-    """The receiver, listening while the context lasts; port 0 takes a free one.
+def receiver(keep: Callable[[bytes], object]) -> web.Application:
+    """An application that hands the body of each request of an exporter to `keep`."""
 
-    It answers `status` after `delay` seconds (None: never); both may be changed while it runs.
-    Bodies that it refuses are not kept. `keep` receives each body instead of `bodies`.
-    """
-
-    def __init__(
-        self,
-        *,
-        port: int = 0,
-        status: int = 200,
-        delay: float | None = 0.0,
-        keep: Callable[[bytes], object] | None = None,
-    ) -> None:
-        self.status = status
-        self.delay = delay
-        self.bodies: list[bytes] = []
-        self.requests = 0
-        """The number of requests, whatever was answered."""
-        self.port = port
-        self._keep = keep or self.bodies.append
-        app = web.Application(client_max_size=LARGEST)
-        app.router.add_post(PATH, self._take)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
-
-    @property
-    def url(self) -> str:
-        """The endpoint for an exporter, without the path."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def spans(self) -> list[Span]:
-        """Every received span, decoded now. Raises BrokenSpans."""
-        return [span for body in self.bodies for span in decode(body)]
-
-    async def _take(self, request: web.Request) -> web.Response:
-        self.requests += 1
+    async def take(request: web.Request) -> web.Response:
         if request.content_type != PROTOBUF:
             raise web.HTTPUnsupportedMediaType(text=f"send {PROTOBUF}")
-        body = await request.read()
-        await (asyncio.sleep(self.delay) if self.delay is not None else asyncio.Event().wait())
-        if self.status == 200:  # noqa: PLR2004  # OTLP's status of success
-            self._keep(body)
-        return web.Response(status=self.status, content_type=PROTOBUF)
+        keep(await request.read())
+        return web.Response(content_type=PROTOBUF)
 
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+    app = web.Application(client_max_size=LARGEST)
+    app.router.add_post(PATH, take)
+    return app
 
 
 def read_spans(path: Path) -> list[Span]:
@@ -184,27 +140,20 @@ def read_spans(path: Path) -> list[Span]:
     return spans
 
 
-async def _keep_until_stopped(port: int, path: Path) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with path.open("ab", buffering=0) as file:
-
-        def keep(body: bytes) -> None:
-            file.write(_LENGTH.pack(len(body)) + body)
-
-        async with Collector(port=port, keep=keep) as collector:
-            sys.stdout.write(json.dumps({"event": "ready", "port": collector.port}) + "\n")
-            sys.stdout.flush()
-            await stop.wait()
-
-
 def main(
     keep: Annotated[Path, typer.Option(help="The file that bodies are appended to.")],
     port: Annotated[int, typer.Option(help="Where to listen; 0 takes a free port.")] = 4318,
 ) -> None:
     """Receive spans by OTLP/HTTP until SIGTERM, and keep them for `read_spans`."""
-    asyncio.run(_keep_until_stopped(port, keep))
+    with keep.open("ab", buffering=0) as file, socket.create_server((HOST, port)) as listening:
+        ready = json.dumps({"event": "ready", "port": listening.getsockname()[1]})
+        web.run_app(
+            receiver(lambda body: file.write(_LENGTH.pack(len(body)) + body)),
+            sock=listening,
+            print=lambda _: print(ready, flush=True),  # noqa: T201  # the parent process reads it
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_S,
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""One replica of a part as a local process: its ports, its log, its start and its end.
+"""One replica of a part as a local process, which never outlives the runner, however that ends.
 
-A process never outlives the runner, however the runner ends. It is restarted on the ports it had,
-since its peers got those addresses when they started.
+It is restarted on the ports it had, since its peers got those addresses when they started.
 """
 
 import asyncio
@@ -44,39 +43,29 @@ def outside() -> dict[str, str]:
 
 
 class Ports:
-    """The three ports of one process, reserved over all its restarts.
+    """The three ports of one process, reserved over all its restarts by sockets that never listen.
 
-    Each is reserved by a socket that is bound but never listens. The system then assigns the port
-    to no other socket, a server that sets SO_REUSEADDR can still listen on it, and without a server
-    connections are refused, as by any dead process. Only Linux permits this; elsewhere the socket
-    is closed, and another process might take the port.
+    The system assigns such a port to no other socket, a server that sets SO_REUSEADDR can still
+    listen on it, and without one connections are refused, as by any dead process. Only Linux
+    permits this; elsewhere the sockets are closed, and another process might take a port.
     """
 
     def __init__(self) -> None:
-        holders = tuple(_hold() for _ in range(3))
-        self.public, self.internal, self.ops = (port for _, port in holders)
-        self._release = weakref.finalize(self, _release, tuple(holder for holder, _ in holders))
+        holders = [socket.socket() for _ in range(3)]
+        for holder in holders:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind((HOST, 0))
+        ports: list[int] = [holder.getsockname()[1] for holder in holders]
+        self.public, self.internal, self.ops = ports
+        self.release = weakref.finalize(self, _close, holders)
+        """Releases the ports. Without a call, garbage collection of this object does."""
+        if sys.platform != "linux":
+            self.release()
 
-    def release(self) -> None:
-        """Release the ports. Otherwise that happens when the object is garbage-collected, as of a
-        shape that is never started.
-        """
-        self._release()
 
-
-def _release(holders: tuple[socket.socket, ...]) -> None:
+def _close(holders: list[socket.socket]) -> None:
     for holder in holders:
         holder.close()
-
-
-def _hold() -> tuple[socket.socket, int]:
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind((HOST, 0))
-    port = holder.getsockname()[1]
-    if sys.platform != "linux":
-        holder.close()
-    return holder, port
 
 
 class Process:
@@ -109,7 +98,6 @@ class Process:
 
     @property
     def running(self) -> bool:
-        """Whether there is a process that has not ended."""
         return self._process is not None and self._process.returncode is None
 
     @property
@@ -138,22 +126,18 @@ class Process:
         time, since a machine too busy for this process is too busy for the part as well.
         """
         for _ in range(round(within / POLL_S)):
-            if await self._answers_ready(http):
-                break
+            with contextlib.suppress(aiohttp.ClientError):
+                async with http.get(f"http://{HOST}:{self.ports.ops}/readyz") as answer:
+                    if answer.status == 200:  # noqa: PLR2004  # OK
+                        break
             if not self.running:
-                raise PartDied(f"part {self.name} ended with {self._code()}:\n{self.log_tail()}")
+                code = self._process and self._process.returncode
+                raise PartDied(f"part {self.name} ended with {code}:\n{self.log_tail()}")
             await asyncio.sleep(POLL_S)
         else:
             raise PartDied(f"part {self.name} is not ready in {within} s:\n{self.log_tail()}")
         if self._cpu is not None:
             pin(self.pid, self._cpu)
-
-    async def _answers_ready(self, http: aiohttp.ClientSession) -> bool:
-        try:
-            async with http.get(f"http://{HOST}:{self.ports.ops}/readyz") as answer:
-                return answer.status == 200  # noqa: PLR2004  # OK
-        except aiohttp.ClientError:
-            return False
 
     async def facts(self, http: aiohttp.ClientSession) -> dict[str, Any]:
         """The facts in its /readyz. Raises PartDied without an answer."""
@@ -187,23 +171,18 @@ class Process:
         """SIGTERM and wait for its drain; SIGKILL after `within` seconds. Returns the exit code."""
         try:
             async with asyncio.timeout(within):
-                await self._end(signal.SIGTERM)
+                return await self._end(signal.SIGTERM)
         except TimeoutError:
-            await self.kill()
-        return self._code()
+            return await self._end(signal.SIGKILL)
 
-    async def _end(self, number: int) -> None:
-        if self._process is not None and self.running:
+    async def _end(self, number: int) -> int:
+        if self._process is None:
+            raise ValueError(f"part {self.name} was not started")
+        if self.running:
             self._process.send_signal(number)
-            await self._process.wait()
-
-    def _code(self) -> int:
-        if self._process is None or self._process.returncode is None:
-            raise ValueError(f"part {self.name} has not ended")
-        return self._process.returncode
+        return await self._process.wait()
 
     def log_tail(self) -> str:
-        """The last lines of its log."""
         with self._log.open(errors="replace") as log:
             return "".join(deque(log, LOG_TAIL)).rstrip()
 

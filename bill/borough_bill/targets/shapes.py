@@ -1,7 +1,6 @@
 """The shapes, read as data; and a shape as local processes, every part with its replicas.
 
-The parts get each other's addresses at their start, as in a cluster; only the network is missing.
-All their settings are `BOROUGH_` variables, and none is inherited.
+The parts get each other's addresses at their start, as in a cluster. No setting is inherited.
 """
 
 import asyncio
@@ -18,9 +17,9 @@ from types import MappingProxyType
 from typing import Any, Self
 
 import aiohttp
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from borough_bill.results import Objective
+from borough_bill.targets.attribution import samples
 from borough_bill.targets.audit import Audit
 from borough_bill.targets.processes import BOROUGH, HOST, Ports, Process, die_with_parent, outside
 
@@ -62,15 +61,8 @@ class Shape:
 
 
 def read_shapes(file: Path | None = None, app: str = "") -> dict[str, Shape]:
-    """The shapes of an application by name: those of a file of the user's own where one is named.
-
-    Args:
-        file: Has the format of the application's `shapes.toml`.
-        app: MODULE:NAME, as `borough --app` takes it; the default of `borough` where it is empty.
-
-    Raises:
-        CommandFailed: `borough` knows no such application, or the file describes no shapes.
-
+    """The shapes, by name, of the application `app`, MODULE:NAME, or that of `borough` by default;
+    those of a user's own `file` like `shapes.toml` where one is named. Raises CommandFailed.
     """
     return {n: s for n, s in _every_shape(file, app).items() if not n.startswith(EXTRACT)}
 
@@ -128,6 +120,9 @@ class LocalShape:
     shape of a user's file needs that `shapes_file`: parts read it too.
     """
 
+    _http: aiohttp.ClientSession
+    """While the `async with` lasts."""
+
     def __init__(  # noqa: PLR0913  # the options of a shape
         self,
         shape: Shape,
@@ -173,7 +168,6 @@ class LocalShape:
             )
             for part, hosted in shape.parts.items()
         }
-        self._http: aiohttp.ClientSession | None = None
 
     def _part_settings(
         self, part: str, own: Ports, ports: Mapping[str, tuple[Ports, ...]]
@@ -199,7 +193,6 @@ class LocalShape:
 
     @property
     def processes(self) -> tuple[Process, ...]:
-        """Every replica of every part."""
         return tuple(chain.from_iterable(self.parts.values()))
 
     def addresses(self, path: str) -> tuple[str, ...]:
@@ -227,13 +220,12 @@ class LocalShape:
         codes = await asyncio.gather(*(process.terminate(STOP_WITHIN) for process in running))
         for process in self.processes:
             process.ports.release()
-        if self._http is not None:
-            await self._http.close()
+        await self._http.close()
         return tuple(codes)
 
     async def ready(self, process: Process) -> None:
         """Wait until a process serves. Raises PartDied."""
-        await process.ready(self._client(), START_WITHIN)
+        await process.ready(self._http, START_WITHIN)
 
     async def restart(self, process: Process) -> None:
         """Restart a process that ended, on the same ports, and wait until it serves."""
@@ -247,21 +239,18 @@ class LocalShape:
 
     async def facts(self) -> tuple[dict[str, Any], ...]:
         """The facts in every process's /readyz."""
-        return tuple(await asyncio.gather(*(p.facts(self._client()) for p in self.processes)))
+        return tuple(await asyncio.gather(*(p.facts(self._http) for p in self.processes)))
 
     async def expositions(self) -> tuple[str, ...]:
         """The /metrics of every process."""
-        return tuple(await asyncio.gather(*(p.metrics(self._client()) for p in self.processes)))
+        return tuple(await asyncio.gather(*(p.metrics(self._http) for p in self.processes)))
 
     async def counts(self, metric: str, *labels: str) -> Counter[str]:
         """A counter's values by these labels, joined with dots, summed over all processes."""
         total = Counter[str]()
         for text in await self.expositions():
-            for family in text_string_to_metric_families(text):
-                for sample in family.samples:
-                    if sample.name == metric:
-                        key = ".".join(sample.labels[label] for label in labels)
-                        total[key] += int(sample.value)
+            for _, found, value in samples(text, (metric,)):
+                total[".".join(found[label] for label in labels)] += int(value)
         return total
 
     async def audit(self) -> Audit:
@@ -302,8 +291,3 @@ class LocalShape:
         for options in seeds or ({},):
             pairs = ((f"--{name}", value) for name, value in options.items())
             await self.borough("seed", *chain.from_iterable(pairs))
-
-    def _client(self) -> aiohttp.ClientSession:
-        if self._http is None:
-            raise ValueError(f"shape {self.shape.name} is not started")
-        return self._http

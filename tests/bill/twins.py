@@ -1,8 +1,7 @@
-"""In-memory twins of what a run measures with: the generator, a place and a cluster.
+"""In-memory twins of what a run measures with: the generator, a target and a cluster.
 
-With them a whole run takes milliseconds, so that its rules can be tested. They are part of the
-package, as `borough.testing` is of the kit, and are typed against `Generator`, `Place` and
-`Cluster`, so that a change of those breaks the type check of the twin.
+With them a whole run takes milliseconds, so that its rules can be tested. They are typed against
+`Generator`, `Target` and `Kubectl`, so that a change of those breaks the type check of the twin.
 """
 
 import asyncio
@@ -16,16 +15,17 @@ import numpy as np
 
 from borough_bill.experiments.blocks import Subject
 from borough_bill.experiments.folder import Intent
+from borough_bill.experiments.scale import DEMO
 from borough_bill.experiments.stopping import Stopping
 from borough_bill.load.generator import Generator, Job
 from borough_bill.load.recording import REQUEST, Header, Recording
 from borough_bill.results import Plan, Rung
 from borough_bill.targets.attribution import Counters, Memory, memory_of
-from borough_bill.targets.cluster import Unreachable
+from borough_bill.targets.cluster import Kubectl, Unreachable
 
 WARM, MEASURED = 2, 8
 """Requests in the warm-up of every window, and in the window."""
-SUBJECTS = ("monolith", "monolith-again", "apis", "microservices")
+SUBJECTS = (DEMO.reference, DEMO.again, DEMO.shapes[0], DEMO.shapes[-1])
 
 
 @dataclass
@@ -102,7 +102,7 @@ class TargetTwin:
 
 
 @dataclass
-class ClusterTwin:
+class ClusterTwin(Kubectl):
     """A cluster in memory: objects by API path, base URLs by target, the output of commands."""
 
     objects: dict[str, Any]
