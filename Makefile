@@ -122,9 +122,9 @@ regenerated: $(READY)
 	@$(BIN)/python -m borough openapi > build/generated/docs/openapi.json
 	@$(BIN)/python -m borough config --markdown > build/generated/docs/settings.md
 	@$(BIN)/python -m borough signals --markdown > build/generated/docs/signals.md
-	@$(BIN)/python -m borough_bill.report.documents docs/results/bill.json > build/generated/docs/bill-result.md
-	@$(BIN)/python -m borough_bill.report.documents docs/results/bill.json README.md > build/generated/README.md
-	@$(BIN)/python -m borough_bill.report.documents docs/results/bill.json --picture > build/generated/docs/bill.svg
+	@PYTHONPATH=tests $(BIN)/python -m bill.documents docs/results/bill.json > build/generated/docs/bill-result.md
+	@PYTHONPATH=tests $(BIN)/python -m bill.documents docs/results/bill.json README.md > build/generated/README.md
+	@PYTHONPATH=tests $(BIN)/python -m bill.documents docs/results/bill.json --picture > build/generated/docs/bill.svg
 	@PYTHONPATH=tests $(BIN)/python -m bench.render docs/results/bench.json $(BENCHES) > build/generated/docs/bench.md
 	@$(BIN)/python -m borough chart > build/generated/charts/borough/files/application.yaml
 	@cp build/generated/charts/borough/files/application.yaml build/generated/charts/observability/files

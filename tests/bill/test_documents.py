@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from bill.documents import PICTURE, NoMarkers, figures, filled, picture, whole
 from borough_bill.analysis.bill import bill
 from borough_bill.analysis.checks import (
     FAILED_LIMIT,
@@ -23,7 +24,6 @@ from borough_bill.analysis.checks import (
 )
 from borough_bill.analysis.formats import share
 from borough_bill.analysis.ladder import CHANCE_LIMIT, RESIDUAL
-from borough_bill.report.documents import PICTURE, NoMarkers, figures, filled, picture, whole
 from borough_bill.report.sections import validity
 from borough_bill.results import Result, read, write
 from borough_bill.targets.machine import DIRTY, UNKNOWN

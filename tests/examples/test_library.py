@@ -247,8 +247,12 @@ def test_bill_serves_seeds_audits_and_measures_it_in_three_shapes(tmp_path: Path
     assert hops["microservices"] == {"loans.lend", "catalog.hold"} | relayed
 
     printed = (tmp_path / "run" / "bill.md").read_text()
-    for line in ("hops of a loan", "memory, RSS of all processes", "loans that fail"):
+    for line in ("memory, RSS of all processes", "loans that fail"):
         assert line in printed
+    retried = (
+        "hops (hop counts)" in printed
+    )  # some calls were, on a busy machine: their line is void
+    assert ("hops of a loan" in printed) != retried
     for note in ("No ladder, and no D10", "No D18", "application | library.app:APP"):
         assert note in printed
     assert "Saga or boundary?" not in printed

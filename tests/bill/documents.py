@@ -1,8 +1,8 @@
 """Figures in documents, generated from a committed result.
 
-`python -m borough_bill.report.documents RESULT` prints the whole bill as a page, `... RESULT PAGE`
-the page PAGE with the figures between its two markers, and `... RESULT --picture` the SVG of that
-page. `make generate` writes all three; `make verify` fails where one is out of date.
+`PYTHONPATH=tests python -m bill.documents RESULT` prints the whole bill as a page, `... RESULT
+PAGE` the page PAGE with the figures between its two markers, and `... RESULT --picture` the SVG of
+that page. `make generate` writes all three; `make verify` fails where one is out of date.
 """
 
 import argparse
