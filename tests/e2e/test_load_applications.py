@@ -80,13 +80,13 @@ def test_a_shop_that_runs_gains_a_capability(
     kubectl("get", "networkpolicy", "borough-loyalty", "--namespace", SPACE)
 
     # Orders of before have no points: its law says so of these, and of none that came later.
-    astray = points_astray(shop)
-    assert len(astray) < served(load.told)
+    unawarded = orders_without_award(shop)
+    assert len(unawarded) < served(load.told)
     before, orders = points(shop), [place(door, "key-of-ada").body for _ in range(AFTER)]
     earned = sum(order["total"]["minor"] // 100 for order in orders)
     assert earned > 0
     wait_until("points of orders", lambda: points(shop) == before + earned, within=20)
-    assert points_astray(shop) == astray
+    assert orders_without_award(shop) == unawarded
     found = audit(shop, "orders")
     placed = {"placed": served(load.told) + AFTER}
     assert (found["violations"], found["orders"]) == ([], placed)
@@ -113,12 +113,12 @@ def owner_of_the_schema(shop: Release) -> str:
     return kubectl(*inside, *words, f"--command={OWNER}").strip()
 
 
-def points_astray(shop: Release) -> set[str]:
+def orders_without_award(shop: Release) -> set[str]:
     """The orders that are placed and have no points, once nothing is under way; no other law of the
     shop or of loyalty is broken.
     """
     found = audit(shop, "orders", LOYALTY)["violations"]
-    assert {violation["kind"] for violation in found} <= {"points-astray"}
+    assert {violation["kind"] for violation in found} <= {"award"}
     return {str(violation["subject"]) for violation in found}
 
 
