@@ -1,4 +1,4 @@
-"""Does the auditor find each kind of wrong, and keep silent where all is well?"""
+"""Does the auditor report every planted violation, and none in clean ledgers?"""
 
 import asyncio
 import re
@@ -38,20 +38,20 @@ if TYPE_CHECKING:
 
 
 def test_each_planted_breach_of_a_law_is_found() -> None:
-    """By its name, and nothing else is accused. Placed and paid, rejected and undone, or in flight
-    within the horizon, all is well.
+    """It is reported by its kind and no other kind is; orders that are placed and paid, rejected
+    and undone, or in flight within the horizon are clean.
     """
     check_laws(APP, books(CLEAN), PLANTED)
 
 
-def test_a_parked_event_counts_as_told() -> None:
-    """Parking is a final answer that people look after, not a lost event."""
+def test_parked_event_counts_as_delivered() -> None:
+    """Parking is a final outcome that an operator reviews; the event is not lost."""
     parked = with_change("notifications", 0, notification(1, NotificationState.PARKED))
     assert judge(APP, parked) == ()
 
 
-def test_every_kind_has_been_planted() -> None:
-    """A new kind of violation comes with the books that show it."""
+def test_every_kind_of_violation_has_planted_ledgers() -> None:
+    """A new kind of violation requires ledgers that contain it."""
     planted = set[str]().union(*(kinds for _, kinds in PLANTED))
     modules = {import_module(law.__module__) for d in APP.capabilities for law in d.laws}
     kinds = {
@@ -76,17 +76,17 @@ def test_every_kind_has_been_planted() -> None:
     ],
     ids=["a false accusation", "a law without a breach", "a breach that is not found"],
 )
-def test_auditor_that_is_wrong_is_told(
+def test_wrong_auditor_fails_with_the_law_or_ledgers_it_misjudged(
     clean: Ledgers, planted: Sequence[tuple[Ledgers, set[str]]], wrong: str
 ) -> None:
-    """The suite says which law, or which books."""
+    """The message names the law without a breach, or the ledgers that were misjudged."""
     with pytest.raises(AssertionError, match=re.escape(wrong)) as caught:
         check_laws(APP, clean, planted)
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_violation_names_its_subject_in_one_line() -> None:
-    """The command line prints it as it is."""
+def test_violation_names_its_subject_in_one_line() -> None:
+    """The command line prints the violation unchanged."""
     (violation,) = judge(APP, with_change("verdicts", 0, VOIDED))
     assert str(violation) == (
         f"placed-but-not-captured: {PLACED}: the order is placed, its money is voided"
@@ -94,7 +94,7 @@ def test_a_violation_names_its_subject_in_one_line() -> None:
 
 
 class Shop:
-    """Stores with one order PENDING, and the clock the drain waits by."""
+    """Stores with one PENDING order, and the clock of the drain."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -102,31 +102,31 @@ class Shop:
         self.orders: MemoryOrders = self.stores["orders"]
 
     async def begin(self) -> Order:
-        """The order, with two seconds to its deadline."""
+        """Store the order, due in two seconds."""
         pending = order(PENDING, OrderStatus.PENDING).order
         await self.orders.begin(pending, "key", "print", DEADLINE)
         return pending
 
-    async def turn_until(self, condition: Callable[[], bool]) -> None:
-        """Let others go on until it holds; bounded, since the clock stands still."""
+    async def run_until(self, condition: Callable[[], bool]) -> None:
+        """Run other tasks until the condition holds; bounded, since the clock is manual."""
         for _ in range(100):
             if condition():
                 return
             await asyncio.sleep(0)
-        raise AssertionError("it never came about")
+        raise AssertionError("the condition never held")
 
 
-async def test_a_drain_waits_for_pending_orders_and_then_for_the_outbox() -> None:
-    """Ledgers are at rest once no order is PENDING and no event is unsent; not one of the two."""
+async def test_drain_waits_for_pending_orders_and_then_for_the_outbox() -> None:
+    """It ends once no order is PENDING and no event is unsent; one of the two is not enough."""
     shop = Shop()
     pending = await shop.begin()
     waiting = asyncio.create_task(drained(APP, shop.stores, shop.clock, HORIZON))
-    await shop.turn_until(lambda: shop.clock.sleeping == 1)
+    await shop.run_until(lambda: shop.clock.sleeping == 1)
 
     event = placed_event(pending, LINES, UUID(int=9), MORNING)
     await shop.orders.place(event)
     shop.clock.advance(1)
-    await shop.turn_until(lambda: shop.clock.sleeping == 1)
+    await shop.run_until(lambda: shop.clock.sleeping == 1)
     assert not waiting.done()
 
     await shop.orders.outbox.sent("notifications", [event.event_id], MORNING)
@@ -134,14 +134,14 @@ async def test_a_drain_waits_for_pending_orders_and_then_for_the_outbox() -> Non
     assert await waiting
 
 
-async def test_a_drain_that_takes_too_long_is_a_violation() -> None:
-    """Past deadline, horizon and grace the audit fails: it never waits for ever."""
+async def test_drain_that_takes_too_long_is_a_violation() -> None:
+    """After deadline, horizon and grace the audit stops waiting and reports it."""
     shop = Shop()
     await shop.begin()
     auditing = asyncio.create_task(examine(APP, shop.stores, shop.clock, HORIZON, wait=True))
-    await shop.turn_until(lambda: shop.clock.sleeping == 1)
+    await shop.run_until(lambda: shop.clock.sleeping == 1)
     shop.clock.advance((DEADLINE - MORNING + HORIZON + GRACE).total_seconds())
-    await shop.turn_until(lambda: shop.clock.sleeping == 1)
+    await shop.run_until(lambda: shop.clock.sleeping == 1)
     assert not auditing.done()
 
     shop.clock.advance(0.1)
@@ -149,8 +149,8 @@ async def test_a_drain_that_takes_too_long_is_a_violation() -> None:
     assert {violation.kind for violation in report.violations} == {RESTLESS, OVERDUE}
 
 
-async def test_an_audit_without_waiting_judges_what_is_there() -> None:
-    """`--no-wait` looks at a shop in use: an order within its horizon is no violation."""
+async def test_audit_without_waiting_judges_the_current_ledgers() -> None:
+    """`--no-wait` audits a shop in use: an order within its horizon is no violation."""
     shop = Shop()
     pending = await shop.begin()
     assert (await examine(APP, shop.stores, shop.clock, HORIZON, wait=False)).clean

@@ -1,4 +1,4 @@
-"""Is the order in one transaction the same order, and is it one transaction?"""
+"""Does the baseline answer as the monolith does, with one transaction an order?"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ from shop.door import Answer, Visitor, visiting
 
 EVERYTHING = list(APP.calls)
 OWN = frozenset({"order_id", "created_at", "settled_at", "trace_id", "next_cursor"})
-"""Fields that are another's in every order."""
+"""Fields whose values differ from order to order."""
 WRITES = 'borough_store_transactions_total{capability="baseline",kind="write"}'
 
 
@@ -59,7 +59,7 @@ async def baseline(folder: Path, stock: int = 10) -> AsyncIterator[tuple[Visitor
 
 
 async def journey(ada: Visitor) -> list[Answer]:
-    """Everything a customer may do, and be refused, at the doors."""
+    """The answers to every kind of request of a customer, refusals included."""
     answers = [await ada.ask("GET", "/v1/profile"), await ada.order("k0", espresso=1)]
     await ada.introduce("tok_declined_1")
     answers += [await ada.order("k1", espresso=1), await ada.order("k2", espresso=11)]
@@ -101,21 +101,21 @@ def _without_own(body: Any) -> Any:
 
 
 async def test_baseline_answers_as_the_monolith_does(sqlite_url: str, tmp_path: Path) -> None:
-    """Every answer is the same, field by field, but for ids and times."""
+    """Every answer is equal field by field, except for ids and times."""
     shop = settings_for(tmp_path).model_copy(update={"store": SecretStr(sqlite_url)})
     await commands.seed(APP, shop, {"stock": "10"})
     async with served(await build(APP, shop, EVERYTHING)) as ada:
-        theirs = [comparable(answer) for answer in await journey(ada)]
+        of_monolith = [comparable(answer) for answer in await journey(ada)]
     async with baseline(tmp_path / "baseline") as (ada, _):
-        ours = [comparable(answer) for answer in await journey(ada)]
-    assert ours == theirs
-    assert {status for status, _ in ours} == {200, 201, 402, 404, 409, 422}
+        of_baseline = [comparable(answer) for answer in await journey(ada)]
+    assert of_baseline == of_monolith
+    assert {status for status, _ in of_baseline} == {200, 201, 402, 404, 409, 422}
 
 
-async def test_fifty_of_sixty_orders_get_the_last_fifty_pieces(
+async def test_sixty_concurrent_orders_for_fifty_pieces_place_fifty(
     tmp_path: Path,
 ) -> None:
-    """All at once; and each placed order has its notification."""
+    """The others are out of stock; each placed order has one verdict and one notification."""
     async with baseline(tmp_path, stock=50) as (ada, _):
         await ada.introduce()
         answers = await asyncio.gather(*(ada.order(f"k{n}", espresso=1) for n in range(60)))
@@ -129,7 +129,7 @@ async def test_fifty_of_sixty_orders_get_the_last_fifty_pieces(
 
 
 async def test_order_sent_ten_times_at_once_is_placed_once(tmp_path: Path) -> None:
-    """The other nine answer the placed order."""
+    """The other nine requests return the placed order."""
     async with baseline(tmp_path) as (ada, _):
         await ada.introduce()
         answers = await asyncio.gather(*(ada.order("k", espresso=1) for _ in range(10)))
@@ -139,7 +139,7 @@ async def test_order_sent_ten_times_at_once_is_placed_once(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("pieces", [1, 11, 0])
 async def test_every_outcome_of_an_order_is_one_transaction(pieces: int, tmp_path: Path) -> None:
-    """Placed, out of stock, or without a profile."""
+    """Whether it is placed, out of stock, or without a profile."""
     async with baseline(tmp_path) as (ada, part):
         if pieces:
             await ada.introduce()
@@ -155,7 +155,7 @@ def _value(part: Part, series: str) -> float:
 
 
 async def test_restarted_baseline_keeps_its_data(tmp_path: Path) -> None:
-    """The tables, the menu and what was sold of it."""
+    """After a restart the placed order and the remaining stock are unchanged."""
     async with baseline(tmp_path, stock=1) as (ada, _):
         await ada.introduce()
         assert (await ada.order("k", espresso=1)).status == 201
@@ -174,6 +174,6 @@ async def test_restarted_baseline_keeps_its_data(tmp_path: Path) -> None:
 async def test_settings_the_baseline_does_not_support_are_refused(
     changed: dict[str, Any], sentence: str, tmp_path: Path
 ) -> None:
-    """Not ignored: it would be measured with something else than was asked for."""
+    """If they were ignored, the measurement would be of other settings than those asked for."""
     with pytest.raises(WrongSettings, match=sentence):
         await build_baseline(settings_for(tmp_path).model_copy(update=changed), 1)

@@ -1,4 +1,4 @@
-"""Is what the charts are told of an application what it is?"""
+"""Do the generated chart values describe the application as it is?"""
 
 from dataclasses import replace
 from itertools import groupby
@@ -22,7 +22,7 @@ APPS: dict[str, App] = {
 
 
 def facts(name: str) -> dict[str, Any]:
-    """What the file of values says."""
+    """The values of the application, as `borough chart` generates them."""
     app = APPS[name]
     values = yaml.safe_load(commands.chart(app, app.settings(), name))
     assert set(values) == {"application"}
@@ -30,15 +30,15 @@ def facts(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", APPS)
-def test_a_chart_knows_every_shape_as_a_part_does(name: str) -> None:
-    """What a part hosts, serves and calls is told as `serve` will see it, extracted ones too."""
+def test_chart_values_have_every_shape_as_serve_computes_it(name: str) -> None:
+    """Hosted, served and called capabilities of every part agree, also in extracted shapes."""
     app = APPS[name]
     known = shapes.every(shapes.load(app.calls, app.shapes), app.calls)
-    told = facts(name)["parts"]
-    assert [shape for shape, _ in groupby(told, lambda part: part["shape"])] == list(known)
+    parts = facts(name)["parts"]
+    assert [shape for shape, _ in groupby(parts, lambda part: part["shape"])] == list(known)
     assert {
         (part["shape"], part["name"]): (part["hosts"], part["serves"], part["calls"], part["door"])
-        for part in told
+        for part in parts
     } == {
         (shape.name, part): (
             list(hosted),
@@ -52,8 +52,8 @@ def test_a_chart_knows_every_shape_as_a_part_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", APPS)
-def test_a_chart_knows_the_objectives_of_every_part(name: str) -> None:
-    """A part that is scaled by latency has the threshold that its callers may rely on."""
+def test_chart_values_have_the_objectives_of_every_part(name: str) -> None:
+    """A part that is scaled by latency has the threshold that its callers rely on."""
     app = APPS[name]
     for part in facts(name)["parts"]:
         found = app.objectives_of(part["name"], part["hosts"])
@@ -61,19 +61,19 @@ def test_a_chart_knows_the_objectives_of_every_part(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", APPS)
-def test_a_chart_knows_the_call_graph_and_the_settings(name: str) -> None:
-    """Network policies and the check of settings are made of nothing else."""
-    app, told = APPS[name], facts(name)
-    assert {c["name"]: set(c["calls"]) for c in told["capabilities"]} == app.calls
-    assert {c["name"] for c in told["capabilities"] if not c["door"]} == set(app.contracts)
-    assert set(told["settings"]) == set(app.settings.model_fields)
-    assert (told["name"], told["version"], told["app"]) == (app.name, app.version, name)
-    assert told["seeds"] == (app.seed is not None)
+def test_chart_values_have_the_call_graph_and_the_settings(name: str) -> None:
+    """Network policies and the check of settings are generated from these values only."""
+    app, values = APPS[name], facts(name)
+    assert {c["name"]: set(c["calls"]) for c in values["capabilities"]} == app.calls
+    assert {c["name"] for c in values["capabilities"] if not c["door"]} == set(app.contracts)
+    assert set(values["settings"]) == set(app.settings.model_fields)
+    assert (values["name"], values["version"], values["app"]) == (app.name, app.version, name)
+    assert values["seeds"] == (app.seed is not None)
 
 
 @pytest.mark.parametrize("name", APPS)
-def test_every_part_that_hosts_the_gateway_has_its_paths_and_the_last_the_rest(name: str) -> None:
-    """No public path leads nowhere, in whatever order the parts are read."""
+def test_last_path_of_every_shape_is_the_catch_all(name: str) -> None:
+    """One part gets `/`, after all other paths, so that every public path is routed."""
     for _, parts in groupby(facts(name)["parts"], lambda part: part["shape"]):
         paths = [path for part in parts for path in part["paths"]]
         assert paths.count("/") == 1
@@ -81,24 +81,24 @@ def test_every_part_that_hosts_the_gateway_has_its_paths_and_the_last_the_rest(n
 
 
 def test_paths_go_to_the_part_that_the_shape_names() -> None:
-    """The rest goes to the last one."""
-    told = [part for part in facts("borough_shop.app:APP")["parts"] if part["shape"] == "roles"]
-    assert {part["name"]: part["paths"] for part in told} == {
+    """The remaining paths go to the last part."""
+    parts = [part for part in facts("borough_shop.app:APP")["parts"] if part["shape"] == "roles"]
+    assert {part["name"]: part["paths"] for part in parts} == {
         "browse": ["/v1/menu", "/v1/profile"],
         "checkout": ["/"],
     }
 
 
-def test_helm_replaces_what_is_told_and_merges_nothing_of_it() -> None:
-    """An upgrade lays maps of values over each other: of a map, what an application no longer has
-    would stay.
+def test_no_chart_value_is_a_map_that_helm_would_merge() -> None:
+    """Helm merges maps of values in an upgrade, so an entry that the application no longer has
+    would remain.
     """
     assert [key for key, value in facts("library.app:APP").items() if isinstance(value, dict)] == []
 
 
-def test_an_application_without_doors_has_no_paths(tmp_path: Path) -> None:
-    """It is only called from inside."""
+def test_application_without_a_gateway_has_no_paths(tmp_path: Path) -> None:
+    """No part has a door, and none has a public path."""
     (file := tmp_path / "shapes.toml").write_text('one.parts.app = ["catalog", "loans", "notices"]')
     closed = replace(library.app.APP, gateway=None, shapes=file, objectives=None)
-    told = yaml.safe_load(commands.chart(closed, closed.settings(), "closed:APP"))["application"]
-    assert {(part["door"], *part["paths"]) for part in told["parts"]} == {(False,)}
+    values = yaml.safe_load(commands.chart(closed, closed.settings(), "closed:APP"))["application"]
+    assert {(part["door"], *part["paths"]) for part in values["parts"]} == {(False,)}

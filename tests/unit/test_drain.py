@@ -1,4 +1,4 @@
-"""What becomes of the work a part has when it is asked to stop?"""
+"""Is work in progress finished, in order and in bounded time, when a part is asked to stop?"""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from serving import (
 
 
 class Gate:
-    """An app whose requests wait until the gate opens."""
+    """An app whose requests wait until `open` is set."""
 
     def __init__(self) -> None:
         self.waiting = 0
@@ -33,14 +33,14 @@ class Gate:
 
 
 async def draining(running: Running) -> None:
-    """Return once the part says that it drains."""
+    """Return once `/readyz` is no longer 200."""
     while (await running.ops("/readyz")).status == 200:
         await asyncio.sleep(0)
 
 
 @on_uvloop
 async def test_each_answer_closes_its_connection_while_draining() -> None:
-    """The part is not ready but alive, takes old and new connections, and ends each politely."""
+    """The part is unready but alive, and closes old and new connections after their answer."""
     async with launched(small_part(), drain_s=600) as running:
         port = running.ports["public"]
         with Wire(port) as kept:
@@ -58,8 +58,8 @@ async def test_each_answer_closes_its_connection_while_draining() -> None:
 
 
 @on_uvloop
-async def test_a_drain_runs_its_steps_in_order() -> None:
-    """Requests first, then work nobody waits for, then loops, telemetry, and the stores last."""
+async def test_drain_runs_its_steps_in_order() -> None:
+    """Requests end first, then detached tasks, then loops, telemetry, and the stores last."""
     ended: list[str] = []
     gate, tasks = Gate(), Tasks()
 
@@ -105,8 +105,8 @@ async def test_a_drain_runs_its_steps_in_order() -> None:
 
 
 @on_uvloop
-async def test_a_second_signal_ends_all_waiting() -> None:
-    """Neither the pause, nor a request, nor work in flight holds up a part that is to hurry."""
+async def test_second_signal_stops_the_part_without_waiting() -> None:
+    """The part waits neither for the pause, nor for requests, nor for tasks in flight."""
     gate, tasks = Gate(), Tasks()
     async with launched(small_part(gate, tasks=tasks), drain_s=600) as running:
         with Wire(running.ports["public"]) as wire:
@@ -123,8 +123,8 @@ async def test_a_second_signal_ends_all_waiting() -> None:
 
 
 @on_uvloop
-async def test_a_request_that_never_ends_is_cut_off() -> None:
-    """The time that requests get to finish is bounded."""
+async def test_request_that_never_ends_is_answered_with_500() -> None:
+    """The time that requests have to finish in a drain is bounded by `in_flight_s`."""
     gate = Gate()
     async with launched(small_part(gate, timeouts=Timeouts(in_flight_s=0))) as running:
         with Wire(running.ports["public"]) as wire:
@@ -135,8 +135,8 @@ async def test_a_request_that_never_ends_is_cut_off() -> None:
             assert (await wire.reply()).status == 500
 
 
-async def test_work_goes_on_after_its_caller_is_cancelled() -> None:
-    """A caller that gives up cancels its waiting, not the work; a drain waits for the work."""
+async def test_task_continues_after_its_caller_is_cancelled() -> None:
+    """Cancellation ends the wait of the caller and not the task; a drain waits for the task."""
     tasks, gate = Tasks(), asyncio.Event()
     done: list[str] = []
 

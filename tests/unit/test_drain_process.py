@@ -1,4 +1,4 @@
-"""Does a real process, sent a real signal, finish what it began?"""
+"""Does a process answer its requests in flight after SIGTERM or SIGINT?"""
 
 import asyncio
 import json
@@ -39,13 +39,13 @@ Process = asyncio.subprocess.Process
 
 
 async def line(process: Process) -> str:
-    """The next line it prints."""
+    """The next line that the process prints."""
     assert process.stdout is not None
     return (await process.stdout.readline()).decode().strip()
 
 
 async def finish_requests(process: Process) -> None:
-    """Let a waiting request go on."""
+    """Let a waiting request continue."""
     assert process.stdin is not None
     process.stdin.write(b"\n")
     await process.stdin.drain()
@@ -53,7 +53,7 @@ async def finish_requests(process: Process) -> None:
 
 @pytest.fixture
 async def process() -> AsyncIterator[Process]:
-    """The part, started."""
+    """A process that serves the part."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PROGRAM),
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
@@ -67,10 +67,10 @@ async def process() -> AsyncIterator[Process]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_request_in_flight_is_answered_after_the_signal(
+async def test_request_in_flight_is_answered_after_the_signal(
     process: Process, number: signal.Signals
 ) -> None:
-    """No new connection is taken, the answer comes, the part is closed, and the exit code is 0."""
+    """New connections are refused, the answer is sent, the part closes, and the exit code is 0."""
     port = json.loads(await line(process))["public_port"]
     async with asyncio.timeout(PATIENCE_S):
         with Wire(port) as wire:
@@ -85,7 +85,7 @@ async def test_a_request_in_flight_is_answered_after_the_signal(
 
 
 async def refused(port: int) -> None:
-    """Return once the port takes nobody any more."""
+    """Return once the port refuses connections."""
     while True:
         try:
             with Wire(port):

@@ -1,4 +1,4 @@
-"""What does the log say of a request, and what does it never say?"""
+"""Which requests are logged, with which fields, and are secrets left out?"""
 
 import contextlib
 import json
@@ -20,12 +20,12 @@ CARD, KEY = "tok_visa_4111111111111111", "key-of-ada"
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """What was logged: every line is JSON."""
+    """The logged lines, each parsed as JSON."""
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def answering(status: int) -> Any:
-    """An app that knows one answer."""
+    """An app that answers every request with this status."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": status, "headers": []})
@@ -41,7 +41,7 @@ def answering(status: int) -> Any:
 async def test_failures_are_always_logged_and_others_by_share(
     status: int, share: float, found: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing that went wrong on our side is left to chance."""
+    """A server error is logged whatever the share of requests to log."""
     telemetry = Telemetry("test", access_log=share)
     await request(telemetry.middleware(answering(status), capability="t", trusted=True), "GET", "/")
     logged = lines(capsys)
@@ -52,8 +52,10 @@ async def test_failures_are_always_logged_and_others_by_share(
         assert line["duration_ms"] >= 0
 
 
-async def test_a_log_line_has_its_trace(capsys: pytest.CaptureFixture[str]) -> None:
-    """Recorded or not: the ids find the lines of one request in every part."""
+async def test_log_line_within_a_request_has_its_trace_ids(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Recorded or not, the ids identify the lines of one request in every part."""
     telemetry = Telemetry("test", ratio=0, access_log=1)
     app = telemetry.middleware(answering(200), capability="t", trusted=True)
     caused = [(b"traceparent", f"00-{'a' * 32}-{'b' * 16}-00".encode())]
@@ -67,7 +69,7 @@ async def test_a_log_line_has_its_trace(capsys: pytest.CaptureFixture[str]) -> N
 
 
 async def test_events_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
-    """Who wants errors only gets no line of a request that went well."""
+    """At level `error` a successful request writes no line."""
     telemetry = Telemetry("test", access_log=1, log_level="error")
     await request(telemetry.middleware(answering(200), capability="t", trusted=True), "GET", "/")
     assert lines(capsys) == []
@@ -75,15 +77,15 @@ async def test_events_below_the_level_are_not_written(capsys: pytest.CaptureFixt
 
 @pytest.fixture
 def profiles(sqlite_url: str) -> Path:
-    """The file of a store."""
+    """The database file of the profiles."""
     (file,) = Path(sqlite_url.removeprefix("sqlite:///")).glob("profiles*")
     return file
 
 
-async def test_no_card_and_no_key_is_ever_in_a_log(
+async def test_card_token_and_api_key_are_in_no_log_line(
     sqlite_url: str, profiles: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Not when all goes well, not when a body is refused, not when a store fails."""
+    """Neither of a success, nor of a refused body, nor of a store that fails."""
     settings = settings_with(
         APP,
         store=SecretStr(sqlite_url),

@@ -1,4 +1,4 @@
-"""Do our metrics come out as prometheus_client would write them, and keep nobody waiting?"""
+"""Is the exposition equal to that of prometheus_client, and its lock held for bounded time?"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -34,18 +34,18 @@ ODD = 'C:\\new "quoted"\nand a second line'
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """Of a part to which nothing has happened yet."""
+    """Metrics of a part before its first request."""
     return Metrics(BUILD, APP.signals)
 
 
-class Theirs:
-    """The same signals in the library."""
+class Reference:
+    """The same signals as metrics of prometheus_client."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
 
     def make(self, signal: Signal) -> Any:
-        """A metric; without labels it is its only series."""
+        """A metric of the library; without labels it is its only series."""
         more = {"buckets": signal.buckets} if signal.buckets else {}
         labels = () if signal.kind == "info" else signal.labels
         return KINDS[signal.kind](signal.name, signal.help, labels, registry=self.registry, **more)
@@ -58,7 +58,7 @@ def exposed(metrics: Metrics, form: Format) -> str:
 
 
 def facts(families: Iterable[Any]) -> list[Any]:
-    """What a scraper takes from an exposition; of exemplars all but the time."""
+    """The content of an exposition as it is parsed, without the times of exemplars."""
     return sorted(
         (
             family.name,
@@ -82,8 +82,8 @@ def facts(families: Iterable[Any]) -> list[Any]:
 
 def test_every_kind_is_written_as_by_prometheus_client(metrics: Metrics) -> None:
     """In both formats: names, help, types, labels, buckets, values and exemplars."""
-    theirs = Theirs()
-    library = {signal: theirs.make(signal) for signal in EVERY}
+    reference = Reference()
+    library = {signal: reference.make(signal) for signal in EVERY}
     library[BUILD_INFO].info(BUILD)
     for route, seconds in (("/v1/orders", 0.005), ("/v1/orders", 0.3), (ODD, 1e-7), (ODD, 11.0)):
         labels = ("GET", route, "200")
@@ -97,24 +97,24 @@ def test_every_kind_is_written_as_by_prometheus_client(metrics: Metrics) -> None
         side[ACTIVE_REQUESTS].inc()
     for signal in EVERY:
         if signal.kind == "gauge" and not signal.labels:
-            metrics[signal].inc(0)  # the library tells these before anybody set them
+            metrics[signal].inc(0)  # the library exposes these before they are set
 
-    ours = exposed(metrics, Format.OPENMETRICS)
-    their = as_openmetrics(theirs.registry).decode()
-    assert facts(openmetrics(ours)) == facts(openmetrics(their))
-    ours = exposed(metrics, Format.TEXT)
-    assert facts(older(ours)) == facts(older(as_text(theirs.registry).decode()))
+    written = exposed(metrics, Format.OPENMETRICS)
+    expected = as_openmetrics(reference.registry).decode()
+    assert facts(openmetrics(written)) == facts(openmetrics(expected))
+    written = exposed(metrics, Format.TEXT)
+    assert facts(older(written)) == facts(older(as_text(reference.registry).decode()))
 
 
-def test_the_older_format_has_no_exemplars(metrics: Metrics) -> None:
-    """Its readers would choke on them."""
+def test_text_format_has_no_exemplars(metrics: Metrics) -> None:
+    """Parsers of the text format reject exemplars."""
     metrics[SERVER_DURATION].labels("GET", "/", "200").observe(1, (TRACE, SPAN))
     assert TRACE in exposed(metrics, Format.OPENMETRICS)
     assert TRACE not in exposed(metrics, Format.TEXT)
 
 
-def test_a_piece_has_a_bounded_number_of_lines(metrics: Metrics) -> None:
-    """However many series there are, the lock is held for a bounded number of lines at a time."""
+def test_piece_has_a_bounded_number_of_lines(metrics: Metrics) -> None:
+    """The lock is held for one piece at a time, however many series there are."""
     for number in range(100):
         metrics[SERVER_DURATION].labels("GET", f"/{number}", "200").observe(1)
     pieces = list(metrics.pieces(Format.OPENMETRICS, None))
@@ -123,8 +123,8 @@ def test_a_piece_has_a_bounded_number_of_lines(metrics: Metrics) -> None:
     assert sum(lines) > 1_700
 
 
-def test_a_series_may_be_added_between_pieces(metrics: Metrics) -> None:
-    """The part goes on working between two pieces; what comes then may be told the next time."""
+def test_series_may_be_added_between_pieces(metrics: Metrics) -> None:
+    """The lock is free between two pieces; a series added then may be exposed the next time."""
     durations = metrics[SERVER_DURATION]
     for number in range(20):
         durations.labels("GET", f"/{number}", "200").observe(1)
@@ -133,15 +133,15 @@ def test_a_series_may_be_added_between_pieces(metrics: Metrics) -> None:
     assert "/late/0" in exposed(metrics, Format.TEXT)
 
 
-def test_a_gauge_is_exposed_once_it_has_a_value(metrics: Metrics) -> None:
-    """0 would be a statement; a counter makes it from the start, so that its first step is seen."""
+def test_gauge_is_exposed_once_it_has_a_value(metrics: Metrics) -> None:
+    """A gauge of 0 would be a value; a counter starts at 0 so that its first increase is seen."""
     text = exposed(metrics, Format.TEXT)
     assert signals.OUTBOX_AGE.series not in text
     assert f"{STOCK_OUTS.series} 0.0\n" in text
 
 
-def test_a_watched_value_is_read_at_each_scrape(metrics: Metrics) -> None:
-    """A counter as well as a gauge."""
+def test_watched_value_is_read_at_each_scrape(metrics: Metrics) -> None:
+    """Its function is called for a counter as well as for a gauge."""
     values = iter((1, 2))
     series = metrics.named(signals.STORE_WAIT, {"capability": "orders", "pool": "writer"})
     series.read = lambda: next(values)
@@ -152,7 +152,7 @@ def test_a_watched_value_is_read_at_each_scrape(metrics: Metrics) -> None:
 
 @pytest.mark.parametrize("labels", [{}, {"peer": "orders"}, {"peer": "a", "cause": "b", "x": "c"}])
 def test_wrong_labels_are_refused(metrics: Metrics, labels: dict[str, str]) -> None:
-    """The sentence names the signal and what it has; nothing is counted under a wrong name."""
+    """The error names the signal and the labels that it has."""
     with pytest.raises(
         ValueError, match=r"borough_client_retries has the labels \('peer', 'cause'"
     ):

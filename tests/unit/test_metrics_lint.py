@@ -1,4 +1,4 @@
-"""Does Prometheus' own tool find nothing to complain about in what a working part tells?"""
+"""Does `promtool check metrics` accept the exposition of a working part?"""
 
 import asyncio
 import subprocess
@@ -27,13 +27,13 @@ PROFILE = {"name": "Ada", "email": "ada@example.org", "card_token": "tok_visa_1"
 
 @pytest.fixture(scope="session")
 def promtool() -> Path:
-    """The binary. CI does not go without."""
+    """Path of the binary, which CI requires."""
     return Path(program("promtool", ABSENT))
 
 
 def lint(promtool: Path, text: bytes) -> tuple[int, str]:
-    """What `promtool check metrics` answers and says."""
-    done = subprocess.run(  # noqa: S603  # our own words
+    """Exit code and output of `promtool check metrics`."""
+    done = subprocess.run(  # noqa: S603  # a fixed command
         [promtool, "check", "metrics"],
         input=text,
         stdout=subprocess.PIPE,
@@ -50,8 +50,8 @@ async def seed(url: str) -> None:
 
 
 def test_promtool_accepts_the_exposition_of_a_part(promtool: Path, sqlite_url: str) -> None:
-    """A whole shop, after orders, refusals and errors, in the format promtool reads; Prometheus
-    itself is given OpenMetrics, with exemplars.
+    """The text format is checked after orders, replays and errors of a whole shop; OpenMetrics,
+    which Prometheus asks for, has exemplars.
     """
     exposed: dict[Format, bytes] = {}
 
@@ -93,7 +93,7 @@ def test_promtool_accepts_the_exposition_of_a_part(promtool: Path, sqlite_url: s
 
 
 def test_promtool_rejects_a_wrong_exposition(promtool: Path) -> None:
-    """The check above can fail."""
-    code, words = lint(promtool, b"# TYPE requests counter\nrequests 1\n")
+    """The check fails for a counter without the suffix `_total`."""
+    code, output = lint(promtool, b"# TYPE requests counter\nrequests 1\n")
     assert code != 0
-    assert "counter metrics should have" in words
+    assert "counter metrics should have" in output

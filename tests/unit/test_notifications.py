@@ -1,4 +1,4 @@
-"""Is a customer told once per event, and is an event nobody can handle put aside?"""
+"""Is each event sent once, and parked if it cannot be handled?"""
 
 import asyncio
 
@@ -26,7 +26,7 @@ PARK_AFTER = 3
 
 
 class Mail:
-    """A mail server that fails so many times, then sends."""
+    """A mail server that fails the given number of times, then sends."""
 
     def __init__(self, failures: int) -> None:
         self.failures = failures
@@ -41,7 +41,7 @@ class Mail:
 
 
 def service(failures: int = 0) -> tuple[NotificationsService, Mail]:
-    """Notifications, and the mail server it sends with."""
+    """The service, and the mail server it sends with."""
     mail = Mail(failures)
     return NotificationsService(
         store=MemoryNotifications(),
@@ -53,25 +53,25 @@ def service(failures: int = 0) -> tuple[NotificationsService, Mail]:
 
 
 async def deliver(notifications: NotificationsService, event: OrderPlaced = EVENT) -> Notification:
-    """Deliver one event; what stands for it then."""
+    """Deliver one event, and return its row."""
     await notifications.deliver(Deliver(events=(event,)))
     rows = {row.event_id: row for row in await notifications.store.ledger()}
     return rows[event.event_id]
 
 
-def test_the_text_tells_what_was_ordered_and_paid() -> None:
-    """Lines by quantity and article, the total with its currency."""
+def test_text_has_the_ordered_lines_and_the_total() -> None:
+    """Lines have quantity and article, the total has its currency."""
     assert compose(EVENT) == "Your order of 2 x espresso is placed: 5.00 EUR."
 
 
-def test_an_event_of_a_newer_schema_cannot_be_read() -> None:
-    """It says which schema came and which we read."""
+def test_event_of_a_newer_schema_cannot_be_read() -> None:
+    """The error states the version of the event and the supported one."""
     with pytest.raises(Unreadable, match=str(NEWER.schema_version)):
         compose(NEWER)
 
 
-async def test_an_event_delivered_again_is_sent_once() -> None:
-    """Delivery is at least once, telling is once: the same row answers."""
+async def test_event_delivered_again_is_sent_once() -> None:
+    """Delivery is at least once, sending is once: the same row is returned."""
     notifications, mail = service()
     first = await deliver(notifications)
     assert await deliver(notifications) == first
@@ -79,8 +79,8 @@ async def test_an_event_delivered_again_is_sent_once() -> None:
     assert mail.sent == [first.text]
 
 
-async def test_a_failed_try_is_told_to_the_sender_and_counted_in_the_row() -> None:
-    """While there are tries left the sender must deliver again."""
+async def test_failed_try_leaves_the_row_pending_and_is_counted_in_it() -> None:
+    """While tries are left the sender must deliver the event again."""
     notifications, mail = service(failures=1)
     row = await deliver(notifications)
     assert (row.state, row.failed_tries) == (NotificationState.PENDING, 1)
@@ -90,17 +90,17 @@ async def test_a_failed_try_is_told_to_the_sender_and_counted_in_the_row() -> No
     assert len(mail.sent) == 1
 
 
-async def test_one_failing_event_keeps_none_of_the_others_from_being_told() -> None:
-    """Each has its answer, in the order of the events; one that came twice is sent once."""
+async def test_failing_event_does_not_block_the_others_of_its_batch() -> None:
+    """Outcomes are in the order of the events; an event that is in the batch twice is sent once."""
     notifications, mail = service()
     other = an_event(an_order(2))
-    told = await notifications.deliver(Deliver(events=(other, NEWER, other)))
-    assert told.outcomes == (Outcome.HANDLED, Outcome.PENDING, Outcome.HANDLED)
+    answer = await notifications.deliver(Deliver(events=(other, NEWER, other)))
+    assert answer.outcomes == (Outcome.HANDLED, Outcome.PENDING, Outcome.HANDLED)
     assert len(mail.sent) == 1
 
 
-async def test_an_event_is_parked_after_its_last_try() -> None:
-    """The sender may let go of it; people see it counted, and it is not tried again."""
+async def test_event_is_parked_after_its_last_try() -> None:
+    """Its row is final, the counter reports it, and it is not tried again."""
     notifications, mail = service(failures=PARK_AFTER)
     for _ in range(PARK_AFTER - 1):
         assert (await deliver(notifications)).state is NotificationState.PENDING
@@ -112,8 +112,8 @@ async def test_an_event_is_parked_after_its_last_try() -> None:
     assert mail.sent == []
 
 
-async def test_an_event_that_fails_twice_at_once_is_parked_and_counted_once() -> None:
-    """Both callers are told that it is parked; only the failure that did it counts."""
+async def test_event_that_fails_twice_concurrently_is_parked_and_counted_once() -> None:
+    """Both deliveries return the parked row; only the failure that parked it is counted."""
     notifications, _ = service(failures=PARK_AFTER + 1)
     for _ in range(PARK_AFTER - 1):
         assert (await deliver(notifications)).state is NotificationState.PENDING
@@ -122,21 +122,21 @@ async def test_an_event_that_fails_twice_at_once_is_parked_and_counted_once() ->
     assert f"{signals.PARKED.name}_total 1.0" in notifications.telemetry.exposition().decode()
 
 
-async def test_an_unreadable_event_is_parked_like_any_other_failure() -> None:
-    """An older part that meets a newer event lets an upgrade mend it, then puts it aside."""
+async def test_unreadable_event_is_parked_like_any_other_failure() -> None:
+    """The tries of an older part leave time for its upgrade; then the newer event is parked."""
     notifications, _ = service()
     for _ in range(PARK_AFTER - 1):
         assert (await deliver(notifications, NEWER)).state is NotificationState.PENDING
     assert (await deliver(notifications, NEWER)).state is NotificationState.PARKED
 
 
-async def test_pages_of_notifications_follow_each_other_from_the_newest() -> None:
-    """Each page says what to ask next, and the last one says nothing."""
+async def test_pages_of_notifications_are_ordered_from_the_newest() -> None:
+    """Each page has the cursor of the next one, and the last page has none."""
     notifications, _ = service()
-    told = [await deliver(notifications, an_event(an_order(number))) for number in (1, 2, 3)]
+    rows = [await deliver(notifications, an_event(an_order(number))) for number in (1, 2, 3)]
     page = await notifications.list(ListNotifications(customer_id="ada", limit=2))
     rest = await notifications.list(
         ListNotifications(customer_id="ada", limit=2, before=page.next_before)
     )
-    assert [*page.notifications, *rest.notifications] == told[::-1]
+    assert [*page.notifications, *rest.notifications] == rows[::-1]
     assert rest.next_before is None

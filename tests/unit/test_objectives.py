@@ -1,4 +1,4 @@
-"""Are objectives read once, refused by file and key, and told to all who need them?"""
+"""Are objectives read, refused by file and key if wrong, and found by part?"""
 
 import json
 import re
@@ -26,15 +26,15 @@ def with_objectives(app: App, folder: Path, text: str) -> App:
 
 
 @pytest.mark.parametrize("app", [APP, LIBRARY], ids=lambda app: app.name)
-def test_each_shipped_application_says_what_its_doors_hold(app: App) -> None:
-    """Availability and latency: its callers outside rely on these."""
+def test_each_shipped_application_has_objectives_of_its_gateway(app: App) -> None:
+    """Both availability and latency are set, since external callers rely on them."""
     doors = app.objectives_by_name[GATEWAY]
     assert doors.availability is not None
     assert doors.latency is not None
 
 
-def test_what_a_file_says_is_read(tmp_path: Path) -> None:
-    """As data, and as a sentence."""
+def test_objectives_file_is_read(tmp_path: Path) -> None:
+    """Its values are parsed, and objectives are printed as one sentence."""
     file = tmp_path / "slo.toml"
     file.write_text(
         "[gateway]\navailability = { ratio = 0.995, window_days = 7 }\n"
@@ -70,10 +70,10 @@ def test_what_a_file_says_is_read(tmp_path: Path) -> None:
         ("gateway = 1", "gateway", "valid dictionary"),
     ],
 )
-def test_a_wrong_objective_is_refused_by_file_and_key(
+def test_wrong_objective_is_refused_by_file_and_key(
     tmp_path: Path, text: str, key: str, why: str
 ) -> None:
-    """In one sentence that says what is wrong with it."""
+    """The error is one sentence with file, key and reason."""
     file = tmp_path / "slo.toml"
     file.write_text(text)
     with pytest.raises(WrongObjectives) as refused:
@@ -85,8 +85,8 @@ def test_a_wrong_objective_is_refused_by_file_and_key(
 
 
 @pytest.mark.parametrize("text", [None, "[gateway", "\xff"], ids=["absent", "no TOML", "no UTF-8"])
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str | None) -> None:
-    """An application without its objectives is not made."""
+def test_objectives_file_that_cannot_be_read_is_named(tmp_path: Path, text: str | None) -> None:
+    """An application whose objectives cannot be read is not constructed."""
     file = tmp_path / "slo.toml"
     if text is not None:
         file.write_text(text, encoding="latin-1")
@@ -94,15 +94,15 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str | None) -
         replace(APP, objectives=file)
 
 
-def test_an_objective_of_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    """When the application is made: a name that was mistyped would hold for nothing."""
+def test_objective_of_an_unknown_name_is_refused(tmp_path: Path) -> None:
+    """The application is not constructed, since a mistyped name would apply to no part."""
     text = "[gatewya]\nlatency = { ratio = 0.95, threshold_ms = 250 }"
     with pytest.raises(WrongApp, match=r"slo\.toml, gatewya: there is neither a capability nor"):
         with_objectives(APP, tmp_path, text)
 
 
-def test_a_part_has_its_own_objectives_or_those_of_whom_it_is_asked_for(tmp_path: Path) -> None:
-    """Where it has the doors, theirs; where it hosts one capability, this one's; else none."""
+def test_objectives_of_a_part_precede_those_of_what_it_hosts(tmp_path: Path) -> None:
+    """Without its own it has those of a hosted gateway, else of its only capability, else none."""
     text = """
         [gateway]
         latency = { ratio = 0.95, threshold_ms = 250 }
@@ -127,17 +127,19 @@ def test_a_part_has_its_own_objectives_or_those_of_whom_it_is_asked_for(tmp_path
     assert threshold_ms("rest", "loans", "notices") is None
 
 
-def test_the_command_tells_what_the_application_says() -> None:
-    """For machines, and a line each."""
-    told = json.loads(commands.objectives(APP, as_json=True))
-    assert {n: Objectives.model_validate(one) for n, one in told.items()} == APP.objectives_by_name
+def test_command_prints_the_objectives_of_the_application() -> None:
+    """As JSON, or as one line each."""
+    printed = json.loads(commands.objectives(APP, as_json=True))
+    assert {
+        n: Objectives.model_validate(one) for n, one in printed.items()
+    } == APP.objectives_by_name
     lines = commands.objectives(APP, as_json=False).splitlines()
     assert [line.split()[0] for line in lines] == list(APP.objectives_by_name)
 
 
-def test_no_example_types_another_objective_than_the_shops() -> None:
-    """A goal in a document, and the model of the leaderboard, have that of the doors; an example of
-    the chart has none, since the chart knows it.
+def test_examples_have_the_latency_objective_of_the_shop() -> None:
+    """Goals in documents and the model of the leaderboard have that of the gateway; goals in
+    examples of the chart state none, since the chart adds it.
     """
     goal = re.compile(r"\{type: Latency\b[^}]*\}")
     files = [*ROOT.glob("docs/*.md"), *ROOT.glob("charts/**/*.md"), *ROOT.glob("charts/*/ci/*")]

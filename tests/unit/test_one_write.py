@@ -1,4 +1,4 @@
-"""Does an answer leave in one piece, and is it the same answer?"""
+"""Is an answer sent in one write, with the bytes that uvicorn sends?"""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ PIECES = {"/one": [b"all"], "/two": [b"first", b"second"], "/none": [b""]}
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers in as many pieces as the path says; breaks off at /broken."""
+    """Answer in as many pieces as the path has in `PIECES`; raise at /broken."""
     if scope["method"] == "POST":
         await receive()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     if scope["path"] == "/broken":
-        raise ConnectionError("the business hung up")
+        raise ConnectionError("the app failed")
     pieces = PIECES[scope["path"]]
     for piece in pieces:
         more = piece is not pieces[-1]
@@ -29,7 +29,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Transport(asyncio.Transport):
-    """Keeps what is written, write by write."""
+    """Records every write."""
 
     def __init__(self) -> None:
         super().__init__({"sockname": ("127.0.0.1", 80), "peername": ("127.0.0.1", 1)})
@@ -46,21 +46,21 @@ class Transport(asyncio.Transport):
         self.closed = True
 
     def pause_reading(self) -> None:
-        """Nothing more comes."""
+        """Does nothing: no more data arrives."""
 
     def resume_reading(self) -> None:
-        """As above."""
+        """Does nothing."""
 
 
 @contextmanager
 def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Uvicorn tells of the app's own error."""
+    """Suppress uvicorn's log line of the error that the app raises."""
     with caplog.at_level("CRITICAL", "uvicorn.error"):
         yield
 
 
 async def ask(*requests: bytes, protocol: type[Any] = OneWriteProtocol) -> Transport:
-    """Everything written for these requests, which came in one piece."""
+    """The transport after these requests arrived in one read."""
     config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False)
     config.load()
     transport = Transport()
@@ -95,15 +95,15 @@ REQUESTS = {
 async def test_answers_have_the_bytes_of_uvicorn(
     case: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is sent, and whether the connection ends: nothing is lost, added or moved."""
+    """The bytes, and whether the connection is closed, are equal in every case."""
     with quiet(caplog):
-        ours = await ask(*REQUESTS[case])
-        theirs = await ask(*REQUESTS[case], protocol=HttpTools)
-    assert b"".join(ours.written) == b"".join(theirs.written)
-    assert ours.closed == theirs.closed
+        answered = await ask(*REQUESTS[case])
+        expected = await ask(*REQUESTS[case], protocol=HttpTools)
+    assert b"".join(answered.written) == b"".join(expected.written)
+    assert answered.closed == expected.closed
 
 
 async def test_head_and_body_are_one_write() -> None:
-    """One system call, and a caller who is woken once; a second piece does not wait for a third."""
+    """That saves a system call and a wake-up of the client; later pieces are sent as they come."""
     assert len((await ask(a("GET", "/one"))).written) == 1
     assert len((await ask(a("GET", "/two"))).written) == 2

@@ -1,4 +1,4 @@
-"""Does reconcile settle what was left PENDING, and only that?"""
+"""Does reconcile settle overdue PENDING orders, and no others?"""
 
 import asyncio
 from collections.abc import Iterator
@@ -29,14 +29,14 @@ DEADLINE, HORIZON = 2.0, 5.0
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    """A shop in which nobody has ordered yet."""
+    """A shop without orders."""
     shop = memory_shop(stock=5)
     with deadlines_by(shop.clock):
         yield shop
 
 
 def reconcile_of(shop: Shop, service: OrdersService | None = None) -> Reconcile:
-    """The loop, every second."""
+    """The loop, with an interval of one second."""
     return Reconcile(
         service=service or shop.orders,
         store=shop.stored.orders,
@@ -47,7 +47,7 @@ def reconcile_of(shop: Shop, service: OrdersService | None = None) -> Reconcile:
 
 
 async def begin(shop: Shop, *numbers: int) -> None:
-    """Orders that stopped right after they began."""
+    """Store PENDING orders for which nothing else was done."""
     for number in numbers:
         await shop.stored.orders.begin(
             an_order(number), f"key-{number}", "print", MORNING + timedelta(seconds=DEADLINE)
@@ -55,22 +55,22 @@ async def begin(shop: Shop, *numbers: int) -> None:
 
 
 async def stored(shop: Shop, number: int) -> Order:
-    """What the books say of it."""
+    """The order as it is stored."""
     order = await shop.stored.orders.get(an_id(number))
     assert order is not None
     return order
 
 
-async def test_an_order_within_its_horizon_is_left_alone(shop: Shop) -> None:
-    """Its request may still be at work."""
+async def test_order_within_its_horizon_stays_pending(shop: Shop) -> None:
+    """Its request may be in progress."""
     await begin(shop, 1)
     shop.clock.advance(DEADLINE + HORIZON)
     assert await reconcile_of(shop).once() == 0
     assert (await stored(shop, 1)).status is OrderStatus.PENDING
 
 
-async def test_an_order_that_was_never_charged_is_abandoned(shop: Shop) -> None:
-    """The verdict is written first: a charge under way will find it VOIDED."""
+async def test_order_that_was_never_charged_is_abandoned(shop: Shop) -> None:
+    """The void is recorded first, so that a charge in flight is answered with VOIDED."""
     await begin(shop, 1)
     shop.clock.advance(DEADLINE + HORIZON + 0.1)
     assert await reconcile_of(shop).once() == 1
@@ -80,8 +80,8 @@ async def test_an_order_that_was_never_charged_is_abandoned(shop: Shop) -> None:
     assert (await shop.payments.charge(late)).outcome is Outcome.VOIDED
 
 
-async def test_an_order_that_was_charged_is_placed(shop: Shop) -> None:
-    """Money was taken and the answer lost: the customer gets the order."""
+async def test_order_that_was_charged_is_placed(shop: Shop) -> None:
+    """The payment was captured and its answer lost: the order is completed."""
     await begin(shop, 1)
     held = await shop.stored.stock.reserve(an_id(1), lines(espresso=2), MORNING)
     paid = Verdict(order_id=an_id(1), outcome=Outcome.CAPTURED, amount=held.lines[0].price.times(2))
@@ -93,7 +93,7 @@ async def test_an_order_that_was_charged_is_placed(shop: Shop) -> None:
 
 
 async def test_more_orders_than_a_batch_are_all_settled_in_one_round(shop: Shop) -> None:
-    """A backlog is worked off page by page."""
+    """A backlog is processed batch by batch."""
     numbers = range(1, 2 * BATCH + 2)
     await begin(shop, *numbers)
     shop.clock.advance(DEADLINE + HORIZON + 0.1)
@@ -101,8 +101,8 @@ async def test_more_orders_than_a_batch_are_all_settled_in_one_round(shop: Shop)
     assert {(await stored(shop, n)).status for n in numbers} == {OrderStatus.REJECTED}
 
 
-async def test_the_queue_is_told(shop: Shop) -> None:
-    """As many as the last round found overdue: none, once they are settled."""
+async def test_number_of_overdue_orders_is_exposed(shop: Shop) -> None:
+    """The gauge is the number that the last round found: 0 once they are settled."""
     queue = signals.RECONCILE_QUEUE.series
     reconcile = reconcile_of(shop)
     await begin(shop, 1, 2)
@@ -112,8 +112,8 @@ async def test_the_queue_is_told(shop: Shop) -> None:
         assert f"{queue} {found}.0\n" in shop.orders.telemetry.exposition().decode()
 
 
-async def test_a_reconciled_order_leads_back_to_its_own_trace(shop: Shop) -> None:
-    """Reconcile links to the trace of the request, and so will the delivery of the event."""
+async def test_reconciled_order_links_to_the_trace_of_its_request(shop: Shop) -> None:
+    """The span of reconcile has a link to it, and the event carries it for its delivery."""
     trace_id, spans = 0xADA, RecordedSpans()
     trace = f"00-{trace_id:032x}-{1:016x}-01"
     due = MORNING + timedelta(seconds=DEADLINE)
@@ -137,22 +137,22 @@ async def test_a_reconciled_order_leads_back_to_its_own_trace(shop: Shop) -> Non
 
 
 class Refusing:
-    """Payments, which has no answer for some orders."""
+    """Payments that are unavailable for some orders."""
 
     def __init__(self, payments: Payments, refused: set[UUID]) -> None:
         self._payments = payments
         self._refused = refused
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
-        """Reconcile only ever voids."""
+        """Reconcile sends voids only."""
         assert isinstance(message, VoidCharge)
         if message.order_id in self._refused:
             raise Unavailable("payments does not answer")
         return await self._payments.void(message)
 
 
-async def test_orders_that_cannot_be_settled_do_not_stand_in_the_way(shop: Shop) -> None:
-    """A whole batch without an answer stays PENDING; those behind it are settled all the same."""
+async def test_orders_that_cannot_be_settled_do_not_block_later_orders(shop: Shop) -> None:
+    """A whole batch without an answer stays PENDING; the orders after it are settled."""
     stuck = set(range(1, BATCH + 1))
     await begin(shop, *stuck, BATCH + 1)
     shop.clock.advance(DEADLINE + HORIZON + 0.1)
@@ -163,8 +163,8 @@ async def test_orders_that_cannot_be_settled_do_not_stand_in_the_way(shop: Shop)
     assert (await stored(shop, BATCH + 1)).status is OrderStatus.REJECTED
 
 
-async def test_the_loop_goes_round_and_pauses(shop: Shop) -> None:
-    """What becomes overdue later is settled by a later round."""
+async def test_order_that_becomes_overdue_later_is_settled_by_a_later_round(shop: Shop) -> None:
+    """The loop repeats its rounds, with a pause between two."""
     running = asyncio.create_task(reconcile_of(shop).run())
     await begin(shop, 1)
     for _ in range(100):
@@ -177,12 +177,12 @@ async def test_the_loop_goes_round_and_pauses(shop: Shop) -> None:
     assert (await stored(shop, 1)).reason is Reason.ABANDONED
 
 
-async def test_a_defect_in_one_order_keeps_nobody_else_waiting(shop: Shop) -> None:
-    """It is told of and tried again next round; the orders behind it are settled in this one."""
+async def test_defect_in_one_order_does_not_block_later_orders(shop: Shop) -> None:
+    """It stays PENDING for the next round; the orders after it are settled in this one."""
     real = shop.payments
 
     class Defective:
-        """Breaks on the first order, as no transport of ours should let through."""
+        """Raises an error that is no `BoroughError` for the first order."""
 
         async def call(self, endpoint: Endpoint, message: Message) -> Message:
             if isinstance(message, VoidCharge) and message.order_id == an_id(1):
@@ -198,10 +198,10 @@ async def test_a_defect_in_one_order_keeps_nobody_else_waiting(shop: Shop) -> No
     assert (await stored(shop, BATCH + 1)).status is OrderStatus.REJECTED
 
 
-async def test_a_store_that_is_away_is_asked_again(shop: Shop) -> None:
-    """The loop goes on: it is the database that fails, and not the loop."""
-    away = Unavailable("the store of orders cannot be reached")
-    store = mock.Mock(overdue=mock.AsyncMock(side_effect=[away, *[[]] * 100]))
+async def test_loop_continues_after_the_store_was_unavailable(shop: Shop) -> None:
+    """An error of the database does not end the loop; the next round queries it again."""
+    unavailable = Unavailable("the store of orders cannot be reached")
+    store = mock.Mock(overdue=mock.AsyncMock(side_effect=[unavailable, *[[]] * 100]))
     running = asyncio.create_task(replace(reconcile_of(shop), store=store).run())
     for _ in range(10):
         shop.clock.advance(1)

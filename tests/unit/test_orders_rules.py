@@ -1,4 +1,4 @@
-"""What an order may become, by the pure rules of its domain."""
+"""The pure rules of orders: fingerprints, reasons of a rejection, errors and events."""
 
 from uuid import UUID
 
@@ -19,21 +19,21 @@ REQUEST = PlaceOrder(customer_id="ada", key="k", basket=basket(espresso=2, flat_
 
 
 def rejected(reason: Reason) -> Order:
-    """An order that ended so."""
+    """An order that was rejected for this reason."""
     order = domain.new_order(REQUEST, ORDER_ID, MORNING)
     changes = {"status": OrderStatus.REJECTED, "reason": reason, "detail": "because"}
     return order.model_copy(update=changes)
 
 
-def test_a_new_order_has_nothing_decided() -> None:
-    """It is PENDING, without lines, total, reason or moment of settling."""
+def test_new_order_has_nothing_decided() -> None:
+    """It is PENDING, without lines, total, reason or time of settlement."""
     order = domain.new_order(REQUEST, ORDER_ID, MORNING)
     assert order.status is OrderStatus.PENDING
     assert (order.lines, order.total, order.reason, order.settled_at) == ((), None, None, None)
 
 
 def test_equal_baskets_have_one_fingerprint() -> None:
-    """However a basket was built, the same basket has the same print."""
+    """The fingerprint does not depend on how the basket was built."""
     decoded = Basket.model_validate_json(REQUEST.basket.model_dump_json())
     assert domain.fingerprint(decoded) == domain.fingerprint(REQUEST.basket)
 
@@ -42,12 +42,12 @@ def test_equal_baskets_have_one_fingerprint() -> None:
     "other", [basket(espresso=2), basket(espresso=1, flat_white=1), basket(tea=2)]
 )
 def test_another_basket_has_another_fingerprint(other: Basket) -> None:
-    """A quantity, an article more or less: it is another request."""
+    """Another quantity or another set of articles is another request."""
     assert domain.fingerprint(other) != domain.fingerprint(REQUEST.basket)
 
 
-def test_a_field_added_later_does_not_change_the_fingerprint() -> None:
-    """A key of yesterday stays good after an upgrade, since unset fields are left out."""
+def test_field_added_later_does_not_change_the_fingerprint() -> None:
+    """Unset fields are left out, so that a key from before an upgrade is valid after it."""
 
     class LaterLine(Line):
         note: str = ""
@@ -59,10 +59,10 @@ def test_a_field_added_later_does_not_change_the_fingerprint() -> None:
     assert domain.fingerprint(later) == domain.fingerprint(REQUEST.basket)
 
 
-def test_a_field_added_at_the_door_too_does_not_change_the_fingerprint(
+def test_field_added_at_the_door_too_does_not_change_the_fingerprint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What a customer left unset is not set on the way from the door to the contract."""
+    """A field that the customer left unset is not set between the door and the contract."""
 
     class LaterBasket(Basket):
         note: str = ""
@@ -88,8 +88,8 @@ def test_a_field_added_at_the_door_too_does_not_change_the_fingerprint(
         (DeadlineExceeded("x"), Reason.ABANDONED),
     ],
 )
-def test_what_stopped_an_order_is_its_reason(error: BoroughError, reason: Reason) -> None:
-    """What the customer can change is named; the rest is an order given up."""
+def test_error_that_stops_an_order_is_its_reason(error: BoroughError, reason: Reason) -> None:
+    """Errors that the customer can correct have their own reason; the others are ABANDONED."""
     assert domain.refusal(error).reason is reason
 
 
@@ -97,32 +97,32 @@ def test_what_stopped_an_order_is_its_reason(error: BoroughError, reason: Reason
     ("outcome", "reason"),
     [(Outcome.DECLINED, Reason.DECLINED), (Outcome.VOIDED, Reason.ABANDONED)],
 )
-def test_a_verdict_without_money_is_a_reason(outcome: Outcome, reason: Reason) -> None:
-    """A declined card is the customer's matter, a void is ours."""
+def test_verdict_without_capture_is_a_reason(outcome: Outcome, reason: Reason) -> None:
+    """A declined charge is DECLINED, a voided one is ABANDONED."""
     assert domain.refusal_of(Verdict(order_id=ORDER_ID, outcome=outcome)).reason is reason
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_answers_with_the_error_of_its_code(reason: Reason) -> None:
-    """The value of a reason is the code of its problem, at every door and on every replay."""
+    """The value of a reason is the code of its problem, in every answer and replay."""
     error = error_of(rejected(reason))
     assert error.code == reason.value
     assert (error.detail, error.about) == ("because", {"order_id": str(ORDER_ID)})
 
 
-def test_a_declined_order_answers_402() -> None:
-    """The one reason whose status is about money."""
+def test_declined_order_answers_402() -> None:
+    """DECLINED is the reason of `PaymentDeclined`."""
     assert isinstance(error_of(rejected(Reason.DECLINED)), PaymentDeclined)
 
 
-def test_an_order_that_was_not_rejected_has_no_error() -> None:
-    """Asking for one is a mistake that shows."""
+def test_order_that_was_not_rejected_has_no_error() -> None:
+    """Asking for its error raises `Conflict`."""
     with pytest.raises(Conflict, match="was not rejected"):
         error_of(domain.new_order(REQUEST, ORDER_ID, MORNING))
 
 
-def test_the_event_tells_the_reserved_lines_and_their_sum() -> None:
-    """What was held is what is paid for and told, not what a menu says meanwhile."""
+def test_event_has_the_reserved_lines_and_their_sum() -> None:
+    """The prices are those of the reservation, not those of the current menu."""
     price = Money(minor=250, currency="EUR")
     lines = (PricedLine(sku="espresso", quantity=2, price=price),)
     order = domain.new_order(REQUEST, ORDER_ID, MORNING)

@@ -1,4 +1,4 @@
-"""The order as its customer lives it, and what the rest of the shop is asked meanwhile."""
+"""Placing and reading orders: what is stored, and which other capabilities are called."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -27,13 +27,13 @@ from shop.memory import Shop, memory_shop
 from shop.samples import a_profile, basket
 
 ESPRESSO = PlaceOrder(customer_id="ada", key="k", basket=basket(espresso=2))
-PATIENCE = 2.0
-"""What an order is given by default, in seconds."""
+TIME_LIMIT_S = 2.0
+"""The time that an order has by default, in seconds."""
 
 
 @dataclass
-class Slowly:
-    """A transport that takes its time, and remembers what it was asked."""
+class SlowTransport:
+    """A transport that takes `seconds` a call, and records the endpoints called."""
 
     service: Any
     clock: ManualClock
@@ -41,7 +41,7 @@ class Slowly:
     asked: list[str] = field(default_factory=list)
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
-        """Time passes, then the service works."""
+        """Advance the clock, then call the service."""
         self.asked.append(endpoint.name)
         self.clock.advance(self.seconds)
         answer: Message = await getattr(self.service, endpoint.method)(message)
@@ -49,14 +49,14 @@ class Slowly:
 
 
 @dataclass
-class Behind:
-    """A transport whose answers come some iterations of the event loop later."""
+class DelayedTransport:
+    """A transport that answers after some iterations of the event loop."""
 
     service: Any
     answered: int = 0
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
-        """Others run first, then the service works."""
+        """Let other tasks run, then call the service."""
         for _ in range(5):
             await asyncio.sleep(0)
         answer: Message = await getattr(self.service, endpoint.method)(message)
@@ -66,19 +66,19 @@ class Behind:
 
 @pytest.fixture
 async def shop() -> Shop:
-    """Five pieces of each article; ada has a good card."""
+    """Five pieces of each article; ada has a valid card."""
     shop = memory_shop(stock=5)
     await shop.profiles.upsert(a_profile("ada"))
     return shop
 
 
 async def left(shop: Shop, sku: str = "espresso") -> int:
-    """Free pieces."""
+    """Free pieces of an article."""
     return {article.sku: article.stock for article in await shop.stored.stock.articles()}[sku]
 
 
-async def test_an_order_is_placed_paid_and_taken(shop: Shop) -> None:
-    """The reserved price is charged, the stock is gone for good, and the event waits to be told."""
+async def test_order_in_stock_is_placed_paid_and_committed(shop: Shop) -> None:
+    """The reserved price is captured, the stock is committed, and the event is in the outbox."""
     order = (await shop.orders.place(ESPRESSO)).order
     assert order.status is OrderStatus.PLACED
     assert order.total is not None
@@ -90,8 +90,8 @@ async def test_an_order_is_placed_paid_and_taken(shop: Shop) -> None:
     assert await shop.stored.orders.outbox.unsent() == 1
 
 
-async def test_a_replay_answers_the_order_and_runs_nothing(shop: Shop) -> None:
-    """The same key and basket: the same order, charged once, taken once, told once."""
+async def test_replay_returns_the_order_and_runs_nothing(shop: Shop) -> None:
+    """The same key and basket return one order, with one charge, one reservation, one event."""
     first = await shop.orders.place(ESPRESSO)
     again = await shop.orders.place(ESPRESSO)
     assert (first.replayed, again.replayed) == (False, True)
@@ -101,8 +101,8 @@ async def test_a_replay_answers_the_order_and_runs_nothing(shop: Shop) -> None:
     assert await shop.stored.orders.outbox.unsent() == 1
 
 
-async def test_a_replay_meanwhile_answers_pending(shop: Shop) -> None:
-    """Two requests at once under one key: one runs the order, the other sees it PENDING."""
+async def test_replay_of_an_order_in_progress_is_pending(shop: Shop) -> None:
+    """Of two concurrent requests with one key one runs the order, the other returns it PENDING."""
     both = await asyncio.gather(shop.orders.place(ESPRESSO), shop.orders.place(ESPRESSO))
     fresh, replay = sorted(both, key=lambda placement: placement.replayed)
     assert fresh.order.status is OrderStatus.PLACED
@@ -111,8 +111,8 @@ async def test_a_replay_meanwhile_answers_pending(shop: Shop) -> None:
     assert replay.order.order_id == fresh.order.order_id
 
 
-async def test_a_key_with_another_basket_is_refused(shop: Shop) -> None:
-    """Another basket under it is refused, and leaves everything as it was."""
+async def test_key_with_another_basket_is_refused(shop: Shop) -> None:
+    """The refused request changes neither orders nor stock."""
     await shop.orders.place(ESPRESSO)
     with pytest.raises(KeyReused, match="'k'"):
         await shop.orders.place(ESPRESSO.model_copy(update={"basket": basket(espresso=1)}))
@@ -120,8 +120,8 @@ async def test_a_key_with_another_basket_is_refused(shop: Shop) -> None:
     assert await left(shop) == 3
 
 
-async def test_a_key_belongs_to_its_customer(shop: Shop) -> None:
-    """Two customers may choose the same key without knowing of each other."""
+async def test_equal_keys_of_two_customers_are_two_orders(shop: Shop) -> None:
+    """A key is scoped to its customer."""
     await shop.profiles.upsert(a_profile("grace"))
     ada = await shop.orders.place(ESPRESSO)
     grace = await shop.orders.place(ESPRESSO.model_copy(update={"customer_id": "grace"}))
@@ -129,16 +129,16 @@ async def test_a_key_belongs_to_its_customer(shop: Shop) -> None:
     assert grace.order.order_id != ada.order.order_id
 
 
-async def test_an_order_without_a_profile_gives_its_stock_back(shop: Shop) -> None:
-    """Profile and stock are asked at the same time, so what was reserved meanwhile is released."""
+async def test_order_without_a_profile_releases_its_stock(shop: Shop) -> None:
+    """Profile and reservation are requested concurrently, so the reservation is released."""
     order = (await shop.orders.place(ESPRESSO.model_copy(update={"customer_id": "eve"}))).order
     assert order.reason is Reason.PROFILE_MISSING
     assert await left(shop) == 5
     assert await shop.stored.verdicts.ledger() == ()
 
 
-async def test_a_stock_out_leaves_a_tombstone(shop: Shop) -> None:
-    """Released always, even after a stock-out: a reserve that comes late must find it."""
+async def test_stock_out_leaves_a_released_reservation(shop: Shop) -> None:
+    """A stock-out is released too, so that a reserve which arrives late is refused."""
     order = (
         await shop.orders.place(ESPRESSO.model_copy(update={"basket": basket(espresso=6)}))
     ).order
@@ -148,9 +148,9 @@ async def test_a_stock_out_leaves_a_tombstone(shop: Shop) -> None:
 
 
 async def test_no_charge_is_sent_after_the_deadline(shop: Shop) -> None:
-    """Reserving took too long: the order is abandoned, its stock back, payments never asked."""
-    inventory = Slowly(shop.inventory, shop.clock, seconds=PATIENCE + 1)
-    payments = Slowly(shop.payments, shop.clock)
+    """If reserving exceeds it, the order is abandoned, its stock released, and nothing charged."""
+    inventory = SlowTransport(shop.inventory, shop.clock, seconds=TIME_LIMIT_S + 1)
+    payments = SlowTransport(shop.payments, shop.clock)
     orders = replace(
         shop.orders,
         inventory=remote(Inventory, inventory),
@@ -164,22 +164,22 @@ async def test_no_charge_is_sent_after_the_deadline(shop: Shop) -> None:
     assert await left(shop) == 5
 
 
-async def test_a_defect_in_one_question_leaves_the_other_one_answered(shop: Shop) -> None:
-    """The profile is asked beside the reservation: nothing of an order goes on behind its end."""
-    profiles = Behind(shop.profiles)
+async def test_defect_in_reserving_does_not_cancel_the_profile_request(shop: Shop) -> None:
+    """Both run concurrently, and both have ended when the error is raised."""
+    profiles = DelayedTransport(shop.profiles)
     orders = replace(
         shop.orders,
         profiles=remote(Profiles, profiles),
-        inventory=remote(Inventory, Slowly(None, shop.clock)),
+        inventory=remote(Inventory, SlowTransport(None, shop.clock)),
     )
     with pytest.raises(AttributeError, match="reserve"):
         await orders.place(ESPRESSO)
     assert profiles.answered == 1
 
 
-async def test_a_verdict_in_hand_is_settled_though_the_deadline_is_spent(shop: Shop) -> None:
-    """Settling runs under its own budget: who paid gets the order, however long paying took."""
-    payments = Slowly(shop.payments, shop.clock, seconds=PATIENCE + 1)
+async def test_verdict_is_settled_after_the_deadline(shop: Shop) -> None:
+    """Settling has its own time budget: a paid order is placed however long the charge took."""
+    payments = SlowTransport(shop.payments, shop.clock, seconds=TIME_LIMIT_S + 1)
     orders = replace(shop.orders, payments=remote(Payments, payments))
     with deadlines_by(shop.clock):
         order = (await orders.place(ESPRESSO)).order
@@ -187,8 +187,8 @@ async def test_a_verdict_in_hand_is_settled_though_the_deadline_is_spent(shop: S
     assert payments.asked == ["payments.charge"]
 
 
-async def test_the_relay_is_woken_by_a_placed_order_only(shop: Shop) -> None:
-    """There is nothing to deliver for an order that was rejected."""
+async def test_relay_is_woken_by_a_placed_order_only(shop: Shop) -> None:
+    """A rejected order has no event to deliver."""
     woken: list[str] = []
     orders = replace(shop.orders, on_placed=lambda: woken.append("now"))
     await orders.place(ESPRESSO.model_copy(update={"customer_id": "eve"}))
@@ -197,20 +197,22 @@ async def test_the_relay_is_woken_by_a_placed_order_only(shop: Shop) -> None:
     assert woken == ["now"]
 
 
-async def test_another_customers_order_does_not_exist(shop: Shop) -> None:
-    """It is refused in the very words of an order that never was."""
+async def test_order_of_another_customer_is_not_found(shop: Shop) -> None:
+    """The error has the same text as that of an unknown order."""
     order = (await shop.orders.place(ESPRESSO)).order
     asked = GetOrder(order_id=order.order_id, customer_id="grace")
-    with pytest.raises(NotFound) as hers:
+    with pytest.raises(NotFound) as of_other:
         await shop.orders.get(asked)
-    with pytest.raises(NotFound) as nobodys:
+    with pytest.raises(NotFound) as of_unknown:
         await shop.orders.get(asked.model_copy(update={"order_id": UUID(int=0)}))
-    assert hers.value.detail == nobodys.value.detail.replace(str(UUID(int=0)), str(order.order_id))
+    assert of_other.value.detail == of_unknown.value.detail.replace(
+        str(UUID(int=0)), str(order.order_id)
+    )
     assert await shop.orders.get(asked.model_copy(update={"customer_id": "ada"})) == order
 
 
-async def test_pages_of_orders_follow_each_other_from_the_newest(shop: Shop) -> None:
-    """Each page says what to ask next, the last one says nothing, and none is seen twice."""
+async def test_pages_of_orders_are_ordered_from_the_newest(shop: Shop) -> None:
+    """Each page has the cursor of the next one, the last has none, and no order repeats."""
     placed = [
         (await shop.orders.place(ESPRESSO.model_copy(update={"key": f"k{n}"}))).order
         for n in range(5)
