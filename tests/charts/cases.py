@@ -1,5 +1,5 @@
-"""The renderings that every law of this folder is put to: each chart's examples, every shape, and
-other applications than the shop.
+"""The renderings that every test of rendered objects runs on: each chart's examples, every shape,
+and other applications than the shop.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Values, read
 
 @dataclass(frozen=True)
 class Case:
-    """A chart with values, and the application that they are about."""
+    """A chart with values, and the application that they configure."""
 
     name: str
     chart: Path
@@ -44,7 +44,7 @@ OTHERS: Mapping[str, str] = {"library": "library.app:APP", "loyalty": "loyalty:A
 
 
 def document(name: str) -> Values:
-    """What `borough chart --app NAME` writes."""
+    """The output of `borough chart --app NAME`."""
     other = app.load(name)
     values: Values = yaml.safe_load(commands.chart(other, other.settings(), name))
     return values

@@ -1,4 +1,4 @@
-"""The releases on one cluster, beside other clients: which connections are allowed?"""
+"""The releases on one cluster, beside other clients, for the tests of allowed connections."""
 
 from collections.abc import Iterable
 
@@ -30,14 +30,14 @@ OTHERS = (DNS, NEIGHBOUR, STRANGER, WORLD)
 
 
 def cluster(helm: Helm, values: Values) -> Cluster:
-    """The shop with these values beside observability, and the others."""
+    """The shop with these values, observability, and other clients."""
     values = {"telemetry": {"endpoint": COLLECTOR}, **values}
     releases = {HERE: helm.objects(BOROUGH, values), THERE: helm.objects(OBSERVABILITY)}
     return Cluster(releases, OTHERS)
 
 
 def ports(place: Cluster) -> set[int]:
-    """Those that anybody listens on, and one more."""
+    """The ports on which any pod listens, and one more."""
     known = {
         p
         for objects in place.releases.values()
@@ -48,7 +48,7 @@ def ports(place: Cluster) -> set[int]:
 
 
 def between(found: Iterable[Edge], port: int) -> set[tuple[str, str]]:
-    """The two ends of those on a port."""
+    """The two ends of the edges on a port."""
     return {(edge.source, edge.target) for edge in found if edge.port == port}
 
 
