@@ -34,13 +34,13 @@ def _every_shape() -> Iterator[shapes.Shape]:
 
 
 SHAPES: Mapping[str, shapes.Shape] = {shape.name: shape for shape in _every_shape()}
-"""Those of the table, and each that takes one capability out of the monolith."""
+"""Those of the table, and each that extracts one capability from the monolith."""
 
 EXAMPLES: tuple[Path, ...] = tuple(p for chart in RELEASE for p in sorted(chart.glob("ci/*.yaml")))
-"""The values files that come with the charts, to be tried."""
+"""The example values files of the charts."""
 
 OTHERS: Mapping[str, str] = {"library": "library.app:APP", "loyalty": "loyalty:APP"}
-"""Other applications than the shop: what `--app` is told of each."""
+"""Other applications than the shop: the value of `--app` for each."""
 
 
 def document(name: str) -> Values:

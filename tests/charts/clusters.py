@@ -17,9 +17,9 @@ ADDRESSES = {
     "http://[fd00::5]": 80,
     "http://[fd00::5]:9090": 9090,
 }
-"""Where something may be asked, and the port that this means."""
-NOBODYS = 22
-"""A policy that forgets to name ports would let this one through."""
+"""Addresses of sources, and the port of each."""
+UNUSED_PORT = 22
+"""A port without a listener: a policy without ports would allow it."""
 
 DNS = Place("dns", "kube-system", {"k8s-app": "kube-dns"})
 NEIGHBOUR = Place("neighbour", HERE, {"app.kubernetes.io/name": "another"})
@@ -44,7 +44,7 @@ def ports(place: Cluster) -> set[int]:
         for pod in pods(objects)
         for p in pod.ports.values()
     }
-    return known | {NAMES, NOBODYS}
+    return known | {NAMES, UNUSED_PORT}
 
 
 def between(found: Iterable[Edge], port: int) -> set[tuple[str, str]]:

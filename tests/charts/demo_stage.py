@@ -66,14 +66,14 @@ class Stage:
         self.scalers: dict[str, tuple[Policy, History]] = {}
         self.jobs: list[Job] = []
         self.deleted: list[str] = []
-        """The Jobs that somebody deleted."""
+        """The deleted Jobs."""
         self.endless = False
         """Whether loads never end."""
         self.fails: dict[str, Exception] = {}
-        """What comes once of a verb of kubectl, which has done half of its work then."""
+        """The error that a verb of kubectl raises once, after half of its work."""
         self.now = 0.0
         self.patience = math.inf
-        """When somebody ends it."""
+        """The time of an interrupt."""
         self._demo = demo
         self._writers: dict[str, ForeignWriter] = {}
 

@@ -24,7 +24,7 @@ OBSERVABILITY = CHARTS / "observability"
 OPERATOR = CHARTS / "borough-operator"
 
 RELEASE = {BOROUGH: "borough", OBSERVABILITY: "observability", OPERATOR: "borough-operator"}
-"""What a release is called when a test does not care; its namespace bears the same name."""
+"""The default name of a release; its namespace has the same name."""
 
 
 class Refused(Exception):

@@ -16,7 +16,7 @@ from charts.objects import of_kind, pods, selects
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 SOME_POD = "10.0.0.1"
-"""The address of whatever pod: a block for the outside world must not have it in it."""
+"""The address of any pod: a block for addresses outside the cluster must not contain it."""
 
 Direction = Literal["egress", "ingress"]
 SIDE: Mapping[Direction, str] = {"egress": "to", "ingress": "from"}
@@ -38,7 +38,7 @@ class Place:
     namespace: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, int] = field(default_factory=dict)
-    """Those that have names; policies may speak of them."""
+    """The named ports, which policies may refer to."""
     address: str = ""
 
 
@@ -126,11 +126,11 @@ class Cluster:
         """Every allowed TCP connection from or to a pod of that release."""
         ours = self.places(namespace)
         theirs = [self.places(name).values() for name in self.releases if name != namespace]
-        everybody = [*ours.values(), *itertools.chain(*theirs), *self.others]
+        every_place = [*ours.values(), *itertools.chain(*theirs), *self.others]
         return {
             Edge(source.name, target.name, port)
-            for source in everybody
-            for target in everybody
+            for source in every_place
+            for target in every_place
             if source is not target and not {source.name, target.name}.isdisjoint(ours)
             for port in self._passing(source, target, ports)
         }
@@ -149,21 +149,21 @@ def _ruling(found: Object, direction: Direction) -> Object:
 
 
 def _directions(spec: Object) -> list[str]:
-    said = spec.get("policyTypes") or ["Ingress", *(["Egress"] if "egress" in spec else [])]
-    return [direction.lower() for direction in said]
+    types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if "egress" in spec else [])]
+    return [direction.lower() for direction in types]
 
 
 def _covers(rule: Mapping[str, Any], target: Place, port: int, protocol: str) -> bool:
     return not rule.get("ports") or any(
-        said.get("protocol", "TCP") == protocol and _is_port(said, target, port)
-        for said in rule["ports"]
+        port_rule.get("protocol", "TCP") == protocol and _is_port(port_rule, target, port)
+        for port_rule in rule["ports"]
     )
 
 
-def _is_port(said: Mapping[str, Any], target: Place, port: int) -> bool:
-    first = said.get("port")
+def _is_port(port_rule: Mapping[str, Any], target: Place, port: int) -> bool:
+    first = port_rule.get("port")
     if first is None:
         return True
     if isinstance(first, str):
         return target.ports.get(first) == port
-    return bool(first <= port <= said.get("endPort", first))
+    return bool(first <= port <= port_rule.get("endPort", first))

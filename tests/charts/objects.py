@@ -19,7 +19,7 @@ BROUGHT = {
     "admin-password": "of the superuser",
     "api-keys": '{"ada": "key-of-ada"}',
 }
-"""What stands in a Secret that the user makes, by the keys we ask for."""
+"""The content of a Secret that the user makes, by the keys that the chart reads."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ while IFS='|' read -r pattern status text; do
 	esac
 done < "$ANSWERS"
 """
-"""Its answer is the first whose pattern holds; else it succeeds and says nothing."""
+"""Its answer is the first whose pattern matches; otherwise it succeeds without output."""
 PROGRAMS = ("docker", "helm", "kind", "kubectl")
 COMPLETE = "docker exec borough-control-plane test -e /kind/borough-complete"
 CREATE, DELETE = "kind create cluster", "kind delete cluster"
@@ -195,17 +195,17 @@ def test_policies_allow_the_node_that_publishes_a_port_and_no_other(
 def test_printed_addresses_are_those_that_kind_publishes(machine: Machine) -> None:
     """Ports may be in use, and the user's configuration may have others."""
     machine.answers["docker port borough-control-plane 30080/tcp"] = (0, "127.0.0.1:18080")
-    said = machine.run("up").stdout
-    assert "at http://localhost:18080, its dashboards at http://localhost:3000." in said
-    assert "port-forward" not in said
+    output = machine.run("up").stdout
+    assert "at http://localhost:18080, its dashboards at http://localhost:3000." in output
+    assert "port-forward" not in output
 
 
 def test_port_forward_is_printed_where_kind_publishes_no_port(machine: Machine) -> None:
     """By port-forward, to Services without a node port."""
     for port in ("30080", "30030"):
         del machine.answers[f"docker port borough-control-plane {port}/tcp"]
-    said = machine.run("up").stdout
-    assert said.count("port-forward") == 2
+    output = machine.run("up").stdout
+    assert output.count("port-forward") == 2
     assert not any("NodePort" in call for call in machine.calls("helm"))
 
 

@@ -27,14 +27,14 @@ def test_every_act_is_shown_from_any_former_sizes(
 
     demo.main()
 
-    said = capsys.readouterr().out
-    assert "payments grew from 1 to 3 pods and back, and no other part did." in said
+    output = capsys.readouterr().out
+    assert "payments grew from 1 to 3 pods and back, and no other part did." in output
     assert shop.sizes == before
     assert shop.scalers == {}
     changed = {part: pods for part, pods in before.items() if pods != 1}
     for part, pods in changed.items():
-        assert f"{part}: {pods} -> 1 pods, to begin with" in said
-    assert said.count("as before") == len(changed)
+        assert f"{part}: {pods} -> 1 pods, to begin with" in output
+    assert output.count("as before") == len(changed)
 
 
 @pytest.mark.parametrize("verb", ["scale", "apply", "delete"])

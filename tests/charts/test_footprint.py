@@ -32,10 +32,10 @@ def cluster(tmp_path: Path) -> Path:
         pod("done", "Succeeded", "1Gi"),
     ]
     memory = {"rssBytes": 80 * MIB, "workingSetBytes": 100 * MIB}
-    told = [{"podRef": {"uid": "uid-of-orders"}, "memory": memory}]
+    known = [{"podRef": {"uid": "uid-of-orders"}, "memory": memory}]
     answers = {
         "/api/v1/namespaces/shop/pods": {"items": pods},
-        "/api/v1/nodes/one/proxy/stats/summary": {"pods": told},
+        "/api/v1/nodes/one/proxy/stats/summary": {"pods": known},
     }
     program = tmp_path / "kubectl"
     program.write_text(
@@ -58,13 +58,13 @@ def weigh(cluster: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_pod_counts_as_measured_or_else_as_requested(cluster: Path) -> None:
     """A pod that ended counts 0; an assumed amount is in the sum, and is marked."""
     done = weigh(cluster, "shop", "--absent", "grafana=256Mi", "--json")
-    told = json.loads(done.stdout)
-    assert {one["pod"]: (one["rss_mib"], one["assumed"]) for one in told["pods"]} == {
+    output = json.loads(done.stdout)
+    assert {one["pod"]: (one["rss_mib"], one["assumed"]) for one in output["pods"]} == {
         "orders": (80, False),
         "young": (512, True),
         "grafana": (256, True),
     }
-    assert (told["rss_mib"], told["working_set_mib"]) == (80 + 512 + 256, 100 + 512 + 256)
+    assert (output["rss_mib"], output["working_set_mib"]) == (80 + 512 + 256, 100 + 512 + 256)
 
 
 def test_table_has_a_row_for_each_pod_and_marks_assumptions(cluster: Path) -> None:

@@ -44,12 +44,12 @@ def trimmed(text: str) -> list[str]:
 def test_both_versions_refuse_in_the_same_words(helm: Helm, helm4: Helm) -> None:
     """By the schema and by a template."""
     for values in ({"shpae": "monolith"}, {"shape": "monolit"}):
-        said = []
+        messages = []
         for one in (helm, helm4):
             with pytest.raises(Refused) as refusal:
                 one.render(BOROUGH, values)
-            said.append(str(refusal.value))
-        assert said[0] == said[1]
+            messages.append(str(refusal.value))
+        assert messages[0] == messages[1]
 
 
 @pytest.mark.parametrize("chart", RELEASE, ids=lambda chart: chart.name)

@@ -86,10 +86,10 @@ def test_migration_waits_for_a_database_and_not_for_a_file(helm: Helm) -> None:
 def administrators(objects: Objects) -> dict[str, str]:
     """By owner and container, the address of the administrator, for containers that have it."""
     return {
-        f"{pod.component} {container['name']}": told["MIGRATION_ADMIN"]
+        f"{pod.component} {container['name']}": variables["MIGRATION_ADMIN"]
         for pod in pods(objects)
         for container in pod.containers
-        if "MIGRATION_ADMIN" in (told := environment(pod, objects, container))
+        if "MIGRATION_ADMIN" in (variables := environment(pod, objects, container))
     }
 
 
@@ -189,10 +189,10 @@ def test_load_is_not_in_a_release(helm: Helm) -> None:
     objects = helm.objects(BOROUGH, {"load": load})
     (job,) = (j for j in of_kind(objects, "Job") if name_of(j) == "borough-skew")
     (pod,) = pods([job])
-    told = understood(pod.main)
+    arguments = understood(pod.main)
 
-    assert (told["url"], told["rate"], told["seconds"]) == ("http://borough", 5, 9)
-    assert (told["share"], told["as_json"]) == (["order=0.6"], True)
+    assert (arguments["url"], arguments["rate"], arguments["seconds"]) == ("http://borough", 5, 9)
+    assert (arguments["share"], arguments["as_json"]) == (["order=0.6"], True)
     assert job["spec"]["backoffLimit"] == 0
 
 

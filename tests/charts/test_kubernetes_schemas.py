@@ -13,7 +13,7 @@ from charts.objects import named
 
 VERSIONS = ("1.30", "1.37")
 NOT_OF_KUBERNETES = frozenset({"borough.dev", "gateway.networking.k8s.io", "monitoring.coreos.com"})
-"""Groups of kinds that others define, and we: see test_scaling.py."""
+"""Groups of custom resources, our own included: see test_scaling.py."""
 
 
 @pytest.mark.parametrize("version", VERSIONS)

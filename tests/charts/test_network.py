@@ -19,11 +19,11 @@ from charts.clusters import (
     HERE,
     INTERNAL,
     NAMES,
-    NOBODYS,
     OPS,
     OTLP,
     PUBLIC,
     THERE,
+    UNUSED_PORT,
     between,
     cluster,
     ports,
@@ -261,7 +261,7 @@ def test_without_policies_every_connection_is_allowed(helm: Helm) -> None:
     """No pod is selected, so Kubernetes denies nothing."""
     place = cluster(helm, {"networkPolicy": {"enabled": False}})
 
-    assert Edge("payments", "postgres", NOBODYS) in place.edges(HERE, [NOBODYS])
+    assert Edge("payments", "postgres", UNUSED_PORT) in place.edges(HERE, [UNUSED_PORT])
 
 
 @pytest.mark.parametrize("service", ["NodePort", "LoadBalancer", "ClusterIP"])

@@ -14,7 +14,7 @@ AS_AN_OBJECT = """\
 kind: Notes
 text: {{ include (printf "%s/templates/NOTES.txt" .Chart.Name) . | toJson }}
 """
-"""`helm template` leaves the notes out; a template of our own takes them in."""
+"""`helm template` omits the notes; this template includes them."""
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def notes(helm: Helm, chart: Path, values: Values) -> list[str]:
 def text(helm: Helm, chart: Path, values: Values) -> str:
     """All of the notes."""
     (found,) = (o for o in helm.objects(chart, values, release="shop") if o["kind"] == "Notes")
-    told: str = found["text"]
-    return told
+    notes_text: str = found["text"]
+    return notes_text
 
 
 def test_well_known_credentials_are_warned_of_first(helm: Helm, chart: Path) -> None:
@@ -67,18 +67,18 @@ def test_own_credentials_cause_no_warning(helm: Helm, chart: Path) -> None:
 
 def test_next_commands_are_named(helm: Helm, chart: Path) -> None:
     """For this release, in its namespace."""
-    told = text(helm, chart, {})
-    assert "kubectl --namespace shop port-forward service/shop-borough 8080:80" in told
-    assert "/v1/menu" in told
-    assert "helm test shop --namespace shop" in told
+    printed = text(helm, chart, {})
+    assert "kubectl --namespace shop port-forward service/shop-borough 8080:80" in printed
+    assert "/v1/menu" in printed
+    assert "helm test shop --namespace shop" in printed
 
 
 def test_notes_of_another_application_do_not_mention_the_shop(helm: Helm, chart: Path) -> None:
     """It has no customers, and so no well-known key."""
-    told = text(helm, chart, CASES["borough/library"].values)
-    assert "shop-borough is the shape microservices: catalog, gateway, loans, notices." in told
-    assert "Run the auditor" in told
-    assert [word for word in ("menu", "order", "ada", "key") if word in told] == []
+    printed = text(helm, chart, CASES["borough/library"].values)
+    assert "shop-borough is the shape microservices: catalog, gateway, loans, notices." in printed
+    assert "Run the auditor" in printed
+    assert [word for word in ("menu", "order", "ada", "key") if word in printed] == []
 
 
 def test_notes_of_a_shape_change_name_the_second_step(helm: Helm, chart: Path) -> None:
@@ -90,9 +90,9 @@ def test_notes_of_a_shape_change_name_the_second_step(helm: Helm, chart: Path) -
 def test_notes_name_the_scaled_parts(helm: Helm, chart: Path) -> None:
     """By their names."""
     values = {"parts": {"payments": {"scaling": {"enabled": True}}}}
-    told = [line for line in notes(helm, chart, values) if "scales" in line]
+    scaled = [line for line in notes(helm, chart, values) if "scales" in line]
 
-    assert told == ["See who scales payments, and why:"]
+    assert scaled == ["See who scales payments, and why:"]
     assert not any("scales" in line for line in notes(helm, chart, {}))
 
 
@@ -104,8 +104,8 @@ def test_first_suggested_scaler_can_be_served(
     helm: Helm, operator: Path, values: Values, source: str
 ) -> None:
     """In a namespace that is served, by a configured source; and in mode Advise."""
-    told = text(helm, operator, {**values, "watch": {"namespaces": ["team-a"]}})
-    command, rest = told.split(" <<END\n")
+    printed = text(helm, operator, {**values, "watch": {"namespaces": ["team-a"]}})
+    command, rest = printed.split(" <<END\n")
     scaler = yaml.safe_load(rest.partition("END\n")[0])
     scaler["metadata"] |= {"namespace": "team-a", "uid": "1"}
 

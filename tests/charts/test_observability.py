@@ -40,7 +40,7 @@ def labelled(job: Object, name: str) -> dict[str, str]:
 
 
 RELEASES = [("borough", tuple(SHAPES)), ("blue", ("microservices",))]
-"""One whose name says what it is, and one whose name does not; the shapes to try it with."""
+"""One release whose name contains the chart's, and one whose name does not; the shapes to test."""
 
 
 @pytest.mark.parametrize(("release", "shapes"), RELEASES)

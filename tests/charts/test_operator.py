@@ -99,10 +99,10 @@ def test_operator_reads_the_values(helm: Helm, monkeypatch: pytest.MonkeyPatch) 
     case = CASES["borough-operator/beside-a-company-prometheus"]
     objects = helm.objects(case.chart, case.values)
     (pod,) = (p for p in pods(objects) if p.component == "operator")
-    told = environment(pod, objects)
+    variables = environment(pod, objects)
 
-    read = read_from(told, monkeypatch)
-    assert {name for name in told if name.startswith(PREFIX)} <= {*VARIABLES}
+    read = read_from(variables, monkeypatch)
+    assert {name for name in variables if name.startswith(PREFIX)} <= {*VARIABLES}
     assert read["namespaces"] == "team-a,team-b"
     assert read["prometheus_url"] == "https://prometheus.monitoring"
     assert read["otlp_endpoint"] == "http://collector.monitoring:4318"

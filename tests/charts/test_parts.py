@@ -169,9 +169,9 @@ def test_customers_of_a_default_installation_are_known(
 ) -> None:
     """A part with a door reads the keys; one without does not."""
     for pod in parts(objects).values():
-        told = environment(pod, objects).get("BOROUGH_API_KEYS")
-        assert (told is not None) == ("gateway" in hosted(pod)), pod.owner
-        assert told is None or all(json.loads(told).values())
+        keys = environment(pod, objects).get("BOROUGH_API_KEYS")
+        assert (keys is not None) == ("gateway" in hosted(pod)), pod.owner
+        assert keys is None or all(json.loads(keys).values())
 
 
 def test_lost_dns_query_is_repeated_within_the_drain_time(

@@ -56,8 +56,8 @@ def test_permanent_pods_have_liveness_and_readiness_probes(objects: Objects) -> 
     """An unready pod gets no requests, a dead one is restarted."""
     for found in (f for kind in STAYING for f in of_kind(objects, kind)):
         (pod,) = pods([found])
-        alive, ready = pod.main["livenessProbe"], pod.main["readinessProbe"]
-        assert alive != ready, pod.owner
+        liveness, ready = pod.main["livenessProbe"], pod.main["readinessProbe"]
+        assert liveness != ready, pod.owner
 
 
 def test_selector_is_the_three_labels_that_never_change(objects: Objects) -> None:

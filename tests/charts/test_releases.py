@@ -133,9 +133,9 @@ def test_setting_reaches_every_part_and_that_of_a_part_has_precedence(helm: Helm
     maps = named(helm.objects(BOROUGH, values), "ConfigMap")
 
     for part in SHAPES["microservices"].parts:
-        told = maps[f"borough-{part}"]["data"]
-        assert told["BOROUGH_TRACE_RATIO"] == "0.5"
-        assert told["BOROUGH_LOG_LEVEL"] == ("error" if part == "payments" else "debug")
+        variables = maps[f"borough-{part}"]["data"]
+        assert variables["BOROUGH_TRACE_RATIO"] == "0.5"
+        assert variables["BOROUGH_LOG_LEVEL"] == ("error" if part == "payments" else "debug")
 
 
 def test_changed_settings_restart_the_parts_that_read_them(helm: Helm, example: Case) -> None:

@@ -28,7 +28,7 @@ FREE = {
     "tolerations": "",
     "valueFrom": "",
 }
-"""Maps that may hold what the schema does not know, and why."""
+"""Maps that may have keys unknown to the schema, and the reason."""
 
 
 def schema_of(chart: Path) -> Object:

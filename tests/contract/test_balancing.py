@@ -23,7 +23,7 @@ from peers import served
 from serving import PATIENCE_S
 
 LOADS = 100
-"""A balance that has not come after so many loads never comes; it takes two or three."""
+"""The maximal number of loads until the calls are balanced; two or three suffice."""
 
 
 class Ping(Message):

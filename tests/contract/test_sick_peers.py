@@ -58,12 +58,12 @@ async def test_replica_without_an_answer_to_connect_costs_no_deadline() -> None:
     """A machine that is down does not refuse, it is silent: the call goes on to the next
     address.
     """
-    with listen() as silent, contextlib.ExitStack() as crowd:
+    with listen() as silent, contextlib.ExitStack() as clients:
         silent.listen(0)
         for _ in range(
             3
         ):  # a full backlog drops further connections, as a machine that is down would
-            waiting = crowd.enter_context(socket.socket())
+            waiting = clients.enter_context(socket.socket())
             waiting.settimeout(0)
             waiting.connect_ex(silent.getsockname())
         async with running(served(Peer, Replica())) as url, asking(url_of(silent), url) as peer:

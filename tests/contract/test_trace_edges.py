@@ -22,7 +22,7 @@ from waiting import becomes
 
 SHAPES = shapes.load(APP.calls, APP.shapes)
 HEADERS = {"Authorization": "Bearer key-of-ada"}
-STORIES = {
+METHODS = {
     "GET /v1/menu": {("gateway", None), ("inventory", "menu")},
     "PUT /v1/profile": {("gateway", None), ("profiles", "upsert")},
     "POST /v1/orders": {
@@ -35,7 +35,7 @@ STORIES = {
     },
     "orders.relay": {("orders", None), ("notifications", "deliver")},
 }
-"""The traces of a journey by their root: whose work is in them, and which method."""
+"""The traces of a journey by their root: capability and method of their spans."""
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def root_of(trace: list[ReadableSpan]) -> ReadableSpan:
     return root
 
 
-def story(trace: list[ReadableSpan]) -> set[tuple[object, object]]:
+def methods_of(trace: list[ReadableSpan]) -> set[tuple[object, object]]:
     """Capability and method of each span. A client span belongs to a hop, not to a capability."""
     return {
         (capability_of(span), (span.attributes or {}).get(METHOD))
@@ -141,8 +141,8 @@ async def test_journey_has_the_same_spans_in_every_shape(shape: str, settings: S
         traces[span.context.trace_id].append(span)
     whole = [trace for trace in traces.values() if not is_failed_delivery(trace)]
     roots = {root_of(trace).name: root_of(trace) for trace in whole}
-    assert {root_of(trace).name: story(trace) for trace in whole} == STORIES
-    assert len(whole) == len(STORIES)
+    assert {root_of(trace).name: methods_of(trace) for trace in whole} == METHODS
+    assert len(whole) == len(METHODS)
     door, relay = roots["POST /v1/orders"], roots["orders.relay"]
     assert [link.context.trace_id for link in relay.links] == [door.context.trace_id]
 

@@ -26,17 +26,17 @@ def root() -> Path:
 
 def test_skipped_tests_are_listed(root: Path, tmp_path: Path) -> None:
     """Each by name, and how to run them; the other tests are run and counted."""
-    status, said = run_without_postgresql(root, tmp_path, ci="")
+    status, output = run_without_postgresql(root, tmp_path, ci="")
 
     assert status == 0
-    assert "2 passed, 1 skipped" in said
-    assert "apt-get install postgresql" in said
-    assert f"{ONE}[postgresql]" in said
+    assert "2 passed, 1 skipped" in output
+    assert "apt-get install postgresql" in output
+    assert f"{ONE}[postgresql]" in output
 
 
 def test_missing_postgresql_fails_on_ci(root: Path, tmp_path: Path) -> None:
     """There no test is skipped."""
-    status, said = run_without_postgresql(root, tmp_path, ci="true")
+    status, output = run_without_postgresql(root, tmp_path, ci="true")
 
     assert status == 1
-    assert "2 passed, 1 error" in said
+    assert "2 passed, 1 error" in output

@@ -62,10 +62,10 @@ def test_migration_waits_for_a_database_that_starts_late(
     with pytest.raises(Unavailable, match="the store of orders cannot be reached"):
         commands.migrate(APP, settings, ["orders"])
 
-    told: list[str] = []
+    reported: list[str] = []
 
     def come(line: str) -> None:
-        told.append(line)
+        reported.append(line)
         late.symlink_to(socket)
 
     (orders, payments) = commands.migrate(
@@ -73,4 +73,4 @@ def test_migration_waits_for_a_database_that_starts_late(
     )
     assert orders.startswith("orders: ")
     assert payments.startswith("payments: ")
-    assert told == ["the store of orders cannot be reached: it is tried again every 1 s"]
+    assert reported == ["the store of orders cannot be reached: it is tried again every 1 s"]

@@ -50,7 +50,7 @@ ROUTES = APP.routes(APP.definitions["orders"])
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetfulStock(SqlStock):
+class RacyStock(SqlStock):
     """Reads the stock, then writes the new amount: an update in between is lost."""
 
     careless: AsyncEngine
@@ -69,7 +69,7 @@ class ForgetfulStock(SqlStock):
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetfulOrders(SqlOrders):
+class RacyOrders(SqlOrders):
     """Reads whether the order is pending, then settles it without checking again."""
 
     careless: AsyncEngine
@@ -96,7 +96,7 @@ class ForgetfulOrders(SqlOrders):
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetfulVerdicts(SqlVerdicts):
+class RacyVerdicts(SqlVerdicts):
     """Reads whether there is a verdict, then lets the last writer win."""
 
     careless: AsyncEngine
@@ -117,7 +117,7 @@ class ForgetfulVerdicts(SqlVerdicts):
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetfulOutbox(SqlOutbox):
+class RacyOutbox(SqlOutbox):
     """Reads which events are due without locking them."""
 
     careless: AsyncEngine
@@ -219,7 +219,7 @@ def planted(request: pytest.FixtureRequest) -> Planted:
 @pytest.mark.parametrize("careless", ["inventory"], indirect=True)
 async def test_lost_update_of_stock_is_found(careless: Careless, planted: Planted) -> None:
     """Read, modify, write in the driver's default transaction sells the same piece twice."""
-    stores = planted.stores(ForgetfulStock, careless, 6)
+    stores = planted.stores(RacyStock, careless, 6)
 
     with planted.verdict():
         await check_last_pieces(stores, buyers=6, pieces=3)
@@ -228,7 +228,7 @@ async def test_lost_update_of_stock_is_found(careless: Careless, planted: Plante
 @pytest.mark.parametrize("careless", ["orders"], indirect=True)
 async def test_second_settlement_is_found(careless: Careless, planted: Planted) -> None:
     """Without `still pending` in its WHERE, an order is placed and rejected."""
-    stores = planted.stores(ForgetfulOrders, careless, 4)
+    stores = planted.stores(RacyOrders, careless, 4)
 
     with planted.verdict():
         await check_one_settlement(stores)
@@ -237,7 +237,7 @@ async def test_second_settlement_is_found(careless: Careless, planted: Planted) 
 @pytest.mark.parametrize("careless", ["payments"], indirect=True)
 async def test_second_verdict_is_found(careless: Careless, planted: Planted) -> None:
     """Where the last writer wins, a customer is charged for a voided order."""
-    stores = planted.stores(ForgetfulVerdicts, careless, 4)
+    stores = planted.stores(RacyVerdicts, careless, 4)
 
     with planted.verdict():
         await check_one_verdict(stores)
@@ -250,7 +250,7 @@ async def test_event_claimed_twice_is_found(careless: Careless, planted: Planted
     for number in range(3):
         await store.begin(an_order(number), f"key-{number}", "print", MORNING)
         await store.place(an_event(an_order(number)))
-    relays = planted.stores(ForgetfulOutbox, careless, MANY)
+    relays = planted.stores(RacyOutbox, careless, MANY)
 
     with planted.verdict():
         await check_one_claim(relays, "notifications", events=3)

@@ -157,7 +157,7 @@ async def test_database_without_migration_has_no_revision(
 
 async def test_concurrent_migrations_are_safe(empty_store_url: str, open_database: Open) -> None:
     """Of several processes one migrates, the others find it done."""
-    racers = [
+    processes = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "borough", "migrate", "orders"),
             env={**os.environ, "BOROUGH_STORE": empty_store_url},
@@ -166,9 +166,9 @@ async def test_concurrent_migrations_are_safe(empty_store_url: str, open_databas
         )
         for _ in range(4)
     ]
-    told = await asyncio.gather(*(racer.communicate() for racer in racers))
+    outputs = await asyncio.gather(*(process.communicate() for process in processes))
 
-    assert told == [(b"orders: orders_0001\n", b"")] * 4
+    assert outputs == [(b"orders: orders_0001\n", b"")] * 4
     assert await open_database(empty_store_url, "orders").revision() == "orders_0001"
 
 

@@ -23,7 +23,7 @@ from programs import absent
 
 OWN, CHANGED = "p@ss/w'0rd %", "another"
 BOSS, CLERK = "boss", "clerk"
-"""Who may make roles without being a superuser, and who may make nothing."""
+"""A role with CREATEROLE that is no superuser, and a role without rights."""
 SHOP = tuple(name for name in APP.contracts if name != Loyalty.name)
 
 

@@ -21,7 +21,7 @@ PARSERS = {Format.OPENMETRICS: openmetrics, Format.TEXT: older}
 each_form = pytest.mark.parametrize("form", list(Format))
 
 
-class Fickle(Collector):
+class FailingCollector(Collector):
     """Collects gauges of these names, and then fails."""
 
     names: tuple[str, ...] = ()
@@ -122,9 +122,9 @@ def test_failed_collector_leaves_the_other_metrics(
     """An undeclared family with the name of a signal is left out, and so are the families that a
     failed collector did not yield; the log reports both.
     """
-    fickle = Fickle()
-    telemetry.registry.register(fickle)
-    fickle.names = ("before", STOCK_OUTS.name, "after")
+    failing = FailingCollector()
+    telemetry.registry.register(failing)
+    failing.names = ("before", STOCK_OUTS.name, "after")
 
     exposed = families(telemetry, form)
     assert {"before", "after"} <= exposed.keys()

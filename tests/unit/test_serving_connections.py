@@ -127,16 +127,16 @@ async def test_socket_is_closed_after_the_last_answer() -> None:
 
 
 IMPATIENT = Timeouts(keep_alive_s=0.2)
-"""Silence is short."""
+"""A short timeout for a request head."""
 
 
-async def said_until_the_end(port: int, sent: bytes) -> bytes:
+async def read_until_the_end(port: int, sent: bytes) -> bytes:
     """Everything the server answers to these bytes, until it closes the connection."""
     reader, writer = await asyncio.open_connection(HOST, port)
     writer.write(sent)
-    heard = await reader.read()
+    answer = await reader.read()
     writer.close()
-    return heard
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ async def said_until_the_end(port: int, sent: bytes) -> bytes:
 async def test_connection_without_a_complete_head_is_closed(sent: bytes, answers: int) -> None:
     """A connection costs memory and a descriptor, so one without a request has a timeout."""
     async with launched(small_part(timeouts=IMPATIENT)) as running:
-        heard = await said_until_the_end(running.ports["public"], sent)
-        assert heard.count(b"HTTP/1.1 200") == answers
+        answer = await read_until_the_end(running.ports["public"], sent)
+        assert answer.count(b"HTTP/1.1 200") == answers
 
 
 @on_uvloop
@@ -167,6 +167,6 @@ async def test_connection_that_waits_for_an_answer_is_not_closed() -> None:
         with Wire(port) as wire:
             wire.send("/slow")
             await asked.wait()
-            assert await said_until_the_end(port, b"") == b""
+            assert await read_until_the_end(port, b"") == b""
             free.set()
             assert (await wire.reply()).body == b"/slow"

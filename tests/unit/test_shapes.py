@@ -15,7 +15,7 @@ from shop.simulation import SETTINGS
 
 EVERYTHING = tuple(APP.calls)
 WHOLE = f"[mine.parts]\na = {list(EVERYTHING)}\n"
-"""A shape that could be."""
+"""A valid shape."""
 
 
 def test_shapes_range_from_one_part_to_a_part_for_each_capability() -> None:

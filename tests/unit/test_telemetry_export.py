@@ -21,11 +21,11 @@ from collector import Collector
 from serving import until
 
 BLUEPRINT = Blueprint("GET /menu", "server", {})
-DEAD = "http://127.0.0.1:1"
+UNREACHABLE = "http://127.0.0.1:1"
 
 
 BATCHING = Batching(wait_s=0.01, pauses_s=(0, 0.001, 0.001), post_s=600, close_s=600)
-"""No pause between two tries, and no bound on an answer that will come."""
+"""No pause between two tries, and no timeout for an answer."""
 
 
 def otlp(endpoint: str, batching: Batching = BATCHING) -> OtlpExporter:
@@ -94,7 +94,7 @@ async def test_environment_may_set_the_instance_id(
 
 async def test_spans_for_an_unreachable_collector_are_dropped_and_counted() -> None:
     """Nothing is raised and nothing is kept; the loss is counted."""
-    telemetry = Telemetry("orders", export=otlp(DEAD))
+    telemetry = Telemetry("orders", export=otlp(UNREACHABLE))
     await sent(telemetry, 5)
     assert exposed(telemetry)[dropped("unreachable")] == 5
 
@@ -138,7 +138,7 @@ async def test_no_request_waits_for_a_collector(collector: Collector, collector_
     collector.status, collector.delay = 503, None if collector_is == "hanging" else 0.0
     app = FastAPI()
     app.get("/")(lambda: "here")
-    endpoint = DEAD if collector_is == "dead" else collector.url
+    endpoint = UNREACHABLE if collector_is == "dead" else collector.url
     telemetry = instrument(app, otlp_endpoint=endpoint, registry=CollectorRegistry(), batching=few)
     queue = telemetry._queue._run.queue  # type: ignore[union-attr]  # noqa: SLF001  # type: ignore[union-attr]  # noqa: SLF001  # its size is what is asserted
     async with running(app) as url, ClientSession(url) as http, asyncio.timeout(60):
@@ -192,10 +192,10 @@ async def test_invalid_headers_drop_spans_and_keep_the_thread(
         await settled(telemetry, count)
     await asyncio.to_thread(telemetry.close)
     assert exposed(telemetry)[dropped("refused")] == 3
-    said = capsys.readouterr().out
-    assert said.count("spans are lost") == 1
-    assert "ValueError" in said
-    assert "secret" not in said
+    logged = capsys.readouterr().out
+    assert logged.count("spans are lost") == 1
+    assert "ValueError" in logged
+    assert "secret" not in logged
 
 
 @pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://collector", "http://", "http://a:0"])
@@ -288,7 +288,7 @@ class Failing(OtlpExporter):
 @pytest.mark.parametrize("failure", [Lost("refused", again=False), ZeroDivisionError("a bug")])
 async def test_failed_export_drops_its_spans_and_keeps_the_thread(failure: Exception) -> None:
     """Whatever it raises, the thread exports the next batch."""
-    exporter = Failing(DEAD, BATCHING)
+    exporter = Failing(UNREACHABLE, BATCHING)
     exporter.failure = failure
     telemetry = Telemetry("orders", export=exporter)
     for count in (1, 2):

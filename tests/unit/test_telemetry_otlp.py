@@ -31,9 +31,9 @@ recipes = st.tuples(
     texts,
     st.none() | st.tuples(texts, texts),
 )
-"""Where a span stands, its kind, name, attributes and detail, and how it failed, if it did.
+"""Parent, kind, name, attributes and detail of a span, and its error, if any.
 
-The detail is `url.path`, and so none of the attributes.
+The detail is `url.path`, which is not among the attributes.
 """
 
 
