@@ -74,7 +74,7 @@ def _template(chart: Path, release: str = "") -> tuple[str, ...]:
 
 
 def _said(program: str, words: tuple[str, ...], values: str) -> str:
-    done = subprocess.run(  # noqa: S603  # noqa: S603  # arguments of the tests
+    done = subprocess.run(  # noqa: S603  # arguments of the tests
         [program, *words], input=values, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:

@@ -16,7 +16,7 @@ VOLUMES = frozenset(
         "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim",
         "projected", "secret",
     }
-)  # fmt: skip  # one glance
+)  # fmt: skip  # as a table
 SELINUX_TYPES = frozenset(
     {"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
 )

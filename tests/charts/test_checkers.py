@@ -166,7 +166,7 @@ def test_connection_must_be_allowed_at_both_ends(
     source: Place,
     target: Place,
     port: int,
-    passes: bool,  # noqa: FBT001  # noqa: FBT001  # the expected result
+    passes: bool,  # noqa: FBT001  # the expected result
 ) -> None:
     """As Kubernetes documents it: for a selected pod everything is denied but what some policy
     allows.

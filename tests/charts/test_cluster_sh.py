@@ -60,7 +60,7 @@ class Machine:
             (self.folder / name).write_text(STAND_IN)
             (self.folder / name).chmod(0o755)
         self.calls_file.write_text("")
-        return subprocess.run(  # noqa: S603  # noqa: S603  # arguments of the tests
+        return subprocess.run(  # noqa: S603  # arguments of the tests
             [ROOT / "charts" / "cluster.sh", *words],
             env={
                 "PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}",
@@ -70,7 +70,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-        )  # fmt: skip  # one glance
+        )  # fmt: skip  # as a table
 
     def finds(self, answers: Answers) -> None:
         """Add answers with precedence over all others."""

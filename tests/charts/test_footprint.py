@@ -46,7 +46,7 @@ def cluster(tmp_path: Path) -> Path:
 
 
 def weigh(cluster: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603  # noqa: S603  # arguments of the tests
+    return subprocess.run(  # noqa: S603  # arguments of the tests
         [sys.executable, str(FOOTPRINT), *words],
         env={"PATH": str(cluster)},
         capture_output=True,

@@ -132,7 +132,7 @@ def test_no_other_connection_is_allowed(shape: Shape, edges: set[Edge]) -> None:
 
 
 def test_spans_go_to_the_port_of_the_address(helm: Helm) -> None:
-    """A host may end in a digit, too; without a port it is the default of the scheme."""
+    """Also for a host that ends in a digit; without a port it is the default of the scheme."""
     for address, port in ADDRESSES.items():
         place = cluster(helm, {"telemetry": {"endpoint": address}})
         found = place.only("egress").edges(HERE, {*ADDRESSES.values(), 0, 2, 5})
@@ -210,7 +210,7 @@ def as_objects(those: Iterable[Pod]) -> Iterator[Object]:
 
 
 def test_external_database_is_reached_at_its_address(helm: Helm) -> None:
-    """By the parts with stores, at its address and port, and nothing beside it."""
+    """By the parts with stores, at its address and port; other addresses are not reachable."""
     inside, beside = (Place(a, address=a) for a in ("10.20.3.4", "10.21.3.4"))
     values = {
         "store": {"kind": "external", "existingSecret": "shop"},

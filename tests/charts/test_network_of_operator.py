@@ -41,7 +41,7 @@ def test_operator_reaches_its_sources_and_nothing_else(helm: Helm) -> None:
 
 @pytest.mark.parametrize("setting", ["prometheus.url", "telemetry.endpoint"])
 def test_sources_are_reached_on_the_port_of_their_address(helm: Helm, setting: str) -> None:
-    """A host may end in a digit, too; without a port it is the default of the scheme."""
+    """Also for a host that ends in a digit; without a port it is the default of the scheme."""
     group, name = setting.split(".")
     other = {"prometheus": {"url": ""}, "telemetry": {"endpoint": ""}}
     for address, port in ADDRESSES.items():
@@ -69,7 +69,7 @@ def asked_by_operator(place: Cluster) -> set[tuple[str, str]]:
 
 
 def test_restricted_prometheus_is_reachable_by_the_operator(helm: Helm) -> None:
-    """The peers of its pages and the operator that queries it are separate rules."""
+    """The rule for the peers of its pages does not apply to the operator."""
     closed = helm.objects(OBSERVABILITY, {"networkPolicy": {"ui": {"from": []}}})
     place = platform(helm, {}, {})
     place = Cluster({**place.releases, THERE: closed}, place.others)

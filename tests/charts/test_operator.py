@@ -1,4 +1,4 @@
-"""Has the operator the permissions and settings it needs, and no other; and does it run alone?"""
+"""Does the operator have the permissions and settings it needs, and no other? Does it run alone?"""
 
 import os
 from collections.abc import Iterable, Mapping

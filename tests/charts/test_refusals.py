@@ -109,7 +109,7 @@ WRONG: dict[str, tuple[Values, tuple[str, ...]]] = {
 OWNED = (
     "api_keys", "host", "internal_port", "ops_port", "otlp_endpoint", "part", "peers",
     "public_port", "shape", "shapes_file", "store",
-)  # fmt: skip  # one glance
+)  # fmt: skip  # as a table
 """Settings that follow from what the chart renders: another value would contradict it."""
 
 WRONG_OBSERVABILITY: dict[str, tuple[Values, tuple[str, ...]]] = {

@@ -1,4 +1,4 @@
-"""Has a scaled part a scaler for its Deployment, and does Helm leave the replicas to it?
+"""Does a scaled part have a scaler for its Deployment, and does Helm leave the replicas to it?
 
 The transition of `replicas` is tested in tests/field/operator_api/test_handover.py, on a live
 cluster.

@@ -130,7 +130,7 @@ def test_part_of_both_shapes_is_one_deployment(helm: Helm) -> None:
 
     assert set(named(objects, "Deployment")) == {
         "borough-app", *(f"borough-{part}" for part in SHAPES["microservices"].parts)
-    }  # fmt: skip  # one glance
+    }  # fmt: skip  # as a table
     payments = named(objects, "ConfigMap")["borough-payments"]
     assert payments["data"]["BOROUGH_SHAPE"] == "microservices"
 

@@ -14,7 +14,7 @@ def written(chart: Path, values: str, page: str = PAGE) -> subprocess.CompletedP
     """The result of the generator for a chart of these values and this README."""
     (chart / "values.yaml").write_text(values)
     (chart / "README.md").write_text(page)
-    return subprocess.run(  # noqa: S603  # noqa: S603  # a program of this repository
+    return subprocess.run(  # noqa: S603  # a program of this repository
         [sys.executable, ROOT / "charts" / "values_table.py", chart],
         capture_output=True,
         text=True,

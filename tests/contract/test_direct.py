@@ -43,7 +43,7 @@ async def answer(
         "query_string": path.partition("?")[2].encode(), "scheme": "http",
         "headers": [(n.encode(), v.encode()) for n, v in headers.items()],
         "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "http_version": "1.1",
-    }  # fmt: skip  # one glance
+    }  # fmt: skip  # as a table
     sent: list[dict[str, Any]] = []
     inbox = list(pieces)
 
@@ -85,7 +85,7 @@ QUESTIONS: dict[str, tuple[str, str, list[bytes | None], dict[str, str]]] = {
 async def test_both_paths_answer_the_same(app: FastAPI, question: str) -> None:
     """Status, headers and body, of successful and of failed requests."""
     short, _ = await answer(app, *QUESTIONS[question])
-    long, _ = await answer(app._by_fastapi, *QUESTIONS[question])  # type: ignore[attr-defined]  # noqa: SLF001  # type: ignore[attr-defined]  # noqa: SLF001  # FastAPI's own path
+    long, _ = await answer(app._by_fastapi, *QUESTIONS[question])  # type: ignore[attr-defined]  # noqa: SLF001  # FastAPI's own path
     assert short[0]["status"] == long[0]["status"]
     assert sorted(short[0]["headers"]) == sorted(long[0]["headers"])
     assert b"".join(m["body"] for m in short[1:]) == b"".join(m.get("body", b"") for m in long[1:])

@@ -226,12 +226,12 @@ async def test_late_cancel_does_not_close_a_released_connection(pool: Pool) -> N
 
         def taken_at_once(connection: wire._Connection) -> None:
             released(connection)
-            pool.released = released  # type: ignore[method-assign]  # type: ignore[method-assign]  # the original
+            pool.released = released  # type: ignore[method-assign]  # the original
             assert pool._take(url) is connection  # noqa: SLF001  # as another task would
             second.append(connection.ask(b"GET /x HTTP/1.1\r\n\r\n"))
             first.cancel()
 
-        pool.released = taken_at_once  # type: ignore[method-assign]  # type: ignore[method-assign]  # to run in that iteration
+        pool.released = taken_at_once  # type: ignore[method-assign]  # to run in that iteration
         first = asyncio.create_task(ask(pool, url))
         with pytest.raises(asyncio.CancelledError):
             await first
@@ -272,6 +272,6 @@ async def test_blocked_event_loop_does_not_time_out_a_made_connection(pool: Pool
         asking = asyncio.create_task(ask(pool, url))
         for _ in range(3):
             await asyncio.sleep(0)  # the request for a connection has left
-        time.sleep(pool.limits.connect_s + 2 * wire.LATE_S)  # noqa: ASYNC251  # noqa: ASYNC251  # blocks the loop
+        time.sleep(pool.limits.connect_s + 2 * wire.LATE_S)  # noqa: ASYNC251  # blocks the loop
         assert (await asking).body == b"ok"
     assert scripted.connections == 1

@@ -254,7 +254,7 @@ async def test_sqlite_has_the_configured_durability(sqlite_url: str) -> None:
     "url",
     ["", "nonsense", "sqlite://", "sqlite:///:memory:", "mysql://ada:opensesame@host/db",
      "postgresql://ada:opensesame@host", "postgresql://ada:opensesame@host:port/db"],
-)  # fmt: skip  # one glance
+)  # fmt: skip  # as a table
 def test_invalid_url_is_refused_without_showing_it(url: str) -> None:
     """The error names the setting and its allowed values."""
     with pytest.raises(WrongSettings, match="BOROUGH_STORE") as caught:

@@ -72,7 +72,7 @@ def told(sqlite_url: str, tmp_path: Path) -> dict[str, object]:
         ignore=shutil.ignore_patterns("*.pyc"),
     )
     version.change(later)
-    done = subprocess.run(  # noqa: S603  # noqa: S603  # fixed arguments
+    done = subprocess.run(  # noqa: S603  # fixed arguments
         [sys.executable, "-c", LATER, sqlite_url, str(FIRST)],
         env={**os.environ, "PYTHONPATH": str(later)}, capture_output=True, text=True, check=False,
     )  # fmt: skip  # the command on one line, as one would type it

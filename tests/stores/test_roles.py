@@ -121,7 +121,7 @@ def test_each_capability_gets_a_role_for_its_own_schema_only(admin: str, boss: b
 
     for role in APP.contracts:
         for schema in APP.contracts:
-            refused = problem(admin, role, OWN, f"SELECT * FROM {schema}.alembic_version")  # noqa: S608  # noqa: S608  # fixed names
+            refused = problem(admin, role, OWN, f"SELECT * FROM {schema}.alembic_version")  # noqa: S608  # fixed names
             assert isinstance(refused, asyncpg.InsufficientPrivilegeError) == (role != schema)
         wider = problem(admin, role, OWN, "CREATE SCHEMA another")
         assert isinstance(wider, asyncpg.InsufficientPrivilegeError)

@@ -157,7 +157,7 @@ class TestIdempotencyKey:
         "header",
         ['"open', '"', '""', '"a"b"', r'"bad \escape"', '"two words"', "two words", "a" * 256,
          '"' + "a" * 256 + '"', "tab\tbed", "na\xefve", '"na\xefve"', '"x";p=1', "newline\n"],
-    )  # fmt: skip  # one glance
+    )  # fmt: skip  # as a table
     def test_ambiguous_key_is_malformed(self, header: str) -> None:
         """A key that two parsers could read differently is refused."""
         with pytest.raises(Malformed, match="Idempotency-Key") as refused:
@@ -201,7 +201,7 @@ class TestCursor:
         "cursor",
         ["", "x", "=" * 22, "A" * 21, "A" * 23, "A" * 21 + "B", "A" * 22 + "==", "A" * 21 + "\xe9",
          "A" * 21 + "+", " " + "A" * 22, "00000000-0000-0000-0000-000000000000"],
-    )  # fmt: skip  # one glance
+    )  # fmt: skip  # as a table
     def test_foreign_cursor_is_malformed(self, cursor: str) -> None:
         """A made-up cursor is an error, not the first page; a long one is truncated in the
         message.

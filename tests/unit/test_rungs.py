@@ -241,7 +241,7 @@ def test_dropped_spans_are_reported() -> None:
 )
 async def test_callee_ends_with_a_killed_caller() -> None:
     """Also if the caller is killed."""
-    measuring = subprocess.Popen([*HOP, "--rung", "T3"])  # noqa: ASYNC220, S603  # noqa: ASYNC220, S603  # fixed arguments; it returns at once
+    measuring = subprocess.Popen([*HOP, "--rung", "T3"])  # noqa: ASYNC220, S603  # fixed arguments; it returns at once
     try:
         await until(lambda: _callees(measuring.pid) != [])
         (far,) = _callees(measuring.pid)

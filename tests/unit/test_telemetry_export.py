@@ -140,7 +140,7 @@ async def test_no_request_waits_for_a_collector(collector: Collector, collector_
     app.get("/")(lambda: "here")
     endpoint = UNREACHABLE if collector_is == "dead" else collector.url
     telemetry = instrument(app, otlp_endpoint=endpoint, registry=CollectorRegistry(), batching=few)
-    queue = telemetry._queue._run.queue  # type: ignore[union-attr]  # noqa: SLF001  # type: ignore[union-attr]  # noqa: SLF001  # its size is what is asserted
+    queue = telemetry._queue._run.queue  # type: ignore[union-attr]  # noqa: SLF001  # its size is what is asserted
     async with running(app) as url, ClientSession(url) as http, asyncio.timeout(60):
         for _ in range(requests):
             async with http.get("/") as answer:
@@ -235,7 +235,7 @@ async def test_forked_child_exports_its_own_spans_only(collector: Collector) -> 
     """The thread of its parent is not there, and the queued spans are the parent's to send."""
     telemetry = Telemetry("orders", export=otlp(collector.url, replace(BATCHING, wait_s=600)))
     telemetry.keep(a_span())
-    assert telemetry._queue is not None  # noqa: SLF001  # noqa: SLF001  # its hook is called as a fork would
+    assert telemetry._queue is not None  # noqa: SLF001  # its hook is called as a fork would
     parents = telemetry._queue._run  # noqa: SLF001  # as above
     telemetry._queue.forked()  # noqa: SLF001  # as above
     await sent(telemetry)

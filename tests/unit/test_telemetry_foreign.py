@@ -30,7 +30,7 @@ def example(name: str) -> ModuleType:
     """The app of the page, executed from its text."""
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     module = ModuleType(name)
-    exec(compile(code, str(PAGE), "exec"), module.__dict__)  # noqa: S102  # noqa: S102  # the text is a page of this repository
+    exec(compile(code, str(PAGE), "exec"), module.__dict__)  # noqa: S102  # the text is a page of this repository
     return module
 
 
