@@ -1,6 +1,6 @@
 """Are the rendered charts those that were reviewed?
 
-The files themselves are the expectation.
+Short because the golden files contain what is expected.
 """
 
 from pathlib import Path
