@@ -1,5 +1,5 @@
-"""The renderings that every law of this folder is put to: each chart's examples, every shape, and
-other applications than the shop.
+"""The renderings that every test of rendered objects runs on: each chart's examples, every shape,
+and other applications than the shop.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from charts.helm import BOROUGH, OBSERVABILITY, RELEASE, Values, read
 
 @dataclass(frozen=True)
 class Case:
-    """A chart with values, and the application that they are about."""
+    """A chart with values, and the application that they configure."""
 
     name: str
     chart: Path
@@ -34,17 +34,17 @@ def _every_shape() -> Iterator[shapes.Shape]:
 
 
 SHAPES: Mapping[str, shapes.Shape] = {shape.name: shape for shape in _every_shape()}
-"""Those of the table, and each that takes one capability out of the monolith."""
+"""Those of the table, and each that extracts one capability from the monolith."""
 
 EXAMPLES: tuple[Path, ...] = tuple(p for chart in RELEASE for p in sorted(chart.glob("ci/*.yaml")))
-"""The values files that come with the charts, to be tried."""
+"""The example values files of the charts."""
 
 OTHERS: Mapping[str, str] = {"library": "library.app:APP", "loyalty": "loyalty:APP"}
-"""Other applications than the shop: what `--app` is told of each."""
+"""Other applications than the shop: the value of `--app` for each."""
 
 
 def document(name: str) -> Values:
-    """What `borough chart --app NAME` writes."""
+    """The output of `borough chart --app NAME`."""
     other = app.load(name)
     values: Values = yaml.safe_load(commands.chart(other, other.settings(), name))
     return values

@@ -1,4 +1,4 @@
-"""The releases on one cluster, beside other clients: which connections are allowed?"""
+"""The releases on one cluster, beside other clients, for the tests of allowed connections."""
 
 from collections.abc import Iterable
 
@@ -17,9 +17,9 @@ ADDRESSES = {
     "http://[fd00::5]": 80,
     "http://[fd00::5]:9090": 9090,
 }
-"""Where something may be asked, and the port that this means."""
-NOBODYS = 22
-"""A policy that forgets to name ports would let this one through."""
+"""Addresses of sources, and the port of each."""
+UNUSED_PORT = 22
+"""A port without a listener: a policy without ports would allow it."""
 
 DNS = Place("dns", "kube-system", {"k8s-app": "kube-dns"})
 NEIGHBOUR = Place("neighbour", HERE, {"app.kubernetes.io/name": "another"})
@@ -30,25 +30,25 @@ OTHERS = (DNS, NEIGHBOUR, STRANGER, WORLD)
 
 
 def cluster(helm: Helm, values: Values) -> Cluster:
-    """The shop with these values beside observability, and the others."""
+    """The shop with these values, observability, and other clients."""
     values = {"telemetry": {"endpoint": COLLECTOR}, **values}
     releases = {HERE: helm.objects(BOROUGH, values), THERE: helm.objects(OBSERVABILITY)}
     return Cluster(releases, OTHERS)
 
 
 def ports(place: Cluster) -> set[int]:
-    """Those that anybody listens on, and one more."""
+    """The ports on which any pod listens, and one more."""
     known = {
         p
         for objects in place.releases.values()
         for pod in pods(objects)
         for p in pod.ports.values()
     }
-    return known | {NAMES, NOBODYS}
+    return known | {NAMES, UNUSED_PORT}
 
 
 def between(found: Iterable[Edge], port: int) -> set[tuple[str, str]]:
-    """The two ends of those on a port."""
+    """The two ends of the edges on a port."""
     return {(edge.source, edge.target) for edge in found if edge.port == port}
 
 

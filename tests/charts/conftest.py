@@ -1,4 +1,4 @@
-"""Helm, what it renders of each case, and the demonstration of scaling."""
+"""Fixtures: Helm, the rendered objects of each case, and the demonstration of scaling."""
 
 import importlib.util
 from pathlib import Path
@@ -17,7 +17,7 @@ ABSENT = "helm is not installed: https://helm.sh/docs/intro/install"
 
 @pytest.fixture(scope="session")
 def helm() -> Helm:
-    """Whatever Helm the user has, 3 or 4."""
+    """The installed Helm, 3 or 4."""
     return Helm(program("helm", ABSENT))
 
 
@@ -41,7 +41,7 @@ def shape(request: pytest.FixtureRequest) -> Shape:
 
 @pytest.fixture
 def objects(helm: Helm, case: Case) -> Objects:
-    """What Helm makes of the case. All tests share it: nobody changes it."""
+    """The rendered objects of the case. All tests share them: they must not be changed."""
     return helm.objects(case.chart, case.values)
 
 

@@ -1,7 +1,8 @@
 """Where one CustomResourceDefinition refuses or drops what an older one accepted.
 
-A comparison of schemas, by the keywords of structural schemas that restrict a value. A pattern or a
-rule that is new or differs counts as a restriction, since what it accepts cannot be computed.
+A comparison of schemas, by the keywords of structural schemas that restrict a value. A pattern or
+a rule that is new or differs counts as a restriction, since the set of accepted values cannot be
+computed.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,8 @@
-"""A stage for the demonstration of scaling: the shop and its operator behind a pretended kubectl.
+"""A fake environment of the demonstration of scaling: the shop and its operator behind a fake
+kubectl.
 
-Time is virtual. The operator decides as ours does, whenever somebody looks at its metrics; its pods
-are ready at once.
+Time is virtual. The operator decides by the real decision function, whenever its metrics are
+read; its pods are ready at once.
 """
 
 import json
@@ -30,7 +31,7 @@ CALM, SKEWED = 0.15, 0.6
 
 
 class Job:
-    """`make load`, while it lasts."""
+    """`make load`, while it runs."""
 
     def __init__(self, stage: "Stage", env: dict[str, str]) -> None:
         self.rate = float(env["RATE"])
@@ -47,7 +48,7 @@ class Job:
         return self.returncode
 
     def communicate(self) -> tuple[str, None]:
-        """What it printed."""
+        """Its output."""
         return "all served\n", None
 
     def kill(self) -> None:
@@ -56,23 +57,23 @@ class Job:
 
 
 class Stage:
-    """What the demonstration sees and changes, and its clock."""
+    """The cluster that the demonstration reads and changes, and its clock."""
 
-    PIPE, STDOUT = subprocess.PIPE, subprocess.STDOUT  # it stands in for `subprocess`, too
+    PIPE, STDOUT = subprocess.PIPE, subprocess.STDOUT  # it replaces `subprocess`, too
 
     def __init__(self, demo: ModuleType, sizes: dict[str, int]) -> None:
         self.sizes = dict(sizes)
         self.scalers: dict[str, tuple[Policy, History]] = {}
         self.jobs: list[Job] = []
         self.deleted: list[str] = []
-        """The Jobs that somebody deleted."""
+        """The deleted Jobs."""
         self.endless = False
         """Whether loads never end."""
         self.fails: dict[str, Exception] = {}
-        """What comes once of a verb of kubectl, which has done half of its work then."""
+        """The error that a verb of kubectl raises once, after half of its work."""
         self.now = 0.0
         self.patience = math.inf
-        """When somebody ends it."""
+        """The time of an interrupt."""
         self._demo = demo
         self._writers: dict[str, ForeignWriter] = {}
 
@@ -81,7 +82,7 @@ class Stage:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Time passes when somebody waits, and not else."""
+        """Advances the clock."""
         self.now += seconds
         if self.now > self.patience:
             self.patience = math.inf
@@ -93,7 +94,7 @@ class Stage:
         return self.jobs[-1]
 
     def kubectl(self, verb: str, *words: str, text: str = "") -> str:
-        """Its answer. Raises what is to come of the verb."""
+        """The answer of kubectl. Raises the error that is planned for the verb."""
         match (verb, *words):
             case ("get", "deployments", *_):
                 return json.dumps({"items": [*self._deployments()]})
@@ -127,7 +128,7 @@ class Stage:
             self.scalers[part] = parse(one).policy, History()
 
     def _decided(self, part: str) -> Iterator[str]:
-        """What the operator tells of a scaler after one more decision."""
+        """What the operator exposes of a scaler after one more decision."""
         policy, history = self.scalers[part]
         rate = self._rate(part)
         decision = decide(
@@ -155,13 +156,13 @@ class Stage:
             yield f"borough_scaler_{name}{{{labels}}} {value}"
 
     def _rate(self, part: str) -> float:
-        """Requests a second that come to a part now."""
+        """The current requests a second to a part."""
         running = [job for job in self.jobs if job.poll() is None and not job.killed]
         return sum(job.rate * (job.orders if part == self._demo.GROWS else 1.0) for job in running)
 
 
 def stage(demo: ModuleType, sizes: dict[str, int], patch: pytest.MonkeyPatch) -> Stage:
-    """Set for a demonstration in a shop of these sizes."""
+    """A stage for a demonstration in a shop of these sizes."""
     made = Stage(demo, sizes)
     patch.setattr(demo, "kubectl", made.kubectl)
     patch.setattr(demo, "time", made)

@@ -1,9 +1,9 @@
-"""Rendered objects as files, so that a change of a template shows what it changes on the cluster.
+"""Rendered objects as files, so that the diff of a template shows its effect on the cluster.
 
     PYTHONPATH=tests python -m charts.golden OUTDIR
 
-Few, and of each only what the others do not show: a reviewer reads them. Where there is no Helm
-they are left as they are.
+Few, and of each only what the others do not show: a reviewer reads them. Without Helm the
+committed files are copied.
 """
 
 import shutil
@@ -23,7 +23,7 @@ GOLDEN = Path(__file__).with_name("golden")
 
 @dataclass(frozen=True)
 class Golden:
-    """What to show of a case: objects of these kinds, or of these components."""
+    """The objects to write of a case: those of these kinds, or of these components."""
 
     case: str
     kinds: frozenset[str] = frozenset()
@@ -44,7 +44,7 @@ class Golden:
 
 
 class Plain(yaml.SafeDumper):
-    """As people write it: without anchors, and with the lines of a text as lines."""
+    """YAML without anchors, with multi-line texts as blocks."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -98,7 +98,7 @@ def write(helm: Helm, folder: Path) -> None:
 
 
 def main() -> None:
-    """Write them into the folder that is named, or copy there those that we have."""
+    """Write them into the given folder, or copy the committed ones there."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     program = shutil.which("helm")

@@ -1,7 +1,7 @@
-"""Charts as Helm renders them: the text, kept for the session, and the objects in it.
+"""Charts as Helm renders them: the text, cached for the session, and the objects in it.
 
-A rendering takes a tenth of a second and up, so what was rendered once is not rendered again.
-Values go in as JSON, exactly as a test spells them.
+A rendering takes a tenth of a second or more, so it is made once. Values are passed as JSON,
+exactly as a test spells them.
 """
 
 import functools
@@ -24,11 +24,11 @@ OBSERVABILITY = CHARTS / "observability"
 OPERATOR = CHARTS / "borough-operator"
 
 RELEASE = {BOROUGH: "borough", OBSERVABILITY: "observability", OPERATOR: "borough-operator"}
-"""What a release is called when a test does not care; its namespace bears the same name."""
+"""The default name of a release; its namespace has the same name."""
 
 
 class Refused(Exception):
-    """Helm would not render; the message is what it says to the user."""
+    """Helm failed to render; the message is its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +42,23 @@ class Helm:
         return _kept(self.program, _template(chart, release), json.dumps(values or {}))
 
     def render_anew(self, chart: Path, values: Values | None = None) -> str:
-        """The same, but not from memory. Raises Refused."""
+        """The same, without the cache. Raises Refused."""
         return _said(self.program, _template(chart), json.dumps(values or {}))
 
     def objects(self, chart: Path, values: Values | None = None, *, release: str = "") -> Objects:
-        """The objects of a release. All tests share them: nobody changes them. Raises Refused."""
+        """The objects of a release. All tests share them: they must not be changed. Raises
+        Refused.
+        """
         return parse(self.render(chart, values, release=release))
 
     def lint(self, chart: Path, values: Values) -> str:
-        """What `helm lint --strict` says of a chart with these values. Raises Refused."""
+        """The output of `helm lint --strict` for a chart with these values. Raises Refused."""
         words = ("lint", "--strict", str(chart), "--values", "-")
         return _said(self.program, words, json.dumps(values))
 
 
 def read(path: Path) -> Object:
-    """The only document of a YAML file; an empty file holds no values."""
+    """The only document of a YAML file; an empty file has no values."""
     return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
 
 
@@ -72,7 +74,7 @@ def _template(chart: Path, release: str = "") -> tuple[str, ...]:
 
 
 def _said(program: str, words: tuple[str, ...], values: str) -> str:
-    done = subprocess.run(  # noqa: S603  # our own words
+    done = subprocess.run(  # noqa: S603  # arguments of the tests
         [program, *words], input=values, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:

@@ -1,7 +1,7 @@
-"""Kubernetes' own schemas of its objects, strict: a field it does not know is an error.
+"""Kubernetes' own schemas of its objects, strict: an unknown field is an error.
 
-They come with the package kubernetes-validate, which reads megabytes anew for each object; here
-they are read once.
+They come with the package kubernetes-validate, which reads megabytes for each object; here they
+are read once.
 """
 
 import functools
@@ -21,7 +21,7 @@ class UnknownKind(Exception):
 
 
 def violations(found: Object, version: str) -> list[str]:
-    """A sentence for each field that this version ("1.30") would not accept. Raises UnknownKind."""
+    """An error for each field that this version ("1.30") would not accept. Raises UnknownKind."""
     errors = _validator(version, found["kind"], found["apiVersion"]).iter_errors(found)
     return [f"{identity(found)}: {e.json_path}: {e.message}" for e in errors]
 

@@ -1,7 +1,8 @@
-"""What NetworkPolicies let through, by the rules of Kubernetes: asked of the rendered text.
+"""Which connections NetworkPolicies allow, computed from the rendered text by the rules of
+Kubernetes.
 
-A connection needs the leave of both ends. An end that no policy selects for that direction may do
-anything; an end that is selected may do what any of its policies allows.
+A connection must be allowed at both ends. An end that no policy selects for that direction allows
+everything; a selected end allows what any of its policies allows.
 """
 
 import ipaddress
@@ -15,14 +16,14 @@ from charts.objects import of_kind, pods, selects
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 SOME_POD = "10.0.0.1"
-"""The address of whatever pod: a block for the outside world must not have it in it."""
+"""The address of any pod: a block for addresses outside the cluster must not contain it."""
 
 Direction = Literal["egress", "ingress"]
 SIDE: Mapping[Direction, str] = {"egress": "to", "ingress": "from"}
 
 
 class Edge(NamedTuple):
-    """A connection that comes about, by the names of its ends."""
+    """An allowed connection, by the names of its ends."""
 
     source: str
     target: str
@@ -37,7 +38,7 @@ class Place:
     namespace: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, int] = field(default_factory=dict)
-    """Those that have names; policies may speak of them."""
+    """The named ports, which policies may refer to."""
     address: str = ""
 
 
@@ -51,7 +52,7 @@ class Policies:
     def passing(
         self, source: Place, target: Place, ports: Iterable[int], protocol: str = "TCP"
     ) -> list[int]:
-        """Those of the ports of the target on which a connection to it comes about."""
+        """The ports of the target on which a connection to it is allowed."""
         ways = (self._leave("egress", source, target), self._leave("ingress", target, source))
         return [
             port
@@ -69,7 +70,7 @@ class Policies:
         return [p for p in self.policies if selects(p["spec"]["podSelector"], place.labels)]
 
     def _leave(self, direction: Direction, end: Place, other: Place) -> list[Object] | None:
-        """The rules of one end that speak of the other; None where nothing is ruled."""
+        """The rules of one end that match the other; None where no policy selects it."""
         specs = [p["spec"] for p in self.of(end) if direction in _directions(p["spec"])]
         if not specs:
             return None
@@ -100,21 +101,21 @@ class Policies:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Releases, each in a namespace of its own, and who else there is."""
+    """Releases, each in a namespace of its own, and the other clients."""
 
     releases: Mapping[str, Iterable[Object]]
     """The objects by namespace."""
     others: tuple[Place, ...] = ()
 
     def places(self, namespace: str) -> dict[str, Place]:
-        """Where the pods of a release are, by component."""
+        """The places of the pods of a release, by component."""
         return {
             pod.component: Place(pod.component, namespace, pod.labels, pod.ports)
             for pod in pods(self.releases[namespace])
         }
 
     def only(self, direction: Direction) -> Self:
-        """The same with policies that rule this direction alone."""
+        """The same with policies for this direction alone."""
         releases = {
             name: [_ruling(found, direction) for found in objects]
             for name, objects in self.releases.items()
@@ -122,14 +123,14 @@ class Cluster:
         return replace(self, releases=releases)
 
     def edges(self, namespace: str, ports: Iterable[int]) -> set[Edge]:
-        """Every TCP connection that comes about from or to a pod of that release."""
+        """Every allowed TCP connection from or to a pod of that release."""
         ours = self.places(namespace)
         theirs = [self.places(name).values() for name in self.releases if name != namespace]
-        everybody = [*ours.values(), *itertools.chain(*theirs), *self.others]
+        every_place = [*ours.values(), *itertools.chain(*theirs), *self.others]
         return {
             Edge(source.name, target.name, port)
-            for source in everybody
-            for target in everybody
+            for source in every_place
+            for target in every_place
             if source is not target and not {source.name, target.name}.isdisjoint(ours)
             for port in self._passing(source, target, ports)
         }
@@ -148,21 +149,21 @@ def _ruling(found: Object, direction: Direction) -> Object:
 
 
 def _directions(spec: Object) -> list[str]:
-    said = spec.get("policyTypes") or ["Ingress", *(["Egress"] if "egress" in spec else [])]
-    return [direction.lower() for direction in said]
+    types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if "egress" in spec else [])]
+    return [direction.lower() for direction in types]
 
 
 def _covers(rule: Mapping[str, Any], target: Place, port: int, protocol: str) -> bool:
     return not rule.get("ports") or any(
-        said.get("protocol", "TCP") == protocol and _is_port(said, target, port)
-        for said in rule["ports"]
+        port_rule.get("protocol", "TCP") == protocol and _is_port(port_rule, target, port)
+        for port_rule in rule["ports"]
     )
 
 
-def _is_port(said: Mapping[str, Any], target: Place, port: int) -> bool:
-    first = said.get("port")
+def _is_port(port_rule: Mapping[str, Any], target: Place, port: int) -> bool:
+    first = port_rule.get("port")
     if first is None:
         return True
     if isinstance(first, str):
         return target.ports.get(first) == port
-    return bool(first <= port <= said.get("endPort", first))
+    return bool(first <= port <= port_rule.get("endPort", first))

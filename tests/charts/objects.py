@@ -1,4 +1,4 @@
-"""Questions to rendered objects: which pods will there be, who selects them, what do they read."""
+"""Queries on rendered objects: pods, selectors, environments."""
 
 import base64
 import re
@@ -19,7 +19,7 @@ BROUGHT = {
     "admin-password": "of the superuser",
     "api-keys": '{"ada": "key-of-ada"}',
 }
-"""What stands in a Secret that the user makes, by the keys we ask for."""
+"""The content of a Secret that the user makes, by the keys that the chart reads."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,17 @@ class Pod:
 
     @property
     def component(self) -> str:
-        """The part, or what else it is."""
+        """The part, or the component that is no part."""
         return self.labels[COMPONENT]
 
     @property
     def containers(self) -> list[Object]:
-        """All of them: first those that run before the others."""
+        """All of them, init containers first."""
         return [*self.spec.get("initContainers", []), *self.spec["containers"]]
 
     @property
     def main(self) -> Object:
-        """The container that is there to stay."""
+        """The first container that is no init container."""
         first: Object = self.spec["containers"][0]
         return first
 
@@ -54,7 +54,7 @@ class Pod:
 
 
 def of_kind(objects: Iterable[Object], kind: str) -> list[Object]:
-    """Those of a kind."""
+    """The objects of a kind."""
     return [found for found in objects if found["kind"] == kind]
 
 
@@ -65,17 +65,17 @@ def name_of(found: Object) -> str:
 
 
 def named(objects: Iterable[Object], kind: str) -> dict[str, Object]:
-    """Those of a kind by name."""
+    """The objects of a kind by name."""
     return {name_of(found): found for found in of_kind(objects, kind)}
 
 
 def identity(found: Object) -> str:
-    """What the cluster knows it by, within a namespace."""
+    """The key of the object within a namespace."""
     return f"{found['kind']}/{name_of(found)}"
 
 
 def pods(objects: Iterable[Object]) -> list[Pod]:
-    """One for each object that makes pods, however many it makes."""
+    """One for each object that makes pods, whatever its number of replicas."""
     return [
         Pod(
             identity(found),
@@ -133,10 +133,9 @@ def behind(service: Object, among: Iterable[Pod]) -> list[Pod]:
 def environment(
     pod: Pod, objects: Iterable[Object], container: Object | None = None
 ) -> dict[str, str]:
-    """The variables of a container, the main one if none is given, as its program will read them.
-
-    A Secret that is not rendered is the user's and holds what is `BROUGHT`; the downward API
-    answers the path of the field. Raises KeyError where a ConfigMap or a key is not there.
+    """The variables of a container, by default the main one, as its program will read them. A
+    Secret that is not rendered belongs to the user and contains `BROUGHT`; the downward API returns
+    the path of the field. Raises KeyError where a ConfigMap or a key does not exist.
     """
     known = list(objects)
     values = dict(_from_maps(container or pod.main, known))

@@ -1,7 +1,8 @@
 """What the Pod Security Standard `restricted` forbids, written from its text, for Kubernetes 1.34.
 
-https://kubernetes.io/docs/concepts/security/pod-security-standards/. The API server refuses such a
-pod in a namespace that enforces the standard; here the finding names the container and the rule.
+https://kubernetes.io/docs/concepts/security/pod-security-standards/. The API server refuses such
+a pod in a namespace that enforces the standard; here the violation names the container and the
+rule.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ VOLUMES = frozenset(
         "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim",
         "projected", "secret",
     }
-)  # fmt: skip  # one glance
+)  # fmt: skip  # as a table
 SELINUX_TYPES = frozenset(
     {"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
 )
@@ -80,7 +81,7 @@ def _of_annotations(pod: Pod) -> Iterator[str]:
 
 
 def _of_context(whose: str, context: Object) -> Iterator[str]:
-    """What neither a pod's nor a container's security context may say."""
+    """Violations in the security context of a pod or a container."""
     if context.get("windowsOptions", {}).get("hostProcess"):
         yield f"{whose} is a host process"
     apparmor = context.get("appArmorProfile", {}).get("type", "RuntimeDefault")
@@ -125,7 +126,7 @@ def _of_capabilities(capabilities: Object) -> Iterator[str]:
 
 
 def _of_hosts(container: Object) -> Iterator[str]:
-    """A probe or a hook may not be sent to a host of its choice."""
+    """A probe or a hook may not set a host."""
     handlers: dict[str, Any] = {name: container.get(name, {}) for name in PROBES}
     handlers |= {name: container.get("lifecycle", {}).get(name, {}) for name in HOOKS}
     for name, handler in handlers.items():

@@ -1,4 +1,4 @@
-"""Do the checks of rendered text find what is wrong?"""
+"""Do the checks of rendered text find violations?"""
 
 import copy
 from collections.abc import Callable
@@ -90,14 +90,14 @@ FORBIDDEN: dict[str, Change] = {
 }
 
 
-def test_a_pod_that_keeps_the_standard_has_no_violation() -> None:
-    """Nor does a container need to repeat what its pod says."""
+def test_pod_that_meets_the_standard_has_no_violation() -> None:
+    """A container inherits the security context of its pod."""
     assert pod_security.violations(Pod("Pod/good", {}, {}, GOOD)) == []
 
 
 @pytest.mark.parametrize("finding", FORBIDDEN)
 def test_every_violation_of_the_standard_is_found(finding: str) -> None:
-    """One change to a good pod, and the finding that names it."""
+    """One change to a valid pod, and the violation that names it."""
     spec = copy.deepcopy(GOOD)
     FORBIDDEN[finding](spec)
 
@@ -107,7 +107,7 @@ def test_every_violation_of_the_standard_is_found(finding: str) -> None:
 
 
 def test_former_apparmor_annotation_is_found() -> None:
-    """It still switches the profile off on older nodes."""
+    """It disables the profile on older nodes."""
     old = {"container.apparmor.security.beta.kubernetes.io/main": "unconfined"}
 
     assert pod_security.violations(Pod("Pod/bad", {}, old, GOOD)) == [
@@ -166,15 +166,17 @@ def test_connection_must_be_allowed_at_both_ends(
     source: Place,
     target: Place,
     port: int,
-    passes: bool,  # noqa: FBT001  # the case's verdict
+    passes: bool,  # noqa: FBT001  # the expected result
 ) -> None:
-    """As Kubernetes documents it: selected means denied but for what some policy allows."""
+    """As Kubernetes documents it: for a selected pod everything is denied but what some policy
+    allows.
+    """
     let = Policies("shop", tuple(policies))
     assert let.passing(source, target, [port]) == ([port] if passes else [])
 
 
-def test_a_selector_without_requirements_selects_everything() -> None:
-    """And each requirement that is there must hold."""
+def test_selector_without_requirements_selects_everything() -> None:
+    """With requirements, each of them must hold."""
     rule = {"key": "app", "operator": "In", "values": ["a", "b"]}
 
     assert selects({}, {"app": "a"})
@@ -183,8 +185,8 @@ def test_a_selector_without_requirements_selects_everything() -> None:
     assert not selects({"matchLabels": {"app": "a", "more": "x"}}, {"app": "a"})
 
 
-def test_the_environment_is_read_as_the_kubelet_composes_it() -> None:
-    """Maps first, then the list in its order, with the references to what came before it."""
+def test_environment_is_composed_as_by_the_kubelet() -> None:
+    """Maps first, then the list in its order, with references to earlier variables."""
     settings = {
         "kind": "ConfigMap",
         "metadata": {"name": "settings"},

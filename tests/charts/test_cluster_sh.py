@@ -1,7 +1,7 @@
-"""What does charts/cluster.sh do with kind, and what does it say where something is in its way?
+"""What does charts/cluster.sh do with kind, and which errors does it report?
 
-The programs that it calls are stand-ins, which write down what they are told and answer what a test
-gives them; on a real kind `.ci/run` calls it.
+The programs that it calls are stand-ins, which record their arguments and return the answers that
+a test sets; `.ci/run` calls it on a real kind.
 """
 
 import os
@@ -22,7 +22,7 @@ while IFS='|' read -r pattern status text; do
 	esac
 done < "$ANSWERS"
 """
-"""Its answer is the first whose pattern holds; else it succeeds and says nothing."""
+"""Its answer is the first whose pattern matches; otherwise it succeeds without output."""
 PROGRAMS = ("docker", "helm", "kind", "kubectl")
 COMPLETE = "docker exec borough-control-plane test -e /kind/borough-complete"
 CREATE, DELETE = "kind create cluster", "kind delete cluster"
@@ -53,14 +53,14 @@ class Machine:
     answers: Answers = field(default_factory=dict)
 
     def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """The script, with these words."""
+        """Run the script with these arguments."""
         lines = (f"{pattern}|{code}|{text}\n" for pattern, (code, text) in self.answers.items())
         (self.folder / "answers").write_text("".join(lines))
         for name in PROGRAMS:
             (self.folder / name).write_text(STAND_IN)
             (self.folder / name).chmod(0o755)
         self.calls_file.write_text("")
-        return subprocess.run(  # noqa: S603  # our own words
+        return subprocess.run(  # noqa: S603  # arguments of the tests
             [ROOT / "charts" / "cluster.sh", *words],
             env={
                 "PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}",
@@ -70,10 +70,10 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-        )  # fmt: skip  # one glance
+        )  # fmt: skip  # as a table
 
     def finds(self, answers: Answers) -> None:
-        """These go before all others."""
+        """Add answers with precedence over all others."""
         known = {pattern: one for pattern, one in self.answers.items() if pattern not in answers}
         self.answers = {**answers, **known}
 
@@ -82,18 +82,18 @@ class Machine:
         return self.folder / "calls"
 
     def calls(self, beginning: str) -> list[str]:
-        """What the programs were told that begins so, in order."""
+        """The recorded calls with this prefix, in order."""
         return [c for c in self.calls_file.read_text().splitlines() if c.startswith(beginning)]
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """With kind's cluster, complete, its two ports published; answers of a test come first."""
+    """With kind's cluster, complete, its two ports published; answers of a test have precedence."""
     return Machine(tmp_path, {**THERE, **PUBLISHED})
 
 
 def test_missing_cluster_is_created_and_marked_as_complete(machine: Machine) -> None:
-    """From the configuration of the house; the node image is the one it names."""
+    """From the configuration of the repository; the node image is the one it names."""
     machine.answers["kind get clusters"] = (0, "other")
     assert machine.run("up").returncode == 0
     assert machine.calls(CREATE) == [
@@ -102,8 +102,8 @@ def test_missing_cluster_is_created_and_marked_as_complete(machine: Machine) -> 
     assert machine.calls("docker exec") == [COMPLETE.replace("test -e", "touch")]
 
 
-def test_a_configuration_and_a_node_image_of_the_users_own_are_taken(machine: Machine) -> None:
-    """Under the name that the other verbs look for."""
+def test_configuration_and_node_image_of_the_user_are_used(machine: Machine) -> None:
+    """With the cluster name that the other verbs use."""
     machine.answers["kind get clusters"] = (0, "other")
     assert machine.run("up", KIND_CONFIG="mine.yaml", KIND_IMAGE="mirror/node:1").returncode == 0
     assert machine.calls(CREATE) == [
@@ -112,7 +112,7 @@ def test_a_configuration_and_a_node_image_of_the_users_own_are_taken(machine: Ma
 
 
 def test_interrupted_creation_is_restarted(machine: Machine) -> None:
-    """No mark, and a node that is not ready: the cluster is deleted and created."""
+    """Without the mark, and with a node that is not ready, the cluster is deleted and created."""
     not_ready = {"kubectl wait --for=condition=Ready nodes --all --timeout=10s": (1, "")}
     machine.finds({**READY, **not_ready})
     done = machine.run("up")
@@ -133,20 +133,22 @@ def test_interrupted_creation_is_restarted(machine: Machine) -> None:
     ids=["no container", "no kubeconfig"],
 )
 def test_creation_without_a_control_plane_is_restarted(machine: Machine, found: Answers) -> None:
-    """It was interrupted very early."""
+    """Its creation was interrupted very early."""
     machine.finds(found)
     machine.run("up")
     assert len(machine.calls(DELETE)) == len(machine.calls(CREATE)) == 1
 
 
-def test_a_complete_cluster_is_left_as_it_is(machine: Machine) -> None:
-    """Also when a node needs a moment."""
+def test_complete_cluster_is_not_changed(machine: Machine) -> None:
+    """Also when a node is not ready at once."""
     assert machine.run("up").returncode == 0
     assert machine.calls(DELETE) + machine.calls(CREATE) == []
 
 
-def test_a_cluster_made_by_hand_whose_nodes_are_ready_is_taken(machine: Machine) -> None:
-    """It gets the mark; and kubectl is pointed at it, which an interrupted kind had not done."""
+def test_cluster_made_manually_with_ready_nodes_is_used(machine: Machine) -> None:
+    """It gets the mark; and the context of kubectl is set, which an interrupted kind had not
+    done.
+    """
     machine.finds(READY)
     assert machine.run("up").returncode == 0
     assert machine.calls("kind export") == ["kind export kubeconfig --name borough"]
@@ -167,8 +169,8 @@ def test_a_cluster_made_by_hand_whose_nodes_are_ready_is_taken(machine: Machine)
     ],
     ids=["its control plane is stopped", "it has a shop", "it was complete once"],
 )
-def test_a_cluster_that_may_hold_orders_is_never_deleted(machine: Machine, found: Answers) -> None:
-    """One sentence says what is wrong with it, and how to take it away."""
+def test_cluster_that_may_hold_orders_is_never_deleted(machine: Machine, found: Answers) -> None:
+    """The error says what is wrong with it, and how to delete it."""
     machine.finds(found)
     done = machine.run("up")
     assert done.returncode == 1
@@ -177,10 +179,10 @@ def test_a_cluster_that_may_hold_orders_is_never_deleted(machine: Machine, found
 
 
 @pytest.mark.parametrize("ip", ["172.18.0.3/32", "fc00::3/128"])
-def test_policies_let_in_the_node_that_publishes_a_port_and_no_other(
+def test_policies_allow_the_node_that_publishes_a_port_and_no_other(
     machine: Machine, ip: str
 ) -> None:
-    """A packet by its port bears its address, or this machine's where the pod runs on it."""
+    """A packet by its port has its address, or this machine's where the pod runs on it."""
     machine.answers["kubectl get node borough-control-plane *"] = (0, ip.partition("/")[0])
     assert machine.run("up").returncode == 0
     (shop,) = machine.calls("helm upgrade --install borough charts/borough ")
@@ -190,25 +192,25 @@ def test_policies_let_in_the_node_that_publishes_a_port_and_no_other(
     assert f"grafana.service.nodePort=30030,{nodes}" in grafana
 
 
-def test_the_addresses_that_it_prints_are_those_that_kind_publishes(machine: Machine) -> None:
-    """Ports may be taken, and a configuration of one's own may name others."""
+def test_printed_addresses_are_those_that_kind_publishes(machine: Machine) -> None:
+    """Ports may be in use, and the user's configuration may have others."""
     machine.answers["docker port borough-control-plane 30080/tcp"] = (0, "127.0.0.1:18080")
-    said = machine.run("up").stdout
-    assert "at http://localhost:18080, its dashboards at http://localhost:3000." in said
-    assert "port-forward" not in said
+    output = machine.run("up").stdout
+    assert "at http://localhost:18080, its dashboards at http://localhost:3000." in output
+    assert "port-forward" not in output
 
 
 def test_port_forward_is_printed_where_kind_publishes_no_port(machine: Machine) -> None:
-    """By port-forward, to Services that nobody reaches from outside."""
+    """By port-forward, to Services without a node port."""
     for port in ("30080", "30030"):
         del machine.answers[f"docker port borough-control-plane {port}/tcp"]
-    said = machine.run("up").stdout
-    assert said.count("port-forward") == 2
+    output = machine.run("up").stdout
+    assert output.count("port-forward") == 2
     assert not any("NodePort" in call for call in machine.calls("helm"))
 
 
-def test_a_definition_that_a_release_left_behind_becomes_ours(machine: Machine) -> None:
-    """Helm would refuse to install it, and not say what to do."""
+def test_definition_left_by_a_deleted_release_is_adopted(machine: Machine) -> None:
+    """Helm would refuse to install it, without naming the remedy."""
     machine.answers["kubectl get customresourcedefinition *"] = (0, "operator elsewhere there")
     machine.answers["helm status operator --namespace elsewhere"] = (1, "")
     assert machine.run("up").returncode == 0
@@ -219,15 +221,15 @@ def test_a_definition_that_a_release_left_behind_becomes_ours(machine: Machine) 
     assert "crds.install=true" in operator
 
 
-def test_a_definition_without_a_release_becomes_ours(machine: Machine) -> None:
-    """Somebody has applied it by kubectl."""
+def test_definition_without_a_release_is_adopted(machine: Machine) -> None:
+    """It was applied by kubectl."""
     machine.answers["kubectl get customresourcedefinition *"] = (0, "  there")
     assert machine.run("up").returncode == 0
     assert len(machine.calls("kubectl annotate")) == 1
 
 
-def test_a_definition_that_another_release_brings_stays_its_own(machine: Machine) -> None:
-    """And one sentence says so."""
+def test_definition_of_another_release_is_not_changed(machine: Machine) -> None:
+    """One sentence reports it."""
     machine.answers["kubectl get customresourcedefinition *"] = (0, "operator elsewhere there")
     done = machine.run("up")
     assert "operator in namespace elsewhere" in done.stderr
@@ -251,7 +253,7 @@ def test_a_definition_that_another_release_brings_stays_its_own(machine: Machine
 def test_failure_exits_with_a_status_and_a_sentence(
     machine: Machine, fails: str, while_doing: str
 ) -> None:
-    """Whatever the last command of its trap comes to."""
+    """Whatever the exit status of the last command of its trap."""
     machine.finds({fails: (3, "")})
     machine.answers["kubectl config current-context"] = (0, "kind-borough")
     if fails.startswith("kind create"):
@@ -262,7 +264,7 @@ def test_failure_exits_with_a_status_and_a_sentence(
 
 
 def test_image_is_loaded_into_the_kind_of_the_current_context(machine: Machine) -> None:
-    """By its name, whichever it is; a loader that is named goes before."""
+    """By its name; the variable for another loader has precedence."""
     machine.answers["kubectl config current-context"] = (0, "kind-other")
     assert machine.run("deliver", "borough:later").returncode == 0
     assert machine.calls("kind load") == ["kind load docker-image borough:later --name other"]
@@ -272,7 +274,7 @@ def test_image_is_loaded_into_the_kind_of_the_current_context(machine: Machine) 
 
 
 def test_cluster_without_metrics_is_reported(machine: Machine) -> None:
-    """It is no failure: nothing that was installed needs them."""
+    """It is no failure: no installed chart requires them."""
     assert "metrics-server" not in machine.run("up").stdout
     machine.answers["kubectl get apiservice v1beta1.metrics.k8s.io"] = (1, "")
     assert "There is no metrics-server" in machine.run("up").stdout

@@ -1,6 +1,6 @@
-"""Does the demonstration of scaling show what it says, as far as arithmetic goes?
+"""Do the numbers of the demonstration of scaling give the decisions that it announces?
 
-Its acts are in test_demo_acts.py; all of it is seen on a cluster: `make demo-scaling`.
+Its acts are in test_demo_acts.py; all of it runs on a cluster: `make demo-scaling`.
 """
 
 from types import ModuleType
@@ -15,7 +15,7 @@ from charts.demo_stage import CALM, SKEWED
 
 
 def wanted(demo: ModuleType, part: str, rate: float) -> int:
-    """What its scaler decides at once about that many requests a second to one pod of that part."""
+    """The size that its scaler decides at that many requests a second to one pod of that part."""
     manifest = demo.scaler(part)
     manifest["metadata"] |= {"uid": "1", "generation": 1}
     policy = parse(manifest).policy
@@ -24,8 +24,8 @@ def wanted(demo: ModuleType, part: str, rate: float) -> int:
 
 
 def test_only_payments_exceeds_its_goal(demo: ModuleType) -> None:
-    """One pod is enough for the orders of a calm shop, with a third to spare for chance, and not
-    for four times as many; nobody else has a goal that all requests together could exceed.
+    """One pod is enough for the orders of the calm phase, with a third of margin for variation, and
+    not for four times as many; no other part has a goal that all requests together could exceed.
     """
     assert wanted(demo, demo.GROWS, demo.RATE * CALM * 4 / 3) == 1
     assert wanted(demo, demo.GROWS, demo.RATE * SKEWED) > 1
@@ -35,7 +35,7 @@ def test_only_payments_exceeds_its_goal(demo: ModuleType) -> None:
 def test_line_shows_load_sizes_and_reason(
     demo: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By what the operator tells at /metrics; of scalers elsewhere nothing."""
+    """From the operator's /metrics; without scalers of other namespaces."""
     page = "\n".join(
         f'borough_scaler_{name}{{namespace="{namespace}",scaler="borough-{part}"{more}}} {value}'
         for namespace, part, name, more, value in (

@@ -1,4 +1,4 @@
-"""Does the verb that weighs the platform count every pod once, and say where it only assumes?"""
+"""Does the verb that measures the platform count every pod once, and mark its assumptions?"""
 
 import json
 import subprocess
@@ -23,8 +23,8 @@ def pod(name: str, phase: str = "Running", *requests: str) -> dict[str, Any]:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Path:
-    """A folder with a kubectl that answers `get --raw` with what a cluster said: three pods, of
-    which the kubelet knows one.
+    """A folder with a kubectl that answers `get --raw` with recorded answers: three pods, of which
+    the kubelet knows one.
     """
     pods = [
         pod("orders", "Running", "64Mi", "32Mi"),
@@ -32,10 +32,10 @@ def cluster(tmp_path: Path) -> Path:
         pod("done", "Succeeded", "1Gi"),
     ]
     memory = {"rssBytes": 80 * MIB, "workingSetBytes": 100 * MIB}
-    told = [{"podRef": {"uid": "uid-of-orders"}, "memory": memory}]
+    known = [{"podRef": {"uid": "uid-of-orders"}, "memory": memory}]
     answers = {
         "/api/v1/namespaces/shop/pods": {"items": pods},
-        "/api/v1/nodes/one/proxy/stats/summary": {"pods": told},
+        "/api/v1/nodes/one/proxy/stats/summary": {"pods": known},
     }
     program = tmp_path / "kubectl"
     program.write_text(
@@ -46,7 +46,7 @@ def cluster(tmp_path: Path) -> Path:
 
 
 def weigh(cluster: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603  # our own words
+    return subprocess.run(  # noqa: S603  # arguments of the tests
         [sys.executable, str(FOOTPRINT), *words],
         env={"PATH": str(cluster)},
         capture_output=True,
@@ -56,19 +56,19 @@ def weigh(cluster: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_pod_counts_as_measured_or_else_as_requested(cluster: Path) -> None:
-    """A pod that ended weighs nothing; an assumption counts in the sum, and is told."""
+    """A pod that ended counts 0; an assumed amount is in the sum, and is marked."""
     done = weigh(cluster, "shop", "--absent", "grafana=256Mi", "--json")
-    told = json.loads(done.stdout)
-    assert {one["pod"]: (one["rss_mib"], one["assumed"]) for one in told["pods"]} == {
+    output = json.loads(done.stdout)
+    assert {one["pod"]: (one["rss_mib"], one["assumed"]) for one in output["pods"]} == {
         "orders": (80, False),
         "young": (512, True),
         "grafana": (256, True),
     }
-    assert (told["rss_mib"], told["working_set_mib"]) == (80 + 512 + 256, 100 + 512 + 256)
+    assert (output["rss_mib"], output["working_set_mib"]) == (80 + 512 + 256, 100 + 512 + 256)
 
 
-def test_the_table_has_a_line_a_pod_and_marks_what_is_assumed(cluster: Path) -> None:
-    """Figures in MiB: RSS, working set, request; the sum last, and what the mark means."""
+def test_table_has_a_row_for_each_pod_and_marks_assumptions(cluster: Path) -> None:
+    """Amounts in MiB: RSS, working set, request; the sum last, and a legend of the mark."""
     *lines, note = weigh(cluster, "shop", "--absent", "grafana=256Mi").stdout.splitlines()
     assert [line.split() for line in lines] == [
         ["NAMESPACE", "POD", "RSS", "MiB", "WORKING", "SET", "MiB", "REQUEST", "MiB"],
@@ -83,7 +83,7 @@ def test_the_table_has_a_line_a_pod_and_marks_what_is_assumed(cluster: Path) -> 
 
 @pytest.mark.parametrize("wrong", ["grafana", "grafana=lots", "grafana=256MB"])
 def test_invalid_amount_of_memory_is_refused_by_name(cluster: Path, wrong: str) -> None:
-    """Nothing is weighed as nothing."""
+    """An invalid amount does not count as 0."""
     done = weigh(cluster, "shop", "--absent", wrong)
     assert done.returncode != 0
     assert repr(wrong.partition("=")[2]) in done.stderr

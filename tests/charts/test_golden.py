@@ -1,6 +1,6 @@
-"""Is what the charts render what was reviewed?
+"""Are the rendered charts those that were reviewed?
 
-Short because the files themselves say what is expected.
+Short because the golden files contain what is expected.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ def written(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", GOLDENS)
 def test_rendering_equals_the_golden_file(written: Path, name: str) -> None:
-    """Whoever changes a template says so by `make generate`, and the difference is read."""
+    """A change of a template is recorded by `make generate`, and its diff is reviewed."""
     file = f"{name}.yaml"
     assert (GOLDEN / file).read_text(encoding="utf-8") == (written / file).read_text(
         encoding="utf-8"
@@ -29,5 +29,5 @@ def test_rendering_equals_the_golden_file(written: Path, name: str) -> None:
 
 
 def test_every_committed_golden_file_is_generated() -> None:
-    """It would be reviewed for nothing."""
+    """No file is left whose case does not exist any more."""
     assert {path.stem for path in GOLDEN.iterdir()} == set(GOLDENS)

@@ -1,4 +1,4 @@
-"""Does what is not a part run the commands we have, when it should?"""
+"""Do the Jobs and test pods run existing commands, at the right time?"""
 
 import re
 from typing import Any
@@ -27,17 +27,19 @@ NEWER_PAYMENTS = {"parts": {"payments": {"image": {"tag": TAG}}}}
 
 
 def understood(container: Object) -> dict[str, Any]:
-    """The arguments of a container of our images as its command reads them; exits as that does."""
+    """The arguments of a container of our images as its command parses them; exits as that does."""
     name = re.split("[:@]", container["image"].rpartition("/")[2])[0].replace("-", "_")
     module = container.get("command", ["python", "-m", name])
-    group = typer.main.get_command(APPS.get(module[2], borough.cli.app))  # others stand on that
+    group = typer.main.get_command(
+        APPS.get(module[2], borough.cli.app)
+    )  # other images are based on that
     assert isinstance(group, TyperGroup)
     name, *arguments = container["args"]
     return group.commands[name].make_context(name, list(arguments)).params
 
 
-def test_every_command_that_a_pod_runs_is_one_we_have(objects: Objects) -> None:
-    """With arguments that it takes: a pod that is refused its own command line never starts."""
+def test_every_command_of_a_pod_exists(objects: Objects) -> None:
+    """With valid arguments: a pod whose command refuses them never starts."""
     for pod in pods(objects):
         for container in pod.containers:
             if "borough" in container["image"] and container.get("command") != PYTHON:
@@ -45,7 +47,7 @@ def test_every_command_that_a_pod_runs_is_one_we_have(objects: Objects) -> None:
 
 
 def migrations(objects: Objects) -> dict[str, dict[str, list[str]]]:
-    """By Job, what each image is told to migrate."""
+    """The command line of each migration, by Job."""
     return {
         pod.owner: {
             container["image"]: container["args"][2:]
@@ -58,7 +60,7 @@ def migrations(objects: Objects) -> dict[str, dict[str, list[str]]]:
 
 
 def test_each_image_migrates_the_stores_of_its_parts(helm: Helm) -> None:
-    """One Job for each image: a version knows its own schemas."""
+    """One Job for each image: a version has the schemas of its own capabilities."""
     jobs = migrations(helm.objects(BOROUGH, NEWER_PAYMENTS))
 
     assert sorted(jobs.values(), key=str) == [
@@ -67,9 +69,9 @@ def test_each_image_migrates_the_stores_of_its_parts(helm: Helm) -> None:
     ]
 
 
-def test_a_migration_waits_for_a_database_and_not_for_a_file(helm: Helm) -> None:
-    """A container that failed would wait ever longer; by a variable, since an image that is older
-    than the chart knows no option for it.
+def test_migration_waits_for_a_database_and_not_for_a_file(helm: Helm) -> None:
+    """The back-off of a failed container would grow; by a variable, since an image that is older
+    than the chart does not know the option.
     """
     for values, waits in (({}, ["600"]), ({"shape": "monolith", "store": {"kind": "sqlite"}}, [])):
         found = [
@@ -82,18 +84,18 @@ def test_a_migration_waits_for_a_database_and_not_for_a_file(helm: Helm) -> None
 
 
 def administrators(objects: Objects) -> dict[str, str]:
-    """By owner and container, the address of whoever may make roles, for those that are told it."""
+    """By owner and container, the address of the administrator, for containers that have it."""
     return {
-        f"{pod.component} {container['name']}": told["MIGRATION_ADMIN"]
+        f"{pod.component} {container['name']}": variables["MIGRATION_ADMIN"]
         for pod in pods(objects)
         for container in pod.containers
-        if "MIGRATION_ADMIN" in (told := environment(pod, objects, container))
+        if "MIGRATION_ADMIN" in (variables := environment(pod, objects, container))
     }
 
 
 def test_only_the_migration_gets_administrator_credentials(helm: Helm) -> None:
-    """By the superuser of our own database, whose password no part knows; by whoever a Secret names
-    on a database of the user's; by hand where it names nobody, and there are none in a file.
+    """The superuser of the chart's database, whose password no part has; the administrator in a
+    Secret for the user's database; none without that Secret, and none for a file.
     """
     own = helm.objects(BOROUGH, {"postgres": {"existingSecret": "mine"}})
     mine: Values = {"kind": "external", "existingSecret": "mine"}
@@ -114,9 +116,9 @@ def test_only_the_migration_gets_administrator_credentials(helm: Helm) -> None:
     assert knowing == {"migrate", "postgres"}
 
 
-def test_a_release_gains_a_capability(helm: Helm) -> None:
-    """The shop's becomes that of loyalty: a part, its address and its policy, and a migration that
-    makes its role; no Secret is changed, and nothing of the database.
+def test_release_gains_a_capability(helm: Helm) -> None:
+    """The shop is upgraded to one with loyalty: a part, its address and its policy, and a migration
+    that makes its role; no Secret is changed, and no object of the database.
     """
     before = helm.objects(BOROUGH)
     after = helm.objects(BOROUGH, CASES["borough/loyalty"].values)
@@ -140,7 +142,9 @@ def test_a_release_gains_a_capability(helm: Helm) -> None:
 
 
 def test_changed_job_has_another_name(helm: Helm) -> None:
-    """A Job cannot be changed, so an upgrade makes a new one; without a change it finds it done."""
+    """A Job is immutable, so an upgrade makes a new one; without a change the Job of before is
+    complete.
+    """
     first = migrations(helm.objects(BOROUGH))
     second = migrations(helm.objects(BOROUGH, NEWER_PAYMENTS))
     settled = migrations(helm.objects(BOROUGH, {"settings": {"log_level": "debug"}}))
@@ -151,7 +155,7 @@ def test_changed_job_has_another_name(helm: Helm) -> None:
 
 @pytest.mark.parametrize("app", ["borough_shop.app:APP", "library.app:APP"])
 def test_seed_runs_once_after_the_migration(helm: Helm, app: str) -> None:
-    """Seeded after the schemas are there, once, with the options that are given."""
+    """After the migration, once, with the given options."""
     sqlite = {"shape": "monolith", "store": {"kind": "sqlite"}}
     for values in ({}, NEWER_PAYMENTS if "shop" in app else {}, sqlite):
         (pod,) = (
@@ -169,15 +173,15 @@ def test_seed_runs_once_after_the_migration(helm: Helm, app: str) -> None:
 
 
 def test_pods_of_tests_are_deleted_after_success(helm: Helm, example: Case) -> None:
-    """A failed one stays to be looked at, until the next; every test has its own fixed name."""
+    """A failed one is kept for inspection until the next run; every test has its own fixed name."""
     for pod in of_kind(helm.objects(example.chart, example.values), "Pod"):
         notes = pod["metadata"]["annotations"]
         assert notes["helm.sh/hook"] == "test"
         assert notes["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
 
 
-def test_load_is_no_part_of_a_release(helm: Helm) -> None:
-    """It is rendered when it is asked for, with the share that is asked for, and runs once."""
+def test_load_is_not_in_a_release(helm: Helm) -> None:
+    """It is rendered on request, with the requested share, and runs once."""
     assert "load" not in {pod.component for pod in pods(helm.objects(BOROUGH))}
 
     load = {"enabled": True, "name": "skew", "rate": 5, "seconds": 9, "shares": ["order=0.6"]}
@@ -185,15 +189,17 @@ def test_load_is_no_part_of_a_release(helm: Helm) -> None:
     objects = helm.objects(BOROUGH, {"load": load})
     (job,) = (j for j in of_kind(objects, "Job") if name_of(j) == "borough-skew")
     (pod,) = pods([job])
-    told = understood(pod.main)
+    arguments = understood(pod.main)
 
-    assert (told["url"], told["rate"], told["seconds"]) == ("http://borough", 5, 9)
-    assert (told["share"], told["as_json"]) == (["order=0.6"], True)
+    assert (arguments["url"], arguments["rate"], arguments["seconds"]) == ("http://borough", 5, 9)
+    assert (arguments["share"], arguments["as_json"]) == (["order=0.6"], True)
     assert job["spec"]["backoffLimit"] == 0
 
 
 def test_volumes_are_kept_when_the_release_is_deleted(helm: Helm) -> None:
-    """Helm leaves the volumes: those of a StatefulSet are not its own, the other one says so."""
+    """Helm keeps the volumes of a StatefulSet, which are not in the release; the other one has the
+    annotation.
+    """
     sqlite = helm.objects(BOROUGH, {"shape": "monolith", "store": {"kind": "sqlite"}})
     (claim,) = of_kind(sqlite, "PersistentVolumeClaim")
     (deployment,) = of_kind(sqlite, "Deployment")
@@ -205,8 +211,8 @@ def test_volumes_are_kept_when_the_release_is_deleted(helm: Helm) -> None:
     assert set(retention.values()) <= {"Retain"}
 
 
-def test_secrets_of_ones_own_take_the_place_of_ours(helm: Helm) -> None:
-    """None is made that nobody reads."""
+def test_secrets_of_the_user_replace_those_of_the_chart(helm: Helm) -> None:
+    """No Secret is made that no pod reads."""
     own = {"customers": {"existingSecret": "mine"}, "postgres": {"existingSecret": "mine-too"}}
     objects = helm.objects(BOROUGH, own)
 

@@ -1,4 +1,4 @@
-"""Would an API server understand every object, be it of the oldest version we support or new?"""
+"""Is every object valid for the oldest supported version of Kubernetes and for the newest?"""
 
 import copy
 import re
@@ -13,12 +13,12 @@ from charts.objects import named
 
 VERSIONS = ("1.30", "1.37")
 NOT_OF_KUBERNETES = frozenset({"borough.dev", "gateway.networking.k8s.io", "monitoring.coreos.com"})
-"""Groups of kinds that others define, and we: see test_scaling.py."""
+"""Groups of custom resources, our own included: see test_scaling.py."""
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_is_valid(helm: Helm, example: Case, version: str) -> None:
-    """A field of a later version would be dropped without a word, and one misspelled as well."""
+    """An API server would silently drop a field of a later version, or a misspelt one."""
     assert [
         violation
         for found in helm.objects(example.chart, example.values)
@@ -28,14 +28,14 @@ def test_every_object_is_valid(helm: Helm, example: Case, version: str) -> None:
 
 
 @pytest.mark.parametrize("chart", RELEASE, ids=lambda chart: chart.name)
-def test_the_oldest_version_is_the_one_the_chart_promises(chart: Path) -> None:
-    """Helm refuses an older cluster; `-0` admits those of vendors, like 1.31.2-gke.100."""
+def test_oldest_version_is_that_of_the_chart(chart: Path) -> None:
+    """Helm refuses an older cluster; `-0` allows those of vendors, like 1.31.2-gke.100."""
     promised = read(chart / "Chart.yaml")["kubeVersion"]
     assert re.fullmatch(rf">={re.escape(VERSIONS[0])}\.0-0", promised)
 
 
-def test_a_field_that_kubernetes_does_not_know_is_found(helm: Helm) -> None:
-    """Deep inside, and one that only a later version has."""
+def test_unknown_field_is_found(helm: Helm) -> None:
+    """Deeply nested, and one of a later version only."""
     sound = named(helm.objects(BOROUGH), "Deployment")["borough-payments"]
     assert kubernetes.violations(sound, "1.30") == []
 
@@ -48,8 +48,8 @@ def test_a_field_that_kubernetes_does_not_know_is_found(helm: Helm) -> None:
     assert kubernetes.violations(too_new, "1.37") == []
 
 
-def test_a_kind_that_kubernetes_does_not_have_is_found() -> None:
-    """Or no longer has."""
+def test_unknown_kind_is_found() -> None:
+    """Also one that was removed."""
     with pytest.raises(kubernetes.UnknownKind, match=r"1\.37 has no PodSecurityPolicy"):
         kubernetes.violations(
             {"kind": "PodSecurityPolicy", "apiVersion": "policy/v1beta1", "metadata": {}}, "1.37"

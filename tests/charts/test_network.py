@@ -1,7 +1,7 @@
-"""Does the network let through what the call graph says, and nothing else?
+"""Do the policies allow the connections of the call graph, and no other?
 
-Asked of the rendered policies as the cluster would decide: every pod of both charts and some
-strangers, each to each, on every port that anybody has and on one that nobody has.
+Computed from the rendered policies as the cluster would decide: between every two pods of both
+charts and of other clients, on every port that any pod has and on one that none has.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,11 +19,11 @@ from charts.clusters import (
     HERE,
     INTERNAL,
     NAMES,
-    NOBODYS,
     OPS,
     OTLP,
     PUBLIC,
     THERE,
+    UNUSED_PORT,
     between,
     cluster,
     ports,
@@ -34,7 +34,7 @@ from charts.objects import Pod, of_kind, pods
 
 
 def calls(shape: Shape) -> set[tuple[str, str]]:
-    """Which part calls which."""
+    """The parts that each part calls."""
     return {
         (caller, callee)
         for caller, hosted in shape.parts.items()
@@ -46,18 +46,18 @@ def calls(shape: Shape) -> set[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def edges(helm: Helm, shape: Shape) -> set[Edge]:
-    """Of the shop in that shape, with the load Job, which is applied beside the release."""
+    """Of the shop in that shape, with the load Job, which is applied separately."""
     place = cluster(helm, {"shape": shape.name, "load": {"enabled": True}})
     return place.edges(HERE, ports(place))
 
 
-def test_parts_reach_each_other_where_one_calls_the_other(shape: Shape, edges: set[Edge]) -> None:
+def test_parts_are_connected_where_one_calls_the_other(shape: Shape, edges: set[Edge]) -> None:
     """The edges of the internal ports are those of the shape."""
     assert between(edges, INTERNAL) == calls(shape)
 
 
 def test_shape_of_one_capability_a_part_has_the_edges_of_the_call_graph(helm: Helm) -> None:
-    """What `APP.calls` says, read back from the policies."""
+    """The edges of `APP.calls`, computed from the policies."""
     found = cluster(helm, {"shape": "microservices"}).edges(HERE, [INTERNAL])
 
     assert between(found, INTERNAL) == {
@@ -67,7 +67,7 @@ def test_shape_of_one_capability_a_part_has_the_edges_of_the_call_graph(helm: He
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_policies_of_another_application_follow_its_call_graph(helm: Helm, name: str) -> None:
-    """Its calls, its door, its stores, and nothing of the shop."""
+    """Its calls, its door, its stores, and no rule of the shop."""
     case = CASES[f"borough/{name}"]
     place = cluster(helm, case.values)
     found = place.edges(HERE, ports(place))
@@ -85,7 +85,7 @@ def test_policies_of_another_application_follow_its_call_graph(helm: Helm, name:
 def test_policies_of_each_end_alone_allow_the_same_connections(
     helm: Helm, direction: Direction
 ) -> None:
-    """A mistake at one end opens nothing."""
+    """An error in the policy of one end allows no connection."""
     shape = SHAPES["microservices"]
     place = cluster(helm, {"load": {"enabled": True}}).only(direction)
     ours = set(place.places(HERE))
@@ -99,7 +99,7 @@ def test_policies_of_each_end_alone_allow_the_same_connections(
 
 
 def test_only_parts_with_stores_reach_the_database(shape: Shape, edges: set[Edge]) -> None:
-    """And who migrates or audits it."""
+    """And the Jobs that migrate or audit it."""
     keepers = {part for part, hosted in shape.parts.items() if set(hosted) - {"gateway"}}
 
     assert between(edges, DATABASE) == {
@@ -107,8 +107,8 @@ def test_only_parts_with_stores_reach_the_database(shape: Shape, edges: set[Edge
     }
 
 
-def test_only_the_doors_port_is_open_to_all(shape: Shape, edges: set[Edge]) -> None:
-    """But from inside the release only to who plays the customer."""
+def test_only_the_port_of_the_door_is_open_to_all(shape: Shape, edges: set[Edge]) -> None:
+    """Within the release only to the pods of tests and load."""
     doors = {part for part, hosted in shape.parts.items() if "gateway" in hosted}
     guests = {"load", "test", "dns", "neighbour", "stranger"}
 
@@ -116,13 +116,13 @@ def test_only_the_doors_port_is_open_to_all(shape: Shape, edges: set[Edge]) -> N
     assert found - {("world", door) for door in doors} == {(g, d) for g in guests for d in doors}
 
 
-def test_prometheus_alone_scrapes(shape: Shape, edges: set[Edge]) -> None:
-    """Every part, and nothing else of the shop."""
+def test_only_prometheus_scrapes(shape: Shape, edges: set[Edge]) -> None:
+    """Every part, and no other pod of the shop."""
     assert between(edges, OPS) == {("prometheus", part) for part in shape.parts}
 
 
 def test_no_other_connection_is_allowed(shape: Shape, edges: set[Edge]) -> None:
-    """Names are resolved and spans are sent; for the shop the rest of the world is not there."""
+    """But DNS and the export of spans; no other address is reachable from the shop."""
     others = {e for e in edges if e.port not in {PUBLIC, INTERNAL, OPS, DATABASE}}
     look_up = {source for source, target in between(others, NAMES)}
 
@@ -132,7 +132,7 @@ def test_no_other_connection_is_allowed(shape: Shape, edges: set[Edge]) -> None:
 
 
 def test_spans_go_to_the_port_of_the_address(helm: Helm) -> None:
-    """A host may end in a digit, too; without a port it is the scheme's."""
+    """Also for a host that ends in a digit; without a port it is the default of the scheme."""
     for address, port in ADDRESSES.items():
         place = cluster(helm, {"telemetry": {"endpoint": address}})
         found = place.only("egress").edges(HERE, {*ADDRESSES.values(), 0, 2, 5})
@@ -140,7 +140,7 @@ def test_spans_go_to_the_port_of_the_address(helm: Helm) -> None:
         assert asked == {port}, address
 
 
-def test_names_are_resolved_over_both_protocols(helm: Helm) -> None:
+def test_dns_is_allowed_over_both_protocols(helm: Helm) -> None:
     """A long answer comes over TCP."""
     place = cluster(helm, {})
     for namespace, objects in place.releases.items():
@@ -152,7 +152,7 @@ def test_names_are_resolved_over_both_protocols(helm: Helm) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_pod_is_denied_first_and_then_allowed(helm: Helm, name: str) -> None:
-    """The default deny selects it for both directions, and others say what it may."""
+    """The default deny selects it for both directions, and other policies allow connections."""
     case = CASES[name]
     objects = helm.objects(case.chart, case.values)
     release = RELEASE[case.chart]
@@ -170,8 +170,8 @@ def test_every_pod_is_denied_first_and_then_allowed(helm: Helm, name: str) -> No
     assert not deny.get("egress")
 
 
-def test_while_the_shape_changes_both_can_work(helm: Helm) -> None:
-    """Whoever hosts a caller reaches, in either shape, whoever serves what it calls."""
+def test_both_shapes_are_connected_during_a_change_of_shape(helm: Helm) -> None:
+    """The host of a caller reaches, in either shape, every host of what it calls."""
     old, new = SHAPES["apis"], SHAPES["microservices"]
     found = cluster(helm, {"shape": new.name, "retiring": old.name}).edges(HERE, [INTERNAL])
 
@@ -187,8 +187,8 @@ def test_while_the_shape_changes_both_can_work(helm: Helm) -> None:
 
 
 def test_part_of_a_retiring_shape_keeps_its_policies(helm: Helm) -> None:
-    """Helm takes away what is no longer rendered while the last pods of the old shape still settle
-    orders: the policies that let them must be there afterwards too.
+    """Helm deletes what is no longer rendered while the last pods of the old shape settle orders:
+    the policies that allow it must exist afterwards too.
     """
     old, new = SHAPES["microservices"], SHAPES["monolith"]
     before = helm.objects(BOROUGH, {"shape": new.name, "retiring": old.name})
@@ -203,14 +203,14 @@ def test_part_of_a_retiring_shape_keeps_its_policies(helm: Helm) -> None:
 
 
 def as_objects(those: Iterable[Pod]) -> Iterator[Object]:
-    """Pods that are still there when what made them is gone."""
+    """Pods that remain when their Deployment is deleted."""
     for pod in those:
         metadata = {"name": pod.component, "labels": pod.labels}
         yield {"kind": "Pod", "metadata": metadata, "spec": pod.spec}
 
 
-def test_a_database_of_ones_own_is_reached_where_it_is(helm: Helm) -> None:
-    """By its keepers, at its address and port, and nothing beside it."""
+def test_external_database_is_reached_at_its_address(helm: Helm) -> None:
+    """By the parts with stores, at its address and port; other addresses are not reachable."""
     inside, beside = (Place(a, address=a) for a in ("10.20.3.4", "10.21.3.4"))
     values = {
         "store": {"kind": "external", "existingSecret": "shop"},
@@ -225,7 +225,7 @@ def test_a_database_of_ones_own_is_reached_where_it_is(helm: Helm) -> None:
 
 
 def test_door_can_be_restricted_to_peers(helm: Helm) -> None:
-    """And for our own customers, who come from inside."""
+    """And to the pods of tests and load, which are in the release."""
     only = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "elsewhere"}}}
     place = cluster(helm, {"networkPolicy": {"door": {"from": [only]}}, "load": {"enabled": True}})
 
@@ -235,7 +235,7 @@ def test_door_can_be_restricted_to_peers(helm: Helm) -> None:
 
 
 def test_observability_reaches_its_targets_and_nothing_else(helm: Helm) -> None:
-    """Its pages are open to the cluster; its doors for spans to the shop alone."""
+    """Its pages are open to the cluster; its OTLP ports to the shop alone."""
     place = cluster(helm, {"shape": "monolith"})
     found = place.edges(THERE, ports(place))
     pages = {("prometheus", 9090), ("jaeger", 16686), ("grafana", 3000)}
@@ -257,19 +257,17 @@ def test_observability_reaches_its_targets_and_nothing_else(helm: Helm) -> None:
     }
 
 
-def test_without_policies_everything_is_open(helm: Helm) -> None:
-    """Whoever switches them off is told nothing else."""
+def test_without_policies_every_connection_is_allowed(helm: Helm) -> None:
+    """No pod is selected, so Kubernetes denies nothing."""
     place = cluster(helm, {"networkPolicy": {"enabled": False}})
 
-    assert Edge("payments", "postgres", NOBODYS) in place.edges(HERE, [NOBODYS])
+    assert Edge("payments", "postgres", UNUSED_PORT) in place.edges(HERE, [UNUSED_PORT])
 
 
 @pytest.mark.parametrize("service", ["NodePort", "LoadBalancer", "ClusterIP"])
-def test_a_node_whose_port_is_published_reaches_what_it_publishes_and_no_more(
-    helm: Helm, service: str
-) -> None:
-    """A packet that comes by a port of a node bears the node's address, so that address is let in:
-    to Grafana, and to a door that is kept for some.
+def test_node_that_publishes_a_port_reaches_that_port_only(helm: Helm, service: str) -> None:
+    """A packet that comes by a port of a node has the node's address, so that address is allowed:
+    to Grafana, and to a door that is restricted.
     """
     node, another = (Place(a, address=a) for a in ("172.18.0.3", "172.18.0.4"))
     nodes = ["172.18.0.3/32"]

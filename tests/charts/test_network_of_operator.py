@@ -1,4 +1,4 @@
-"""Does the network let the operator do its work, and nothing else?"""
+"""Do the policies allow the connections that the operator needs, and no other?"""
 
 import pytest
 
@@ -19,9 +19,13 @@ from charts.network import Cluster, Edge
 
 
 def test_operator_reaches_its_sources_and_nothing_else(helm: Helm) -> None:
-    """The API server, Prometheus, the collector; Prometheus scrapes it, and the test looks in."""
+    """The API server, Prometheus, the collector; Prometheus scrapes it, and its test connects
+    to it.
+    """
     place = platform(helm, {"parts": {"payments": {"scaling": {"enabled": True}}}}, {})
-    found = place.edges(SCALER, {*ports(place), 443, 6443} - {PUBLIC})  # the shop has a test too
+    found = place.edges(
+        SCALER, {*ports(place), 443, 6443} - {PUBLIC}
+    )  # the shop has a test pod too
 
     assert {e for e in found if e.target != "dns"} == {
         Edge("operator", "API server", 6443),
@@ -37,7 +41,7 @@ def test_operator_reaches_its_sources_and_nothing_else(helm: Helm) -> None:
 
 @pytest.mark.parametrize("setting", ["prometheus.url", "telemetry.endpoint"])
 def test_sources_are_reached_on_the_port_of_their_address(helm: Helm, setting: str) -> None:
-    """A host may end in a digit, too; without a port it is the scheme's."""
+    """Also for a host that ends in a digit; without a port it is the default of the scheme."""
     group, name = setting.split(".")
     other = {"prometheus": {"url": ""}, "telemetry": {"endpoint": ""}}
     for address, port in ADDRESSES.items():
@@ -48,7 +52,7 @@ def test_sources_are_reached_on_the_port_of_their_address(helm: Helm, setting: s
 
 
 def test_operator_reaches_the_pods_of_parts_with_source_pods(helm: Helm) -> None:
-    """Both ends must: the operator by pods.enabled, the part by its scaler's source."""
+    """Both ends must allow it: the operator by pods.enabled, the part by its scaler's source."""
     asking = {"source": {"type": "Pods"}, "enabled": True}
     shop = {"parts": {"payments": {"scaling": asking}, "orders": {"scaling": {"enabled": True}}}}
     both = platform(helm, shop, {"pods": {"enabled": True}})
@@ -59,13 +63,13 @@ def test_operator_reaches_the_pods_of_parts_with_source_pods(helm: Helm) -> None
 
 
 def asked_by_operator(place: Cluster) -> set[tuple[str, str]]:
-    """The parts that it reaches, on whatever port."""
+    """The parts that it reaches, on any port."""
     found = place.edges(HERE, ports(place))
     return {(e.source, e.target) for e in found if e.source == "operator"}
 
 
 def test_restricted_prometheus_is_reachable_by_the_operator(helm: Helm) -> None:
-    """Who may look at its pages is one thing, who scales by it another."""
+    """The rule for the peers of its pages does not apply to the operator."""
     closed = helm.objects(OBSERVABILITY, {"networkPolicy": {"ui": {"from": []}}})
     place = platform(helm, {}, {})
     place = Cluster({**place.releases, THERE: closed}, place.others)

@@ -1,4 +1,4 @@
-"""Do the notes that Helm prints say first what is dangerous, and then what to do next?"""
+"""Do the notes that Helm prints begin with security warnings, and then name the next commands?"""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ AS_AN_OBJECT = """\
 kind: Notes
 text: {{ include (printf "%s/templates/NOTES.txt" .Chart.Name) . | toJson }}
 """
-"""`helm template` leaves the notes out; a template of our own takes them in."""
+"""`helm template` omits the notes; this template includes them."""
 
 
 @pytest.fixture(scope="module")
@@ -25,31 +25,31 @@ def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same of charts/borough-operator."""
+    """The same for charts/borough-operator."""
     return with_notes(OPERATOR, tmp_path_factory)
 
 
 def with_notes(chart: Path, folders: pytest.TempPathFactory) -> Path:
-    """A copy of a chart in which they are an object."""
+    """A copy of a chart with its notes as an object."""
     copy = shutil.copytree(chart, folders.mktemp("notes") / chart.name)
     (copy / "templates" / "notes-as-an-object.yaml").write_text(AS_AN_OBJECT, encoding="utf-8")
     return copy
 
 
 def notes(helm: Helm, chart: Path, values: Values) -> list[str]:
-    """The lines that say something."""
+    """The lines of the notes that are not empty."""
     return [line.strip() for line in text(helm, chart, values).splitlines() if line.strip()]
 
 
 def text(helm: Helm, chart: Path, values: Values) -> str:
-    """All of it."""
+    """All of the notes."""
     (found,) = (o for o in helm.objects(chart, values, release="shop") if o["kind"] == "Notes")
-    told: str = found["text"]
-    return told
+    notes_text: str = found["text"]
+    return notes_text
 
 
 def test_well_known_credentials_are_warned_of_first(helm: Helm, chart: Path) -> None:
-    """Each by a line of its own, with the value to set."""
+    """Each on a line of its own, with the value to set."""
     first, second, *rest = notes(helm, chart, {})
 
     assert first.startswith("WARNING: a well-known credential is in use")
@@ -60,39 +60,39 @@ def test_well_known_credentials_are_warned_of_first(helm: Helm, chart: Path) -> 
 
 
 def test_own_credentials_cause_no_warning(helm: Helm, chart: Path) -> None:
-    """Or the warning is not read."""
+    """A needless warning would train users to ignore it."""
     own = {"customers": {"existingSecret": "mine"}, "postgres": {"existingSecret": "mine"}}
     assert not any(line.startswith("WARNING") for line in notes(helm, chart, own))
 
 
-def test_the_next_commands_are_named(helm: Helm, chart: Path) -> None:
+def test_next_commands_are_named(helm: Helm, chart: Path) -> None:
     """For this release, in its namespace."""
-    told = text(helm, chart, {})
-    assert "kubectl --namespace shop port-forward service/shop-borough 8080:80" in told
-    assert "/v1/menu" in told
-    assert "helm test shop --namespace shop" in told
+    printed = text(helm, chart, {})
+    assert "kubectl --namespace shop port-forward service/shop-borough 8080:80" in printed
+    assert "/v1/menu" in printed
+    assert "helm test shop --namespace shop" in printed
 
 
-def test_notes_of_another_application_have_no_word_of_the_shop(helm: Helm, chart: Path) -> None:
+def test_notes_of_another_application_do_not_mention_the_shop(helm: Helm, chart: Path) -> None:
     """It has no customers, and so no well-known key."""
-    told = text(helm, chart, CASES["borough/library"].values)
-    assert "shop-borough is the shape microservices: catalog, gateway, loans, notices." in told
-    assert "Run the auditor" in told
-    assert [word for word in ("menu", "order", "ada", "key") if word in told] == []
+    printed = text(helm, chart, CASES["borough/library"].values)
+    assert "shop-borough is the shape microservices: catalog, gateway, loans, notices." in printed
+    assert "Run the auditor" in printed
+    assert [word for word in ("menu", "order", "ada", "key") if word in printed] == []
 
 
 def test_notes_of_a_shape_change_name_the_second_step(helm: Helm, chart: Path) -> None:
-    """It is easily forgotten: everything works without it."""
+    """Without it everything works, so it is easily forgotten."""
     values = {"shape": "microservices", "retiring": "monolith"}
     assert any("monolith" in line and "retiring" in line for line in notes(helm, chart, values))
 
 
 def test_notes_name_the_scaled_parts(helm: Helm, chart: Path) -> None:
-    """By the parts it is about."""
+    """By their names."""
     values = {"parts": {"payments": {"scaling": {"enabled": True}}}}
-    told = [line for line in notes(helm, chart, values) if "scales" in line]
+    scaled = [line for line in notes(helm, chart, values) if "scales" in line]
 
-    assert told == ["See who scales payments, and why:"]
+    assert scaled == ["See who scales payments, and why:"]
     assert not any("scales" in line for line in notes(helm, chart, {}))
 
 
@@ -100,12 +100,12 @@ def test_notes_name_the_scaled_parts(helm: Helm, chart: Path) -> None:
     ("values", "source"),
     [({}, "Prometheus"), ({"prometheus": {"url": ""}, "pods": {"enabled": True}}, "Pods")],
 )
-def test_the_first_scaler_to_try_is_one_that_can_be_served(
+def test_first_suggested_scaler_can_be_served(
     helm: Helm, operator: Path, values: Values, source: str
 ) -> None:
-    """In a namespace that is served, by a source that there is; and it only advises."""
-    told = text(helm, operator, {**values, "watch": {"namespaces": ["team-a"]}})
-    command, rest = told.split(" <<END\n")
+    """In a namespace that is served, by a configured source; and in mode Advise."""
+    printed = text(helm, operator, {**values, "watch": {"namespaces": ["team-a"]}})
+    command, rest = printed.split(" <<END\n")
     scaler = yaml.safe_load(rest.partition("END\n")[0])
     scaler["metadata"] |= {"namespace": "team-a", "uid": "1"}
 
@@ -115,7 +115,7 @@ def test_the_first_scaler_to_try_is_one_that_can_be_served(
 
 
 def test_operator_without_a_source_is_warned_of(helm: Helm, operator: Path) -> None:
-    """And nobody else is warned."""
+    """Other configurations have no warning."""
     nothing = notes(helm, operator, {"prometheus": {"url": ""}})
 
     assert nothing[0].startswith("WARNING: there is no source of readings")

@@ -1,4 +1,4 @@
-"""Does what observes know everything that there is to observe?"""
+"""Does observability scrape, link and show every part and operator?"""
 
 import re
 from pathlib import Path
@@ -12,14 +12,14 @@ from charts.objects import COMPONENT, behind, environment, named, of_kind, pods
 
 
 def configuration(objects: Objects, component: str, file: str) -> Any:
-    """A file that a program of the chart reads."""
+    """A configuration file of a program of the chart."""
     (name,) = (n for n in named(objects, "ConfigMap") if n.endswith(f"-{component}"))
     (content,) = parse(named(objects, "ConfigMap")[name]["data"][file])
     return content
 
 
 def scrape_job(objects: Objects, name: str = "borough") -> Object:
-    """How Prometheus finds what that job is about: the parts, unless another is named."""
+    """The discovery of that job in Prometheus: of the parts by default."""
     prometheus = configuration(objects, "prometheus", "prometheus.yml")
     (job,) = (j for j in prometheus["scrape_configs"] if j["job_name"] == name)
     found: Object = job
@@ -27,8 +27,8 @@ def scrape_job(objects: Objects, name: str = "borough") -> Object:
 
 
 def labelled(job: Object, name: str) -> dict[str, str]:
-    """The labels that relabelling gives to what was found under a DNS name; a rule whose expression
-    does not match changes nothing.
+    """The labels that relabelling sets on targets of a DNS name; a rule whose expression does not
+    match changes nothing.
     """
     labels: dict[str, str] = {}
     for rule in job["relabel_configs"]:
@@ -40,14 +40,14 @@ def labelled(job: Object, name: str) -> dict[str, str]:
 
 
 RELEASES = [("borough", tuple(SHAPES)), ("blue", ("microservices",))]
-"""One whose name says what it is, and one whose name does not; the shapes to try it with."""
+"""One release whose name contains the chart's, and one whose name does not; the shapes to test."""
 
 
 @pytest.mark.parametrize(("release", "shapes"), RELEASES)
 def test_every_part_of_every_shape_is_scraped_with_its_own_labels(
     helm: Helm, release: str, shapes: tuple[str, ...]
 ) -> None:
-    """By the ops Services that the shop really has; a change of shape needs no change here."""
+    """By the ops Services of the shop; a change of shape needs no change here."""
     scrape = [{"release": "other", "namespace": "a"}, {"release": release, "namespace": "b"}]
     job = scrape_job(helm.objects(OBSERVABILITY, {"scrape": scrape}))
     (discovery,) = job["dns_sd_configs"]
@@ -64,8 +64,8 @@ def test_every_part_of_every_shape_is_scraped_with_its_own_labels(
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_the_parts_of_another_application_are_scraped(helm: Helm, name: str) -> None:
-    """By the same file of values that its own chart is given; the shop's are not asked for."""
+def test_parts_of_another_application_are_scraped(helm: Helm, name: str) -> None:
+    """By the file of values of its own chart; the shop's are not scraped."""
     case, watch = CASES[f"borough/{name}"], CASES[f"observability/{name}"]
     (discovery,) = scrape_job(helm.objects(OBSERVABILITY, watch.values))["dns_sd_configs"]
     services = set(ops_services(helm.objects(BOROUGH, case.values)).values())
@@ -76,7 +76,7 @@ def test_the_parts_of_another_application_are_scraped(helm: Helm, name: str) -> 
 
 
 def ops_services(objects: Objects) -> dict[str, str]:
-    """The names of the Services one scrapes by, by part."""
+    """The names of the Services to scrape, by part."""
     return {
         service["spec"]["selector"][COMPONENT]: service["metadata"]["name"]
         for service in of_kind(objects, "Service")
@@ -86,7 +86,7 @@ def ops_services(objects: Objects) -> dict[str, str]:
 
 @pytest.mark.parametrize("release", ["borough-operator", "blue"])
 def test_every_operator_is_scraped_under_its_own_name(helm: Helm, release: str) -> None:
-    """By the Service that it really has; its word on a scaler's namespace is not overwritten."""
+    """By its Service; its label for a scaler's namespace is not overwritten."""
     operators = [{"release": "other", "namespace": "a"}, {"release": release, "namespace": "b"}]
     job = scrape_job(helm.objects(OBSERVABILITY, {"operators": operators}), "borough-operator")
     (service,) = of_kind(helm.objects(OPERATOR, release=release), "Service")
@@ -103,7 +103,7 @@ def test_every_operator_is_scraped_under_its_own_name(helm: Helm, release: str) 
 
 
 def test_without_operators_none_is_scraped_or_allowed(helm: Helm) -> None:
-    """Nor let in."""
+    """The policies do not allow them either."""
     objects = helm.objects(OBSERVABILITY, {"operators": []})
     prometheus = configuration(objects, "prometheus", "prometheus.yml")
 
@@ -112,7 +112,7 @@ def test_without_operators_none_is_scraped_or_allowed(helm: Helm) -> None:
 
 
 def test_prometheus_keeps_exemplars(helm: Helm) -> None:
-    """They lead from a slow minute to a trace of it."""
+    """They link a slow minute to a trace of it."""
     objects = helm.objects(OBSERVABILITY)
     (prometheus,) = (pod for pod in pods(objects) if pod.component == "prometheus")
 
@@ -120,7 +120,7 @@ def test_prometheus_keeps_exemplars(helm: Helm) -> None:
     assert configuration(objects, "prometheus", "prometheus.yml")["storage"]["exemplars"]
 
 
-def test_an_exemplar_leads_to_its_trace(helm: Helm) -> None:
+def test_exemplar_links_to_its_trace(helm: Helm) -> None:
     """Grafana's data sources have the uids that dashboards link to."""
     sources = configuration(helm.objects(OBSERVABILITY), "grafana", "datasources.yaml")
     by_uid = {s["uid"]: s for s in sources["datasources"]}
@@ -142,8 +142,8 @@ def test_dashboards_of_the_chart_are_the_generated_ones(helm: Helm) -> None:
     assert shipped == house
 
 
-def test_grafana_opens_with_a_dashboard_that_is_there(helm: Helm) -> None:
-    """Else its first page is an error."""
+def test_grafana_opens_with_an_existing_dashboard(helm: Helm) -> None:
+    """Otherwise its first page is an error."""
     objects = helm.objects(OBSERVABILITY)
     (grafana,) = (pod for pod in pods(objects) if pod.component == "grafana")
     (mount,) = (m for m in grafana.main["volumeMounts"] if m["name"] == "dashboards")
@@ -153,8 +153,8 @@ def test_grafana_opens_with_a_dashboard_that_is_there(helm: Helm) -> None:
     assert home.name in named(objects, "ConfigMap")["observability-dashboards"]["data"]
 
 
-def test_no_service_leads_nowhere(helm: Helm, example: Case) -> None:
-    """And every program has one."""
+def test_every_service_selects_a_pod(helm: Helm, example: Case) -> None:
+    """And every program has a Service."""
     if example.chart != OBSERVABILITY:
         pytest.skip("see test_services.py")
     objects = helm.objects(OBSERVABILITY, example.values)
@@ -171,7 +171,7 @@ def test_no_service_leads_nowhere(helm: Helm, example: Case) -> None:
 
 @pytest.mark.parametrize("component", ["collector", "prometheus", "jaeger", "grafana"])
 def test_each_program_can_be_disabled(helm: Helm, component: str) -> None:
-    """With all that is its own; who is alone needs nobody."""
+    """With all its objects; a program that runs alone requires no other."""
     values: dict[str, dict[str, Any]] = {
         other: {"enabled": other == component}
         for other in ("collector", "prometheus", "jaeger", "grafana")

@@ -1,4 +1,4 @@
-"""Do the released charts still render, and does today's definition accept what theirs accepted?"""
+"""Do the released charts render, and does the definition accept what the released ones accepted?"""
 
 import copy
 from collections.abc import Callable
@@ -18,7 +18,7 @@ TODAY = OPERATOR / "files" / "servicescaler.yaml"
 
 
 def file_name(path: Path) -> str:
-    """Of a test's parameter."""
+    """The id of a test's parameter."""
     return path.name
 
 
@@ -54,8 +54,8 @@ def test_kept_definition_is_that_of_its_package(helm: Helm, definition: Path) ->
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=file_name)
-def test_todays_definition_accepts_what_a_kept_one_accepts(definition: Path) -> None:
-    """An object that is stored stays valid, and keeps its fields."""
+def test_current_definition_accepts_what_a_kept_one_accepts(definition: Path) -> None:
+    """A stored object stays valid, and keeps its fields."""
     assert restrictions(read(definition), read(TODAY)) == []
 
 
@@ -120,7 +120,7 @@ def test_extension_is_no_restriction() -> None:
     assert restrictions(definition, changed) == []
 
 
-def test_version_that_is_not_served_any_more_is_found() -> None:
+def test_version_that_is_no_longer_served_is_found() -> None:
     """And another name of the kind."""
     definition = read(TODAY)
     changed = copy.deepcopy(definition)

@@ -1,4 +1,4 @@
-"""May the operator do what it does, and nothing else; and does it stand alone?"""
+"""Does the operator have the permissions and settings it needs, and no other? Does it run alone?"""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -36,7 +36,7 @@ def granted(role: Object) -> dict[tuple[str, str], frozenset[str]]:
 
 
 def asked_for(rules: Iterable[Rule]) -> dict[tuple[str, str], frozenset[str]]:
-    """The same of what stands beside the calls."""
+    """The same of the permissions declared beside the calls."""
     return {(rule.group, rule.resource): rule.verbs for rule in rules}
 
 
@@ -45,22 +45,22 @@ def asked_for(rules: Iterable[Rule]) -> dict[tuple[str, str], frozenset[str]]:
     [({}, RULES), ({"pods": {"enabled": True}}, (*RULES, *POD_RULES))],
     ids=["Prometheus", "pods"],
 )
-def test_the_role_is_what_the_calls_need(
+def test_role_has_the_verbs_of_the_calls(
     helm: Helm, values: Values, rules: tuple[Rule, ...]
 ) -> None:
-    """To the verb: what is missing would fail in the cluster, what is too much is for a thief."""
+    """A missing verb would fail in the cluster, an unused one could be abused."""
     (role,) = of_kind(helm.objects(OPERATOR, values), "Role")
 
     assert granted(role) == asked_for(rules)
 
 
-def test_nothing_is_granted_in_the_cluster(objects: Objects) -> None:
-    """Whoever takes the operator's token has the namespaces it serves, and there a number."""
+def test_no_permission_is_cluster_wide(objects: Objects) -> None:
+    """With the operator's token one can change only replicas, in the namespaces it serves."""
     assert {found["kind"] for found in objects}.isdisjoint({"ClusterRole", "ClusterRoleBinding"})
 
 
-def test_each_namespace_that_is_served_has_the_role_and_no_other(helm: Helm) -> None:
-    """Bound to the operator's account, wherever that is; and the operator is told the same list."""
+def test_each_served_namespace_has_the_role_and_no_other(helm: Helm) -> None:
+    """Bound to the operator's account, in any namespace; and the operator gets the same list."""
     objects = helm.objects(OPERATOR, TWO)
     (pod,) = (p for p in pods(objects) if p.component == "operator")
 
@@ -75,8 +75,8 @@ def test_each_namespace_that_is_served_has_the_role_and_no_other(helm: Helm) -> 
     assert account["name"] in named(objects, "ServiceAccount")
 
 
-def test_without_a_list_it_serves_where_it_is(helm: Helm) -> None:
-    """Never all namespaces: an empty list is not the widest one."""
+def test_without_a_list_it_serves_its_own_namespace(helm: Helm) -> None:
+    """An empty list does not mean all namespaces."""
     objects = helm.objects(OPERATOR)
     (role,) = of_kind(objects, "Role")
     (pod,) = (p for p in pods(objects) if p.component == "operator")
@@ -94,25 +94,23 @@ def read_from(environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> di
     return RUN.make_context("run", []).params
 
 
-def test_the_operator_reads_what_the_values_say(
-    helm: Helm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every variable that is meant for it is one it knows, and arrives as what it is."""
+def test_operator_reads_the_values(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every variable for it is a known setting, and is read with its value."""
     case = CASES["borough-operator/beside-a-company-prometheus"]
     objects = helm.objects(case.chart, case.values)
     (pod,) = (p for p in pods(objects) if p.component == "operator")
-    told = environment(pod, objects)
+    variables = environment(pod, objects)
 
-    read = read_from(told, monkeypatch)
-    assert {name for name in told if name.startswith(PREFIX)} <= {*VARIABLES}
+    read = read_from(variables, monkeypatch)
+    assert {name for name in variables if name.startswith(PREFIX)} <= {*VARIABLES}
     assert read["namespaces"] == "team-a,team-b"
     assert read["prometheus_url"] == "https://prometheus.monitoring"
     assert read["otlp_endpoint"] == "http://collector.monitoring:4318"
     assert (read["pods_source"], read["log_level"], read["resync_s"]) == (True, "debug", 120)
 
 
-def test_every_setting_can_be_set_and_in_one_place(helm: Helm) -> None:
-    """By a value of its own, or among `settings`; never by both, and none by neither."""
+def test_every_setting_has_exactly_one_place(helm: Helm) -> None:
+    """A value of its own, or a key of `settings`."""
     (pod,) = (p for p in pods(helm.objects(OPERATOR)) if p.component == "operator")
     made = {v["name"] for v in pod.main["env"] if v["name"].startswith(PREFIX)}
     left = read(OPERATOR / "values.schema.json")["properties"]["settings"]["properties"]
@@ -120,8 +118,8 @@ def test_every_setting_can_be_set_and_in_one_place(helm: Helm) -> None:
     assert {f"{PREFIX}{name.upper()}" for name in left} == {*VARIABLES} - made
 
 
-def test_there_are_never_two_at_once(objects: Objects) -> None:
-    """Two would both decide, and neither would know why the number changes."""
+def test_operator_has_one_replica_at_a_time(objects: Objects) -> None:
+    """Two would both decide, on the same scalers."""
     for deployment in of_kind(objects, "Deployment"):
         if deployment["metadata"]["name"] == HERE:
             assert deployment["spec"]["replicas"] == 1
@@ -129,14 +127,14 @@ def test_there_are_never_two_at_once(objects: Objects) -> None:
 
 
 def test_definition_is_kept_when_the_release_is_deleted(helm: Helm) -> None:
-    """As it stands in its file, where kubectl can apply it too: with it would go every scaler."""
+    """As in its file, which kubectl can apply too: its deletion would delete every scaler."""
     (definition,) = of_kind(helm.objects(OPERATOR), "CustomResourceDefinition")
 
     assert definition == read(DEFINITION)
     assert definition["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
-def test_a_second_release_leaves_the_definition_to_the_first(helm: Helm) -> None:
+def test_second_release_leaves_the_definition_to_the_first(helm: Helm) -> None:
     """A cluster has one, and Helm lets one release own it."""
     objects = helm.objects(OPERATOR, {"crds": {"install": False}})
 
@@ -145,7 +143,7 @@ def test_a_second_release_leaves_the_definition_to_the_first(helm: Helm) -> None
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.chart == OPERATOR])
 def test_service_of_the_operator_selects_its_metrics_port(helm: Helm, name: str) -> None:
-    """The Service has the name of the Deployment, which is what its series are told apart by."""
+    """The Service has the name of the Deployment, which is the label of its series."""
     case = CASES[name]
     objects = helm.objects(case.chart, case.values)
     (service,) = of_kind(objects, "Service")

@@ -1,4 +1,6 @@
-"""Are the rendered parts those of the shape, each told what it hosts and whom it may ask?"""
+"""Are the rendered parts those of the shape, each with its capabilities and the addresses of its
+peers?
+"""
 
 import json
 import os
@@ -18,7 +20,7 @@ from charts.objects import CAPABILITY, SHAPE_OF_DOOR, Pod, environment, named, p
 
 @pytest.fixture
 def objects(helm: Helm, shape: Shape) -> Objects:
-    """What Helm makes of it."""
+    """The rendered objects of the shape."""
     return helm.objects(BOROUGH, {"shape": shape.name})
 
 
@@ -33,7 +35,7 @@ def is_part(pod: Pod) -> bool:
 
 
 def hosted(pod: Pod) -> list[str]:
-    """The capabilities it is told to serve."""
+    """The capabilities in its environment."""
     verb, of, *capabilities = pod.main["args"]
     assert (verb, of.partition("=")[0]) == ("serve", "--app")
     return list(capabilities)
@@ -48,10 +50,8 @@ def settings_of(pod: Pod, objects: Objects, monkeypatch: pytest.MonkeyPatch, app
     return load(app.settings)
 
 
-def test_there_is_a_deployment_for_each_part_and_none_besides(
-    shape: Shape, objects: Objects
-) -> None:
-    """With the capabilities that the shape gives it."""
+def test_each_part_has_a_deployment_and_no_other_exists(shape: Shape, objects: Objects) -> None:
+    """With the capabilities of the shape."""
     assert {name: sorted(hosted(pod)) for name, pod in parts(objects).items()} == {
         f"borough-{part}": sorted(capabilities) for part, capabilities in shape.parts.items()
     }
@@ -63,7 +63,7 @@ def test_there_is_a_deployment_for_each_part_and_none_besides(
 def test_part_gets_its_shape_and_the_addresses_that_it_calls(
     shape: Shape, objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every variable is a setting that exists, with a value it can have."""
+    """Every variable is an existing setting, with a valid value."""
     for part, pod in ((pod.component, pod) for pod in parts(objects).values()):
         settings = settings_of(pod, objects, monkeypatch)
         assert (settings.part, settings.shape) == (part, shape.name)
@@ -74,7 +74,7 @@ def test_part_gets_its_shape_and_the_addresses_that_it_calls(
 
 
 async def test_wiring_accepts_every_part(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It can be put together from what the pod is told, and opens the ports that the pod names."""
+    """It can be built from the environment of the pod, and opens the ports that the pod names."""
     for pod in parts(objects).values():
         settings = settings_of(pod, objects, monkeypatch)
         built = await build(APP, settings, hosted(pod))
@@ -93,21 +93,21 @@ async def test_wiring_accepts_every_part(objects: Objects, monkeypatch: pytest.M
 def test_part_is_labelled_with_the_capabilities_that_other_parts_call(
     shape: Shape, objects: Objects
 ) -> None:
-    """What its internal port serves and nothing else: callers find it by these labels."""
+    """Only what its internal port serves: callers find it by these labels."""
     for pod in parts(objects).values():
         borne = {key.removeprefix(CAPABILITY) for key in pod.labels if key.startswith(CAPABILITY)}
         assert borne == shape.served_to_others(pod.component, APP.calls), pod.owner
 
 
 def test_part_with_a_door_is_labelled_with_its_shape(shape: Shape, objects: Objects) -> None:
-    """The door is moved from one shape to the next by this label."""
+    """At a change of shape the door is switched by this label."""
     for pod in parts(objects).values():
         door = shape.name.replace(":", ".") if "gateway" in shape.parts[pod.component] else None
         assert pod.labels.get(SHAPE_OF_DOOR) == door, pod.owner
 
 
 def test_probes_use_routes_of_the_part(objects: Objects) -> None:
-    """It lives while its loop turns; it is ready when it has all that it needs."""
+    """Liveness: its event loop runs; readiness: everything it needs is available."""
     for pod in parts(objects).values():
         asked = {probe: pod.main[f"{probe}Probe"]["httpGet"] for probe in PROBES}
         assert asked == {probe: {"path": path, "port": "ops"} for probe, path in PROBES.items()}
@@ -129,7 +129,9 @@ def test_every_part_may_be_drained_one_pod_at_a_time(objects: Objects) -> None:
 
 
 def test_part_has_time_to_drain(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kubelet waits for the pause before SIGTERM, the drain, the longest answer under way."""
+    """The kubelet waits for the pause before SIGTERM, the drain, and the longest request in
+    progress.
+    """
     for pod in parts(objects).values():
         settings = settings_of(pod, objects, monkeypatch)
         pause = pod.main["lifecycle"]["preStop"]["sleep"]["seconds"]
@@ -138,8 +140,8 @@ def test_part_has_time_to_drain(objects: Objects, monkeypatch: pytest.MonkeyPatc
         assert pod.spec["terminationGracePeriodSeconds"] > pause + settings.drain_s + longest
 
 
-def test_a_roll_out_never_has_fewer_pods_than_before(objects: Objects) -> None:
-    """One more comes before one goes."""
+def test_roll_out_never_has_fewer_pods_than_before(objects: Objects) -> None:
+    """A new pod is ready before an old one ends."""
     for deployment in named(objects, "Deployment").values():
         assert deployment["spec"]["strategy"] == {
             "type": "RollingUpdate",
@@ -150,7 +152,7 @@ def test_a_roll_out_never_has_fewer_pods_than_before(objects: Objects) -> None:
 async def test_wiring_accepts_the_parts_of_every_example(
     helm: Helm, example: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the values name settings, stores, images or an application of their own."""
+    """Also where the values have their own settings, stores, images or application."""
     if example.chart != BOROUGH:
         pytest.skip("it has no parts")
     objects = helm.objects(BOROUGH, example.values)
@@ -162,21 +164,21 @@ async def test_wiring_accepts_the_parts_of_every_example(
         await built.close()
 
 
-def test_the_customers_of_a_bare_installation_are_known(
+def test_customers_of_a_default_installation_are_known(
     objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A part with a door reads the keys; one without does not."""
     for pod in parts(objects).values():
-        told = environment(pod, objects).get("BOROUGH_API_KEYS")
-        assert (told is not None) == ("gateway" in hosted(pod)), pod.owner
-        assert told is None or all(json.loads(told).values())
+        keys = environment(pod, objects).get("BOROUGH_API_KEYS")
+        assert (keys is not None) == ("gateway" in hosted(pod)), pod.owner
+        assert keys is None or all(json.loads(keys).values())
 
 
 def test_lost_dns_query_is_repeated_within_the_drain_time(
     objects: Objects,
 ) -> None:
-    """A caller looks the addresses up every so often; where the answer is lost, the next one still
-    comes before the pod is told to go.
+    """A caller looks the addresses up at an interval; where the answer is lost, the next one comes
+    before the pod gets SIGTERM.
     """
     for pod in parts(objects).values():
         options = {one["name"]: float(one["value"]) for one in pod.spec["dnsConfig"]["options"]}

@@ -1,4 +1,4 @@
-"""Is every pod we make modest: without rights, without rooting, with its needs stated?"""
+"""Is every pod restricted, with requests, limits and probes?"""
 
 import re
 
@@ -10,13 +10,13 @@ STAYING = ("Deployment", "StatefulSet")
 PARTS = "Deployment/"
 
 
-def test_every_pod_keeps_the_restricted_standard(objects: Objects) -> None:
+def test_every_pod_meets_the_restricted_standard(objects: Objects) -> None:
     """Also those that migrate, test and load: the namespace enforces it for all."""
     assert [found for pod in pods(objects) for found in pod_security.violations(pod)] == []
 
 
-def test_no_container_writes_to_its_image(objects: Objects) -> None:
-    """What it must write has a volume."""
+def test_root_filesystem_of_every_container_is_read_only(objects: Objects) -> None:
+    """A container writes to volumes only."""
     assert [
         (pod.owner, container["name"])
         for pod in pods(objects)
@@ -25,8 +25,8 @@ def test_no_container_writes_to_its_image(objects: Objects) -> None:
     ] == []
 
 
-def test_no_pod_but_the_operators_is_given_a_token(objects: Objects) -> None:
-    """Nobody else asks the API server."""
+def test_only_the_pod_of_the_operator_has_a_token(objects: Objects) -> None:
+    """No other pod calls the API server."""
     assert [
         pod.owner
         for pod in pods(objects)
@@ -35,15 +35,15 @@ def test_no_pod_but_the_operators_is_given_a_token(objects: Objects) -> None:
 
 
 def test_no_pod_gets_service_links(objects: Objects) -> None:
-    """Service links would look like settings of ours."""
+    """Their variables would be read as settings."""
     assert [
         pod.owner for pod in pods(objects) if pod.spec.get("enableServiceLinks") is not False
     ] == []
 
 
-def test_every_container_asks_for_what_it_needs(objects: Objects) -> None:
-    """CPU and memory are requested; memory is limited and CPU is not, lest a part stands still
-    while the node idles.
+def test_every_container_has_requests_and_a_memory_limit(objects: Objects) -> None:
+    """CPU and memory are requested; memory is limited and CPU is not, since a part would be
+    throttled while the node is idle.
     """
     for pod in pods(objects):
         for container in pod.containers:
@@ -53,15 +53,15 @@ def test_every_container_asks_for_what_it_needs(objects: Objects) -> None:
 
 
 def test_permanent_pods_have_liveness_and_readiness_probes(objects: Objects) -> None:
-    """Two questions: an unready pod is left alone, a dead one is replaced."""
+    """An unready pod gets no requests, a dead one is restarted."""
     for found in (f for kind in STAYING for f in of_kind(objects, kind)):
         (pod,) = pods([found])
-        alive, ready = pod.main["livenessProbe"], pod.main["readinessProbe"]
-        assert alive != ready, pod.owner
+        liveness, ready = pod.main["livenessProbe"], pod.main["readinessProbe"]
+        assert liveness != ready, pod.owner
 
 
-def test_a_selector_is_the_three_labels_that_never_change(objects: Objects) -> None:
-    """It cannot be changed later, so nothing that changes with a version may be in it."""
+def test_selector_is_the_three_labels_that_never_change(objects: Objects) -> None:
+    """It is immutable, so it contains nothing that changes with a version."""
     for found in (f for kind in STAYING for f in of_kind(objects, kind)):
         (pod,) = pods([found])
         selector = found["spec"]["selector"]
@@ -71,14 +71,14 @@ def test_a_selector_is_the_three_labels_that_never_change(objects: Objects) -> N
 
 
 def test_every_pod_has_labels_of_release_and_component(objects: Objects) -> None:
-    """Policies, discovery and people find it by these labels; no two Deployments share them."""
+    """Policies and discovery select it by these labels; no two Deployments share them."""
     assert [pod.owner for pod in pods(objects) if not set(pod.labels) >= SELECTOR] == []
     staying = [pod for pod in pods(objects) if pod.owner.startswith(STAYING)]
     assert len({pod.component for pod in staying}) == len(staying)
 
 
-def test_every_image_is_of_a_version(objects: Objects) -> None:
-    """`latest` is another image tomorrow."""
+def test_every_image_has_a_version(objects: Objects) -> None:
+    """`latest` may be another image at each pull."""
     for pod in pods(objects):
         for container in pod.containers:
             image = container["image"]
@@ -87,7 +87,7 @@ def test_every_image_is_of_a_version(objects: Objects) -> None:
 
 
 def test_every_referenced_config_map_and_secret_exists(objects: Objects) -> None:
-    """A ConfigMap, an account or a claim that nobody makes keeps a pod from starting forever."""
+    """A ConfigMap, an account or a claim that does not exist keeps a pod from starting."""
     here = {identity(found) for found in objects}
     assert [
         (pod.owner, wanted)
@@ -98,7 +98,7 @@ def test_every_referenced_config_map_and_secret_exists(objects: Objects) -> None
 
 
 def references(pod: Pod) -> list[str]:
-    """What it names but for Secrets, which the user may bring."""
+    """What it references but for Secrets, which the user may make."""
     maps = [
         source["configMapRef"]["name"]
         for container in pod.containers

@@ -1,6 +1,7 @@
-"""Is a wrong value refused, and does the sentence name it?
+"""Is an invalid value refused, with an error that names it?
 
-Helm's own schema check or the chart's templates say it; the user sees one message either way.
+The error is from Helm's check of the schema or from a template; the user sees one message either
+way.
 """
 
 from pathlib import Path
@@ -108,7 +109,7 @@ WRONG: dict[str, tuple[Values, tuple[str, ...]]] = {
 OWNED = (
     "api_keys", "host", "internal_port", "ops_port", "otlp_endpoint", "part", "peers",
     "public_port", "shape", "shapes_file", "store",
-)  # fmt: skip  # one glance
+)  # fmt: skip  # as a table
 """Settings that follow from what the chart renders: another value would contradict it."""
 
 WRONG_OBSERVABILITY: dict[str, tuple[Values, tuple[str, ...]]] = {
@@ -155,33 +156,33 @@ WRONG_OPERATOR: dict[str, tuple[Values, tuple[str, ...]]] = {
 
 
 def must_be_refused(helm: Helm, chart: Path, values: Values, words: tuple[str, ...]) -> None:
-    """In a message that has all these words."""
+    """Rendering fails with a message that has all these words."""
     with pytest.raises(Refused) as refusal:
         helm.render(chart, values)
     assert [word for word in words if word not in str(refusal.value)] == [], str(refusal.value)
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_wrong_value_of_the_shop_is_refused_by_name(helm: Helm, what: str) -> None:
-    """And where a name is wrong, the message has those there are."""
+def test_invalid_value_of_the_shop_is_refused_by_name(helm: Helm, what: str) -> None:
+    """For an unknown name, the message lists those that exist."""
     must_be_refused(helm, BOROUGH, *WRONG[what])
 
 
 @pytest.mark.parametrize("what", WRONG_OBSERVABILITY)
-def test_a_wrong_value_of_observability_is_refused_by_name(helm: Helm, what: str) -> None:
-    """The same of the next chart."""
+def test_invalid_value_of_observability_is_refused_by_name(helm: Helm, what: str) -> None:
+    """The same for charts/observability."""
     must_be_refused(helm, OBSERVABILITY, *WRONG_OBSERVABILITY[what])
 
 
 @pytest.mark.parametrize("what", WRONG_OPERATOR)
-def test_a_wrong_value_of_the_operator_is_refused_by_name(helm: Helm, what: str) -> None:
-    """And of the third."""
+def test_invalid_value_of_the_operator_is_refused_by_name(helm: Helm, what: str) -> None:
+    """The same for charts/borough-operator."""
     must_be_refused(helm, OPERATOR, *WRONG_OPERATOR[what])
 
 
 @pytest.mark.parametrize("name", OWNED)
 def test_setting_that_the_chart_sets_is_refused_in_values(helm: Helm, name: str) -> None:
-    """The refusal names it, and where it stands."""
+    """The error has its name, and where it is in the values."""
     where, values = (
         ("parts.payments.settings", {"parts": {"payments": {"settings": {name: "1"}}}})
         if name in {"peers", "store"}

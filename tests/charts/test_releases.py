@@ -1,6 +1,6 @@
-"""What differs between two renderings, and only that?
+"""Do two renderings differ in the expected objects only?
 
-Pods restart when their template changes, so a template holds nothing but its own part's.
+Pods restart when their template changes, so a template contains only what its own part reads.
 """
 
 import shutil
@@ -21,8 +21,8 @@ def changed(before: Objects, after: Objects) -> set[str]:
     return {name for name in {*old, *new} if old.get(name) != new.get(name)}
 
 
-def test_every_name_is_of_its_release(helm: Helm, example: Case) -> None:
-    """A release that has the chart's name in its own repeats it no more."""
+def test_every_name_begins_with_its_release(helm: Helm, example: Case) -> None:
+    """A release whose name contains the chart's does not repeat it."""
     own = RELEASE[example.chart]
     for release, full in ((own, own), ("alpha", f"alpha-{example.chart.name}")):
         for found in within(helm.objects(example.chart, example.values, release=release)):
@@ -30,7 +30,7 @@ def test_every_name_is_of_its_release(helm: Helm, example: Case) -> None:
             assert name == full or name.startswith(f"{full}-"), identity(found)
 
 
-def test_two_releases_in_a_namespace_have_nothing_in_common(helm: Helm, example: Case) -> None:
+def test_two_releases_in_a_namespace_are_separate(helm: Helm, example: Case) -> None:
     """Neither overwrites an object of the other, or selects a pod of it."""
     chart, values = example.chart, example.values
     one, other = (within(helm.objects(chart, values, release=name)) for name in ("alpha", "beta"))
@@ -46,12 +46,12 @@ def test_two_releases_in_a_namespace_have_nothing_in_common(helm: Helm, example:
 
 
 def within(objects: Objects) -> Objects:
-    """Those of a namespace: what a ServiceScaler is, a cluster knows once."""
+    """The objects of a namespace: the definition of ServiceScaler is cluster-wide."""
     return tuple(found for found in objects if found["kind"] != "CustomResourceDefinition")
 
 
 def selector_of(found: Object) -> Mapping[str, Any] | None:
-    """What it selects pods by, if it does."""
+    """The selector of pods, if it has one."""
     spec = found.get("spec", {})
     match found["kind"]:
         case "Service":
@@ -67,7 +67,7 @@ def selector_of(found: Object) -> Mapping[str, Any] | None:
 
 @pytest.fixture
 def next_version(tmp_path: Path) -> Path:
-    """charts/borough as it may come next: another version of the chart, the same of the shop."""
+    """charts/borough with another version of the chart, the same of the shop."""
     copy = shutil.copytree(BOROUGH, tmp_path / "borough")
     sheet = copy / "Chart.yaml"
     lines = sheet.read_text(encoding="utf-8").splitlines()
@@ -77,7 +77,7 @@ def next_version(tmp_path: Path) -> Path:
 
 
 def test_another_version_of_the_chart_restarts_nothing(helm: Helm, next_version: Path) -> None:
-    """Where the pods stay the same, their templates do."""
+    """The templates of pods are equal."""
     before = helm.objects(BOROUGH)
     after = helm.objects(next_version, release="borough")
 
@@ -86,7 +86,7 @@ def test_another_version_of_the_chart_restarts_nothing(helm: Helm, next_version:
 
 
 def templates(objects: Objects) -> list[Pod]:
-    """Of the pods that stay, and of Jobs; the pods of tests are made anew each time."""
+    """Of permanent pods, and of Jobs; the pods of tests are made anew each time."""
     return [pod for pod in pods(objects) if not pod.owner.startswith("Pod/")]
 
 
@@ -104,7 +104,7 @@ ONE_PART: dict[str, tuple[Values, set[str]]] = {
 
 
 @pytest.mark.parametrize("what", ONE_PART)
-def test_what_is_changed_in_one_part_changes_that_part_alone(helm: Helm, what: str) -> None:
+def test_change_of_one_part_changes_that_part_only(helm: Helm, what: str) -> None:
     """Besides it only the Jobs that migrate, of which there is one for each image."""
     own, theirs = ONE_PART[what]
     before = helm.objects(BOROUGH)
@@ -115,8 +115,8 @@ def test_what_is_changed_in_one_part_changes_that_part_alone(helm: Helm, what: s
     assert (found != theirs) == (what == "image")
 
 
-def test_a_digest_wins_over_a_tag(helm: Helm) -> None:
-    """It names one image and no other, so nothing may be added."""
+def test_digest_has_precedence_over_a_tag(helm: Helm) -> None:
+    """It identifies one image, so no tag is added."""
     digest = "sha256:" + "0" * 64
     objects = helm.objects(BOROUGH, {"image": {"digest": digest, "tag": "1.2.3"}})
 
@@ -124,8 +124,8 @@ def test_a_digest_wins_over_a_tag(helm: Helm) -> None:
     assert images == {f"borough@{digest}"}
 
 
-def test_a_setting_reaches_every_part_and_an_own_one_wins(helm: Helm) -> None:
-    """As the kubelet hands it on: text."""
+def test_setting_reaches_every_part_and_that_of_a_part_has_precedence(helm: Helm) -> None:
+    """As the kubelet passes it on: text."""
     values = {
         "settings": {"trace_ratio": 0.5, "log_level": "debug"},
         "parts": {"payments": {"settings": {"log_level": "error"}}},
@@ -133,13 +133,13 @@ def test_a_setting_reaches_every_part_and_an_own_one_wins(helm: Helm) -> None:
     maps = named(helm.objects(BOROUGH, values), "ConfigMap")
 
     for part in SHAPES["microservices"].parts:
-        told = maps[f"borough-{part}"]["data"]
-        assert told["BOROUGH_TRACE_RATIO"] == "0.5"
-        assert told["BOROUGH_LOG_LEVEL"] == ("error" if part == "payments" else "debug")
+        variables = maps[f"borough-{part}"]["data"]
+        assert variables["BOROUGH_TRACE_RATIO"] == "0.5"
+        assert variables["BOROUGH_LOG_LEVEL"] == ("error" if part == "payments" else "debug")
 
 
 def test_changed_settings_restart_the_parts_that_read_them(helm: Helm, example: Case) -> None:
-    """Environment is read at the start, so the template changes with its map."""
+    """Environment is read at start, so the template changes with its map."""
     if example.chart != BOROUGH:
         pytest.skip("it has no parts")
     before = helm.objects(BOROUGH, example.values)

@@ -1,6 +1,6 @@
-"""Does a part that is scaled get a scaler for what it is, and Helm let go of its number?
+"""Does a scaled part have a scaler for its Deployment, and does Helm leave the replicas to it?
 
-How the number changes hands is asked in tests/field/operator_api/test_handover.py, of a live
+The transition of `replicas` is tested in tests/field/operator_api/test_handover.py, on a live
 cluster.
 """
 
@@ -18,12 +18,12 @@ MARK = "scaling.borough.dev/replicas"
 
 
 def scaled(**parts: Values) -> Values:
-    """Values that scale these parts, each by what is given beside `enabled`."""
+    """Values that scale these parts, each with what is given beside `enabled`."""
     return {"parts": {part: {"scaling": {**ON, **own}} for part, own in parts.items()}}
 
 
 def replicas(objects: Objects) -> dict[str, int | None]:
-    """What each Deployment says, if it does."""
+    """The replicas in each Deployment, if set."""
     return {
         name.removeprefix("borough-"): found["spec"].get("replicas")
         for name, found in named(objects, "Deployment").items()
@@ -31,17 +31,17 @@ def replicas(objects: Objects) -> dict[str, int | None]:
 
 
 def stored(scaler: Object) -> Object:
-    """A scaler as the API server gives it back."""
+    """A scaler as the API server returns it."""
     return {**scaler, "metadata": {**scaler["metadata"], "namespace": "borough", "uid": "1"}}
 
 
 def test_parts_without_scaling_have_no_scaler(helm: Helm) -> None:
-    """The shop needs no operator, and no definition of its objects."""
+    """The shop requires neither the operator nor its definition."""
     assert of_kind(helm.objects(BOROUGH), "ServiceScaler") == []
 
 
-def test_a_scaled_part_has_a_scaler_and_no_number(helm: Helm) -> None:
-    """Its number is the scaler's; all others keep theirs."""
+def test_scaled_part_has_a_scaler_and_no_replicas(helm: Helm) -> None:
+    """Its scaler sets them; all other Deployments keep theirs."""
     objects = helm.objects(BOROUGH, scaled(payments={}))
 
     (scaler,) = of_kind(objects, "ServiceScaler")
@@ -53,15 +53,15 @@ def test_a_scaled_part_has_a_scaler_and_no_number(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize(("mode", "number"), [("Auto", None), ("Paused", None), ("Advise", 3)])
-def test_advice_takes_no_number_away(helm: Helm, mode: str, number: int | None) -> None:
-    """Nobody else gives one then; a pause is between two decisions of the scaler."""
+def test_only_mode_advise_keeps_the_replicas(helm: Helm, mode: str, number: int | None) -> None:
+    """In mode Advise no scaler sets them; Paused is between two decisions of the scaler."""
     values = {"parts": {"payments": {"replicas": 3, "scaling": {**ON, "mode": mode}}}}
 
     assert replicas(helm.objects(BOROUGH, values))["payments"] == number
 
 
 def test_every_part_of_every_shape_can_be_scaled(helm: Helm, shape: Shape) -> None:
-    """By the defaults, at once; and each scaler is one that the operator understands."""
+    """With the defaults, all at once; and the operator can parse each scaler."""
     objects = helm.objects(BOROUGH, {"shape": shape.name, "defaults": {"scaling": ON}})
 
     read = [spec.parse(stored(found)) for found in of_kind(objects, "ServiceScaler")]
@@ -70,7 +70,7 @@ def test_every_part_of_every_shape_can_be_scaled(helm: Helm, shape: Shape) -> No
 
 
 def test_values_of_scaling_are_in_the_scaler(helm: Helm) -> None:
-    """A part's own over the defaults; a list is replaced as a whole, as in all values."""
+    """Those of a part over the defaults; a list is replaced as a whole, as in all values."""
     goal = {"type": "RequestRate", "perReplica": "40"}
     values = scaled(payments={"replicas": {"max": 6}, "goals": [goal], "manualHold": "5m"})
     (scaler,) = of_kind(helm.objects(BOROUGH, values), "ServiceScaler")
@@ -81,8 +81,8 @@ def test_values_of_scaling_are_in_the_scaler(helm: Helm) -> None:
     assert "enabled" not in scaler["spec"]
 
 
-def test_a_latency_goal_without_figures_has_the_objective_of_its_part(helm: Helm) -> None:
-    """It is typed once, in the application; figures of the goal's own are left as they are."""
+def test_latency_goal_without_numbers_has_the_objective_of_its_part(helm: Helm) -> None:
+    """The objective is declared once, in the application; numbers in the goal have precedence."""
     own = {"type": "Latency", "quantile": "0.5", "objective": "10ms"}
     values = scaled(gateway={"goals": [{"type": "Latency"}]}, payments={"goals": [own]})
     scalers = of_kind(helm.objects(BOROUGH, values), "ServiceScaler")
@@ -101,11 +101,11 @@ def test_a_latency_goal_without_figures_has_the_objective_of_its_part(helm: Helm
         "borough-payments": [own],
     }
     for one in scalers:
-        spec.parse(stored(one))  # the operator understands it
+        spec.parse(stored(one))  # the operator can parse it
 
 
 def test_pods_are_scraped_at_their_metrics_port(helm: Helm) -> None:
-    """The port by its name, so that a scaler need not know the number."""
+    """The port by its name, so that a scaler does not depend on the number."""
     objects = helm.objects(BOROUGH, scaled(payments={"source": {"type": "Pods"}}))
     (scaler,) = of_kind(objects, "ServiceScaler")
     (pod,) = (p for p in pods(objects) if p.component == "payments")
@@ -115,7 +115,7 @@ def test_pods_are_scraped_at_their_metrics_port(helm: Helm) -> None:
 
 
 def test_scaling_restarts_nothing(helm: Helm) -> None:
-    """The mark is the Deployment's and not its pods'."""
+    """The annotation is the Deployment's and not its pods'."""
     before, after = (
         {p.owner: p for p in pods(helm.objects(BOROUGH, v))} for v in ({}, scaled(payments={}))
     )

@@ -1,4 +1,4 @@
-"""Do the schemas of values admit what is meant, and nothing else?"""
+"""Do the schemas of values accept valid values, and no other?"""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ FREE = {
     "tolerations": "",
     "valueFrom": "",
 }
-"""Maps that may hold what the schema does not know, and why."""
+"""Maps that may have keys unknown to the schema, and the reason."""
 
 
 def schema_of(chart: Path) -> Object:
@@ -37,15 +37,15 @@ def schema_of(chart: Path) -> Object:
 
 
 def errors(chart: Path, values: Values) -> list[str]:
-    """What the schema says of all values of a release."""
+    """The errors of the schema for all values of a release."""
     schema = schema_of(chart)
     found = validator_for(schema)(schema).iter_errors(values)
     return [f"{e.json_path}: {e.message}" for e in found]
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
-def test_the_schema_is_a_schema(chart: Path) -> None:
-    """Of the draft that it names."""
+def test_schema_is_valid(chart: Path) -> None:
+    """By the draft that it names."""
     schema = schema_of(chart)
     kind = validator_for(schema, default=Draft7Validator)
 
@@ -54,13 +54,13 @@ def test_the_schema_is_a_schema(chart: Path) -> None:
 
 
 def test_every_example_is_valid(example: Case) -> None:
-    """Laid over the defaults, as Helm does before it asks the schema."""
+    """Merged with the defaults, as Helm does before it validates."""
     defaults = read(example.chart / "values.yaml")
     assert errors(example.chart, laid_over(defaults, example.values)) == []
 
 
 def laid_over(below: Values, above: Values) -> Object:
-    """Maps are merged, null takes away, and anything else is replaced."""
+    """Maps are merged, null deletes, and anything else is replaced."""
     both = {**below, **above}
     return {
         key: laid_over(below.get(key) or {}, value) if isinstance(value, dict) else value
@@ -70,9 +70,9 @@ def laid_over(below: Values, above: Values) -> Object:
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
-def test_the_schema_and_the_defaults_have_the_same_keys(chart: Path) -> None:
-    """A key without a default is hidden from whoever reads values.yaml; `global` and `enabled` are
-    for whoever has this chart as a part of theirs.
+def test_schema_and_defaults_have_the_same_keys(chart: Path) -> None:
+    """A key without a default is not visible in values.yaml; `global` and `enabled` are for a
+    parent chart.
     """
     values = read(chart / "values.yaml")
     assert set(schema_of(chart)["properties"]) - {"global", "enabled"} == set(values)
@@ -81,14 +81,14 @@ def test_the_schema_and_the_defaults_have_the_same_keys(chart: Path) -> None:
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
 def test_every_value_is_read_by_a_template(chart: Path) -> None:
-    """One that nobody reads looks as if it did something."""
+    """One that no template reads would have no effect."""
     text = "".join(p.read_text(encoding="utf-8") for p in chart.glob("templates/**/*.*"))
     words = set(re.findall(r"\w+", text))
     assert [key for key in keys(read(chart / "values.yaml")) if key not in words] == []
 
 
 def keys(values: Values) -> Iterator[str]:
-    """Every key, on whatever level; those of resources are Kubernetes' own, and those of scaling a
+    """Every key, at any level; those of resources are Kubernetes' own, and those of scaling a
     ServiceScaler's.
     """
     for key, value in values.items():
@@ -99,13 +99,13 @@ def keys(values: Values) -> Iterator[str]:
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
 def test_schema_is_closed_except_for_listed_maps(chart: Path) -> None:
-    """A map is closed, or says what its values are; what Kubernetes defines, it checks itself."""
+    """A map is closed, or has a schema for its values; fields of Kubernetes are validated by it."""
     found = {path.rpartition(".")[2] for path in open_maps(schema_of(chart))}
     assert found - set(FREE) == set()
 
 
 def open_maps(schema: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
-    """Where a schema would take a key that it does not know with whatever is under it."""
+    """Where a schema would accept an unknown key with any value."""
     if isinstance(schema, list):
         for inner in schema:
             yield from open_maps(inner, path)
@@ -123,8 +123,8 @@ def open_maps(schema: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
             yield from open_maps(inner, path)
 
 
-def test_an_open_map_is_found() -> None:
-    """Wherever it is."""
+def test_open_map_is_found() -> None:
+    """At any level."""
     closed = {"type": "object", "additionalProperties": False}
     schema = {
         **closed,

@@ -1,4 +1,4 @@
-"""Does every Service find the pods it is for, and only those?"""
+"""Does every Service select the pods it is for, and no other?"""
 
 import pytest
 
@@ -10,7 +10,7 @@ from charts.objects import Pod, behind, named, of_kind, pods
 
 
 def hosting(shape: Shape, capability: str) -> set[str]:
-    """The Deployments of the parts that serve it to others."""
+    """The Deployments of the parts that serve the capability to others."""
     return {
         f"Deployment/borough-{part}"
         for part in shape.parts
@@ -24,21 +24,21 @@ def with_door(shape: Shape) -> set[str]:
 
 
 def owners(service: Object, objects: Objects) -> set[str]:
-    """What makes the pods behind a Service."""
+    """The owners of the pods behind a Service."""
     return {pod.owner for pod in behind(service, pods(objects))}
 
 
 @pytest.fixture
 def objects(helm: Helm, shape: Shape) -> Objects:
-    """What Helm makes of it."""
+    """The rendered objects of the shape."""
     return helm.objects(BOROUGH, {"shape": shape.name})
 
 
-def test_each_capability_is_found_where_another_part_calls_it(
+def test_each_capability_has_a_service_where_another_part_calls_it(
     shape: Shape, objects: Objects
 ) -> None:
-    """By a headless Service, so that the caller spreads its calls; callers know no shapes, so it is
-    there in every shape, also where nobody needs it.
+    """Headless, so that the caller balances its calls; callers do not depend on the shape, so it
+    exists in every shape, also where no part calls it.
     """
     services = named(objects, "Service")
     for capability in APP.contracts:
@@ -48,7 +48,9 @@ def test_each_capability_is_found_where_another_part_calls_it(
         assert owners(service, objects) == hosting(shape, capability)
 
 
-def test_the_door_leads_to_the_parts_with_a_gateway(shape: Shape, objects: Objects) -> None:
+def test_service_of_the_door_selects_the_parts_with_a_gateway(
+    shape: Shape, objects: Objects
+) -> None:
     """All of them at one address, and each at its own."""
     services = named(objects, "Service")
     assert owners(services["borough"], objects) == with_door(shape)
@@ -67,7 +69,7 @@ def door_of(part: str) -> str:
 
 
 def test_every_part_can_be_scraped_pod_by_pod(shape: Shape, objects: Objects) -> None:
-    """Also while it is not ready: that is when one wants to know."""
+    """Also while it is not ready, when its metrics are of interest."""
     services = named(objects, "Service")
     for part in shape.parts:
         service = services[f"borough-{part}-ops"]
@@ -82,8 +84,8 @@ def ports(service: Object) -> dict[int, str | int]:
     return {p["port"]: p.get("targetPort", p["port"]) for p in service["spec"]["ports"]}
 
 
-def test_no_service_leads_nowhere(shape: Shape, objects: Objects) -> None:
-    """But for capabilities that no other part calls, every Service has pods that have its port."""
+def test_every_service_selects_a_pod_with_its_port(shape: Shape, objects: Objects) -> None:
+    """But for capabilities that no other part calls."""
     for service in of_kind(objects, "Service"):
         found = behind(service, pods(objects))
         name = service["metadata"]["name"].removeprefix("borough-")
@@ -101,15 +103,15 @@ STEPS = [
     ("monolith", "microservices"),
     ("microservices", "monolith"),
     ("roles", "microservices"),
-    ("extract:gateway", "microservices"),  # the door is a part of both
+    ("extract:gateway", "microservices"),  # the door is a part of both shapes
 ]
 
 
 @pytest.mark.parametrize(("old", "new"), STEPS)
-def test_a_change_of_shape_has_both_until_the_new_one_is_ready(
+def test_change_of_shape_keeps_both_until_the_new_one_is_ready(
     helm: Helm, old: str, new: str
 ) -> None:
-    """First all parts of both with the door where it was, then the new alone: the door moves all at
+    """First all parts of both with the door unchanged, then the new alone: the door is switched at
     once, to parts that are ready.
     """
     first = helm.objects(BOROUGH, {"shape": new, "retiring": old})
@@ -121,21 +123,21 @@ def test_a_change_of_shape_has_both_until_the_new_one_is_ready(
     assert owners(named(then, "Service")["borough"], then) == with_door(SHAPES[new])
 
 
-def test_a_part_of_both_shapes_is_one_deployment(helm: Helm) -> None:
-    """Of the new shape, which knows what it serves to others."""
+def test_part_of_both_shapes_is_one_deployment(helm: Helm) -> None:
+    """Of the new shape, with the labels of what it serves to others."""
     values = {"shape": "microservices", "retiring": "extract:payments"}
     objects = helm.objects(BOROUGH, values)
 
     assert set(named(objects, "Deployment")) == {
         "borough-app", *(f"borough-{part}" for part in SHAPES["microservices"].parts)
-    }  # fmt: skip  # one glance
+    }  # fmt: skip  # as a table
     payments = named(objects, "ConfigMap")["borough-payments"]
     assert payments["data"]["BOROUGH_SHAPE"] == "microservices"
 
 
 @pytest.mark.parametrize("name", [*load(APP.calls, APP.shapes), "extract:gateway"])
 def test_routes_by_path_lead_to_their_parts(helm: Helm, name: str) -> None:
-    """As the shape says; the rest goes to the last part with a door, or to the only one."""
+    """As in the shape; the rest goes to the last part with a door, or to the only one."""
     shape = SHAPES[name]
     values = {
         "shape": name,

@@ -1,6 +1,6 @@
-"""Can a chart be part of somebody else's?
+"""Can a chart be a dependency of another one?
 
-A file of its own because it renders a chart that is none of ours.
+A file of its own because it renders a chart that is not in this repository.
 """
 
 import shutil
@@ -22,8 +22,8 @@ dependencies: [{{name: {name}, version: {version}, condition: {name}.enabled}}]
 def test_parent_chart_of_one_line_renders_the_same_objects(
     helm: Helm, chart: Path, tmp_path: Path
 ) -> None:
-    """Helm hands `global` down, and whoever switches subcharts on and off says `enabled`: a strict
-    schema must know both.
+    """Helm passes `global` down, and a parent that enables subcharts by a condition sets `enabled`:
+    a strict schema must know both.
     """
     version = read(chart / "Chart.yaml")["version"]
     sheet = PARENT.format(name=chart.name, version=version)

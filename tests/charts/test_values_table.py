@@ -1,4 +1,4 @@
-"""Does a chart's README name every value there is?"""
+"""Does the table in a chart's README have every value?"""
 
 import subprocess
 import sys
@@ -11,10 +11,10 @@ PAGE = "before\n<!-- values -->\nold\n<!-- /values -->\nafter\n"
 
 
 def written(chart: Path, values: str, page: str = PAGE) -> subprocess.CompletedProcess[str]:
-    """What the generator answers for a chart of these values and this README."""
+    """The result of the generator for a chart of these values and this README."""
     (chart / "values.yaml").write_text(values)
     (chart / "README.md").write_text(page)
-    return subprocess.run(  # noqa: S603  # a program of ours
+    return subprocess.run(  # noqa: S603  # a program of this repository
         [sys.executable, ROOT / "charts" / "values_table.py", chart],
         capture_output=True,
         text=True,
@@ -23,7 +23,7 @@ def written(chart: Path, values: str, page: str = PAGE) -> subprocess.CompletedP
 
 
 def test_table_has_each_value_with_default_and_meaning(tmp_path: Path) -> None:
-    """A comment may go over several lines, and speaks for all that is below its key."""
+    """A comment may have several lines, and applies to everything below its key."""
     answer = written(tmp_path, "a:\n  # -- First\n  # line | more.\n  b: {c: 1}\n# -- D.\nd: []\n")
     assert answer.stdout == (
         "before\n<!-- values -->\n"
@@ -45,7 +45,7 @@ def test_table_has_each_value_with_default_and_meaning(tmp_path: Path) -> None:
 def test_missing_comment_or_table_is_named(
     tmp_path: Path, values: str, page: str, named: str
 ) -> None:
-    """Neither a value without a word nor a README without a table passes."""
+    """A value without a comment and a README without a table are errors."""
     answer = written(tmp_path, values, page)
     assert answer.returncode == 1
     assert named in answer.stderr

@@ -1,4 +1,4 @@
-"""Do new replicas of a peer get their share, and old ones that leave no calls?"""
+"""Do new replicas get their share of calls, and do leaving ones end without failed calls?"""
 
 import asyncio
 import socket
@@ -23,7 +23,7 @@ from peers import served
 from serving import PATIENCE_S
 
 LOADS = 100
-"""A balance that has not come after so many loads never comes; it takes two or three."""
+"""The maximal number of loads until the calls are balanced; two or three suffice."""
 
 
 class Ping(Message):
@@ -44,14 +44,13 @@ class Replica(Capability, path="/peer"):
 
     @post("/safe", idempotent=True)
     async def safe(self, request: Ping) -> Pong:
-        """Who is it?"""
+        """Return the name of the replica."""
         return Pong(who=self.who)
 
 
 async def test_new_replicas_get_their_share() -> None:
-    """Two replicas become four under steady load: each of the new ones soon does its part.
-
-    As behind a headless Service: one name, one port, more and more addresses.
+    """Two replicas become four under steady load: each of the new ones soon gets its share. As
+    behind a headless Service: one name, one port, a growing list of addresses.
     """
     hosts = ["127.0.0.1", "127.0.0.2"]
 
@@ -83,8 +82,8 @@ async def test_new_replicas_get_their_share() -> None:
         assert set(await load(peer)) == {"127.0.0.3"}
 
 
-async def test_addresses_that_take_no_connection_are_looked_up_at_once() -> None:
-    """All replicas have been replaced since the last look, and the next would be in an hour."""
+async def test_addresses_that_refuse_connections_are_looked_up_at_once() -> None:
+    """All replicas have been replaced since the last look-up, and the next would be in an hour."""
     hosts = ["127.0.0.8"]
 
     async def lookup(host: str, port: int) -> tuple[str, ...]:
@@ -109,9 +108,9 @@ async def test_addresses_that_take_no_connection_are_looked_up_at_once() -> None
                     break
 
 
-async def test_a_replica_behind_one_address_gets_its_share_as_connections_end() -> None:
-    """Where a name stands for one address, as a Service's does, kept connections keep a new replica
-    idle: only their age moves the load.
+async def test_new_replica_behind_one_address_gets_its_share_as_connections_end() -> None:
+    """Where a name has one address, as a Service does, kept connections leave a new replica idle:
+    only their maximal age moves the load.
     """
     clock = ManualClock()
     async with AsyncExitStack() as stack:
@@ -132,14 +131,16 @@ async def test_a_replica_behind_one_address_gets_its_share_as_connections_end() 
         assert set(await load(peer)) == {"old"}, "its connections are kept, and it keeps them"
 
         def shared(seen: Counter[str]) -> bool:
-            clock.advance(30)  # to whom a connection goes is the kernel's throw of dice
+            clock.advance(30)  # the kernel chooses the listener of each connection at random
             return seen["new"] >= seen.total() / 4
 
         assert await comes(shared, peer)
 
 
 def share(port: int) -> socket.socket:
-    """A socket on a port that others may have too: the kernel deals out what connects."""
+    """A socket with SO_REUSEPORT: the kernel distributes connections among the listeners of its
+    port.
+    """
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.bind(("127.0.0.1", port))
@@ -147,7 +148,7 @@ def share(port: int) -> socket.socket:
 
 
 async def comes(balanced: Callable[[Counter[str]], bool], peer: Replica) -> bool:
-    """Whether the load is soon shared so."""
+    """Whether the load soon meets the condition."""
     for _ in range(LOADS):
         if balanced(await load(peer)):
             return True
@@ -155,7 +156,7 @@ async def comes(balanced: Callable[[Counter[str]], bool], peer: Replica) -> bool
 
 
 async def load(peer: Replica, calls: int = 400, at_once: int = 16) -> Counter[str]:
-    """So many calls, so many at a time; answers who did how many."""
+    """Make so many calls, so many concurrently; return the number by replica."""
     seen: Counter[str] = Counter()
 
     async def worker() -> None:

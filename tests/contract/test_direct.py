@@ -1,4 +1,4 @@
-"""Is the short way to a contract's route the same as FastAPI's own, whatever is asked?"""
+"""Does the direct path to a contract's route answer the same as FastAPI's own?"""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ LIMIT = 1_024
 
 
 class Odd(Replica):
-    """Fails in every way there is."""
+    """Raises every kind of error."""
 
     async def unsafe(self, request: Ping) -> Any:
         if request.n == 2:
@@ -27,7 +27,7 @@ class Odd(Replica):
 
 @pytest.fixture
 def app() -> FastAPI:
-    """As a part serves it."""
+    """The app as a part serves it."""
     telemetry = Telemetry("test", log_level="critical")
     app = make_app("test", telemetry=telemetry, max_body_bytes=LIMIT, internal=True)
     mount(app, Peer, Odd())
@@ -37,13 +37,13 @@ def app() -> FastAPI:
 async def answer(
     app: Any, verb: str, path: str, pieces: list[bytes | None], headers: dict[str, str]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Everything sent, and the scope. A piece that is None stands for a caller who hangs up."""
+    """Everything sent, and the scope. A chunk that is None stands for a client that disconnects."""
     scope = {
         "type": "http", "method": verb, "path": path.partition("?")[0], "root_path": "",
         "query_string": path.partition("?")[2].encode(), "scheme": "http",
         "headers": [(n.encode(), v.encode()) for n, v in headers.items()],
         "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "http_version": "1.1",
-    }  # fmt: skip  # one glance
+    }  # fmt: skip  # as a table
     sent: list[dict[str, Any]] = []
     inbox = list(pieces)
 
@@ -82,17 +82,17 @@ QUESTIONS: dict[str, tuple[str, str, list[bytes | None], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-async def test_both_ways_answer_the_same(app: FastAPI, question: str) -> None:
-    """Status, headers and body, of what goes well and of what does not."""
+async def test_both_paths_answer_the_same(app: FastAPI, question: str) -> None:
+    """Status, headers and body, of successful and of failed requests."""
     short, _ = await answer(app, *QUESTIONS[question])
-    long, _ = await answer(app._by_fastapi, *QUESTIONS[question])  # type: ignore[attr-defined]  # noqa: SLF001  # the long way
+    long, _ = await answer(app._by_fastapi, *QUESTIONS[question])  # type: ignore[attr-defined]  # noqa: SLF001  # FastAPI's own path
     assert short[0]["status"] == long[0]["status"]
     assert sorted(short[0]["headers"]) == sorted(long[0]["headers"])
     assert b"".join(m["body"] for m in short[1:]) == b"".join(m.get("body", b"") for m in long[1:])
 
 
-async def test_a_defect_shows_no_detail(app: FastAPI) -> None:
-    """By the short way neither."""
+async def test_defect_shows_no_detail(app: FastAPI) -> None:
+    """Also on the direct path."""
     sent, _ = await answer(app, *QUESTIONS["a defect"])
     assert sent[0]["status"] == 500
     assert b"secret" not in sent[1]["body"]
@@ -100,7 +100,7 @@ async def test_a_defect_shows_no_detail(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize("question", ["a message", "an error", "a defect"])
-async def test_handler_time_is_left_in_the_scope(app: FastAPI, question: str) -> None:
-    """However the call ended."""
+async def test_handler_time_is_stored_in_the_scope(app: FastAPI, question: str) -> None:
+    """Whether the call succeeded or raised."""
     _, scope = await answer(app, *QUESTIONS[question])
     assert scope[HANDLER] > 0

@@ -1,4 +1,4 @@
-"""Is what travels between parts immutable, complete and additive?"""
+"""Are messages between parts immutable, complete and additive?"""
 
 import json
 import types
@@ -22,7 +22,7 @@ ATOMS = (str, int, bool, UUID, AwareDatetime, type(None))
 
 
 def reachable(message: type[BaseModel], seen: set[type[BaseModel]]) -> set[type[BaseModel]]:
-    """Every message type that can stand inside this one, itself included."""
+    """Every message type that can be nested in this one, itself included."""
     if message in seen:
         return seen
     seen.add(message)
@@ -45,7 +45,7 @@ MESSAGES = sorted(
 
 
 def shape_problem(annotation: object) -> str | None:
-    """Why a field of this type could be changed from outside, or lose something on the way."""
+    """Why a field of this type could be mutated, or lose precision on the way."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
         return shape_problem(typing.get_args(annotation)[0])
@@ -63,13 +63,13 @@ def shape_problem(annotation: object) -> str | None:
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda m: m.__name__)
-def test_a_message_is_immutable_all_the_way_down(message: type[Message]) -> None:
-    """Only frozen messages, tuples and plain values travel: no list, no dict, no float."""
+def test_message_is_immutable_at_every_depth(message: type[Message]) -> None:
+    """Only frozen messages, tuples and plain values are sent: no list, no dict, no float."""
     found = {name: shape_problem(f.annotation) for name, f in message.model_fields.items()}
     assert {name: why for name, why in found.items() if why} == {}
 
 
-def test_a_list_or_a_float_in_a_message_would_be_found() -> None:
+def test_list_or_float_in_a_message_is_found() -> None:
     """The check above can fail."""
     assert shape_problem(list[int]) is not None
     assert shape_problem(float) is not None
@@ -79,7 +79,7 @@ def test_a_list_or_a_float_in_a_message_would_be_found() -> None:
 def values_of(  # noqa: C901, PLR0911  # a case a keyword, as flat as the schema
     schema: dict[str, Any], root: dict[str, Any]
 ) -> st.SearchStrategy[Any]:
-    """What a JSON schema of ours admits: the few keywords that our messages use."""
+    """Values that a JSON schema of a message allows, by the few keywords that our messages use."""
     match schema:
         case {"$ref": ref}:
             return values_of(root["$defs"][ref.rpartition("/")[2]], root)
@@ -118,24 +118,24 @@ def values_of(  # noqa: C901, PLR0911  # a case a keyword, as flat as the schema
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda m: m.__name__)
 @given(data=st.data())
 @settings(max_examples=10, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_a_message_is_the_same_after_the_wire(message: type[Message], data: st.DataObject) -> None:
-    """What is written and read again equals what was sent, every field of it."""
+def test_message_equals_itself_after_the_codec(message: type[Message], data: st.DataObject) -> None:
+    """What is encoded and decoded again equals what was sent, in every field."""
     schema = message.model_json_schema()
     sent = data.draw(values_of(schema, schema))
     try:
         original = message.model_validate_json(json.dumps(sent))
-    except ValidationError:  # a rule that a schema cannot say
+    except ValidationError:  # a rule that a schema cannot express
         reject()
     assert message.model_validate_json(original.model_dump_json()) == original
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda m: m.__name__)
-def test_an_unknown_field_is_ignored(message: type[Message]) -> None:
-    """Contracts grow by addition: an older reader takes a newer message."""
+def test_unknown_field_is_ignored(message: type[Message]) -> None:
+    """Contracts grow by addition: an older reader accepts a newer message."""
     assert message.model_config.get("extra") == "ignore"
 
 
-def test_an_event_always_has_its_schema_version() -> None:
+def test_event_without_schema_version_is_refused() -> None:
     """A default would let an older event pass for a newer one."""
     assert OrderPlaced.model_fields["schema_version"].is_required()
 
@@ -149,8 +149,8 @@ def errors() -> list[type[BoroughError]]:
 
 
 @pytest.mark.parametrize("error", errors(), ids=lambda e: e.__name__)
-def test_an_error_is_raised_as_its_own_class(error: type[BoroughError]) -> None:
-    """A problem document names its error, and the caller raises the same class."""
+def test_error_is_raised_as_its_own_class(error: type[BoroughError]) -> None:
+    """A problem document has the code of its error, and the caller raises the same class."""
     sent = error("espresso is out of stock", retry_after=3, about={"order_id": "7"})
     document = Problem.model_validate_json(sent.problem().model_dump_json())
     arrived = BoroughError.from_problem(document)
@@ -159,8 +159,8 @@ def test_an_error_is_raised_as_its_own_class(error: type[BoroughError]) -> None:
     assert arrived.about == {"order_id": "7"}
 
 
-def test_no_two_errors_share_a_code() -> None:
-    """A code is what a machine tells errors apart by."""
+def test_codes_of_errors_are_unique() -> None:
+    """Clients distinguish errors by their code."""
     codes = [error.code for error in errors()]
     assert sorted(set(codes)) == sorted(codes)
 
@@ -169,9 +169,7 @@ def test_no_two_errors_share_a_code() -> None:
     ("status", "expected"),
     [(404, "not-found"), (418, "invalid"), (503, "unavailable"), (599, "internal")],
 )
-def test_an_unknown_code_becomes_the_general_error_of_its_status(
-    status: int, expected: str
-) -> None:
-    """An older part understands a newer one's errors well enough."""
+def test_unknown_code_becomes_the_general_error_of_its_status(status: int, expected: str) -> None:
+    """An older part handles a newer error by its status."""
     problem = Problem(type="x", title="x", status=status, detail="d", code="of-tomorrow")
     assert BoroughError.from_problem(problem).code == expected

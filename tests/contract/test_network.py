@@ -11,8 +11,8 @@ from borough.transport.resilience import RetryBudget
 from peers import Dropping, Peer, Ping, Replica, asking, raw, served
 
 
-async def test_an_idempotent_call_is_repeated_once_when_no_byte_came_back() -> None:
-    """A connection that dies before the answer costs the caller nothing."""
+async def test_idempotent_call_is_repeated_once_when_no_byte_came_back() -> None:
+    """A connection that closes before the answer does not fail the call."""
     wire = Dropping(drops=1)
     async with raw(wire) as url, asking(url) as peer:
         assert (await peer.safe(Ping())).who == "late"
@@ -20,8 +20,8 @@ async def test_an_idempotent_call_is_repeated_once_when_no_byte_came_back() -> N
 
 
 @pytest.mark.parametrize("method", ["safe", "look"])
-async def test_a_second_failure_is_not_repeated(method: str) -> None:
-    """A second failure is told, not repeated, be it a POST or a GET; no address is told with it."""
+async def test_second_failure_is_not_repeated(method: str) -> None:
+    """A second failure is raised, not repeated, for POST and GET; its message has no address."""
     wire = Dropping(drops=9)
     async with raw(wire) as url, asking(url) as peer:
         with pytest.raises(Unavailable) as caught:
@@ -30,8 +30,8 @@ async def test_a_second_failure_is_not_repeated(method: str) -> None:
     assert wire.seen == 2
 
 
-async def test_a_call_that_is_not_idempotent_is_never_repeated() -> None:
-    """Nobody knows whether it took effect."""
+async def test_call_that_is_not_idempotent_is_never_repeated() -> None:
+    """It is unknown whether it took effect."""
     wire = Dropping(drops=1)
     async with raw(wire) as url, asking(url) as peer:
         with pytest.raises(Unavailable, match=r"peer\.unsafe"):
@@ -39,8 +39,8 @@ async def test_a_call_that_is_not_idempotent_is_never_repeated() -> None:
     assert wire.seen == 1
 
 
-async def test_a_call_is_repeated_on_another_address() -> None:
-    """With one replica gone, whoever is left answers."""
+async def test_call_is_repeated_on_another_address() -> None:
+    """With one replica gone, another one answers."""
     replica = Replica()
     async with (
         raw(Dropping(drops=99)) as gone,
@@ -51,8 +51,8 @@ async def test_a_call_is_repeated_on_another_address() -> None:
     assert answers == ["one"] * 10
 
 
-async def test_a_deadline_is_not_shortened_by_the_time_for_calls_without_one() -> None:
-    """`call_timeout` speaks only where nobody else did."""
+async def test_deadline_is_not_shortened_by_call_timeout() -> None:
+    """`call_timeout` applies only to calls without a deadline."""
     replica = Replica()
     replica.hold.clear()
     async with running(served(Peer, replica)) as url, asking(url, call_timeout=0.01) as peer:
@@ -63,12 +63,12 @@ async def test_a_deadline_is_not_shortened_by_the_time_for_calls_without_one() -
             assert (await peer.safe(Ping())).who == "one"
 
 
-async def test_a_call_ends_with_its_deadline() -> None:
-    """A peer that stalls costs no more than the time there is; the outcome is unknown."""
+async def test_call_ends_with_its_deadline() -> None:
+    """A call to a peer that stalls ends at the deadline; the outcome is unknown."""
     replica = Replica()
     replica.hold.clear()
     async with running(served(Peer, replica)) as url, asking(url) as peer:
-        while not replica.calls:  # a caller that is slow itself misses its deadline before it asks
+        while not replica.calls:  # a caller that is slow itself misses its deadline before it calls
             with deadline.within(0.05), pytest.raises(DeadlineExceeded, match=r"peer\.safe"):
                 await peer.safe(Ping())
         replica.hold.set()
@@ -76,7 +76,7 @@ async def test_a_call_ends_with_its_deadline() -> None:
 
 
 async def test_no_call_begins_after_the_deadline() -> None:
-    """What is spent is spent."""
+    """It fails before a request is sent."""
     replica = Replica()
     async with running(served(Peer, replica)) as url, asking(url) as peer:
         with deadline.within(-1), pytest.raises(DeadlineExceeded):
@@ -84,8 +84,8 @@ async def test_no_call_begins_after_the_deadline() -> None:
     assert replica.calls == 0
 
 
-async def test_a_503_is_repeated_only_with_a_budget() -> None:
-    """Inside, one failure is told; at the gateway it is tried again, while the budget lasts."""
+async def test_503_is_repeated_only_with_a_budget() -> None:
+    """Between parts one failure is raised; at the gateway it is retried, while the budget lasts."""
     replica = Replica()
     async with running(served(Peer, replica)) as url:
         async with asking(url) as inner:
@@ -101,8 +101,8 @@ async def test_a_503_is_repeated_only_with_a_budget() -> None:
                 await poor.safe(Ping())
 
 
-async def test_a_slow_read_is_tried_again_at_the_gateway() -> None:
-    """One try of a read leaves time for the second."""
+async def test_slow_read_is_retried_at_the_gateway() -> None:
+    """The first try of a read leaves time for the second."""
     replica = Replica()
     replica.hold.clear()
     async with (

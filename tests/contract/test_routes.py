@@ -1,4 +1,4 @@
-"""Is a derived route an ordinary one, and does it refuse what it must?"""
+"""Is a derived route an ordinary one, and does it refuse invalid requests?"""
 
 import asyncio
 from uuid import UUID
@@ -24,8 +24,8 @@ VOID = VoidCharge(order_id=ORDER).model_dump_json().encode()
 
 
 @pytest.mark.parametrize("header", [b"0", b"000"])
-async def test_a_spent_deadline_is_refused_before_any_work(header: bytes) -> None:
-    """Nothing is begun for a caller who no longer waits."""
+async def test_spent_deadline_is_refused_before_any_work(header: bytes) -> None:
+    """No work is begun for a caller that has timed out."""
     app = served(Payments, memory_shop().payments)
     headers = [(deadline.HEADER.encode(), header)]
     status, body = await request(app, "POST", "/payments/voids", VOID, headers)
@@ -33,8 +33,8 @@ async def test_a_spent_deadline_is_refused_before_any_work(header: bytes) -> Non
 
 
 @pytest.mark.parametrize("header", [b"soon", b"-5", b"1.5"])
-async def test_a_deadline_that_is_no_number_is_named(header: bytes) -> None:
-    """A wrong header is the caller's mistake and says so."""
+async def test_deadline_that_is_not_a_number_is_named(header: bytes) -> None:
+    """An invalid header is the caller's error, and the message names it."""
     app = served(Payments, memory_shop().payments)
     headers = [(deadline.HEADER.encode(), header)]
     status, body = await request(app, "POST", "/payments/voids", VOID, headers)
@@ -52,15 +52,15 @@ async def test_a_deadline_that_is_no_number_is_named(header: bytes) -> None:
     ],
     ids=["malformed", "not an object", "wrong types", "oversize"],
 )
-async def test_a_bad_body_is_refused_by_name(body: bytes, status: int, named: bytes) -> None:
-    """Between parts too, what is wrong is told in a sentence."""
+async def test_invalid_body_is_refused_by_name(body: bytes, status: int, named: bytes) -> None:
+    """Between parts too, the error names the field in one sentence."""
     app = served(Payments, memory_shop().payments)
     found, answer = await request(app, "POST", "/payments/charges", body)
     assert (found, named in answer) == (status, True)
 
 
-async def test_what_is_not_hosted_is_404_and_no_fault_of_the_caller() -> None:
-    """A part never forwards; whoever asked it learns that the topology is wrong."""
+async def test_capability_not_hosted_is_404_and_an_error_of_the_topology() -> None:
+    """A part never forwards; the error of the caller says that the topology is wrong."""
     app = served(Payments, memory_shop().payments)
     status, body = await request(app, "GET", "/inventory/menu")
     assert (status, b"not-hosted" in body) == (404, True)
@@ -68,8 +68,8 @@ async def test_what_is_not_hosted_is_404_and_no_fault_of_the_caller() -> None:
         await remote(Inventory, Asgi(app)).menu(MenuRequest())
 
 
-async def test_the_routes_are_ordinary_fastapi() -> None:
-    """The OpenAPI document tells each method with its message, its answer and its problems."""
+async def test_routes_are_ordinary_fastapi() -> None:
+    """The OpenAPI document has each method with its message, its answer and its problems."""
     document = served(Payments, memory_shop().payments).openapi()
     charge = document["paths"]["/payments/charges"]["post"]
     schema = charge["requestBody"]["content"]["application/json"]["schema"]
@@ -82,8 +82,8 @@ async def test_the_routes_are_ordinary_fastapi() -> None:
     assert "CAPTURED" in charge["description"]
 
 
-def test_a_contract_method_takes_one_message() -> None:
-    """A wrong declaration stops the import and names the method."""
+def test_contract_method_takes_one_message() -> None:
+    """A wrong declaration raises at import and names the method."""
     with pytest.raises(TypeError, match=r"wrong\.two"):
 
         class _Wrong(Capability, path="/wrong"):
@@ -92,15 +92,15 @@ def test_a_contract_method_takes_one_message() -> None:
                 return a if a == b else b
 
 
-def test_an_app_with_dependencies_is_refused() -> None:
-    """What skips FastAPI's dependency machinery must not need it."""
+def test_app_with_dependencies_is_refused() -> None:
+    """The direct path skips FastAPI's dependency injection."""
     app = FastAPI(dependencies=[Depends(object)])
     with pytest.raises(TypeError, match=r"payments takes its messages and nothing more"):
         mount(app, Payments, memory_shop().payments)
 
 
 class Fickle(Capability, path="/fickle"):
-    """Methods that say they are idempotent, and are not."""
+    """Methods that are marked as idempotent, and are not."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -108,17 +108,17 @@ class Fickle(Capability, path="/fickle"):
 
     @post("/raises", idempotent=True)
     async def raises(self, request: VoidCharge) -> Verdict:
-        """Works the first time only."""
+        """Succeeds at the first call only."""
         return self._next(Verdict(order_id=ORDER, outcome=Outcome.VOIDED), None)
 
     @post("/changes", idempotent=True)
     async def changes(self, request: VoidCharge) -> Verdict:
-        """Answers the same kind of thing, but not the same."""
+        """Returns the same type, but another value."""
         return self._next(*(Verdict(order_id=ORDER, outcome=o) for o in Outcome))
 
     @post("/places", idempotent=True)
     async def places(self, request: VoidCharge) -> Placement:
-        """Never says that it replays."""
+        """Never reports a replay."""
         return Placement(order=an_order(), replayed=False)
 
     @post("/places-another", idempotent=True)
@@ -129,7 +129,7 @@ class Fickle(Capability, path="/fickle"):
 
     @post("/races", idempotent=True)
     async def races(self, request: VoidCharge) -> Verdict:
-        """Looks for what it knows, and lets others go first before it writes that down."""
+        """Checks for a stored verdict, and yields to other tasks before it stores one."""
         if self.known is None:
             verdict = await self.changes(request)
             await asyncio.sleep(0)
@@ -147,7 +147,7 @@ class Fickle(Capability, path="/fickle"):
 @pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "at once"])
 @pytest.mark.parametrize("method", ["raises", "changes", "places", "places_another"])
 async def test_twice_finds_a_wrong_mark(method: str, at_once: bool) -> None:  # noqa: FBT001
-    """A method that is not idempotent but says so is found by repeating it."""
+    """A method that is marked as idempotent but is not is found by repeating it."""
     allowed = agree_at_once if at_once else agree
     fickle = remote(Fickle, Twice(Direct(Fickle()), at_once=at_once, agree=allowed))
     with pytest.raises(AssertionError, match=rf"fickle\.{method} is not idempotent"):
@@ -155,7 +155,9 @@ async def test_twice_finds_a_wrong_mark(method: str, at_once: bool) -> None:  # 
 
 
 async def test_twice_at_once_finds_a_race() -> None:
-    """What is right in turn and wrong at once is found only by sending both together."""
+    """What is right in sequence and wrong concurrently is found only by sending both calls
+    together.
+    """
     request = VoidCharge(order_id=ORDER)
     in_turn = remote(Fickle, Twice(Direct(Fickle())))
     assert (await in_turn.races(request)).order_id == ORDER

@@ -1,4 +1,4 @@
-"""Does a trace tell the same story in every shape, and is it the story of `APP.calls`?"""
+"""Does a trace have the same spans in every shape, and are its edges those of `APP.calls`?"""
 
 from collections import Counter, defaultdict
 
@@ -22,7 +22,7 @@ from waiting import becomes
 
 SHAPES = shapes.load(APP.calls, APP.shapes)
 HEADERS = {"Authorization": "Bearer key-of-ada"}
-STORIES = {
+METHODS = {
     "GET /v1/menu": {("gateway", None), ("inventory", "menu")},
     "PUT /v1/profile": {("gateway", None), ("profiles", "upsert")},
     "POST /v1/orders": {
@@ -35,12 +35,12 @@ STORIES = {
     },
     "orders.relay": {("orders", None), ("notifications", "deliver")},
 }
-"""The traces of a journey by their root: whose work is in them, and which method."""
+"""The traces of a journey by their root: capability and method of their spans."""
 
 
 @pytest.fixture
 async def settings(sqlite_url: str) -> Settings:
-    """A seeded town on SQLite; payments need not work hard, and no deadline ends a call."""
+    """A seeded shop on SQLite; payments do not stretch tokens, and no deadline ends a call."""
     database = Database.open(sqlite_url, "inventory")
     await SqlStock(database).receive(tuple(menu(100)))
     await database.close()
@@ -56,7 +56,7 @@ async def settings(sqlite_url: str) -> Settings:
 
 
 async def journey(running: RunningShape, settings: Settings) -> None:
-    """Menu, profile, order; and the customer is told."""
+    """Menu, profile, order; and the notification of the customer."""
     profile = {"name": "Ada", "email": "ada@example.org", "card_token": "tok_visa_1"}
     order = {"lines": [{"sku": "espresso", "quantity": 2}]}
     async with ClientSession(headers=HEADERS) as http:
@@ -94,8 +94,8 @@ def root_of(trace: list[ReadableSpan]) -> ReadableSpan:
     return root
 
 
-def story(trace: list[ReadableSpan]) -> set[tuple[object, object]]:
-    """Who did what. A client span is on its way to somebody, and nobody's work."""
+def methods_of(trace: list[ReadableSpan]) -> set[tuple[object, object]]:
+    """Capability and method of each span. A client span belongs to a hop, not to a capability."""
     return {
         (capability_of(span), (span.attributes or {}).get(METHOD))
         for span in trace
@@ -104,7 +104,7 @@ def story(trace: list[ReadableSpan]) -> set[tuple[object, object]]:
 
 
 def edges(spans: list[ReadableSpan]) -> set[tuple[str, str]]:
-    """Who asked whom: from each span of a capability up to the nearest span of another."""
+    """Caller and callee: from each span of a capability up to the nearest span of another."""
     by_id = {span.context.span_id: span for span in spans}
     found = set()
     for span in spans:
@@ -118,7 +118,7 @@ def edges(spans: list[ReadableSpan]) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, "extract:inventory"])
-async def test_the_edges_of_a_journey_are_the_calls_of_the_wiring(
+async def test_edges_of_a_journey_are_the_calls_of_the_wiring(
     shape: str, settings: Settings
 ) -> None:
     """Parent and child, through hops and local calls alike: every edge of `APP.calls` that begins
@@ -132,8 +132,8 @@ async def test_the_edges_of_a_journey_are_the_calls_of_the_wiring(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-async def test_a_journey_has_the_same_spans_in_every_shape(shape: str, settings: Settings) -> None:
-    """One trace holds all of an order; nobody waits for the delivery, so its trace is another,
+async def test_journey_has_the_same_spans_in_every_shape(shape: str, settings: Settings) -> None:
+    """One trace holds all of an order; the delivery is asynchronous, so it has a trace of its own,
     linked to that of the order.
     """
     traces = defaultdict(list)
@@ -141,26 +141,27 @@ async def test_a_journey_has_the_same_spans_in_every_shape(shape: str, settings:
         traces[span.context.trace_id].append(span)
     whole = [trace for trace in traces.values() if not is_failed_delivery(trace)]
     roots = {root_of(trace).name: root_of(trace) for trace in whole}
-    assert {root_of(trace).name: story(trace) for trace in whole} == STORIES
-    assert len(whole) == len(STORIES)
+    assert {root_of(trace).name: methods_of(trace) for trace in whole} == METHODS
+    assert len(whole) == len(METHODS)
     door, relay = roots["POST /v1/orders"], roots["orders.relay"]
     assert [link.context.trace_id for link in relay.links] == [door.context.trace_id]
 
 
 def is_failed_delivery(trace: list[ReadableSpan]) -> bool:
-    """A delivery that met no answer is repeated in a later trace, with the same story."""
+    """A delivery without an answer is repeated in a later trace, with the same spans."""
     tries = [answered(span) for span in trace if span.kind is SpanKind.CLIENT]
     return root_of(trace).name == "orders.relay" and bool(tries) and not any(tries)
 
 
 def answered(span: ReadableSpan) -> bool:
-    """Whether a client span saw the answer to its request."""
+    """Whether a client span has the status of an answer."""
     return "http.response.status_code" in (span.attributes or {})
 
 
-async def test_a_hop_is_one_client_and_one_server_span(settings: Settings) -> None:
-    """No span for a body chunk, none for a middleware. A try that met no answer and was repeated is
-    a client span of its own, with one server span or, where no connection was made, none.
+async def test_hop_is_one_client_and_one_server_span(settings: Settings) -> None:
+    """No span for a chunk of a body, none for a middleware. A try without an answer that was
+    repeated is a client span of its own, with one server span or, where no connection was made,
+    none.
     """
     spans = await spans_of(SHAPES["microservices"], settings)
     clients = {s.context.span_id: answered(s) for s in spans if s.kind is SpanKind.CLIENT}
@@ -170,21 +171,21 @@ async def test_a_hop_is_one_client_and_one_server_span(settings: Settings) -> No
 
 
 async def test_every_attribute_of_a_span_is_declared(settings: Settings) -> None:
-    """What `signals` lists is what a journey bears, and nothing else."""
+    """The spans of a journey have the attributes that `signals` lists, and no other."""
     spans = await spans_of(SHAPES["apis"], settings)
     borne = {name for span in spans for name in span.attributes or {}}
-    assert borne | {"error.type"} == set(ATTRIBUTES)  # a repeated try met an error
+    assert borne | {"error.type"} == set(ATTRIBUTES)  # a repeated try ended with an error
 
 
-async def test_a_call_within_a_process_is_no_hop(settings: Settings) -> None:
-    """Where everything is in one part nobody is a client."""
+async def test_call_within_a_process_is_no_hop(settings: Settings) -> None:
+    """Where everything is in one part there is no client span."""
     spans = await spans_of(SHAPES["monolith"], settings)
     assert [s.name for s in spans if s.kind is SpanKind.CLIENT] == []
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_no_internal_route_answers_on_a_public_port(shape: str, settings: Settings) -> None:
-    """A door opens to the street; what parts ask each other stays inside."""
+    """A door serves public routes only; those between parts are on the internal port."""
     async with (
         running_shape(APP, SHAPES[shape], settings) as running,
         ClientSession(headers=HEADERS) as http,
@@ -197,10 +198,10 @@ async def test_no_internal_route_answers_on_a_public_port(shape: str, settings: 
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-async def test_the_internal_port_serves_only_what_other_parts_call(
+async def test_internal_port_serves_only_what_other_parts_call(
     shape: str, settings: Settings
 ) -> None:
-    """A part asked for anything else answers 404 and never forwards."""
+    """Any other request is answered with 404 and never forwarded."""
     async with running_shape(APP, SHAPES[shape], settings) as running, ClientSession() as http:
         for part in SHAPES[shape].parts:
             served = SHAPES[shape].served_to_others(part, APP.calls)

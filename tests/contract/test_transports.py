@@ -1,6 +1,6 @@
 """Does a capability behave the same in this process, through the codec, and over the network?
 
-Every call marked idempotent is sent twice, whatever the transport: in turn, and at once.
+Every call marked idempotent is sent twice, on each transport: in sequence, and concurrently.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from shop.journeys import agree, agree_at_once
 
 
 class Question(Message):
-    """What to do."""
+    """What `Oddities` shall do."""
 
     number: int
     word: str = "plain"
 
 
 class Answer(Message):
-    """What was done."""
+    """What it did."""
 
     text: str
 
@@ -44,22 +44,22 @@ class Oddities(Capability, Protocol, path="/oddities"):
 
     @read("/{word}/echo")
     async def echo(self, request: Question) -> Answer:
-        """What was asked."""
+        """Return the question."""
         ...
 
     @post("/spent", idempotent=True)
     async def spent(self, request: Question) -> Answer:
-        """Whether there are no more milliseconds left than this, if there is a deadline."""
+        """Whether the deadline, if there is one, has at most so many milliseconds left."""
         ...
 
     @post("/forgotten", idempotent=False)
     async def forgotten(self, request: Question) -> Answer:
-        """What no case sends, and need not send twice."""
+        """A method that no case calls, and that is not marked as idempotent."""
         ...
 
 
 class OdditiesService(Oddities):
-    """Keeps nothing but a count, so that a mark can be wrong."""
+    """Stores only a count, so that a mark can be wrong."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -80,7 +80,7 @@ class OdditiesService(Oddities):
 
 
 class Counting(OdditiesService):
-    """Its echo is no read at all."""
+    """Its echo changes state, unlike a read."""
 
     async def echo(self, request: Question) -> Answer:
         await super().echo(request)
@@ -88,7 +88,7 @@ class Counting(OdditiesService):
 
 
 def odd_app(service: type[OdditiesService] = OdditiesService) -> App:
-    """An application of this one capability, which keeps no rows."""
+    """An application of this one capability, which stores no rows."""
     oddities = Definition(
         contract=Oddities,
         make=lambda _part, _store: service(),
@@ -99,14 +99,14 @@ def odd_app(service: type[OdditiesService] = OdditiesService) -> App:
 
 
 async def a_defect_is_internal_and_keeps_its_detail(ask: Ask, stores: Stores) -> None:
-    """An exception nobody meant becomes Internal, and its text stays inside."""
+    """An unexpected exception becomes Internal, and its message is not sent to the caller."""
     with pytest.raises(Internal) as caught:
         await ask(Oddities).broken(Question(number=1))
     assert "secret" not in str(caught.value)
 
 
 async def a_read_carries_its_message_in_path_and_query(ask: Ask, stores: Stores) -> None:
-    """What needs escaping arrives unharmed, and so does what the message leaves to its default."""
+    """Values that need escaping arrive unchanged, and so do fields left at their default."""
     answer = await ask(Oddities).echo(Question(number=7, word="süß & sauer?"))
     assert answer.text == "süß & sauer?-7"
     assert (await ask(Oddities).echo(Question(number=7))).text == "plain-7"
@@ -120,7 +120,7 @@ async def the_deadline_goes_along(ask: Ask, stores: Stores) -> None:
 
 
 async def an_error_hides_what_is_wrong(ask: Ask, stores: Stores) -> None:
-    """A case that takes any error for an answer."""
+    """A case that accepts any error as an answer."""
     with suppress(Exception):
         await ask(Oddities).echo(Question(number=7))
 
@@ -137,7 +137,7 @@ in_turn_and_at_once = pytest.mark.parametrize("at_once", [False, True], ids=["in
 @over_each_transport
 @in_turn_and_at_once
 async def test_every_contract_of_the_shop_holds(via: Via, at_once: bool) -> None:  # noqa: FBT001
-    """What is marked idempotent is, and every case finds what it expects."""
+    """Methods marked as idempotent are, and every case gets the expected answer."""
     settings = plain_settings(APP, pbkdf2_iterations=0)
     allowed = agree_at_once if at_once else agree
     await check_contracts(APP, CASES, via, at_once=at_once, agree=allowed, settings=settings)
@@ -146,13 +146,13 @@ async def test_every_contract_of_the_shop_holds(via: Via, at_once: bool) -> None
 @over_each_transport
 @in_turn_and_at_once
 async def test_errors_escapes_and_deadlines_are_transported(via: Via, at_once: bool) -> None:  # noqa: FBT001
-    """What no capability of ours shows."""
+    """Cases that no capability of the shop has."""
     await check_contracts(odd_app(), OF_EVERY_TRANSPORT, via, at_once=at_once)
 
 
 @over_each_transport
-async def test_idempotent_method_that_no_case_sends_is_named(via: Via) -> None:
-    """A mark that is never tried may be wrong; what is not marked need not be sent."""
+async def test_idempotent_method_without_a_case_is_named(via: Via) -> None:
+    """A mark that is never tested may be wrong; an unmarked method needs no case."""
     with pytest.raises(ExceptionGroup) as caught:
         await check_contracts(odd_app(), OF_EVERY_TRANSPORT[:1], via)
     (unsent,) = caught.value.exceptions
@@ -161,11 +161,11 @@ async def test_idempotent_method_that_no_case_sends_is_named(via: Via) -> None:
 
 @over_each_transport
 @in_turn_and_at_once
-async def test_wrong_mark_is_named_although_a_case_takes_it_for_an_error(
+async def test_wrong_mark_is_reported_although_a_case_handles_the_error(
     via: Via,
     at_once: bool,  # noqa: FBT001
 ) -> None:
-    """The disagreement is kept, whatever becomes of the error on its way."""
+    """The difference is recorded, whether or not the case catches the error."""
     cases = (*OF_EVERY_TRANSPORT[::2], an_error_hides_what_is_wrong)
     with pytest.raises(ExceptionGroup) as caught:
         await check_contracts(odd_app(Counting), cases, via, at_once=at_once)
@@ -173,8 +173,8 @@ async def test_wrong_mark_is_named_although_a_case_takes_it_for_an_error(
     assert str(wrong).startswith("oddities.echo is not idempotent")
 
 
-async def test_case_that_fails_is_named_and_the_others_run() -> None:
-    """One run says everything that is wrong."""
+async def test_failed_case_is_named_and_the_others_run() -> None:
+    """One run reports every failure."""
     with pytest.raises(ExceptionGroup) as caught:
         await check_contracts(odd_app(Counting), OF_EVERY_TRANSPORT, "local")
     (failed,) = caught.value.exceptions

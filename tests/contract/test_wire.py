@@ -1,4 +1,4 @@
-"""How does a question travel from part to part, and what is known of it when it does not arrive?"""
+"""How is a request sent between parts, and how much is known of it when there is no answer?"""
 
 import asyncio
 import time
@@ -16,8 +16,8 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
 class Scripted:
-    """Answers each request with the next of these pieces, each piece a write; counts connections.
-    `None` hangs up.
+    """Answers each request with the next of these sequences of chunks, one write each; counts
+    connections. `None` closes the connection.
     """
 
     def __init__(self, *answers: list[bytes | None]) -> None:
@@ -35,7 +35,7 @@ class Scripted:
                         return
                     writer.write(piece)
                     await writer.drain()
-                    await asyncio.sleep(0.001)  # so that the pieces do arrive as such
+                    await asyncio.sleep(0.001)  # so that each chunk arrives separately
             await reader.read()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -46,13 +46,13 @@ class Scripted:
 
 @pytest.fixture
 async def pool() -> AsyncIterator[Pool]:
-    """Connections that are closed in the end."""
+    """A pool, closed at the end."""
     async with Pool() as pool:
         yield pool
 
 
 class Doomed(Pool):
-    """Its connections are gone as soon as they are made, as where the peer is killed."""
+    """Its connections are closed as soon as they are made, as where the peer is killed."""
 
     def opened(self, connection: Any) -> None:
         super().opened(connection)
@@ -60,8 +60,8 @@ class Doomed(Pool):
 
 
 @on_uvloop
-async def test_a_connection_that_ends_before_it_is_used_has_sent_nothing() -> None:
-    """So the question may be asked elsewhere; on uvloop, to write to it would be an error."""
+async def test_connection_that_closes_before_it_is_used_has_sent_nothing() -> None:
+    """So the request may be sent to another replica; on uvloop a write to it would raise."""
     async with Doomed() as pool, raw(Scripted([OK])) as url:
         with pytest.raises(NotSent, match="before it was used"):
             await ask(pool, url)
@@ -84,10 +84,10 @@ async def ask(pool: Pool, url: str, seconds: float = 600) -> Answer:
     ],
     ids=["whole", "in pieces", "in chunks", "after a hint"],
 )
-async def test_an_answer_is_the_same_however_it_comes(
-    pool: Pool, pieces: list[bytes | None]
-) -> None:
-    """Pieces, chunks and hints before it are the wire's affair; and the connection is kept."""
+async def test_answer_is_the_same_in_any_framing(pool: Pool, pieces: list[bytes | None]) -> None:
+    """Chunks, chunked encoding and informational responses do not change the answer; and the
+    connection is kept.
+    """
     peer = Scripted(pieces, [OK])
     async with raw(peer) as url:
         assert await ask(pool, url) == Answer(200, b"ok", b"")
@@ -96,8 +96,8 @@ async def test_an_answer_is_the_same_however_it_comes(
     assert peer.connections == 1
 
 
-async def test_a_request_says_where_it_goes_and_how_long_it_is(pool: Pool) -> None:
-    """What HTTP/1.1 demands, and the lines that were given, whole."""
+async def test_request_has_host_length_and_the_given_headers(pool: Pool) -> None:
+    """What HTTP/1.1 requires, and the given lines, complete."""
     peer = Scripted([OK])
     async with raw(peer) as url:
         await pool.ask("POST", url, "/a?b=c", "x-one: 1\r\n", b"four", time.monotonic() + 600)
@@ -123,11 +123,11 @@ async def test_a_request_says_where_it_goes_and_how_long_it_is(pool: Pool) -> No
     ],
     ids=["not a byte", "half a head", "a body cut short", "another protocol", "no length"],
 )
-async def test_a_failure_says_how_far_the_request_had_come(
+async def test_failure_states_how_much_came_back(
     pool: Pool, pieces: list[bytes | None], failure: type[Exception]
 ) -> None:
-    """Only where not a byte came back may the asker think that nothing was done; the next question
-    has a connection of its own.
+    """Only if not a byte came back may the caller assume that nothing was done; the next request
+    has a new connection.
     """
     peer = Scripted(pieces, [OK])
     async with raw(peer) as url:
@@ -136,20 +136,20 @@ async def test_a_failure_says_how_far_the_request_had_come(
         assert (await ask(pool, url)).body == b"ok"
         await pool.close()
     assert peer.connections == 2
-    assert len(peer.heads) == 2  # nothing was sent twice behind anybody's back
+    assert len(peer.heads) == 2  # no request was sent twice by the pool
 
 
-async def test_a_refused_connection_is_no_answer(pool: Pool) -> None:
-    """And no error of the socket library."""
+async def test_refused_connection_is_no_answer(pool: Pool) -> None:
+    """And not an error of the socket library."""
     with pytest.raises(NoAnswer):
         await ask(pool, "http://127.0.0.1:1")
 
 
-async def test_a_late_answer_is_discarded(pool: Pool) -> None:
-    """A connection whose answer was not awaited is not used again: it might bring that answer."""
+async def test_late_answer_is_discarded(pool: Pool) -> None:
+    """A connection whose answer was not awaited is not reused: it might receive that answer."""
     peer = Scripted([OK], [b""], [b""])
     async with raw(peer) as url:
-        await ask(pool, url)  # connecting takes time, and what follows must be asked in time
+        await ask(pool, url)  # connecting takes time, and the next request must be sent in time
         with pytest.raises(TimeoutError):
             await ask(pool, url, seconds=0.02)
         waiting = asyncio.create_task(ask(pool, url))
@@ -161,8 +161,8 @@ async def test_a_late_answer_is_discarded(pool: Pool) -> None:
     assert peer.connections == 2
 
 
-async def test_a_connection_that_says_close_is_closed(pool: Pool) -> None:
-    """A part that leaves, or wants to be balanced anew, is asked over a new one."""
+async def test_connection_with_close_is_closed(pool: Pool) -> None:
+    """A replica that drains, or limits the age of connections, is called over a new one."""
     closing = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
     peer = Scripted([closing], [OK])
     async with raw(peer) as url:
@@ -172,21 +172,21 @@ async def test_a_connection_that_says_close_is_closed(pool: Pool) -> None:
     assert peer.connections == 2
 
 
-async def test_a_connection_closed_by_the_peer_is_not_reused(pool: Pool) -> None:
-    """Once its end is known; what ends in the same moment as it is asked is no answer."""
+async def test_connection_closed_by_the_peer_is_not_reused(pool: Pool) -> None:
+    """Once the close has arrived; one that closes as the request is sent raises `NoAnswer`."""
     peer = Scripted([OK, None], [OK])
     async with raw(peer) as url:
         await ask(pool, url)
         await until(lambda: peer.ended == 1)
-        await asyncio.sleep(0.01)  # the end travels
+        await asyncio.sleep(0.01)  # the close arrives
         assert (await ask(pool, url)).body == b"ok"
         await pool.close()
 
 
-async def test_an_unrequested_answer_closes_its_connection() -> None:
-    """Else it would be taken for the answer to the next question."""
+async def test_unrequested_answer_closes_its_connection() -> None:
+    """Otherwise it would be read as the answer to the next request."""
     peer = Scripted([OK, b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"], [OK])
-    pool = Pool(Limits(keep_alive_s=1_000))  # it is not age that ends it
+    pool = Pool(Limits(keep_alive_s=1_000))  # it is not closed for its age
     async with raw(peer) as url, pool:
         await ask(pool, url)
         await until(lambda: peer.ended == 1)
@@ -194,8 +194,8 @@ async def test_an_unrequested_answer_closes_its_connection() -> None:
         await pool.close()
 
 
-async def test_an_idle_connection_is_closed_before_the_peer_would() -> None:
-    """We hang up first, so that no question meets a connection that is going."""
+async def test_idle_connection_is_closed_before_the_peer_would() -> None:
+    """The caller closes first, so that no request is sent on a connection that is closing."""
     peer = Scripted([OK], [OK])
     async with raw(peer) as url, Pool(Limits(keep_alive_s=0.01)) as pool:
         await ask(pool, url)
@@ -205,8 +205,8 @@ async def test_an_idle_connection_is_closed_before_the_peer_would() -> None:
     assert peer.connections == 2
 
 
-async def test_there_are_as_many_connections_as_concurrent_requests(pool: Pool) -> None:
-    """One question at a time has a connection; those that are free are used again."""
+async def test_number_of_connections_is_that_of_concurrent_requests(pool: Pool) -> None:
+    """A connection has one request at a time; idle ones are reused."""
     peer = Scripted([OK], [OK], [OK], [OK], [OK], [OK])
     async with raw(peer) as url:
         await asyncio.gather(*(ask(pool, url) for _ in range(3)))
@@ -215,8 +215,10 @@ async def test_there_are_as_many_connections_as_concurrent_requests(pool: Pool) 
     assert peer.connections == 3
 
 
-async def test_a_late_cancel_does_not_close_a_released_connection(pool: Pool) -> None:
-    """Its answer had come in that very tick, and the connection was somebody else's already."""
+async def test_late_cancel_does_not_close_a_released_connection(pool: Pool) -> None:
+    """Its answer had arrived in the same iteration of the loop, and another request had the
+    connection.
+    """
     peer = Scripted([OK], [OK])
     async with raw(peer) as url:
         released = pool.released
@@ -224,12 +226,12 @@ async def test_a_late_cancel_does_not_close_a_released_connection(pool: Pool) ->
 
         def taken_at_once(connection: wire._Connection) -> None:
             released(connection)
-            pool.released = released  # type: ignore[method-assign]  # as it was
+            pool.released = released  # type: ignore[method-assign]  # the original
             assert pool._take(url) is connection  # noqa: SLF001  # as another task would
             second.append(connection.ask(b"GET /x HTTP/1.1\r\n\r\n"))
             first.cancel()
 
-        pool.released = taken_at_once  # type: ignore[method-assign]  # to be there in that tick
+        pool.released = taken_at_once  # type: ignore[method-assign]  # to run in that iteration
         first = asyncio.create_task(ask(pool, url))
         with pytest.raises(asyncio.CancelledError):
             await first
@@ -238,24 +240,24 @@ async def test_a_late_cancel_does_not_close_a_released_connection(pool: Pool) ->
     assert peer.connections == 1
 
 
-async def test_bytes_behind_an_answer_are_no_answer(pool: Pool) -> None:
-    """The beginning of another one, in the same piece: that connection is not asked again."""
+async def test_connection_with_bytes_after_an_answer_is_closed(pool: Pool) -> None:
+    """The beginning of another answer, in the same chunk: that connection is not reused."""
     more = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nev"
     async with raw(Scripted([OK + more, b"il"], [None])) as url:
         assert (await ask(pool, url)).body == b"ok"
-        with pytest.raises(NoAnswer):  # a connection of its own, on which nothing is said
+        with pytest.raises(NoAnswer):  # a new connection, on which nothing is sent
             await ask(pool, url)
 
 
-async def test_an_endless_answer_fails() -> None:
-    """It is not kept in memory until the deadline."""
+async def test_endless_answer_fails() -> None:
+    """It is not buffered until the deadline."""
     async with raw(Scripted([OK])) as url, Pool(Limits(max_answer_bytes=1)) as pool:
         with pytest.raises(BrokenAnswer, match="larger than 1 bytes"):
             await ask(pool, url)
 
 
 async def test_server_timing_is_found_beside_a_proxys(pool: Pool) -> None:
-    """Each may put a header of that name."""
+    """Both may add a header of that name."""
     timed = OK.replace(
         b"\r\n", b"\r\nserver-timing: server;dur=7\r\nserver-timing: mesh;dur=1\r\n", 1
     )
@@ -264,12 +266,12 @@ async def test_server_timing_is_found_beside_a_proxys(pool: Pool) -> None:
         await pool.close()
 
 
-async def test_a_busy_caller_gives_the_peer_its_time_anew(pool: Pool) -> None:
-    """A connection that was made while the event loop did something else is used."""
+async def test_blocked_event_loop_does_not_time_out_a_made_connection(pool: Pool) -> None:
+    """A connection that was made while the event loop was blocked is used."""
     async with raw(scripted := Scripted([OK])) as url:
         asking = asyncio.create_task(ask(pool, url))
         for _ in range(3):
             await asyncio.sleep(0)  # the request for a connection has left
-        time.sleep(pool.limits.connect_s + 2 * wire.LATE_S)  # noqa: ASYNC251  # what keeps the loop busy
+        time.sleep(pool.limits.connect_s + 2 * wire.LATE_S)  # noqa: ASYNC251  # blocks the loop
         assert (await asking).body == b"ok"
     assert scripted.connections == 1

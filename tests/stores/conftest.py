@@ -1,4 +1,4 @@
-"""Every store, thrice: in memory, on SQLite and on PostgreSQL. One suite speaks for all of them.
+"""Fixtures of every store, each in memory, on SQLite and on PostgreSQL, for one suite.
 
 Each fixture comes also as a pair: two stores on the same rows, with connections of their own, as
 two replicas have them.
@@ -46,7 +46,7 @@ async def open_database() -> AsyncIterator[Open]:
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def kept_at(request: pytest.FixtureRequest) -> str | None:
-    """Where rows are kept: a URL, or None for memory."""
+    """The URL of the rows, or None for memory."""
     if request.param == "memory":
         return None
     url: str = request.getfixturevalue(f"{request.param}_url")

@@ -1,4 +1,4 @@
-"""Where PostgreSQL is absent, does a run say what it left out, and does CI refuse to?
+"""Without PostgreSQL, does a run list the skipped tests, and does it fail on CI?
 
 A file of its own because it runs pytest anew.
 """
@@ -9,11 +9,11 @@ import pytest
 
 from nested import run_pytest
 
-ONE = "tests/stores/test_memory_stores.py::test_a_customer_without_a_profile_has_none"
+ONE = "tests/stores/test_memory_stores.py::test_customer_without_a_profile_has_none"
 
 
 def run_without_postgresql(root: Path, empty: Path, *, ci: str) -> tuple[int, str]:
-    """The exit status and the words of a run that finds no binaries."""
+    """The exit status and the output of a run that finds no binaries."""
     done = run_pytest(root, "-q", ONE, POSTGRESQL_BIN=str(empty), CI=ci)
     return done.returncode, done.stdout
 
@@ -24,19 +24,19 @@ def root() -> Path:
     return Path(__file__).parents[2]
 
 
-def test_a_user_is_told_which_tests_were_left_out(root: Path, tmp_path: Path) -> None:
-    """Each by name, and how to get them; the rest is run and counts."""
-    status, said = run_without_postgresql(root, tmp_path, ci="")
+def test_skipped_tests_are_listed(root: Path, tmp_path: Path) -> None:
+    """Each by name, and how to run them; the other tests are run and counted."""
+    status, output = run_without_postgresql(root, tmp_path, ci="")
 
     assert status == 0
-    assert "2 passed, 1 skipped" in said
-    assert "apt-get install postgresql" in said
-    assert f"{ONE}[postgresql]" in said
+    assert "2 passed, 1 skipped" in output
+    assert "apt-get install postgresql" in output
+    assert f"{ONE}[postgresql]" in output
 
 
-def test_ci_leaves_out_nothing(root: Path, tmp_path: Path) -> None:
-    """There, a missing database is a failure."""
-    status, said = run_without_postgresql(root, tmp_path, ci="true")
+def test_missing_postgresql_fails_on_ci(root: Path, tmp_path: Path) -> None:
+    """There no test is skipped."""
+    status, output = run_without_postgresql(root, tmp_path, ci="true")
 
     assert status == 1
-    assert "2 passed, 1 error" in said
+    assert "2 passed, 1 error" in output

@@ -1,4 +1,4 @@
-"""What do the commands say of a store, and of one that is not there yet?"""
+"""What do the commands report of a store, and of one that is absent?"""
 
 import sys
 from pathlib import Path
@@ -20,14 +20,14 @@ FOREVER_S = 300
 
 
 @pytest.mark.parametrize(("command", "first"), [("audit", "orders"), ("seed", "orders")])
-def test_a_store_that_is_not_migrated_is_refused_with_a_sentence(
+def test_store_that_is_not_migrated_is_refused_with_an_error(
     command: str,
     first: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Exit status 2, and what to do about it."""
+    """Exit status 2, and the command that migrates it."""
     monkeypatch.setenv("BOROUGH_STORE", f"sqlite:///{tmp_path}")
     monkeypatch.setattr(sys, "argv", ["borough", command])
     with pytest.raises(SystemExit) as refused:
@@ -37,8 +37,8 @@ def test_a_store_that_is_not_migrated_is_refused_with_a_sentence(
     assert capsys.readouterr() == ("", sentence)
 
 
-async def test_an_audit_counts_the_parked_events(sqlite_url: str) -> None:
-    """A parked event breaks no law, but it is counted and shown."""
+async def test_audit_counts_the_parked_events(sqlite_url: str) -> None:
+    """A parked event violates no invariant, but it is counted and shown."""
     settings = Settings(store=SecretStr(sqlite_url))
     event = an_event(an_order(1))
     database = Database.open(sqlite_url, "notifications")
@@ -52,20 +52,20 @@ async def test_an_audit_counts_the_parked_events(sqlite_url: str) -> None:
     assert "notifications: 1 parked;" in str(report)
 
 
-def test_a_migration_waits_for_a_database_that_comes_late(
+def test_migration_waits_for_a_database_that_starts_late(
     empty_postgresql_url: str, tmp_path: Path
 ) -> None:
-    """It says once what it waits for; where nothing comes, it says so after its time."""
+    """It reports once what it waits for, and after its timeout that there is none."""
     url, _, socket = empty_postgresql_url.partition("?host=")
     late = tmp_path / "late"
     settings = Settings(store=SecretStr(f"{url}?host={late}"))
     with pytest.raises(Unavailable, match="the store of orders cannot be reached"):
         commands.migrate(APP, settings, ["orders"])
 
-    told: list[str] = []
+    reported: list[str] = []
 
     def come(line: str) -> None:
-        told.append(line)
+        reported.append(line)
         late.symlink_to(socket)
 
     (orders, payments) = commands.migrate(
@@ -73,4 +73,4 @@ def test_a_migration_waits_for_a_database_that_comes_late(
     )
     assert orders.startswith("orders: ")
     assert payments.startswith("payments: ")
-    assert told == ["the store of orders cannot be reached: it is tried again every 1 s"]
+    assert reported == ["the store of orders cannot be reached: it is tried again every 1 s"]

@@ -1,4 +1,4 @@
-"""Is a transaction whole or nothing where it fails, waits or is cancelled, and does it say so?"""
+"""Is a transaction atomic where it fails, waits or is cancelled, and is the error accurate?"""
 
 import asyncio
 from collections.abc import Callable
@@ -26,7 +26,7 @@ ONE = Statement(text("SELECT 1 AS one").columns(one=NullType))
 
 
 class Interrupted(Exception):
-    """Something went wrong in the middle."""
+    """An error in the middle of a transaction."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def database(store_url: str, open_database: Open) -> Database:
 
 
 async def name(database: Database) -> str:
-    """What Ada is called: one exclamation mark for each committed change."""
+    """The name in Ada's profile: one exclamation mark for each committed change."""
     profile = await SqlProfiles(database).get("ada")
     assert profile is not None
     return profile.name
@@ -50,15 +50,15 @@ async def rename_twice(tx: Transaction) -> None:
     await tx.execute(RENAME)
 
 
-async def test_a_transaction_commits_at_its_end(database: Database) -> None:
-    """And is seen by the next read."""
+async def test_transaction_commits_at_its_end(database: Database) -> None:
+    """The next read returns what it wrote."""
     await database.transaction(rename_twice)
 
     assert await name(database) == "Ada!!"
 
 
-async def test_an_exception_rolls_a_transaction_back(database: Database) -> None:
-    """And passes on as it is."""
+async def test_exception_rolls_a_transaction_back(database: Database) -> None:
+    """The exception is raised unchanged."""
 
     async def interrupted(tx: Transaction) -> None:
         await tx.execute(RENAME)
@@ -70,22 +70,22 @@ async def test_an_exception_rolls_a_transaction_back(database: Database) -> None
     assert await name(database) == "Ada"
 
 
-async def test_a_write_is_not_seen_before_its_end(database: Database) -> None:
-    """Readers go on meanwhile, and see what was."""
+async def test_write_is_not_visible_before_its_commit(database: Database) -> None:
+    """Readers are not blocked meanwhile, and read the former value."""
     async with held_open(database, RENAME):
         assert await name(database) == "Ada"
     assert await name(database) == "Ada!"
 
 
-async def test_many_writers_wait_their_turn(database: Database) -> None:
-    """More than there are connections: each gets through, none is lost, none times out."""
+async def test_more_writers_than_connections_all_commit(database: Database) -> None:
+    """Each commits, none is lost, none times out."""
     await asyncio.gather(*(database.execute(RENAME) for _ in range(60)))
 
     assert await name(database) == "Ada" + 60 * "!"
 
 
-async def test_a_writer_may_be_cancelled_at_any_step(database: Database) -> None:
-    """Either all of what it did happened or nothing, and the next one gets through."""
+async def test_writer_cancelled_at_any_step_commits_all_or_nothing(database: Database) -> None:
+    """The next transaction is not blocked."""
     finished = 0
 
     async def rename() -> None:
@@ -96,7 +96,7 @@ async def test_a_writer_may_be_cancelled_at_any_step(database: Database) -> None
     for steps in range(40):
         task = asyncio.create_task(rename())
         for _ in range(steps):
-            await asyncio.sleep(0)  # a step, not a wait
+            await asyncio.sleep(0)  # a step, not a pause
         task.cancel()
         await asyncio.wait({task})
     await rename()
@@ -106,8 +106,8 @@ async def test_a_writer_may_be_cancelled_at_any_step(database: Database) -> None
     assert marks >= 2 * finished
 
 
-async def test_the_cancelled_among_many_hold_nobody_up(database: Database) -> None:
-    """Those who queue for the writer get through past those who give up."""
+async def test_cancelled_writers_do_not_block_the_others(database: Database) -> None:
+    """Writers in the queue get the connection after those before them are cancelled."""
     tasks = [asyncio.create_task(database.execute(RENAME)) for _ in range(40)]
     await asyncio.sleep(0)
     for task in tasks[::2]:
@@ -117,11 +117,15 @@ async def test_the_cancelled_among_many_hold_nobody_up(database: Database) -> No
     assert all(task.cancelled() for task in tasks[::2])
     assert not any(task.cancelled() or task.exception() for task in tasks[1::2])
     await database.execute(RENAME)
-    assert 21 <= (await name(database)).count("!") <= 41  # what had begun may have been done
+    assert (
+        21 <= (await name(database)).count("!") <= 41
+    )  # a transaction that had begun may have been committed
 
 
-async def test_a_wait_for_a_store_ends_with_the_deadline(store_url: str) -> None:
-    """What gave up did nothing and holds nothing; what finds a connection free needs no wait."""
+async def test_wait_for_a_connection_ends_with_the_deadline(store_url: str) -> None:
+    """A call that timed out wrote nothing and holds nothing; with a free connection there is no
+    wait.
+    """
     database = Database.open(store_url, "profiles", pool_size=1)
     await SqlProfiles(database).upsert(a_profile(), MORNING)
     with deadline.within(0):
@@ -133,19 +137,19 @@ async def test_a_wait_for_a_store_ends_with_the_deadline(store_url: str) -> None
     await database.close()
 
 
-async def test_a_moment_without_a_zone_is_refused(database: Database) -> None:
-    """Which moment it is would depend on the machine."""
+async def test_datetime_without_a_zone_is_refused(database: Database) -> None:
+    """Its instant would depend on the machine."""
     with pytest.raises(ValueError, match="no time zone"):
         await SqlProfiles(database).upsert(a_profile(), datetime(2026, 1, 1))  # noqa: DTZ001  # the point
 
 
-async def test_a_defect_is_not_called_unavailable(database: Database) -> None:
-    """Trying again would not help."""
+async def test_defect_is_not_reported_as_unavailable(database: Database) -> None:
+    """A retry would not help."""
     with pytest.raises(StatementFailed, match="no_such_table"):
         await database.execute(Statement(text("SELECT * FROM no_such_table")))
 
 
-async def test_what_a_statement_carried_stays_out_of_its_error(database: Database) -> None:
+async def test_parameters_of_a_statement_are_not_in_its_error(database: Database) -> None:
     """An error is logged; a card token must not be. PostgreSQL quotes the row in its detail."""
     add = text("INSERT INTO profiles (customer_id, card_token) VALUES ('eve', :secret)")
     with pytest.raises(StatementFailed, match="profiles") as caught:
@@ -165,10 +169,10 @@ async def test_what_a_statement_carried_stays_out_of_its_error(database: Databas
         "postgresql://ada:opensesame@127.0.0.1:1/shop",
     ],
 )
-async def test_a_store_that_is_away_names_its_capability_only(
+async def test_error_of_an_unavailable_store_names_its_capability_only(
     url: str, open_database: Open
 ) -> None:
-    """Neither where it should be nor with which password."""
+    """Neither its address nor its password."""
     database = open_database(url, "profiles")
 
     for attempt in (database.revision(), SqlProfiles(database).upsert(a_profile(), MORNING)):
@@ -178,10 +182,10 @@ async def test_a_store_that_is_away_names_its_capability_only(
         assert caught.value.retry_after
 
 
-async def test_who_is_cancelled_while_connecting_has_gone_also_where_that_fails(
+async def test_cancellation_while_connecting_is_raised_also_where_connecting_fails(
     open_database: Open,
 ) -> None:
-    """A loop that took the failure for an ordinary one would go on, and its part never end."""
+    """A loop that took it for an ordinary failure would continue, and its part would never end."""
     asked, refuse = asyncio.Event(), asyncio.Event()
 
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -201,10 +205,10 @@ async def test_who_is_cancelled_while_connecting_has_gone_also_where_that_fails(
     assert reading.cancelled()
 
 
-async def test_a_lost_connection_costs_one_transaction_at_most(
+async def test_lost_connection_fails_one_transaction_at_most(
     postgresql_url: str, open_database: Open
 ) -> None:
-    """One that is seen to be lost before it is used costs none."""
+    """One whose loss is detected before it is used fails none."""
     database = open_database(postgresql_url, "profiles")
     other = open_database(postgresql_url, "orders")
     await database.revision()
@@ -222,8 +226,8 @@ async def test_a_lost_connection_costs_one_transaction_at_most(
     assert await database.revision() == "profiles_0001"
 
 
-async def test_a_command_without_an_answer_is_given_up(postgresql_url: str) -> None:
-    """A server that fell silent must not hold a connection for ever."""
+async def test_command_without_an_answer_times_out(postgresql_url: str) -> None:
+    """A server that stopped answering must not hold a connection for ever."""
     database = Database.open(postgresql_url, "profiles", pool_size=1, command_timeout=0.1)
 
     with pytest.raises(Unavailable):
@@ -231,7 +235,7 @@ async def test_a_command_without_an_answer_is_given_up(postgresql_url: str) -> N
     await database.close()
 
 
-async def test_sqlite_is_as_durable_as_told(sqlite_url: str) -> None:
+async def test_sqlite_has_the_configured_durability(sqlite_url: str) -> None:
     """WAL always; FULL, the default, survives a power cut, and NORMAL a crash."""
     for synchronous, expected in (("FULL", 2), ("NORMAL", 1)):
         database = Database.open(sqlite_url, "orders", synchronous=synchronous)
@@ -250,16 +254,16 @@ async def test_sqlite_is_as_durable_as_told(sqlite_url: str) -> None:
     "url",
     ["", "nonsense", "sqlite://", "sqlite:///:memory:", "mysql://ada:opensesame@host/db",
      "postgresql://ada:opensesame@host", "postgresql://ada:opensesame@host:port/db"],
-)  # fmt: skip  # one glance
-def test_a_wrong_url_is_refused_without_showing_it(url: str) -> None:
-    """The sentence names the setting and what it may be."""
+)  # fmt: skip  # as a table
+def test_invalid_url_is_refused_without_showing_it(url: str) -> None:
+    """The error names the setting and its allowed values."""
     with pytest.raises(WrongSettings, match="BOROUGH_STORE") as caught:
         Database.open(url, "orders")
 
     assert "opensesame" not in str(caught.value)
 
 
-async def test_a_url_may_name_the_capability(
+async def test_url_may_contain_the_capability(
     migrated_sqlite: Path, tmp_path: Path, open_database: Open
 ) -> None:
     """So that each can have a host, a role or a folder of its own."""
@@ -270,7 +274,7 @@ async def test_a_url_may_name_the_capability(
     assert await database.revision() == "orders_0001"
 
 
-async def test_stored_moments_are_utc(database: Database) -> None:
+async def test_stored_datetimes_are_utc(database: Database) -> None:
     """The table has one zone."""
     stored = Statement(text("SELECT updated_at FROM profiles").columns(at=NullType))
     found = (await database.execute(stored)).rows[0].at

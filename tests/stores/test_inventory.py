@@ -1,4 +1,4 @@
-"""Is stock held once, taken once, given back once, and never sold twice?"""
+"""Is stock reserved once, committed once, released once, and never oversold?"""
 
 import pytest
 
@@ -26,7 +26,7 @@ async def menu(stock: StockStore) -> None:
     await stock.receive((an_article("flat-white", stock=3), an_article("espresso", stock=10)))
 
 
-async def test_articles_come_back_sorted(stock: StockStore) -> None:
+async def test_articles_are_returned_sorted(stock: StockStore) -> None:
     """Every field, by SKU."""
     assert await stock.articles() == (
         an_article("espresso", stock=10),
@@ -34,16 +34,16 @@ async def test_articles_come_back_sorted(stock: StockStore) -> None:
     )
 
 
-async def test_an_article_on_the_menu_stays_as_it_is(stock: StockStore) -> None:
-    """Receiving it again, as every seeding does, gives back no sold piece."""
+async def test_known_article_is_not_changed_by_receiving_it_again(stock: StockStore) -> None:
+    """Receiving it again, as every seeding does, restores no sold piece."""
     await stock.reserve(an_id(1), lines(espresso=2), MORNING)
     await stock.receive((an_article("espresso", stock=10),))
 
     assert await left(stock) == {"espresso": 8, "flat-white": 3}
 
 
-async def test_a_reservation_holds_lines_at_their_prices(stock: StockStore) -> None:
-    """Sorted by SKU, at the price of the moment, and the pieces are no longer free."""
+async def test_reservation_holds_lines_at_their_prices(stock: StockStore) -> None:
+    """Sorted by SKU, at the price of that time, and the pieces are no longer free."""
     held = await stock.reserve(an_id(1), lines(flat_white=1, espresso=2), MORNING)
 
     assert held.state is ReservationState.OPEN
@@ -54,8 +54,8 @@ async def test_a_reservation_holds_lines_at_their_prices(stock: StockStore) -> N
     assert await left(stock) == {"espresso": 8, "flat-white": 2}
 
 
-async def test_a_known_order_answers_its_row(stock: StockStore) -> None:
-    """Whatever lines the second reserve asks for, even impossible ones."""
+async def test_second_reserve_of_an_order_returns_its_row(stock: StockStore) -> None:
+    """Whatever lines the second reserve has, even impossible ones."""
     held = await stock.reserve(an_id(1), lines(espresso=2), MORNING)
 
     assert await stock.reserve(an_id(1), lines(espresso=2), MORNING) == held
@@ -64,7 +64,7 @@ async def test_a_known_order_answers_its_row(stock: StockStore) -> None:
 
 
 async def test_all_lines_are_held_or_none(stock: StockStore) -> None:
-    """One line too many leaves no trace of the others, and the order may try again."""
+    """One line without stock holds none of the others, and the order may try again."""
     with pytest.raises(OutOfStock, match="flat-white"):
         await stock.reserve(an_id(1), lines(espresso=2, flat_white=4), MORNING)
 
@@ -74,16 +74,16 @@ async def test_all_lines_are_held_or_none(stock: StockStore) -> None:
     assert await left(stock) == {"espresso": 8, "flat-white": 3}
 
 
-async def test_an_unknown_article_is_named(stock: StockStore) -> None:
-    """And nothing is held."""
+async def test_unknown_article_is_named(stock: StockStore) -> None:
+    """Nothing is held."""
     with pytest.raises(UnknownSku, match="unicorn"):
         await stock.reserve(an_id(1), lines(espresso=1, unicorn=1), MORNING)
 
     assert await stock.ledger() == ()
 
 
-async def test_a_commit_takes_stock_for_good(stock: StockStore) -> None:
-    """It answers lines and prices every time, and the stock stays taken."""
+async def test_commit_takes_stock_for_good(stock: StockStore) -> None:
+    """It returns lines and prices every time, and the stock stays taken."""
     held = await stock.reserve(an_id(1), lines(espresso=2), MORNING)
     committed = Reservation(order_id=an_id(1), state=ReservationState.COMMITTED, lines=held.lines)
 
@@ -93,8 +93,8 @@ async def test_a_commit_takes_stock_for_good(stock: StockStore) -> None:
     assert await left(stock) == {"espresso": 8, "flat-white": 3}
 
 
-async def test_a_release_gives_stock_back_once(stock: StockStore) -> None:
-    """Repeating it gives nothing more."""
+async def test_release_returns_stock_once(stock: StockStore) -> None:
+    """Repeating it returns nothing more."""
     held = await stock.reserve(an_id(1), lines(espresso=2, flat_white=3), MORNING)
     released = Reservation(order_id=an_id(1), state=ReservationState.RELEASED, lines=held.lines)
 
@@ -103,7 +103,7 @@ async def test_a_release_gives_stock_back_once(stock: StockStore) -> None:
     assert await left(stock) == {"espresso": 10, "flat-white": 3}
 
 
-async def test_a_release_before_any_reserve_leaves_a_tombstone(stock: StockStore) -> None:
+async def test_release_before_any_reserve_leaves_a_tombstone(stock: StockStore) -> None:
     """The late reserve is refused, and holds nothing."""
     tombstone = await stock.release(an_id(1), MORNING)
 
@@ -114,7 +114,7 @@ async def test_a_release_before_any_reserve_leaves_a_tombstone(stock: StockStore
     assert await left(stock) == {"espresso": 10, "flat-white": 3}
 
 
-async def test_a_stock_out_and_its_release_refuse_a_late_reserve(stock: StockStore) -> None:
+async def test_released_stock_out_refuses_a_late_reserve(stock: StockStore) -> None:
     """A rejected order never holds stock again, even where there is some by then."""
     with pytest.raises(OutOfStock):
         await stock.reserve(an_id(1), lines(flat_white=4), MORNING)
@@ -124,7 +124,7 @@ async def test_a_stock_out_and_its_release_refuse_a_late_reserve(stock: StockSto
         await stock.reserve(an_id(1), lines(flat_white=1), MORNING)
 
 
-async def test_a_commit_after_a_release_is_an_error(stock: StockStore) -> None:
+async def test_commit_after_a_release_is_an_error(stock: StockStore) -> None:
     """Also on a tombstone, and where nothing was ever reserved; nothing changes."""
     await stock.reserve(an_id(1), lines(espresso=2), MORNING)
     for number in (1, 2):
@@ -136,7 +136,7 @@ async def test_a_commit_after_a_release_is_an_error(stock: StockStore) -> None:
     assert await left(stock) == {"espresso": 10, "flat-white": 3}
 
 
-async def test_a_release_after_a_commit_is_an_error(stock: StockStore) -> None:
+async def test_release_after_a_commit_is_an_error(stock: StockStore) -> None:
     """The stock is taken for good."""
     await stock.reserve(an_id(1), lines(espresso=2), MORNING)
     await stock.commit(an_id(1), MORNING)

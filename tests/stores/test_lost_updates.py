@@ -1,8 +1,8 @@
 """Do the checks of `test_races.py` find a store that loses updates, and does `write` prevent it?
 
-Each store here decides on what it read before others wrote. A barrier lets all of them read first:
-what production meets once a month happens every time. In turn, one call after the other, the same
-stores pass: what the checks find is the lost update and nothing else.
+Each store here decides on what it read before others wrote. A barrier lets all of them read
+first, so that a rare interleaving happens in every run. In sequence the same stores pass: what
+the checks find is the lost update and nothing else.
 """
 
 import asyncio
@@ -50,8 +50,8 @@ ROUTES = APP.routes(APP.definitions["orders"])
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetfulStock(SqlStock):
-    """Reads the stock, then writes what it should be: an update in between is lost."""
+class RacyStock(SqlStock):
+    """Reads the stock, then writes the new amount: an update in between is lost."""
 
     careless: AsyncEngine
     barrier: asyncio.Barrier
@@ -69,8 +69,8 @@ class ForgetfulStock(SqlStock):
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetfulOrders(SqlOrders):
-    """Looks whether the order is pending, then settles it without looking again."""
+class RacyOrders(SqlOrders):
+    """Reads whether the order is pending, then settles it without checking again."""
 
     careless: AsyncEngine
     barrier: asyncio.Barrier
@@ -96,8 +96,8 @@ class ForgetfulOrders(SqlOrders):
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetfulVerdicts(SqlVerdicts):
-    """Looks whether there is a verdict, then lets the last writer win."""
+class RacyVerdicts(SqlVerdicts):
+    """Reads whether there is a verdict, then lets the last writer win."""
 
     careless: AsyncEngine
     barrier: asyncio.Barrier
@@ -117,8 +117,8 @@ class ForgetfulVerdicts(SqlVerdicts):
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetfulOutbox(SqlOutbox):
-    """Looks what is due without holding it."""
+class RacyOutbox(SqlOutbox):
+    """Reads which events are due without locking them."""
 
     careless: AsyncEngine
     barrier: asyncio.Barrier
@@ -142,15 +142,15 @@ class ForgetfulOutbox(SqlOutbox):
 
 @dataclass(frozen=True, slots=True)
 class Careless:
-    """The capability's database as the driver opens it by default, with connections for many; and
-    as we open it, for what the forgetful stores do not get wrong.
+    """The capability's database as the driver opens it by default, with many connections; and as
+    the kit opens it, for the methods that are not overridden.
     """
 
     engine: AsyncEngine
     database: Database
 
     def kept(self, kind: type[Any]) -> tuple[Any, ...]:
-        """What a store of this kind is made of."""
+        """The arguments of a store of this kind."""
         if issubclass(kind, SqlOutbox):
             return self.database, ROUTES
         if issubclass(kind, SqlOrders):
@@ -160,7 +160,7 @@ class Careless:
 
 @pytest.fixture
 async def careless(store_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Careless]:
-    """Of the capability that the test names."""
+    """The database of the capability that is the parameter of the test."""
     address = parse(store_url, request.param)
     if address.drivername == "sqlite":
         engine = create_async_engine(address.set(drivername="sqlite+aiosqlite"), pool_size=MANY)
@@ -195,62 +195,62 @@ class InTurn:
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """Puts a forgetful store where the check wants two, its callers at once or in turn."""
+    """Gives the check a pair of faulty stores, called concurrently or in sequence."""
 
     at_once: bool
 
     def stores(self, kind: type[Any], at: Careless, n: int) -> Any:
-        """The pair. At once, `n` callers have read before one of them writes."""
+        """The pair. Concurrently, `n` callers have read before one of them writes."""
         barrier = asyncio.Barrier(n if self.at_once else 1)
         store = kind(*at.kept(kind), careless=at.engine, barrier=barrier)
         return [store if self.at_once else InTurn(store)] * 2
 
     def verdict(self) -> AbstractContextManager[object]:
-        """What the check must say: lost at once, sound in turn."""
+        """The expected result of the check: an AssertionError concurrently, none in sequence."""
         return pytest.raises(AssertionError) if self.at_once else nullcontext()
 
 
 @pytest.fixture(params=[True, False], ids=["at once", "in turn"])
 def planted(request: pytest.FixtureRequest) -> Planted:
-    """Each forgetful store, as it must be found and as its own control."""
+    """Each faulty store, called concurrently and, as a control, in sequence."""
     return Planted(at_once=request.param)
 
 
 @pytest.mark.parametrize("careless", ["inventory"], indirect=True)
-async def test_a_lost_piece_of_stock_is_found(careless: Careless, planted: Planted) -> None:
+async def test_lost_update_of_stock_is_found(careless: Careless, planted: Planted) -> None:
     """Read, modify, write in the driver's default transaction sells the same piece twice."""
-    stores = planted.stores(ForgetfulStock, careless, 6)
+    stores = planted.stores(RacyStock, careless, 6)
 
     with planted.verdict():
         await check_last_pieces(stores, buyers=6, pieces=3)
 
 
 @pytest.mark.parametrize("careless", ["orders"], indirect=True)
-async def test_a_second_settlement_is_found(careless: Careless, planted: Planted) -> None:
+async def test_second_settlement_is_found(careless: Careless, planted: Planted) -> None:
     """Without `still pending` in its WHERE, an order is placed and rejected."""
-    stores = planted.stores(ForgetfulOrders, careless, 4)
+    stores = planted.stores(RacyOrders, careless, 4)
 
     with planted.verdict():
         await check_one_settlement(stores)
 
 
 @pytest.mark.parametrize("careless", ["payments"], indirect=True)
-async def test_a_second_verdict_is_found(careless: Careless, planted: Planted) -> None:
+async def test_second_verdict_is_found(careless: Careless, planted: Planted) -> None:
     """Where the last writer wins, a customer is charged for a voided order."""
-    stores = planted.stores(ForgetfulVerdicts, careless, 4)
+    stores = planted.stores(RacyVerdicts, careless, 4)
 
     with planted.verdict():
         await check_one_verdict(stores)
 
 
 @pytest.mark.parametrize("careless", ["orders"], indirect=True)
-async def test_an_event_claimed_twice_is_found(careless: Careless, planted: Planted) -> None:
-    """Without a lock on what is due, every relay takes it."""
+async def test_event_claimed_twice_is_found(careless: Careless, planted: Planted) -> None:
+    """Without a lock on due events, every relay claims them."""
     store = SqlOrders(careless.database, SqlOutbox(careless.database, ROUTES))
     for number in range(3):
         await store.begin(an_order(number), f"key-{number}", "print", MORNING)
         await store.place(an_event(an_order(number)))
-    relays = planted.stores(ForgetfulOutbox, careless, MANY)
+    relays = planted.stores(RacyOutbox, careless, MANY)
 
     with planted.verdict():
         await check_one_claim(relays, "notifications", events=3)
@@ -258,7 +258,7 @@ async def test_an_event_claimed_twice_is_found(careless: Careless, planted: Plan
 
 @dataclass(frozen=True, slots=True)
 class ReadsThenWrites(SqlStock):
-    """As forgetful, but in a transaction of ours."""
+    """The same, in a transaction of the kit."""
 
     async def reserve(self, order_id: UUID, lines: tuple[Line, ...], at: datetime) -> Reservation:
         async def reserve(tx: Transaction) -> Reservation:
@@ -273,7 +273,7 @@ class ReadsThenWrites(SqlStock):
         return await self.db.transaction(reserve)
 
 
-async def test_begin_immediate_makes_even_a_forgetful_store_safe(sqlite_url: str) -> None:
+async def test_begin_immediate_prevents_lost_updates_of_a_faulty_store(sqlite_url: str) -> None:
     """Two processes on one file: what is read in a transaction cannot be changed by another."""
     replicas = [Database.open(sqlite_url, "inventory", synchronous="NORMAL") for _ in range(2)]
     stores = [ReadsThenWrites(database) for database in replicas]

@@ -1,4 +1,4 @@
-"""Do the migrations make the tables that the stores use, once, however many migrate at a time?"""
+"""Do the migrations make the tables that the stores use, once, also where several run at a time?"""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ TABLES: dict[str, MetaData] = {
 
 
 def folder(capability: str) -> Path:
-    """Where the revisions of a capability are."""
+    """The folder of the revisions of a capability."""
     return APP.definitions[capability].migrations
 
 
@@ -51,14 +51,14 @@ ASPECTS = (
 
 
 def differences(connection: Connection, metadata: MetaData) -> list[object]:
-    """What a migration would have to change to make the tables as the code wants them."""
+    """What a migration would have to change to make the tables those of the code."""
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     found: list[object] = compare_metadata(context, metadata)
     return found
 
 
 def schema_of(connection: Connection) -> dict[str, object]:
-    """Everything the database knows of its tables."""
+    """Everything the database stores about its tables."""
     known = inspect(connection)
     return {
         f"{name} {aspect}": in_words(getattr(known, aspect)(name))
@@ -69,13 +69,13 @@ def schema_of(connection: Connection) -> dict[str, object]:
 
 
 def in_words(facts: object) -> object:
-    """Types and expressions by what they say; as objects they equal only themselves."""
+    """Types and expressions as text; as objects they equal only themselves."""
     if isinstance(facts, dict):
         return {key: in_words(value) for key, value in facts.items()}
     return [in_words(fact) for fact in facts] if isinstance(facts, list) else str(facts)
 
 
-async def test_the_migrated_schema_is_the_one_the_code_uses(store_url: str) -> None:
+async def test_migrated_schema_is_the_one_the_code_uses(store_url: str) -> None:
     """Alembic finds nothing to change in any capability."""
     found = {}
     for capability, tables in TABLES.items():
@@ -85,8 +85,8 @@ async def test_the_migrated_schema_is_the_one_the_code_uses(store_url: str) -> N
     assert found == {capability: [] for capability in TABLES}
 
 
-async def test_a_column_that_strayed_in_would_be_found(store_url: str) -> None:
-    """The comparison sees what it is there for."""
+async def test_unexpected_column_is_found(store_url: str) -> None:
+    """The comparison above can fail."""
 
     def stray(connection: Connection) -> list[object]:
         connection.execute(text("ALTER TABLE outbox ADD COLUMN stray INTEGER"))
@@ -115,7 +115,7 @@ async def test_migrating_and_creating_make_the_same(store_url: str) -> None:
 
 
 async def test_migrating_again_does_nothing(empty_store_url: str, open_database: Open) -> None:
-    """It answers where the schema is, makes the folder or schema first, and is current then."""
+    """It returns the revision, makes the folder or schema first, and is current then."""
     for capability in TABLES:
         answers = [
             await asyncio.to_thread(migrate, empty_store_url, capability, folder(capability))
@@ -127,7 +127,7 @@ async def test_migrating_again_does_nothing(empty_store_url: str, open_database:
         assert is_current(revision, capability, folder(capability))
 
 
-async def test_a_later_revision_is_left_as_it_is(store_url: str, open_database: Open) -> None:
+async def test_later_revision_is_not_changed(store_url: str, open_database: Open) -> None:
     """An older image that migrates after a newer one succeeds, changes nothing, and can serve."""
     database = open_database(store_url, "orders")
     await database.execute(Statement(revisions.update().values(version_num="orders_0042")))
@@ -137,8 +137,8 @@ async def test_a_later_revision_is_left_as_it_is(store_url: str, open_database: 
     assert is_current("orders_0042", "orders", folder("orders"))
 
 
-async def test_the_schema_of_another_is_refused(store_url: str, open_database: Open) -> None:
-    """A store that holds the tables of another capability is refused, and left as it is."""
+async def test_schema_of_another_capability_is_refused(store_url: str, open_database: Open) -> None:
+    """A store that holds the tables of another capability is refused, and is not changed."""
     database = open_database(store_url, "orders")
     await database.execute(Statement(revisions.update().values(version_num="profiles_0001")))
 
@@ -147,17 +147,17 @@ async def test_the_schema_of_another_is_refused(store_url: str, open_database: O
     assert not is_current(await database.revision(), "orders", folder("orders"))
 
 
-async def test_where_nothing_was_migrated_there_is_no_revision(
+async def test_database_without_migration_has_no_revision(
     empty_postgresql_url: str, open_database: Open
 ) -> None:
-    """Such a part is not ready, and says why."""
+    """Such a part is not ready, and reports the reason."""
     assert await open_database(empty_postgresql_url, "orders").revision() is None
     assert not is_current(None, "orders", folder("orders"))
 
 
-async def test_migrations_at_once_are_safe(empty_store_url: str, open_database: Open) -> None:
-    """However many processes do it: one migrates, the others find it done."""
-    racers = [
+async def test_concurrent_migrations_are_safe(empty_store_url: str, open_database: Open) -> None:
+    """Of several processes one migrates, the others find it done."""
+    processes = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "borough", "migrate", "orders"),
             env={**os.environ, "BOROUGH_STORE": empty_store_url},
@@ -166,22 +166,24 @@ async def test_migrations_at_once_are_safe(empty_store_url: str, open_database: 
         )
         for _ in range(4)
     ]
-    told = await asyncio.gather(*(racer.communicate() for racer in racers))
+    outputs = await asyncio.gather(*(process.communicate() for process in processes))
 
-    assert told == [(b"orders: orders_0001\n", b"")] * 4
+    assert outputs == [(b"orders: orders_0001\n", b"")] * 4
     assert await open_database(empty_store_url, "orders").revision() == "orders_0001"
 
 
-def test_a_database_that_is_away_stops_the_migration() -> None:
-    """With the sentence every other use gets."""
+def test_unavailable_database_stops_the_migration() -> None:
+    """With the same error as every other use."""
     url = "postgresql://ada:opensesame@127.0.0.1:1/shop"
     with pytest.raises(Unavailable, match="the store of orders cannot be reached"):
         migrate(url, "orders", folder("orders"))
 
 
 @pytest.mark.parametrize("capability", TABLES)
-def test_each_line_is_in_the_order_of_its_numbers(capability: str) -> None:
-    """A revision's number says where it stands, so a later one is known without its file."""
+def test_revisions_are_in_the_order_of_their_numbers(capability: str) -> None:
+    """The number is the position in the sequence, so a later revision is recognised without its
+    file.
+    """
     config = Config()
     config.set_main_option("script_location", str(HERE))
     config.set_main_option("version_locations", str(folder(capability)))
@@ -193,8 +195,8 @@ def test_each_line_is_in_the_order_of_its_numbers(capability: str) -> None:
     assert line == [f"{capability}_{n:04}" for n in range(len(line), 0, -1)]
 
 
-def test_a_folder_without_a_revision_is_named(tmp_path: Path) -> None:
-    """A capability that keeps rows and has no migration is refused in one sentence."""
+def test_folder_without_a_revision_is_named(tmp_path: Path) -> None:
+    """A capability that stores rows and has no migration is refused with an error."""
     (tmp_path / "notes.txt").touch()
     with pytest.raises(WrongSettings, match=r"loans has no migration: there is no loans_0001\.py"):
         head("loans", tmp_path)

@@ -1,4 +1,4 @@
-"""Is the later version of payments, to which a cluster is upgraded under load, a good successor?"""
+"""Is the later version of payments, to which a cluster is upgraded under load, compatible?"""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ def charge_of(order_id: UUID) -> Charge:
 
 @pytest.fixture
 def told(sqlite_url: str, tmp_path: Path) -> dict[str, object]:
-    """What the later version says of the charge of FIRST, after it migrated the store."""
+    """What the later version returns for the charge of FIRST, after it migrated the store."""
     later = tmp_path / "later"
     shutil.copytree(
         version.SERVICES / "borough_shop",
@@ -72,7 +72,7 @@ def told(sqlite_url: str, tmp_path: Path) -> dict[str, object]:
         ignore=shutil.ignore_patterns("*.pyc"),
     )
     version.change(later)
-    done = subprocess.run(  # noqa: S603  # our own words
+    done = subprocess.run(  # noqa: S603  # fixed arguments
         [sys.executable, "-c", LATER, sqlite_url, str(FIRST)],
         env={**os.environ, "PYTHONPATH": str(later)}, capture_output=True, text=True, check=False,
     )  # fmt: skip  # the command on one line, as one would type it
@@ -81,11 +81,11 @@ def told(sqlite_url: str, tmp_path: Path) -> dict[str, object]:
     return verdict
 
 
-async def test_both_versions_of_payments_keep_one_book(
+async def test_both_versions_of_payments_share_one_schema(
     told: dict[str, object], sqlite_url: str
 ) -> None:
-    """The later one migrates and tells a receipt; this one then works on the newer schema, and
-    reads what either wrote.
+    """The later one migrates and returns a receipt; this one then works on the newer schema, and
+    reads the verdicts of both.
     """
     assert told["receipt"] == FIRST.hex[-12:]
     assert await asyncio.to_thread(migrate, sqlite_url, "payments", MIGRATIONS) == "payments_0002"
@@ -102,8 +102,8 @@ async def test_both_versions_of_payments_keep_one_book(
         await database.close()
 
 
-def test_a_diff_that_no_longer_applies_is_no_version(tmp_path: Path) -> None:
-    """It says which file has moved on, instead of building half of a version."""
+def test_diff_that_does_not_apply_is_refused(tmp_path: Path) -> None:
+    """The error names the file that has changed, and no version is built."""
     for name in version.changed():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("moved on\n")

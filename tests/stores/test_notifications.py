@@ -1,4 +1,4 @@
-"""Is there one row per event, whatever is delivered how often?"""
+"""Is there one row per event, also where an event is delivered several times?"""
 
 from datetime import datetime, timedelta
 
@@ -26,11 +26,11 @@ def changed(**fields: object) -> Notification:
 
 
 async def recorded_as(notifications: NotificationStore, text: str, at: datetime) -> Notification:
-    """What stands for the event after it was recorded with this text."""
+    """The row of the event after it was recorded with this text."""
     return (await notifications.record({EVENT.event_id: text}, at))[EVENT.event_id]
 
 
-async def test_an_event_opens_one_row(notifications: NotificationStore) -> None:
+async def test_event_opens_one_row(notifications: NotificationStore) -> None:
     """The second delivery finds the row of the first."""
     assert await notifications.open((EVENT,), MORNING) == {EVENT.event_id: FRESH}
     assert await notifications.open((EVENT,), LATER) == {EVENT.event_id: FRESH}
@@ -38,7 +38,7 @@ async def test_an_event_opens_one_row(notifications: NotificationStore) -> None:
 
 
 async def test_several_events_open_a_row_each(notifications: NotificationStore) -> None:
-    """Also where some have one already, and where one is there twice."""
+    """Also where some have a row already, and where one is there twice."""
     other = an_event(an_order(2))
     await notifications.open((EVENT,), MORNING)
     rows = await notifications.open((other, EVENT, other), LATER)
@@ -54,7 +54,7 @@ async def test_several_events_open_a_row_each(notifications: NotificationStore) 
     }
 
 
-async def test_a_recorded_row_is_final(notifications: NotificationStore) -> None:
+async def test_recorded_row_is_final(notifications: NotificationStore) -> None:
     """Neither another recording nor a failure changes it."""
     await notifications.open((EVENT,), MORNING)
     recorded = changed(state=NotificationState.RECORDED, text="placed")
@@ -65,7 +65,9 @@ async def test_a_recorded_row_is_final(notifications: NotificationStore) -> None
     assert await notifications.open((EVENT,), MORNING) == {EVENT.event_id: recorded}
 
 
-async def test_a_row_is_parked_after_so_many_failed_tries(notifications: NotificationStore) -> None:
+async def test_row_is_parked_after_the_limit_of_failed_tries(
+    notifications: NotificationStore,
+) -> None:
     """Tries are counted in the row, and the last one parks it for good."""
     await notifications.open((EVENT,), MORNING)
     parked = changed(state=NotificationState.PARKED, failed_tries=2)
@@ -77,8 +79,8 @@ async def test_a_row_is_parked_after_so_many_failed_tries(notifications: Notific
     assert await recorded_as(notifications, "placed", MORNING) == parked
 
 
-async def test_a_row_may_be_recorded_after_a_failure(notifications: NotificationStore) -> None:
-    """The failed try stays on record."""
+async def test_row_may_be_recorded_after_a_failure(notifications: NotificationStore) -> None:
+    """The failed try stays counted."""
     await notifications.open((EVENT,), MORNING)
     await notifications.fail(EVENT.event_id, 2, MORNING)
 
@@ -87,7 +89,7 @@ async def test_a_row_may_be_recorded_after_a_failure(notifications: Notification
     )
 
 
-async def test_a_customer_pages_through_their_own_rows(notifications: NotificationStore) -> None:
+async def test_customer_pages_through_their_own_rows(notifications: NotificationStore) -> None:
     """Newest first, older than `before`, of this customer alone."""
     for number, customer in enumerate(["ada", "bob", "ada", "ada"], start=1):
         order = an_order(number, customer_id=customer)

@@ -23,8 +23,10 @@ async def begin(orders: OrderStore, number: int, deadline: datetime = DEADLINE) 
     await orders.begin(an_order(number), f"key-{number}", "print", deadline)
 
 
-async def test_a_key_begins_one_order(orders: OrderStore) -> None:
-    """A second request under it answers the first order and its print, whatever it asks for."""
+async def test_key_begins_one_order(orders: OrderStore) -> None:
+    """A second request with it returns the first order and its fingerprint, whatever its
+    content.
+    """
     first, second = an_order(1), an_order(2)
     fresh = Begun(first, "print", fresh=True)
 
@@ -34,22 +36,22 @@ async def test_a_key_begins_one_order(orders: OrderStore) -> None:
 
 
 async def test_customers_do_not_share_keys(orders: OrderStore) -> None:
-    """A key is the customer's own."""
+    """A key belongs to one customer."""
     for number, customer in enumerate(["ada", "bob"], start=1):
         order = an_order(number, customer_id=customer)
         assert (await orders.begin(order, "key", "print", DEADLINE)).fresh
 
 
-async def test_an_order_comes_back_as_it_was_stored(orders: OrderStore) -> None:
-    """Every field; an unknown id answers nothing."""
+async def test_order_is_returned_as_it_was_stored(orders: OrderStore) -> None:
+    """Every field; an unknown id returns nothing."""
     await begin(orders, 1)
 
     assert await orders.get(an_id(1)) == an_order(1)
     assert await orders.get(an_id(2)) is None
 
 
-async def test_moments_come_back_aware_whatever_their_zone(orders: OrderStore) -> None:
-    """A moment is a moment: its zone is a way of writing it."""
+async def test_datetimes_are_returned_aware_in_any_zone(orders: OrderStore) -> None:
+    """Datetimes of one instant are equal in every zone."""
     tokyo = timezone(timedelta(hours=9))
     await orders.begin(an_order(at=MORNING.astimezone(tokyo)), "key", "print", DEADLINE)
 
@@ -60,7 +62,9 @@ async def test_moments_come_back_aware_whatever_their_zone(orders: OrderStore) -
 
 
 async def test_placing_writes_what_the_event_says(orders: SqlOrders | MemoryOrders) -> None:
-    """Lines, total and moment go into the order, and the event into the outbox, with its trace."""
+    """Lines, total and time are stored in the order, and the event in the outbox, with its
+    trace.
+    """
     await orders.begin(an_order(1), "key-1", "print", DEADLINE, TRACE)
     event = an_event(an_order(1), number=7, at=LATER)
 
@@ -80,7 +84,7 @@ async def test_placing_writes_what_the_event_says(orders: SqlOrders | MemoryOrde
     assert (envelope.event, envelope.trace, envelope.tries) == (event, TRACE, 0)
 
 
-async def test_an_order_is_placed_once(orders: SqlOrders | MemoryOrders) -> None:
+async def test_order_is_placed_once(orders: SqlOrders | MemoryOrders) -> None:
     """The second attempt changes nothing and writes no event."""
     await begin(orders, 1)
     first = await orders.place(an_event(an_order(1), number=7))
@@ -90,8 +94,8 @@ async def test_an_order_is_placed_once(orders: SqlOrders | MemoryOrders) -> None
     assert await orders.outbox.unsent() == 1
 
 
-async def test_a_rejected_order_says_why(orders: SqlOrders | MemoryOrders) -> None:
-    """Reason, detail and moment; no event is written."""
+async def test_rejected_order_has_its_reason(orders: SqlOrders | MemoryOrders) -> None:
+    """Reason, detail and time; no event is written."""
     await begin(orders, 1)
 
     rejected = an_order(1).model_copy(
@@ -108,8 +112,8 @@ async def test_a_rejected_order_says_why(orders: SqlOrders | MemoryOrders) -> No
 
 
 @pytest.mark.parametrize("first", ["place", "reject"])
-async def test_the_first_settlement_stands(orders: SqlOrders | MemoryOrders, first: str) -> None:
-    """An order placed is not rejected any more, nor the other way round."""
+async def test_first_settlement_is_final(orders: SqlOrders | MemoryOrders, first: str) -> None:
+    """A placed order is not rejected any more, nor the other way round."""
     await begin(orders, 1)
     event = an_event(an_order(1))
     if first == "place":
@@ -123,7 +127,7 @@ async def test_the_first_settlement_stands(orders: SqlOrders | MemoryOrders, fir
     assert await orders.outbox.unsent() == (first == "place")
 
 
-async def test_a_customer_pages_through_their_own_orders(orders: OrderStore) -> None:
+async def test_customer_pages_through_their_own_orders(orders: OrderStore) -> None:
     """Newest first, older than `before`, of this customer alone."""
     for number, customer in enumerate(["ada", "bob", "ada", "ada"], start=1):
         order = an_order(number, customer_id=customer)
@@ -137,7 +141,9 @@ async def test_a_customer_pages_through_their_own_orders(orders: OrderStore) -> 
 
 
 async def test_overdue_orders_are_pending_and_past_their_deadline(orders: OrderStore) -> None:
-    """By id, in pages from behind `after`; the settled and the patient are left alone."""
+    """By id, in pages after `after`; settled orders and those before their deadline are left
+    out.
+    """
     for number in range(1, 6):
         await begin(orders, number, MORNING + timedelta(seconds=9 if number == 3 else 1))
     await orders.reject(an_id(2), OUT, LATER)
@@ -149,8 +155,10 @@ async def test_overdue_orders_are_pending_and_past_their_deadline(orders: OrderS
     assert [record.order.order_id for record in second] == [an_id(5)]
 
 
-async def test_an_order_keeps_the_trace_of_its_first_request(orders: OrderStore) -> None:
-    """The trace it began in is found when it is settled later; a replay does not change that."""
+async def test_order_keeps_the_trace_of_its_first_request(orders: OrderStore) -> None:
+    """The trace of its first request is found when it is settled later; a replay does not change
+    that.
+    """
     await orders.begin(an_order(1), "key", "print", DEADLINE, TRACE)
     await orders.begin(an_order(2), "key", "print", DEADLINE, None)
 

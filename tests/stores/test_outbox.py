@@ -16,7 +16,7 @@ TO = "notifications"
 
 
 async def claimed(outbox: Outbox, seconds: float = 0, limit: int = 10) -> list[int]:
-    """The numbers of what can be claimed then."""
+    """The numbers of the events that can be claimed then."""
     envelopes = await outbox.claim(TO, MORNING + seconds * SECOND, LEASE, limit)
     return [next(n for n in range(10) if an_id(n) == e.event.event_id) for e in envelopes]
 
@@ -32,21 +32,21 @@ async def outbox(orders: SqlOrders | MemoryOrders) -> Outbox:
 
 
 async def test_events_are_claimed_oldest_first(outbox: Outbox) -> None:
-    """At most as many as asked for, and none before its time."""
+    """At most as many as requested, and none before it is due."""
     assert await claimed(outbox, seconds=2, limit=2) == [1, 2]
     assert await claimed(outbox, seconds=2, limit=2) == [3]
 
 
-async def test_a_claim_shuts_others_out_until_its_lease_ends(outbox: Outbox) -> None:
-    """A relay that claimed it and ended holds it back no longer than that."""
+async def test_claimed_event_is_not_claimed_again_until_its_lease_ends(outbox: Outbox) -> None:
+    """A relay that claimed it and ended delays it no longer than that."""
     assert await claimed(outbox) == [1]
     assert await claimed(outbox) == []
     assert await claimed(outbox, seconds=9.9) == [2, 3]
     assert await claimed(outbox, seconds=10) == [1]
 
 
-async def test_the_oldest_event_is_the_first_that_is_not_sent(outbox: Outbox) -> None:
-    """Claimed or not, and whenever it is due; there is none when all are sent."""
+async def test_oldest_event_is_the_first_that_is_not_sent(outbox: Outbox) -> None:
+    """Claimed or not, due or not; there is none when all are sent."""
     await claimed(outbox, seconds=2)
     for number in (1, 2, 3):
         assert await outbox.oldest(TO) == MORNING + (number - 1) * SECOND
@@ -54,7 +54,7 @@ async def test_the_oldest_event_is_the_first_that_is_not_sent(outbox: Outbox) ->
     assert await outbox.oldest(TO) is None
 
 
-async def test_a_sent_event_is_not_claimed_again(outbox: Outbox) -> None:
+async def test_sent_event_is_not_claimed_again(outbox: Outbox) -> None:
     """Not even when a slow second relay reports a failure afterwards."""
     await claimed(outbox)
     await outbox.sent(TO, [an_id(1)], MORNING)
@@ -65,7 +65,7 @@ async def test_a_sent_event_is_not_claimed_again(outbox: Outbox) -> None:
 
 
 async def test_several_events_are_marked_at_once(outbox: Outbox) -> None:
-    """Those that were sent, and those that failed, each with its moment."""
+    """Sent and failed ones, each with its time."""
     assert await claimed(outbox, seconds=2) == [1, 2, 3]
     await outbox.failed(TO, {an_id(2): MORNING + 3 * SECOND, an_id(1): MORNING + 4 * SECOND})
     await outbox.sent(TO, [an_id(3)], MORNING)
@@ -76,7 +76,7 @@ async def test_several_events_are_marked_at_once(outbox: Outbox) -> None:
     assert await outbox.unsent() == 0
 
 
-async def test_a_failed_event_is_due_when_said_with_one_try_more(outbox: Outbox) -> None:
+async def test_failed_event_is_due_at_the_given_time_with_one_try_more(outbox: Outbox) -> None:
     """The lease ends with the failure."""
     await outbox.claim(TO, MORNING, LEASE, 10)
     await outbox.failed(TO, {an_id(1): MORNING + SECOND / 2})
@@ -85,8 +85,8 @@ async def test_a_failed_event_is_due_when_said_with_one_try_more(outbox: Outbox)
     assert (envelope.event.event_id, envelope.tries) == (an_id(1), 1)
 
 
-async def test_only_what_was_sent_long_ago_is_pruned(outbox: Outbox) -> None:
-    """Unsent events are never forgotten."""
+async def test_only_events_sent_before_the_retention_are_pruned(outbox: Outbox) -> None:
+    """Unsent events are never pruned."""
     await outbox.sent(TO, [an_id(1)], MORNING)
     await outbox.sent(TO, [an_id(2)], MORNING + SECOND)
 
@@ -95,8 +95,8 @@ async def test_only_what_was_sent_long_ago_is_pruned(outbox: Outbox) -> None:
     assert await outbox.unsent() == 1
 
 
-async def test_no_more_is_pruned_at_once_than_was_asked_for(outbox: Outbox) -> None:
-    """A backlog goes piece by piece, each in a transaction of its own."""
+async def test_one_prune_deletes_no_more_than_its_limit(outbox: Outbox) -> None:
+    """A backlog is pruned in batches, each in a transaction of its own."""
     for number in (1, 2, 3):
         await outbox.sent(TO, [an_id(number)], MORNING)
 

@@ -1,6 +1,6 @@
-"""When many come at once, through two replicas, does exactly one of them do it?
+"""Of many concurrent calls through two replicas, does exactly one take effect?
 
-`test_lost_updates.py` shows that these checks find a store that loses one.
+`test_lost_updates.py` shows that these checks find a store that loses an update.
 """
 
 from collections.abc import Sequence
@@ -26,44 +26,46 @@ from shop.races import (
 from shop.samples import an_event, an_order
 
 
-async def test_the_last_fifty_go_to_fifty_of_two_hundred(two_stocks: Sequence[StockStore]) -> None:
-    """Stock is never oversold, and never left lying."""
+async def test_last_fifty_pieces_go_to_fifty_of_two_hundred_orders(
+    two_stocks: Sequence[StockStore],
+) -> None:
+    """Stock is neither oversold nor left over."""
     await check_last_pieces(two_stocks, buyers=200, pieces=50)
 
 
-async def test_an_order_reserved_at_once_holds_once(two_stocks: Sequence[StockStore]) -> None:
+async def test_order_reserved_concurrently_holds_once(two_stocks: Sequence[StockStore]) -> None:
     """A duplicate finds the row of the first, also while it is being written."""
     await check_one_reservation(two_stocks)
 
 
-async def test_a_release_wins_against_a_reserve(two_stocks: Sequence[StockStore]) -> None:
-    """Before or after, nothing stays held."""
+async def test_release_wins_over_a_concurrent_reserve(two_stocks: Sequence[StockStore]) -> None:
+    """In either order, nothing stays held."""
     await check_reserve_or_release(two_stocks)
 
 
-async def test_either_commit_or_release_happens(two_stocks: Sequence[StockStore]) -> None:
-    """And the other says that it came too late."""
+async def test_either_commit_or_release_succeeds(two_stocks: Sequence[StockStore]) -> None:
+    """The other call raises an error."""
     await check_commit_or_release(two_stocks)
 
 
-async def test_a_key_used_at_once_begins_one_order(two_orders: Sequence[OrderStore]) -> None:
-    """However many requests bear it."""
+async def test_key_used_concurrently_begins_one_order(two_orders: Sequence[OrderStore]) -> None:
+    """Whatever the number of requests with it."""
     await check_one_begin(two_orders)
 
 
-async def test_an_order_settled_at_once_is_settled_once(two_orders: Sequence[OrderStore]) -> None:
+async def test_order_settled_concurrently_is_settled_once(two_orders: Sequence[OrderStore]) -> None:
     """Request and reconcile may race at any point."""
     await check_one_settlement(two_orders)
 
 
-async def test_an_order_decided_at_once_has_one_verdict(
+async def test_order_decided_concurrently_has_one_verdict(
     two_verdicts: Sequence[VerdictStore],
 ) -> None:
     """A charge and a void never both hold."""
     await check_one_verdict(two_verdicts)
 
 
-async def test_an_event_goes_to_one_relay(
+async def test_event_is_claimed_by_one_relay(
     two_orders: tuple[SqlOrders | MemoryOrders, SqlOrders | MemoryOrders],
 ) -> None:
     """Replicas share the outbox without a leader."""
@@ -75,8 +77,8 @@ async def test_an_event_goes_to_one_relay(
     await check_one_claim((first.outbox, second.outbox), "notifications", events=10)
 
 
-async def test_tries_at_once_are_all_counted(
+async def test_concurrent_tries_are_all_counted(
     two_notifications: Sequence[NotificationStore],
 ) -> None:
-    """None is lost, and the last one parks."""
+    """None is lost, and the last one parks the row."""
     await check_every_try_counts(two_notifications)

@@ -1,4 +1,4 @@
-"""Does a migration make the role and the schema that a capability lacks, and change no other?"""
+"""Does a migration make the missing role and schema of a capability, and change no other?"""
 
 import asyncio
 import itertools
@@ -23,7 +23,7 @@ from programs import absent
 
 OWN, CHANGED = "p@ss/w'0rd %", "another"
 BOSS, CLERK = "boss", "clerk"
-"""Who may make roles without being a superuser, and who may make nothing."""
+"""A role with CREATEROLE that is no superuser, and a role without rights."""
 SHOP = tuple(name for name in APP.contracts if name != Loyalty.name)
 
 
@@ -50,7 +50,7 @@ def strict() -> Iterator[Cluster]:
 
 
 def wait_for_the_rules(url: str) -> None:
-    """A server reads them a moment after it was asked to."""
+    """Wait for the reload of the rules, which a server does asynchronously."""
     until = time.monotonic() + 30
     while "password authentication failed" not in str(refusal := problem(url, "nobody", "none")):
         assert time.monotonic() < until, refusal
@@ -62,7 +62,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def admin(strict: Cluster) -> Iterator[str]:
-    """A fresh database on it that knows BOSS and CLERK, and no capability; by its superuser."""
+    """A fresh database on it with BOSS and CLERK, and no capability; the URL of its superuser."""
     name = f"roles_{next(_numbers)}"
     url = strict.create(name)
     strict.execute(
@@ -78,18 +78,18 @@ def admin(strict: Cluster) -> Iterator[str]:
 
 
 def by(url: str, role: str, password: str) -> str:
-    """The same address, for that role."""
+    """The same address, with that role."""
     found = make_url(url).set(username=role, password=password)
     return found.render_as_string(hide_password=False)
 
 
 def store(url: str, password: str = OWN) -> str:
-    """The setting of a release: each capability by its own role."""
+    """The setting of a release: each capability with its own role."""
     return by(url, "CAPABILITY", password).replace("CAPABILITY", "{capability}")
 
 
 def problem(url: str, role: str, password: str, statement: str = "SELECT 1") -> object:
-    """What the server says to a statement of that role, if it refuses it."""
+    """The error of the server for a statement of that role, if it is refused."""
 
     async def ask() -> object:
         try:
@@ -108,27 +108,27 @@ def problem(url: str, role: str, password: str, statement: str = "SELECT 1") -> 
 
 
 def bring(url: str, *capabilities: str, admin: str = "") -> list[str]:
-    """`borough migrate` of these capabilities, by their roles at this address."""
+    """`borough migrate` of these capabilities, with their roles at this address."""
     settings = Settings(store=SecretStr(url))
     return commands.migrate(APP, settings, capabilities, admin=admin)
 
 
 @pytest.mark.parametrize("boss", [False, True], ids=["superuser", "who may make roles"])
-def test_each_capability_gets_a_role_that_sees_its_own_schema_only(admin: str, boss: bool) -> None:  # noqa: FBT001  # a parameter
-    """By either administrator; with the password that the store's address has."""
+def test_each_capability_gets_a_role_for_its_own_schema_only(admin: str, boss: bool) -> None:  # noqa: FBT001  # a parameter
+    """By either administrator; with the password in the store's address."""
     url, maker = store(admin), by(admin, BOSS, "boss") if boss else admin
     assert bring(url, *APP.contracts, admin=maker) == [f"{n}: {n}_0001" for n in APP.contracts]
 
     for role in APP.contracts:
         for schema in APP.contracts:
-            refused = problem(admin, role, OWN, f"SELECT * FROM {schema}.alembic_version")  # noqa: S608  # our names
+            refused = problem(admin, role, OWN, f"SELECT * FROM {schema}.alembic_version")  # noqa: S608  # fixed names
             assert isinstance(refused, asyncpg.InsufficientPrivilegeError) == (role != schema)
         wider = problem(admin, role, OWN, "CREATE SCHEMA another")
         assert isinstance(wider, asyncpg.InsufficientPrivilegeError)
 
 
-def test_a_release_that_runs_gains_a_capability(admin: str) -> None:
-    """The others keep their passwords and their rows, whatever the address says by then."""
+def test_running_release_gains_a_capability(admin: str) -> None:
+    """The others keep their passwords and their rows, whatever the address contains by then."""
     bring(store(admin), *SHOP, admin=admin)
     row = "UPDATE orders.alembic_version SET version_num = 'orders_0042'"
     assert problem(admin, "orders", OWN, row) is None
@@ -141,8 +141,8 @@ def test_a_release_that_runs_gains_a_capability(admin: str) -> None:
     assert problem(admin, "orders", OWN) is None
 
 
-def test_roles_made_by_hand_need_no_administrator(strict: Cluster, admin: str) -> None:
-    """As the chart's README says how."""
+def test_roles_made_manually_need_no_administrator(strict: Cluster, admin: str) -> None:
+    """As the chart's README describes."""
     database = str(make_url(admin).database)
     strict.execute(
         database,
@@ -153,8 +153,8 @@ def test_roles_made_by_hand_need_no_administrator(strict: Cluster, admin: str) -
     assert bring(store(admin, "by hand"), "loyalty", admin=admin) == ["loyalty: loyalty_0001"]
 
 
-def test_many_may_make_them_at_once(admin: str) -> None:
-    """A Job of each image does."""
+def test_concurrent_migrations_make_them_once(admin: str) -> None:
+    """The Jobs of all images run at the same time."""
 
     async def race() -> list[str]:
         url, revisions = store(admin), APP.definitions[Loyalty.name].migrations
@@ -175,10 +175,10 @@ def test_many_may_make_them_at_once(admin: str) -> None:
     ],
     ids=["none", "one who may not", "one with a wrong password"],
 )
-def test_what_is_missing_and_may_not_be_made_is_named_at_once(
+def test_missing_role_that_may_not_be_made_is_named_at_once(
     admin: str, role: str, password: str, says: str
 ) -> None:
-    """And not waited for; what to do is in the same sentence, and no password is."""
+    """The command does not wait; the error has the remedy, and no password."""
     settings = Settings(store=SecretStr(store(admin)))
     maker = role and by(admin, role, password)
     began = time.monotonic()
@@ -190,23 +190,23 @@ def test_what_is_missing_and_may_not_be_made_is_named_at_once(
     assert OWN not in str(refused.value)
 
 
-def test_a_role_that_may_not_make_its_schema_is_named(strict: Cluster, admin: str) -> None:
-    """The role was made by hand, and its schema was not."""
+def test_role_that_may_not_make_its_schema_is_named(strict: Cluster, admin: str) -> None:
+    """The role was made manually, and its schema was not."""
     strict.execute("postgres", f"CREATE ROLE loyalty LOGIN PASSWORD '{CHANGED}'")
     with pytest.raises(WrongSettings, match="permission denied for database"):
         bring(store(admin, CHANGED), "loyalty")
     assert bring(store(admin, CHANGED), "loyalty", admin=admin) == ["loyalty: loyalty_0001"]
 
 
-def test_a_database_that_is_away_is_waited_for() -> None:
+def test_unavailable_database_is_waited_for() -> None:
     """An administrator cannot reach it either."""
     away = "postgresql://ada:opensesame@127.0.0.1:1/shop"
     with pytest.raises(Unavailable, match="the store of loyalty cannot be reached"):
         bring(away, "loyalty", admin=away)
 
 
-def test_a_file_has_no_roles(tmp_path: Path) -> None:
-    """Who names an administrator for it means another store; without one it is as it was."""
+def test_administrator_for_a_file_is_refused(tmp_path: Path) -> None:
+    """SQLite has no roles; without an administrator it is migrated as before."""
     url = f"sqlite:///{tmp_path}"
     with pytest.raises(WrongSettings, match="PostgreSQL"):
         bring(url, "loyalty", admin="postgresql://boss:boss@127.0.0.1:1/shop")

@@ -1,4 +1,4 @@
-"""What is committed together on SQLite, and does each transaction stay a transaction of its own?"""
+"""Which transactions share a commit on SQLite, and does each of them stay isolated?"""
 
 import asyncio
 import sqlite3
@@ -43,7 +43,7 @@ FULL, NORMAL = 2, 1
 
 
 class Interrupted(Exception):
-    """Something went wrong in the middle."""
+    """An error in the middle of a transaction."""
 
 
 @pytest.fixture
@@ -65,24 +65,24 @@ async def things(database: Database) -> list[int]:
 async def queued(
     database: Database, *work: Coroutine[Any, Any, object]
 ) -> AsyncIterator[list[asyncio.Task[object]]]:
-    """The work waits for the writing thread, in this order, and is done at the end."""
+    """Queue this work behind a held writing thread, in this order; it is done at the end."""
     async with held_open(database):
         tasks = [asyncio.create_task(one) for one in work]
-        await asyncio.sleep(0)  # each task hands its work over
+        await asyncio.sleep(0)  # each task queues its work
         yield tasks
     await asyncio.wait(tasks)
 
 
 async def add_two(tx: Transaction, first: int) -> int:
-    """Adds two; answers how many there are then, as the transaction sees it."""
+    """Add two; return the number of rows that the transaction sees."""
     await tx.execute(ADD, n=first)
     await tx.execute(ADD, n=first + 1)
     count: int = (await tx.execute(COUNT)).rows[0].things
     return count
 
 
-async def test_what_waited_is_committed_together(database: Database) -> None:
-    """Transactions see those before them, and all of them are there at once."""
+async def test_queued_transactions_are_committed_together(database: Database) -> None:
+    """Transactions see those before them, and all of them are committed at once."""
     async with queued(
         database,
         database.transaction(lambda tx: add_two(tx, 1)),
@@ -94,7 +94,7 @@ async def test_what_waited_is_committed_together(database: Database) -> None:
     assert await things(database) == [1, 2, 3, 4, 5]
 
 
-async def test_a_failing_transaction_undoes_nothing_of_the_others(database: Database) -> None:
+async def test_failed_transaction_leaves_the_others_of_its_group(database: Database) -> None:
     """An exception of its own or a refused statement: the rest is committed."""
 
     async def interrupted(tx: Transaction) -> None:
@@ -115,8 +115,8 @@ async def test_a_failing_transaction_undoes_nothing_of_the_others(database: Data
     assert await things(database) == [1, 2, 3]
 
 
-async def test_a_group_has_an_end(database: Database, tmp_path: Path) -> None:
-    """However much waits, the first commit does not wait for all of it."""
+async def test_group_has_a_maximal_size(database: Database, tmp_path: Path) -> None:
+    """With any number in the queue, the first commit does not wait for all of them."""
     committed: list[int] = []
 
     async def add(tx: Transaction, n: int) -> None:
@@ -130,8 +130,8 @@ async def test_a_group_has_an_end(database: Database, tmp_path: Path) -> None:
     assert committed == [0] * GROUP + [GROUP] * GROUP + [2 * GROUP]
 
 
-async def test_cancelled_work_that_waits_is_not_done(database: Database) -> None:
-    """And holds no thread."""
+async def test_cancelled_work_in_the_queue_is_not_done(database: Database) -> None:
+    """It holds no thread."""
     async with queued(database, database.execute(ADD, n=1), database.execute(ADD, n=2)) as tasks:
         tasks[0].cancel()
         await asyncio.wait(tasks[:1])
@@ -140,7 +140,7 @@ async def test_cancelled_work_that_waits_is_not_done(database: Database) -> None
     assert [pool.in_use for pool in database.pools] == [0, 0]
 
 
-async def test_cancelled_work_that_has_begun_is_done_to_its_end(database: Database) -> None:
+async def test_cancelled_work_that_has_begun_is_completed(database: Database) -> None:
     """A transaction is never left half done."""
     begun, go_on = threading.Event(), threading.Event()
 
@@ -159,8 +159,8 @@ async def test_cancelled_work_that_has_begun_is_done_to_its_end(database: Databa
     assert await things(database) == [1, 2, 3]
 
 
-async def test_a_transaction_may_not_wait(database: Database) -> None:
-    """It would hold the one connection that writes, in a thread where nothing wakes it."""
+async def test_transaction_that_awaits_is_refused(database: Database) -> None:
+    """It would hold the one connection that writes, in a thread without an event loop."""
 
     async def sleepy(tx: Transaction) -> None:
         await tx.execute(ADD, n=1)
@@ -171,8 +171,8 @@ async def test_a_transaction_may_not_wait(database: Database) -> None:
     assert await things(database) == []
 
 
-async def test_only_what_must_survive_a_power_cut_waits_for_the_disk(database: Database) -> None:
-    """Alone, and in a group where one transaction must."""
+async def test_only_durable_transactions_wait_for_the_disk(database: Database) -> None:
+    """Alone, and in a group with one that must be durable."""
     seen: list[int] = []
 
     async def look(tx: Transaction) -> None:
@@ -190,7 +190,7 @@ async def test_only_what_must_survive_a_power_cut_waits_for_the_disk(database: D
     assert await things(database) == [1, 2, 3]
 
 
-async def test_a_file_that_is_away_is_found_again(tmp_path: Path) -> None:
+async def test_missing_file_is_opened_again(tmp_path: Path) -> None:
     """A thread that could not connect tries again with its next work."""
     url = f"sqlite:///{tmp_path / 'later'}"
     database = Database.open(url, "shop")
@@ -202,8 +202,10 @@ async def test_a_file_that_is_away_is_found_again(tmp_path: Path) -> None:
     await database.close()
 
 
-async def test_a_thread_that_fails_otherwise_keeps_nobody_waiting(tmp_path: Path) -> None:
-    """What the driver raises is no error of SQLite; the thread goes on to its next work."""
+async def test_other_exception_in_the_thread_is_raised_to_the_caller(tmp_path: Path) -> None:
+    """An exception of the driver that is no SQLite error; the thread continues with its next
+    work.
+    """
     database = Database.open(f"sqlite:///{tmp_path}/\0", "shop")
     for _ in range(2):
         with pytest.raises(ValueError, match="null"):
@@ -211,8 +213,10 @@ async def test_a_thread_that_fails_otherwise_keeps_nobody_waiting(tmp_path: Path
     await database.close()
 
 
-async def test_a_row_is_read_by_its_key_without_a_thread(database: Database) -> None:
-    """Whatever is being written; and by a thread where another process holds the file alone."""
+async def test_row_is_read_by_its_key_without_a_thread(database: Database) -> None:
+    """Also during a write; by a thread where another process holds an exclusive lock on the
+    file.
+    """
     one = Statement(select(THINGS).where(THINGS.c.n == bindparam("n")), brief=True)
     await database.execute(ADD, n=1)
     async with held_open(database, Statement(delete(THINGS))):
@@ -223,13 +227,13 @@ async def test_a_row_is_read_by_its_key_without_a_thread(database: Database) -> 
     assert (await database.execute(one, n=1)).count == 0
 
 
-async def test_a_brief_read_of_a_file_that_is_held_waits_in_a_thread(tmp_path: Path) -> None:
-    """The event loop goes on."""
+async def test_read_of_a_locked_file_waits_in_a_thread(tmp_path: Path) -> None:
+    """The event loop is not blocked."""
     path = tmp_path / "shop.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("CREATE TABLE things (n INTEGER)")
         other.execute("INSERT INTO things VALUES (1)")
-        other.execute("BEGIN EXCLUSIVE")  # without WAL, this shuts readers out
+        other.execute("BEGIN EXCLUSIVE")  # without WAL, this locks out readers
         database = Database.open(f"sqlite:///{tmp_path}", "shop")
         one = Statement(select(THINGS).where(THINGS.c.n == bindparam("n")), brief=True)
         reading = asyncio.create_task(database.execute(one, n=1))

@@ -1,4 +1,4 @@
-"""One verdict per order: does whoever comes first decide, for good?"""
+"""Is there one verdict per order, made by the first request and final?"""
 
 import asyncio
 import hashlib
@@ -30,7 +30,7 @@ VOID = VoidCharge(order_id=ORDER_ID)
 
 
 class Digests(MemoryVerdicts):
-    """Remembers what was kept of the card token."""
+    """Remembers the digest that was stored for the card token."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Digests(MemoryVerdicts):
 
 
 def service(store: MemoryVerdicts | None = None, iterations: int = 0) -> PaymentsService:
-    """Payments over these verdicts, or none yet."""
+    """Payments with these verdicts, or with an empty store."""
     return PaymentsService(
         store=store or MemoryVerdicts(),
         clock=ManualClock(),
@@ -60,34 +60,34 @@ async def ask(payments: PaymentsService, request: Charge | VoidCharge) -> Verdic
     return await payments.void(request)
 
 
-def test_a_good_card_pays_what_is_asked() -> None:
-    """CAPTURED bears the amount."""
+def test_accepted_card_is_charged_in_full() -> None:
+    """CAPTURED has the amount."""
     assert decide(GOOD) == Verdict(order_id=ORDER_ID, outcome=Outcome.CAPTURED, amount=PRICE)
 
 
-def test_a_declined_card_pays_nothing() -> None:
-    """DECLINED bears no amount."""
+def test_declined_card_is_not_charged() -> None:
+    """DECLINED has no amount."""
     assert decide(BAD) == Verdict(order_id=ORDER_ID, outcome=Outcome.DECLINED)
 
 
-def test_a_void_takes_nothing() -> None:
-    """VOIDED bears no amount."""
+def test_void_has_no_amount() -> None:
+    """VOIDED has no amount."""
     assert void(VOID) == Verdict(order_id=ORDER_ID, outcome=Outcome.VOIDED)
 
 
 @pytest.mark.parametrize("requests", list(permutations([GOOD, BAD, VOID])))
-async def test_the_first_request_decides_and_all_others_are_told_so(
+async def test_first_request_decides_and_later_ones_get_its_verdict(
     requests: tuple[Charge | VoidCharge, ...],
 ) -> None:
-    """Charge or void, in any order: there is one verdict, and everybody gets it."""
+    """Charge or void, in any order: there is one verdict, and every request returns it."""
     payments = service()
     answers = [await ask(payments, request) for request in requests]
     assert answers == [answers[0]] * len(requests)
     assert len(await payments.store.ledger()) == 1
 
 
-async def test_only_a_verdict_that_was_written_is_counted() -> None:
-    """Repeating a charge counts nothing: the counter says how much was decided."""
+async def test_only_a_new_verdict_is_counted() -> None:
+    """A repeated charge does not increment the counter, which counts verdicts that were written."""
     payments = service()
     for _ in range(3):
         await payments.charge(GOOD)
@@ -96,8 +96,8 @@ async def test_only_a_verdict_that_was_written_is_counted() -> None:
 
 
 @pytest.mark.parametrize("iterations", [0, 10])
-async def test_a_card_token_is_stretched_before_it_is_kept(iterations: int) -> None:
-    """The token itself never reaches the store; with iterations it is PBKDF2 that hides it."""
+async def test_card_token_is_stretched_before_it_is_stored(iterations: int) -> None:
+    """The token itself never reaches the store; with iterations it is hashed by PBKDF2."""
     store = Digests()
     await service(store, iterations).charge(GOOD)
     token = GOOD.card_token.encode()
@@ -109,10 +109,12 @@ async def test_a_card_token_is_stretched_before_it_is_kept(iterations: int) -> N
     assert store.kept == [expected.hex()]
 
 
-async def test_a_charge_nobody_waits_for_any_more_costs_no_work(
+async def test_charge_past_its_deadline_is_not_stretched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Cores are shared in turn; whose deadline is spent meanwhile is told so, and not charged."""
+    """Requests wait for a core in turn; one whose deadline passes meanwhile fails without a
+    charge.
+    """
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     stretched, at_work, go_on = list[bytes](), asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
@@ -141,15 +143,17 @@ async def test_a_charge_nobody_waits_for_any_more_costs_no_work(
     assert len(await payments.store.ledger()) == 1
 
 
-async def test_a_void_keeps_no_card() -> None:
-    """There is none to keep."""
+async def test_void_stores_no_card() -> None:
+    """A void has no card token."""
     store = Digests()
     await service(store).void(VOID)
     assert store.kept == [""]
 
 
-async def test_a_known_order_costs_no_work() -> None:
-    """A repeated charge is answered before the token is stretched: repeating cannot exhaust us."""
+async def test_known_order_is_answered_without_stretching() -> None:
+    """A repeated charge returns before the token is stretched, so repeating cannot exhaust
+    the CPU.
+    """
     store = Digests()
     payments = service(store)
     await payments.void(VOID)

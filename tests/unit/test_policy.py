@@ -1,4 +1,4 @@
-"""Who may come in, how often, and how what they send is read?"""
+"""Authentication, rate limit, and parsing of keys, timeouts and cursors at the door."""
 
 from uuid import UUID
 
@@ -23,18 +23,20 @@ PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_s
 
 
 class TestApiKeys:
-    """A key names a customer, or nobody."""
+    """A key names a customer or none."""
 
-    def test_a_key_names_its_customer_and_nothing_else_names_anybody(self) -> None:
-        """Neither a part of a key, nor more of it, nor nothing at all opens the door."""
+    def test_only_the_whole_key_names_its_customer(self) -> None:
+        """A part of a key, a longer key and an empty one are refused."""
         keys = ApiKeys({"ada": "correct horse", "grace": "battery staple"})
         assert keys.customer_of("correct horse") == "ada"
         assert keys.customer_of("battery staple") == "grace"
         for wrong in ("", "correct", "correct horse ", "Correct horse", "ada", "\xe9"):
             assert keys.customer_of(wrong) is None
 
-    def test_every_key_is_compared_whoever_asks(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A look-up that stopped at the first match would tell a stopwatch which key is near."""
+    def test_every_key_is_compared_on_each_lookup(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A look-up that stopped at the first match would leak by its duration which key is
+        near.
+        """
         compared: list[tuple[bytes, bytes]] = []
 
         def compare(left: bytes, right: bytes) -> bool:
@@ -58,13 +60,13 @@ class TestApiKeys:
             ({"ada": "k", "grace": "k"}, "ada and grace share one key"),
         ],
     )
-    def test_keys_that_cannot_be_stop_the_start(self, keys: dict[str, str], named: str) -> None:
-        """The sentence names the setting and the customer, never the key."""
+    def test_invalid_keys_are_refused_at_start(self, keys: dict[str, str], named: str) -> None:
+        """The error names the setting and the customer, never the key."""
         with pytest.raises(WrongSettings, match=f"BOROUGH_API_KEYS: {named}"):
             ApiKeys(keys)
 
-    def test_keys_do_not_show_themselves(self) -> None:
-        """What is printed by accident holds no key."""
+    def test_repr_of_keys_hides_them(self) -> None:
+        """A printed object contains no key."""
         keys = ApiKeys({"ada": "correct horse"})
         assert "correct" not in f"{keys!r} {vars(keys)}"
 
@@ -72,8 +74,10 @@ class TestApiKeys:
 class TestRateLimit:
     """A token bucket per customer."""
 
-    def test_a_burst_passes_and_then_the_rate_holds(self) -> None:
-        """After the burst a token comes every 1/rate seconds, and the refusal says when."""
+    def test_burst_is_allowed_and_then_the_rate_holds(self) -> None:
+        """After the burst a token comes every 1/rate seconds, and the refusal has the time until
+        then.
+        """
         clock = ManualClock()
         limit = RateLimit(rate=0.5, burst=3, clock=clock.monotonic)
         for _ in range(3):
@@ -86,8 +90,8 @@ class TestRateLimit:
         with pytest.raises(RateLimited):
             limit.admit("ada")
 
-    def test_a_refusal_costs_nothing(self) -> None:
-        """Who is refused and asks on does not push their own turn away."""
+    def test_refused_request_takes_no_token(self) -> None:
+        """A refused request does not delay the next allowed one."""
         clock = ManualClock()
         limit = RateLimit(rate=1, burst=1, clock=clock.monotonic)
         limit.admit("ada")
@@ -97,16 +101,16 @@ class TestRateLimit:
         clock.advance(1)
         limit.admit("ada")
 
-    def test_customers_do_not_share_a_bucket(self) -> None:
-        """One customer's haste is not another's wait."""
+    def test_each_customer_has_a_bucket_of_their_own(self) -> None:
+        """Requests of one customer do not delay those of another."""
         limit = RateLimit(rate=1, burst=1, clock=ManualClock().monotonic)
         limit.admit("ada")
         limit.admit("grace")
         with pytest.raises(RateLimited, match="grace"):
             limit.admit("grace")
 
-    def test_a_bucket_holds_no_more_than_the_burst(self) -> None:
-        """A night without requests does not save up for a flood."""
+    def test_idle_bucket_holds_no_more_than_the_burst(self) -> None:
+        """A long time without requests saves no more tokens than the burst."""
         clock = ManualClock()
         limit = RateLimit(rate=100, burst=2, clock=clock.monotonic)
         limit.admit("ada")
@@ -116,8 +120,8 @@ class TestRateLimit:
         with pytest.raises(RateLimited):
             limit.admit("ada")
 
-    def test_waiting_as_told_is_long_enough(self) -> None:
-        """Whoever comes again after Retry-After is let in, whatever the rate."""
+    def test_request_after_retry_after_is_allowed(self) -> None:
+        """A request that comes after Retry-After passes, at any rate."""
         for rate in (0.03, 0.7, 3, 1_000):
             clock = ManualClock()
             limit = RateLimit(rate=rate, burst=1, clock=clock.monotonic)
@@ -133,18 +137,18 @@ class TestIdempotencyKey:
     """Bare, or a quoted string of RFC 8941."""
 
     @given(key=PRINTABLE.filter(lambda key: not key.startswith('"')))
-    def test_a_bare_key_is_itself(self, key: str) -> None:
-        """What clients send who never heard of structured fields."""
+    def test_bare_key_is_read_unchanged(self, key: str) -> None:
+        """Clients without structured fields send a bare key."""
         assert parse_idempotency_key(key) == key
 
     @given(key=PRINTABLE)
-    def test_a_quoted_key_is_what_stands_in_the_quotes(self, key: str) -> None:
+    def test_quoted_key_is_unquoted(self, key: str) -> None:
         """Quotes and backslashes inside are escaped by a backslash."""
         escaped = key.replace("\\", r"\\").replace('"', r"\"")
         assert parse_idempotency_key(f'"{escaped}"') == key
 
     @pytest.mark.parametrize("header", [None, ""])
-    def test_an_absent_key_is_asked_for(self, header: str | None) -> None:
+    def test_absent_key_is_refused(self, header: str | None) -> None:
         """An order without a key could not be repeated safely."""
         with pytest.raises(KeyMissing, match="Idempotency-Key"):
             parse_idempotency_key(header)
@@ -153,9 +157,9 @@ class TestIdempotencyKey:
         "header",
         ['"open', '"', '""', '"a"b"', r'"bad \escape"', '"two words"', "two words", "a" * 256,
          '"' + "a" * 256 + '"', "tab\tbed", "na\xefve", '"na\xefve"', '"x";p=1', "newline\n"],
-    )  # fmt: skip  # one glance
-    def test_anything_else_is_malformed(self, header: str) -> None:
-        """A key that two readers could read differently is no key."""
+    )  # fmt: skip  # as a table
+    def test_ambiguous_key_is_malformed(self, header: str) -> None:
+        """A key that two parsers could read differently is refused."""
         with pytest.raises(Malformed, match="Idempotency-Key") as refused:
             parse_idempotency_key(header)
         assert type(refused.value) is Malformed
@@ -164,32 +168,32 @@ class TestIdempotencyKey:
 class TestTimeout:
     """Milliseconds, whole."""
 
-    def test_a_whole_number_is_read(self) -> None:
-        """Nothing left is a number too: the door answers it with 504."""
+    def test_whole_number_is_read(self) -> None:
+        """Zero is valid as well: the door answers it with 504."""
         assert [parse_timeout_ms(text) for text in ("0", "250", "0007")] == [0, 250, 7]
 
     @pytest.mark.parametrize(
         "header", ["", "soon", "-1", "1.5", "1e3", "0x10", "٣", "9" * 10, "5\n"]
     )
-    def test_anything_else_is_malformed(self, header: str) -> None:
-        """The sentence names the header."""
+    def test_other_timeout_is_malformed(self, header: str) -> None:
+        """The error names the header."""
         with pytest.raises(Malformed, match="borough-timeout-ms"):
             parse_timeout_ms(header)
 
 
 class TestCursor:
-    """Opaque, and spelled one way."""
+    """Opaque, with one spelling for each position."""
 
     @given(last=st.uuids())
-    def test_a_cursor_leads_back_to_where_it_was_made(self, last: UUID) -> None:
+    def test_cursor_is_decoded_to_its_position(self, last: UUID) -> None:
         """Every id makes a cursor that needs no escaping in a URL."""
         cursor = encode_cursor(last)
         assert cursor is not None
         assert cursor.replace("-", "").replace("_", "").isalnum()
         assert decode_cursor(cursor) == last
 
-    def test_no_cursor_is_the_beginning_and_the_end(self) -> None:
-        """The first page is asked for without one, the last page answers none."""
+    def test_absent_cursor_is_the_first_or_last_page(self) -> None:
+        """The first page is requested without a cursor, and the last page returns none."""
         assert encode_cursor(None) is None
         assert decode_cursor(None) is None
 
@@ -197,15 +201,17 @@ class TestCursor:
         "cursor",
         ["", "x", "=" * 22, "A" * 21, "A" * 23, "A" * 21 + "B", "A" * 22 + "==", "A" * 21 + "\xe9",
          "A" * 21 + "+", " " + "A" * 22, "00000000-0000-0000-0000-000000000000"],
-    )  # fmt: skip  # one glance
-    def test_a_cursor_that_is_none_of_ours_is_named(self, cursor: str) -> None:
-        """A made-up cursor is an error, not the first page; a long one is not repeated whole."""
+    )  # fmt: skip  # as a table
+    def test_foreign_cursor_is_malformed(self, cursor: str) -> None:
+        """A made-up cursor is an error, not the first page; a long one is truncated in the
+        message.
+        """
         with pytest.raises(Malformed, match="cursor"):
             decode_cursor(cursor)
 
     @given(cursor=st.text(max_size=30))
-    def test_no_text_breaks_the_reader(self, cursor: str) -> None:
-        """Whatever is sent is either one of ours or Malformed."""
+    def test_any_text_is_a_cursor_or_malformed(self, cursor: str) -> None:
+        """Every text is either a valid cursor or raises Malformed."""
         try:
             last = decode_cursor(cursor)
         except Malformed:

@@ -1,4 +1,4 @@
-"""Is whatever prometheus_client knows told beside our signals, and never in their stead?"""
+"""Are the metrics of prometheus_client exposed beside the signals, and never in place of one?"""
 
 import json
 from collections.abc import Iterable
@@ -21,8 +21,8 @@ PARSERS = {Format.OPENMETRICS: openmetrics, Format.TEXT: older}
 each_form = pytest.mark.parametrize("form", list(Format))
 
 
-class Fickle(Collector):
-    """Tells gauges of these names, and then fails."""
+class FailingCollector(Collector):
+    """Collects gauges of these names, and then fails."""
 
     names: tuple[str, ...] = ()
 
@@ -35,12 +35,12 @@ class Fickle(Collector):
 
 @pytest.fixture
 def telemetry() -> Telemetry:
-    """That nobody has told anything yet."""
+    """Telemetry without observations."""
     return Telemetry("t", log_level="warning", signals=SIGNALS)
 
 
 def families(telemetry: Telemetry, form: Format) -> dict[str, Metric]:
-    """What a scraper reads, by name; each is there once."""
+    """The families a scraper reads, by name; each is there once."""
     text = b"".join(telemetry.pieces(form)).decode()
     assert text.count("# EOF\n") == (form is Format.OPENMETRICS)
     read = list(PARSERS[form](text))
@@ -50,12 +50,10 @@ def families(telemetry: Telemetry, form: Format) -> dict[str, Metric]:
 
 
 @each_form
-def test_a_registered_metric_is_exposed_beside_the_signals(
+def test_registered_metric_is_exposed_beside_the_signals(
     telemetry: Telemetry, form: Format
 ) -> None:
-    """In both formats, and with exemplars in the one that has them; without the series that say
-    when each began.
-    """
+    """In both formats, and with exemplars in OpenMetrics; without the `_created` series."""
     visits = Counter("visits", "Visits.", ["of"], registry=telemetry.registry)
     visits.labels('a "guest"').inc(3, exemplar={"trace_id": "ada"})
     Histogram("stays", "Stays.", buckets=(1,), registry=telemetry.registry).observe(2)
@@ -71,8 +69,8 @@ def test_a_registered_metric_is_exposed_beside_the_signals(
     assert [s.value for s in exposed["stays"].samples] == [0, 1, 1, 2]
 
 
-def test_each_family_is_a_piece(telemetry: Telemetry) -> None:
-    """So that a request has its turn after each, however many they are."""
+def test_each_family_is_a_separate_chunk(telemetry: Telemetry) -> None:
+    """Requests run between two chunks, whatever the number of families."""
     alone = len(list(telemetry.pieces(Format.OPENMETRICS)))
     for number in range(10):
         Gauge(f"room_{number}", "A room.", registry=telemetry.registry)
@@ -90,9 +88,11 @@ def test_each_family_is_a_piece(telemetry: Telemetry) -> None:
         (BUILD_INFO, "borough_build_info"),
     ],
 )
-def test_the_name_of_a_signal_is_refused(telemetry: Telemetry, taken: Signal, name: str) -> None:
-    """Whether the part has it already or not; so is a registry that has one, and it stays as it
-    was.
+def test_metric_with_the_name_of_a_signal_is_refused(
+    telemetry: Telemetry, taken: Signal, name: str
+) -> None:
+    """Also a signal that the part does not have yet, and a registry that contains one, which is not
+    changed.
     """
     sentence = f"{taken.name}.* is a signal of Borough's telemetry: your metric needs another name"
     with pytest.raises(ValueError, match=sentence):
@@ -108,23 +108,23 @@ def test_the_name_of_a_signal_is_refused(telemetry: Telemetry, taken: Signal, na
     Gauge(name, "Mine.", registry=theirs)
 
 
-def test_a_duplicate_name_is_refused_by_the_library(telemetry: Telemetry) -> None:
-    """By the library, in its words."""
+def test_duplicate_name_is_refused_by_the_library(telemetry: Telemetry) -> None:
+    """With the message of prometheus_client."""
     Gauge("room", "Mine.", registry=telemetry.registry)
     with pytest.raises(ValueError, match=r"Duplicated timeseries.*room"):
         Gauge("room", "Mine too.", registry=telemetry.registry)
 
 
 @each_form
-def test_a_failed_collector_leaves_the_other_metrics(
+def test_failed_collector_leaves_the_other_metrics(
     telemetry: Telemetry, form: Format, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A name of a signal's that nobody announced is left out, and so is what a collector does not
-    come to tell; the log says of each.
+    """An undeclared family with the name of a signal is left out, and so are the families that a
+    failed collector did not yield; the log reports both.
     """
-    fickle = Fickle()
-    telemetry.registry.register(fickle)
-    fickle.names = ("before", STOCK_OUTS.name, "after")
+    failing = FailingCollector()
+    telemetry.registry.register(failing)
+    failing.names = ("before", STOCK_OUTS.name, "after")
 
     exposed = families(telemetry, form)
     assert {"before", "after"} <= exposed.keys()
@@ -134,9 +134,9 @@ def test_a_failed_collector_leaves_the_other_metrics(
     assert "ZeroDivisionError" in lines[1]["exception"]
 
 
-def test_metrics_of_the_process_are_those_listed(telemetry: Telemetry) -> None:
-    """Its families are those our tables list, with their words, kinds and labels; and by no part
-    that was not asked for them.
+def test_process_metrics_are_those_listed(telemetry: Telemetry) -> None:
+    """Its families are those of the generated tables, with help, type and labels; a part exposes
+    them only if they were requested.
     """
     assert not [n for n in families(telemetry, Format.TEXT) if n.startswith(("process", "python"))]
     telemetry.watch_process()

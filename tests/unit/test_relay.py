@@ -1,4 +1,4 @@
-"""Does the relay deliver every event until it is handled, and no sooner than it should?"""
+"""Does the relay deliver every event until it is handled, and not before it is due?"""
 
 import asyncio
 from collections import Counter
@@ -50,7 +50,7 @@ class Receiver:
 
 
 class Desk:
-    """A relay between an outbox and a receiver."""
+    """A relay with its outbox and its receiver."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -78,7 +78,7 @@ class Desk:
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    """Whose relay runs only when asked."""
+    """With a relay that runs only when a test calls it."""
     desk = Desk()
     yield desk
     await asyncio.to_thread(desk.telemetry.close)
@@ -86,7 +86,7 @@ async def desk() -> AsyncIterator[Desk]:
 
 @pytest.fixture
 async def running(desk: Desk) -> AsyncIterator[Desk]:
-    """Whose relay runs."""
+    """With a running relay."""
     task = asyncio.create_task(desk.relay.run())
     yield desk
     task.cancel()
@@ -94,7 +94,7 @@ async def running(desk: Desk) -> AsyncIterator[Desk]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let the others run until it holds."""
+    """Run the other tasks until the condition holds."""
     for _ in range(STEPS):
         if condition():
             return
@@ -103,12 +103,12 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def paused(desk: Desk) -> None:
-    """Let the relay run until it rests."""
+    """Run the relay until it pauses."""
     await until(lambda: desk.clock.sleeping)
 
 
-async def test_an_event_is_delivered_and_marked_sent(desk: Desk) -> None:
-    """Once, when nothing goes wrong."""
+async def test_handled_event_is_delivered_once_and_marked_sent(desk: Desk) -> None:
+    """One delivery, where nothing fails."""
     await desk.place(1)
 
     assert await desk.relay.once() == (1, 0)
@@ -121,8 +121,8 @@ async def test_an_event_is_delivered_and_marked_sent(desk: Desk) -> None:
     )
 
 
-async def test_a_missed_event_is_delivered_again_after_a_pause(desk: Desk) -> None:
-    """Not before its time, and as often as it takes."""
+async def test_failed_event_is_retried_at_its_due_time(desk: Desk) -> None:
+    """Not before it is due, and until it is handled."""
     await desk.place(1)
     desk.receiver.misses[an_id(1)] = 2
 
@@ -140,8 +140,10 @@ async def test_a_missed_event_is_delivered_again_after_a_pause(desk: Desk) -> No
     )
 
 
-async def test_the_age_of_the_oldest_undelivered_event_is_measured(desk: Desk) -> None:
-    """It grows while the event waits, between two looks as well; 0 when all are delivered."""
+async def test_age_of_the_oldest_undelivered_event_is_measured(desk: Desk) -> None:
+    """It grows while the event waits, between two reads of the outbox as well; 0 when all are
+    delivered.
+    """
     age = f'{signals.OUTBOX_AGE.series}{{consumer="{TO}"}}'.encode()
     desk.receiver.misses[an_id(1)] = 1
     await desk.place(1)
@@ -155,7 +157,7 @@ async def test_the_age_of_the_oldest_undelivered_event_is_measured(desk: Desk) -
     assert age + b" 0.0\n" in desk.telemetry.exposition()
 
 
-async def test_one_that_is_missed_holds_nobody_up(desk: Desk) -> None:
+async def test_failed_event_does_not_delay_the_others(desk: Desk) -> None:
     """The others are delivered in the same round."""
     for number in (1, 2, 3):
         await desk.place(number)
@@ -167,8 +169,10 @@ async def test_one_that_is_missed_holds_nobody_up(desk: Desk) -> None:
     assert await desk.orders.outbox.unsent() == 1
 
 
-async def test_what_is_due_is_delivered_in_one_message(desk: Desk) -> None:
-    """As long as the message stays small enough for its receiver; no event is too large for one."""
+async def test_due_events_are_delivered_in_one_message(desk: Desk) -> None:
+    """As long as the message is within the limit of its receiver; an event that is larger is sent
+    alone.
+    """
     for number in range(1, 4):
         await desk.place(number)
     await desk.relay.once()
@@ -183,10 +187,10 @@ async def test_what_is_due_is_delivered_in_one_message(desk: Desk) -> None:
         assert desk.receiver.messages == messages
 
 
-async def test_a_receiver_that_is_away_misses_all_of_a_message(
+async def test_unreachable_receiver_fails_every_event_of_the_message(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each event is due again, with one try more."""
+    """Each event is due again, with its number of tries incremented."""
 
     async def away(_: tuple[Event, ...]) -> Delivered:
         raise Unavailable("the receiver is away")
@@ -201,8 +205,8 @@ async def test_a_receiver_that_is_away_misses_all_of_a_message(
     assert [envelope.tries for envelope in envelopes] == [1, 1]
 
 
-async def test_an_event_claimed_by_a_relay_that_ended_is_delivered_by_another(desk: Desk) -> None:
-    """When the lease has ended."""
+async def test_event_claimed_by_a_stopped_relay_is_delivered_by_another(desk: Desk) -> None:
+    """After the lease has ended."""
     await desk.place(1)
     await desk.orders.outbox.claim(TO, desk.clock.now(), timedelta(seconds=10), 1)
 
@@ -212,15 +216,15 @@ async def test_an_event_claimed_by_a_relay_that_ended_is_delivered_by_another(de
     assert desk.receiver.heard == [an_id(1)]
 
 
-def test_pauses_grow_to_five_seconds_and_no_further() -> None:
-    """However often it failed: an event is never given up."""
+def test_retry_pause_grows_to_five_seconds() -> None:
+    """However often it failed, an event is retried."""
     pauses = [backoff(tries).total_seconds() for tries in (0, 1, 2, 5, 6, 10_000)]
 
     assert pauses == [0.1, 0.2, 0.4, 3.2, 5, 5]
 
 
-async def test_a_running_relay_is_woken(running: Desk) -> None:
-    """No need to wait for the end of its pause."""
+async def test_wake_ends_the_pause_of_a_running_relay(running: Desk) -> None:
+    """The relay does not wait for the end of its pause."""
     await paused(running)
     await running.place(1)
     running.relay.wake()
@@ -229,8 +233,8 @@ async def test_a_running_relay_is_woken(running: Desk) -> None:
     assert running.clock.monotonic() == 0
 
 
-async def test_what_happens_while_a_busy_relay_lingers_shares_its_round(running: Desk) -> None:
-    """After a round of several events; a single one is delivered at once."""
+async def test_events_written_while_a_busy_relay_lingers_share_its_round(running: Desk) -> None:
+    """After a round of several events; a single event is delivered at once."""
     running.relay.linger = 0.25
     for number, messages in ((1, [1]), (2, [1, 1])):
         await paused(running)
@@ -254,8 +258,8 @@ async def test_what_happens_while_a_busy_relay_lingers_shares_its_round(running:
     assert running.clock.monotonic() == 0.25
 
 
-async def test_a_running_relay_looks_by_itself(running: Desk) -> None:
-    """For what another replica, or its former life, left behind."""
+async def test_running_relay_polls_its_outbox(running: Desk) -> None:
+    """It finds events that another replica, or a former process, left."""
     await paused(running)
     await running.place(1)
     running.clock.advance(1)
@@ -264,8 +268,8 @@ async def test_a_running_relay_looks_by_itself(running: Desk) -> None:
     assert running.receiver.heard == [an_id(1)]
 
 
-async def test_a_full_batch_is_followed_by_the_next(running: Desk) -> None:
-    """A backlog is worked off without a pause."""
+async def test_full_batch_is_followed_by_the_next_without_a_pause(running: Desk) -> None:
+    """A backlog is delivered without pauses."""
     await paused(running)
     for number in range(1, BATCH + 2):
         await running.place(number)
@@ -275,10 +279,10 @@ async def test_a_full_batch_is_followed_by_the_next(running: Desk) -> None:
     assert running.clock.monotonic() == 0
 
 
-async def test_a_store_that_is_away_does_not_end_the_relay(
+async def test_unavailable_store_does_not_end_the_relay(
     running: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It looks again after its pause."""
+    """It reads again after its pause."""
     await paused(running)
     claims: list[int] = []
 
@@ -298,8 +302,8 @@ async def test_a_store_that_is_away_does_not_end_the_relay(
     assert running.receiver.heard == [an_id(1)]
 
 
-async def test_a_receiver_that_is_away_is_not_asked_without_end(running: Desk) -> None:
-    """After a failure the relay rests, however full the round was and whoever wakes it."""
+async def test_relay_pauses_after_a_failure(running: Desk) -> None:
+    """However full the round was, and also if it is woken."""
     await paused(running)
     numbers = range(1, 2 * BATCH + 1)
     for number in numbers:
@@ -321,10 +325,10 @@ async def test_a_receiver_that_is_away_is_not_asked_without_end(running: Desk) -
     assert sorted(running.receiver.heard) == [an_id(number) for number in numbers]
 
 
-async def test_pruning_that_fails_holds_no_event_up(
+async def test_failed_pruning_does_not_delay_events(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is due is delivered first, and the next round does not prune again at once."""
+    """Due events are delivered first, and the next round does not prune again at once."""
     await desk.place(1)
     await desk.place(2)
 
@@ -338,10 +342,10 @@ async def test_pruning_that_fails_holds_no_event_up(
     assert await desk.relay.once() == (0, 0)
 
 
-async def test_pruning_goes_on_piece_by_piece_to_its_end(
+async def test_pruning_continues_in_batches_until_none_is_left(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No transaction is longer than a piece, and nothing is left for the next minute."""
+    """No transaction is longer than a batch, and no row is left for the next interval."""
     left, pieces = 2 * PIECE + 1, list[int]()
 
     async def prune(_: str, __: datetime, limit: int) -> int:
@@ -355,8 +359,8 @@ async def test_pruning_goes_on_piece_by_piece_to_its_end(
     assert pieces == [PIECE, PIECE, 1]
 
 
-async def test_what_was_sent_is_pruned_after_its_retention(desk: Desk) -> None:
-    """And what is not sent stays."""
+async def test_sent_event_is_pruned_after_its_retention(desk: Desk) -> None:
+    """An unsent event is kept."""
     await desk.place(1)
     await desk.place(2)
     desk.receiver.misses[an_id(2)] = 1

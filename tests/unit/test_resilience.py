@@ -1,4 +1,4 @@
-"""When is a peer left alone, what may be asked again, and which replica is asked?"""
+"""When does a breaker open, which calls are retried, and which replica is chosen?"""
 
 import random
 
@@ -20,8 +20,8 @@ def fail(breaker: Breaker, times: int, now: float = 0.0) -> None:
         breaker.failed(now)
 
 
-def test_a_breaker_opens_after_failures_in_a_row() -> None:
-    """One success in between starts the count anew."""
+def test_breaker_opens_after_consecutive_failures() -> None:
+    """One success in between resets the count."""
     breaker = Breaker(failures=3)
     fail(breaker, 2)
     breaker.succeeded()
@@ -31,8 +31,8 @@ def test_a_breaker_opens_after_failures_in_a_row() -> None:
     assert breaker.permit(0) is Permit.NO
 
 
-def test_an_open_breaker_lets_one_call_through_a_pause() -> None:
-    """The probe decides; a probe that is lost blocks nothing for longer than a pause."""
+def test_open_breaker_lets_one_call_through_per_pause() -> None:
+    """The probe decides; a lost probe blocks the peer for one pause at most."""
     breaker = Breaker(failures=1)
     fail(breaker, 1, now=10)
     assert breaker.permit(10 + PAUSE_S / 2) is Permit.NO
@@ -43,8 +43,8 @@ def test_an_open_breaker_lets_one_call_through_a_pause() -> None:
     assert breaker.permit(10 + 2 * PAUSE_S) is Permit.CALL
 
 
-def test_the_pause_of_a_breaker_doubles_with_each_failed_probe_up_to_a_bound() -> None:
-    """A peer that stays away is asked less and less, but never forgotten."""
+def test_pause_of_a_breaker_doubles_with_each_failed_probe_up_to_a_bound() -> None:
+    """An absent peer is probed less and less often, but always again."""
     breaker, now = Breaker(failures=1), 0.0
     fail(breaker, 1, now)
     for _ in range(20):
@@ -55,8 +55,8 @@ def test_the_pause_of_a_breaker_doubles_with_each_failed_probe_up_to_a_bound() -
     assert breaker.permit(now + LONGEST_PAUSE_S) is Permit.PROBE
 
 
-def test_calls_in_flight_do_not_lengthen_the_pause() -> None:
-    """A burst that fails together is one failure of the peer, not thirty."""
+def test_failures_of_calls_in_flight_do_not_lengthen_the_pause() -> None:
+    """Thirty calls that fail together count as one failure of the peer."""
     breaker = Breaker(failures=1)
     fail(breaker, 30, now=0)
     assert breaker.permit(PAUSE_S) is Permit.PROBE
@@ -64,7 +64,7 @@ def test_calls_in_flight_do_not_lengthen_the_pause() -> None:
 
 @given(st.lists(st.booleans(), max_size=400))
 def test_retries_never_exceed_their_share(wants: list[bool]) -> None:
-    """However calls and wishes for a retry alternate, at most a tenth of the calls is repeated."""
+    """In any order of calls and requests for a retry, at most a tenth of the calls is repeated."""
     budget, retries = RetryBudget(share=0.1), 0
     for calls, wish in enumerate(wants, 1):
         budget.called()
@@ -72,8 +72,8 @@ def test_retries_never_exceed_their_share(wants: list[bool]) -> None:
         assert retries <= calls * 0.1 + 1e-9
 
 
-def test_a_budget_has_whole_tries_left() -> None:
-    """In whole tries: a part of one affords nothing."""
+def test_budget_counts_whole_tries() -> None:
+    """A fraction of a try allows no retry."""
     budget = RetryBudget(share=0.5)
     left = []
     for _ in range(3):
@@ -88,14 +88,14 @@ def first_two(addresses: list[Address]) -> tuple[Address, Address]:
     return addresses[0], addresses[1]
 
 
-def test_the_less_loaded_of_two_is_chosen() -> None:
-    """Load decides, chance only which two are compared."""
+def test_less_loaded_of_two_is_chosen() -> None:
+    """Two replicas are drawn at random, and the one with fewer calls is chosen."""
     busy, idle = Address("http://a:1", in_flight=3), Address("http://b:1")
     assert choose([busy, idle], 0, first_two) is idle
 
 
-def test_a_failed_or_avoided_replica_is_passed_over_while_there_is_another() -> None:
-    """With nobody else it is asked all the same."""
+def test_failed_or_avoided_replica_is_skipped_while_another_is_available() -> None:
+    """Where there is no other, it is chosen all the same."""
     tired, fresh = Address("http://a:1", avoided_until=5), Address("http://b:1", in_flight=9)
     assert choose([tired, fresh], 0, first_two) is fresh
     assert choose([tired, fresh], 6, first_two) is tired
@@ -104,7 +104,7 @@ def test_a_failed_or_avoided_replica_is_passed_over_while_there_is_another() -> 
 
 
 def test_two_choices_balance_better_than_one() -> None:
-    """With 4 replicas and calls that stay, no replica gets half more than its share."""
+    """With 4 replicas and long calls, no replica gets half more than its share."""
     chance = random.Random(7)
     replicas = [Address(f"http://r{n}:1") for n in range(4)]
 

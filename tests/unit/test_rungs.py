@@ -1,4 +1,4 @@
-"""Does every rung of the ladder do what its name says, and nothing more?"""
+"""Does each rung of the ladder add what its name says, and nothing else?"""
 
 import asyncio
 import json
@@ -51,7 +51,7 @@ HOP = (sys.executable, "-m", "borough_shop.experiments.rungs", "hop")
 
 @dataclass(slots=True)
 class Hop:
-    """A call over a socket, and what is to be seen of it at both ends."""
+    """A call over a socket, and what is observed of it at both ends."""
 
     site: RungBuilder
     switches: tuple[Switch, Switch]
@@ -64,8 +64,8 @@ class Hop:
             switch.step(rung)
 
     def observed(self) -> tuple[bool, bool, bool, int]:
-        """Whether the call bore a deadline, whether the caller counted it, and the callee; and how
-        many spans there are.
+        """Whether the call had a deadline, whether caller and callee counted it, and the number of
+        spans.
         """
         self.site.telemetry.close()
         self.callee.close()
@@ -115,7 +115,7 @@ async def hop() -> AsyncIterator[Hop]:
     ],
 )
 async def test_each_rung_adds_one_thing(rung: str, observed: tuple[bool, bool, bool, int]) -> None:
-    """Bare HTTP; then a deadline that travels; then metrics; then a span at either end."""
+    """Bare HTTP; then a propagated deadline; then metrics; then a span at either end."""
     async with hop() as call:
         call.step(rung)
         assert await call.site.ask(Inventory).reserve(QUESTION) == ANSWER
@@ -135,8 +135,8 @@ async def test_sampled_trace_is_recorded_at_both_ends() -> None:
         assert flags.count("00") > 10
 
 
-async def test_encoding_changes_no_answer_and_no_error() -> None:
-    """T1 asks the real services in bytes: paths, queries and errors come through as they were."""
+async def test_encoding_preserves_answers_and_errors() -> None:
+    """T1 calls the real services through the codec: paths, queries and errors are unchanged."""
     shop = memory_shop()
     await shop.profiles.upsert(a_profile())
     coded = remote(Orders, Coded(Orders, shop.orders))
@@ -154,7 +154,7 @@ async def test_encoding_changes_no_answer_and_no_error() -> None:
 
 
 async def test_local_call_is_encoded_on_t1_only() -> None:
-    """On every other rung the object that comes back is the very one that was answered."""
+    """On every other rung the returned object is the very one that the callee returned."""
     telemetry = Telemetry("part", log_level="critical")
     standing = Standing("T0")
     switch = Switch(standing, telemetry)
@@ -171,7 +171,7 @@ async def test_local_call_is_encoded_on_t1_only() -> None:
 
 
 async def test_signal_switches_the_rung_and_readyz_confirms_it() -> None:
-    """A part that talks to others stays where it is on a signal for a rung below the network."""
+    """A part with remote calls ignores a signal for a rung below the network."""
     part = await build(Settings(), ["inventory"], "T6", app=CALLEE, builder=CalleeBuilder)
     try:
         assert part.facts.items() >= {"rung": "T6", "switches": 0, "faults": {}}.items()
@@ -189,7 +189,7 @@ async def test_signal_switches_the_rung_and_readyz_confirms_it() -> None:
     [("T2", "there is no rung T2; there are T0, T1, T3"), ("T1", "T1 knows no network")],
 )
 async def test_impossible_rung_is_refused_by_name(rung: str, sentence: str) -> None:
-    """At the start, before anything is served."""
+    """At start, before anything is served."""
     with pytest.raises(WrongSettings, match=sentence):
         await build(Settings(), ["inventory"], rung, app=CALLEE, builder=CalleeBuilder)
 
@@ -240,8 +240,8 @@ def test_dropped_spans_are_reported() -> None:
     sys.platform != "linux", reason="only Linux signals a child at its parent's end"
 )
 async def test_callee_ends_with_a_killed_caller() -> None:
-    """Not even one that is killed."""
-    measuring = subprocess.Popen([*HOP, "--rung", "T3"])  # noqa: ASYNC220, S603  # our own words; it returns at once
+    """Also if the caller is killed."""
+    measuring = subprocess.Popen([*HOP, "--rung", "T3"])  # noqa: ASYNC220, S603  # fixed arguments; it returns at once
     try:
         await until(lambda: _callees(measuring.pid) != [])
         (far,) = _callees(measuring.pid)
@@ -252,7 +252,7 @@ async def test_callee_ends_with_a_killed_caller() -> None:
 
 
 def _callees(pid: int) -> list[Path]:
-    """The children of a process that have become callees."""
+    """The children of a process that run as callees."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     processes = [Path("/proc", child) for child in children]
     return [each for each in processes if _is_callee(each)]
@@ -274,12 +274,12 @@ def _is_callee(process: Path) -> bool:
     ],
 )
 def test_impossible_plan_is_refused(plan: Plan, sentence: str) -> None:
-    """The sentence says what is missing."""
+    """The error says what is missing."""
     with pytest.raises(HopFailed, match=sentence):
         plan.check()
 
 
 def test_quantiles_are_nearest_rank() -> None:
-    """Nearest rank: of a hundred times the 50th and the 99th."""
+    """Nearest rank: of 1 to 100 the 50th and the 99th."""
     times = [float(number) for number in range(1, 101)]
     assert summary(times) == {"mean_us": 50.5, "p50_us": 50, "p99_us": 99}

@@ -1,4 +1,4 @@
-"""What does a part tell of its process, its event loop, its stores and its queues?"""
+"""Which metrics does a part expose of its process, event loop, stores and queues?"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -42,21 +42,21 @@ def exposed(telemetry: Telemetry, signal: Signal, **labels: str) -> float | None
 
 @pytest.fixture
 def telemetry() -> Telemetry:
-    """That nobody has told anything yet."""
+    """Telemetry without observations."""
     return Telemetry("t", log_level="critical")
 
 
 @pytest.fixture
 async def database(sqlite_url: str, telemetry: Telemetry) -> AsyncIterator[Database]:
-    """The store of orders, watched: two readers, one writer."""
+    """The store of orders, observed: two readers, one writer."""
     database = Database.open(sqlite_url, "orders", pool_size=2)
     lifecycle.watch_store(telemetry, database)
     yield database
     await database.close()
 
 
-async def test_a_busy_loop_is_measured_as_late(telemetry: Telemetry) -> None:
-    """The lag is how long after its time the timer came."""
+async def test_lag_of_a_blocked_loop_is_measured(telemetry: Telemetry) -> None:
+    """The lag is how long after its time the timer ran."""
     clock = ManualClock()
     watching = asyncio.create_task(lifecycle.watch_loop(telemetry, clock))
     lag = telemetry.metrics[signals.LOOP_LAG]
@@ -96,7 +96,7 @@ async def test_transactions_of_a_store_are_counted_by_kind(
 async def test_connections_in_use_and_waits_of_a_store_are_exposed(
     telemetry: Telemetry, database: Database
 ) -> None:
-    """Connections in use beside their limit, the time that was waited, and who gave up."""
+    """Connections in use beside their limit, the time of waiting, and the number of timeouts."""
     place = {"capability": "orders", "pool": "writer"}
 
     def writer(signal: Signal) -> float | None:
@@ -114,10 +114,10 @@ async def test_connections_in_use_and_waits_of_a_store_are_exposed(
     assert exposed(telemetry, signals.STORE_LIMIT, capability="orders", pool="reader") == 2
 
 
-async def test_a_pool_shared_by_two_kinds_is_exposed_once(
+async def test_pool_shared_by_two_kinds_is_exposed_once(
     postgresql_url: str, telemetry: Telemetry
 ) -> None:
-    """PostgreSQL's readers and writers share their connections: the limit is not twice that."""
+    """PostgreSQL's readers and writers share their connections: the limit is not doubled."""
     database = Database.open(postgresql_url, "orders", pool_size=3)
     lifecycle.watch_store(telemetry, database)
     async with held_open(database), held_open(database):
@@ -128,7 +128,7 @@ async def test_a_pool_shared_by_two_kinds_is_exposed_once(
 
 
 @on_uvloop
-async def test_a_running_part_measures_its_loop() -> None:
+async def test_running_part_measures_its_loop() -> None:
     """Whatever it hosts, and from the start."""
     part = small_part()
     async with launched(part):
@@ -141,7 +141,7 @@ async def test_a_running_part_measures_its_loop() -> None:
 async def door_asking(
     telemetry: Telemetry, url: str, call_timeout_ms: int = 600_000
 ) -> AsyncIterator[Profiles]:
-    """The door's way to profiles, which are far away."""
+    """The door with a remote peer for profiles."""
     settings = settings_with(APP, peers={"profiles": (url,)}, call_timeout_ms=call_timeout_ms)
     part = PartBuilder(APP, settings, telemetry)
     try:
@@ -150,7 +150,7 @@ async def door_asking(
         await part.close()
 
 
-async def test_an_open_breaker_is_exposed(telemetry: Telemetry) -> None:
+async def test_open_breaker_is_exposed(telemetry: Telemetry) -> None:
     """From the start, and once it opened."""
     async with door_asking(telemetry, "http://127.0.0.1:1") as profiles:
         assert exposed(telemetry, signals.BREAKER_OPEN, peer="profiles") == 0
@@ -162,8 +162,8 @@ async def test_an_open_breaker_is_exposed(telemetry: Telemetry) -> None:
         assert exposed(telemetry, signals.BREAKER_OPENED, peer="profiles") == 1
 
 
-async def test_a_call_that_missed_its_deadline_is_counted(telemetry: Telemetry) -> None:
-    """By whom was called: here one who takes the connection and never answers."""
+async def test_call_that_missed_its_deadline_is_counted(telemetry: Telemetry) -> None:
+    """By the peer; here one that accepts the connection and never answers."""
     with listen() as silent:
         silent.listen()
         async with door_asking(telemetry, url_of(silent), call_timeout_ms=50) as profiles:
@@ -172,8 +172,8 @@ async def test_a_call_that_missed_its_deadline_is_counted(telemetry: Telemetry) 
     assert exposed(telemetry, signals.DEADLINE_EXCEEDED, where="call", capability="profiles") == 1
 
 
-async def test_a_hosted_store_is_exposed(telemetry: Telemetry, sqlite_url: str) -> None:
-    """Whoever hosts a capability need not think of it."""
+async def test_hosted_store_is_exposed(telemetry: Telemetry, sqlite_url: str) -> None:
+    """Without any code in the capability."""
     part = PartBuilder(APP, settings_with(APP, store=sqlite_url), telemetry)
     part.compose(["profiles"])
     place = {"capability": "profiles", "pool": "writer"}
@@ -181,7 +181,7 @@ async def test_a_hosted_store_is_exposed(telemetry: Telemetry, sqlite_url: str) 
     await part.close()
 
 
-def test_a_failed_read_leaves_out_its_series_only(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_read_leaves_out_its_series_only(capsys: pytest.CaptureFixture[str]) -> None:
     """Its series is left out, and the log names it."""
     telemetry = Telemetry("t")
     telemetry.watch(signals.RETRY_BUDGET, lambda: 1 / 0)

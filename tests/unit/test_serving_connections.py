@@ -23,7 +23,7 @@ HEAD = b"GET / HTTP/1.1\r\nhost: t\r\n"
 
 
 class Caller:
-    """Asks an app without a network, from any port."""
+    """Calls an app without a network, from any client port."""
 
     def __init__(self, app: Connections) -> None:
         self.app = app
@@ -46,7 +46,7 @@ class Caller:
 def aged(
     clock: ManualClock, *, max_age: float = 30, chance: float = 0, leaving: bool = False
 ) -> Caller:
-    """A caller of an app whose connections live for `max_age` seconds."""
+    """A caller of an app whose connections have a maximal age of `max_age` seconds."""
     return Caller(
         Connections(
             hello,
@@ -58,8 +58,10 @@ def aged(
     )
 
 
-async def test_a_connection_closes_with_the_first_answer_after_its_age() -> None:
-    """An answer on a connection older than its maximal age says close; younger ones do not."""
+async def test_connection_closes_with_the_first_answer_after_its_maximal_age() -> None:
+    """An answer on a connection older than its maximal age has `Connection: close`; earlier ones do
+    not.
+    """
     clock = ManualClock()
     caller = aged(clock)
     young = [await caller.is_last(1), await caller.is_last(1)]
@@ -67,8 +69,8 @@ async def test_a_connection_closes_with_the_first_answer_after_its_age() -> None
     assert [*young, await caller.is_last(1), await caller.is_last(2)] == [False, False, True, False]
 
 
-async def test_connections_that_began_together_do_not_end_together() -> None:
-    """Chance shortens a life by up to a fifth, and never lengthens it."""
+async def test_connections_of_one_age_close_at_different_times() -> None:
+    """Jitter shortens the age by up to a fifth, and never lengthens it."""
     clock = ManualClock()
     lucky, unlucky = aged(clock, chance=0), aged(clock, chance=1)
     await lucky.is_last(1)
@@ -77,8 +79,10 @@ async def test_connections_that_began_together_do_not_end_together() -> None:
     assert (await lucky.is_last(1), await unlucky.is_last(1)) == (False, True)
 
 
-async def test_a_client_port_used_again_has_a_new_age() -> None:
-    """After its last answer a connection is forgotten; the next from that port is a young one."""
+async def test_reused_client_port_has_a_new_age() -> None:
+    """After its last answer the entry of a connection is removed; the next from that port is
+    new.
+    """
     clock = ManualClock()
     caller = aged(clock)
     await caller.is_last(1)
@@ -86,8 +90,8 @@ async def test_a_client_port_used_again_has_a_new_age() -> None:
     assert [await caller.is_last(1), await caller.is_last(1)] == [True, False]
 
 
-async def test_a_connection_never_closes_with_a_maximal_age_of_zero() -> None:
-    """Zero turns ageing off."""
+async def test_connection_never_closes_with_a_maximal_age_of_zero() -> None:
+    """Zero disables ageing."""
     clock = ManualClock()
     caller = aged(clock, max_age=0)
     await caller.is_last(1)
@@ -96,12 +100,12 @@ async def test_a_connection_never_closes_with_a_maximal_age_of_zero() -> None:
 
 
 async def test_every_used_connection_closes_while_the_part_drains() -> None:
-    """While leaving, each answer says close, however young its connection."""
+    """During a drain each answer has `Connection: close`, at any age."""
     assert await aged(ManualClock(), leaving=True).is_last(1)
 
 
-async def test_memory_is_bounded_however_many_connections_come() -> None:
-    """Beyond the bound the oldest connection is forgotten, and counts as young again."""
+async def test_memory_is_bounded_for_any_number_of_connections() -> None:
+    """Beyond the bound the entry of the oldest connection is removed, and its age restarts."""
     clock = ManualClock()
     caller = aged(clock)
     for port in range(listener.REMEMBERED + 1):
@@ -111,8 +115,10 @@ async def test_memory_is_bounded_however_many_connections_come() -> None:
 
 
 @on_uvloop
-async def test_the_socket_is_closed_after_the_last_answer() -> None:
-    """What the header promises the server does: the answer is whole, and then the stream ends."""
+async def test_socket_is_closed_after_the_last_answer() -> None:
+    """The server does what the header announces: the answer is complete, and then the stream
+    ends.
+    """
     async with launched(small_part(), connection_max_age_s=1e-9) as running:
         with Wire(running.ports["public"]) as wire:
             first, second = await wire.ask("/one"), await wire.ask("/two")
@@ -121,16 +127,16 @@ async def test_the_socket_is_closed_after_the_last_answer() -> None:
 
 
 IMPATIENT = Timeouts(keep_alive_s=0.2)
-"""Silence is short."""
+"""A short timeout for a request head."""
 
 
-async def said_until_the_end(port: int, sent: bytes) -> bytes:
-    """Everything the server answers to these bytes, until it hangs up."""
+async def read_until_the_end(port: int, sent: bytes) -> bytes:
+    """Everything the server answers to these bytes, until it closes the connection."""
     reader, writer = await asyncio.open_connection(HOST, port)
     writer.write(sent)
-    heard = await reader.read()
+    answer = await reader.read()
     writer.close()
-    return heard
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -139,16 +145,16 @@ async def said_until_the_end(port: int, sent: bytes) -> bytes:
     ids=["nothing", "half a head", "half a head after an answer"],
 )
 @on_uvloop
-async def test_a_connection_without_a_whole_head_is_closed(sent: bytes, answers: int) -> None:
-    """A connection costs memory and a descriptor, so nobody holds one by saying nothing."""
+async def test_connection_without_a_complete_head_is_closed(sent: bytes, answers: int) -> None:
+    """A connection costs memory and a descriptor, so one without a request has a timeout."""
     async with launched(small_part(timeouts=IMPATIENT)) as running:
-        heard = await said_until_the_end(running.ports["public"], sent)
-        assert heard.count(b"HTTP/1.1 200") == answers
+        answer = await read_until_the_end(running.ports["public"], sent)
+        assert answer.count(b"HTTP/1.1 200") == answers
 
 
 @on_uvloop
-async def test_a_connection_that_waits_for_an_answer_is_not_closed() -> None:
-    """It is we who are slow then: a silent connection made later is ended, this one is not."""
+async def test_connection_that_waits_for_an_answer_is_not_closed() -> None:
+    """The server is slow there: an idle connection made later is closed, this one is not."""
     asked, free = asyncio.Event(), asyncio.Event()
 
     async def slow(scope: Scope, _receive: Receive, send: Send) -> None:
@@ -161,6 +167,6 @@ async def test_a_connection_that_waits_for_an_answer_is_not_closed() -> None:
         with Wire(port) as wire:
             wire.send("/slow")
             await asked.wait()
-            assert await said_until_the_end(port, b"") == b""
+            assert await read_until_the_end(port, b"") == b""
             free.set()
             assert (await wire.reply()).body == b"/slow"

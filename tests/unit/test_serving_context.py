@@ -1,4 +1,4 @@
-"""Does a request ever begin in the context of another one?"""
+"""Does each request begin in a context of its own?"""
 
 import asyncio
 from contextvars import ContextVar
@@ -14,7 +14,7 @@ caller: ContextVar[str] = ContextVar("caller", default="nobody")
 
 
 async def who_was_here(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer whom the context names, and leave a name in it."""
+    """Answer the caller that the context names, and set a caller in it."""
     await asyncio.sleep(0)
     found = caller.get()
     caller.set(scope["path"])
@@ -22,7 +22,7 @@ async def who_was_here(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def ask_three_at_once(*, reset: bool) -> list[bytes]:
-    """Whom three pipelined requests find in their contexts."""
+    """The callers that three pipelined requests find in their contexts."""
     listening = bind("PUBLIC_PORT", HOST, 0)
     port = listening.getsockname()[1]
     listener = Listener(who_was_here, listening, Telemetry("t"), asyncio.Event(), Timeouts())
@@ -38,11 +38,11 @@ async def ask_three_at_once(*, reset: bool) -> list[bytes]:
 
 @on_uvloop
 async def test_pipelined_requests_do_not_share_context() -> None:
-    """Each request begins in an empty context, whatever the one before it left behind."""
+    """Each request begins in an empty context, whatever the one before it set."""
     assert await ask_three_at_once(reset=True) == [b"nobody"] * 3
 
 
 @on_uvloop
-async def test_a_shared_context_would_be_detected() -> None:
-    """Without the setting, uvicorn files the second request under the caller of the first."""
+async def test_shared_context_is_detected() -> None:
+    """Without the setting, uvicorn runs the second request in the context of the first."""
     assert await ask_three_at_once(reset=False) == [b"nobody", b"/ada", b"/grace"]

@@ -1,4 +1,4 @@
-"""What comes up, in which order, and what stops a start?"""
+"""What is started, in which order, and what stops a start?"""
 
 import asyncio
 import json
@@ -23,14 +23,14 @@ PEERS = dict.fromkeys(APP.contracts, ("http://peer",))
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port that somebody else listens on."""
+    """A port on which another socket listens."""
     with socket.create_server((HOST, 0)) as server:
         yield server.getsockname()[1]
 
 
 @on_uvloop
-async def test_a_ready_part_prints_one_line_with_its_ports() -> None:
-    """The line names the part and the ports it really has, each of which answers."""
+async def test_ready_part_prints_one_line_with_its_ports() -> None:
+    """The line has the part and the ports that are bound, each of which answers."""
     async with launched(small_part(internal=small_part().public)) as running:
         line = json.loads(running.lines[0])
         assert (line["event"], line["part"]) == ("ready", "small")
@@ -42,16 +42,16 @@ async def test_a_ready_part_prints_one_line_with_its_ports() -> None:
 
 
 @on_uvloop
-async def test_a_part_without_doors_has_no_public_port() -> None:
-    """What is not served is not bound."""
+async def test_part_without_doors_has_no_public_port() -> None:
+    """A listener without routes is not bound."""
     async with launched(small_part(public=None, internal=small_part().public)) as running:
         assert set(running.ports) == {"internal", "ops"}
 
 
 @pytest.mark.parametrize("name", ["public", "internal", "ops"])
 @on_uvloop
-async def test_a_port_in_use_stops_the_start_with_a_sentence(name: str, taken: int) -> None:
-    """The sentence names the setting and the port; the part is closed, and no port stays bound."""
+async def test_port_in_use_stops_the_start_with_an_error(name: str, taken: int) -> None:
+    """The error names the setting and the port; the part is closed, and no port stays bound."""
     closed: list[str] = []
 
     async def close() -> None:
@@ -65,15 +65,15 @@ async def test_a_port_in_use_stops_the_start_with_a_sentence(name: str, taken: i
     assert closed == ["closed"]
 
 
-def test_an_unknown_host_is_named() -> None:
-    """The sentence names the host, which is what is wrong, not the port."""
+def test_unknown_host_is_named() -> None:
+    """The error names the host, not the port."""
     with pytest.raises(WrongSettings, match=r"BOROUGH_HOST: nowhere.invalid is no address"):
         bind("PUBLIC_PORT", "nowhere.invalid", 0)
 
 
 @on_uvloop
-async def test_a_listener_that_dies_takes_the_part_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part that cannot serve is drained and closed, and says what happened, so it is replaced."""
+async def test_failed_listener_ends_the_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that cannot serve is drained and closed, and reports the error, so it is replaced."""
     closed: list[str] = []
 
     async def close() -> None:
@@ -90,8 +90,8 @@ async def test_a_listener_that_dies_takes_the_part_with_it(monkeypatch: pytest.M
 
 
 async def test_timeouts_of_a_part_come_from_its_settings() -> None:
-    """Its own times, and those of the connections it makes: half as long, so that no peer ends one
-    that is about to be used.
+    """Its own timeouts, and those of its outgoing connections: half as long, so that a peer does
+    not close a connection that is about to be used.
     """
     times = {"keep_alive_s": 8.0, "in_flight_s": 3.0, "connect_timeout_ms": 200}
     settings, builders = settings_with(APP, peers=PEERS, **times), list[PartBuilder]()
@@ -107,8 +107,8 @@ async def test_timeouts_of_a_part_come_from_its_settings() -> None:
 
 
 @on_uvloop
-async def test_a_loop_that_dies_is_started_again() -> None:
-    """A background loop is never silently gone: it comes back, and /readyz counts its deaths."""
+async def test_failed_loop_is_restarted() -> None:
+    """A background loop that raises is started again, and /readyz counts its failures."""
     lives: list[int] = []
 
     async def relay() -> None:

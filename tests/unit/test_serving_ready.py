@@ -1,4 +1,4 @@
-"""When is a part to be sent work, and what does it say when it is not?"""
+"""When is a part ready, and which reason does it report while it is not?"""
 
 import asyncio
 
@@ -13,7 +13,7 @@ NOT_MIGRATED = "the schema of orders is not migrated"
 async def reported(
     looks: list[str | Exception | None],
 ) -> tuple[list[tuple[object, object]], int]:
-    """What a part tells before each look and after the last, and how often it announced itself."""
+    """The reports before each check and after the last, and the number of announcements."""
     at_once = Timeouts(check_until_ready_s=0, check_while_ready_s=0)
     health, left = Health({}), iter(looks)
     seen: list[tuple[object, object]] = []
@@ -38,16 +38,16 @@ async def reported(
     return seen[1:], len(announced)
 
 
-async def test_a_part_is_starting_until_its_check_passes() -> None:
-    """It says each time what is missing, and announces itself when nothing is any more."""
+async def test_part_is_starting_until_its_check_passes() -> None:
+    """It reports each time what is missing, and announces itself when the check passes."""
     assert await reported([NOT_MIGRATED, None]) == (
         [(State.STARTING, NOT_MIGRATED), (State.READY, None)],
         1,
     )
 
 
-async def test_a_failed_check_is_the_reason() -> None:
-    """An exception makes a part unready and names itself; it never ends the looking."""
+async def test_failed_check_is_the_reason() -> None:
+    """An exception makes a part unready and is reported; it never ends the loop of checks."""
     looks = [OSError("no such host"), None]
     assert await reported([*looks]) == (
         [(State.STARTING, "OSError: no such host"), (State.READY, None)],
@@ -55,16 +55,16 @@ async def test_a_failed_check_is_the_reason() -> None:
     )
 
 
-async def test_a_part_may_become_unready_and_ready_again() -> None:
-    """It is announced once in its life, however often it comes and goes."""
+async def test_part_may_become_unready_and_ready_again() -> None:
+    """It is announced once per process, however often readiness changes."""
     assert await reported([None, "the database is gone", None]) == (
         [(State.READY, None), (State.UNREADY, "the database is gone"), (State.READY, None)],
         1,
     )
 
 
-async def test_a_check_that_times_out_is_the_reason() -> None:
-    """A look has a bound; past it the part is not ready."""
+async def test_check_that_times_out_is_the_reason() -> None:
+    """A check has a timeout; past it the part is not ready."""
     health, log = Health({}), Telemetry("t").log
 
     async def hangs() -> str | None:

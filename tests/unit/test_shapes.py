@@ -1,4 +1,4 @@
-"""Which capabilities live where, and is a wrong shape refused by name?"""
+"""Which part hosts each capability, and is an invalid shape refused by name?"""
 
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from shop.simulation import SETTINGS
 
 EVERYTHING = tuple(APP.calls)
 WHOLE = f"[mine.parts]\na = {list(EVERYTHING)}\n"
-"""A shape that could be."""
+"""A valid shape."""
 
 
-def test_the_shapes_reach_from_one_part_to_a_part_for_each_capability() -> None:
+def test_shapes_range_from_one_part_to_a_part_for_each_capability() -> None:
     """Each hosts every capability."""
     known = shapes.load(APP.calls, APP.shapes)
     for shape in known.values():
@@ -28,7 +28,7 @@ def test_the_shapes_reach_from_one_part_to_a_part_for_each_capability() -> None:
 
 
 async def test_every_shape_loads_and_answers_the_same() -> None:
-    """Each call has a part that serves it, and every ending of an order is the same."""
+    """Each call has a part that serves it, and every outcome of an order is the same."""
     journey = ordering(*ENDINGS.values())
     assert await suites.shapes(APP, journey, settings=SETTINGS) == []
 
@@ -40,8 +40,8 @@ def test_any_capability_can_be_extracted() -> None:
     assert set(shape.parts["app"]) == set(EVERYTHING) - {"inventory"}
 
 
-def test_rest_is_what_the_shape_names_nowhere(tmp_path: Path) -> None:
-    """In a list, beside other names or alone; and as a part for each of them."""
+def test_rest_is_every_capability_not_named_elsewhere(tmp_path: Path) -> None:
+    """In a list, beside other names or alone; and as one part for each of them."""
     file = tmp_path / "own.toml"
     file.write_text(
         '[two.parts]\napp = ["*"]\npayments = ["payments"]\n'
@@ -68,10 +68,8 @@ def test_rest_is_what_the_shape_names_nowhere(tmp_path: Path) -> None:
         ("microservices", "orders", {"orders"}),
     ],
 )
-def test_a_part_serves_to_others_only_what_they_call(
-    shape: str, part: str, served: set[str]
-) -> None:
-    """The internal port has the routes another part needs, and no more."""
+def test_part_serves_to_others_only_what_they_call(shape: str, part: str, served: set[str]) -> None:
+    """The internal port has the routes that another part needs, and no other."""
     found = shapes.load(APP.calls, APP.shapes)[shape].served_to_others(part, APP.calls)
     assert found == served
 
@@ -91,24 +89,24 @@ def test_a_part_serves_to_others_only_what_they_call(
         ("[mine", "shapes file"),
     ],
 )
-def test_a_shape_that_cannot_be_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
-    """The sentence names what is hosted nowhere, unknown, doubled or misspelt."""
+def test_invalid_shape_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
+    """The error names what is hosted nowhere, unknown, hosted twice or misspelt."""
     path = tmp_path / "shapes.toml"
     path.write_text(text)
     with pytest.raises(shapes.WrongShape, match=named):
         shapes.load(APP.calls, path)
 
 
-def test_a_shapes_file_that_is_no_text_is_refused_by_name(tmp_path: Path) -> None:
-    """Bytes that are not UTF-8 are a sentence too, not a traceback."""
+def test_shapes_file_that_is_not_utf8_is_refused_by_name(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 are a one-sentence error too, not a traceback."""
     path = tmp_path / "shapes.toml"
     path.write_bytes(b"\xff\xfe[mine]")
     with pytest.raises(shapes.WrongShape, match=r"shapes file .*shapes\.toml.*utf-8"):
         shapes.load(APP.calls, path)
 
 
-def test_a_shape_of_ones_own_is_read(tmp_path: Path) -> None:
-    """A user's file replaces ours."""
+def test_shapes_file_of_the_user_is_read(tmp_path: Path) -> None:
+    """A user's file replaces the packaged one."""
     path = tmp_path / "shapes.toml"
     rest = ", ".join(f'"{name}"' for name in EVERYTHING if name != "gateway")
     path.write_text(f'[two.parts]\ndoor = ["gateway"]\nrest = [{rest}]\n')
@@ -130,17 +128,17 @@ def test_a_shape_of_ones_own_is_read(tmp_path: Path) -> None:
         (["payments"], {"shapes_file": Path("/nope")}, "shapes file /nope"),
     ],
 )
-async def test_a_part_that_cannot_work_does_not_start(
+async def test_part_with_missing_or_wrong_settings_does_not_start(
     hosted: list[str], settings: dict[str, Any], named: str
 ) -> None:
-    """What it calls and cannot reach, or was told wrong, is named at the start."""
+    """A peer without an address, or an invalid value, is named at start."""
     with pytest.raises((shapes.WrongShape, WrongSettings), match=named):
         await build(APP, Settings(**settings), hosted)
 
 
 @pytest.mark.parametrize("url", ["orders:80", "https://orders", "http://", "http://orders/path"])
-async def test_an_address_that_is_none_is_refused(url: str) -> None:
-    """A peer is http://HOST:PORT, and the sentence says so."""
+async def test_invalid_address_is_refused(url: str) -> None:
+    """A peer is http://HOST:PORT, and the error says so."""
     peers = dict.fromkeys(APP.calls["gateway"], ("http://127.0.0.1:1",))
     with pytest.raises(WrongSettings, match="BOROUGH_PEERS: orders"):
         await build(APP, Settings(peers=peers | {"orders": (url,)}), ["gateway"])
@@ -159,10 +157,10 @@ async def test_an_address_that_is_none_is_refused(url: str) -> None:
         ("API_KEYS", '{"ada": "secret"'),
     ],
 )
-def test_a_wrong_setting_names_its_variable_and_tells_no_secret(
+def test_wrong_setting_names_its_variable_and_shows_no_secret(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sentence begins with what one would have to change."""
+    """The error begins with the variable that has to be changed."""
     monkeypatch.setenv(f"BOROUGH_{name}", value)
     with pytest.raises(WrongSettings, match=f"^BOROUGH_{name}: ") as refused:
         load(APP.settings)
@@ -170,6 +168,6 @@ def test_a_wrong_setting_names_its_variable_and_tells_no_secret(
 
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:4318", "https://collector/base"])
-def test_a_collector_is_an_http_address_or_none(url: str) -> None:
-    """What the exporter can use is taken as it is."""
+def test_collector_is_an_http_address_or_empty(url: str) -> None:
+    """An address that the exporter can use is taken unchanged."""
     assert Settings(otlp_endpoint=url).otlp_endpoint == url

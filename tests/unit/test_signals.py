@@ -1,4 +1,4 @@
-"""Are the signals well-formed, and does every name a scraper sees come from them?"""
+"""Are the signals well-formed, and is every exposed name that of a signal?"""
 
 import re
 
@@ -30,36 +30,36 @@ each_signal = pytest.mark.parametrize("signal", EVERY, ids=lambda signal: signal
 
 
 @each_signal
-def test_a_signal_has_a_valid_name(signal: Signal) -> None:
-    """Lower case, with a prefix that says whose it is, without the suffix that comes by itself."""
+def test_signal_has_a_valid_name(signal: Signal) -> None:
+    """Lower case, with the prefix of its owner, without a suffix that the exposition adds."""
     assert NAME.fullmatch(signal.name)
     assert not signal.name.endswith(("_total", "_info", "_count", "_sum", "_bucket", "_created"))
     assert signal.help.endswith(".")
 
 
 @each_signal
-def test_a_label_has_few_values(signal: Signal) -> None:
-    """Nothing a caller chooses, and nothing that grows with the traffic, is a label."""
+def test_label_has_few_values(signal: Signal) -> None:
+    """No label has values that a caller chooses, or that grow in number with the traffic."""
     assert not UNBOUNDED & set(signal.labels)
     assert len(set(signal.labels)) == len(signal.labels)
 
 
 @each_signal
 def test_buckets_ascend_and_belong_to_a_histogram(signal: Signal) -> None:
-    """A histogram has some, nothing else has any."""
+    """A histogram has buckets, other kinds have none."""
     assert bool(signal.buckets) == (signal.kind == "histogram")
     assert list(signal.buckets) == sorted(set(signal.buckets))
 
 
-def test_no_two_signals_share_a_name() -> None:
-    """Nor would the series of one be those of another."""
+def test_names_of_signals_are_unique() -> None:
+    """Neither do the series of two signals have one name."""
     names = [signal.series for signal in EVERY]
     assert len(set(names)) == len(names)
 
 
 @each_signal
-def test_a_series_is_exposed_by_its_query_name(signal: Signal) -> None:
-    """What a dashboard asks for is what the exposition says."""
+def test_series_is_exposed_by_its_query_name(signal: Signal) -> None:
+    """The name that a dashboard queries is the one in the exposition."""
     metrics = Metrics(BUILD, APP.signals)
     series = metrics[signal].labels(*signal.labels) if signal.labels else metrics[signal]
     series.observe(1) if signal.kind == "histogram" else series.inc()

@@ -1,4 +1,4 @@
-"""Who decides whether a request is traced, and in which trace it is?"""
+"""Is a request sampled, and which trace is it in?"""
 
 import asyncio
 
@@ -19,7 +19,7 @@ WANTED, UNWANTED = f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00"
 
 
 async def spans_of(traceparent: str, *, ratio: float, trusted: bool) -> tuple[ReadableSpan, ...]:
-    """What is exported of one request that bears this traceparent."""
+    """The spans exported of one request with this traceparent."""
     exporter = RecordedSpans()
     telemetry = Telemetry("test", ratio=ratio, export=exporter)
     app = make_app("test", telemetry=telemetry, max_body_bytes=1_024)
@@ -29,16 +29,16 @@ async def spans_of(traceparent: str, *, ratio: float, trusted: bool) -> tuple[Re
     return exporter.get_finished_spans()
 
 
-async def test_an_untrusted_flag_does_not_record_a_request() -> None:
-    """At the door the ratio decides, whatever the caller's flag asks for."""
+async def test_untrusted_flag_does_not_sample_a_request() -> None:
+    """At the door the ratio decides, whatever the caller's flag is."""
     assert await spans_of(WANTED, ratio=0, trusted=False) == ()
 
 
 @pytest.mark.parametrize("traceparent", [WANTED, UNWANTED])
-async def test_an_untrusted_trace_is_linked(
+async def test_untrusted_trace_is_linked(
     traceparent: str,
 ) -> None:
-    """Nobody can hide a request from us, nor write into a trace that is not theirs."""
+    """A caller can neither suppress the span of a request nor add spans to the trace of another."""
     (span,) = await spans_of(traceparent, ratio=1, trusted=False)
     assert span.parent is None
     assert f"{span.context.trace_id:032x}" != TRACE
@@ -47,21 +47,21 @@ async def test_an_untrusted_trace_is_linked(
 
 
 @pytest.mark.parametrize("traceparent", ["", "nonsense", f"00-{'0' * 32}-{SPAN}-01"])
-async def test_an_invalid_traceparent_is_not_linked(traceparent: str) -> None:
-    """What cannot be read is left out."""
+async def test_invalid_traceparent_is_not_linked(traceparent: str) -> None:
+    """A traceparent that cannot be parsed is ignored."""
     (span,) = await spans_of(traceparent, ratio=1, trusted=False)
     assert list(span.links) == []
 
 
-async def test_a_trusted_flag_decides_and_its_trace_goes_on() -> None:
-    """Inside, the flag holds in both ways, and the trace goes on."""
+async def test_trusted_flag_decides_and_its_trace_continues() -> None:
+    """Between parts the flag holds, set or not, and the trace continues."""
     assert await spans_of(UNWANTED, ratio=1, trusted=True) == ()
     (span,) = await spans_of(WANTED, ratio=0, trusted=True)
     assert f"{span.context.trace_id:032x}" == TRACE
 
 
 async def test_two_traceparents_count_as_none() -> None:
-    """Which of them is meant nobody knows."""
+    """It is ambiguous which of them is meant."""
     exporter = RecordedSpans()
     telemetry = Telemetry("test", export=exporter)
     middleware = Middleware(plain, telemetry, "test", trusted=True, templates=Templates(plain))
@@ -72,8 +72,8 @@ async def test_two_traceparents_count_as_none() -> None:
 
 
 async def test_without_an_exporter_flags_are_passed_on_and_nothing_is_recorded() -> None:
-    """No exemplar leads to a trace that nobody has; the next part still learns the caller's will,
-    and its spans hang below the caller's.
+    """No exemplar refers to a trace that was not exported; the next part still gets the caller's
+    flag, and its spans are children of the caller's.
     """
     heard: list[str | None] = []
     telemetry = Telemetry("test", ratio=1.0)

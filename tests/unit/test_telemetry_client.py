@@ -1,4 +1,4 @@
-"""What does a caller tell of a hop, and can the hop be told from the work?"""
+"""What does a caller record of a hop, and is the time of the hop separate from that of the work?"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ NAMES = '{peer="peer",method="safe"}'
 
 
 class CallerAndPeer:
-    """A caller with telemetry of its own, and the replica it asks."""
+    """A caller with telemetry of its own, and the replica it calls."""
 
     def __init__(self) -> None:
         self.exporter = RecordedSpans()
@@ -38,7 +38,7 @@ class CallerAndPeer:
             await addresses.close()
 
     def served(self) -> object:
-        """As a part serves it, telemetry included."""
+        """The app as a part serves it, telemetry included."""
         callee = Telemetry("callee", export=self.exporter, log_level="critical")
         app = make_app("callee", telemetry=callee, max_body_bytes=1_024, internal=True)
         mount(app, Peer, self.replica)
@@ -59,7 +59,7 @@ class CallerAndPeer:
 
 @pytest.fixture
 async def pair() -> AsyncIterator[CallerAndPeer]:
-    """Fresh."""
+    """A caller and a peer without observations."""
     pair = CallerAndPeer()
     yield pair
     for telemetry in (pair.caller, getattr(pair, "callee", pair.caller)):
@@ -69,8 +69,8 @@ async def pair() -> AsyncIterator[CallerAndPeer]:
 async def test_client_duration_exceeds_server_time_exceeds_handler_time(
     pair: CallerAndPeer,
 ) -> None:
-    """By the caller's clock the call took at least what the callee says its server took, and that
-    at least what its business took.
+    """By the caller's clock the call took at least the server time that the callee reports, and
+    that is at least its handler time.
     """
     async with running(pair.served()) as url:
         await pair.ask(url, times=5)
@@ -81,8 +81,8 @@ async def test_client_duration_exceeds_server_time_exceeds_handler_time(
     assert whole > server[NAMES] > handler[NAMES] > 0
 
 
-async def test_an_answer_without_server_timing_adds_nothing(pair: CallerAndPeer) -> None:
-    """A proxy or a part of another make answers without the header, or with words of its own."""
+async def test_answer_without_server_timing_adds_nothing(pair: CallerAndPeer) -> None:
+    """A proxy or another implementation answers without the header, or with other metrics in it."""
     async with raw(Dropping(0)) as url:
         await pair.ask(url)
     assert pair.exposed("borough_hop_server_seconds_total") == {NAMES: 0}
@@ -99,14 +99,14 @@ async def test_an_answer_without_server_timing_adds_nothing(pair: CallerAndPeer)
     ],
 )
 async def test_other_server_timing_is_ignored(pair: CallerAndPeer, header: bytes) -> None:
-    """A header that is not ours is no number."""
+    """A metric of another name in the header is not read as a time."""
     with pair.caller.client_call(Peer.endpoints["safe"]) as call:
         call.status, call.server_timing = 200, header
     assert pair.exposed("borough_hop_server_seconds_total") == {NAMES: 0}
 
 
-async def test_a_hop_is_one_span_on_each_side(pair: CallerAndPeer) -> None:
-    """The client's is the parent of the server's, and both bear the stable names of HTTP."""
+async def test_hop_is_one_span_on_each_side(pair: CallerAndPeer) -> None:
+    """The client's is the parent of the server's, and both have the stable HTTP attributes."""
     async with running(pair.served()) as url:
         await pair.ask(url)
     by_kind = {span.kind: span for span in await pair.spans()}
@@ -125,8 +125,8 @@ async def test_a_hop_is_one_span_on_each_side(pair: CallerAndPeer) -> None:
     }
 
 
-async def test_an_error_of_the_peer_is_counted_by_its_status(pair: CallerAndPeer) -> None:
-    """409 is an answer: the span says so, with its sentence; the metric counts it apart."""
+async def test_error_of_the_peer_is_counted_by_its_status(pair: CallerAndPeer) -> None:
+    """409 is an answer: the span has it with its message; the metric counts it by status."""
     pair.replica.fails = [Conflict("taken")]
     async with running(pair.served()) as url:
         with pytest.raises(Conflict):
@@ -139,8 +139,8 @@ async def test_an_error_of_the_peer_is_counted_by_its_status(pair: CallerAndPeer
     assert [labels for labels in counts if 'status_code="409"' in labels]
 
 
-async def test_a_call_without_an_answer_has_status_0(pair: CallerAndPeer) -> None:
-    """Each of the two tries is told, and neither has a status."""
+async def test_call_without_an_answer_has_status_0(pair: CallerAndPeer) -> None:
+    """Each of the two tries is recorded, and neither has a status."""
     with pytest.raises(Unavailable):
         await pair.ask("http://127.0.0.1:1")
     counts = pair.exposed("http_client_request_duration_seconds_count")
@@ -150,8 +150,8 @@ async def test_a_call_without_an_answer_has_status_0(pair: CallerAndPeer) -> Non
         assert (span.attributes or {})["error.type"] == "NotSent"
 
 
-async def test_an_unsampled_trace_is_passed_on(pair: CallerAndPeer) -> None:
-    """The next part must know that it is not to record, and in which trace its log lines are."""
+async def test_unsampled_trace_is_passed_on(pair: CallerAndPeer) -> None:
+    """The next part needs the flag in order not to record, and the trace id for its log lines."""
     heads: list[bytes] = []
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -171,10 +171,10 @@ async def test_an_unsampled_trace_is_passed_on(pair: CallerAndPeer) -> None:
     assert await pair.spans() == []
 
 
-async def test_a_local_call_has_a_span_only_where_the_request_is_recorded(
+async def test_local_call_has_a_span_only_where_the_request_is_sampled(
     pair: CallerAndPeer,
 ) -> None:
-    """One internal span below what is under way; none otherwise, and the same answer."""
+    """One internal span, child of the current one; none otherwise, and the same answer."""
     peer = local(Peer, pair.replica, pair.caller)
     assert (await peer.safe(Ping())).who == "one"
     with pair.caller.background("work", "caller", causes=()):

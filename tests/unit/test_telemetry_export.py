@@ -1,4 +1,4 @@
-"""What does a collector that is dead, slow or ill cost the part that exports to it?"""
+"""What does a collector that is unreachable, slow or failing cost the part that exports to it?"""
 
 import asyncio
 import re
@@ -21,11 +21,11 @@ from collector import Collector
 from serving import until
 
 BLUEPRINT = Blueprint("GET /menu", "server", {})
-DEAD = "http://127.0.0.1:1"
+UNREACHABLE = "http://127.0.0.1:1"
 
 
 BATCHING = Batching(wait_s=0.01, pauses_s=(0, 0.001, 0.001), post_s=600, close_s=600)
-"""No pause between two tries, and no bound on an answer that will come."""
+"""No pause between two tries, and no timeout for an answer."""
 
 
 def otlp(endpoint: str, batching: Batching = BATCHING) -> OtlpExporter:
@@ -34,7 +34,7 @@ def otlp(endpoint: str, batching: Batching = BATCHING) -> OtlpExporter:
 
 @pytest.fixture
 async def collector() -> AsyncIterator[Collector]:
-    """One that is well."""
+    """A collector that accepts every batch."""
     async with Collector() as collector:
         yield collector
 
@@ -46,7 +46,7 @@ def a_span() -> Span:
 
 
 def exposed(telemetry: Telemetry) -> dict[str, float]:
-    """What the part says of its spans."""
+    """The metrics of the part about its spans."""
     lines = telemetry.exposition().decode().splitlines()
     pairs = (line.rsplit(" ", 1) for line in lines if line.startswith("borough_spans"))
     return {name: float(value) for name, value in pairs}
@@ -70,7 +70,7 @@ async def sent(telemetry: Telemetry, count: int = 1) -> None:
 async def test_spans_arrive_with_their_resource(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Name, version, an id of the process, and whatever the environment says of it."""
+    """Name, version, an id of the process, and the resource attributes of the environment."""
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=orders-0")
     telemetry = Telemetry("orders", build={"version": "1.2"}, export=otlp(collector.url))
     await sent(telemetry, 3)
@@ -83,18 +83,18 @@ async def test_spans_arrive_with_their_resource(
     assert exposed(telemetry)["borough_spans_exported_total"] == 3
 
 
-async def test_the_environment_may_set_the_instance_id(
+async def test_environment_may_set_the_instance_id(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a cluster that is the pod, which people can find; an id of chance stands for no name."""
+    """In a cluster it is the name of the pod, which can be looked up, unlike a random id."""
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=orders-0")
     await sent(Telemetry("orders", export=otlp(collector.url)))
     assert collector.spans[0].resource["service.instance.id"] == "orders-0"
 
 
 async def test_spans_for_an_unreachable_collector_are_dropped_and_counted() -> None:
-    """Nothing is raised and nothing kept; the loss is counted."""
-    telemetry = Telemetry("orders", export=otlp(DEAD))
+    """Nothing is raised and nothing is kept; the loss is counted."""
+    telemetry = Telemetry("orders", export=otlp(UNREACHABLE))
     await sent(telemetry, 5)
     assert exposed(telemetry)[dropped("unreachable")] == 5
 
@@ -105,7 +105,7 @@ async def test_spans_for_an_unreachable_collector_are_dropped_and_counted() -> N
 async def test_only_retryable_statuses_are_sent_again(
     collector: Collector, status: int, tries: int, reason: str
 ) -> None:
-    """503 is worth some tries; a request that is wrong today is wrong tomorrow."""
+    """503 is retried; 400 is not, since the same request would fail again."""
     collector.status = status
     telemetry = Telemetry("orders", export=otlp(collector.url))
     telemetry.keep(a_span())
@@ -117,8 +117,8 @@ async def test_only_retryable_statuses_are_sent_again(
     assert len(collector.spans) == 1
 
 
-async def test_a_hanging_collector_does_not_delay_close(collector: Collector) -> None:
-    """The part ends within its bound, and says what was lost."""
+async def test_hanging_collector_does_not_delay_close(collector: Collector) -> None:
+    """The part ends within its bound, and reports the number of dropped spans."""
     collector.delay = None
     batching = replace(BATCHING, post_s=0.05)
     telemetry = Telemetry("orders", export=otlp(collector.url, batching))
@@ -129,17 +129,18 @@ async def test_a_hanging_collector_does_not_delay_close(collector: Collector) ->
 
 @pytest.mark.parametrize("collector_is", ["dead", "ill", "hanging"])
 async def test_no_request_waits_for_a_collector(collector: Collector, collector_is: str) -> None:
-    """Every one is answered, traced as all are; no more spans than allowed are in memory, those in
-    the sender's hands included; the app ends within its bound, and each lost span is counted.
+    """Every request is answered, with all of them sampled; no more spans than the limit are in
+    memory, those being sent included; the app ends within its bound, and each dropped span is
+    counted.
     """
     requests, bound = 300, 64
     few = replace(BATCHING, queue_spans=bound, batch_spans=16, close_s=0.1)
     collector.status, collector.delay = 503, None if collector_is == "hanging" else 0.0
     app = FastAPI()
     app.get("/")(lambda: "here")
-    endpoint = DEAD if collector_is == "dead" else collector.url
+    endpoint = UNREACHABLE if collector_is == "dead" else collector.url
     telemetry = instrument(app, otlp_endpoint=endpoint, registry=CollectorRegistry(), batching=few)
-    queue = telemetry._queue._run.queue  # type: ignore[union-attr]  # noqa: SLF001  # its size is the law
+    queue = telemetry._queue._run.queue  # type: ignore[union-attr]  # noqa: SLF001  # its size is what is asserted
     async with running(app) as url, ClientSession(url) as http, asyncio.timeout(60):
         for _ in range(requests):
             async with http.get("/") as answer:
@@ -170,7 +171,7 @@ class Busy(OtlpExporter):
 
 
 async def test_close_ends_while_spans_are_added(collector: Collector) -> None:
-    """It sends what was queued when it began."""
+    """It sends the spans that were queued when it began."""
     exporter = Busy(collector.url, replace(BATCHING, wait_s=600))
     exporter.telemetry = Telemetry("orders", export=exporter)
     exporter.telemetry.keep(a_span())
@@ -183,7 +184,7 @@ async def test_close_ends_while_spans_are_added(collector: Collector) -> None:
 async def test_invalid_headers_drop_spans_and_keep_the_thread(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What nobody foresaw is counted; the log says so once, without the key in it."""
+    """An unexpected error is counted; the log has it once, without the key."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret%0Akey")
     telemetry = Telemetry("orders", export=otlp(collector.url))
     for count in (1, 2, 3):
@@ -191,21 +192,21 @@ async def test_invalid_headers_drop_spans_and_keep_the_thread(
         await settled(telemetry, count)
     await asyncio.to_thread(telemetry.close)
     assert exposed(telemetry)[dropped("refused")] == 3
-    said = capsys.readouterr().out
-    assert said.count("spans are lost") == 1
-    assert "ValueError" in said
-    assert "secret" not in said
+    logged = capsys.readouterr().out
+    assert logged.count("spans are lost") == 1
+    assert "ValueError" in logged
+    assert "secret" not in logged
 
 
 @pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://collector", "http://", "http://a:0"])
-def test_an_invalid_endpoint_is_refused_by_name(endpoint: str) -> None:
-    """Whoever instruments an app learns it at once, and not from a counter."""
+def test_invalid_endpoint_is_refused_by_name(endpoint: str) -> None:
+    """`instrument` raises at once, instead of counting dropped spans later."""
     with pytest.raises(ValueError, match=re.escape(endpoint)):
         instrument(FastAPI(), otlp_endpoint=endpoint)
 
 
-async def test_a_partial_success_is_counted_in_part() -> None:
-    """200 with `partial_success`: the standard's way to say that spans were refused."""
+async def test_partial_success_is_counted_in_part() -> None:
+    """200 with `partial_success`: the way of OTLP to report rejected spans."""
     answer = ExportTraceServiceResponse()
     answer.partial_success.rejected_spans = 2
     body = answer.SerializeToString()
@@ -230,8 +231,8 @@ async def test_spans_after_close_are_exported(collector: Collector) -> None:
         assert len(collector.spans) == times
 
 
-async def test_a_forked_child_exports_its_own_spans_only(collector: Collector) -> None:
-    """Its parent's thread is not there, and what waits is its parent's to send."""
+async def test_forked_child_exports_its_own_spans_only(collector: Collector) -> None:
+    """The thread of its parent is not there, and the queued spans are the parent's to send."""
     telemetry = Telemetry("orders", export=otlp(collector.url, replace(BATCHING, wait_s=600)))
     telemetry.keep(a_span())
     assert telemetry._queue is not None  # noqa: SLF001  # its hook is called as a fork would
@@ -245,8 +246,8 @@ async def test_a_forked_child_exports_its_own_spans_only(collector: Collector) -
     await asyncio.to_thread(cast(Thread, parents.thread).join)
 
 
-async def test_a_full_batch_is_sent_at_once(collector: Collector) -> None:
-    """512 spans go at once; the rest waits for company."""
+async def test_full_batch_is_sent_at_once(collector: Collector) -> None:
+    """512 spans are sent at once; the others wait for the interval."""
     batching = replace(BATCHING, wait_s=600)
     telemetry = Telemetry("orders", export=otlp(collector.url, batching))
     for _ in range(batching.batch_spans + 1):
@@ -259,7 +260,7 @@ async def test_a_full_batch_is_sent_at_once(collector: Collector) -> None:
 async def test_headers_of_the_environment_are_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A collector behind a key needs the key."""
+    """A collector with authentication needs a key in a header."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=open%20sesame")
     heads: list[bytes] = []
 
@@ -285,9 +286,9 @@ class Failing(OtlpExporter):
 
 
 @pytest.mark.parametrize("failure", [Lost("refused", again=False), ZeroDivisionError("a bug")])
-async def test_a_failed_export_drops_its_spans_and_keeps_the_thread(failure: Exception) -> None:
-    """Whatever it raises, the queue goes on."""
-    exporter = Failing(DEAD, BATCHING)
+async def test_failed_export_drops_its_spans_and_keeps_the_thread(failure: Exception) -> None:
+    """Whatever it raises, the thread exports the next batch."""
+    exporter = Failing(UNREACHABLE, BATCHING)
     exporter.failure = failure
     telemetry = Telemetry("orders", export=exporter)
     for count in (1, 2):
@@ -297,8 +298,8 @@ async def test_a_failed_export_drops_its_spans_and_keeps_the_thread(failure: Exc
     assert exposed(telemetry)[dropped("refused")] == 2
 
 
-def test_without_an_exporter_nothing_waits() -> None:
-    """A part that exports nothing keeps nothing, and closes at once."""
+def test_without_an_exporter_no_span_is_queued() -> None:
+    """A part without an exporter keeps no span, and closes at once."""
     telemetry = Telemetry("orders")
     telemetry.keep(a_span())
     telemetry.close()

@@ -1,4 +1,4 @@
-"""Does `instrument(app)` do for an app that is no part of ours what its page in docs/ says?"""
+"""Does `instrument(app)` do for an app that is not a part what its page in docs/ says?"""
 
 import asyncio
 import re
@@ -27,24 +27,26 @@ PAGE = Path(__file__).parents[2] / "docs" / "telemetry.md"
 
 
 def example(name: str) -> ModuleType:
-    """The app of the page, as a reader would have typed it."""
+    """The app of the page, executed from its text."""
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     module = ModuleType(name)
-    exec(compile(code, str(PAGE), "exec"), module.__dict__)  # noqa: S102  # it is our own page
+    exec(compile(code, str(PAGE), "exec"), module.__dict__)  # noqa: S102  # the text is a page of this repository
     return module
 
 
-async def test_the_example_of_the_page_works_as_it_stands(
+async def test_example_of_the_page_works_as_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Metrics, traces and a log line, over a socket; what is left is exported as the app ends."""
+    """Metrics, traces and a log line, over a socket; the remaining spans are exported as the app
+    ends.
+    """
     async with Collector() as collector:
         monkeypatch.setenv("COLLECTOR", collector.url)
         app = example("example").app
         async with served(app) as port, ClientSession() as http:
             async with http.get(f"http://127.0.0.1:{port}/v1/books/7") as answer:
                 assert answer.status == 200
-                assert "Server-Timing" not in answer.headers  # nobody said that it is trusted
+                assert "Server-Timing" not in answer.headers  # the caller is not trusted by default
             async with http.get(f"http://127.0.0.1:{port}/metrics") as answer:
                 exposed = await answer.text()
                 assert answer.content_type == "text/plain"
@@ -57,7 +59,9 @@ async def test_the_example_of_the_page_works_as_it_stands(
 
 
 async def test_metrics_may_have_a_port_of_their_own() -> None:
-    """The app's own port then knows nothing of them, and the port is free when the app is gone."""
+    """The app's own port then has no route for them, and the port is free when the app has
+    ended.
+    """
     app = FastAPI()
     with socket.create_server(("127.0.0.1", 0)) as free:
         own = free.getsockname()[1]
@@ -75,8 +79,8 @@ async def test_metrics_may_have_a_port_of_their_own() -> None:
 async def test_metrics_of_the_app_are_exposed_beside_the_signals(
     form: Format, request: pytest.FixtureRequest
 ) -> None:
-    """What it keeps in prometheus_client's default registry, also if it came later; and what that
-    registry knows of the process, once.
+    """Those in prometheus_client's default registry, also if registered later; and the process
+    metrics of that registry, once.
     """
     app = FastAPI()
     instrument(app)
@@ -99,8 +103,8 @@ async def test_metrics_of_the_app_are_exposed_beside_the_signals(
     assert lines.count("# EOF") == (form is Format.OPENMETRICS)
 
 
-async def test_an_app_may_have_a_registry_of_its_own() -> None:
-    """Then that is told and not the default one; on a thread, since a collector may wait."""
+async def test_app_may_have_a_registry_of_its_own() -> None:
+    """It is exposed in place of the default one; on a thread, since a collector may block."""
     asked_on = []
 
     class MemoryStores:
@@ -118,8 +122,8 @@ async def test_an_app_may_have_a_registry_of_its_own() -> None:
     assert threading.main_thread() not in asked_on
 
 
-async def test_the_lifespan_of_the_app_still_runs() -> None:
-    """What its owner opens and closes is opened and closed as before."""
+async def test_lifespan_of_the_app_still_runs() -> None:
+    """What the lifespan of the app opens and closes is opened and closed as before."""
     seen: list[str] = []
 
     @asynccontextmanager
@@ -135,8 +139,8 @@ async def test_the_lifespan_of_the_app_still_runs() -> None:
     assert seen == ["opened", "closed"]
 
 
-async def test_a_websocket_passes_unmeasured() -> None:
-    """It is no request with an answer: it passes, unmeasured."""
+async def test_websocket_is_not_measured() -> None:
+    """It is no request with one answer: it passes without metrics or span."""
     app = FastAPI()
 
     @app.websocket("/talk")
@@ -167,8 +171,8 @@ async def test_a_websocket_passes_unmeasured() -> None:
     assert "http_server_request_duration_seconds_count" not in telemetry.exposition().decode()
 
 
-async def test_an_exception_is_recorded_though_the_server_answers() -> None:
-    """Starlette answers 500 outside of every middleware: the span has the error itself."""
+async def test_exception_is_recorded_though_the_server_answers() -> None:
+    """Starlette answers 500 outside of every middleware: the span has the exception itself."""
     app = FastAPI()
 
     @app.get("/fails")
@@ -186,7 +190,9 @@ async def test_an_exception_is_recorded_though_the_server_answers() -> None:
 async def test_spans_of_the_opentelemetry_api_become_children(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Code of the app that traces by the standard API finds our span above it, in threads too."""
+    """Code of the app that traces by the standard API gets the server span as parent, in threads
+    too.
+    """
     app, found = FastAPI(), []
 
     @app.get("/async")
@@ -211,8 +217,8 @@ async def test_spans_of_the_opentelemetry_api_become_children(
 
 
 async def test_pipelined_requests_do_not_share_a_trace() -> None:
-    """Plain uvicorn begins each in the context of the one before; a trace is never taken from it,
-    not even by work that goes on in the background.
+    """Plain uvicorn runs each request in the context of the one before; no trace is taken from it,
+    not even by work that continues in the background.
     """
     app, found = FastAPI(), []
 
@@ -245,15 +251,15 @@ async def test_pipelined_requests_do_not_share_a_trace() -> None:
         assert ours == f"{theirs.trace_id:032x}" == by_path[f"/{name}"].trace_id
 
 
-def test_an_app_that_has_started_is_refused() -> None:
-    """It is too late to stand before its routes."""
+def test_app_that_has_started_is_refused() -> None:
+    """A middleware cannot be added after the start."""
     app = FastAPI()
     app.middleware_stack = app.build_middleware_stack()
     with pytest.raises(RuntimeError, match="started"):
         instrument(app)
 
 
-async def test_an_app_may_start_again() -> None:
+async def test_app_may_start_again() -> None:
     """A second lifespan of one app serves its metrics and exports its spans as the first did."""
     app = FastAPI()
     with socket.create_server(("127.0.0.1", 0)) as free:

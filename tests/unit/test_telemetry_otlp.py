@@ -1,4 +1,4 @@
-"""Is what we write by hand what the stock encoder would have written?"""
+"""Does the hand-written OTLP encoder write what the stock encoder does?"""
 
 import random
 from typing import Any
@@ -31,9 +31,9 @@ recipes = st.tuples(
     texts,
     st.none() | st.tuples(texts, texts),
 )
-"""Where a span stands, its kind, name, attributes and detail, and how it failed, if it did.
+"""Parent, kind, name, attributes and detail of a span, and its error, if any.
 
-The detail is `url.path`, and so none of the attributes.
+The detail is `url.path`, which is not among the attributes.
 """
 
 
@@ -73,8 +73,8 @@ def test_every_field_is_as_the_stock_encoder_writes_it(recipes: list[Any]) -> No
     assert ours == stock
 
 
-def test_a_blueprint_is_encoded_once() -> None:
-    """The second span of a blueprint costs its ids and its times."""
+def test_blueprint_is_encoded_once() -> None:
+    """For the second span of a blueprint only ids and times are encoded."""
     blueprint = Blueprint("GET /menu", "server", {"http.route": "/menu"})
     first, second = Span.root(1), Span.root(1)
     for span in (first, second):
@@ -86,14 +86,14 @@ def test_a_blueprint_is_encoded_once() -> None:
     assert blueprint.encoded is kept
 
 
-def test_a_value_without_an_otlp_type_is_refused() -> None:
-    """What cannot be told is not told as something else."""
+def test_value_without_an_otlp_type_is_refused() -> None:
+    """It is not converted to another type."""
     with pytest.raises(TypeError, match="no value of an attribute"):
         protobuf.resource_of({"when": object()})
 
 
-def test_a_lone_surrogate_does_not_stop_a_batch() -> None:
-    """A path may hold what no UTF-8 can; the other spans must still arrive."""
+def test_lone_surrogate_does_not_stop_a_batch() -> None:
+    """A path may contain what UTF-8 cannot encode; the other spans are still sent."""
     span = Span.root(1)
     span.finish(Blueprint("GET", "server", {}, detail="url.path"), "/\ud800")
     (group,) = decoded(request(b"", [span])).resource_spans
@@ -101,7 +101,7 @@ def test_a_lone_surrogate_does_not_stop_a_batch() -> None:
 
 
 def test_ids_are_never_all_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The standard has no such id; chance has one in 2**64 for a span."""
+    """W3C Trace Context forbids such an id; a random span id is one in 2**64 times."""
     monkeypatch.setattr("borough_telemetry.spans.getrandbits", lambda _: 0)
     span = Span.root(1)
     assert int(span.trace_id, 16) > 0
@@ -109,10 +109,10 @@ def test_ids_are_never_all_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.25, 1.0])
-def test_the_ratio_is_the_share_of_traces_that_are_recorded(
+def test_ratio_is_the_share_of_sampled_traces(
     ratio: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 4,000 traces so many, give or take chance; of none none, of all all."""
+    """Of 4,000 traces, within the sampling error; 0 samples none, 1 samples all."""
     seeded = random.Random(7)
     monkeypatch.setattr("borough_telemetry.spans.getrandbits", seeded.getrandbits)
     share = sum(Span.root(ratio).sampled for _ in range(4_000)) / 4_000
@@ -120,7 +120,7 @@ def test_the_ratio_is_the_share_of_traces_that_are_recorded(
 
 
 def test_rejected_spans_are_read_from_the_answer() -> None:
-    """The number of spans, however many bytes it takes; of all other answers none."""
+    """The number of spans, a varint of any length; of other answers 0."""
     answer = ExportTraceServiceResponse()
     answer.partial_success.rejected_spans = 300
     answer.partial_success.error_message = "too much"

@@ -1,4 +1,4 @@
-"""What is told of a request, and does it end with its answer?"""
+"""What is recorded of a request, and does the measurement end with its answer?"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ DURATION = "http_server_request_duration_seconds"
 
 
 class Watched:
-    """A small app, what it tells, and where its spans go."""
+    """A small app, its metrics, and an exporter for its spans."""
 
     def __init__(self) -> None:
         self.exporter = RecordedSpans()
@@ -30,7 +30,7 @@ class Watched:
         self.after = asyncio.Event()
 
     async def ask(self, *requests: str, trusted: bool = True) -> list[str]:
-        """What each of these requests, `GET /path`, was told in Server-Timing."""
+        """The Server-Timing of the answer to each of these requests, `GET /path`."""
         found = []
         app = self.telemetry.middleware(self.app, capability="test", trusted=trusted)
         async with served(app) as port, ClientSession(f"http://{HOST}:{port}") as http:
@@ -47,7 +47,7 @@ class Watched:
         return self.exporter.get_finished_spans()
 
     def series(self, name: str) -> dict[str, float]:
-        """By labels, or the whole line's name where there are none."""
+        """Values by labels, or by the whole line's name where there are none."""
         exposed = self.telemetry.exposition().decode().splitlines()
         lines = [line.partition(" # ")[0] for line in exposed if line.startswith(name)]
         return {
@@ -58,7 +58,7 @@ class Watched:
 
 @pytest.fixture
 async def watched() -> AsyncIterator[Watched]:
-    """Fresh."""
+    """An app without observations."""
     watched = Watched()
     yield watched
     await asyncio.to_thread(watched.telemetry.close)
@@ -80,14 +80,14 @@ async def test_background_work_is_not_part_of_the_duration(watched: Watched) -> 
         return "placed"
 
     await watched.ask("GET /order")
-    # the task ended only after the answer had been read: had it counted, the request would have
-    # been in flight, and untold, when the answer came
+    # the task ended only after the answer had been read: with the task included, the request
+    # would have been in flight, and not yet measured, when the answer came
     assert watched.series("http_server_active_requests") == {"": 0}
     assert watched.series(f"{DURATION}_count") == {labels("GET", "/order", 200): 1}
 
 
-async def test_a_stream_ends_with_its_last_piece(watched: Watched) -> None:
-    """A stream ends with its last piece, not with its head."""
+async def test_stream_ends_with_its_last_chunk(watched: Watched) -> None:
+    """The measurement of a stream ends with its last chunk, not with its head."""
     seen: list[tuple[dict[str, float], dict[str, float]]] = []
 
     @watched.app.get("/stream")
@@ -105,8 +105,10 @@ async def test_a_stream_ends_with_its_last_piece(watched: Watched) -> None:
     assert watched.series(f"{DURATION}_count") == {labels("GET", "/stream", 200): 1}
 
 
-async def test_a_route_is_labelled_by_its_template_and_all_its_prefixes(watched: Watched) -> None:
-    """Included, included twice, mounted, and a route added later; what is none is `unmatched`."""
+async def test_route_is_labelled_by_its_template_and_all_its_prefixes(watched: Watched) -> None:
+    """Included, included twice, mounted, and a route added later; a path without a route is
+    `unmatched`.
+    """
     inner, outer, mounted = APIRouter(prefix="/inner"), APIRouter(), FastAPI()
 
     @inner.get("/{number}")
@@ -146,8 +148,8 @@ async def test_a_route_is_labelled_by_its_template_and_all_its_prefixes(watched:
     }
 
 
-async def test_a_server_span_has_the_standard_attributes(watched: Watched) -> None:
-    """Stable names of HTTP; the path is told in the span and in no label."""
+async def test_server_span_has_the_standard_attributes(watched: Watched) -> None:
+    """Stable HTTP attributes; the path is in the span and in no label."""
 
     @watched.app.get("/orders/{number}")
     async def order(number: int) -> int:
@@ -169,7 +171,7 @@ async def test_a_server_span_has_the_standard_attributes(watched: Watched) -> No
 
 
 async def test_span_of_a_mounted_app_has_the_whole_path(watched: Watched) -> None:
-    """A mount hands on what is left of the path; the span tells what was asked for."""
+    """A mount passes on the rest of the path; the span has the requested one."""
     mounted = FastAPI()
     mounted.get("/deep")(lambda: "deep")
     watched.app.mount("/tenants", mounted)
@@ -178,8 +180,8 @@ async def test_span_of_a_mounted_app_has_the_whole_path(watched: Watched) -> Non
     assert (span.attributes or {})["url.path"] == "/tenants/deep"
 
 
-async def test_a_failure_is_in_metric_span_and_gauge(watched: Watched) -> None:
-    """500 in the metric, an error in the span with its type, and nothing left in flight."""
+async def test_failure_is_in_metric_span_and_gauge(watched: Watched) -> None:
+    """500 in the metric, an error in the span with its type, and no request in flight."""
 
     @watched.app.get("/fails")
     async def fails() -> None:
@@ -193,8 +195,8 @@ async def test_a_failure_is_in_metric_span_and_gauge(watched: Watched) -> None:
     assert watched.series("http_server_active_requests") == {"": 0}
 
 
-async def test_exemplars_are_of_recorded_traces_only(watched: Watched) -> None:
-    """An id that finds nothing is worse than none."""
+async def test_exemplars_are_of_sampled_traces_only(watched: Watched) -> None:
+    """A trace id that was not exported cannot be looked up."""
 
     @watched.app.get("/menu")
     async def menu() -> str:
@@ -212,7 +214,7 @@ async def test_exemplars_are_of_recorded_traces_only(watched: Watched) -> None:
 
 
 async def test_server_timing_is_sent_to_trusted_callers_only(watched: Watched) -> None:
-    """In every answer to one of ours, in milliseconds with three decimals; to strangers never."""
+    """In every answer to a trusted caller, in milliseconds with three decimals; to others never."""
     assert await watched.ask("GET /nowhere", trusted=False) == [""]
     (exposed,) = await watched.ask("GET /nowhere")
     name, _, value = exposed.partition(";dur=")
@@ -224,7 +226,9 @@ async def test_server_timing_is_sent_to_trusted_callers_only(watched: Watched) -
 async def test_routes_of_opaque_apps_are_walked_once_each(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Routes behind a middleware within a mount are unmatched; they do not forget each other."""
+    """Routes behind a middleware within a mount are unmatched; the results of both walks are
+    kept.
+    """
     inner, walks = FastAPI(), []
     inner.get("/a")(lambda: "a")
     inner.get("/b")(lambda: "b")

@@ -1,4 +1,4 @@
-"""What does an app of ours answer when something is wrong, whoever is at fault?"""
+"""What does an app answer to a wrong request, a defect or a broken connection?"""
 
 from collections.abc import AsyncIterator
 
@@ -16,20 +16,20 @@ from shop.door import Visitor, visiting
 
 
 class Note(BaseModel):
-    """Something to send."""
+    """A request body."""
 
     text: str
 
 
 @pytest.fixture
 def telemetry() -> Telemetry:
-    """What the app tells of itself."""
+    """Telemetry of the app."""
     return Telemetry("test", log_level="error")
 
 
 @pytest.fixture
 def app(telemetry: Telemetry) -> FastAPI:
-    """An app with a route for every way to go wrong."""
+    """An app with a route for every kind of failure."""
     app = make_app("test", telemetry=telemetry, max_body_bytes=1_024)
 
     @app.get("/defect")
@@ -57,15 +57,17 @@ def app(telemetry: Telemetry) -> FastAPI:
 
 @pytest.fixture
 async def visitor(app: FastAPI, telemetry: Telemetry) -> AsyncIterator[Visitor]:
-    """Somebody before the app, whose telemetry is around it as in a part."""
+    """A client of the app, with its telemetry around it as in a part."""
     async with visiting(telemetry.middleware(app, capability="test", trusted=True)) as visitor:
         yield visitor
 
 
-async def test_a_defect_keeps_its_detail_and_gives_its_trace(
+async def test_defect_hides_its_detail_and_has_its_trace(
     visitor: Visitor, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """500 without a word of the exception; the log has it, under the trace id of the answer."""
+    """500 without the message of the exception; the log has it, under the trace id of the
+    answer.
+    """
     problem = (await visitor.ask("GET", "/defect")).problem
     logged = capsys.readouterr().out
     assert (problem.status, problem.code) == (500, "internal")
@@ -75,8 +77,8 @@ async def test_a_defect_keeps_its_detail_and_gives_its_trace(
     assert problem.trace_id in logged
 
 
-async def test_a_problem_has_its_trace_and_retry_after(visitor: Visitor) -> None:
-    """What the caller quotes finds the trace; Retry-After stands in header and document."""
+async def test_problem_has_its_trace_and_retry_after(visitor: Visitor) -> None:
+    """The trace id in the document finds the trace; Retry-After is in header and document."""
     answer = await visitor.ask(
         "GET", "/busy", headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
     )
@@ -85,8 +87,10 @@ async def test_a_problem_has_its_trace_and_retry_after(visitor: Visitor) -> None
     assert (answer.headers["Retry-After"], answer.problem.retry_after) == ("7", 7)
 
 
-async def test_an_answer_that_has_begun_is_broken_off_by_a_defect(app: FastAPI) -> None:
-    """A second answer behind half a first would be read as part of it: the connection breaks."""
+async def test_started_answer_is_aborted_by_a_defect(app: FastAPI) -> None:
+    """A second answer after half of a first would be read as part of it: the connection is
+    closed.
+    """
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -101,10 +105,10 @@ async def test_an_answer_that_has_begun_is_broken_off_by_a_defect(app: FastAPI) 
     assert b"half" in b"".join(m.get("body", b"") for m in sent)
 
 
-async def test_a_closed_connection_is_no_defect(
+async def test_closed_connection_is_no_defect(
     app: FastAPI, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A body that breaks off is the caller's affair, and stays out of the error log."""
+    """A request body that breaks off is not written to the error log."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -118,8 +122,8 @@ async def test_a_closed_connection_is_no_defect(
     assert capsys.readouterr().out == ""
 
 
-async def test_an_unknown_path_is_not_found_or_not_hosted_by_app(telemetry: Telemetry) -> None:
-    """At a door there is nothing; at an internal app it is a capability hosted elsewhere."""
+async def test_unknown_path_is_not_found_or_not_hosted_by_app(telemetry: Telemetry) -> None:
+    """At a door it is not found; at an internal app its capability is hosted elsewhere."""
     for internal, error in ((False, NotFound), (True, NotHosted)):
         app = make_app("test", telemetry=telemetry, max_body_bytes=1_024, internal=internal)
         async with visiting(app) as visitor:
@@ -129,8 +133,8 @@ async def test_an_unknown_path_is_not_found_or_not_hosted_by_app(telemetry: Tele
 
 
 @pytest.mark.parametrize("size", [1_023, 1_024, 1_025])
-async def test_the_limit_of_a_body_is_its_last_allowed_byte(visitor: Visitor, size: int) -> None:
-    """One byte more is refused, by what it declares, whatever its route."""
+async def test_limit_of_a_body_is_its_last_allowed_byte(visitor: Visitor, size: int) -> None:
+    """One byte more is refused, by its Content-Length, on every route."""
     body = b'{"text": "' + b"x" * (size - 12) + b'"}'
     answer = await visitor.ask("POST", "/notes", body)
     assert answer.status == (413 if size > 1_024 else 200)
@@ -138,8 +142,8 @@ async def test_the_limit_of_a_body_is_its_last_allowed_byte(visitor: Visitor, si
     assert elsewhere.status == (413 if size > 1_024 else 404)
 
 
-def test_the_openapi_document_has_problems_and_no_other_error(app: FastAPI) -> None:
-    """What `problems` refers to is in the OpenAPI document, with what it refers to in turn."""
+def test_openapi_document_has_problems_and_no_other_error(app: FastAPI) -> None:
+    """What `problems` refers to is in the OpenAPI document, with everything that it refers to."""
     schemas = app.openapi()["components"]["schemas"]
     assert {"Problem", "FieldProblem"} <= set(schemas)
     described = app.openapi()["paths"]["/notes"]["post"]["responses"]["400"]
@@ -148,21 +152,21 @@ def test_the_openapi_document_has_problems_and_no_other_error(app: FastAPI) -> N
 
 
 def test_errors_of_one_status_share_its_description() -> None:
-    """Nothing of a status is lost because another error has the same."""
+    """No error of a status is lost because another has the same."""
     described = problems(Malformed, KeyMissing, RateLimited)
     assert set(described) == {400, 429}
     assert "malformed" in described[400]["description"]
     assert "idempotency-key-missing" in described[400]["description"]
 
 
-def test_a_problem_has_no_null_fields() -> None:
-    """No nulls: an absent field is absent."""
+def test_problem_has_no_null_fields() -> None:
+    """A field without a value is absent."""
     body = problem_response(NotFound("there is no tea")).body
     assert b"null" not in bytes(body)
 
 
 def scope_of(path: str, method: str = "GET") -> Scope:
-    """A request as a server would hand it over."""
+    """An ASGI scope as a server would build it."""
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
