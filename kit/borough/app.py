@@ -1,4 +1,4 @@
-"""An application as data: its capabilities, who calls whom, its doors, and its shapes.
+"""An application as data: its capabilities, their calls, its doors, and its shapes.
 
     APP = App(
         name="library",
@@ -150,7 +150,7 @@ class App:
 
     @cached_property
     def calls(self) -> Mapping[str, frozenset[str]]:
-        """Who calls whom, deliveries of events included. Policies, traces and charts follow it."""
+        """Callees by caller, event deliveries included; the base of policies, traces and charts."""
         calls = {} if self.gateway is None else {GATEWAY: _names(self.gateway.calls)}
         for definition in self.capabilities:
             consumers = {c for kind in definition.publishes for c in self.consumers[kind]}

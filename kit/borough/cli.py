@@ -50,7 +50,7 @@ def migrate(
         float,
         typer.Option(
             min=0,
-            envvar="MIGRATION_WAIT_S",  # an older image, which may be a part's own, knows no option
+            envvar="MIGRATION_WAIT_S",  # the older image of a part may not have the option
             help="Seconds to wait for a store that cannot be reached.",
         ),
     ] = 0,

@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     )
     in_flight_s: Seconds = Field(
         30,
-        description="After the drain, requests in flight get so long; a kubelet must wait longer.",
+        description="Time for requests in flight after the drain; a kubelet must wait longer.",
     )
 
     store: SecretStr = Field(
@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     )
 
     deadline_ms: Annotated[int, Field(ge=1, le=600_000)] = Field(
-        2_000, description="Of a request at the door; a shorter borough-timeout-ms header wins."
+        2_000, description="Of a request at the door; a borough-timeout-ms header may shorten it."
     )
 
     reconcile_horizon_s: Seconds = Field(
@@ -136,7 +136,7 @@ class Settings(BaseSettings):
         500, description="An address of a peer that takes no connection within this is passed over."
     )
     read_timeout_ms: Milliseconds = Field(
-        1_000, description="One try of a read at the gateway; what is left goes to the second try."
+        1_000, description="First try of a read at the gateway; the rest is for the second try."
     )
     resolve_interval_s: Positive = Field(2, description="How often addresses are looked up again.")
 

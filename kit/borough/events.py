@@ -46,7 +46,7 @@ class Outcome(StrEnum):
 
     HANDLED = "handled"
     PENDING = "pending"  # handling failed, and must be tried again
-    PARKED = "parked"  # handling failed too often; the consumer keeps it
+    PARKED = "parked"  # handling failed too often; the consumer stores it
 
 
 class Delivered(Message):

@@ -223,7 +223,7 @@ class SqlOutbox(Outbox):
 
 
 def backoff(tries: int) -> timedelta:
-    """The pause after so many failed tries: doubling from 100 ms, 5 s at most, without end."""
+    """The pause after this many failed tries: doubling from 100 ms, 5 s at most, without end."""
     return timedelta(milliseconds=min(100 << min(tries, 10), 5_000))
 
 

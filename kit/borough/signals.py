@@ -38,7 +38,7 @@ DELIVERIES = Signal(
 )
 OUTBOX_AGE = Signal(
     "borough_outbox_oldest_age_seconds",
-    "Age of the oldest event that a consumer is yet to be given, as this part knows it; else 0.",
+    "Age of the oldest event not yet delivered to a consumer, as last looked up; else 0.",
     "gauge",
     ("consumer",),
 )

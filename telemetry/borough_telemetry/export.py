@@ -99,7 +99,7 @@ class OtlpExporter:
             answer = self._connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as failure:
-            self._connection.close()  # the next request opens it anew
+            self._connection.close()  # the next request opens it again
             raise Lost(f"the collector does not answer: {failure!r}", again=True) from failure
         if answer.status >= 300:  # noqa: PLR2004  # no success
             again = answer.status in RETRYABLE
@@ -107,7 +107,7 @@ class OtlpExporter:
         return protobuf.rejected(content)
 
     def close(self) -> None:
-        """Close the connection; a later `send` opens it anew."""
+        """Close the connection; a later `send` opens it again."""
         self._connection.close()
 
 

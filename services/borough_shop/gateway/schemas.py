@@ -25,7 +25,7 @@ def _whole(number: object) -> object:
 
 
 class LineIn(Line):
-    """So many pieces of one article."""
+    """A quantity of one article."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,7 +45,7 @@ class OrderIn(Basket):
 
 
 class ProfileIn(BaseModel):
-    """Who you are and how you pay."""
+    """Your name, email address and card token."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

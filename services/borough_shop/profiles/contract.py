@@ -20,7 +20,7 @@ PersonName = Annotated[
         pattern=f"^[^{CONTROL}]*[^{CONTROL}{SPACE}][^{CONTROL}]*$",
     ),
 ]
-"""At least one visible character, and no control characters: PostgreSQL keeps no NUL."""
+"""At least one visible character, and no control characters: PostgreSQL stores no NUL."""
 Email = Annotated[
     str,
     StringConstraints(max_length=254, pattern=f"^[^@{CONTROL}{SPACE}]+@[^@{CONTROL}{SPACE}]+$"),
