@@ -1,13 +1,13 @@
-"""Shows the operator at work on the platform that `make up` installed, in about five minutes.
+"""Demonstrates the operator on the platform that `make up` installed, in about five minutes.
 
     python charts/demo_scaling.py
 
 Each part of the shop starts with one pod, and with a ServiceScaler whose goals give only payments
 too much load when orders multiply. Then requests are sent at a constant rate, after a while with
 four times the share of orders; payments is scaled by hand; the load ends. Every few seconds a line
-shows what the operator reads and does, by its own metrics. In the end, also an early one, scalers
-and load are removed, and each part has its former number of pods. What did not happen is listed,
-with exit status 1.
+shows what the operator reads and does, by its own metrics. At the end, also after an error, scalers
+and load are removed, and each part has its former number of pods. Expectations that were not met
+are listed, with exit status 1.
 """
 
 import json
@@ -35,7 +35,7 @@ RATE, CALM_S, BUSY_S = 24, 45, 150
 """Requests a second, and seconds of load before and after orders multiply."""
 HOLD_S, WINDOW_S, LARGEST = 45, 45, 6
 GROWN_S, GONE_S = 60, 120
-"""Seconds within which an act must be seen."""
+"""Seconds within which an effect must be observed."""
 FEW, PLENTY = "10", "500"
 """Requests a second that one pod can carry: of payments, which hashes cards, and of all others."""
 METRICS = (
@@ -65,14 +65,14 @@ class State:
 
 @dataclass(slots=True)
 class Timeline:
-    """The table, and everything that was in it."""
+    """The printed table, and its rows."""
 
     parts: list[str]
     began: float = field(default_factory=time.monotonic)
     rows: list[dict[str, State]] = field(default_factory=list)
 
     def row(self) -> dict[str, State]:
-        """Print the present states; a failure to read them is printed, and is no state."""
+        """Print the current states, or that they cannot be read."""
         at = f"{time.monotonic() - self.began:4.0f}s"
         try:
             states = read_metrics()
@@ -86,7 +86,7 @@ class Timeline:
         return states
 
     def until(self, holds: Callable[[dict[str, State]], bool], within: float) -> bool:
-        """Print lines until this holds of one. Returns whether it did within so many seconds."""
+        """Print lines until `holds`; returns whether it did within this many seconds."""
         ends = time.monotonic() + within
         while time.monotonic() < ends:
             began = time.monotonic()
@@ -106,7 +106,7 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Print a remark between the lines."""
+    """Print a note between the lines."""
     say(f"{'':>5}  -- {text}")
 
 
@@ -163,8 +163,8 @@ def scaler(part: str) -> dict[str, Any]:
 
 @contextmanager
 def scaled(before: dict[str, int]) -> Iterator[None]:
-    """A context in which every part starts with one pod and has a scaler. However it ends, each
-    part has as many pods then as it had before.
+    """A context in which every part starts with one pod and has a scaler. At its end, also after
+    an error, each part has as many pods as before.
     """
     manifests = {"apiVersion": "v1", "kind": "List", "items": [scaler(part) for part in before]}
     try:
@@ -194,7 +194,7 @@ def scale(part: str, pods: int) -> None:
 @contextmanager
 def load(timeline: Timeline, seconds: int, skew: str = "") -> Iterator[None]:
     """A context with requests from inside the cluster, and lines until they end. Raises SystemExit
-    where they do not end, or not all are served.
+    if they do not end, or not all are served.
     """
     options = {"CLUSTER": "current", "RATE": str(RATE), "FOR": str(seconds), "SKEW": skew}
     job = subprocess.Popen(  # noqa: S603  # constant arguments
@@ -224,7 +224,7 @@ def sizes() -> dict[str, int]:
 
 
 def ready() -> dict[str, int]:
-    """The parts and their sizes. Raises SystemExit where the platform does not fit."""
+    """The parts and their sizes. Raises SystemExit if the platform is not suitable."""
     try:
         parts = sizes()
         taken = kubectl("get", "servicescalers", *IN_SHOP, "--output", "name").split()
@@ -239,7 +239,7 @@ def ready() -> dict[str, int]:
 
 
 def main() -> None:
-    """Run the acts in their order."""
+    """Run the demonstration."""
     before = ready()
     others = [part for part in before if part != GROWS]
     timeline = Timeline([*sorted(others), GROWS])

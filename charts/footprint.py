@@ -5,7 +5,7 @@
 RSS is a pod's anonymous memory, which is available to no other process; its working set adds pages
 of files and memory shared by its processes that were used recently. A pod without a measurement,
 because it does not run or has just started, counts with the memory it requests, and is marked; so
-does what is not installed and is named by --absent.
+do components that are not installed and named by --absent.
 """
 
 import argparse
@@ -23,7 +23,7 @@ HEAD = ("NAMESPACE", "POD", "RSS MiB", "WORKING SET MiB", "REQUEST MiB")
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """A pod's memory in MiB; where `assumed`, the first two figures are what it requests."""
+    """A pod's memory in MiB; if `assumed`, the first two figures are its request."""
 
     namespace: str
     pod: str
@@ -52,7 +52,7 @@ def bytes_of(quantity: str) -> float:
 
 
 def footprints(namespaces: Iterable[str]) -> list[Footprint]:
-    """Of every pod of these namespaces that has not ended."""
+    """The footprint of every pod of these namespaces that has not ended."""
     pods = [
         pod
         for namespace in namespaces

@@ -19,7 +19,7 @@ PLACE = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
 
 
 class Undocumented(Exception):
-    """A value without a comment, or a README without a place for them; the message names it."""
+    """A value without a comment, or a README without the markers; the message names it."""
 
 
 def _rows(
@@ -27,7 +27,7 @@ def _rows(
 ) -> Iterator[tuple[str, str, str]]:
     """Key, default as JSON and meaning of every documented value, in their order."""
     if not isinstance(node, yaml.MappingNode) or not node.value:
-        raise Undocumented(f"nothing says what {above[:-1]} is: write `{MARK}...` above it")
+        raise Undocumented(f"{above[:-1]} has no comment: add `{MARK}...` above it")
     for key, value in node.value:
         name = above + key.value
         meaning = _comment(lines, key.start_mark.line)
@@ -39,7 +39,7 @@ def _rows(
 
 
 def _comment(lines: list[str], line: int) -> str:
-    """The comment right above a line, from the mark on; empty where there is no mark."""
+    """The comment directly above a line, from the mark on; empty without a mark."""
     found: list[str] = []
     for above in reversed(lines[:line]):
         text = above.strip()

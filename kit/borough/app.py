@@ -1,4 +1,4 @@
-"""An application as data: its capabilities, who calls whom, its doors, and its shapes.
+"""An application as data: its capabilities, their calls, its doors, and its shapes.
 
     APP = App(
         name="library",
@@ -35,11 +35,11 @@ from borough.signals import OURS
 from borough_telemetry.signals import Signal
 
 GATEWAY = "gateway"
-"""The capability that has the doors: it calls others, and keeps nothing."""
+"""The capability that has the doors: it calls others, and stores nothing."""
 
 
 class WrongApp(Exception):
-    """An application that cannot be; the message names what is wrong with it."""
+    """An inconsistent application; the message names what is wrong with it."""
 
 
 async def _at_rest(store: Any) -> bool:
@@ -59,18 +59,18 @@ def _store(_part: Any, store: Any) -> Capability:
 class Definition:
     """One capability of an application.
 
-    `sql(database)` makes the store; where the capability publishes events, it is given its outbox
-    as well. Tests run `sql` over a database in memory, or `memory()`, which promises the same.
-    `make(part, store)` makes the service: it takes its store and never opens one, and asks the part
-    for whatever else it needs (`borough.compose.Composition`). Without it the store is the service.
+    `sql(database)` makes the store; where the capability publishes events, its outbox is passed
+    too. Tests run `sql` over a database in memory, or `memory()`, which has the same interface.
+    `make(part, store)` makes the service: it takes its store and never opens one, and gets from the
+    part what else it needs (`borough.compose.Composition`). Without it the store is the service.
     `calls` are the contracts that the service asks for. `consumes` names, for each kind of event,
     the contract's method that takes it. `settings` is a model whose fields are read from the
     environment beside those of the kit.
 
     For the auditor (`borough.audit`): `ledger(store)` reads all rows, by default with the method of
-    that name where the store has one, `laws` find what is wrong in the ledgers of all capabilities,
-    and `counts(ledger)` says how many rows there are of each kind; `at_rest(store)` says whether
-    nothing is under way, and `until(store)` how long it may last.
+    that name where the store has one, `laws` find violations in the ledgers of all capabilities,
+    and `counts(ledger)` returns the number of rows of each kind; `at_rest(store)` returns whether
+    no work is in progress, and `until(store)` how long it may last.
     """
 
     contract: type[Capability]
@@ -101,7 +101,7 @@ class Definition:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gateway:
-    """The doors. `make(part)` answers the public ASGI app; `openapi(part)` its document."""
+    """The doors. `make(part)` returns the public ASGI app; `openapi(part)` its document."""
 
     calls: tuple[type[Capability], ...]
     make: Callable[[Any], Any]
@@ -112,8 +112,8 @@ class Gateway:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class App:
     """An application. `shapes` and `objectives` are TOML files (`borough.shapes`,
-    `borough.objectives`); `seed(stores, options)` puts into the stores what it starts with, and
-    answers a sentence. Raises WrongApp where its pieces do not fit together.
+    `borough.objectives`); `seed(stores, options)` writes the initial rows into the stores, and
+    returns a sentence. Raises WrongApp where its pieces do not fit together.
     """
 
     name: str
@@ -135,7 +135,7 @@ class App:
             for event, method in definition.consumes.items():
                 if method not in definition.contract.endpoints:
                     raise WrongApp(f"{definition.name} has no method {method} for {event.name}")
-        self.in_order  # noqa: B018  # a circle is refused here
+        self.in_order  # noqa: B018  # raises WrongApp for a cycle
         self._check_objectives()
 
     @cached_property
@@ -150,7 +150,7 @@ class App:
 
     @cached_property
     def calls(self) -> Mapping[str, frozenset[str]]:
-        """Who calls whom, deliveries of events included. Policies, traces and charts follow it."""
+        """Callees by caller, event deliveries included; the base of policies, traces and charts."""
         calls = {} if self.gateway is None else {GATEWAY: _names(self.gateway.calls)}
         for definition in self.capabilities:
             consumers = {c for kind in definition.publishes for c in self.consumers[kind]}
@@ -159,7 +159,7 @@ class App:
 
     @cached_property
     def consumers(self) -> Routes:
-        """The names of those that consume each kind of event, in the order of the application."""
+        """The consumers of each kind of event, in the order of the application."""
         published = {kind for definition in self.capabilities for kind in definition.publishes}
         return {
             kind: tuple(d.name for d in self.capabilities if kind in d.consumes)
@@ -183,20 +183,20 @@ class App:
 
     @cached_property
     def settings(self) -> type[Settings]:
-        """What is read from the environment: the fields of the kit and of every capability."""
+        """The settings model: the fields of the kit and of every capability."""
         own = [d.settings for d in (*self.capabilities, self.gateway) if d and d.settings]
         return with_fields_of(*own)
 
     @cached_property
     def signals(self) -> tuple[Signal, ...]:
-        """What parts expose beside the signals of telemetry."""
+        """The metrics that parts expose beside the signals of telemetry."""
         own = [signal for definition in self.capabilities for signal in definition.signals]
         doors = () if self.gateway is None else self.gateway.signals
         return (*OURS, *own, *doors)
 
     @cached_property
     def objectives_by_name(self) -> Mapping[str, Objectives]:
-        """What callers may rely on, by the name of a capability or of a part. Raises WrongApp."""
+        """The objectives by the name of a capability or of a part. Raises WrongApp."""
         try:
             return {} if self.objectives is None else read_objectives(self.objectives)
         except WrongObjectives as error:
@@ -211,7 +211,7 @@ class App:
         return known.get(part) or known.get(asked)
 
     def _check_objectives(self) -> None:
-        """Raises WrongApp where one is of something that there is not."""
+        """Raises WrongApp where one names neither a capability nor a part."""
         if not (unknown := set(self.objectives_by_name) - set(self.calls)):
             return
         known = shapes.load(self.calls, self.shapes).values()

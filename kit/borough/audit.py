@@ -1,7 +1,7 @@
-"""The auditor: reads all rows of every capability after a drain, and finds what must never be.
+"""The auditor: reads all rows of every capability after a drain, and reports violated laws.
 
-Each law is judged from rows that capabilities wrote independently, so that a wrong settlement
-cannot hide: what one of them keeps, the rows of another contradict.
+Each law compares rows that different capabilities wrote independently, so that a wrong settlement
+of one of them is detected by the rows of another.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -31,8 +31,8 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledgers:
-    """All rows: what `ledger()` of each store answered, by capability, and how many deliveries are
-    outstanding, by publisher. What is under way is not judged before its deadline and `horizon`.
+    """All rows: what `ledger()` of each store returned, by capability, and how many deliveries are
+    outstanding, by publisher. Work in progress is not judged before its deadline and `horizon`.
     """
 
     of: Mapping[str, Any]
@@ -92,7 +92,7 @@ def judge(app: Any, ledgers: Ledgers) -> tuple[Violation, ...]:
 async def examine(
     app: Any, stores: Mapping[str, Any], clock: Clock, horizon: timedelta, *, wait: bool
 ) -> "Report":
-    """The whole audit: wait for the drain where asked to, read, judge."""
+    """The whole audit: wait for the drain if `wait`, read, judge."""
     rested = await drained(app, stores, clock, horizon) if wait else True
     ledgers = await read(app, stores, clock.now(), horizon)
     late = Violation(RESTLESS, app.name, "work or events were under way at the end")
@@ -107,7 +107,7 @@ async def examine(
 
 async def drained(app: Any, stores: Mapping[str, Any], clock: Clock, horizon: timedelta) -> bool:
     """Wait until every capability is at rest and every outbox is empty; False when that takes too
-    long: past the latest moment to which something under way may last, plus the horizon and 30 s.
+    long: past the latest time to which work in progress may last, plus the horizon and 30 s.
     """
     latest = [await d.until(stores[d.name]) for d in app.capabilities if d.until]
     bound = max([clock.now(), *filter(None, latest)]) + horizon + GRACE
@@ -119,7 +119,7 @@ async def drained(app: Any, stores: Mapping[str, Any], clock: Clock, horizon: ti
 
 
 async def at_rest(app: Any, stores: Mapping[str, Any]) -> bool:
-    """Whether nothing is under way: no work that a capability knows of, and no event."""
+    """Whether no capability has work in progress and no event is undelivered."""
     for definition in app.capabilities:
         store = stores[definition.name]
         if not await definition.at_rest(store):

@@ -22,7 +22,7 @@ Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 
 
 class Message(BaseModel):
-    """What travels between parts: immutable all the way down, unknown fields ignored."""
+    """A message between parts: deeply immutable; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
@@ -35,9 +35,9 @@ class _Declaration:
 
 
 def post(path: str, *, idempotent: bool) -> Callable[[Method], Method]:
-    """Declare a method whose message is the JSON body of a POST. `idempotent` is a promise: sending
-    the same message twice has the effect of sending it once, and answers the same. Transports
-    repeat only what is marked so.
+    """Declare a method whose message is the JSON body of a POST. `idempotent`: sending the same
+    message twice has the effect of sending it once, and returns the same. Transports repeat only
+    calls that are marked so.
     """
     return _declare(_Declaration("POST", path, idempotent))
 
@@ -57,7 +57,7 @@ def _declare(declaration: _Declaration) -> Callable[[Method], Method]:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One contract method, as both ends see it."""
+    """One contract method, as its caller and its server use it."""
 
     capability: str
     method: str
@@ -75,17 +75,17 @@ class Endpoint:
 
     @cached_property
     def path_fields(self) -> tuple[str, ...]:
-        """The fields of the message that stand in the path."""
+        """The fields of the message that are in the path."""
         return tuple(re.findall(r"{(\w+)}", self.path))
 
     @cached_property
     def response_adapter(self) -> TypeAdapter[Message]:
-        """Built once: decoding an answer costs no look-up."""
+        """Built once, so that decoding a response needs no look-up."""
         return TypeAdapter(self.response)
 
 
 class Capability(Protocol):
-    """A business service. Subclass it together with `Protocol`, and say where: `path="/x"`."""
+    """A business service. Subclass it together with `Protocol`, with its path: `path="/x"`."""
 
     name: ClassVar[str] = ""
     endpoints: ClassVar[Mapping[str, Endpoint]] = MappingProxyType({})

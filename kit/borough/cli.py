@@ -1,4 +1,4 @@
-"""`borough`: serve a part of an application, prepare its stores, ask the auditor."""
+"""`borough`: serve a part of an application, prepare its stores, run the auditor."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from borough.config import load as load_settings
 from borough.errors import BoroughError, Malformed
 
 DEFAULT = "borough_shop.app:APP"
-"""The application where none is named."""
+"""The application if none is named."""
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
@@ -50,7 +50,7 @@ def migrate(
         float,
         typer.Option(
             min=0,
-            envvar="MIGRATION_WAIT_S",  # an older image, which may be a part's own, knows no option
+            envvar="MIGRATION_WAIT_S",  # the older image of a part may not have the option
             help="Seconds to wait for a store that cannot be reached.",
         ),
     ] = 0,
@@ -64,7 +64,7 @@ def migrate(
     ] = "",
     of: AppName = DEFAULT,
 ) -> None:
-    """Bring the schemas to this version; one that is at a later version stays there."""
+    """Migrate the schemas to this version; one at a later version is not changed."""
     found, settings = _read(of)
     names = capabilities or list(found.contracts)
     lines = commands.migrate(found, settings, names, admin=admin, wait_s=wait, say=typer.echo)
@@ -74,7 +74,7 @@ def migrate(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def seed(context: typer.Context, of: AppName = DEFAULT) -> None:
-    """Put into the stores what the application starts with. Its options, as --NAME VALUE, are the
+    """Write the application's initial rows into the stores. The options, as --NAME VALUE, are the
     application's.
     """
     typer.echo(asyncio.run(commands.seed(*_read(of), _options(context.args))))
@@ -93,7 +93,7 @@ def audit(
     as_json: AsJson = False,
     of: AppName = DEFAULT,
 ) -> None:
-    """Read every store and say which law of the application is broken, if any."""
+    """Read every store and report the violated laws of the application, if any."""
     report = asyncio.run(commands.audit(*_read(of), wait=wait))
     typer.echo(json.dumps(report.as_dict()) if as_json else str(report))
     raise typer.Exit(0 if report.clean else 1)
@@ -130,13 +130,13 @@ def list_shapes(as_json: AsJson = False, of: AppName = DEFAULT) -> None:
 
 @app.command()
 def objectives(as_json: AsJson = False, of: AppName = DEFAULT) -> None:
-    """What callers of each capability or part may rely on."""
+    """The service-level objectives of each capability or part."""
     typer.echo(commands.objectives(load(of), as_json=as_json))
 
 
 @app.command()
 def chart(of: AppName = DEFAULT) -> None:
-    """What the charts must know of the application, as values for `helm install --values`."""
+    """The application's facts that the charts need, as values for `helm install --values`."""
     typer.echo(commands.chart(*_read(of), of))
 
 
@@ -147,7 +147,7 @@ def openapi(of: AppName = DEFAULT) -> None:
 
 
 def main(run: Callable[..., Any] = app) -> None:
-    """Run, and turn what was refused into one sentence and exit status 2."""
+    """Run; a refusal is printed as one sentence, with exit status 2."""
     try:
         run()
     except (WrongApp, WrongSettings, shapes.WrongShape, BoroughError) as error:

@@ -1,4 +1,4 @@
-"""Time and identifiers come in through here, so that tests can supply both."""
+"""The source of time and identifiers, so that tests can supply both."""
 
 import asyncio
 import random
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 unix_ns = time.time_ns
-"""Nanoseconds of Unix time: the stamp on what is recorded, never on what decides anything."""
+"""Nanoseconds of Unix time: for timestamps of records only, never for decisions."""
 
 
 class Clock:
@@ -18,15 +18,15 @@ class Clock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Seconds since a fixed point in time; never decreases."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Return after so many seconds."""
+        """Return after this many seconds."""
         await asyncio.sleep(seconds)
 
     def new_id(self) -> UUID:
-        """A UUIDv7 of this moment: sorts by time of creation."""
+        """A UUIDv7 of the current time: sorts by time of creation."""
         return uuid7(time.time_ns(), random.getrandbits(62))
 
 

@@ -1,4 +1,4 @@
-"""What the verbs of `borough` do, for any application, apart from how they are called."""
+"""The commands of `borough`, for any application, without their command-line parsing."""
 
 import json
 import time
@@ -25,7 +25,7 @@ from borough_telemetry import Telemetry
 from borough_telemetry.signals import ATTRIBUTES, OWN, PROCESS
 
 LOOK_AGAIN_S = 1.0
-"""How often a store is tried that cannot be reached."""
+"""Seconds between two tries to reach a store."""
 
 
 def serve(app: App, settings: Settings, capabilities: Collection[str]) -> None:
@@ -42,14 +42,14 @@ def migrate(  # noqa: PLR0913  # the options of the verb
     wait_s: float = 0,
     say: Callable[[str], object] = print,
 ) -> list[str]:
-    """Bring each capability's schema to this version; answers a line for each.
+    """Migrate each capability's schema to this version; returns a line for each.
 
-    `admin` is the address of a PostgreSQL role that first makes the roles and schemas that there
-    are not. A store that cannot be reached is tried again for `wait_s` seconds in all; `say` gets a
+    `admin` is the address of a PostgreSQL role that first creates missing roles and schemas. A
+    store that cannot be reached is tried again for `wait_s` seconds in all; `say` is called with a
     line for each that is waited for. Raises Unavailable after that, and at once WrongSettings where
     the database refuses a role.
     """
-    named = [name for name in capabilities if name != GATEWAY]  # it keeps nothing
+    named = [name for name in capabilities if name != GATEWAY]  # it has no store
     shapes.check_hosted(named, app.calls)
     until = time.monotonic() + wait_s
     from borough.stores.migrations import migrate as migrate_one  # noqa: PLC0415  # Alembic: 0.3 s serving can spare
@@ -77,8 +77,8 @@ def _in_time(migrate_once: Callable[[], str], until: float, say: Callable[[str],
 
 
 async def seed(app: App, settings: Settings, options: Mapping[str, str]) -> str:
-    """Put into the stores what the application starts with. Raises Malformed where it starts with
-    nothing and there are options.
+    """Write the application's initial rows into the stores. Raises Malformed where it has none and
+    there are options.
     """
     if app.seed is None:
         if options:
@@ -91,7 +91,7 @@ async def seed(app: App, settings: Settings, options: Mapping[str, str]) -> str:
 @asynccontextmanager
 async def opened(app: App, settings: Settings) -> AsyncIterator[Mapping[str, Any]]:
     """The store of every capability, as its part would open it. Raises WrongSettings where a schema
-    is not there yet.
+    does not exist yet.
     """
     async with AsyncExitStack() as stack:
         stores = {}
@@ -106,16 +106,16 @@ async def opened(app: App, settings: Settings) -> AsyncIterator[Mapping[str, Any
 
 
 async def audit(app: App, settings: Settings, *, wait: bool) -> Report:
-    """Read every store, after waiting for the drain where asked to, and judge."""
+    """Read every store, after waiting for the drain if `wait`, and judge."""
     horizon = timedelta(seconds=settings.reconcile_horizon_s)
     async with opened(app, settings) as stores:
         return await examine(app, stores, Clock(), horizon, wait=wait)
 
 
 def chart(app: App, settings: Settings, name: str) -> str:
-    """What the charts must know of the application, as a file of values for Helm. `name` is its
-    MODULE:NAME. Lists and no maps: Helm merges maps of values, so that what an application no
-    longer has would stay.
+    """The application's facts that the charts need, as a values file for Helm. `name` is its
+    MODULE:NAME. Lists instead of maps: Helm merges maps of values, so that entries which an
+    application no longer has would remain.
     """
     known = shapes.every(load_shapes(app, settings), app.calls)
     facts = {
@@ -151,7 +151,7 @@ def _plain(objectives: Objectives | None) -> dict[str, Any]:
 
 
 def objectives(app: App, *, as_json: bool) -> str:
-    """What callers may rely on, by capability or part: for machines, or a line each."""
+    """The objectives by capability or part: as JSON, or a line each."""
     known = app.objectives_by_name
     if as_json:
         return json.dumps({name: _plain(one) for name, one in known.items()})
@@ -175,7 +175,7 @@ TYPE_NAMES = {str: "text", int: "whole number", float: "number", SecretStr: "sec
 
 
 def settings_table(app: App, *, markdown: bool) -> str:
-    """Every setting: variable, type, default, meaning. A default is no secret."""
+    """Every setting: variable, type, default, meaning. Defaults are not secret."""
     rows = [("Variable", "Type", "Default", "Meaning")]
     for name, field in app.settings.model_fields.items():
         default, type_ = field.default, _type_name(field.annotation)
@@ -194,7 +194,7 @@ def signals_table(app: App, *, markdown: bool) -> str:
 
 
 def _table(rows: Sequence[tuple[str, ...]], *, markdown: bool) -> str:
-    """The first row is the head; the last column is as wide as it likes."""
+    """The first row is the header; the last column is not padded."""
     if markdown:
         lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
         lines.insert(1, " | ".join("---" for _ in rows[0]))
@@ -216,7 +216,7 @@ def _type_name(annotation: Any) -> str:
 
 
 async def openapi(app: App) -> dict[str, Any]:
-    """The OpenAPI document of the doors, as a gateway of its own serves it. Raises Malformed where
+    """The OpenAPI document of the doors, as a separate gateway serves it. Raises Malformed where
     there are none.
     """
     if app.gateway is None:

@@ -1,7 +1,7 @@
-"""The one composition: how the capabilities that live in a part are put together.
+"""The one composition: how the capabilities of a part are put together.
 
-Production, proofs, planted mistakes, rungs and baselines all use it. They differ in what a subclass
-of `Composition` says: where rows are kept, and how another part is called.
+Production, simulations, planted mistakes, rungs and baselines all use it. They differ in their
+subclass of `Composition`, which defines where rows are stored and how another part is called.
 """
 
 from abc import ABC, abstractmethod
@@ -38,15 +38,15 @@ S = TypeVar("S")
 
 
 class Loop(Protocol):
-    """Work in the background: `run` for ever, or a round of it."""
+    """Work in the background: `run` without end, or `once` for one round."""
 
     async def run(self) -> object: ...
     async def once(self) -> object: ...
 
 
 class Composition(ABC):
-    """The capabilities of one part. What makes a service asks it for other capabilities (`ask`),
-    the clock, the telemetry, the settings, and for work in the background.
+    """The capabilities of one part. The `make` of a service gets from it other capabilities
+    (`ask`), the clock, the telemetry, the settings, and background loops.
     """
 
     def __init__(
@@ -66,43 +66,43 @@ class Composition(ABC):
 
     @abstractmethod
     def store_of(self, definition: Definition) -> Any:
-        """Where the rows of a capability are kept."""
+        """The store of a capability."""
 
     @abstractmethod
     def remote(self, contract: type[C], *, from_door: bool) -> C:
         """A capability of another part."""
 
     def local(self, contract: type[C], service: C) -> C:
-        """A capability of this part, as others of the part call it."""
+        """A capability of this part, as other capabilities of the part call it."""
         return local(contract, service, self.telemetry)
 
     def hosted(self, definition: Definition, service: Capability) -> Capability:
         """The service as the part hosts it."""
         return service
 
-    # -- what the maker of a service may ask for
+    # -- what the `make` of a service may use
 
     def ask(self, contract: type[C], *, from_door: bool = False) -> C:
-        """A capability, in this part or in another. Only a door repeats calls that failed, and is
-        not ready before its peers answer.
+        """A capability, in this part or in another. Only a door repeats failed calls, and is not
+        ready before its peers respond.
         """
         if contract.name in self.services:
             return self.local(contract, cast(C, self.services[contract.name]))
         return self.remote(contract, from_door=from_door)
 
     def own(self, settings: type[S]) -> S:
-        """The settings, as the capability that declared them reads its own."""
+        """The settings, with the fields that the capability declared."""
         return cast(S, self.settings)
 
     def background(self, name: str, loop: Loop) -> None:
-        """Run a loop for as long as the part lives."""
+        """Run a loop while the part runs."""
         self.loops[name] = loop
 
     def repeat(
         self, name: str, once: Callable[[], Coroutine[Any, Any, object]], *, every_s: float
     ) -> None:
-        """Run `once` again and again for as long as the part lives, with pauses of so many seconds.
-        Where it raises a BoroughError, that is logged, and the next round tries again.
+        """Run `once` repeatedly while the part runs, with pauses of this many seconds.
+        A BoroughError that it raises is logged, and the next round tries again.
         """
         self.background(name, _Repeated(self, name, once, every_s))
 
@@ -116,7 +116,7 @@ class Composition(ABC):
         )
 
     def wake_relays(self) -> None:
-        """Events were written: deliver them now."""
+        """Called after events were written, to deliver them at once."""
         for relay in self._relays:
             relay.wake()
 
@@ -132,7 +132,7 @@ class Composition(ABC):
             self.services[definition.name] = self.hosted(definition, service)
 
     def _relay(self, definition: Definition, outbox: Outbox) -> None:
-        """One to each consumer of what the capability publishes."""
+        """Create a relay for each consumer of the capability's events."""
         settings = self.settings
         consumers = {name for names in self.app.routes(definition).values() for name in names}
         for consumer in sorted(consumers):
@@ -152,7 +152,7 @@ class Composition(ABC):
             self.background(f"{definition.name}.relay.{consumer}", relay)
 
     def _delivery(self, consumer: Definition) -> Callable[[tuple[Event, ...]], Any]:
-        """How events reach a consumer: by the method that its definition names for their kind."""
+        """Delivery to a consumer, by the method that its definition names for the kind of event."""
         peer = self.ask(consumer.contract)
         calls = {
             kind: (getattr(peer, method), consumer.contract.endpoints[method].request)
@@ -184,8 +184,8 @@ class _Repeated:
 
 
 class PartBuilder(Composition):
-    """A part as production has it: databases, and other parts over the network. Needs a running
-    event loop; `close` gives everything back.
+    """A part as in production: databases, and other parts over the network. Needs a running event
+    loop; `close` releases all resources.
     """
 
     def __init__(self, app: App, settings: Settings, telemetry: Telemetry) -> None:
@@ -215,7 +215,7 @@ class PartBuilder(Composition):
         return remote(contract, self.peer(contract.name, self.telemetry, from_door=from_door))
 
     def peer(self, name: str, telemetry: Telemetry, *, from_door: bool) -> Http:
-        """The way over the network; all ways to one peer share its addresses and its breaker."""
+        """The network transport; all transports to one peer share its addresses and breaker."""
         settings = self.settings
         if name not in self._peers:
             urls, interval = settings.peers[name], settings.resolve_interval_s
@@ -238,24 +238,24 @@ class PartBuilder(Composition):
         return peer
 
     def internal_app(self, part: str, contracts: Iterable[type[Capability]]) -> ASGIApp:
-        """What other parts call, and nothing else."""
+        """The app of the internal port: only what other parts call."""
         app = self.empty_app(f"{self.app.name}, {part}", internal=True)
         for contract in contracts:
             mount(app, contract, self.services[contract.name])
         return self.watched(app, part)
 
     def watched(self, app: ASGIApp, part: str) -> ASGIApp:
-        """The internal app under telemetry."""
+        """The internal app, wrapped by telemetry."""
         return self.telemetry.middleware(app, capability=part, trusted=True)
 
     def public_app(self) -> ASGIApp:
-        """The doors under telemetry."""
+        """The doors, wrapped by telemetry."""
         assert self.app.gateway is not None  # noqa: S101  # `build` has checked it
         doors: ASGIApp = self.app.gateway.make(self)
         return self.telemetry.middleware(doors, capability=GATEWAY, trusted=False)
 
     async def unready(self) -> str | None:
-        """Why this part cannot work yet: its schemas; for a door its direct peers, once each."""
+        """Why this part is not ready: its schemas; for a door its direct peers, once each."""
         for name, database in self._databases.items():
             folder = self.app.definitions[name].migrations
             if not is_current(await database.revision(), name, folder):
@@ -269,7 +269,7 @@ class PartBuilder(Composition):
         return None
 
     async def close(self) -> None:
-        """Close what was opened, the network first."""
+        """Close all that was opened, the network first."""
         for addresses, _ in self._peers.values():
             await addresses.close()
         await self.wire.close()
@@ -278,7 +278,7 @@ class PartBuilder(Composition):
 
 
 def open_database(settings: Settings, capability: str) -> Database:
-    """The database of one capability, as the settings say. Raises WrongSettings."""
+    """The database of one capability by the settings. Raises WrongSettings."""
     return Database.open(
         settings.store.get_secret_value(),
         capability,
@@ -302,7 +302,7 @@ async def build(
     export: OtlpExporter | None = None,
     builder: Callable[[App, Settings, Telemetry], PartBuilder] = PartBuilder,
 ) -> Part:
-    """Put a part together. Raises WrongShape or WrongSettings with a sentence that says why not.
+    """Put a part together. Raises WrongShape or WrongSettings with a sentence that has the reason.
 
     `export` receives the spans; without it they go to the OTLP endpoint of the settings, if any.
     """
@@ -340,8 +340,8 @@ def load_shapes(app: App, settings: Settings) -> Mapping[str, shapes.Shape]:
 
 
 def _exposed(app: App, settings: Settings, hosted: Collection[str]) -> frozenset[str]:
-    """What the internal port serves: what another part of the shape calls, or without a shape
-    whatever has a caller that this part does not host.
+    """What the internal port serves: capabilities that another part of the shape calls, or without
+    a shape those with a caller that this part does not host.
     """
     calls = app.calls
     shapes.check_hosted(hosted, calls)

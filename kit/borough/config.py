@@ -1,6 +1,6 @@
 """Every setting of a part: its name, type, default and a sentence. Read once, at the start.
 
-A wrong value or an unknown `BOROUGH_` variable stops the start and names itself.
+A wrong value or an unknown `BOROUGH_` variable stops the start with a message that names it.
 """
 
 import os
@@ -31,11 +31,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class WrongSettings(Exception):
-    """The environment asks for something that cannot be; the message names each variable."""
+    """The environment has invalid settings; the message names each variable."""
 
 
 class Fault(BaseModel):
-    """What goes wrong on purpose in one capability, for experiments."""
+    """A fault that is injected into one capability, for experiments."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,14 +48,14 @@ class Fault(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long a part waits for what while it serves, in seconds. Two of them are `Settings`."""
+    """The timeouts of serving, in seconds. Two of them are `Settings`."""
 
     keep_alive_s: float = 30
     """An idle connection is closed after this, and one that has not sent a whole request head."""
     in_flight_s: float = 30
-    """When the part stops, requests in flight get so long to finish."""
+    """When the part stops, requests in flight get this time to finish."""
     first_request_s: float = 0.5
-    """When the part stops, a connection that was just made gets so long to send its request."""
+    """When the part stops, a connection that was just made gets this time to send its request."""
     check_until_ready_s: float = 0.5
     """The pause between two readiness checks while the part is not ready."""
     check_while_ready_s: float = 5
@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     )
     in_flight_s: Seconds = Field(
         30,
-        description="After the drain, requests in flight get so long; a kubelet must wait longer.",
+        description="Time for requests in flight after the drain; a kubelet must wait longer.",
     )
 
     store: SecretStr = Field(
@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     )
 
     deadline_ms: Annotated[int, Field(ge=1, le=600_000)] = Field(
-        2_000, description="Of a request at the door; a shorter borough-timeout-ms header wins."
+        2_000, description="Of a request at the door; a borough-timeout-ms header may shorten it."
     )
 
     reconcile_horizon_s: Seconds = Field(
@@ -136,7 +136,7 @@ class Settings(BaseSettings):
         500, description="An address of a peer that takes no connection within this is passed over."
     )
     read_timeout_ms: Milliseconds = Field(
-        1_000, description="One try of a read at the gateway; what is left goes to the second try."
+        1_000, description="First try of a read at the gateway; the rest is for the second try."
     )
     resolve_interval_s: Positive = Field(2, description="How often addresses are looked up again.")
 
@@ -164,7 +164,7 @@ class Settings(BaseSettings):
 
     @property
     def timeouts(self) -> Timeouts:
-        """The times of serving, with those that are settings as they are set."""
+        """The timeouts of serving, those that are settings included."""
         return Timeouts(keep_alive_s=self.keep_alive_s, in_flight_s=self.in_flight_s)
 
 
@@ -179,8 +179,8 @@ def with_fields_of(*models: type[BaseModel]) -> type[Settings]:
 
 
 def load(settings: type[Settings]) -> Settings:
-    """Read the settings from the environment. Raises WrongSettings with a sentence for each that is
-    wrong.
+    """Read the settings from the environment. Raises WrongSettings with a sentence for each invalid
+    one.
     """
     known = {PREFIX + name.upper() for name in settings.model_fields}
     unknown = sorted(
@@ -203,6 +203,6 @@ def _sentence(error: Any) -> str:
 
 
 def _named_in(error: SettingsError) -> str:
-    """The variable; the library has its field in its sentence and nowhere else."""
+    """The variable; the library names the field in the text of its error only."""
     found = re.search(r'field "(\w+)"', str(error))
     return PREFIX + found[1].upper() if found else str(error)

@@ -1,7 +1,7 @@
-"""The deadline of the request being handled: set at the door, carried by every hop, kept by all.
+"""The deadline of the request being handled: set at the door, passed on and checked by every hop.
 
-It lives in a context variable as a moment of the monotonic clock. Between parts the remaining
-milliseconds travel in a header, since clocks of two machines need not agree.
+It is kept in a context variable as a time of the monotonic clock. Between parts a header has the
+remaining milliseconds, since clocks of two machines may differ.
 """
 
 import time
@@ -23,21 +23,21 @@ def remaining() -> float | None:
 
 
 def moment(at_most: float) -> float:
-    """When the deadline is, as `time.monotonic` counts; `at_most` seconds away without one."""
+    """The deadline as a time of `time.monotonic`; `at_most` seconds away without one."""
     found = _deadline.get()
     return time.monotonic() + at_most if found is None else found
 
 
 def check(what: str) -> None:
-    """Raise DeadlineExceeded when nothing is left; `what` names the step that is not taken."""
+    """Raise DeadlineExceeded when no time is left; `what` names the step that is not taken."""
     left = remaining()
     if left is not None and left <= 0:
         raise DeadlineExceeded(f"the deadline was spent before {what}")
 
 
-class within:  # noqa: N801  # reads as the phrase it is
-    """A deadline this many seconds away, or the one in force where that is nearer; yields what is
-    left, which is never negative.
+class within:  # noqa: N801  # used as `with deadline.within(...)`
+    """A deadline this many seconds away, or the current one where that is earlier; yields the
+    seconds left, never negative.
     """
 
     __slots__ = ("_seconds", "_token")
@@ -62,7 +62,7 @@ class within:  # noqa: N801  # reads as the phrase it is
 
 @contextmanager
 def budget(seconds: float) -> Iterator[None]:
-    """A deadline of its own, whatever the one in force: for work that must go on after it."""
+    """A new deadline, independent of the current one: for work that must go on after that."""
     token = _deadline.set(time.monotonic() + seconds)
     try:
         yield

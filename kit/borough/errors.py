@@ -1,4 +1,4 @@
-"""The errors of capabilities. An error knows its code, its HTTP status and its headline.
+"""The errors of capabilities. The class of an error has its code, HTTP status and title.
 
 Over HTTP an error is a problem document (RFC 9457, `application/problem+json`), and the caller
 raises the same class again: business code does not depend on the transport.
@@ -14,7 +14,7 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
 class FieldProblem(BaseModel):
-    """One value that breaks a rule: where it stands and what is wrong with it."""
+    """One value that breaks a rule: its location and the reason."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,8 +23,8 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem document. `code` is stable and for machines, `detail` is for people. What
-    else it has are ids of the application, by name: see `about`.
+    """RFC 9457 problem document. `code` is stable and for machines, `detail` is for people. Its
+    other members are ids of the application, by name: see `about`.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -46,7 +46,7 @@ class Problem(BaseModel):
 
 
 class BoroughError(Exception):
-    """The root. Its message is one sentence that names the thing, fit for the caller to read."""
+    """The base class. Its message is one sentence that may be shown to the caller."""
 
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
@@ -73,7 +73,7 @@ class BoroughError(Exception):
             BoroughError._by_code[cls.code] = cls
 
     def problem(self, *, trace_id: str | None = None) -> Problem:
-        """This error as the document that travels."""
+        """This error as a problem document."""
         return Problem(
             type=f"urn:borough:problem:{self.code}",
             title=self.title,
@@ -88,8 +88,8 @@ class BoroughError(Exception):
 
     @staticmethod
     def from_problem(problem: Problem) -> "BoroughError":
-        """The error of a document. A code that this version does not know becomes the general error
-        of its status, so that an older part understands a newer one.
+        """The error of a document. An unknown code becomes the general error of its status, so that
+        an older part can call a newer one.
         """
         kind = BoroughError._by_code.get(problem.code) or BoroughError._by_status(problem.status)
         return kind(
@@ -108,7 +108,7 @@ class BoroughError(Exception):
 
 
 class Refused(BoroughError):
-    """The caller must change something; repeating the same does not help."""
+    """The caller must change the request; repeating it does not help."""
 
 
 class Malformed(Refused):  # the bytes are not a message
@@ -152,7 +152,7 @@ class RateLimited(Refused):  # until `retry_after` seconds have passed
 
 
 class Failed(BoroughError):
-    """Nothing is wrong with the request."""
+    """The request is valid, but could not be served."""
 
 
 class Internal(Failed):  # a defect; the detail stays in the log

@@ -3,8 +3,8 @@
     class BookLent(Event, name="book-lent"):
         isbn: str
 
-The capability that publishes an event writes it into its outbox, in the transaction that made it
-happen. A capability that consumes it has a contract method which takes several at once:
+The capability that publishes an event writes it into its outbox, in the transaction of the change
+that it reports. A capability that consumes it has a contract method for several at once:
 
     class Notices(Capability, Protocol, path="/notices"):
         @post("", idempotent=True)
@@ -20,7 +20,7 @@ from borough.capability import Message
 
 
 class Event(Message):
-    """A fact, frozen, with the version of its schema. Its name stands in the outbox beside it."""
+    """A fact, frozen, with the version of its schema. The outbox stores its name beside it."""
 
     name: ClassVar[str] = ""
 
@@ -42,11 +42,11 @@ class Events(Message, Generic[E]):
 
 
 class Outcome(StrEnum):
-    """What became of an event at a consumer."""
+    """The result of an event at a consumer."""
 
     HANDLED = "handled"
     PENDING = "pending"  # handling failed, and must be tried again
-    PARKED = "parked"  # handling failed too often; the consumer keeps it
+    PARKED = "parked"  # handling failed too often; the consumer stores it
 
 
 class Delivered(Message):

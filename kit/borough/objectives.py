@@ -1,5 +1,5 @@
 """Service-level objectives: what callers of a capability, or of a part, may rely on. The chart
-takes those of its scalers from here, and the bill those of its lines.
+uses them for its scalers, and the bill for its lines.
 
 An application keeps them in one file, `slo.toml`, a table for each capability or part:
 
@@ -29,7 +29,7 @@ Ratio = Annotated[float, Field(gt=0, lt=1)]
 
 
 class WrongObjectives(Exception):
-    """A file of objectives that cannot be; the message names the file, the key and the reason."""
+    """An invalid file of objectives; the message names the file, the key and the reason."""
 
 
 class _Table(BaseModel):

@@ -1,8 +1,8 @@
-"""The outbox: events are written in the transaction that made them happen, and delivered later.
+"""The outbox: events are written in the transaction of their cause, and delivered later.
 
 There is a row for each event and consumer, and a relay for each consumer: one that fails or is slow
-delays no other. A relay claims rows for a lease, delivers them, and marks them sent. Where it ends
-in between, the lease ends and another relay delivers them again; consumers recognize an event by
+delays no other. A relay claims rows for a lease, delivers them, and marks them sent. If it crashes
+before that, another relay delivers them after the lease; consumers recognize a repeated event by
 its id. Rows are claimed, delivered and marked in batches, which share a transaction and a call.
 """
 
@@ -37,16 +37,16 @@ from borough.stores.statements import Statement, Utc, any_of, tables
 from borough_telemetry import Telemetry
 
 BATCH = 32
-"""Events claimed at once: what one relay that ends holds back for a lease."""
+"""Events claimed at once: so many are delayed by a lease if their relay crashes."""
 
 MESSAGE_BYTES = 32_768
 """A message takes more events as long as it stays below this: half of what a part accepts."""
 
 LOOK_EVERY = timedelta(seconds=5)
-"""How often the age of the oldest event that is not delivered is looked up: never by a scrape."""
+"""The interval at which the oldest undelivered event is looked up: scrapes do not query."""
 PRUNE_EVERY = timedelta(minutes=1)
 PIECE = 1_000
-"""Rows deleted in one transaction: pruning a backlog must not keep writers waiting."""
+"""Rows deleted in one transaction, so that pruning a backlog does not block writers."""
 
 outbox = Table(
     "outbox",
@@ -69,7 +69,7 @@ Index(None, outbox.c.sent_at, sqlite_where=_SENT, postgresql_where=_SENT)
 _FOR_IT = outbox.c.consumer == bindparam("to")
 
 _ENQUEUE = Statement(insert(outbox))
-# A power cut may undo what follows: events are then claimed and delivered once more.
+# Not durable: after a power cut, events may be claimed and delivered once more.
 _DUE = (
     select(outbox.c.event_id)
     .where(_FOR_IT, _UNSENT, outbox.c.due_at <= bindparam("now"))
@@ -120,7 +120,7 @@ Routes = Mapping[type[Event], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """An event to deliver, the traceparent of what caused it, and how often delivery failed."""
+    """An event to deliver, the traceparent of its cause, and how often delivery failed."""
 
     event: Event
     trace: str | None
@@ -128,26 +128,26 @@ class Envelope:
 
 
 class Outbox(Protocol):
-    """The events of one capability that its consumers are yet to be given."""
+    """The events of one capability that are not yet delivered to all of its consumers."""
 
     async def claim(
         self, consumer: str, now: datetime, lease: timedelta, limit: int
     ) -> tuple[Envelope, ...]:
-        """Events for this consumer that are due, those due longest. Until `now + lease` no other
-        relay gets them.
+        """Events for this consumer that are due, the longest due first. Until `now + lease` no
+        other relay can claim them.
         """
         ...
 
     async def sent(self, consumer: str, event_ids: Collection[UUID], at: datetime) -> None:
-        """They were delivered to it."""
+        """Mark these events as delivered to the consumer."""
         ...
 
     async def failed(self, consumer: str, retries: Mapping[UUID, datetime]) -> None:
-        """They were not: one try more for each, and due again at the moment under its id."""
+        """Count a failed try of each of these events, due again at the time under its id."""
         ...
 
     async def prune(self, consumer: str, sent_before: datetime, limit: int) -> int:
-        """Delete what was sent before that moment, at most `limit`; answers how many."""
+        """Delete rows that were sent before that time, at most `limit`; returns how many."""
         ...
 
     async def unsent(self) -> int:
@@ -155,13 +155,13 @@ class Outbox(Protocol):
         ...
 
     async def oldest(self, consumer: str) -> datetime | None:
-        """When the oldest event happened that this consumer is yet to be given."""
+        """The time of the oldest event that is not yet delivered to this consumer."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SqlOutbox(Outbox):
-    """The outbox as a table beside those whose changes are its events."""
+    """The outbox as a table in the database of the capability."""
 
     db: Database
     routes: Routes
@@ -223,7 +223,7 @@ class SqlOutbox(Outbox):
 
 
 def backoff(tries: int) -> timedelta:
-    """The pause after so many failed tries: doubling from 100 ms, 5 s at most, for ever."""
+    """The pause after this many failed tries: doubling from 100 ms, 5 s at most, without end."""
     return timedelta(milliseconds=min(100 << min(tries, 10), 5_000))
 
 
@@ -238,9 +238,9 @@ class Round(NamedTuple):
 class Relay:
     """A background loop that delivers the events of an outbox to one consumer. Times in seconds.
 
-    After a round of several events it waits for `linger` once it is woken: what happens meanwhile
-    shares the next round, which costs nearly the same for one event as for ten. Where events come
-    one at a time there is nothing to share.
+    After a round of several events it waits for `linger` once it is woken: events that are written
+    meanwhile share the next round, which costs nearly the same for one event as for ten. After a
+    round of one event it does not wait.
     """
 
     publisher: str
@@ -263,12 +263,12 @@ class Relay:
         self.telemetry.watch(signals.OUTBOX_AGE, self._age, consumer=self.consumer)
 
     def wake(self) -> None:
-        """There is something to deliver: cut the pause short."""
+        """End the pause early: there are events to deliver."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Forever: rounds while they are full, then a pause. No failure ends it, and after one the
-        pause is not cut short: a consumer that is away is not asked without end.
+        """Without end: rounds while they are full, then a pause. No failure ends it, and after one
+        the pause does not end early, so that an unavailable consumer is not called in a tight loop.
         """
         while True:
             self._woken.clear()
@@ -285,8 +285,8 @@ class Relay:
                     await self.clock.sleep(self.linger)
 
     async def once(self) -> Round:
-        """Claim what is due and try to deliver it, all at once; at times look up the oldest that is
-        left, and prune.
+        """Claim due events and try to deliver them concurrently; at intervals look up the oldest
+        undelivered one, and prune.
         """
         now = self.clock.now()
         lease = timedelta(seconds=self.lease)
@@ -304,7 +304,7 @@ class Relay:
             self._pruned_at = now
             before = now - timedelta(seconds=self.retention)
             while await self.outbox.prune(self.consumer, before, PIECE) == PIECE:
-                pass  # others write between two pieces
+                pass  # other transactions may write between two batches
         return Round(sent, len(envelopes) - sent)
 
     def _age(self) -> float:
@@ -312,7 +312,7 @@ class Relay:
         return 0.0 if since is None else (self.clock.now() - since).total_seconds()
 
     async def _deliver(self, envelopes: Sequence[Envelope]) -> int:
-        """Deliver them in one message; answers how many the consumer has handled."""
+        """Deliver them in one message; returns how many the consumer has handled."""
         events = tuple(envelope.event for envelope in envelopes)
         traces = [envelope.trace for envelope in envelopes]
         with self.telemetry.background(f"{self.publisher}.relay", self.publisher, causes=traces):
@@ -322,7 +322,7 @@ class Relay:
                 for event, outcome in zip(events, outcomes, strict=True):
                     if outcome is not Outcome.PENDING:
                         done.add(event.event_id)
-            except Exception as error:  # noqa: BLE001  # whatever it is, they are delivered again
+            except Exception as error:  # noqa: BLE001  # after any error they are delivered again
                 self.telemetry.log.warning(
                     "delivery failed", consumer=self.consumer, events=len(events), error=str(error)
                 )

@@ -1,6 +1,6 @@
-"""Which capabilities live in which part: read from `shapes.toml`, checked, and asked questions.
+"""Which part hosts which capabilities: read from `shapes.toml`, checked, and queried.
 
-Pure but for reading the file. What calls what is an argument: only the application knows it.
+Pure but for reading the file. The calls between capabilities are an argument.
 """
 
 import tomllib
@@ -15,7 +15,7 @@ REST = "*"
 
 
 class WrongShape(Exception):
-    """A shape that cannot be; the message names what is wrong with it."""
+    """An invalid shape; the message names what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Shape:
         )
 
     def served_to_others(self, part: str, calls: Calls) -> frozenset[str]:
-        """The capabilities of this part that another part calls: its internal port serves these."""
+        """The capabilities of this part that another part calls, which its internal port serves."""
         return frozenset(
             capability
             for capability in self.parts[part]
@@ -46,7 +46,7 @@ class Shape:
         )
 
     def routes(self) -> dict[str, tuple[str, ...]]:
-        """Public path prefixes by part that hosts the gateway; the last one has the rest."""
+        """Public path prefixes by part that hosts the gateway; the last one serves all others."""
         *others, last = (part for part, hosted in self.parts.items() if "gateway" in hosted)
         return {part: self.doors.get(part, ()) for part in others} | {
             last: (*self.doors.get(last, ()), "/")
@@ -92,7 +92,7 @@ def named(name: str, shapes: Mapping[str, Shape], calls: Calls) -> Shape:
 
 
 def every(shapes: Mapping[str, Shape], calls: Calls) -> dict[str, Shape]:
-    """These shapes, and each that `extract:CAPABILITY` describes."""
+    """These shapes, and one for each `extract:CAPABILITY`."""
     return dict(shapes) | {name: named(name, shapes, calls) for name in map(EXTRACT.__add__, calls)}
 
 

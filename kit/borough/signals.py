@@ -7,7 +7,7 @@ Labels are bounded: no label holds an id or a host.
 from borough_telemetry.signals import Signal, declared
 
 LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
-"""Below the first bound a loop is not late; above the last, callers have timed out."""
+"""A lag below the first bound is negligible; above the last, callers have timed out."""
 
 # -- requests
 
@@ -38,7 +38,7 @@ DELIVERIES = Signal(
 )
 OUTBOX_AGE = Signal(
     "borough_outbox_oldest_age_seconds",
-    "Age of the oldest event that a consumer is yet to be given, as this part knows it; else 0.",
+    "Age of the oldest event not yet delivered to a consumer, as last looked up; else 0.",
     "gauge",
     ("consumer",),
 )

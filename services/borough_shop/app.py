@@ -1,4 +1,4 @@
-"""The coffee shop as an application: the whole of it, as data."""
+"""The coffee shop as an application, declared as data."""
 
 from collections.abc import Mapping
 from importlib import resources
@@ -20,7 +20,7 @@ from borough_shop.inventory.store import menu
 
 
 async def seed(stores: Mapping[str, Any], options: Mapping[str, str]) -> str:
-    """Put the menu into inventory; what is there already stays as it is.
+    """Put the menu into inventory; existing articles are not changed.
 
     `stock`: pieces of each article, 1,000,000 if unset; `only`: the SKU of the only one to put
     there.

@@ -1,4 +1,4 @@
-"""What can go wrong in the shop and nowhere else."""
+"""The errors of the shop."""
 
 from borough.errors import Conflict, Invalid, Malformed, NotFound, Refused, Unavailable
 

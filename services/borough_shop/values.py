@@ -21,9 +21,9 @@ Quantity = Annotated[int, Field(ge=1, le=1_000, strict=True)]
 Moment = AwareDatetime
 
 FIRST_ID, LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
-"""Bounds of every id: where a page begins that no other was before."""
+"""The bounds of ids: those of the first page."""
 MAX_MINOR = 10**15
-"""Sums stay below this: far above any order, far below what a 64-bit column holds."""
+"""The bound of sums: far above any order, far below the maximum of a 64-bit column."""
 
 
 class Money(Message):
@@ -43,7 +43,7 @@ class Money(Message):
 
 
 class Line(Message):
-    """So many pieces of one article."""
+    """A quantity of one article."""
 
     sku: Sku
     quantity: Quantity
@@ -56,7 +56,7 @@ class PricedLine(Line):
 
 
 class Basket(Message):
-    """What a customer wants: 1 to 50 lines, each article at most once."""
+    """The order of a customer: 1 to 50 lines, each article at most once."""
 
     lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
 

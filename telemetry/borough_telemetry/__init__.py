@@ -1,7 +1,7 @@
-"""The telemetry of a part, and the only place that imports opentelemetry.
+"""The telemetry of a part, and the only package that imports opentelemetry.
 
-Nothing here is global: each part owns a `Telemetry`, so that several can be in one process and in
-one test. `instrument` gives one to any FastAPI app.
+There is no global state: each part owns a `Telemetry`, so that several can be in one process and
+in one test. `instrument` adds one to any FastAPI app.
 """
 
 from borough_telemetry.export import Batching, OtlpExporter

@@ -1,7 +1,7 @@
-"""Finished spans on their way to a collector: a bounded queue, and a thread that empties it.
+"""Export of finished spans to a collector: a bounded queue, and a thread that empties it.
 
-A request appends its span and goes on. A span that finds no room, and one that no collector took in
-a few tries, is dropped and counted: export neither delays a request nor takes unbounded memory.
+A request appends its span and goes on. A span is dropped and counted if the queue is full or a few
+tries to send it have failed: export neither delays a request nor takes unbounded memory.
 """
 
 import http.client
@@ -26,12 +26,12 @@ from borough_telemetry.spans import Span
 SLICE = 64
 """Spans that are encoded before the thread pauses: about 0.15 ms."""
 RETRYABLE = frozenset({429, 502, 503, 504})
-"""The statuses after which OTLP allows to send a batch again."""
+"""The statuses after which OTLP allows sending a batch again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
-    """How finished spans wait and are sent: numbers of spans, and times in seconds."""
+    """How finished spans are queued and sent: numbers of spans, and times in seconds."""
 
     queue_spans: int = 4_096
     """The queue's length; when it is full, new spans are dropped and counted."""
@@ -48,7 +48,7 @@ class Batching:
 
 
 class Lost(Exception):
-    """A batch was not taken; `again` says whether another try makes sense."""
+    """A batch was not accepted; `again` says whether it may be sent again."""
 
     def __init__(self, sentence: str, *, again: bool) -> None:
         super().__init__(sentence)
@@ -56,8 +56,8 @@ class Lost(Exception):
 
 
 class OtlpExporter:
-    """Sends spans to a collector by OTLP/HTTP, over one connection that is kept. Headers come from
-    OTEL_EXPORTER_OTLP_HEADERS. The queue's thread calls it, and no other.
+    """Sends spans to a collector by OTLP/HTTP, over one persistent connection. Headers come from
+    OTEL_EXPORTER_OTLP_HEADERS. Only the queue's thread may call it.
 
     Raises ValueError where `endpoint` is not http(s)://HOST:PORT.
     """
@@ -78,7 +78,7 @@ class OtlpExporter:
         self.connect()
 
     def connect(self) -> None:
-        """Take a new connection, which opens at its first use. A forked process must."""
+        """Make a new connection, which opens at its first use. Required after a fork."""
         tls = self._url.scheme == "https"
         kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
         self._connection = kind(
@@ -91,7 +91,7 @@ class OtlpExporter:
         encoded = bytearray()
         for at in range(0, len(spans), SLICE):
             if at:
-                time.sleep(REST_S)  # encoding holds the interpreter's lock: let requests have it
+                time.sleep(REST_S)  # encoding holds the GIL: release it for requests
             encoded += b"".join(map(protobuf.encoded, spans[at : at + SLICE]))
         body = protobuf.request(self._resource, bytes(encoded))
         try:
@@ -99,15 +99,15 @@ class OtlpExporter:
             answer = self._connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as failure:
-            self._connection.close()  # the next request opens it anew
+            self._connection.close()  # the next request opens it again
             raise Lost(f"the collector does not answer: {failure!r}", again=True) from failure
-        if answer.status >= 300:  # noqa: PLR2004  # where success ends
+        if answer.status >= 300:  # noqa: PLR2004  # no success
             again = answer.status in RETRYABLE
             raise Lost(f"the collector answered {answer.status}", again=again)
         return protobuf.rejected(content)
 
     def close(self) -> None:
-        """Close the connection; a later `send` opens it anew."""
+        """Close the connection; a later `send` opens it again."""
         self._connection.close()
 
 
@@ -116,7 +116,7 @@ class _Run:
 
     def __init__(self) -> None:
         self.queue: deque[Span] = deque()
-        """A span leaves it once it is known whether it was sent; what removes it counts it."""
+        """A span is removed once its result is known; the code that removes it counts it."""
         self.wanted = threading.Event()
         self.closing = threading.Event()
         self.thread: threading.Thread | None = None
@@ -126,7 +126,7 @@ class _Run:
 class SpanQueue:
     """The queue of one part. `exported` is called with the number of spans that were sent,
     `dropped` with the number that were lost and the reason, on the queue's thread or a request's.
-    The log has a line when spans begin to be lost, and when they are sent again.
+    A line is logged when spans begin to be lost, and when they are sent again.
     """
 
     exporter: OtlpExporter
@@ -156,8 +156,8 @@ class SpanQueue:
             run.wanted.set()
 
     def close(self) -> None:
-        """Send what is left within `close_s`, and drop the rest. Blocks. A later span begins anew,
-        with a thread of its own.
+        """Send the remaining spans within `close_s`, and drop the rest. Blocks. A later span starts
+        a new thread.
         """
         run, self._run = self._run, _Run()
         run.closing.set()
@@ -170,7 +170,7 @@ class SpanQueue:
             self._lose(lost, "unreachable", "the part ended before the collector had answered")
 
     def forked(self) -> None:
-        """In the child process: the thread and the queued spans are the parent's."""
+        """Start with an empty queue in a child process: the queued spans are the parent's."""
         self._run = _Run()
         self.exporter.connect()
 
@@ -196,8 +196,8 @@ class SpanQueue:
                 if not lost.again:
                     reason = "refused"
                     break
-            except Exception as failure:  # noqa: BLE001  # a thread that ended would send nothing more
-                # without the message, which may quote a header and its key
+            except Exception as failure:  # noqa: BLE001  # the thread must not end
+                # without the message, which may contain a header with its key
                 reason, why = "refused", f"the exporter failed: {type(failure).__name__}"
                 break
             else:
@@ -224,6 +224,6 @@ def _taken(queue: deque[Span], most: int) -> int:
     for count in range(most):
         try:
             queue.popleft()
-        except IndexError:  # a close that stopped waiting has taken them
+        except IndexError:  # removed by a `close` whose wait ended
             return count
     return most

@@ -37,15 +37,15 @@ def instrument(  # noqa: PLR0913  # one for each option
     """Measure, trace and log every HTTP request of an app. Call it last, before the app starts; the
     app closes it as it shuts down, and may start again.
 
-    `service` is its name, by default the app's title. Spans of a share `ratio` of the requests go
-    to `otlp_endpoint`, http://HOST:PORT. The traceparent of a `trusted` caller is the parent and
-    decides what is recorded; another's is linked. `metrics` is a path of the app, or a port of its
-    own on all interfaces: the start of the app fails with OSError where it is taken. `access_log`
-    is the share of the requests below 500 that are logged. `registry` has metrics of the app, which
-    are exposed too. `batching` says how many spans wait for the endpoint, and for how long.
+    `service` is its name, by default the app's title. Spans of a share `ratio` of the requests are
+    sent to `otlp_endpoint`, http://HOST:PORT. The traceparent of a `trusted` caller is the parent
+    and decides on recording; any other is linked. `metrics` is a path of the app, or another port
+    on all interfaces: the start of the app fails with OSError if it is in use. `access_log` is the
+    share of the requests below 500 that are logged. `registry` has metrics of the app, which are
+    exposed too. `batching` sets how many spans are queued for the endpoint, and for how long.
 
-    Raises RuntimeError where the app has started, and ValueError where the endpoint is no address
-    or the registry has the name of a signal.
+    Raises RuntimeError if the app has started, and ValueError if the endpoint is not an address or
+    the registry has the name of a signal.
     """
     name = service or app.title
     telemetry = Telemetry(
@@ -86,9 +86,9 @@ def instrument(  # noqa: PLR0913  # one for each option
 @dataclass(eq=False, kw_only=True)
 class _Foreign(Middleware):
     """Sets the span as the OpenTelemetry API's current one, so that spans of that API become its
-    children. Parts do without that API.
+    children. Parts do not use that API.
 
-    `metrics` is answered here: a route would be tried for every other request.
+    `metrics` is served here: a route would be matched against every other request.
     """
 
     metrics: str | None
@@ -120,11 +120,11 @@ class _Foreign(Middleware):
 
 
 (_KEY,) = trace.set_span_in_context(trace.INVALID_SPAN, otel_context.Context())
-"""That API's key of the span. To set it by its own function costs as much as all the rest."""
+"""That API's context key of the span; its own function to set it would double the cost."""
 
 
 class _ApiSpan(trace.NonRecordingSpan):
-    """A span in that API's terms; its context is made when it is used, which is seldom."""
+    """A span for that API; its context is created on use, which is rare."""
 
     def __init__(self, span: Span) -> None:
         self._span = span

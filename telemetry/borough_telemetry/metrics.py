@@ -1,16 +1,16 @@
-"""Counters, gauges and histograms by signal; each part has series of its own.
+"""Counters, gauges and histograms by signal; each part has its own series.
 
-Every request updates signals, and prometheus_client takes 0.8 us for an observation and 2.1 with an
-exemplar where this takes 0.2; 10 ms to write 1,000 series where this takes 0.4. So the series of
-signals are counted here, and tests compare their text with that library's. Other metrics (a user's,
-a library's, the process's) are counted and written by prometheus_client, a family at a time.
+Every request updates signals. prometheus_client takes 0.8 us for an observation and 2.1 with an
+exemplar, this module 0.2; 10 ms to write 1,000 series, this module 0.4. So the series of signals
+are implemented here, and tests compare their text with that library's. Other metrics (a user's,
+a library's, the process's) are those of prometheus_client, written a family at a time.
 
 There are no locks. One thread writes a series, the event loop's or the exporter's; a reader on
 another thread may see a histogram whose sum is one observation behind.
 
 The text is OpenMetrics with exemplars, or the older Prometheus format without. A thread writes it
-while requests wait for the interpreter's lock, so it comes in pieces of less than 0.1 ms each,
-between which the reader pauses.
+and holds the interpreter's lock meanwhile, so it is written in pieces that take less than 0.1 ms
+each, and the reader pauses between them.
 """
 
 import re
@@ -31,9 +31,9 @@ from prometheus_client.registry import Collector
 from borough_telemetry.signals import BUILD_INFO, OWN, Signal
 
 Exemplar = tuple[str, str]
-"""The ids of the trace and the span of an observation, hexadecimal."""
+"""Trace id and span id of an observation, hexadecimal."""
 LINES = 200
-"""Of a piece at most: about 70 us."""
+"""The maximum number of lines in a piece, which takes about 70 us."""
 END = b"# EOF\n"
 """The last line of an exposition in OpenMetrics."""
 
@@ -46,18 +46,18 @@ class Format(Enum):
 
     @classmethod
     def wanted(cls, accept: str) -> "Format":
-        """OpenMetrics where an Accept header names it, else what curl and promtool can read."""
+        """OpenMetrics where an Accept header names it, else the Prometheus text format."""
         return cls.OPENMETRICS if "application/openmetrics-text" in accept else cls.TEXT
 
 
 def _labelled(name: str, labels: str) -> str:
-    """The part of a sample's line that never changes."""
+    """The constant prefix of a sample's line."""
     return f"{name}{{{labels}}} " if labels else f"{name} "
 
 
 class Number:
-    """One series of a counter or a gauge. `read`, where set, is called for the value at a scrape,
-    on the thread that writes.
+    """One series of a counter or a gauge. `read`, if set, is called for the value at a scrape, on
+    the thread that writes the exposition.
     """
 
     __slots__ = ("line", "read", "value")
@@ -75,7 +75,7 @@ class Number:
 
 
 class Histogram:
-    """One series of a histogram: observations by bucket, the last exemplar of each."""
+    """One series of a histogram: the observations and the last exemplar of each bucket."""
 
     __slots__ = ("bounds", "counts", "exemplars", "lines", "total")
 
@@ -94,7 +94,7 @@ class Histogram:
         )
 
     def observe(self, value: float, exemplar: Exemplar | None = None) -> None:
-        """Count a value; `exemplar` only where that trace is recorded."""
+        """Count a value; pass `exemplar` only if that trace is recorded."""
         place = bisect_left(self.bounds, value)
         self.counts[place] += 1
         self.total += value
@@ -111,7 +111,7 @@ class Family:
         self._kind = Histogram if signal.kind == "histogram" else Number
 
     def labels(self, *values: str) -> Any:
-        """The series with these label values, a Histogram or a Number: the same at each call.
+        """The series with these label values, a Histogram or a Number: one object.
         Raises ValueError for a wrong number of values.
         """
         found = self.series.get(values)
@@ -126,7 +126,7 @@ class Family:
 
 class Metrics:
     """Every signal of one part. A counter without labels that is among `signals` is exposed from
-    the start, so that its first increase is seen; every other series once it has a value.
+    the start, so that `rate` has its first increase; every other series once it has a value.
     """
 
     def __init__(self, build: Mapping[str, str], signals: Iterable[Signal] = ()) -> None:
@@ -192,7 +192,7 @@ def _lines(families: Iterable[Family], form: Format, log: Any) -> Iterator[str]:
 def _number(series: Number, log: Any) -> str:
     try:
         value = float(series.value if series.read is None else series.read())
-    except Exception:  # `read` is code of the part
+    except Exception:  # `read` may raise anything
         log.warning("metric left out: it cannot be read", metric=series.line.strip(), exc_info=True)
         return ""
     return f"{series.line}{value!r}\n"
@@ -217,7 +217,7 @@ def _histogram(series: Histogram, form: Format) -> Iterator[str]:
 
 
 class _Reserved(Collector):
-    """Takes names in a registry, and collects nothing."""
+    """Reserves names in a registry; it collects no metrics."""
 
     def __init__(self, taken: Collection[str]) -> None:
         self._taken = taken
@@ -230,7 +230,7 @@ class _Reserved(Collector):
 
 
 class Registry(CollectorRegistry):
-    """A registry in which the names of the signals are taken."""
+    """A registry that refuses the names of the signals."""
 
     def __init__(self, taken: Collection[str]) -> None:
         super().__init__(auto_describe=True)
@@ -238,13 +238,13 @@ class Registry(CollectorRegistry):
         super().register(_Reserved(taken))
 
     def register(self, collector: Collector) -> None:
-        """Raises ValueError where a name is taken."""
+        """Raises ValueError if a name is in use."""
         with _explained(self._taken):
             super().register(collector)
 
 
 def without(registry: CollectorRegistry, taken: Collection[str]) -> CollectorRegistry:
-    """A given registry, unchanged. Raises ValueError where it has one of the names."""
+    """The registry, unchanged. Raises ValueError if it has one of the names."""
     reserved = _Reserved(taken)
     with _explained(taken):
         registry.register(reserved)
@@ -254,7 +254,7 @@ def without(registry: CollectorRegistry, taken: Collection[str]) -> CollectorReg
 
 @contextmanager
 def _explained(taken: Collection[str]) -> Iterator[None]:
-    """Name the signal in the library's error, of which before 0.26 only the text has the names."""
+    """Name the signal in the library's error, which before 0.26 has names only in its text."""
     try:
         yield
     except ValueError as error:
@@ -269,8 +269,8 @@ def pieces(
     registry: CollectorRegistry, taken: Collection[str], form: Format, log: Any
 ) -> Iterator[bytes]:
     """A registry's metrics, a family at a time, without the `_created` series, which would be every
-    second line. A family whose name is taken is left out and logged; so are those of a collector
-    that fails and of the ones after it.
+    second line. A family with the name of a signal is omitted and logged; so are those of a
+    collector that fails and of later ones.
     """
     write: Any = as_openmetrics if form is Format.OPENMETRICS else as_text
     try:

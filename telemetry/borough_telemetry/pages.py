@@ -1,4 +1,4 @@
-"""Pages for scrapes and probes, served by threads of their own beside the event loop."""
+"""Pages for scrapes and probes, served by separate threads beside the event loop."""
 
 import contextlib
 import io
@@ -13,16 +13,16 @@ from typing import Any, NamedTuple, Self
 from borough_telemetry.metrics import Format
 
 REQUEST_S = 5
-"""A request must arrive within this, and a client must take the answer."""
+"""The timeout of reading a request and of sending the response."""
 LONGEST_HEAD = 65_536
 REST_S = 0.0002
-"""Between two pieces of work that hold the interpreter's lock. It is a real sleep: a thread that
-only yields the lock takes it back before a waiting one has woken.
+"""The pause between two pieces of work that hold the interpreter's lock. It must sleep: a thread
+that only releases the lock takes it again before a waiting thread has woken up.
 """
 
 
 class Page(NamedTuple):
-    """An answer."""
+    """A response."""
 
     status: int
     content_type: str
@@ -41,12 +41,12 @@ def metrics_page(pieces: Callable[[Format], Iterator[bytes]], accept: str) -> Pa
 
 
 def json_page(status: int, content: Mapping[str, object]) -> Page:
-    """Values that JSON has no type for are written as text."""
+    """A page of JSON; values that JSON has no type for are written as text."""
     return Page(status, "application/json", json.dumps(content, default=str).encode())
 
 
 class PageServer(ThreadingHTTPServer):
-    """Answers GET and HEAD on a listening socket while the context lasts. `routes`, by path, are
+    """Serves GET and HEAD on a listening socket, as a context manager. `routes`, by path, are
     called with the Accept header.
     """
 
@@ -75,7 +75,7 @@ class PageServer(ThreadingHTTPServer):
         self.server_close()
 
     def _serve(self) -> None:
-        """Unlike `serve_forever` it does not wake twice a second to see whether it should end."""
+        """`serve_forever` without its polling for the shutdown twice a second."""
         while not self._ending:
             self.handle_request()
 
@@ -84,8 +84,8 @@ class PageServer(ThreadingHTTPServer):
 
 
 def _head(connection: socket.socket, seconds: float = REQUEST_S) -> bytes:
-    """The head of a request. Raises TimeoutError where it is not whole within the seconds, however
-    often a byte arrives.
+    """The head of a request. Raises TimeoutError if it is not complete within the seconds in all,
+    however often a byte arrives.
     """
     head, until = b"", time.monotonic() + seconds
     while b"\r\n\r\n" not in head and len(head) < LONGEST_HEAD:

@@ -1,8 +1,8 @@
-"""The telemetry of one part in one pass: its signals, its side of a request as a server and of a
-hop as a client, each with a span, a duration and a log line.
+"""The telemetry of one part: its signals, and spans, durations and log lines of the requests that
+it serves and of the calls that it makes.
 
-A request ends with the last byte of the answer: background work is not counted, since no client
-waits for it. Answers to trusted callers have `Server-Timing`, so that the caller can separate the
+A request ends with the last byte of the response: background work is not counted, since no client
+waits for it. Responses to trusted callers have `Server-Timing`, so that the caller can separate the
 hop from the work. Other callers get none: exact times would help to guess secrets.
 """
 
@@ -36,21 +36,21 @@ METHODS = frozenset(HTTPMethod)
 OTHER = "_OTHER"
 """Any other method, by the semantic conventions."""
 HANDLER = "borough.handler_s"
-"""The key under which a route leaves, in its scope, the seconds of its handler."""
+"""The key under which a route stores the seconds of its handler in the scope."""
 _DEFECTS, _ERRORS = 500, 400
 _MS = rb"(\d{1,9}(?:\.\d{1,9})?)(?![\d.])"
 _SERVER_TIMING = re.compile(rb"(?:^|,\s*)(?:handler;dur=" + _MS + rb", )?server;dur=" + _MS)
 
 
 class Telemetry:
-    """The signals of one part; `build` has more labels of `borough_build_info`.
+    """The signals of one part; `build` has further labels of `borough_build_info`.
 
-    Finished spans go to `export`; without it none is recorded, and callers' flags are passed on.
-    `ratio` is the share of the traces begun here that are recorded; it may change at any time.
-    `access_log` is the share of the requests answered below 500 that are logged. `registry` has
-    metrics beside the signals; by default it is a new one. `signals` are the part's own.
+    Finished spans are sent to `export`; without it none is recorded, and callers' flags are passed
+    on. `ratio` is the share of the traces begun here that are recorded; it may change at any time.
+    `access_log` is the share of the requests with a status below 500 that are logged. `registry`
+    has metrics beside the signals; by default it is a new one. `signals` are those of the part.
 
-    Raises ValueError where the registry has the name of a signal.
+    Raises ValueError if the registry has the name of a signal.
     """
 
     def __init__(  # noqa: PLR0913  # one for each option
@@ -78,10 +78,10 @@ class Telemetry:
         )
         self.log = _logger(part, log_level)
         self.records = export is not None
-        """Whether spans are exported; no trace id is exposed that leads to no trace."""
+        """Whether spans are exported; without export no trace id is exposed."""
         self._queue: SpanQueue | None = None
         if export is not None:
-            # newer versions of the SDK and the environment may set the id: both go before this one
+            # newer versions of the SDK and the environment may set the id: both take precedence
             instance = Resource({"service.instance.id": str(uuid4())})
             of_part = {"service.name": part, "service.version": info["version"]}
             dropped = self.metrics[own.SPANS_DROPPED]
@@ -103,26 +103,26 @@ class Telemetry:
 
     def watch(self, signal: Signal, read: Callable[[], float], **labels: str) -> None:
         """Read a counter or gauge at each scrape, on the thread that writes the exposition: `read`
-        must not wait. Where it fails, the series is left out.
+        must not block. If it fails, the series is omitted.
         """
         self.metrics.named(signal, labels).read = read
 
     def watch_process(self) -> None:
         """Expose CPU time, memory and files (on Linux) of this process, its garbage collection and
-        its Python. Raises ValueError where the registry does already.
+        its Python. Raises ValueError if the registry already does.
         """
         for collector in (ProcessCollector, GCCollector, PlatformCollector):
             collector(registry=self.registry)
 
     def pieces(self, form: Format) -> Iterator[bytes]:
-        """The signals and the registry's metrics, in pieces that are written one at a time."""
+        """The exposition of signals and registry, in pieces that are written one at a time."""
         yield from self.metrics.pieces(form, self.log)
         yield from pieces(self.registry, self._names, form, self.log)
         if form is Format.OPENMETRICS:
             yield END
 
     def exposition(self) -> bytes:
-        """All of it in the OpenMetrics text format."""
+        """The whole exposition in the OpenMetrics text format."""
         return b"".join(self.pieces(Format.OPENMETRICS))
 
     # -- traces
@@ -144,7 +144,7 @@ class Telemetry:
     def background(
         self, name: str, capability: str, causes: Iterable[str | None]
     ) -> AbstractContextManager[None]:
-        """A trace of its own for work outside of requests, linked to each of the traceparents in
+        """A new trace for work outside of requests, linked to each of the traceparents in
         `causes`.
         """
         span = self.root(*filter(None, map(cause_of, causes)))
@@ -159,8 +159,8 @@ class Telemetry:
 
     def middleware(self, app: ASGIApp, *, capability: str, trusted: bool) -> ASGIApp:
         """Wrap an app: one server span and one observation a request. `capability` is the span's
-        where the route has none. A caller that is not `trusted` decides neither whether a request
-        is recorded nor in which trace: its span is linked.
+        if the route has none. A caller that is not `trusted` determines neither whether a request
+        is recorded nor its trace: its span is linked.
         """
         return Middleware(app, self, capability, trusted=trusted, templates=Templates(app))
 
@@ -179,8 +179,8 @@ class Telemetry:
             self._queue.put(span)
 
     def close(self) -> None:
-        """Export the remaining spans. Blocks: never call it on the event loop. A later span begins
-        anew.
+        """Export the remaining spans. Blocks: never call it on the event loop. A later span
+        starts the export again.
         """
         if self._queue is not None:
             self._queue.close()
@@ -219,12 +219,12 @@ class _Step:
 
 
 Common = tuple[str, Histogram, Blueprint]
-"""What requests of one method, route and status share: the route's template comes first."""
+"""What requests of one method, route and status share; first the route's template."""
 
 
 @dataclass(eq=False)
 class Middleware:
-    """Around one app of a part."""
+    """The ASGI middleware around one app of a part."""
 
     app: ASGIApp
     telemetry: Telemetry
@@ -253,7 +253,7 @@ class Middleware:
             current.reset(token)
 
     def span_of(self, headers: list[tuple[bytes, bytes]]) -> Span:
-        """The span of a new request. Two traceparents count as none, as the standard demands."""
+        """The span of a new request. Two traceparents count as none, as the standard requires."""
         found = [value for name, value in headers if name == b"traceparent"]
         cause = cause_of(found[0].decode("latin-1")) if len(found) == 1 else None
         if cause is not None and self.trusted:
@@ -261,7 +261,7 @@ class Middleware:
         return self.telemetry.root(*((cause,) if cause else ()))
 
     def common(self, scope: Scope, status: int) -> Common:
-        """Bounded, since methods, routes and statuses are."""
+        """The cached values of this method, route and status, whose number is bounded."""
         method, scheme = scope["method"], "https" if scope["scheme"] == "https" else "http"
         if method not in METHODS:
             method = OTHER
@@ -294,7 +294,7 @@ class Middleware:
 
 @dataclass(slots=True, eq=False)
 class _Exchange:
-    """One request and its answer; 500 is the server's answer where the app sends none."""
+    """One request and its response; the server responds 500 if the app sends nothing."""
 
     _middleware: Middleware
     _scope: Scope
@@ -305,7 +305,7 @@ class _Exchange:
     _started: float = field(default_factory=time.perf_counter, init=False)
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Pass on what the app sends."""
+        """Pass on a message of the app."""
         kind = message["type"]
         if kind == "http.response.start":
             self._status = message["status"]
@@ -328,7 +328,7 @@ class _Exchange:
         return b"handler;dur=%.3f, server;dur=%.3f" % (handler * 1_000, server)
 
     def end(self, error: BaseException | None = None) -> None:
-        """Once: with the last byte, or else when the app returns or fails."""
+        """Called once: with the last byte, or else when the app returns or fails."""
         if self.ended:
             return
         self.ended = True
@@ -345,7 +345,7 @@ class _Exchange:
         else:
             durations.observe(duration)
         failed = self._status >= _DEFECTS
-        if failed or telemetry.access_log > random.random():  # noqa: S311  # a sample, no secret
+        if failed or telemetry.access_log > random.random():  # noqa: S311  # not for secrets
             (telemetry.log.error if failed else telemetry.log.info)(
                 "request",
                 method=self._scope["method"],
@@ -373,10 +373,10 @@ class Endpoint(Protocol):
 
 @dataclass(slots=True, eq=False)
 class ClientCall:
-    """One try of a call: what is sent with it, and what came back.
+    """One try of a call, with the header to send and the response's data.
 
-    `traceparent` is the header's value, empty for none; `url` is set to what was requested;
-    `status` stays 0 where no answer came; `server_timing` is the header of the answer.
+    `traceparent` is the header's value, empty for none; `url` is set to the requested URL;
+    `status` is 0 without a response; `server_timing` is the header of the response.
     """
 
     traceparent: str = ""
@@ -386,7 +386,7 @@ class ClientCall:
 
 
 class Traffic(dict[int, tuple[Histogram, Blueprint]]):
-    """What calls of one endpoint share: by status their series and blueprint."""
+    """The series and blueprints of calls of one endpoint, by status."""
 
     def __init__(self, endpoint: Endpoint, metrics: Metrics) -> None:
         super().__init__()
@@ -416,8 +416,8 @@ class Traffic(dict[int, tuple[Histogram, Blueprint]]):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class WatchedCall(ClientCall):
-    """Begins before the message is encoded and ends after the answer is decoded: its duration less
-    the callee's own time is what the hop costs.
+    """Begins before the message is encoded and ends after the response is decoded: its duration
+    minus the callee's own time is the cost of the hop.
     """
 
     telemetry: Telemetry
@@ -430,7 +430,7 @@ class WatchedCall(ClientCall):
         if above is None or above.sampled:
             self._span = self.telemetry.begin()
         else:
-            self._span = above  # no step of an unrecorded trace needs an id of its own
+            self._span = above  # a step of an unrecorded trace needs no id
         self.traceparent = self._span.traceparent
         self._started = time.perf_counter()
         return self
@@ -461,7 +461,7 @@ class WatchedCall(ClientCall):
 
 def _logger(part: str, level: str) -> Any:
     """A structlog logger: each event is a line of JSON on standard output, with its trace. An event
-    below `level` costs next to nothing.
+    below `level` is not processed.
     """
     return structlog.wrap_logger(
         structlog.PrintLogger(),

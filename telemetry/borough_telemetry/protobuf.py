@@ -1,4 +1,4 @@
-"""Spans as an OTLP request; what repeats is encoded once.
+"""Spans as an OTLP request; repeated parts are encoded once.
 
 The stock encoder builds a protobuf object for every field of a span, 40 us in all, and holds the
 interpreter while requests wait. Tests decode this one's bytes with opentelemetry-proto and compare
@@ -21,7 +21,7 @@ _FLAGS_KEY = 0x0185
 
 
 def request(resource: bytes, spans: bytes) -> bytes:
-    """An ExportTraceServiceRequest of what `resource_of` and `encoded` return."""
+    """An ExportTraceServiceRequest of the results of `resource_of` and `encoded`."""
     scope = _block(0x0A, _block(0x0A, SCOPE.encode()))
     return _block(0x0A, resource + _block(0x12, scope + spans))
 
@@ -55,11 +55,11 @@ def encoded(span: Span) -> bytes:
 
 
 def rejected(answer: bytes) -> int:
-    """How many spans were not taken, by an ExportTraceServiceResponse: the first field of its
-    first. 0 where it has none.
+    """The number of rejected spans in an ExportTraceServiceResponse: the first field of its first
+    field. 0 if it has none.
     """
     try:
-        if answer[0] != 0x0A:  # noqa: PLR2004  # a key, as everywhere here
+        if answer[0] != 0x0A:  # noqa: PLR2004  # a field key
             return 0
         _, at = _number(answer, 1)
         return _number(answer, at + 1)[0] if answer[at] == 0x08 else 0  # noqa: PLR2004  # as above
@@ -68,7 +68,7 @@ def rejected(answer: bytes) -> int:
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """The varint at a place, and where it ends. Raises IndexError where it does not."""
+    """The varint at a position, and its end. Raises IndexError if it is incomplete."""
     number = shift = 0
     while True:
         number |= (data[at] & 0x7F) << shift
@@ -107,7 +107,7 @@ def _value(value: object) -> bytes:
 def _block(key: int, content: bytes) -> bytes:
     """A field whose content has a length: its key, the length, the content."""
     size = len(content)
-    if size < 0x80:  # noqa: PLR2004  # what a varint of one byte holds
+    if size < 0x80:  # noqa: PLR2004  # the bound of a varint of one byte
         return bytes((key, size)) + content
     return bytes((key,)) + _varint(size) + content
 

@@ -1,11 +1,11 @@
 """The template of the route that served a request, in constant time.
 
-`scope["route"]` names the route, but neither the prefix of its router nor the path at which its app
-was mounted. FastAPI's public `iter_route_contexts` knows both, but walks every route: so it is
-called once, and again only for a route that was not there before.
+`scope["route"]` has the route, but neither the prefix of its router nor the path at which its app
+was mounted. FastAPI's public `iter_route_contexts` has both, but visits every route: so it is
+called once, and again only for a route that was added later.
 
 Before FastAPI 0.137 `app.routes` had every route with its whole path. 0.137.0 and 0.137.1 have
-routers there and no public way into them, so they are outside of our range.
+routers there without a public API for their routes, so they are not supported.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,16 +17,16 @@ from starlette.types import ASGIApp, Scope
 from borough_telemetry.signals import UNMATCHED
 
 Served = tuple[object, list[str]]
-"""A route and its templates: several where its router was included more than once. It is known by
-its identity, since routes have no hash; and kept, since an identity may be given to another object
-once its own is gone.
+"""A route and its templates: several where its router was included more than once. The key is
+its id(), since routes have no hash; the route is kept, since the id() of a deleted object may be
+used again.
 """
 FOREIGN = 1_000
-"""Routes of apps that cannot be walked, of which so many are remembered."""
+"""The maximum number of cached routes of apps whose routes cannot be listed."""
 
 
 class Templates:
-    """Those of one app; an app without routes has none."""
+    """The route templates of one app; an app without routes has none."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -34,7 +34,7 @@ class Templates:
         self._foreign: dict[int, Served] = {}
 
     def of(self, scope: Scope) -> str:
-        """The template, prefixes included; `unmatched` where there was no route.
+        """The template, prefixes included; `unmatched` without a route.
 
         Before Starlette 1.7 a route that is not FastAPI's is in the scope by its endpoint alone.
         """
@@ -50,7 +50,7 @@ class Templates:
         return UNMATCHED
 
     def _find(self, by: object) -> Served:
-        """Walk all routes there are now. One that is not among them stays unmatched."""
+        """Visit all current routes. One that is not among them stays unmatched."""
         self._known = {}
         for route, template in _walk(getattr(self._app, "routes", ()), ""):
             _, templates = self._known.setdefault(id(route), (route, []))

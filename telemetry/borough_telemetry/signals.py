@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-"""The bounds the semantic conventions advise for HTTP durations, in seconds."""
+"""The bounds that the semantic conventions advise for HTTP durations, in seconds."""
 
 Kind = Literal["counter", "gauge", "histogram", "info"]
 

@@ -1,8 +1,8 @@
-"""Spans at a low price: a request keeps what varies, a shared `Blueprint` what repeats.
+"""Spans at low cost: a span has what varies, a shared `Blueprint` what repeats.
 
-A span of the SDK costs some 20 us and its encoding 40 more. Here a request has ids and two times;
+A span of the SDK takes about 20 us and its encoding 40 more. Here a request has ids and two times;
 name, kind and attributes of all requests of one route and status are in one `Blueprint`. A span
-that is not sampled is its ids alone: what a log line and the next hop need.
+that is not sampled has only its ids, for log lines and the next hop.
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 Kind = Literal["internal", "server", "client"]
 Value = str | int | float | bool
 LONGEST_DETAIL = 256
-"""Characters of a path or a message that a span keeps."""
+"""The maximum length of a path or a message in a span, in characters."""
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]([0-9a-f])(-.*)?"
 )
@@ -65,7 +65,7 @@ class Span:
     __slots__ = (
         "_started", "blueprint", "detail", "end_ns", "flag", "links", "message",
         "parent_id", "remote", "sampled", "span_id", "start_ns", "trace_id",
-    )  # fmt: skip  # names side by side
+    )  # fmt: skip  # a table
 
     blueprint: Blueprint
     end_ns: int
@@ -115,7 +115,7 @@ class Span:
         return f"00-{self.trace_id}-{self.span_id}-{self.flag}"
 
     def finish(self, blueprint: Blueprint, detail: str = "", message: str = "") -> None:
-        """End it now; `message` describes the failure, if any."""
+        """End the span now; `message` describes the failure, if any."""
         self.end_ns = self.start_ns + time.perf_counter_ns() - self._started
         self.blueprint = blueprint
         self.detail = detail[:LONGEST_DETAIL]
@@ -123,11 +123,11 @@ class Span:
 
 
 current: ContextVar[Span | None] = ContextVar("borough_span", default=None)
-"""The span under way: for logs, the next hop and calls within this process."""
+"""The current span: for logs, the next hop and calls within this process."""
 
 
 def cause_of(traceparent: str | None) -> Cause | None:
-    """Read a W3C traceparent; None where it is invalid, as the standard demands."""
+    """Read a W3C traceparent; None if it is invalid, as the standard requires."""
     found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if found is None:
         return None

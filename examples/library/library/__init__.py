@@ -1,1 +1,1 @@
-"""A lending library: an application of Borough that knows nothing of the shop."""
+"""A lending library: an application of Borough that is independent of the shop."""

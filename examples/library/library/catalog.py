@@ -78,12 +78,12 @@ _LEND = Statement(update(titles).where(_OF).values(lent=titles.c.lent + 1))
 
 @dataclass(frozen=True, slots=True)
 class SqlCatalog(Catalog):
-    """Titles in a table: the store, and as it calls no other capability the service as well."""
+    """Titles in a table: the store, and also the service, since it calls no other capability."""
 
     db: Database
 
     async def add(self, title: Title) -> None:
-        """Add a title; one that is there already stays as it is."""
+        """Add a title; an existing one is not changed."""
         await self.db.execute(_ADD, **title.model_dump())
 
     async def find(self, request: Find) -> Title:

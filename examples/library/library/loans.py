@@ -1,4 +1,4 @@
-"""Loans: a member takes a copy home, once for each loan id, whatever happens on the way."""
+"""Loans: a member borrows a copy, once for each loan id, also after failures and retries."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 class Lend(Message):
-    """A member wants a title; the id makes it harmless to ask twice."""
+    """A member's request for a title, idempotent by its id."""
 
     loan_id: UUID
     isbn: str
@@ -38,7 +38,7 @@ class Lend(Message):
 
 
 class Loan(Lend):
-    """What became of it."""
+    """A loan with its state."""
 
     state: State = State.PENDING
 
@@ -48,7 +48,7 @@ class Loans(Capability, Protocol, path="/loans"):
 
     @post("", idempotent=True)
     async def lend(self, request: Lend) -> Loan:
-        """Lend a copy, or answer what became of this loan. Raises Conflict where none is free."""
+        """Lend a copy, or return the existing loan. Raises Conflict if none is free."""
         ...
 
 
@@ -68,12 +68,12 @@ class SqlLoans:
     outbox: SqlOutbox
 
     async def begin(self, loan: Loan) -> Loan:
-        """Add a loan; answers the one that is there under its id."""
+        """Add a loan; returns the stored one with its id."""
         await self.db.execute(_BEGIN, **loan.model_dump())
         return (await self.db.execute(_FIND, of=loan.loan_id)).of(Loan)[0]
 
     async def settle(self, loan: Loan, event: BookLent | None, at: datetime) -> Loan:
-        """Where PENDING: the state of `loan`, and its event. Answers the loan that is there."""
+        """If PENDING, set the state of `loan` and write its event. Returns the stored loan."""
 
         async def settle(tx: Transaction) -> Loan:
             settled = await tx.execute(_SETTLE, of=loan.loan_id, to=loan.state)
@@ -94,7 +94,7 @@ class SqlLoans:
 
 
 class LoansService(Loans):
-    """A loan that has begun is settled: by its request, or by `settle_pending`, for the rest."""
+    """A loan that has begun is settled by its request, or else by `settle_pending`."""
 
     def __init__(self, part: Composition, store: SqlLoans) -> None:
         self._part, self._store, self._catalog = part, store, part.ask(Catalog)
@@ -125,13 +125,13 @@ class LoansService(Loans):
         return settled
 
     async def settle_pending(self) -> None:
-        """Settle what a crash or a lost answer left pending."""
+        """Settle loans that a crash or a lost response left pending."""
         for loan in await self._store.pending():
             await self._settle(loan)
 
 
 def no_loan_is_pending(ledgers: Ledgers) -> Iterator[Violation]:
-    """In the end each is lent or refused."""
+    """After a drain each is lent or refused."""
     for loan in ledgers.of[Loans.name]:
         if loan.state is State.PENDING:
             yield Violation("pending", str(loan.loan_id), "the loan is neither lent nor refused")

@@ -1,4 +1,4 @@
-"""Notices: a letter to the member for each loan, once however often the event comes."""
+"""Notices: a letter to the member for each loan, once also if the event is repeated."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Loyalty: a point for each euro. A seventh capability for the shop, of which no file is touched.
+"""Loyalty: a point for each euro. A seventh capability for the shop, without a change to its files.
 
 borough migrate --app loyalty:APP
 borough serve loyalty --app loyalty:APP
@@ -27,7 +27,7 @@ EUR_CENTS_A_POINT = 100
 
 
 class Customer(Message):
-    """Whose points."""
+    """The customer whose points are read."""
 
     customer_id: str
 

@@ -1,8 +1,8 @@
-"""A part while it runs: its work, its state, and the ops port that shows it.
+"""A running part: its background work, its state, and the ops port that exposes the state.
 
-Ready is whether a part should get requests; that may depend on others, such as its schema or a
-peer. Alive is only whether its event loop turns: a process is not to be killed for the failures of
-others. Threads serve the ops port, so that a part whose event loop is stuck still answers there.
+Ready means that a part should get requests; that may depend on other processes, such as its
+database or a peer. Live means only that its event loop runs, so that a process is not killed for
+failures elsewhere. Threads serve the ops port, which responds also while the event loop is blocked.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from borough_telemetry import Telemetry
 from borough_telemetry.pages import Page, PageServer, json_page, metrics_page
 
 BEAT_S = 1.0
-"""How often a part's event loop shows that it turns."""
+"""Seconds between two heartbeats of a part's event loop."""
 STUCK_S = 10.0
-"""An event loop that was silent for longer is taken for dead."""
+"""An event loop without a heartbeat for longer is reported as not live."""
 LOOK_S = 0.25
-"""How often the lag of the event loop is measured; that takes less than 0.1 % of a core."""
+"""Seconds between two measurements of the event loop's lag, which take below 0.1 % of a core."""
 _POOL_FACTS = {
     signals.STORE_CONNECTIONS: "in_use",
     signals.STORE_LIMIT: "limit",
@@ -40,13 +40,13 @@ Loop = Callable[[], Coroutine[Any, Any, object]]
 
 
 class Tasks:
-    """Work that must not be cancelled: it runs to its end, and a drain waits for it."""
+    """Work that must not be cancelled: it runs to completion, and a drain waits for it."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """Await the work; when the waiting is cancelled, the work goes on."""
+        """Await the work; if the caller is cancelled, the work goes on."""
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._done)
@@ -55,7 +55,7 @@ class Tasks:
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # marks it as seen, where the waiting was cancelled
+            task.exception()  # marks it as retrieved, where the caller was cancelled
 
     async def drain(self) -> None:
         """Wait until nothing is in flight."""
@@ -70,8 +70,8 @@ class Tasks:
 class Part:
     """One process of a shape, put together and not yet serving.
 
-    `loops`, by name, run in the background for as long as the part lives. `ready` returns None, or
-    a sentence that says why not. `facts` are part of /readyz.
+    `loops`, by name, run in the background while the part runs. `ready` returns None, or a sentence
+    with the reason. `facts` are part of /readyz.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Part:
 
 
 class State(StrEnum):
-    """A part takes requests in each of these states; it is to be sent some only when ready."""
+    """A part accepts requests in each of these states; clients should send some only when READY."""
 
     STARTING = "starting"
     READY = "ready"
@@ -115,8 +115,8 @@ class Health:
         return self._condition[0]
 
     def become(self, state: State, reason: str | None = None) -> None:
-        """Enter a state; `reason` is a sentence that says why the part is not ready."""
-        self._condition = (state, reason)  # one assignment: a reader never sees half of it
+        """Enter a state; `reason` is a sentence on why the part is not ready."""
+        self._condition = (state, reason)  # one assignment, so that reads are atomic
 
     def restarted(self, loop: str) -> None:
         """Count a background loop that died."""
@@ -129,18 +129,18 @@ class Health:
         return {"state": state, "reason": reason, "loop_restarts": restarts, "facts": self._facts}
 
     def silence(self) -> float:
-        """Seconds since the event loop last turned."""
+        """Seconds since the last heartbeat of the event loop."""
         return self._now() - self._last_beat
 
     async def beat(self) -> NoReturn:
-        """Show, as long as the event loop turns, that it does."""
+        """Update the heartbeat as long as the event loop runs."""
         while True:
             self._last_beat = self._now()
             await asyncio.sleep(BEAT_S)
 
 
 def ops_port(listening: socket.socket, health: Health, telemetry: Telemetry) -> PageServer:
-    """Answers on a listening socket while the context lasts."""
+    """Serves /livez, /readyz and /metrics on a listening socket, as a context manager."""
 
     def livez(_: str) -> Page:
         silence = health.silence()
@@ -165,7 +165,7 @@ async def watch(
     log: Any,
     timeouts: Timeouts,
 ) -> NoReturn:
-    """Check again and again, outside of requests, whether the part is ready; `announce` is called
+    """Check periodically, outside of requests, whether the part is ready; `announce` is called
     when it first is.
     """
     while True:
@@ -187,7 +187,7 @@ async def _why_not(ready: Callable[[], Awaitable[str | None]], within_s: float) 
     try:
         async with asyncio.timeout(within_s):
             return await ready()
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is why the part is not ready
+    except Exception as error:  # noqa: BLE001  # any error is a reason for being unready
         return f"{type(error).__name__}: {error}"
 
 
@@ -211,7 +211,7 @@ async def keep_running(
 
 
 async def watch_loop(telemetry: Telemetry, clock: Clock) -> NoReturn:
-    """Measure how late the event loop is: what a request would wait that arrived now."""
+    """Measure the lag of the event loop: how long a request that arrives now would wait."""
     lag = telemetry.metrics[signals.LOOP_LAG]
     while True:
         due = clock.monotonic() + LOOK_S

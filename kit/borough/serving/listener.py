@@ -1,9 +1,9 @@
 """uvicorn, as parts run it: without signal handlers, and with a shutdown that loses no request.
 
-When uvicorn stops it closes every connection without a request in flight, though the next request
-may have arrived in the buffer of a connection, or in a connection that is not yet accepted. This
-one looks there first. What remains is the time that a request travels: a client that gets no byte
-of an answer sends it again.
+When uvicorn stops it closes every connection without a request in flight, although the next request
+may be in the buffer of a connection, or in a connection that is not yet accepted. This server
+reads these first. A request that is on the network at that time is lost; its client gets no byte
+of a response, and may repeat it.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ from borough_telemetry import Telemetry
 BACKLOG = 2_048
 CLOSE = (b"connection", b"close")
 JITTER = 0.2
-"""Share of its age by which a connection may end early, so that not all end together."""
+"""Share of the age limit by which a connection may end early, so that not all end together."""
 REMEMBERED = 10_000
-"""Connections whose age is known; beyond, the oldest are forgotten and count as new."""
+"""Connections whose age is kept; beyond this number, the oldest are dropped and count as new."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LOOK_S = 0.02
 
@@ -42,7 +42,7 @@ def bind(setting: str, host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         number = error.errno or 0
-        if number == errno.EADDRNOTAVAIL or number < 0:  # below 0 it was the resolver that failed
+        if number == errno.EADDRNOTAVAIL or number < 0:  # below 0: an error of the resolver
             raise WrongSettings(f"{PREFIX}HOST: {host} is no address of this machine") from None
         why = os.strerror(number).lower()
         raise WrongSettings(f"{PREFIX}{setting}: cannot listen on {host}:{port}: {why}") from None
@@ -52,18 +52,18 @@ def bind(setting: str, host: str, port: int) -> socket.socket:
 
 
 class OneWriteProtocol(HttpToolsProtocol):
-    """One connection, on which the head of an answer leaves together with the first piece of its
-    body. uvicorn writes them apart: two system calls, and a client that wakes twice.
+    """One connection, on which the head of a response is written together with the first chunk of
+    its body. uvicorn writes them separately: two system calls, and two wake-ups of the client.
     """
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        if cycle.scope["method"] != "HEAD":  # whose head is all there is
+        if cycle.scope["method"] != "HEAD":  # a response without a body
             cycle.transport = _Holding(cycle.transport)  # type: ignore[assignment]  # all a cycle uses
         super()._start_asgi_task(cycle, app)
 
 
 class _Holding:
-    """The transport of one answer: the head waits for what comes next."""
+    """The transport of one response: it buffers the head until the next write."""
 
     __slots__ = ("_head", "_through", "_transport")
 
@@ -86,7 +86,7 @@ class _Holding:
 
     def close(self) -> None:
         if not self._through and self._head:
-            self._transport.write(self._head)  # of an answer that ended before its body
+            self._transport.write(self._head)  # of a response that ended before its body
         self._transport.close()
 
 
@@ -95,13 +95,13 @@ Peer = tuple[str, int]
 
 @dataclass(eq=False)
 class Connections:
-    """An ASGI layer under which answers have `Connection: close` on a connection that is older than
+    """ASGI middleware that adds `Connection: close` to responses on a connection that is older than
     `max_age` seconds (0: never), and on every connection while `leaving()`.
 
-    A kept connection holds its client to one process. With a bounded age clients are balanced anew,
-    and a new replica gets its share; a part that drains gets rid of its clients before it stops.
+    A persistent connection keeps its client on one process. With a bounded age clients reconnect,
+    so that a new replica gets its share, and a part that drains has no clients when it stops.
 
-    A connection is known by the client's address and port. Where a client uses a port again, the
+    A connection is identified by the client's address and port. If a client uses a port again, the
     new connection inherits the age of the old one, and ends early.
     """
 
@@ -163,11 +163,11 @@ class Listener(uvicorn.Server):
             log_config=None,
             log_level="warning",
             access_log=False,
-            proxy_headers=False,  # the client's address is that of its connection
+            proxy_headers=False,  # use the peer address of the connection
             server_header=False,
             timeout_keep_alive=timeouts.keep_alive_s,  # type: ignore[arg-type]  # a timer takes it
             backlog=BACKLOG,
-            reset_contextvars=True,  # else a request may begin in the context of the one before
+            reset_contextvars=True,  # else a request may inherit the context of the one before
         )
         super().__init__(config)
         self.servers = []
@@ -176,11 +176,11 @@ class Listener(uvicorn.Server):
         self._telemetry = telemetry
         self._hurry = hurry
         self._timeouts = timeouts
-        # uvicorn ticks ten times a second; a sweep a second, more where keep-alive is shorter
+        # uvicorn ticks ten times a second; one sweep a second, more if keep-alive is shorter
         self._ticks_a_sweep = min(max(int(timeouts.keep_alive_s), 1), 10)
 
     async def run_until_stopped(self) -> None:
-        """Serve; returns when the shutdown is over."""
+        """Serve; returns when the shutdown is complete."""
         try:
             await self.serve([self._listening])
         finally:
@@ -192,7 +192,7 @@ class Listener(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to the launcher, which has more than one listener to stop."""
+        """Do nothing: the launcher handles signals, since it has several listeners to stop."""
         yield
 
     async def on_tick(self, counter: int) -> bool:
@@ -202,7 +202,7 @@ class Listener(uvicorn.Server):
         return await super().on_tick(counter)
 
     def _close_quiet(self, now: float) -> None:
-        """Close idle connections. uvicorn's timer runs between an answer and the next byte only:
+        """Close idle connections. uvicorn's timer runs only between a response and the next byte:
         neither before the first request nor while a head arrives byte by byte.
         """
         before, self._quiet = self._quiet, {}
@@ -216,7 +216,7 @@ class Listener(uvicorn.Server):
                 connection.transport.close()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept what has arrived, stop listening, answer, and close."""
+        """Accept pending connections, stop listening, finish requests, and close."""
         loop = asyncio.get_running_loop()
         waiting = _accept_all(self._listening)
         self._listen_no_more()
@@ -241,7 +241,7 @@ class Listener(uvicorn.Server):
             for connection in self._connections:
                 fresh = connection.cycle is None
                 if not _has_arrivals(connection) and not (fresh and fresh_may_wait):
-                    connection.shutdown()  # at once when idle, else with the answer
+                    connection.shutdown()  # at once when idle, else with the response
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hurry.wait(), _LOOK_S)
 
@@ -261,10 +261,10 @@ class Listener(uvicorn.Server):
 
 
 def _accept_all(listening: socket.socket) -> list[socket.socket]:
-    """Connections that are made but not accepted: closing the listening socket would reset them."""
+    """Accept pending connections, which closing the listening socket would reset."""
     listening.settimeout(0)
     accepted = []
-    with contextlib.suppress(OSError):  # nothing is left, or nothing more can be had
+    with contextlib.suppress(OSError):  # no more pending, or no more descriptors
         while True:
             connection, _ = listening.accept()
             connection.settimeout(0)
@@ -273,7 +273,7 @@ def _accept_all(listening: socket.socket) -> list[socket.socket]:
 
 
 def _has_arrivals(connection: HttpToolsProtocol) -> bool:
-    """Whether bytes, or the client's close, wait in the connection's buffer."""
+    """Whether unread bytes, or the client's close, are in the connection's buffer."""
     inbox = select.poll()
     inbox.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
     return bool(inbox.poll(0))

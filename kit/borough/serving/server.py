@@ -1,9 +1,9 @@
 """The launcher: starts a part, and stops it without losing a request.
 
 One event loop serves the doors and the internal port, threads beside it the ops port. All ports are
-bound before anything starts. On SIGTERM the part becomes unready and goes on serving until others
-have forgotten its address, closing each connection with its answer; then it listens no more and
-finishes what was begun. A second signal ends all waiting: reconcile settles what is cut off.
+bound before anything starts. On SIGTERM the part becomes unready and goes on serving for the drain
+time, closing each connection after its response, while clients remove its address; then it stops
+listening and finishes requests in flight. A second signal ends all waiting.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ from borough.serving.lifecycle import (
 from borough.serving.listener import Connections, Listener, bind
 
 TASKS_S = 30.0
-"""The time for work in flight that no connection waits for."""
+"""The time for work in flight whose client has disconnected."""
 CLOSE_S = 5.0
-"""The time for telemetry to export what is left, and then again for the stores to close."""
+"""The time for telemetry to export the remaining spans, and again for the stores to close."""
 
 
 class Stop:
-    """The first `ask` begins a drain, the second ends all waiting."""
+    """The first `ask` starts the drain, the second ends all waiting."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
@@ -62,7 +62,7 @@ class Stop:
 
 
 def run(build: Callable[[], Awaitable[Part]], settings: Settings) -> None:
-    """Build a part on an event loop of its own and serve it until a signal stops it."""
+    """Build a part on a new event loop and serve it until a signal stops it."""
 
     async def build_and_serve() -> None:
         await serve(await build(), settings)
@@ -72,8 +72,8 @@ def run(build: Callable[[], Awaitable[Part]], settings: Settings) -> None:
 
 
 async def serve(part: Part, settings: Settings) -> None:
-    """Serve the part until SIGTERM or SIGINT, drain it, and close it. It exposes the metrics of its
-    process too. Raises WrongSettings when a port cannot be bound.
+    """Serve the part until SIGTERM or SIGINT, drain it, and close it. Metrics of the process are
+    exposed too. Raises WrongSettings when a port cannot be bound.
     """
     part.telemetry.watch_process()
     stop = Stop()
@@ -95,7 +95,7 @@ def _print(line: str) -> None:
 
 @dataclass(eq=False)
 class Launch:
-    """One part, from its ports to its close; `announce` gets a line of JSON once it is ready."""
+    """The run of one part; `announce` is called with a line of JSON once it is ready."""
 
     part: Part
     settings: Settings
@@ -176,14 +176,14 @@ class Launch:
             self._log.warning("work left unfinished", tasks=len(part.tasks))
         await _cancel(*loops)
         for served in serving:
-            served.result()  # raises what killed a listener, if anything did
+            served.result()  # raises the exception of a failed listener, if any
 
     def _say_ready(self, sockets: dict[str, socket.socket]) -> None:
         ports = {f"{name}_port": bound.getsockname()[1] for name, bound in sockets.items()}
         self.announce(json.dumps({"event": "ready", "part": self.part.name, **ports}))
 
     async def _close(self) -> None:
-        """Export the last spans off the loop, then close the stores, each within CLOSE_S."""
+        """Export the last spans in a thread, then close the stores, each within CLOSE_S."""
         try:
             async with asyncio.timeout(CLOSE_S):
                 await _in_daemon_thread(self.part.telemetry.close)
@@ -204,7 +204,7 @@ async def _in_daemon_thread(work: Callable[[], object]) -> None:
         try:
             work()
         finally:
-            with contextlib.suppress(RuntimeError):  # the loop may be gone by now
+            with contextlib.suppress(RuntimeError):  # the loop may be closed by now
                 loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=run, name="flush", daemon=True).start()

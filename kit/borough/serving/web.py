@@ -1,8 +1,8 @@
-"""The apps of a part: ordinary FastAPI, whose every error is a problem document.
+"""The apps of a part: FastAPI apps whose errors are all problem documents.
 
 Middleware, routing and request objects cost more than all the rest of a hop. A route of a contract
-needs none of them, so `_App` looks it up by method and path; any other request takes FastAPI's way.
-Tests hold both to the same answers, byte for byte.
+needs none of them, so `_App` looks it up by method and path; FastAPI handles any other request.
+Tests check that the responses of both are equal, byte for byte.
 """
 
 from http import HTTPStatus
@@ -43,7 +43,7 @@ _JSON = (b"content-type", JSON.encode())
 def make_app(
     title: str, *, telemetry: Telemetry, max_body_bytes: int, internal: bool = False
 ) -> FastAPI:
-    """A FastAPI whose every error is a problem document with the id of its trace.
+    """A FastAPI app whose errors are problem documents with the id of the trace.
 
     `internal`: a path without a route means a capability that is not hosted here.
     """
@@ -52,7 +52,7 @@ def make_app(
         return problem_response(error, telemetry)
 
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        # FastAPI puts the part of the request before the place within it
+        # FastAPI puts the part of the request before the location within it
         found = [{**each, "loc": each["loc"][1:] or each["loc"]} for each in error.errors()]
         return await known(request, error_of_validation(found))
 
@@ -99,7 +99,7 @@ def problem_response(error: BoroughError, telemetry: Telemetry | None = None) ->
 
 
 def _defect_response(telemetry: Telemetry, scope: Scope) -> Response:
-    """The answer to an unexpected exception: the caller gets the trace, the log everything."""
+    """The response to an unexpected exception: it has the trace id only, the log everything."""
     scope[_DEFECT] = True
     telemetry.log.error("defect", path=scope["path"], exc_info=True)  # noqa: LOG014  # called by handlers
     return problem_response(
@@ -108,7 +108,7 @@ def _defect_response(telemetry: Telemetry, scope: Scope) -> Response:
 
 
 def problems(*errors: type[BoroughError]) -> dict[int | str, dict[str, Any]]:
-    """FastAPI's `responses` for a route that may answer with these errors."""
+    """FastAPI's `responses` for a route that may raise these errors."""
     responses: dict[int | str, dict[str, Any]] = {}
     for error in dict.fromkeys(errors):  # each once
         described = responses.setdefault(
@@ -119,7 +119,7 @@ def problems(*errors: type[BoroughError]) -> dict[int | str, dict[str, Any]]:
 
 
 def require_json(headers: Headers) -> None:
-    """Raise WrongMediaType unless the body says that it is JSON."""
+    """Raise WrongMediaType unless the content type is JSON."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != JSON:
         raise WrongMediaType(f"Content-Type is {media_type or 'missing'}: send application/json")
@@ -155,11 +155,11 @@ def _methods_of(request: Request) -> str:
 
 
 class _App(FastAPI):
-    """FastAPI with the schema of problem documents, a bound on bodies, and a short way to routes of
+    """FastAPI with the schema of problem documents, a limit on bodies, and a fast path to routes of
     contracts without path parameters, as they are at the first request.
 
     A larger body is refused by its declared length before it is read, else while it arrives;
-    FastAPI's `max_body_size` would answer in plain text.
+    FastAPI's `max_body_size` would respond in plain text.
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class _App(FastAPI):
             content = await route.respond(scope, body)
         except BoroughError as error:
             await problem_response(error, self._of_part)(scope, receive, send)
-        except Exception:  # noqa: BLE001  # whatever it is, the caller gets an answer
+        except Exception:  # noqa: BLE001  # after any error the caller gets a response
             await _defect_response(self._of_part, scope)(scope, receive, send)
         else:
             headers = [(b"content-length", b"%d" % len(content)), _JSON]
@@ -212,7 +212,7 @@ class _App(FastAPI):
             message = await receive()
             size += len(message.get("body", b""))
             if size > self._limit:
-                # FastAPI's parser passes on no other exception
+                # FastAPI's parser re-raises no other exception
                 raise HTTPException(TooLarge.status, self._too_large().detail)
             return message
 
@@ -223,8 +223,8 @@ class _App(FastAPI):
 
         try:
             await super().__call__(scope, measured, watched)
-        except Exception:  # which Starlette raises again, after the handler
-            if begun:  # the client can see only that the answer breaks off
+        except Exception:  # Starlette re-raises it after the handler
+            if begun:  # the client can only notice a truncated response
                 raise
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:

@@ -1,1 +1,1 @@
-"""Where a capability keeps what it knows: SQLite or PostgreSQL."""
+"""The database of a capability: SQLite or PostgreSQL."""

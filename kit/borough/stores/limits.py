@@ -24,7 +24,7 @@ class Pool(Protocol):
 
 
 class ConnectionLimit:
-    """Entered for as long as a connection is used; at most `limit` are inside. Only the wait is
+    """A context manager around the use of a connection, at most `limit` at a time. Only the wait is
     bounded by the deadline: entering raises DeadlineExceeded where that is spent first.
     """
 
@@ -35,7 +35,7 @@ class ConnectionLimit:
         self.waited_s = 0.0
         """Of all callers that waited, with or without success."""
         self.missed = 0
-        """How many gave up because the deadline came first."""
+        """How many waits ended because the deadline was spent."""
         self._capability = capability
         self._free = asyncio.Semaphore(limit)
 

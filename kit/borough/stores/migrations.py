@@ -1,7 +1,7 @@
-"""The schemas, as steps that only expand: one line of revisions a capability.
+"""Migration of schemas by revisions that only expand, in one sequence per capability.
 
-Migrating is a command, never part of a start. An older version that finds a newer schema leaves it
-and works with it, so a rollback of the code needs no rollback of the data. Alembic runs the line in
+Migrating is a command, never part of a start. An older version that finds a newer schema works with
+it unchanged, so a rollback of the code needs no rollback of the data. Alembic runs the revisions in
 one transaction, which excludes every other.
 """
 
@@ -24,11 +24,11 @@ HERE = Path(__file__).with_name("alembic")
 
 
 def migrate(url: str, capability: str, folder: Path, *, admin: str = "") -> str:
-    """Bring the capability's schema to its head, and answer the revision it is at then.
+    """Upgrade the capability's schema to its head; returns the revision it has then.
 
     `folder` has its revisions, a file CAPABILITY_NUMBER.py each. At the head, or at a later
-    revision, nothing is done. `admin` is an address of the same PostgreSQL, by a role that makes
-    the capability's role and schema where there are none. Many may call it at once. Blocks: never
+    revision, nothing is done. `admin` is an address of the same PostgreSQL, by a role that creates
+    the capability's role and schema if they are missing. Concurrent calls are safe. Blocks: never
     call it on an event loop. Raises WrongSettings and Unavailable.
     """
 
@@ -42,10 +42,10 @@ def migrate(url: str, capability: str, folder: Path, *, admin: str = "") -> str:
 
 
 def upgrade(connection: Connection, capability: str, folder: Path) -> str:
-    """Execute the revisions that are missing, in the transaction of the connection; answers the
+    """Execute the revisions that are missing, in the transaction of the connection; returns the
     last. Raises WrongSettings.
     """
-    if connection.dialect.name == "postgresql":  # on SQLite, BEGIN IMMEDIATE has shut the door
+    if connection.dialect.name == "postgresql":  # on SQLite, BEGIN IMMEDIATE excludes others
         name = func.hashtext(f"borough.migrations.{capability}")
         connection.execute(select(func.pg_advisory_xact_lock(name)))
         if not inspect(connection).has_schema(capability):

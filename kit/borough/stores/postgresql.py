@@ -1,4 +1,4 @@
-"""PostgreSQL through asyncpg, READ COMMITTED: every change that depends on a state says so in its
+"""PostgreSQL through asyncpg, READ COMMITTED: every change that depends on a state has that in its
 WHERE. The search path of a connection is the schema of the capability.
 """
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 class Postgresql:
     """A schema of a database at `url`; nothing is connected before it is used. `command_timeout` in
-    seconds is for a server that fell silent in the middle of a command.
+    seconds bounds the wait for a server that stops responding during a command.
     """
 
     failures = (
@@ -72,9 +72,8 @@ class Postgresql:
             await self._idle.pop().close(timeout=CONNECT_TIMEOUT_S)
 
     async def _on_connection(self, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
-        """Run `work` on a connection that is outside of any transaction. One of which it is not
-        sure how it was left is closed; so no other caller meets what a failure or a cancellation
-        left behind.
+        """Run `work` on a connection that is outside of any transaction. One whose state is unknown
+        after a failure or a cancellation is closed, and not used again.
         """
         async with self._limit:
             connection = self._an_idle_one() or await self._connect()
@@ -83,7 +82,7 @@ class Postgresql:
                 answer = await work(connection)
                 sound = True
             except (asyncpg.PostgresError, BoroughError):
-                sound = True  # the server, or a rule of the business, refused
+                sound = True  # the server, or a business rule, refused
                 raise
             finally:
                 if sound and not connection.is_closed() and not connection.is_in_transaction():
@@ -93,7 +92,7 @@ class Postgresql:
             return answer
 
     def _an_idle_one(self) -> Any:
-        """None where there is none, or only such as the server has closed."""
+        """An open idle connection; None where there is none."""
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():
@@ -101,9 +100,9 @@ class Postgresql:
         return None
 
     def is_lost(self, error: Exception) -> bool:
-        """Whether a connection broke, was closed, was not made or gave no answer in time.
+        """Whether a connection broke, was closed, was not made or timed out.
 
-        asyncpg has InternalClientError where the server hangs up while a statement is sent.
+        asyncpg raises InternalClientError if the server disconnects while a statement is sent.
         """
         lost = OSError | TimeoutError | asyncpg.InternalClientError
         return isinstance(error, lost) or "closed" in str(error)

@@ -1,6 +1,6 @@
-"""Revisions of schemas: the line of a capability, and tables of the kit as its revisions make them.
+"""Revisions of schemas: their sequence, and tables of the kit for revisions of capabilities.
 
-What a function makes never changes: a later version of a table is a function of its own.
+The table that a function creates never changes: a later version of it gets another function.
 """
 
 from pathlib import Path
@@ -11,8 +11,8 @@ from borough.config import WrongSettings
 
 
 def head(capability: str, folder: Path) -> str:
-    """The last revision of the capability's line that this version knows. Raises WrongSettings
-    where the folder has none.
+    """The last revision of the capability that this version knows. Raises WrongSettings where the
+    folder has none.
     """
     revisions = [file.name.removesuffix(".py") for file in folder.iterdir()]
     last = max(revisions, key=lambda each: number(each, capability), default="")
@@ -31,13 +31,13 @@ def is_current(found: str | None, capability: str, folder: Path) -> bool:
 
 
 def number(revision: str, capability: str) -> int:
-    """The place of a revision in the capability's line; -1 for one that is not in it."""
+    """The number of a revision in the capability's sequence; -1 for one that is not in it."""
     line, _, digits = revision.rpartition("_")
     return int(digits) if line == capability and digits.isdecimal() else -1
 
 
 def create_outbox() -> None:
-    """The table of `borough.outbox`: to be called in `upgrade()` of a capability that publishes."""
+    """Create the table of `borough.outbox`, in `upgrade()` of a capability that publishes."""
     from alembic import op  # noqa: PLC0415  # Alembic: 0.3 s that serving can spare
 
     unsent, sent = sa.text("sent_at IS NULL"), sa.text("sent_at IS NOT NULL")

@@ -1,9 +1,9 @@
-"""What prepares a database: a transaction of SQLAlchemy for schemas (stores have `Database`), and
-on PostgreSQL the role and the schema of a capability, made by an administrator.
+"""Preparing a database: a transaction of SQLAlchemy for schemas (stores have `Database`), and on
+PostgreSQL the role and the schema of a capability, created by an administrator.
 
-Each capability has a role of its own, which owns one schema and sees no other. What is there
-already stays as it is, passwords included: a release that runs gains a capability, and nothing that
-it has is changed.
+Each capability has its own role, which owns one schema and has access to no other. Existing roles
+and schemas, passwords included, are not changed, so that a capability can be added to a running
+release.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from borough.stores.sql import cannot_be_reached, parse, says_away
 T = TypeVar("T")
 
 _REFUSED = ("28", "42501")
-"""How the codes begin by which PostgreSQL refuses a role, or what the role wants to do."""
+"""Prefixes of the SQLSTATE codes by which PostgreSQL refuses a role or its privileges."""
 
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('borough.roles'))"
 _HAS_ROLE = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
 _ACTS_FOR = "SELECT pg_has_role(current_user, $1::name, 'USAGE')"
-# Such statements take no parameters: the server itself quotes what goes into them.
+# These statements take no parameters, so the server quotes the values.
 _CREATE_ROLE = "SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)"
 _GRANT = "SELECT format('GRANT %I TO CURRENT_USER', $1::text)"
 _CREATE_SCHEMA = (
@@ -39,8 +39,8 @@ _CREATE_SCHEMA = (
 
 
 async def in_transaction(url: str, capability: str, work: Callable[[Connection], T]) -> T:
-    """Run `work` as one transaction on the database of a capability, which on SQLite is made where
-    there is none, and shuts out every other writer. Raises Unavailable and WrongSettings.
+    """Run `work` as one transaction on the database of a capability. On SQLite it creates a missing
+    file and excludes every other writer. Raises Unavailable and WrongSettings.
     """
     address = parse(url, capability)
     try:
@@ -58,11 +58,11 @@ async def in_transaction(url: str, capability: str, work: Callable[[Connection],
 
 
 def meaning(error: BaseException | None, capability: str) -> Exception | None:
-    """What stops a migration: WrongSettings where the database refuses its role, Unavailable where
-    it cannot work now; None for a defect.
+    """The error to raise for a failed migration: WrongSettings where the database refuses its role,
+    Unavailable where it cannot work now; None for a defect.
     """
     if (getattr(error, "sqlstate", None) or "").startswith(_REFUSED):
-        said = getattr(error, "__cause__", None) or error  # SQLAlchemy's own begins with a class
+        said = getattr(error, "__cause__", None) or error  # SQLAlchemy's text begins with a class
         return WrongSettings(
             f"the database refuses the role of {capability}: {said}. Make its role and schema by "
             "hand, or name an administrator who may: `borough migrate --admin`"
@@ -93,8 +93,8 @@ async def _on_postgresql(address: URL, capability: str, work: Callable[[Connecti
 
 
 async def provide(admin: str, url: str, capability: str) -> None:
-    """Make the role that `url` names, with its password, and the capability's schema, which that
-    role owns; whatever is there already stays.
+    """Create the role that `url` names, with its password, and the capability's schema, which that
+    role owns; existing ones are not changed.
 
     `admin` is an address of the same database, by a role that may do so: a superuser, or one with
     CREATEROLE that may create in the database. Raises Unavailable and WrongSettings.
@@ -125,6 +125,6 @@ async def _provide(connection: Any, role: str, password: str | None, schema: str
     await connection.execute(_LOCK)  # migrations of several images run at once
     if not await connection.fetchval(_HAS_ROLE, role):
         await connection.execute(await connection.fetchval(_CREATE_ROLE, role, password))
-    if not await connection.fetchval(_ACTS_FOR, role):  # who is no superuser joins the owner first
+    if not await connection.fetchval(_ACTS_FOR, role):  # else it must join the owner first
         await connection.execute(await connection.fetchval(_GRANT, role))
     await connection.execute(await connection.fetchval(_CREATE_SCHEMA, schema, role))

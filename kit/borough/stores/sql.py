@@ -1,7 +1,7 @@
-"""One capability's own database: a SQLite file or a PostgreSQL schema, and the same code for both.
+"""The database of one capability, a SQLite file or a PostgreSQL schema, with one interface.
 
-A statement is a transaction of its own (`execute`), or several are one (`transaction`). Each of
-them is committed whole, or has changed nothing.
+A statement is a transaction of its own (`execute`), or several are one (`transaction`). Each
+transaction is atomic.
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -18,14 +18,14 @@ from borough.stores.limits import Pool
 from borough.stores.statements import Result, Rows, Statement
 
 REVISIONS = "alembic_version"
-"""The table in which a database keeps its revision."""
+"""The table with the revision of a database."""
 
 RETRY_AFTER_S = 1
 _AWAY = (
     *("08", "28", "3D", "40", "53", "55", "57", "58"),  # SQLSTATE classes, PostgreSQL's Appendix A
     *("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_LOCKED"),
 )  # fmt: skip  # one line a database
-"""How the codes begin by which a database says that it cannot be reached, or cannot work now."""
+"""Prefixes of the error codes for a database that cannot be reached, or cannot work now."""
 
 _REVISION = Statement(select(column("version_num", String)).select_from(table(REVISIONS)))
 
@@ -33,26 +33,26 @@ T = TypeVar("T")
 
 
 class StatementFailed(Exception):
-    """A statement that the database refuses is a defect: trying again would not help. What it was
-    given stays out of the message, since it may be a secret.
+    """The database refused a statement: a defect, so that a repetition would not help. The message
+    has no values of the statement, since they may be secret.
     """
 
 
 class Transaction(Protocol):
-    """Statements that are committed together."""
+    """Statements that are committed together, or not at all."""
 
     async def execute(self, statement: Statement, /, **values: Any) -> Result:
         """Execute a statement with these values of its parameters."""
         ...
 
     async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Rows:
-        """Execute a statement with a RETURNING once for each mapping; answers the rows of all."""
+        """Execute a statement with a RETURNING once for each mapping; returns the rows of all."""
         ...
 
 
 class Driver(Protocol):
-    """One kind of database. It raises the `failures` of its library; `is_lost` says which of them a
-    lost connection caused.
+    """One kind of database. It raises the `failures` of its library; `is_lost` returns whether a
+    lost connection caused one of them.
     """
 
     @property
@@ -71,13 +71,13 @@ class Driver(Protocol):
 
 
 class Database:
-    """The database of one capability. Its errors name the capability, never where it is kept."""
+    """The database of one capability. Its errors name the capability, never the address."""
 
     def __init__(self, capability: str, driver: Driver) -> None:
         self.capability = capability
         self._driver = driver
         self.begun = {"read": 0, "write": 0}
-        """How many transactions of each kind, whether they were committed or rolled back."""
+        """How many transactions of each kind were begun, committed or rolled back."""
         self.pools = driver.pools
 
     @classmethod
@@ -92,7 +92,7 @@ class Database:
     ) -> "Database":
         """The database at `url`; nothing is connected yet. Raises WrongSettings.
 
-        `command_timeout` in seconds is for a PostgreSQL that went away in the middle of a command.
+        `command_timeout` in seconds bounds the wait for a response of PostgreSQL.
         """
         address = parse(url, capability)
         if address.drivername == "sqlite":
@@ -114,26 +114,26 @@ class Database:
         return await self._asked(kind, self._driver.execute(statement, values))
 
     async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Rows:
-        """Execute a statement with a RETURNING once for each mapping, as one transaction. Answers
+        """Execute a statement with a RETURNING once for each mapping, as one transaction. Returns
         the rows of all, in the order of the mappings. Raises as `execute` does.
         """
         return await self._asked("write", self._driver.execute_many(statement, rows))
 
     async def transaction(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
         """Run `work` as one transaction: committed at its end, rolled back by any exception. Raises
-        as `execute` does. `work` awaits nothing but the statements of its transaction.
+        as `execute` does. `work` must await only statements of its transaction.
         """
         return await self._asked("write", self._driver.transaction(work))
 
     async def revision(self) -> str | None:
-        """The revision of the schema; None where there was no migration yet. Raises Unavailable."""
+        """The revision of the schema; None if it was never migrated. Raises Unavailable."""
         if not await self._asked("read", self._driver.has_table(REVISIONS)):
             return None
         row = (await self.execute(_REVISION)).first()
         return None if row is None else row.version_num
 
     async def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection."""
         await self._driver.close()
 
     async def _asked(self, kind: str, work: Coroutine[Any, Any, T]) -> T:
@@ -147,19 +147,19 @@ class Database:
             if says_away(error) or self._driver.is_lost(error):
                 raise cannot_be_reached(self.capability) from error
             said = f"the store of {self.capability}: {type(error).__name__}: {error.args[0]}"
-            raise StatementFailed(said) from None  # its cause may show a value
+            raise StatementFailed(said) from None  # its cause may contain a value
         finally:
             self.begun[kind] += begun
 
 
 def says_away(error: BaseException | None) -> bool:
-    """Whether a database says by this error that it cannot work now; the rest are defects."""
+    """Whether this error means that a database cannot work now; any other is a defect."""
     codes = (getattr(error, name, None) or "" for name in ("sqlstate", "sqlite_errorname"))
     return any(code.startswith(_AWAY) for code in codes)
 
 
 def cannot_be_reached(capability: str) -> Unavailable:
-    """For callers, which can do nothing about it: never where the store is, or why."""
+    """The error for callers, without the store's address or the cause."""
     return Unavailable(f"the store of {capability} cannot be reached", retry_after=RETRY_AFTER_S)
 
 
@@ -167,7 +167,7 @@ def parse(url: str, capability: str) -> URL:
     """The address of one capability's database. Raises WrongSettings, which shows no password."""
     try:
         address = make_url(url.replace("{capability}", capability))
-    except (ArgumentError, ValueError):  # the second for a port that is no number
+    except (ArgumentError, ValueError):  # ValueError for a port that is not a number
         address = URL.create("none")
     match address:
         case URL(drivername="sqlite", host=None, database=str(folder)) if folder != ":memory:":

@@ -1,14 +1,14 @@
-"""SQLite: one thread that writes and several that read, each with a connection of its own.
+"""SQLite: one writing thread and several reading threads, each with its own connection.
 
-Handing work to a thread and its answer back costs more than most statements. So a whole transaction
-is handed over: its coroutine runs in the thread, where its statements answer at once. A row that is
-found by its key is read on the event loop: 5 µs, where a thread costs 40. And a commit costs more
-than what is committed, since it waits for the disk: what was handed over while the writing thread
-was busy is committed together, each transaction in a savepoint of its own.
+A switch to a thread and back costs more than most statements. So a whole transaction runs in the
+thread, as a coroutine whose statements complete without waiting. A row that is found by its key is
+read on the event loop, which takes 5 µs instead of the 40 of a thread. A commit waits for the disk
+and costs more than its statements: jobs that were queued while the writing thread was busy are
+committed together, each transaction in its own savepoint.
 
-By default the driver begins a transaction at the first change, after the reads that led to it: two
-writers then decide on what neither has written yet, and one update is lost. Here the one writing
-connection takes the right to write before it reads, with BEGIN IMMEDIATE.
+By default the driver begins a transaction at the first change, after the reads that it depends on:
+of two concurrent writers that read the same state, one update is lost. Here the one writing
+connection takes the write lock before it reads, with BEGIN IMMEDIATE.
 """
 
 import asyncio
@@ -26,19 +26,19 @@ from borough.errors import DeadlineExceeded
 from borough.stores.statements import Result, Rows, Statement
 
 BUSY_TIMEOUT_S = 30
-"""How long a transaction waits for one of another process."""
+"""Seconds that a transaction waits for one of another process."""
 READ_ONLY = ("query_only = ON",)
 GROUP = 32
-"""Transactions that are committed together, at most: the first waits for the last."""
+"""Transactions that are committed together at most, since the first waits for the last."""
 
 T = TypeVar("T")
 Work = Callable[[Any], Coroutine[Any, Any, T]]
 
 
 class Sqlite:
-    """One file, in WAL. With `synchronous` FULL a commit survives a power cut, but for statements
-    that say they need not; with NORMAL it survives the end of the process. `readers` is how many
-    statements read at once.
+    """One file, in WAL mode. With `synchronous` FULL a commit survives a power cut, unless its
+    statement is not `durable`; with NORMAL it survives a crash of the process. `readers` is how
+    many statements read concurrently.
     """
 
     failures = (sqlite3.Error,)
@@ -51,7 +51,7 @@ class Sqlite:
         self._at_hand: sqlite3.Connection | None = None
 
     def is_lost(self, error: Exception) -> bool:
-        """Never: a file is no connection."""
+        """Never: a file has no connection that could be lost."""
         return False
 
     async def execute(self, statement: Statement, values: Mapping[str, Any]) -> Result:
@@ -73,7 +73,7 @@ class Sqlite:
         return answer
 
     async def transaction(self, work: Work[T]) -> T:
-        """Run `work` on a transaction; it can await nothing but the statements of that."""
+        """Run `work` on a transaction; it must await only statements of the transaction."""
         answer: T = await self._writer.run(Job(lambda c: _run(work(_Transaction(c))), several=True))
         return answer
 
@@ -83,7 +83,7 @@ class Sqlite:
         return bool(await self._reader.run(Job(lambda c: c.execute(found, (name,)).fetchall())))
 
     async def close(self) -> None:
-        """Finish what runs, and close the file."""
+        """Finish the queued jobs, and close the file."""
         await self._reader.close()
         await self._writer.close()
         if self._at_hand is not None:
@@ -91,8 +91,8 @@ class Sqlite:
             self._at_hand = None
 
     def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Result:
-        """Read on the event loop. Raises Busy where that would have to wait for another process,
-        which happens while one recovers or closes the file.
+        """Read on the event loop. Raises Busy where that would wait for another process, which
+        happens while one recovers or closes the file.
         """
         if self._at_hand is None:
             self._at_hand = _connect(self._path, READ_ONLY, timeout=0)
@@ -105,7 +105,7 @@ class Sqlite:
 
 
 class Busy(Exception):
-    """A thread must read this, which may wait."""
+    """The read would wait, so a thread must execute it."""
 
 
 def _connect(path: str, pragmas: Sequence[str], timeout: float) -> sqlite3.Connection:
@@ -120,7 +120,7 @@ def _connect(path: str, pragmas: Sequence[str], timeout: float) -> sqlite3.Conne
 
 
 class _Transaction:
-    """Its statements run where they are awaited, and have answered when that returns."""
+    """Its statements run synchronously when they are awaited."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -150,7 +150,7 @@ def _execute_many(
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never waits. Raises RuntimeError where it does."""
+    """Run a coroutine that never suspends. Raises RuntimeError where it does."""
     try:
         work.send(None)
     except StopIteration as end:
@@ -162,7 +162,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """Work for a thread, and what became of it. `several`: it has more than one statement."""
+    """Work for a thread, and its result. `several`: it has more than one statement."""
 
     work: Callable[[sqlite3.Connection], Any]
     several: bool = False
@@ -175,8 +175,8 @@ class Job:
     _ticket: list[None] = field(default_factory=lambda: [None], init=False)
 
     def take(self) -> bool:
-        """Whether the job is the caller's: the thread's to do, or the waiting task's to give up.
-        One of them gets it, since popping from a list is atomic.
+        """Whether the caller may proceed: the thread with the job, or the waiting task with giving
+        it up. True for one of them only, since popping from a list is atomic.
         """
         try:
             self._ticket.pop()
@@ -185,10 +185,10 @@ class Job:
         return True
 
     def do(self, connection: sqlite3.Connection) -> None:
-        """Keep what the work answers or raises."""
+        """Store what the work returns or raises."""
         try:
             self.answer = self.work(connection)
-        except Exception as error:  # noqa: BLE001  # it is raised where the answer is awaited
+        except Exception as error:  # noqa: BLE001  # it is raised where the result is awaited
             self.error = error
 
 
@@ -196,7 +196,7 @@ class _Threads:
     """Threads that take jobs from one queue, each with a connection; a `Pool` for metrics."""
 
     group = 1
-    """How many jobs a thread takes at once, where so many wait."""
+    """How many queued jobs a thread takes at once."""
 
     def __init__(
         self, path: str, capability: str, name: str, limit: int, pragmas: Sequence[str]
@@ -206,7 +206,7 @@ class _Threads:
         self.waited_s = 0.0
         """Of all jobs that found every thread busy."""
         self.missed = 0
-        """How many were given up because the deadline came first."""
+        """How many were given up because the deadline was spent."""
         self._capability = capability
         self._path = path
         self._pragmas = pragmas
@@ -216,13 +216,13 @@ class _Threads:
 
     @property
     def in_use(self) -> int:
-        """How many threads are at work."""
+        """How many threads are busy."""
         return min(self._given, self.limit)
 
     async def run(self, job: Job) -> Any:
-        """What the job answers. Only the wait for a thread is bounded by the deadline: where that
-        is spent first, this raises DeadlineExceeded, and nothing was done. What a thread has begun
-        it ends, also where the caller is cancelled.
+        """The result of the job. Only the wait for a thread is bounded by the deadline: if that is
+        spent first, this raises DeadlineExceeded, and nothing was done. A thread completes the job
+        that it has begun, also if the caller is cancelled.
         """
         job.future = asyncio.get_running_loop().create_future()
         busy = self._given >= self.limit
@@ -251,7 +251,7 @@ class _Threads:
             raise
 
     async def close(self) -> None:
-        """Do what is queued, and end the threads."""
+        """Finish the queued jobs, and end the threads."""
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
@@ -270,16 +270,16 @@ class _Threads:
             try:
                 connection = connection or _connect(self._path, self._pragmas, BUSY_TIMEOUT_S)
                 self._do(connection, jobs)
-            except Exception as error:  # noqa: BLE001  # it is raised where answers are awaited
+            except Exception as error:  # noqa: BLE001  # it is raised where results are awaited
                 for job in jobs:
                     job.error = job.error or error
-            with suppress(RuntimeError):  # the event loop is closed, and nothing waits
+            with suppress(RuntimeError):  # the event loop is closed: no task waits
                 jobs[0].future.get_loop().call_soon_threadsafe(self._settle, jobs)
         if connection is not None:
             connection.close()
 
     def _take(self) -> list[Job]:
-        """The next jobs, once there are any; none when it is over."""
+        """Wait for the next jobs; none after `close`."""
         jobs: list[Job] = []
         while not jobs and (job := self._jobs.get()) is not None:
             if job.take():
@@ -302,7 +302,7 @@ class _Threads:
             job.do(connection)
 
     def _settle(self, jobs: Sequence[Job]) -> None:
-        """On the event loop."""
+        """Set the results, on the event loop."""
         busy = self._given > self.limit
         for job in jobs:
             self._given -= 1
@@ -317,7 +317,7 @@ class _Threads:
 
 
 class Writer(_Threads):
-    """The one thread that writes. Jobs are committed together; each has changed all or nothing."""
+    """The one thread that writes. Jobs are committed together; each of them is atomic."""
 
     group = GROUP
 
@@ -329,7 +329,7 @@ class Writer(_Threads):
     def _do(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> None:
         self._set(connection, self._synchronous if any(job.durable for job in jobs) else "NORMAL")
         if len(jobs) == 1 and not jobs[0].several:
-            jobs[0].do(connection)  # a statement is a transaction as it is
+            jobs[0].do(connection)  # a single statement is a transaction
             return
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -344,7 +344,7 @@ class Writer(_Threads):
         connection.execute("SAVEPOINT job")
         job.do(connection)
         if job.error is not None:
-            if not connection.in_transaction:  # on a full disk and the like, SQLite ends them all
+            if not connection.in_transaction:  # some errors, as a full disk, roll back all
                 raise job.error
             connection.execute("ROLLBACK TO job")
         connection.execute("RELEASE job")

@@ -1,4 +1,4 @@
-"""Tables, and SQL statements that are compiled once for each database and then only given values.
+"""Tables, and SQL statements that are compiled once for each database, then executed with values.
 
 Stores write their statements in SQLAlchemy Core, as constants of their module. Building an
 expression at every call, and finding its compiled form by a cache key, costs many times what the
@@ -55,12 +55,12 @@ _NAMES = {
 
 
 def tables() -> MetaData:
-    """An empty set of tables, whose constraints are named by rule: a migration can find them."""
+    """An empty MetaData with a naming convention, so that migrations can refer to constraints."""
     return MetaData(naming_convention=_NAMES)
 
 
 class Utc(TypeDecorator[datetime]):
-    """A moment. SQLite keeps no time zone, so everything is kept in UTC and comes back aware."""
+    """A time. SQLite stores no time zone, so values are stored in UTC, and read as aware."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -69,7 +69,7 @@ class Utc(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone: which moment is it?")
+            raise ValueError(f"{value} has no time zone: pass an aware datetime")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -79,8 +79,8 @@ class Utc(TypeDecorator[datetime]):
 
 
 class Document(TypeDecorator[Any]):
-    """A value of any type pydantic knows, kept as JSON: read and written whole, never searched.
-    pydantic writes and reads the text itself, which saves a pass over it each way.
+    """A value of any type that pydantic knows, stored as JSON: read and written whole, never
+    searched. pydantic reads and writes the text itself, which saves a pass over it each way.
     """
 
     impl = JSON(none_as_null=True)
@@ -131,20 +131,20 @@ def table(name: str, of: type[BaseModel], *, key: str) -> Table:
 
 
 Process = Callable[[Any], Any] | None
-"""Turns a value into what a driver takes, or what it gives back into a value; None: as it is."""
+"""Converts a value for a driver, or a driver's result to a value; None: no conversion."""
 
-POSTGRESQL: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # as the library has it
+POSTGRESQL: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # not typed in SQLAlchemy
 SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")
 
 
 R = TypeVar("R")
 Rows = Sequence[Any]
-"""What a statement answered, row by row: the columns are attributes."""
+"""The rows that a statement returned: the columns are attributes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a statement answered. `count` is how many rows there are or were changed."""
+    """The result of a statement. `count` is the number of its rows, or of changed rows."""
 
     rows: Rows
     count: int
@@ -159,8 +159,8 @@ class Result:
 
 
 class Compiled(NamedTuple):
-    """A statement in the words of one database: `bind` makes its parameters from values by name,
-    `row` a row with attributes from the driver's; None where it answers no rows.
+    """A statement compiled for one dialect: `bind` converts values by name to its parameters, `row`
+    a row of the driver to one with attributes; None where it returns no rows.
     """
 
     sql: str
@@ -170,16 +170,16 @@ class Compiled(NamedTuple):
 
 @dataclass(eq=False)
 class Statement:
-    """One statement. Where the databases have each a construct of their own, as for ON CONFLICT,
-    `build` is a function of SQLAlchemy's module for the dialect.
+    """One statement. If its construct depends on the dialect, as for ON CONFLICT, `build` is a
+    function of SQLAlchemy's module for the dialect.
 
         FIND = Statement(select(loans).where(loans.c.loan_id == bindparam("loan_id")))
         ADD = Statement(lambda sql: sql.insert(loans).on_conflict_do_nothing())
 
-    One that is not `durable` may be undone by a power cut: what it does is done again anyway. An
-    embedded database then need not wait for the disk; for a server it is the same. A SELECT that is
-    `brief` finds one row by a key: an embedded database answers it sooner than a thread would take
-    it over.
+    The effect of one that is not `durable` may be lost in a power cut, because it will be repeated:
+    SQLite then does not wait for the disk; for PostgreSQL it makes no difference. A `brief` SELECT
+    finds one row by a key: SQLite executes it on the event loop, since a switch to a thread would
+    take longer.
     """
 
     build: Executable | Callable[[ModuleType], Executable]
@@ -189,17 +189,17 @@ class Statement:
 
     @cached_property
     def reads(self) -> bool:
-        """Whether it is a SELECT: it changes nothing, on either database."""
+        """Whether it is a SELECT."""
         return isinstance(self._expression(sqlite), Select)
 
     @cached_property
     def sqlite(self) -> Compiled:
-        """As sqlite3 takes it."""
+        """Compiled for sqlite3."""
         return _compile(self._expression(sqlite), SQLITE)
 
     @cached_property
     def postgresql(self) -> Compiled:
-        """As asyncpg takes it."""
+        """Compiled for asyncpg."""
         return _compile(self._expression(postgresql), POSTGRESQL)
 
     def _expression(self, sql: ModuleType) -> Executable:
@@ -217,7 +217,7 @@ def any_of(sql: ModuleType, column: Column[Any], name: str) -> ColumnElement[boo
 
 
 class _JsonArray(TypeDecorator[Any]):
-    """A list of a column's values, each as SQLite keeps it."""
+    """A JSON list of a column's values, each as SQLite stores it."""
 
     impl = Text
     cache_ok = False

@@ -1,1 +1,1 @@
-"""What tests of any application can use."""
+"""Test tools for any application."""

@@ -1,6 +1,6 @@
-"""What can go wrong between parts and inside one, as a script that can be repeated and shrunk.
+"""Faults between parts and inside one, as a script that can be repeated and shrunk.
 
-A network loses a request or its answer, or delivers twice, or late. The process of a part crashes
+A network loses a request or its response, or delivers twice, or late. The process of a part crashes
 between any two of its steps: no row and no call of that process follows.
 """
 
@@ -24,21 +24,21 @@ class Crashed(BaseException):
 
 
 class NetworkFault(StrEnum):
-    """What becomes of one call over the network."""
+    """The fault of one call over the network."""
 
     NONE = "none"
-    LOST = "lost"  # never arrives; the caller knows only that there is no answer
-    UNANSWERED = "unanswered"  # arrives and works; the answer is lost
-    LATE = "late"  # the caller gives up; it arrives at the end
-    TWICE = "twice"  # arrives two times at once
-    ECHO = "echo"  # is answered, and arrives once more at the end
+    LOST = "lost"  # never arrives; the caller gets no response
+    UNANSWERED = "unanswered"  # arrives and is executed; the response is lost
+    LATE = "late"  # the caller times out; it arrives at the end
+    TWICE = "twice"  # arrives twice concurrently
+    ECHO = "echo"  # gets a response, and arrives once more at the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """All that goes wrong: `network_faults` of calls, in their sequence; `pace`, over and over, how
-    many turns of the event loop each step gives to others; `crashes`, by part, the steps at which
-    its successive processes crash.
+    """All faults: `network_faults` of calls, in their sequence; `pace`, repeated, how many turns of
+    the event loop each step gives to other tasks; `crashes`, by part, the steps at which its
+    successive processes crash.
     """
 
     network_faults: tuple[NetworkFault, ...] = ()
@@ -70,7 +70,7 @@ class Process:
 
 
 class Network:
-    """Carries calls to where `arrive` handles them, or does not."""
+    """Passes calls on to `arrive`, with the faults of the script."""
 
     def __init__(self, network_faults: Iterable[NetworkFault], arrive: Arrive) -> None:
         self._faults: Iterator[NetworkFault] = chain(network_faults, repeat(NetworkFault.NONE))
@@ -104,25 +104,25 @@ class Network:
         return answer
 
     async def deliver_late(self) -> None:
-        """What is under way arrives at last, the latest first; its answers are dropped."""
+        """Deliver the late calls, the latest first; their responses are dropped."""
         while self._late:
             with suppress(BoroughError):
                 await self._arrive(*self._late.pop())
 
     def calm(self) -> None:
-        """No more faults; what is late stays late."""
+        """No more faults; late calls are not delivered by this."""
         self._faults = repeat(NetworkFault.NONE)
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A transport: from a process to the other parts."""
+    """The transport from a process to the other parts."""
 
     caller: Process
     network: Network
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
-        """Call; a caller that crashed meanwhile never sees the answer."""
+        """Call; a caller that crashed meanwhile never gets the response."""
         await self.caller.step(f"before {endpoint.name}")
         try:
             return await self.network.call(endpoint, message)

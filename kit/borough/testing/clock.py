@@ -1,4 +1,4 @@
-"""A clock that stands still until the test moves it, so that no test waits for time."""
+"""A clock that only the test advances, so that no test waits for time."""
 
 import asyncio
 import itertools
@@ -15,7 +15,7 @@ MORNING = datetime(2026, 1, 1, 8, tzinfo=UTC)
 
 
 class ManualClock(Clock):
-    """Starts at `start`. Identifiers come out in order, the same ones in every run."""
+    """Starts at `start`. Identifiers are ascending, and the same in every run."""
 
     def __init__(self, start: datetime = MORNING) -> None:
         self._start = start
@@ -30,7 +30,7 @@ class ManualClock(Clock):
         return self._elapsed
 
     async def sleep(self, seconds: float) -> None:
-        """Return once the clock was advanced so far; nothing but `advance` ends it."""
+        """Return once the clock was advanced by this; only `advance` ends it."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -47,8 +47,8 @@ class ManualClock(Clock):
         return uuid7(microseconds * 1_000, next(self._ids))
 
     def advance(self, seconds: float) -> None:
-        """Move the time, and end the sleeps that are due, earliest first. They return at the next
-        turn of the event loop; what sleeps again is not woken by the same advance.
+        """Advance the time, and end the sleeps that are due, earliest first. They return at the
+        next turn of the event loop; a new sleep is not ended by the same advance.
         """
         self._elapsed += seconds
         for due, woken in sorted(self._sleepers, key=lambda sleeper: sleeper[0]):
@@ -57,12 +57,12 @@ class ManualClock(Clock):
 
     @property
     def sleeping(self) -> int:
-        """How many sleep: a test waits for this before it advances."""
+        """How many tasks sleep: a test waits for this before it advances."""
         return len(self._sleepers)
 
 
 @contextmanager
 def deadlines_by(clock: ManualClock) -> Iterator[None]:
-    """Meanwhile deadlines are kept by this clock."""
+    """In this context deadlines use this clock."""
     with mock.patch.object(deadline, "time", clock):
         yield

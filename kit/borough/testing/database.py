@@ -1,7 +1,7 @@
-"""Stores in memory: what an application keeps outside of its parts, for tests.
+"""Stores in memory, for tests.
 
-A store is the one that production has, over SQLite in memory, or one that the capability defines.
-Each effect of it, such as a transaction, stands between two checkpoints.
+A store is that of production, over SQLite in memory, or one that the capability defines. Before and
+after each of its effects, such as a transaction, there is a checkpoint.
 """
 
 import sqlite3
@@ -43,7 +43,7 @@ class MemoryStores(dict[str, Any]):
                 self[name] = definition.memory()
 
     def through(self, definition: Definition, checkpoint: Checkpoint) -> Any:
-        """A store by way of another checkpoint: the same rows, as another process sees them."""
+        """A store with another checkpoint: the same rows, as another process sees them."""
         if definition.name not in self._databases:
             return self[definition.name].through(checkpoint)
         database = self._databases[definition.name].through(checkpoint)
@@ -51,7 +51,7 @@ class MemoryStores(dict[str, Any]):
 
 
 class MemoryDatabase(Database):
-    """A database in memory, as the revisions in `folder` make it."""
+    """A database in memory, migrated by the revisions in `folder`."""
 
     def __init__(self, capability: str, folder: Path) -> None:
         self._connection = sqlite3.connect(
@@ -61,7 +61,7 @@ class MemoryDatabase(Database):
         super().__init__(capability, _InMemory(capability, self._connection, turn))
 
     def through(self, checkpoint: Checkpoint) -> Database:
-        """The same rows by way of another checkpoint."""
+        """The same rows with another checkpoint."""
         return Database(self.capability, _InMemory(self.capability, self._connection, checkpoint))
 
 
@@ -92,7 +92,7 @@ class _InMemory(Sqlite):
         self.pools = (self._reader, self._writer)
 
     def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Result:
-        raise Busy  # it would pass by the checkpoint
+        raise Busy  # reading here would skip the checkpoint
 
 
 class _Inline(Writer):

@@ -1,8 +1,8 @@
-"""Stores in memory of a capability's own: one effect at a time, and a checkpoint on either side.
+"""In-memory stores that a capability defines: each effect has a checkpoint before and after it.
 
-A store that never lets go of the event loop would hide every race that a database shows. So each
-method stops at its checkpoint before its effect and after it, where a test may let others go first,
-or end the process; the effect between is one piece, as a transaction is.
+A store that never yields to the event loop would hide every race that a database has. So each
+method awaits its checkpoint before its effect and after it, where a test may run other tasks first,
+or crash the process; the effect between is atomic, as a transaction is.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 Checkpoint = Callable[[str], Awaitable[None]]
-"""Awaited with what comes next or just was: `before MemoryLoans.begin`, `after ...`."""
+"""Awaited with the name of the step: `before MemoryLoans.begin`, `after ...`."""
 
 Store = TypeVar("Store", bound="Rows")
 Given = ParamSpec("Given")
@@ -20,7 +20,7 @@ Answer = TypeVar("Answer")
 
 
 async def turn(_where: str) -> None:
-    """The plain checkpoint: every other task has a turn."""
+    """The default checkpoint: every other task runs once."""
     await asyncio.sleep(0)
 
 
@@ -31,7 +31,7 @@ class Rows:
         self.checkpoint: Checkpoint = turn
 
     def through(self, checkpoint: Checkpoint) -> Self:
-        """The same rows by way of another checkpoint: as another process sees them."""
+        """The same rows with another checkpoint: as another process sees them."""
         view = copy.copy(self)
         view.checkpoint = checkpoint
         return view
@@ -40,7 +40,7 @@ class Rows:
 def atomic(
     effect: Callable[Concatenate[Store, Given], Answer],
 ) -> Callable[Concatenate[Store, Given], Coroutine[Any, Any, Answer]]:
-    """Make a method of a store from its effect."""
+    """Decorate the effect of a store's method with its checkpoints."""
 
     @functools.wraps(effect)
     async def method(store: Store, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:

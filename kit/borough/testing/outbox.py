@@ -1,4 +1,4 @@
-"""The outbox in memory: rows change together with those of their store, as in its transaction."""
+"""The outbox in memory, whose rows change together with those of their store."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ class _Sending:
 
 
 class MemoryOutbox(Rows):
-    """What `SqlOutbox` is, in memory."""
+    """`SqlOutbox` in memory."""
 
     def __init__(self, routes: Routes) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class MemoryOutbox(Rows):
         self._rows: dict[tuple[str, UUID], _Sending] = {}
 
     def enqueue(self, event: Event, trace: str | None, at: datetime) -> None:
-        """Part of the caller's effect, as the rows are part of its transaction."""
+        """Add the event, as a part of the caller's effect."""
         for consumer in self.routes[type(event)]:
             self._rows[consumer, event.event_id] = _Sending(event, trace, at, due=at)
 
@@ -61,7 +61,7 @@ class MemoryOutbox(Rows):
         return [row for (to, _), row in self._rows.items() if to == consumer]
 
     def _unsent(self, consumer: str, event_id: UUID) -> _Sending | None:
-        """None also where another relay sent and pruned it meanwhile."""
+        """None also if another relay sent and pruned it meanwhile."""
         row = self._rows.get((consumer, event_id))
         return row if row is not None and row.sent_at is None else None
 

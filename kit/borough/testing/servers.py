@@ -1,4 +1,4 @@
-"""An app behind a real socket, for as long as a test needs it."""
+"""An app served on a real socket, for the duration of a test."""
 
 import asyncio
 import socket
@@ -9,21 +9,21 @@ from typing import Any
 import uvicorn
 
 IDLE_S = 3_600
-"""An idle connection outlives its test: after uvicorn's 5 s, a client on a busy machine would meet
-a reset where it sends its next request.
+"""Longer than any test: after uvicorn's 5 s, a client on a busy machine would get a reset when it
+sends its next request.
 """
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """A bound socket, whose address is known before it is served. Port 0: a free one."""
-    listener = socket.socket(proto=socket.IPPROTO_TCP)  # else asyncio leaves Nagle on: 40 ms
+    """A bound socket, so that its address is known before it is served. Port 0: a free one."""
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # else asyncio does not disable Nagle: 40 ms
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     return listener
 
 
 def url_of(listener: socket.socket) -> str:
-    """Where a socket listens."""
+    """The URL of a listening socket."""
     host, port = listener.getsockname()
     return f"http://{host}:{port}"
 
@@ -53,7 +53,7 @@ async def running(app: Any, listener: socket.socket | None = None) -> AsyncItera
 
 
 class _Server(uvicorn.Server):
-    """Signals are the test runner's business."""
+    """Leaves signals to the test runner."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
-"""A whole application in one event loop, over stores in memory, in any shape, under disturbances.
+"""A whole application in one event loop, over stores in memory, in any shape, with faults.
 
-Rows outlive every part. All else ends with its part, which is started anew from the rows.
+Rows survive a crash of a part, which loses all other state and is restarted from the rows.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from borough.transport.calls import remote
 from borough_telemetry import Telemetry
 
 ROUNDS = 20
-"""A drain without faults that takes more rounds than this never ends."""
+"""A drain without faults that takes more rounds than this counts as endless."""
 
 C = TypeVar("C", bound=Capability)
 Shape = Mapping[str, tuple[str, ...]]
@@ -32,7 +32,7 @@ Shape = Mapping[str, tuple[str, ...]]
 
 
 def plain_settings(app: App, **changes: Any) -> Settings:
-    """The defaults, whatever the environment says, and these changes."""
+    """The defaults without the environment, and these changes."""
     return app.settings.model_construct(**changes)
 
 
@@ -84,7 +84,7 @@ class Simulation:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Meanwhile deadlines are kept by the clock of the simulation."""
+        """In this context deadlines use the clock of the simulation."""
         with deadlines_by(self.clock):
             yield
 
@@ -93,8 +93,8 @@ class Simulation:
         return remote(contract, self.network)
 
     async def round(self, name: str) -> None:
-        """One round of the background loops whose names begin so, side by side, each to its end if
-        its part survives it.
+        """One concurrent round of the background loops whose names begin so, each to its end unless
+        its part crashes.
         """
         loops = [
             loop
@@ -105,8 +105,8 @@ class Simulation:
         await asyncio.gather(*map(_once, loops))
 
     async def come_to_rest(self) -> None:
-        """Everything that goes wrong ends; time passes until nothing is under way, or for ROUNDS.
-        What is late stays late: deliver it before or after, as the test wants.
+        """End all faults and run rounds until no work is in progress, at most ROUNDS. Late calls
+        are not delivered by this: a test may deliver them before or after.
         """
         self.network.calm()
         for part in self.shape:
@@ -120,7 +120,7 @@ class Simulation:
                 return
 
     async def audit(self) -> tuple[Violation, ...]:
-        """What the auditor finds now."""
+        """The violations that the auditor finds now."""
         horizon = timedelta(seconds=self.settings.reconcile_horizon_s)
         return judge(self.app, await read(self.app, self.stores, self.clock.now(), horizon))
 
@@ -138,7 +138,7 @@ class Simulation:
         return answer
 
     def _running(self, part: str) -> "_Running":
-        """The part, started anew where it crashed."""
+        """The part, restarted if it crashed."""
         if not self._parts[part].process.alive:
             self._parts[part] = self._build(part)
         return self._parts[part]

@@ -1,4 +1,4 @@
-"""Suites that any application can be put through, given a few journeys of its users.
+"""Test suites for any application, given a few journeys of its users.
 
     async def lending(ask, stores):
         await stores["catalog"].add(TITLE)
@@ -8,12 +8,11 @@
         for shape in suites.simulated(APP).values():
             assert await suites.crashes(APP, shape, lending) == []
 
-A journey is repeated from the start for everything that is tried. `check_contracts` sends every
-call that is marked idempotent twice, over each transport; `stores` compares the rows of memory and
-of a database; `shapes` reads the shapes and compares the answers in each; `crashes`,
-`network_faults`, `concurrent_rounds` and `hangups` disturb one step, call or turn after the other;
-`check_laws` plants breaches in the ledgers. What answers findings has found nothing when it answers
-none.
+A journey is run from the start for each disturbance. `check_contracts` sends every call that is
+marked idempotent twice, over each transport; `stores` compares the rows of memory and of a
+database; `shapes` reads the shapes and compares the results in each; `crashes`, `network_faults`,
+`concurrent_rounds` and `hangups` disturb one step, call or turn after the other; `check_laws` tests
+laws on planted violations. The suites that return findings return an empty list on success.
 """
 
 import asyncio
@@ -53,18 +52,18 @@ from borough.transport.wire import Pool
 
 C = TypeVar("C", bound=Capability)
 Ask = Callable[[type[Any]], Any]
-"""Answers a capability, as a client of the application calls it."""
+"""Returns a capability, as a client of the application calls it."""
 Stores = Mapping[str, Any]
-"""The stores by capability, for what must be there before; nothing disturbs what is done here."""
+"""The stores by capability, to set up rows; calls of these are not disturbed."""
 Journey = Callable[[Ask, Stores], Awaitable[Any]]
-"""What a user does. Where answers are compared it returns them, without what differs each time."""
+"""The calls of a user. Where results are compared it returns them, without varying values."""
 Via = Literal["local", "asgi", "http"]
 TRANSPORTS: tuple[Via, ...] = ("local", "asgi", "http")
-"""A call in this process; through the codec, without a socket; over the network."""
+"""The transports: in this process; through the codec, without a socket; over the network."""
 
 
 async def answer(call: Awaitable[Any]) -> object:
-    """What a call answers, or the code of the error it raises: a journey goes on."""
+    """The result of a call, or the code of the error it raises, so that a journey goes on."""
     try:
         return await call
     except BoroughError as error:
@@ -74,7 +73,7 @@ async def answer(call: Awaitable[Any]) -> object:
 # -- contracts over the transports
 
 
-async def check_contracts(  # noqa: PLR0913  # whatever a test wants to be otherwise
+async def check_contracts(  # noqa: PLR0913  # the options of a test
     app: App,
     cases: Iterable[Journey],
     via: Via,
@@ -83,9 +82,9 @@ async def check_contracts(  # noqa: PLR0913  # whatever a test wants to be other
     agree: Agree = same,
     settings: Settings | None = None,
 ) -> None:
-    """Every case, with each call between two capabilities, or of the case, over this transport.
+    """Run every case, with each call between two capabilities, or of the case, over this transport.
 
-    Calls marked idempotent are sent twice, in turn or at once, and `agree` judges both outcomes.
+    Calls marked idempotent are sent twice, in turn or at once, and `agree` compares both outcomes.
 
     Raises an ExceptionGroup of what cases raised, of an AssertionError for each call whose mark is
     wrong, and of one that names the idempotent methods that no case sends at all.
@@ -115,7 +114,7 @@ async def check_contracts(  # noqa: PLR0913  # whatever a test wants to be other
 
 
 class _Repeating(InMemory):
-    """Every capability, each behind a transport that repeats what may be repeated."""
+    """Every capability, each behind a transport that repeats idempotent calls."""
 
     def __init__(
         self, app: App, settings: Settings | None, via: Via, *, at_once: bool, agree: Agree
@@ -153,7 +152,7 @@ class _Repeating(InMemory):
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[None]:
-        """Meanwhile there is a server, where calls go over the network."""
+        """In this context there is a server, if calls go over the network."""
         async with self._pool:
             if self._listener is None:
                 yield
@@ -165,7 +164,7 @@ class _Repeating(InMemory):
 
 @dataclass(frozen=True, slots=True)
 class _Noted:
-    """Keeps what was sent, and which marks were wrong: a caller may take that for another error."""
+    """Records calls and wrong marks, since a caller may handle an AssertionError as another."""
 
     transport: Twice
     by: _Repeating
@@ -184,7 +183,7 @@ class _Noted:
 
 @asynccontextmanager
 async def replicas(app: App, url: str | None, count: int = 2) -> AsyncIterator[tuple[Stores, ...]]:
-    """The stores of every capability, so many times on the same rows, as replicas have them.
+    """The stores of every capability, `count` times on the same rows, as replicas have them.
 
     `url` is a database that is migrated, or None for memory.
     """
@@ -207,9 +206,9 @@ async def replicas(app: App, url: str | None, count: int = 2) -> AsyncIterator[t
 async def stores(
     app: App, journey: Journey, url: str, *, settings: Settings | None = None
 ) -> dict[str, tuple[object, object]]:
-    """What is not the same over memory and over the database at `url`, with both: under the name of
-    a capability its rows, or what only one of its stores can do, and under `answers` what the
-    journey returns. The database is migrated here, and is empty before.
+    """The differences between memory and the database at `url`: under the name of a capability its
+    rows, or methods that only one of its stores has, and under `answers` the results of the
+    journey. The database is migrated here, and must be empty.
     """
     for definition in app.capabilities:
         await asyncio.to_thread(migrate, url, definition.name, definition.migrations)
@@ -228,7 +227,7 @@ async def stores(
 async def _kept(
     app: App, journey: Journey, given: Stores, settings: Settings | None
 ) -> dict[str, object]:
-    """The answers, and all rows after everything has come to rest."""
+    """The results, and all rows after the drain."""
     part = InMemory(app, stores=given, settings=settings)
     part.compose(app.contracts)
     answers = await journey(part.ask, part.stores)
@@ -260,8 +259,8 @@ def _as_set(rows: object) -> object:
 
 
 def simulated(app: App) -> dict[str, Shape]:
-    """The shapes of the application, and each `extract:CAPABILITY`, as simulations know them:
-    without the gateway, which keeps nothing. Of those that are then the same there is the first.
+    """The shapes of the application, and each `extract:CAPABILITY`, for simulations: without the
+    gateway, which has no store. Of those that are then equal only the first is returned.
     """
     found: dict[str, Shape] = {}
     for name, shape in placing.every(placing.load(app.calls, app.shapes), app.calls).items():
@@ -275,9 +274,9 @@ def simulated(app: App) -> dict[str, Shape]:
 
 
 async def shapes(app: App, journey: Journey, *, settings: Settings | None = None) -> list[str]:
-    """What is wrong with a shape, in a sentence each: a capability that several parts host, and not
-    all of them for a door of their own; a call that no other part serves; a journey that is
-    answered otherwise than in the first shape. Raises WrongShape where they cannot be read.
+    """The errors of shapes, in a sentence each: a capability that several parts host, and not all
+    of them for their own door; a call that no other part serves; a journey with other results
+    than in the first shape. Raises WrongShape where they cannot be read.
     """
     known = placing.every(placing.load(app.calls, app.shapes), app.calls)
     found = [sentence for shape in known.values() for sentence in _misplaced(app, shape)]
@@ -308,9 +307,9 @@ def _misplaced(app: App, shape: placing.Shape) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """What disturbs a journey: a script of crashes and faults of the network; after how many turns
-    of the event loop the horizon of the settings passes, and two rounds of every loop run at once,
-    as in two replicas; after how many the client hangs up.
+    """A disturbance of a journey: a script of crashes and network faults; after how many turns of
+    the event loop the horizon of the settings passes, and two rounds of every loop run at once,
+    as in two replicas; after how many the client disconnects.
     """
 
     script: Script = CALM
@@ -320,7 +319,7 @@ class Disturbance:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a journey took under an disturbance, and what the auditor found after it."""
+    """The results and steps of a journey under a disturbance, and the violations after it."""
 
     answers: Any
     violations: tuple[Violation, ...]
@@ -331,7 +330,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An disturbance that an application did not survive, with the proof."""
+    """A disturbance after which the auditor finds violations."""
 
     disturbance: Disturbance
     violations: tuple[Violation, ...]
@@ -345,8 +344,8 @@ async def disturbed(
     *,
     settings: Settings | None = None,
 ) -> Outcome:
-    """A journey under an disturbance, in a simulation: what is left is settled, what is late
-    arrives, and the auditor reads.
+    """Run a journey under a disturbance, in a simulation: after it pending work is settled, late
+    calls arrive, and the auditor runs.
     """
     simulation = Simulation(app, shape, disturbance.script, settings=settings)
     patience = simulation.settings.deadline_ms / 1_000 + simulation.settings.reconcile_horizon_s
@@ -418,7 +417,7 @@ def concurrent_rounds(calm: Outcome) -> Iterable[Disturbance]:
 
 @_search
 def hangups(calm: Outcome) -> Iterable[Disturbance]:
-    """At each turn of the event loop the client hangs up."""
+    """At each turn of the event loop the client disconnects."""
     return (Disturbance(hung_up_after=turn) for turn in range(calm.turns))
 
 
@@ -428,9 +427,9 @@ def hangups(calm: Outcome) -> Iterable[Disturbance]:
 def check_laws(
     app: App, clean: Ledgers, planted: Iterable[tuple[Ledgers, Collection[str]]]
 ) -> None:
-    """The auditor finds nothing in ledgers that are `clean`, in each of the `planted` ones breaches
-    of exactly these kinds, and with each of its laws one of them. Raises AssertionError with a line
-    for each of these that is not so.
+    """Check that the auditor finds nothing in `clean` ledgers, in each of the `planted` ones
+    violations of exactly these kinds, and that each law finds one of them. Raises AssertionError
+    with a line for each failure.
     """
     wrong = [f"in clean ledgers: {violation}" for violation in judge(app, clean)]
     unbroken = {law: law.__name__ for definition in app.capabilities for law in definition.laws}

@@ -1,4 +1,4 @@
-"""Transports for tests: the app in this process through the real codec; one that repeats."""
+"""Transports for tests: to an app in this process through the codec; with repeated calls."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from borough.transport.codec import JSON, decode_response, encode_request
 
 
 class Asgi:
-    """Calls the app without a socket: the same bytes, headers and errors as over the network."""
+    """Calls the app without a socket, with the bytes, headers and errors of the network."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
@@ -38,7 +38,7 @@ async def request(
     body: bytes = b"",
     headers: list[tuple[bytes, bytes]] | None = None,
 ) -> tuple[int, bytes]:
-    """One HTTP request to an ASGI app; answers status and body."""
+    """One HTTP request to an ASGI app; returns status and body."""
     path, _, query = target.partition("?")
     scope = {
         "type": "http",
@@ -70,21 +70,21 @@ async def request(
 
 
 Outcome = Message | BoroughError
-"""What a call answers or raises."""
+"""What a call returns or raises."""
 Agree = Callable[[Outcome, Outcome], bool]
-"""Whether two outcomes of the same message are what a promise to be idempotent allows."""
+"""Whether two outcomes of the same message conform to `idempotent`."""
 
 
 def same(first: Outcome, again: Outcome) -> bool:
-    """Value for value; of errors, class and document."""
+    """Whether results are equal, or the class and document of errors."""
     if isinstance(first, BoroughError) and isinstance(again, BoroughError):
         return type(first) is type(again) and first.problem() == again.problem()
     return first == again
 
 
 class Twice:
-    """Sends every call marked idempotent twice, in turn or at once. Answers the first outcome, or
-    of two at once the one that `agree` takes for it; raises AssertionError where they do not agree.
+    """Sends every call marked idempotent twice, in turn or at once. Returns the first outcome, or
+    of two at once the one that `agree` accepts as first; raises AssertionError if they disagree.
     """
 
     def __init__(self, transport: Transport, *, at_once: bool = False, agree: Agree = same) -> None:
@@ -117,7 +117,7 @@ class Twice:
 
 
 class Direct:
-    """The service itself as a transport: `Twice` can stand before a local capability too."""
+    """The service itself as a transport, so that `Twice` can wrap a local capability too."""
 
     def __init__(self, capability: Any) -> None:
         self._capability = capability

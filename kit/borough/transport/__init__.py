@@ -1,1 +1,1 @@
-"""How a capability of another part is called."""
+"""Calls to capabilities of other parts."""

@@ -1,4 +1,4 @@
-"""The replicas of a peer, looked up again and again, so that new ones get their share."""
+"""The replicas of a peer, looked up periodically, so that new ones get their share."""
 
 import asyncio
 import random
@@ -15,8 +15,8 @@ Lookup = Callable[[str, int], Awaitable[tuple[str, ...]]]
 
 @dataclass(slots=True)
 class Address:
-    """One replica: its URL, its calls in flight, and until when it is avoided after a failure, by
-    the monotonic clock.
+    """One replica: its URL, its calls in flight, and the monotonic time until which it is avoided
+    after a failure.
     """
 
     url: str
@@ -30,8 +30,8 @@ def choose(
     chance: Callable[[list[Address]], tuple[Address, Address]],
     avoid: Address | None = None,
 ) -> Address:
-    """The less loaded of two random ones ("power of two choices", Mitzenmacher 2001). One that just
-    failed is passed over while there is another. `addresses` must not be empty.
+    """The less loaded of two random ones ("power of two choices", Mitzenmacher 2001). One that
+    failed lately is avoided while there is another. `addresses` must not be empty.
     """
     others = [address for address in addresses if address is not avoid] or addresses
     usable = [address for address in others if address.avoided_until <= now] or others
@@ -70,7 +70,7 @@ class Addresses:
 
     async def pick(self, until: float, avoid: Address | None = None) -> Address:
         """The replica for the next call. Waits for the first look-up only: raises DeadlineExceeded
-        where that has not ended at `until`, and Unavailable where the peer has no address.
+        if that has not ended at `until`, and Unavailable if the peer has no address.
         """
         now = time.monotonic()
         if now - self._looked_up > self._interval and self._looking is None:
@@ -86,12 +86,12 @@ class Addresses:
         return choose(list(self._known.values()), now, _two, avoid)
 
     def look_again(self) -> None:
-        """Make the next use look up again: one of the replicas takes no connection."""
+        """Make the next use look up again, after a replica accepted no connection."""
         self._looked_up = float("-inf")
 
     async def _look_up(self) -> None:
-        """Replace what is known, target by target: one that cannot be looked up keeps what it had,
-        and an address that stays keeps its load.
+        """Replace the addresses, target by target: one that cannot be looked up keeps its old ones,
+        and an address that remains keeps its load.
         """
         try:
             found = await asyncio.gather(

@@ -1,7 +1,7 @@
 """Both ends of a call, from one declaration: the route that serves a capability and its caller.
 
-`local` awaits the object in this process. `remote` passes the message to a `Transport`. Business
-code cannot tell them apart: both raise the same errors.
+`local` awaits the object in this process. `remote` passes the message to a `Transport`. For
+business code there is no difference: both raise the same errors.
 """
 
 import inspect
@@ -27,7 +27,7 @@ Call = Callable[[Message], Awaitable[Message]]
 
 
 class Transport(Protocol):
-    """Carries one message to a peer and its answer back, or raises a BoroughError."""
+    """Sends one message to a peer and returns the response, or raises a BoroughError."""
 
     async def call(self, endpoint: Endpoint, message: Message) -> Message:
         """Call within the current deadline."""
@@ -116,7 +116,7 @@ class ContractRoute(APIRoute):
         return handle
 
     async def respond(self, scope: Scope, body: bytes) -> bytes:
-        """The answer of the service as JSON; its seconds are left in the scope."""
+        """The response of the service as JSON; its duration is put into the scope, in seconds."""
         endpoint = self.contract
         with deadline.within(_granted(scope, endpoint)):
             if endpoint.verb == "POST":
@@ -138,7 +138,7 @@ UNBOUNDED_S = 60.0
 
 
 def _granted(scope: Scope, endpoint: Endpoint) -> float:
-    """The seconds left to the caller. Raises Malformed, and DeadlineExceeded where none are."""
+    """The caller's remaining seconds. Raises Malformed, and DeadlineExceeded if there are none."""
     header = header_of(scope, _HEADER)
     if header is None:
         return UNBOUNDED_S
@@ -174,7 +174,7 @@ def _signature_of(endpoint: Endpoint) -> Callable[..., Any]:
 
 
 def header_of(scope: Scope, name: bytes) -> bytes | None:
-    """The first header of this name, in lower case. An index of all costs ten times as much."""
+    """The first header of this name, in lower case. A dict of all costs ten times as much."""
     for known, value in scope["headers"]:
         if known == name:
             return cast(bytes, value)

@@ -1,10 +1,10 @@
 """The network transport: calls to a peer, bounded, balanced, and repeated only when safe.
 
-Rules, in the order they apply. No call begins after the deadline, and none outlives it. While the
-peer's breaker is open, a call fails at once. Where an address takes no connection, nothing was sent
-and the next one is tried: of many replicas that end at once, a call may meet several. A call marked
-idempotent is sent once more, to another address if there is one, when the connection failed before
-a byte of an answer came. With a retry budget, which only the gateway has, it is sent once more
+Rules, in the order they apply. No call begins after the deadline or lasts longer. While the
+peer's breaker is open, a call fails at once. If an address accepts no connection, nothing was sent
+and the next one is tried, since several replicas may stop at the same time. A call marked
+idempotent is sent once more, to another address if there is one, if the connection failed before
+the first byte of a response. With a retry budget, which only the gateway has, it is sent once more
 after a 503 or a timeout too.
 
 An error names the call, never an address, since it may reach a client of a door; the span has both.
@@ -27,14 +27,14 @@ CONNECTIONS = 4
 AVOIDED_S = 1.0
 """How long an address that failed is avoided, where there is another."""
 FAIR_S = 1.0
-"""A timeout after less than this says nothing of the peer: the caller's deadline was too near."""
+"""A timeout after less than this does not count as a failure of the peer."""
 UNIT_S = 0.001
 """The header has whole milliseconds; with less left, no call is made."""
 CONTENT_TYPE = f"content-type: {JSON}\r\n"
 
 
 class _TooSlow(DeadlineExceeded):
-    """The peer had its fair time and did not answer: the outcome is unknown."""
+    """The peer did not respond within a sufficient time: the outcome is unknown."""
 
 
 BLAMES_PEER = (Internal, Unavailable, _TooSlow)
@@ -43,10 +43,10 @@ NOT_NOW = (Unavailable, DeadlineExceeded, _TooSlow)
 
 @dataclass(eq=False)
 class Http:
-    """Carries messages to one peer. Times in seconds; `retries` only at the gateway.
+    """Sends messages to one peer. Times in seconds; `retries` only at the gateway.
 
     `call_timeout` is for calls without a deadline. `read_timeout` ends the first try of a read
-    where a second one is affordable. Callers of one peer share its `addresses` and `breaker`.
+    if the retry budget allows another. Callers of one peer share its `addresses` and `breaker`.
     """
 
     peer: str
@@ -71,7 +71,7 @@ class Http:
         return answer
 
     async def answers(self) -> None:
-        """Return once the peer answers anything at all; raises Unavailable when it does not."""
+        """Return after any response of the peer; raises Unavailable without one."""
         until = time.monotonic() + self.call_timeout
         try:
             address = await self.addresses.pick(until)
@@ -80,7 +80,7 @@ class Http:
             raise Unavailable(f"{self.peer} does not answer at {self.addresses}") from failure
 
     def _judge(self, failure: BoroughError, permit: Permit) -> None:
-        """Update the breaker after a failed call; a deadline that was too near does not count."""
+        """Update the breaker after a failed call, unless the deadline was too short."""
         if isinstance(failure, DeadlineExceeded):
             self.telemetry.count(signals.DEADLINE_EXCEEDED, where="call", capability=self.peer)
         if type(failure) in BLAMES_PEER:
@@ -93,7 +93,7 @@ class Http:
             self.breaker.succeeded()
 
     async def _send(self, endpoint: Endpoint, message: Message, until: float) -> Message:
-        """One try, and another one where that is safe and affordable."""
+        """One try, and another one if that is safe and the retry budget allows it."""
         address = await self.addresses.pick(until)
         paid = self._pay_ahead(endpoint)
         first_until = until
@@ -123,14 +123,14 @@ class Http:
             raise _silent(endpoint) from failure
 
     def _pay_ahead(self, endpoint: Endpoint) -> bool:
-        """Whether a second try of this read is paid for, so that the first may be cut short."""
+        """Take a second try of this read from the budget, so that the first may end early."""
         self.retries.called()
         return endpoint.verb == "GET" and self.read_timeout is not None and self.retries.take()
 
     def _affordable(
         self, endpoint: Endpoint, failure: BoroughError, until: float, *, paid: bool
     ) -> bool:
-        """Whether the failure may pass, there is time, and the budget has a try left."""
+        """Whether the failure may be temporary, there is time, and the budget has a try left."""
         in_time = time.monotonic() < until
         if type(failure) in NOT_NOW and endpoint.idempotent and in_time:
             return paid or self.retries.take()
@@ -143,9 +143,9 @@ class Http:
     async def _try_connected(
         self, endpoint: Endpoint, message: Message, address: Address, until: float
     ) -> Message:
-        """One try, at the first of some addresses that takes a connection. Raises as `_try`.
+        """One try, at the first of some addresses that accepts a connection. Raises as `_try`.
 
-        Where all that are known have failed lately, two are tried, or the only one twice.
+        If all known ones have failed lately, two are tried, or the only one twice.
         """
         for number in range(1, CONNECTIONS + 1):
             try:
@@ -162,7 +162,7 @@ class Http:
     async def _try(
         self, endpoint: Endpoint, message: Message, address: Address, until: float
     ) -> Message:
-        """Raises NoAnswer when nothing came back, else the error of the answer."""
+        """Raises NoAnswer without a response, else the error of the response."""
         left = until - time.monotonic()
         if left < UNIT_S:
             raise DeadlineExceeded(f"the deadline was spent before calling {endpoint.name}")

@@ -1,7 +1,7 @@
 """Messages and errors on the wire: one pair of functions for each direction.
 
-A request leaves out the fields that its sender left unset, so that a field added later changes
-nothing for older callers. An answer is whole. An error is a problem document.
+A request omits the fields that its sender left unset, so that a field added later changes nothing
+for older callers. A response has all fields. An error is a problem document.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,9 +28,9 @@ SCHEMA_REF = "#/components/schemas/{model}"
 PROBLEM_CONTENT: Mapping[str, Any] = {
     PROBLEM_MEDIA_TYPE: {"schema": {"$ref": SCHEMA_REF.format(model=Problem.__name__)}}
 }
-"""An error in an OpenAPI document; `web` puts the schema there."""
+"""The content of an error in an OpenAPI document; `web` adds the schema."""
 MAX_FIELDS = 20
-"""Of the wrong fields of a body; the answer names no more."""
+"""The maximum number of invalid fields that a response names."""
 
 
 def encode_request(endpoint: Endpoint, message: Message) -> tuple[str, bytes]:
@@ -66,8 +66,8 @@ def dump(message: Message, *, exclude_unset: bool = False) -> bytes:
 
 
 def decode_response(endpoint: Endpoint, status: int, body: bytes) -> Message:
-    """The answer; an error is raised as the class that the callee raised."""
-    if status >= 400:  # noqa: PLR2004  # where errors begin
+    """The response; an error is raised as the class that the callee raised."""
+    if status >= 400:  # noqa: PLR2004  # the error statuses
         raise decode_error(endpoint, status, body)
     try:
         return endpoint.response_adapter.validate_json(body)
@@ -79,12 +79,12 @@ def decode_response(endpoint: Endpoint, status: int, body: bytes) -> Message:
 
 
 def decode_error(endpoint: Endpoint, status: int, body: bytes) -> BoroughError:
-    """The error of a problem document; Unavailable where a proxy answered without one."""
+    """The error of a problem document; Unavailable for a response without one, as of a proxy."""
     try:
         error = BoroughError.from_problem(Problem.model_validate_json(body))
     except ValidationError:
         return Unavailable(f"{endpoint.name} answered {status} without a problem document")
-    if isinstance(error, NotHosted):  # the topology is wrong, which the caller cannot change
+    if isinstance(error, NotHosted):  # misconfigured addresses, not the caller's error
         return Unavailable(f"{endpoint.name} was asked where it is not hosted")
     return error
 
@@ -100,11 +100,11 @@ def error_of_validation(errors: Iterable[Any], what: str = "the body") -> Boroug
     fields = tuple(
         FieldProblem(field=_readable(".".join(map(str, e["loc"]))) or "body", message=e["msg"])
         for e in found
-        if e["loc"] not in around  # a list without its wrong items is not "too short" as well
+        if e["loc"] not in around  # not "too short" for a list whose items are invalid
     )[:MAX_FIELDS]
     return Invalid("; ".join(f"{each.field}: {each.message}" for each in fields), fields=fields)
 
 
 def _readable(text: str) -> str:
-    """JSON may have half a surrogate pair; a problem document must not."""
+    """Replace lone surrogates, which JSON allows and a problem document must not have."""
     return text.encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""Injected faults, for experiments: off unless set, and shown in /readyz."""
+"""Injected faults, for experiments: none by default; /readyz lists them."""
 
 import asyncio
 import os
@@ -47,4 +47,4 @@ async def _inject(name: str, fault: Fault) -> None:
 
 
 def _happens(rate: float) -> bool:
-    return random.random() < rate  # noqa: S311  # chance for experiments, not for secrets
+    return random.random() < rate  # noqa: S311  # not for secrets

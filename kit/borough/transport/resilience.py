@@ -1,4 +1,4 @@
-"""When a peer is not called, and when a call may be repeated. Pure state: time is an argument."""
+"""Circuit breaker and retry budget. Pure state: time is an argument."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -9,7 +9,7 @@ FAILURES = 5
 
 
 class Permit(Enum):
-    """A breaker's answer to a call."""
+    """A breaker's decision on a call."""
 
     CALL = auto()
     PROBE = auto()
@@ -17,9 +17,9 @@ class Permit(Enum):
 
 
 class Breaker:
-    """Opens after some failures of the peer in a row; after a pause one call is let through as a
-    probe, whose outcome decides. A failed probe doubles the pause, up to a bound; calls that were
-    in flight when the breaker opened no longer count.
+    """Opens after `failures` of the peer in a row; after a pause one call is permitted as a probe,
+    whose outcome decides. A failed probe doubles the pause, up to a bound; outcomes of calls that
+    were in flight when the breaker opened do not count.
     """
 
     def __init__(self, failures: int = FAILURES) -> None:
@@ -34,8 +34,8 @@ class Breaker:
         return self._failures >= self._limit
 
     def permit(self, now: float) -> Permit:
-        """Whether a call may be sent. While open, one is a pause, so that a lost probe does not
-        block the peer for ever.
+        """Whether a call may be sent. While open, one per pause may, so that a probe without an
+        outcome does not block the peer without end.
         """
         if not self.open:
             return Permit.CALL
@@ -50,7 +50,7 @@ class Breaker:
         self._pause = PAUSE_S
 
     def failed(self, now: float, permit: Permit = Permit.CALL) -> bool:
-        """The peer did not answer, or answered that it cannot. True where that opened it."""
+        """The peer did not respond, or is unavailable. Returns whether that opened the breaker."""
         if permit is Permit.PROBE:
             self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
             self._shut_until = now + self._pause
@@ -64,8 +64,8 @@ class Breaker:
 
 @dataclass(slots=True, eq=False)
 class RetryBudget:
-    """At most this share of the calls is repeated, so that retries do not feed an overload; `most`
-    bounds what is saved up in quiet times.
+    """At most this share of the calls is repeated, so that retries do not increase an overload;
+    `most` bounds the saved tries.
     """
 
     share: float = 0.1
@@ -74,7 +74,7 @@ class RetryBudget:
 
     @property
     def left(self) -> int:
-        """How many more tries are affordable now."""
+        """How many retries are available now."""
         return int(self._saved)
 
     def called(self) -> None:
@@ -82,14 +82,14 @@ class RetryBudget:
         self._saved = min(self._saved + self.share, self.most)
 
     def take(self) -> bool:
-        """Spend one try; False where none is left."""
+        """Take one retry; False where none is left."""
         if self._saved < 1:
             return False
         self._saved -= 1
         return True
 
     def give_back(self) -> None:
-        """A try that was taken was not needed."""
+        """Return a retry that was taken and not used."""
         self._saved += 1
 
 

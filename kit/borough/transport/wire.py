@@ -1,9 +1,9 @@
-"""HTTP/1.1 from part to part: a request and its answer, over connections that are kept.
+"""An HTTP/1.1 client for calls between parts, over persistent connections.
 
-It does what parts need and no more: bodies of known length or in chunks. A general client spends
-three times as much on a hop, for cookies, redirects, proxies and sessions that no part has. It
-repeats nothing: only the caller knows whether a request may be sent again. So a failure says how
-far the request had come.
+It supports only what parts need: bodies of known length or in chunks. A general client takes three
+times as long for a hop, because of cookies, redirects, proxies and sessions, which parts do not
+use. It repeats nothing, since only the caller knows whether a request may be repeated; so the
+exception of a failure states how far the request was sent.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 import httptools
 
 LATE_S = 0.1
-"""A timer that is later than this means that this process is busy."""
+"""A timer that fires later than this means that this process is busy."""
 _FINAL = 200
-"""Statuses below announce an answer."""
+"""Lower statuses are interim responses."""
 
 
 class NoAnswer(Exception):
-    """The connection failed before a byte of an answer came."""
+    """The connection failed before the first byte of a response."""
 
 
 class NotSent(NoAnswer):
@@ -30,11 +30,11 @@ class NotSent(NoAnswer):
 
 
 class BrokenAnswer(Exception):
-    """The connection failed within an answer, or the answer was no HTTP."""
+    """The connection failed within a response, or the response was not HTTP."""
 
 
 class Answer(NamedTuple):
-    """The parts of an answer that are used."""
+    """The parts of a response that are used."""
 
     status: int
     body: bytes
@@ -43,18 +43,18 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long a pool of connections waits, and how much it reads."""
+    """Timeouts of a pool of connections, and the maximum size of a response."""
 
     keep_alive_s: float = 15
     """An idle connection is closed after this: before the server, which waits longer, closes it."""
     connect_s: float = 0.5
-    """The time to make a connection; after it, another replica is tried."""
+    """The timeout of connecting, after which another replica is tried."""
     max_answer_bytes: int = 64 << 20
-    """A larger answer fails."""
+    """A larger response fails, in bytes."""
 
 
 class Pool(AbstractAsyncContextManager["Pool"]):
-    """Connections to all addresses that a part calls: one pool a part. Needs a running loop."""
+    """Connections to all addresses that a part calls: one pool per part. Needs a running loop."""
 
     def __init__(self, limits: Limits = Limits()) -> None:
         self.limits = limits
@@ -65,8 +65,8 @@ class Pool(AbstractAsyncContextManager["Pool"]):
     async def ask(  # noqa: PLR0913, PLR0917  # the parts of a request
         self, verb: str, url: str, target: str, headers: str, body: bytes, until: float
     ) -> Answer:
-        """Send a request and await its answer. `url` is http://HOST:PORT, `headers` are whole lines
-        with their ends, `until` is a time of the monotonic clock.
+        """Send a request and await the response. `url` is http://HOST:PORT, `headers` are complete
+        lines with their ends, `until` is a time of the monotonic clock.
 
         Raises NoAnswer, of which NotSent is one, BrokenAnswer, and TimeoutError.
         """
@@ -131,7 +131,7 @@ class Pool(AbstractAsyncContextManager["Pool"]):
         self._open.add(connection)
 
     def released(self, connection: "_Connection") -> None:
-        """It has answered and stays open."""
+        """The response is complete and the connection stays open."""
         connection.idle_since = time.monotonic()
         self._idle.setdefault(connection.url, []).append(connection)
         if self._sweep is None:
@@ -144,7 +144,7 @@ class Pool(AbstractAsyncContextManager["Pool"]):
             idle.remove(connection)
 
     def _close_idle(self) -> None:
-        """Close connections before their other end would, while a request may be on its way."""
+        """Close idle connections before the server does, which could lose a request."""
         now, oldest, keep_alive_s = time.monotonic(), None, self.limits.keep_alive_s
         for url, idle in list(self._idle.items()):
             old = [each for each in idle if now - each.idle_since >= keep_alive_s]
@@ -166,8 +166,8 @@ class Pool(AbstractAsyncContextManager["Pool"]):
 async def _taken_in_time(connecting: "asyncio.Task[Any]", until: float, within_s: float) -> None:
     """Wait until it is done. Raises NotSent after `within_s`, TimeoutError at `until`.
 
-    Where the timer itself is late, this process was too busy to see whether the connection was
-    made: that says nothing of the peer, so its time begins anew.
+    If the timer itself is late, this process was too busy to notice an established connection:
+    that is no failure of the peer, so the timeout starts again.
     """
     while not connecting.done():
         begun = time.monotonic()
@@ -182,7 +182,7 @@ async def _taken_in_time(connecting: "asyncio.Task[Any]", until: float, within_s
 
 
 class _Connection(asyncio.Protocol):
-    """One request at a time, and then its answer."""
+    """One connection, with one request at a time."""
 
     transport: asyncio.Transport
     idle_since: float
@@ -198,7 +198,7 @@ class _Connection(asyncio.Protocol):
         self._server_timing = b""
 
     def ask(self, request: bytes) -> "asyncio.Future[Answer]":
-        """Send it; the future has the answer, or says why there is none."""
+        """Send a request; returns a future of the response, or of the exception."""
         self._answer = asyncio.get_running_loop().create_future()
         self._heard = False
         self._body, self._size, self._server_timing = [], 0, b""
@@ -206,7 +206,7 @@ class _Connection(asyncio.Protocol):
         return self._answer
 
     def give_up(self, answer: "asyncio.Future[Answer]") -> None:
-        """The caller no longer waits; an answer that has come has released the connection."""
+        """The caller no longer waits; after a complete response there is nothing to do."""
         if self._answer is answer:
             self.transport.abort()
 
@@ -219,7 +219,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._heard = True
         if self._answer is None:
-            self.transport.abort()  # there was no request
+            self.transport.abort()  # data without a request
             return
         try:
             self._parser.feed_data(data)
@@ -239,13 +239,13 @@ class _Connection(asyncio.Protocol):
     # -- the parser's side
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header is of use; those of framing are the parser's."""
+        """Keep the one header that is used; the parser handles framing."""
         if name.lower() == b"server-timing":
             before = self._server_timing
             self._server_timing = before + b", " + value if before else value
 
     def on_message_begin(self) -> None:
-        """A second answer to one request must not become that of the next."""
+        """A second response to one request must not be used for the next."""
         if self._answer is None:
             self.transport.abort()
 

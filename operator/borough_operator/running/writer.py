@@ -2,7 +2,7 @@
 
 A new number is written at once, then the status, then the Event. Any other status is written when
 it changed significantly and the rate limit allows; otherwise at a later evaluation, from the state
-of then.
+at that time.
 """
 
 import json
@@ -31,7 +31,7 @@ _log = structlog.get_logger()
 
 
 class TokenBucket:
-    """Limits the rate of writes: so many tokens a second, and `burst` at most saved up.
+    """Limits the rate of writes: `per_second` tokens per second, and `burst` at most saved up.
 
     A refused write is not queued: it is decided again at the scaler's next evaluation, so that an
     old state is never written late. Pure: time is an argument.
@@ -114,7 +114,8 @@ class Writer:
             _log.warning("a target was not scaled", scaler=_name(scaler), why=str(refusal))
             await self._write_changed_status(entry, observation)
         except Exception:
-            entry.history = unwritten(decision, before)  # or our number could look foreign
+            # otherwise our own write could be taken for a manual change
+            entry.history = unwritten(decision, before)
             raise
         else:
             unowned = replace(workload, replicas=decision.replicas, manager="", written=None)

@@ -1,4 +1,4 @@
-"""What the bill starts beside the shop: parts on a rung of the ladder, and the baseline.
+"""The processes that the bill starts beside the shop: parts on a rung of the ladder, the baseline.
 
-Nothing else imports from here.
+Other packages must not import from here.
 """

@@ -28,7 +28,7 @@ class GatewaySettings(BaseModel):
 
 
 def make(part: Composition) -> FastAPI:
-    """The public app: every door, each asking the same capabilities."""
+    """The public app, with every door."""
     own = part.own(GatewaySettings)
     admission = Admission(
         keys=ApiKeys({name: key.get_secret_value() for name, key in own.api_keys.items()}),

@@ -1,6 +1,6 @@
-"""What every door does with a request first: authentication, rate limit and deadline.
+"""The first steps of every door with a request: authentication, rate limit and deadline.
 
-It comes before the body is read, so that only an admitted request is parsed.
+They precede reading the body, so that only an admitted request is parsed.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Admission:
     def customer(self, headers: Headers) -> str:
         """The customer of the API key. Raises Unauthenticated, and RateLimited."""
         key = headers.get("x-api-key")
-        if "authorization" in headers:  # where both are sent, this one decides
+        if "authorization" in headers:  # takes precedence if both are sent
             scheme, _, token = headers["authorization"].partition(" ")
             key = token.strip() if scheme.lower() == "bearer" else None
         if not key:
@@ -50,7 +50,7 @@ class Admission:
         return customer
 
     def until(self, headers: Headers) -> AbstractContextManager[float]:
-        """The deadline of the request: ours, or the caller's where it is nearer."""
+        """The deadline of the request: ours, or the caller's if it is earlier."""
         asked = headers.get(deadline.HEADER)
         patience = self.deadline_ms if asked is None else parse_timeout_ms(asked)
         return deadline.within(min(patience, self.deadline_ms) / 1_000)
@@ -62,9 +62,9 @@ class Admission:
         *,
         late: str,
     ) -> Answer:
-        """Ask a capability and wait until the deadline, not longer; the work itself goes on.
+        """Call a capability and wait at most until the deadline; the work itself goes on.
 
-        Raises DeadlineExceeded, with `late` as what that means for the caller.
+        Raises DeadlineExceeded; its message has `late`, the consequence for the caller.
         """
         deadline.check("the request was begun")
         try:
@@ -74,7 +74,7 @@ class Admission:
             raise DeadlineExceeded(f"there was no answer before the deadline: {late}") from error
 
     def route_class(self) -> type[APIRoute]:
-        """Routes that admit first, and hold the body against deadline and media type."""
+        """Routes that admit first, and check deadline and media type of the body."""
         admission = self
 
         class AdmittedRoute(APIRoute):

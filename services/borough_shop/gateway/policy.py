@@ -1,6 +1,6 @@
-"""API keys, rate limit, and how headers and cursors are read. Pure: time is a function passed in.
+"""API keys, rate limit, and parsing of headers and cursors. Pure: time is an argument.
 
-Nothing here depends on a door; nothing here logs, since a key is a secret.
+This module depends on no door, and logs nothing, since a key is a secret.
 """
 
 import base64
@@ -24,11 +24,11 @@ _customer_id: TypeAdapter[str] = TypeAdapter(CustomerId)
 _idempotency_key: TypeAdapter[str] = TypeAdapter(IdempotencyKey)
 
 QUOTED = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"')
-"""A string of RFC 8941, 3.3.3: printable ASCII; a backslash stands before a quote or another."""
+"""A string of RFC 8941, 3.3.3: printable ASCII; a backslash escapes a quote or a backslash."""
 
 
 class ApiKeys:
-    """Which customer a key names, in a time that does not depend on the key."""
+    """Looks up the customer of a key, in a time that does not depend on the key."""
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         """Raises WrongSettings for an invalid customer id, and for a key that is empty, not ASCII
@@ -50,7 +50,7 @@ class ApiKeys:
         self._owners = tuple(owners.items())
 
     def customer_of(self, key: str) -> str | None:
-        """The customer. Every known key is compared, hashed, so that timing reveals nothing."""
+        """The customer. The hash of every known key is compared, against timing attacks."""
         digest, found = _digest(key), None
         for known, customer in self._owners:
             if hmac.compare_digest(known, digest):
@@ -61,8 +61,8 @@ class ApiKeys:
 class RateLimit:
     """A token bucket per customer: `burst` requests at once, `rate` a second in the long run.
 
-    Each replica counts for itself. Only customers with a key have a bucket, so that there are never
-    more of them than keys.
+    Each replica has its own buckets. Only customers with a key have one, so that their number is
+    bounded.
     """
 
     def __init__(self, *, rate: float, burst: int, clock: Callable[[], float]) -> None:
@@ -72,7 +72,7 @@ class RateLimit:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def admit(self, customer: str) -> None:
-        """Take a token. Raises RateLimited, which says when there is one again."""
+        """Take a token. Raises RateLimited, with the time until the next one."""
         now = self._clock()
         tokens, then = self._buckets.get(customer, (float(self._burst), now))
         tokens = min(tokens + (now - then) * self._rate, self._burst)
@@ -120,13 +120,13 @@ def encode_cursor(last: UUID | None) -> str | None:
 
 
 def decode_cursor(cursor: str | None) -> UUID | None:
-    """What `encode_cursor` was given. Raises Malformed."""
+    """The argument of `encode_cursor`. Raises Malformed."""
     if cursor is None:
         return None
     try:
         last = UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):
         last = None
-    if encode_cursor(last) != cursor:  # the last character has bits to spare; we spell it one way
+    if encode_cursor(last) != cursor:  # unused bits of the last character must be 0
         raise Malformed(f"cursor {cursor[:40]!r} is none of ours: send a next_cursor as it came")
     return last

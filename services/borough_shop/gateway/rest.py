@@ -1,6 +1,6 @@
 """The REST door, `/v1`: orders, menu and profile of the customer whose API key it is.
 
-It translates and nothing more: HTTP in, a contract's message out, and back.
+It only converts between HTTP and the messages of contracts.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ IF_NONE_MATCH = {
 
 
 async def _customer(request: Request) -> str:
-    """The customer that was admitted."""
+    """The customer of the admitted request."""
     return str(request.state.customer)
 
 
@@ -106,7 +106,7 @@ def rest(
     async def place(
         body: OrderIn, request: Request, response: Response, customer: Customer
     ) -> OrderOut:
-        """Place an order. Repeating it under its key answers what became of it."""
+        """Place an order. Repeating it with its key returns the stored order."""
         key = parse_idempotency_key(request.headers.get("idempotency-key"))
         question = PlaceOrder(customer_id=customer, key=key, basket=body.basket())
         placement = await admission.ask(orders.place, question, late=ORDER_LATE)
@@ -152,7 +152,7 @@ def rest(
         openapi_extra={"parameters": [PATIENCE]},
     )
     async def read_profile(customer: Customer) -> ProfileOut:
-        """Who you are to us."""
+        """Your profile."""
         question = GetProfile(customer_id=customer)
         return ProfileOut.of(await admission.ask(profiles.get, question, late=READ_LATE))
 
@@ -183,7 +183,7 @@ def _placements() -> dict[int | str, dict[str, Any]]:
 
 
 def _tagged(content: bytes, if_none_match: str | None) -> Response:
-    """The content under a strong ETag, or 304 where the caller has it (RFC 9110, 13.1.2)."""
+    """The content with a strong ETag, or 304 if the caller has it (RFC 9110, 13.1.2)."""
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}

@@ -1,6 +1,6 @@
-"""What is said at the doors: the public words, which change on their own schedule.
+"""The public schemas of the doors, which are versioned independently of the contracts.
 
-A door refuses what it does not know: a misspelt field must not pass for an absent one. Money,
+A door refuses unknown fields, so that a misspelt field is not taken for an absent one. Money,
 identifiers and limits are those of the contracts.
 """
 
@@ -16,16 +16,16 @@ from borough_shop.profiles.contract import Email, PersonName, Profile
 from borough_shop.values import Basket, CustomerId, Line, Moment, Money, OrderId, Quantity, Sku
 
 MASKED = "tok_****"
-"""Nothing of a card token leaves. No token looks so: writing back what was read is refused."""
+"""Replaces a card token in responses. It is not a valid token, so writing it is refused."""
 
 
 def _whole(number: object) -> object:
-    """To JSON Schema 2.0 is an integer, as some languages write it."""
+    """Accept 2.0 as an integer, as JSON Schema does and some languages write it."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 class LineIn(Line):
-    """So many pieces of one article."""
+    """A quantity of one article."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -40,12 +40,12 @@ class OrderIn(Basket):
     lines: Annotated[tuple[LineIn, ...], Field(min_length=1, max_length=50)]
 
     def basket(self) -> Basket:
-        """The order in the words of the contract; what was left unset stays unset."""
+        """The order as a message of the contract; unset fields stay unset."""
         return Basket.model_validate(self.model_dump(exclude_unset=True))
 
 
 class ProfileIn(BaseModel):
-    """Who you are and how you pay."""
+    """Your name, email address and card token."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -89,7 +89,7 @@ class MenuOut(Out):
 
 
 class LineOut(Out):
-    """A line; `price` a piece stands once the order is placed."""
+    """A line; `price` per piece is set once the order is placed."""
 
     sku: Sku
     quantity: Quantity
@@ -97,7 +97,7 @@ class LineOut(Out):
 
 
 class OrderOut(Out):
-    """An order. `total` stands once it is placed, `reason` and `detail` once it is rejected."""
+    """An order. `total` is set once it is placed, `reason` and `detail` once it is rejected."""
 
     order_id: OrderId
     status: OrderStatus

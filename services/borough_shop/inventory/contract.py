@@ -64,7 +64,7 @@ class Inventory(Capability, Protocol, path="/inventory"):
 
     @post("/reservations", idempotent=True)
     async def reserve(self, request: Reserve) -> Reservation:
-        """Hold all lines or none; a known order id answers its row.
+        """Hold all lines or none; for a known order id it returns the existing row.
 
         Raises UnknownSku, OutOfStock, and Released when the order was released before.
         """
@@ -72,15 +72,15 @@ class Inventory(Capability, Protocol, path="/inventory"):
 
     @post("/commits", idempotent=True)
     async def commit(self, request: OrderRef) -> Reservation:
-        """Take the held stock for good and answer its lines and prices.
+        """Take the held stock permanently; returns its lines and prices.
 
-        Raises CommitAfterRelease, also where nothing was ever reserved.
+        Raises CommitAfterRelease, also if nothing was ever reserved.
         """
         ...
 
     @post("/releases", idempotent=True)
     async def release(self, request: OrderRef) -> Reservation:
-        """Give the held stock back; without a reservation, leave a tombstone against a late one.
+        """Return the held stock; without a reservation, write a tombstone that refuses a late one.
 
         Raises ReleaseAfterCommit.
         """

@@ -1,4 +1,4 @@
-"""Prices, stock and the transitions of a reservation; what a store must promise. Pure."""
+"""Prices, stock and the transitions of a reservation; the interface of the store. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class StockStore(Protocol):
     """Keeps articles and reservations. Every method is one transaction, guarded row by row."""
 
     async def receive(self, articles: tuple[Article, ...]) -> None:
-        """Put articles on the menu; one that is there already stays as it is."""
+        """Put articles on the menu; existing ones are not changed."""
         ...
 
     async def articles(self) -> tuple[Article, ...]:
@@ -80,7 +80,7 @@ class StockStore(Protocol):
         ...
 
     async def reserve(self, order_id: UUID, lines: tuple[Line, ...], at: datetime) -> Reservation:
-        """Hold all lines or none; a known order id answers its row, whatever the lines.
+        """Hold all lines or none; for a known order id its row is returned, for any lines.
 
         Raises UnknownSku, OutOfStock, Invalid, and Released on a tombstone.
         """
@@ -91,8 +91,8 @@ class StockStore(Protocol):
         ...
 
     async def release(self, order_id: UUID, at: datetime) -> Reservation:
-        """OPEN becomes RELEASED and its stock comes back; without a row, a RELEASED row without
-        lines (a tombstone) is left; RELEASED stays. Raises ReleaseAfterCommit.
+        """OPEN becomes RELEASED and its stock is returned; without a row, a RELEASED row without
+        lines (a tombstone) is written; RELEASED stays. Raises ReleaseAfterCommit.
         """
         ...
 

@@ -43,7 +43,7 @@ class InventoryService(Inventory):
         return await self._settled(self.store.release(request.order_id, self.clock.now()))
 
     async def _settled(self, change: Awaitable[Reservation]) -> Reservation:
-        """Count a conflict, which means that two verdicts were acted on."""
+        """Count a conflict, which shows that an order was settled by two different verdicts."""
         try:
             return await change
         except Conflict as conflict:

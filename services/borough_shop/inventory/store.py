@@ -1,4 +1,4 @@
-"""Articles and reservations in tables. Stock is taken and given back only by guarded updates.
+"""Articles and reservations in tables. Stock is taken and returned only by guarded updates.
 
 Every transaction locks the reservation first and then the articles, sorted by SKU, so that there
 is no deadlock.
@@ -76,7 +76,7 @@ _ALL = Statement(sa.select(reservations))
 
 
 def menu(stock: int) -> list[Article]:
-    """What the shop sells from its first day, with so many pieces of each."""
+    """The articles that are seeded, with `stock` pieces of each."""
     text = (resources.files("borough_shop.inventory") / "menu.toml").read_text(encoding="utf-8")
     return [
         Article(
@@ -110,7 +110,7 @@ class SqlStock(StockStore):
             found = await tx.execute(_THESE, skus=[line.sku for line in lines])
             try:
                 asked = domain.priced(lines, {row.sku: _article(row) for row in found.rows})
-            except Invalid:  # which a known order does not mind
+            except Invalid:  # not an error for a known order
                 if (known := (await tx.execute(_FIND, id=order_id)).first()) is None:
                     raise
                 return _unless_released(_reservation(known))
@@ -156,14 +156,14 @@ class SqlStock(StockStore):
 
 
 async def _add(tx: Transaction, reservation: Reservation, at: datetime) -> Result:
-    """Its count says whether the order had no row yet. On PostgreSQL this waits for another
-    transaction that is writing one.
+    """Its count is 1 if the order had no row. On PostgreSQL this waits for another transaction that
+    is writing one.
     """
     return await tx.execute(_ADD, **dict(reservation), changed_at=at)
 
 
 async def _standing(tx: Transaction, order_id: UUID) -> Reservation:
-    """The row that stood in the way; rows are never deleted."""
+    """The existing row, which is there since rows are never deleted."""
     return _reservation((await tx.execute(_FIND, id=order_id)).rows[0])
 
 

@@ -1,4 +1,4 @@
-"""The contract of notifications: one per event, whatever is delivered again."""
+"""The contract of notifications: one per event, also if it is delivered repeatedly."""
 
 from enum import StrEnum
 from typing import Annotated, Protocol
@@ -12,7 +12,7 @@ from borough_shop.values import CustomerId, EventId, Moment, OrderId
 
 
 class NotificationState(StrEnum):
-    """PENDING while handling fails and may succeed yet; the other two are final."""
+    """PENDING while handling failed and is retried; the other two are final."""
 
     PENDING = "pending"
     RECORDED = "recorded"
@@ -57,8 +57,8 @@ class Notifications(Capability, Protocol, path="/notifications"):
 
     @post("", idempotent=True)
     async def deliver(self, request: Deliver) -> Delivered:
-        """Handle events: each is RECORDED, or PARKED after too many failed tries. One that fails
-        keeps none of the others from being handled.
+        """Handle events: each is RECORDED, or PARKED after too many failed tries. A failure
+        does not prevent the handling of the others.
         """
         ...
 

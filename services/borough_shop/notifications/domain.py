@@ -1,4 +1,4 @@
-"""The text of a notification, and what a store of notifications must promise. Pure."""
+"""The text of a notification, and the interface of the store. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ class Unreadable(Exception):
 
 
 def compose(event: OrderPlaced) -> str:
-    """The text a customer gets. Raises Unreadable for an event of a newer schema."""
+    """The text for the customer. Raises Unreadable for an event of a newer schema."""
     if event.schema_version > ORDER_PLACED_SCHEMA:
         raise Unreadable(
             f"order-placed has schema {event.schema_version}, we read up to {ORDER_PLACED_SCHEMA}"
@@ -38,20 +38,20 @@ def opened(event: OrderPlaced, at: datetime) -> Notification:
 
 
 class NotificationStore(Protocol):
-    """One row per event id, for good. RECORDED and PARKED are final."""
+    """One row per event id, never deleted. RECORDED and PARKED are final."""
 
     async def open(self, events: tuple[OrderPlaced, ...], at: datetime) -> dict[UUID, Notification]:
-        """Insert a PENDING row per event that has none; answer all rows by event id. Atomic."""
+        """Insert a PENDING row per event that has none; return all rows by event id. Atomic."""
         ...
 
     async def record(self, texts: Mapping[UUID, str], at: datetime) -> dict[UUID, Notification]:
-        """Where PENDING: RECORDED with the event's text; answer the rows by event id. Atomic."""
+        """Where PENDING: RECORDED with the event's text; return the rows by event id. Atomic."""
         ...
 
     async def fail(
         self, event_id: UUID, park_after: int, at: datetime
     ) -> tuple[Notification, bool]:
-        """Where PENDING: one failed try more, and PARKED once there are `park_after`. Answer the
+        """Where PENDING: count a failed try, and set PARKED after `park_after` of them. Return the
         row, and whether this failure parked it.
         """
         ...

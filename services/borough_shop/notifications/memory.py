@@ -1,4 +1,4 @@
-"""Notifications in memory: one row per event, RECORDED and PARKED for good."""
+"""Notifications in memory: one row per event, never deleted."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -34,7 +34,7 @@ async def keep(event: OrderPlaced, text: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationsService(Notifications):
-    """Only a failed handling counts as a try, not a caller that stopped waiting."""
+    """Only a failed handling counts as a try, not the cancellation of a caller."""
 
     store: NotificationStore
     clock: Clock
@@ -63,7 +63,7 @@ class NotificationsService(Notifications):
         try:
             text = domain.compose(event)
             await self.send(event, text)
-        except Exception as error:  # noqa: BLE001  # whatever handling raises is one failed try
+        except Exception as error:  # noqa: BLE001  # any error is a failed try
             return await self._failed(event, error)
         return text
 

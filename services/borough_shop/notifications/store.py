@@ -104,7 +104,7 @@ class SqlNotifications(NotificationStore):
         return tuple(map(_notification, (await self.db.execute(_ALL)).rows))
 
     async def _standing(self, event_ids: Collection[UUID]) -> dict[UUID, Notification]:
-        """What stands for events that have a row; rows are never deleted."""
+        """The existing rows of events; rows are never deleted."""
         if not event_ids:
             return {}
         return _by_id((await self.db.execute(_THESE, event_ids=list(event_ids))).rows)

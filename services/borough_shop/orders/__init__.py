@@ -1,4 +1,4 @@
-"""Orders: turns a basket into exactly one order, placed and paid or rejected and undone."""
+"""Orders: creates exactly one order of a basket, placed and paid or rejected and undone."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ class OrdersSettings(BaseModel):
 def make(
     part: Composition, store: OrderStore, *, service: type[OrdersService] = OrdersService
 ) -> OrdersService:
-    """The service, and the loop that settles what it left pending."""
+    """The service, and the loop that settles pending orders."""
     own, settings = part.own(OrdersSettings), part.settings
     orders = service(
         store=store,

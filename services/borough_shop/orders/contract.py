@@ -1,4 +1,4 @@
-"""The contract of orders: place an order once, whatever happens on the way."""
+"""The contract of orders: an order is placed once, also after failures and retries."""
 
 from enum import StrEnum
 from typing import Annotated, Protocol
@@ -15,7 +15,7 @@ IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$
 
 
 class PlaceOrder(Message):
-    """A customer's basket, under a key that makes repeating it harmless."""
+    """A customer's basket, with an idempotency key."""
 
     customer_id: CustomerId
     key: IdempotencyKey
@@ -31,7 +31,7 @@ class OrderStatus(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an order was rejected. The value is the code of the problem it answers with."""
+    """Why an order was rejected. The value is the code of its problem document."""
 
     OUT_OF_STOCK = "out-of-stock"
     UNKNOWN_SKU = "unknown-sku"
@@ -44,8 +44,8 @@ class Reason(StrEnum):
 class Order(Message):
     """An order as its customer sees it.
 
-    `lines` and `total` stand once it is placed, `reason` and `detail` once it is rejected;
-    `settled_at` with either.
+    `lines` and `total` are set once it is placed, `reason` and `detail` once it is rejected;
+    `settled_at` in both cases.
     """
 
     order_id: OrderId
@@ -65,21 +65,21 @@ ERROR_OF: dict[Reason, type[BoroughError]] = {Reason(error.code): error for erro
 
 
 def error_of(order: Order) -> BoroughError:
-    """The problem a rejected order answers with, at every door and on every replay."""
+    """The error of a rejected order, at every door and for every repetition."""
     if order.reason is None:
         raise Conflict(f"order {order.order_id} was not rejected")
     return ERROR_OF[order.reason](order.detail or "", about={"order_id": str(order.order_id)})
 
 
 class Placement(Message):
-    """The answer to `place`: the order, and whether it was there before this call."""
+    """The result of `place`: the order, and whether it existed before this call."""
 
     order: Order
     replayed: bool
 
 
 class GetOrder(Message):
-    """An order of this customer; that of another customer is answered with NotFound."""
+    """An order of this customer; for that of another customer NotFound is raised."""
 
     order_id: OrderId
     customer_id: CustomerId
@@ -101,13 +101,13 @@ class OrderPage(Message):
 
 
 class Orders(Capability, Protocol, path="/orders"):
-    """Turns a basket into exactly one order: placed and paid, or rejected and undone."""
+    """Creates exactly one order of a basket: placed and paid, or rejected and undone."""
 
     @post("", idempotent=True)
     async def place(self, request: PlaceOrder) -> Placement:
-        """Place the order, or answer the stored one of the same customer and key, PENDING included.
+        """Place the order, or return the stored one of the same customer and key, PENDING included.
 
-        Raises KeyReused where the key was used for another basket.
+        Raises KeyReused if the key was used for another basket.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What an order may become, and what a store of orders must promise. Pure: no I/O, no clock."""
+"""The transitions of an order, and the interface of the store. Pure: no I/O, no clock."""
 
 import hashlib
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ DECLINED = Refusal(Reason.DECLINED, "the card was declined; nothing was charged"
 
 
 def new_order(request: PlaceOrder, order_id: OrderId, now: Moment) -> Order:
-    """A fresh order: PENDING, with nothing decided."""
+    """A new order: PENDING."""
     return Order(
         order_id=order_id,
         customer_id=request.customer_id,
@@ -47,15 +47,15 @@ def new_order(request: PlaceOrder, order_id: OrderId, now: Moment) -> Order:
 
 
 def fingerprint(basket: Basket) -> str:
-    """What makes two requests under one key the same: the basket, unset fields left out.
+    """A fingerprint of the basket, equal for repeated requests; unset fields are omitted.
 
-    A field added to the contract later does not change the print of an older request.
+    A field added to the contract later does not change the fingerprint of an older request.
     """
     return hashlib.sha256(basket.model_dump_json(exclude_unset=True).encode()).hexdigest()
 
 
 def refusal(error: BoroughError) -> Refusal:
-    """The refusal an order gets when this error stopped it before any charge was sent."""
+    """The refusal for an error that occurred before any charge was sent."""
     match error:
         case OutOfStock() | UnknownSku():
             return Refusal(Reason(error.code), error.detail)
@@ -68,7 +68,7 @@ def refusal(error: BoroughError) -> Refusal:
 
 
 def refusal_of(verdict: Verdict | None) -> Refusal:
-    """The refusal of an order whose money was decided otherwise than CAPTURED."""
+    """The refusal of an order whose verdict is not CAPTURED."""
     declined = verdict is not None and verdict.outcome is Outcome.DECLINED
     return DECLINED if declined else ABANDONED
 
@@ -99,7 +99,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What is stored after an attempt to settle, and whether that attempt did it."""
+    """The stored order after an attempt to settle, and whether that attempt changed it."""
 
     order: Order
     changed: bool
@@ -120,7 +120,7 @@ class OrderStore(Protocol):
     async def begin(
         self, order: Order, key: str, print_: str, deadline: datetime, trace: str | None = None
     ) -> Begun:
-        """Insert the order unless (customer, key) has one; answer the stored one. Atomic."""
+        """Insert the order unless (customer, key) has one; return the stored one. Atomic."""
         ...
 
     async def get(self, order_id: UUID) -> Order | None: ...

@@ -1,4 +1,4 @@
-"""Orders in memory: a key stands for one order, and only a PENDING order changes."""
+"""Orders in memory: one order per key, and only a PENDING order changes."""
 
 from dataclasses import replace
 from datetime import datetime

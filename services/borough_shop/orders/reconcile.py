@@ -1,7 +1,7 @@
-"""Settles what a crash or an unknown outcome left PENDING, one horizon after its deadline.
+"""Settles orders that a crash or an unknown outcome left PENDING, one horizon after the deadline.
 
-The outcome is that of payments. It may race the original request, or another replica's reconcile,
-at any point without harm.
+The verdict of payments decides. Reconcile may run concurrently with the original request, or with
+another replica's reconcile.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from borough_shop.orders.domain import OrderRecord, OrderStore
 from borough_shop.orders.service import OrdersService
 
 BATCH = 16
-"""Orders settled at the same time, so that a backlog leaves capacity for new ones."""
+"""Orders settled concurrently, so that a backlog leaves capacity for new ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Reconcile:
     interval: float
 
     async def run(self) -> None:
-        """Forever: a round, then a pause. A round without its store is logged and repeated."""
+        """Without end: a round, then a pause. A round without its store is logged and repeated."""
         while True:
             try:
                 await self.once()
@@ -39,7 +39,7 @@ class Reconcile:
             await self.clock.sleep(self.interval)
 
     async def once(self) -> int:
-        """Try every overdue order once, a batch at a time; answers how many were tried.
+        """Try every overdue order once, a batch at a time; returns how many were tried.
 
         Paging by id, and logging a defect instead of raising it, keep an order that cannot be
         settled from blocking the others.
@@ -58,6 +58,6 @@ class Reconcile:
         return tried
 
     async def _settle(self, record: OrderRecord) -> Order:
-        """In a trace of its own, linked to that of the order."""
+        """Settle in a new trace, linked to that of the order."""
         with self.service.telemetry.background("orders.reconcile", "orders", causes=[record.trace]):
             return await self.service.settle(record.order)

@@ -1,4 +1,4 @@
-"""An order from its request to its end. One verdict of payments settles it, for every caller."""
+"""An order from its request until it is settled, by the one verdict of payments."""
 
 import asyncio
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrdersService(Orders):
-    """Places orders. One that has begun runs to its end, also when its caller stops waiting."""
+    """Places orders. One that has begun is completed, also if its caller is cancelled."""
 
     store: OrderStore
     profiles: Profiles
@@ -71,7 +71,7 @@ class OrdersService(Orders):
     async def _fulfil(self, order: Order) -> Order:
         """Reserve, charge, settle. No step before settle starts after the deadline."""
         verdict: Verdict | None = None
-        refused: Refusal | None = ABANDONED  # until a charge is sent, orders decides
+        refused: Refusal | None = ABANDONED  # before a charge is sent, orders decides
         try:
             profile, reservation = await self._prepare(order)
             deadline.check("charging the card")
@@ -106,11 +106,11 @@ class OrdersService(Orders):
     async def settle(
         self, order: Order, *, verdict: Verdict | None = None, refused: Refusal | None = None
     ) -> Order:
-        """Bring an order to its end; the request and reconcile may do so at the same time.
+        """Settle an order; the request and reconcile may do so concurrently.
 
-        `refused` may be given only by a caller that has sent no charge. Without it and without a
+        `refused` may be passed only by a caller that has sent no charge. Without it and without a
         verdict payments decides: VOIDED unless there is a verdict already. An order whose settling
-        gets no answer stays PENDING, and reconcile repeats it.
+        fails stays PENDING, and reconcile repeats it.
         """
         try:
             with deadline.budget(self.patience.settle):
@@ -133,7 +133,7 @@ class OrdersService(Orders):
         return settled.order
 
     async def _take(self, order: Order) -> Settled:
-        """The charge was captured: commit the stock, and write order and event together."""
+        """After a captured charge: commit the stock, and write order and event together."""
         held = await self.inventory.commit(OrderRef(order_id=order.order_id))
         event = domain.placed_event(order, held.lines, self.clock.new_id(), self.clock.now())
         settled = await self.store.place(event)
@@ -142,7 +142,7 @@ class OrdersService(Orders):
         return settled
 
     async def _give_back(self, order: Order, why: Refusal) -> Settled:
-        """Nothing was captured: release the stock, also that of a reserve that arrives later."""
+        """Without a captured charge: release the stock, also of a reserve that arrives later."""
         await self.inventory.release(OrderRef(order_id=order.order_id))
         return await self.store.reject(order.order_id, why, self.clock.now())
 

@@ -69,7 +69,7 @@ _PLACE = Statement(
         lines=sa.bindparam("priced"),
         total_minor=sa.bindparam("minor"),
         currency=sa.bindparam("of"),
-    ).returning(orders.c.basket, orders.c.created_at, orders.c.trace)  # what the event has not
+    ).returning(orders.c.basket, orders.c.created_at, orders.c.trace)  # not in the event
 )
 _REJECT = Statement(
     _SETTLE.values(

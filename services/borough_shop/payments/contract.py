@@ -1,4 +1,4 @@
-"""The contract of payments: one verdict per order, the one that is written first."""
+"""The contract of payments: one verdict per order, which is never changed."""
 
 from enum import StrEnum
 from typing import Annotated, Protocol
@@ -12,7 +12,7 @@ CardToken = Annotated[str, StringConstraints(pattern=r"^tok_[A-Za-z0-9_]{4,60}$"
 
 
 class Charge(Message):
-    """Take this amount from this card for this order."""
+    """Charge this amount to this card for this order."""
 
     order_id: OrderId
     amount: Money
@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 
 
 class Verdict(Message):
-    """The one decision about the money of an order. `amount` stands only where it was captured."""
+    """The one decision about the money of an order. `amount` is set only if it was captured."""
 
     order_id: OrderId
     outcome: Outcome
@@ -51,5 +51,5 @@ class Payments(Capability, Protocol, path="/payments"):
 
     @post("/voids", idempotent=True)
     async def void(self, request: VoidCharge) -> Verdict:
-        """VOIDED unless there is a verdict; answers the verdict either way."""
+        """VOIDED unless there is a verdict; returns the verdict in both cases."""
         ...

@@ -1,4 +1,4 @@
-"""How a charge is decided, and what a store of verdicts must promise. Pure."""
+"""The decision on a charge, and the interface of the store. Pure."""
 
 from datetime import datetime
 from typing import Protocol
@@ -7,7 +7,7 @@ from borough_shop.payments.contract import Charge, Outcome, Verdict, VoidCharge
 from borough_shop.values import OrderId
 
 DECLINED_PREFIX = "tok_declined"
-"""Of the tokens of test cards, which are always declined."""
+"""The prefix of tokens of test cards, which are always declined."""
 
 SALT = b"borough_shop.payments.v1"
 
@@ -20,19 +20,19 @@ def decide(charge: Charge) -> Verdict:
 
 
 def void(request: VoidCharge) -> Verdict:
-    """The verdict by which a later charge takes nothing."""
+    """The verdict that refuses a later charge."""
     return Verdict(order_id=request.order_id, outcome=Outcome.VOIDED)
 
 
 class VerdictStore(Protocol):
-    """One verdict per order, for good: the first writer wins."""
+    """One verdict per order, never changed: the first one is stored."""
 
     async def find(self, order_id: OrderId) -> Verdict | None: ...
 
     async def decide(
         self, verdict: Verdict, token_digest: str, at: datetime
     ) -> tuple[Verdict, bool]:
-        """Insert the verdict unless the order has one; answer the stored one, and whether it is
+        """Insert the verdict unless the order has one; return the stored one, and whether it is
         this one. `token_digest` is the stretched card token, empty for a void.
         """
         ...

@@ -1,4 +1,4 @@
-"""Verdicts in memory: the first writer wins.
+"""Verdicts in memory: only the first one of an order is stored.
 
 Short because it keeps one dictionary; every capability has the same files.
 """

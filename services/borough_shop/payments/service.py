@@ -1,4 +1,4 @@
-"""Decides once, per order, whether money was taken; keeps the card token only stretched."""
+"""Decides once, per order, whether money was taken; stores the card token only stretched."""
 
 import asyncio
 import hashlib
@@ -15,7 +15,7 @@ from borough_telemetry import Telemetry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentsService(Payments):
-    """`iterations` of PBKDF2 are the real work of a charge; 0 for none."""
+    """`iterations` of PBKDF2 are the CPU cost of a charge; 0 for none."""
 
     store: VerdictStore
     clock: Clock
@@ -41,7 +41,7 @@ class PaymentsService(Payments):
 
     async def stretch(self, card_token: str) -> str:
         """In a thread, since hashlib releases the interpreter lock. One per core at a time; raises
-        DeadlineExceeded where the caller's deadline passed while it waited.
+        DeadlineExceeded if the caller's deadline passes during the wait.
         """
         if not self.iterations:
             return self.digest(card_token)

@@ -1,4 +1,4 @@
-"""Verdicts in a table, one row per order, never changed: its primary key lets one writer win."""
+"""Verdicts in a table, one row per order, never changed: its primary key refuses a second."""
 
 from dataclasses import dataclass
 from datetime import datetime

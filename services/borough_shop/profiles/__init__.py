@@ -1,4 +1,4 @@
-"""Profiles: who a customer is, and which card pays."""
+"""Profiles: name, email address and card token of customers."""
 
 from borough.app import Definition
 from borough_shop.profiles.contract import Profiles

@@ -1,4 +1,4 @@
-"""The contract of profiles: who a customer is and how they pay."""
+"""The contract of profiles: name, email address and card token of customers."""
 
 from typing import Annotated, Protocol
 
@@ -10,7 +10,7 @@ from borough_shop.values import CustomerId
 
 CONTROL = r"\x00-\x1f\x7f-\x9f"
 SPACE = r" \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-r"""Spelled out: what `\s` means differs between the dialects of those who read our schemas."""
+r"""Listed, since the meaning of `\s` differs between regular expressions of schema readers."""
 
 PersonName = Annotated[
     str,
@@ -20,7 +20,7 @@ PersonName = Annotated[
         pattern=f"^[^{CONTROL}]*[^{CONTROL}{SPACE}][^{CONTROL}]*$",
     ),
 ]
-"""At least one visible character, and no control characters: PostgreSQL keeps no NUL."""
+"""At least one visible character, and no control characters: PostgreSQL stores no NUL."""
 Email = Annotated[
     str,
     StringConstraints(max_length=254, pattern=f"^[^@{CONTROL}{SPACE}]+@[^@{CONTROL}{SPACE}]+$"),
@@ -41,7 +41,7 @@ class Profile(Message):
 
 
 class Profiles(Capability, Protocol, path="/profiles"):
-    """Profiles of customers; most calls read."""
+    """Profiles of customers; most calls are reads."""
 
     @read("/{customer_id}")
     async def get(self, request: GetProfile) -> Profile:
@@ -50,5 +50,5 @@ class Profiles(Capability, Protocol, path="/profiles"):
 
     @post("", idempotent=True)
     async def upsert(self, request: Profile) -> Profile:
-        """Create the profile or replace it whole; answers what is stored."""
+        """Create the profile or replace it whole; returns the stored one."""
         ...

@@ -1,4 +1,4 @@
-"""What a store of profiles must promise.
+"""The interface of the store of profiles.
 
 Short because a profile has no rule of its own; every capability has the same files.
 """

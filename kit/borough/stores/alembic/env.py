@@ -1,5 +1,5 @@
-"""A file of its own because Alembic executes one of this name: it runs the revisions in the
-transaction that `migrate` opened. Constraints and indexes get their names by the rule of `tables`.
+"""A separate file because Alembic executes one of this name: it runs the revisions in the
+transaction that `migrate` opened. Constraints and indexes are named by the convention of `tables`.
 """
 
 from alembic import context

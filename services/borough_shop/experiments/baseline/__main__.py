@@ -1,4 +1,4 @@
-"""`python -m borough_shop.experiments.baseline`: an order without boundaries, without a saga."""
+"""`python -m borough_shop.experiments.baseline`: the shop without boundaries and saga."""
 
 import sys
 from functools import partial
@@ -20,20 +20,20 @@ app = typer.Typer(
 
 @app.callback()
 def commands() -> None:
-    """Keeps `serve`, the only command, a command by name, as it is of `borough`."""
+    """Makes typer require the name of the only command, `serve`, as `borough` does."""
 
 
 @app.command()
 def serve(
     stock: Annotated[int, typer.Option(min=0, help="Pieces of each article.")] = 1_000_000,
 ) -> None:
-    """Make its database, and serve the doors until SIGTERM."""
+    """Create the database, and serve the doors until SIGTERM."""
     settings = load(APP.settings)
     run(partial(build, settings, stock), settings)
 
 
 def main() -> None:
-    """Run; a refusal is one sentence and exit status 2."""
+    """Run; a refusal is printed as one sentence, with exit status 2."""
     try:
         app()
     except (WrongSettings, WrongShape, BoroughError) as error:

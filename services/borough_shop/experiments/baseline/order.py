@@ -1,4 +1,4 @@
-"""An order in one transaction: what it reads does not change until all it writes is committed."""
+"""An order in one transaction: no row that it reads changes before it is committed."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ T = TypeVar("T")
 
 
 class Joined(Database):
-    """A database whose transactions are all the open one, so that the shop's stores work in it."""
+    """A database that runs every transaction of the shop's stores within the open one."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -70,15 +70,15 @@ class Joined(Database):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneTransaction(OrdersService):
-    """Orders as shipped, but for how one is placed."""
+    """The shipped orders, except that an order is placed in one transaction."""
 
     payments: PaymentsService
     database: Database
     outbox: SqlOutbox
 
     async def place(self, request: PlaceOrder) -> Placement:
-        """One transaction, which excludes every other; with PBKDF2 also while that runs (the bill
-        measures without).
+        """Place in one transaction, which excludes every other, also while PBKDF2 runs (the bill
+        measures without it).
         """
         now = self.clock.now()
         order = domain.new_order(request, self.clock.new_id(), now)
@@ -104,7 +104,7 @@ class OneTransaction(OrdersService):
         return placement
 
     async def _sell(self, tx: Transaction, order: Order, now: datetime) -> Order:
-        """The settled order. Every refusal is found before stock or verdict are written."""
+        """The settled order. Every refusal is decided before stock or verdict are written."""
         joined = Joined(tx)
 
         async def reject(why: Refusal) -> Order:

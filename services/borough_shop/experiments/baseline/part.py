@@ -70,7 +70,7 @@ BASELINE = APP.replacing(replace(orders.CAPABILITY, make=_orders))
 
 
 async def build(settings: Settings, stock: int) -> Part:
-    """Make its tables and menu, and put it together as one process, whatever the settings' shape.
+    """Create tables and menu, and build one process, independent of the settings' shape.
     Raises WrongSettings.
     """
     if settings.faults:

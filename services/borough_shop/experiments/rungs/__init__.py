@@ -1,5 +1,5 @@
-"""The ladder: the same parts, with their boundaries standing at a chosen rung.
+"""The ladder: the same parts, with boundaries that implement a chosen rung.
 
-A boundary as shipped does many things at once. Here it does one more from rung to rung, so that the
-difference between two of them is the price of one thing, and the prices add up.
+A shipped boundary does several things. Here each rung adds one of them, so that the difference
+between two rungs is the cost of one thing, and the costs add up.
 """

@@ -1,4 +1,4 @@
-"""`python -m borough_shop.experiments.rungs`: a part on a rung, or what one hop costs."""
+"""`python -m borough_shop.experiments.rungs`: serve a part on a rung, or measure one hop."""
 
 import sys
 from collections.abc import Collection
@@ -66,7 +66,7 @@ def hop(  # noqa: PLR0913  # as many as a plan has
 
 @app.command(hidden=True)
 def callee(rung: Rung) -> None:
-    """The other end of a hop."""
+    """Serve the callee of a hop."""
     _serve([Inventory.name], rung, app=CALLEE, builder=CalleeBuilder)
 
 
@@ -76,7 +76,7 @@ def _serve(capabilities: Collection[str], rung: str, **callee: Any) -> None:
 
 
 def main() -> None:
-    """Run; a refusal is one sentence and exit status 2."""
+    """Run; a refusal is printed as one sentence, with exit status 2."""
     try:
         app()
     except (WrongSettings, WrongShape, BoroughError, HopFailed) as error:

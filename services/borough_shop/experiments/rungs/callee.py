@@ -1,7 +1,7 @@
-"""The other end of a hop: a part that answers one call from memory, in a process of its own.
+"""The callee of a hop: a part in another process that serves one call from memory.
 
-It is served by the launcher, like any part; only its store is missing, so that a hop is all there
-is to measure. It ends with the process that started it, however that one ends.
+It is served by the launcher, like any part, but has no store, so that only the hop is measured. It
+ends with the process that started it, also if that is killed.
 """
 
 import asyncio
@@ -39,9 +39,9 @@ from borough_shop.values import Line, Money, PricedLine
 
 HOST = "127.0.0.1"
 START_S, SWITCH_S, STOP_S, LOOK_EVERY_S = 20.0, 20.0, 5.0, 0.01
-"""Time limits of a start, a switch and a stop, and how often they are looked at."""
+"""Timeouts of a start, a switch and a stop, and the polling interval, in seconds."""
 QUOTED_LINES = 15
-"""Of the log of a callee that failed."""
+"""How much of the log of a failed callee is quoted."""
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
@@ -66,7 +66,7 @@ class HopFailed(Exception):
 
 
 class FromMemory(Inventory):
-    """Answers one reservation, whatever is asked for."""
+    """Returns one reservation for every call."""
 
     async def menu(self, request: MenuRequest) -> Menu:
         return Menu(items=())
@@ -82,7 +82,7 @@ class FromMemory(Inventory):
 
 
 class CalleeBuilder(RungBuilder):
-    """A part whose one capability needs no store."""
+    """A part with one capability that needs no store."""
 
     def store_of(self, definition: Definition) -> None:
         return None
@@ -107,7 +107,7 @@ class Callee:
     async def switch(self, rung: str) -> None:
         """Put it on a rung, after every span of the rung before was exported. Raises HopFailed."""
         before = await self._switches()
-        with suppress(ProcessLookupError):  # then it does not answer either
+        with suppress(ProcessLookupError):  # then it does not respond either
             self.process.send_signal(signal_for(rung))
         try:
             async with asyncio.timeout(SWITCH_S):
@@ -120,14 +120,14 @@ class Callee:
         return int(json.loads(await self.ops("/readyz"))["facts"]["switches"])
 
     async def ops(self, path: str) -> bytes:
-        """What it answers on its ops port. Raises HopFailed."""
+        """A response of its ops port. Raises HopFailed."""
         try:
             return await asyncio.to_thread(_get, self.ops_port, path)
         except OSError as error:
             raise self.failed(f"does not answer on its ops port ({error})") from None
 
     def failed(self, what: str) -> HopFailed:
-        """The error that it did this, with the end of its log."""
+        """The error with this message and the end of its log."""
         return HopFailed(f"the callee {what}:\n{_end_of(self.log)}")
 
 
@@ -158,7 +158,7 @@ async def callee(rung: str, *, cpu: int | None, otlp: str) -> AsyncIterator[Call
             stdout=output,
             stderr=output,
             preexec_fn=partial(_before_exec, cpu),
-        )  # fmt: skip  # the command on one line, as one would type it
+        )  # fmt: skip  # the command on one line
         try:
             ports = await _ready(process, log)
             url = f"http://{HOST}:{ports['internal_port']}"
@@ -174,7 +174,7 @@ async def callee(rung: str, *, cpu: int | None, otlp: str) -> AsyncIterator[Call
 
 
 async def _ready(process: asyncio.subprocess.Process, log: Path) -> dict[str, Any]:
-    """The line by which a part says that it is ready."""
+    """The line that a part prints once it is ready."""
     with suppress(TimeoutError):
         async with asyncio.timeout(START_S):
             while process.returncode is None:
@@ -194,7 +194,7 @@ def _before_exec(cpu: int | None) -> None:
 
 
 def _lines(log: Path) -> list[str]:
-    """Those that are complete."""
+    """The complete lines."""
     return log.read_text(errors="replace").split("\n")[:-1]
 
 

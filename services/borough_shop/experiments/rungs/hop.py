@@ -1,9 +1,9 @@
-"""What one call costs on each rung: its time as the caller sees it, and the CPU of both ends.
+"""The cost of one call on each rung: its duration for the caller, and the CPU of both processes.
 
-The rungs are measured in turn, in blocks, each block in a random order: a machine that grows slower
-or faster meanwhile does so for all of them. CPU is that of whole processes, so the threads that
-export spans are counted, up to the last span. The flush of spans at the end is done on every rung
-with a network, traced or not, so that it cancels out in the difference of two rungs.
+The rungs are measured in turn, in blocks, each block in a random order, so that a change of the
+machine's speed affects all of them. CPU is that of whole processes, so the threads that export
+spans are counted, up to the last span. The flush of spans at the end is done on every rung with a
+network, traced or not, so that it cancels out in the difference of two rungs.
 """
 
 import asyncio
@@ -29,16 +29,16 @@ from borough_telemetry import OtlpExporter, Telemetry
 from borough_telemetry.signals import SPANS_DROPPED
 
 START = "T6"
-"""Where both ends stand at first."""
+"""The rung on which both processes start."""
 WARM_UP_SHARE = 0.1
-"""Calls before each measurement, as a share of those that count."""
+"""Warm-up calls before each measurement, as a share of the measured calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Which rungs, how often, and where. CPUs None: not pinned.
+    """The rungs, repetitions and CPUs of a measurement. CPUs None: not pinned.
 
-    `pause`, in seconds, comes after every call: a callee that is called seldom has cold caches.
+    `pause`, in seconds, follows every call, since a callee that is called rarely has cold caches.
     """
 
     rungs: tuple[str, ...] = RUNGS
@@ -52,7 +52,7 @@ class Plan:
     callee_cpu: int | None = None
 
     def check(self) -> None:
-        """Raises HopFailed or WrongSettings where it cannot be measured."""
+        """Raises HopFailed or WrongSettings if it cannot be measured."""
         for rung in self.rungs:
             index_of(rung)
         if (traced := [rung for rung in self.rungs if rung in RATIOS]) and not self.otlp:
@@ -64,7 +64,7 @@ class Plan:
 
 
 def run(plan: Plan, write: Callable[[str], object]) -> None:
-    """Measure; `write` gets a line of JSON for each block and rung. Raises HopFailed."""
+    """Measure; `write` is called with a line of JSON per block and rung. Raises HopFailed."""
     plan.check()
     if plan.caller_cpu is not None:
         os.sched_setaffinity(0, {plan.caller_cpu})
@@ -73,7 +73,7 @@ def run(plan: Plan, write: Callable[[str], object]) -> None:
 
 
 async def measure(plan: Plan, write: Callable[[str], object]) -> None:
-    """As `run`, on the loop that runs, without pinning this process."""
+    """As `run`, on the running loop, without pinning this process."""
     order = random.Random(plan.seed)  # noqa: S311  # chance for experiments, not for secrets
     async with AsyncExitStack() as stack:
         far = None
@@ -94,7 +94,7 @@ async def measure(plan: Plan, write: Callable[[str], object]) -> None:
 
 
 class Caller:
-    """One end, which calls the capability here and in the callee. Needs a running loop."""
+    """The caller, which calls the capability here and in the callee. Needs a running loop."""
 
     def __init__(self, far: Callee | None, endpoint: str) -> None:
         export = OtlpExporter(endpoint) if endpoint else None
@@ -111,7 +111,7 @@ class Caller:
     async def measure(
         self, rung: str, calls: int, in_flight: int, pause: float = 0.0
     ) -> dict[str, str | float]:
-        """The cost of a call, over so many. Raises a BoroughError where one fails; HopFailed."""
+        """The cost of one of `calls`. Raises the BoroughError of a failed call, and HopFailed."""
         over_network = index_of(rung) >= NETWORK
         far = self._callee if over_network else None
         ask = (self._far if over_network else self._near).reserve
@@ -153,13 +153,13 @@ class Caller:
         }
 
     async def _export(self, rung: str, far: Callee | None) -> None:
-        """Export every span, at both ends."""
+        """Export every span of both processes."""
         await asyncio.to_thread(self._telemetry.close)
         if far is not None:
             await far.switch(rung)
 
     async def _check_spans(self) -> None:
-        """A span that is dropped costs less than one that is exported. Raises HopFailed."""
+        """Raises HopFailed after dropped spans, which cost less than exported ones."""
         expositions = [self._telemetry.exposition()]
         if self._callee is not None:
             expositions.append(await self._callee.ops("/metrics"))
@@ -167,7 +167,7 @@ class Caller:
             raise HopFailed(f"spans were dropped and not exported: {', '.join(lines)}")
 
     async def close(self) -> None:
-        """Close the connections, and export what is left."""
+        """Close the connections, and export the remaining spans."""
         await self._part.close()
         await asyncio.to_thread(self._telemetry.close)
 
@@ -183,6 +183,6 @@ def summary(times: Sequence[float]) -> dict[str, float]:
 
 
 def lost_spans(exposition: bytes) -> list[str]:
-    """The series that count dropped spans and are not 0."""
+    """The series of dropped spans that are not 0."""
     lines, dropped = exposition.decode().splitlines(), f"{SPANS_DROPPED.name}_total{{"
     return [line for line in lines if line.startswith(dropped) and float(line.split()[1])]

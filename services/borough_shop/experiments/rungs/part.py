@@ -1,6 +1,6 @@
-"""A part like any other, whose boundaries stand on a rung and change it when a signal says so.
+"""A part whose boundaries implement a rung, which a signal changes.
 
-The public app keeps its telemetry on every rung, as the monolith ships it: T0 is the shipped
+The public app has its telemetry on every rung, as in the shipped monolith: T0 is the shipped
 monolith and T6 the shipped part of any other shape, both with no request traced. Calls within a
 part are direct on every rung but T1.
 """
@@ -41,11 +41,11 @@ from borough_telemetry.signals import Signal
 
 C = TypeVar("C", bound=Capability)
 PLAIN_TIMEOUT_S = 60.0
-"""Of a plain call, which has no deadline."""
+"""The timeout of a plain call, which has no deadline."""
 
 
 class Coded:
-    """T1: an object in this process that is asked in bytes and answers in bytes."""
+    """T1: an object in this process, with encoded messages and results."""
 
     def __init__(self, contract: type[Capability], service: Any) -> None:
         self._service = service
@@ -68,7 +68,7 @@ class Coded:
         return decode_response(endpoint, 200, dump(answer))
 
     def _strings(self, endpoint: Endpoint, target: str) -> dict[str, str]:
-        """The fields of a path and its query, as a router reads them."""
+        """The fields of a path and its query, as a router parses them."""
         path, _, query = target.partition("?")
         found = self._paths[endpoint.method].match(path)
         fields = found.groupdict() if found else {}
@@ -110,7 +110,7 @@ class Unwatched:
 
 
 class RungBuilder(PartBuilder):
-    """A part every boundary of which is that of the rung where `standing` is."""
+    """A part whose boundaries are those of the current rung, `standing`."""
 
     def __init__(
         self, app: App, settings: Settings, telemetry: Telemetry, *, standing: Standing
@@ -145,7 +145,7 @@ class RungBuilder(PartBuilder):
         return serve
 
     def _by_rung(self, contract: type[C], boundaries: dict[str, C], *, otherwise: C) -> C:
-        """Every call by the boundary of the rung, looked up as it is made: two look-ups a call."""
+        """Every call uses the boundary of the current rung, with two look-ups per call."""
         standing = self.standing
 
         def caller(method: str) -> Any:
@@ -167,8 +167,8 @@ async def build(
     app: App = APP,
     builder: type[RungBuilder] = RungBuilder,
 ) -> Part:
-    """Put a part together that follows the signals. Raises as `compose.build` does, and
-    WrongSettings where the part cannot stand on that rung.
+    """Put a part together whose rung follows the signals. Raises as `compose.build` does, and
+    WrongSettings if the part cannot use that rung.
     """
     standing = Standing(rung)
     part = await compose(app, settings, hosted, builder=partial(builder, standing=standing))
