@@ -38,7 +38,7 @@ def test_table_has_each_value_with_default_and_meaning(tmp_path: Path) -> None:
     ("values", "page", "named"),
     [
         ("a:\n  # -- B.\n  b: 1\n  c: 2\n", PAGE, "a.c"),
-        ("# Just a remark.\na: 1\n", PAGE, "what a is"),
+        ("# Just a remark.\na: 1\n", PAGE, "a has no comment"),
         ("# -- A.\na: 1\n", "no place", "README.md"),
     ],
 )

@@ -66,7 +66,15 @@ class Process:
         for _ in range(next(self._pace)):
             await asyncio.sleep(0)
         if not self.alive:
+            if (task := asyncio.current_task()) is not None:
+                task.add_done_callback(_retrieve)
             raise Crashed
+
+
+def _retrieve(task: "asyncio.Task[object]") -> None:
+    """A process that crashed logs nothing, least of all when its tasks are garbage-collected."""
+    if not task.cancelled():
+        task.exception()
 
 
 class Network:
