@@ -8,7 +8,6 @@ import gc
 import itertools
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import pytest
 from borough.config import PREFIX
 from borough.stores.migrations import migrate
 from borough_shop.app import APP
-from postgresql import ABSENT, Cluster, find_binaries
+from postgresql import ABSENT, Cluster, find_binaries, running
 from programs import absent
 
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -58,19 +57,11 @@ def cluster() -> Iterator[Cluster]:
     binaries = find_binaries()
     if binaries is None:
         absent(ABSENT)
-    folder = Path(tempfile.mkdtemp(prefix="borough-pg-"))
-    server = Cluster(binaries, folder)
-    try:
-        server.start()
-        try:
-            url = server.create("migrated")
-            for capability in CAPABILITIES:
-                migrate(url, capability, APP.definitions[capability].migrations)
-            yield server
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder)
+    with running(binaries) as server:
+        url = server.create("migrated")
+        for capability in CAPABILITIES:
+            migrate(url, capability, APP.definitions[capability].migrations)
+        yield server
 
 
 _numbers = itertools.count(1)

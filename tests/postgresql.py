@@ -7,6 +7,9 @@ POSTGRESQL_BIN names the binaries where they are elsewhere.
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,3 +88,18 @@ class Cluster:
             words, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )
         assert done.returncode == 0, f"{program}: {done.stdout.decode()}"
+
+
+@contextmanager
+def running(binaries: Path, *, durable: bool = False) -> Iterator[Cluster]:
+    """A started server in a new folder, which is removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="borough-pg-"))  # the server may be another user
+    server = Cluster(binaries, folder, durable)
+    try:
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder)

@@ -7,24 +7,19 @@ Uvicorn's access log is off unless `--logs` asks for it: it would be a handicap 
 """
 
 import argparse
-import socket
 from collections.abc import Callable
 
-import uvicorn
 from fastapi import FastAPI
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from prometheus_fastapi_instrumentator import Instrumentator
 
+from bench.instrumented import serve
 from bench.messages import ANSWER, PATH
-from bench.talk import answer_forever, say
 from bench.tracing import SpansLost, standard_tracing
 from borough_shop.experiments.rungs.hop import lost_spans
 from borough_shop.inventory.contract import Reservation, Reserve
 from borough_telemetry import instrument
 
-KEEP_ALIVE_S = 600
-"""Connections outlast the time between blocks: by default they would end just as httpx's pool uses
-them again, and a call would fail."""
 Flush = Callable[[], object]
 """Exports what is pending, whose CPU belongs to the requests that made it. Raises SpansLost."""
 
@@ -83,7 +78,7 @@ STACKS = {"bare": bare, "ours": ours, "standard": standard}
 
 
 def main() -> None:
-    """Serve on a free port, say which, and answer `flush` until stdin ends."""
+    """Read the command line and serve the app under that stack."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--stack", choices=STACKS, required=True)
     parser.add_argument("--ratio", type=float, help="Share of requests traced; none: metrics only.")
@@ -92,17 +87,7 @@ def main() -> None:
     options = parser.parse_args()
     app = make_app()
     flush = STACKS[options.stack](app, options)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    say(port=listener.getsockname()[1])
-    answer_forever(flush)
-    access_log = options.logs and options.stack == "standard"
-    config = uvicorn.Config(
-        app,
-        access_log=access_log,
-        log_level="info" if access_log else "error",
-        timeout_keep_alive=KEEP_ALIVE_S,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    serve(app, flush, access_log=options.logs and options.stack == "standard")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.harness import BenchFailed
 from borough_bill.targets.attribution import ProcessGone, cpu_seconds
-from postgresql import ABSENT, Cluster, find_binaries
+from postgresql import ABSENT, Cluster, find_binaries, running
 
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 KINDS = (SQLITE, POSTGRESQL)
@@ -35,22 +35,17 @@ class Database:
 @contextmanager
 def database(kind: str) -> Iterator[Database]:
     """An empty one. Raises BenchFailed where there is no PostgreSQL."""
-    folder = Path(tempfile.mkdtemp(prefix="borough-bench-store-"))  # PostgreSQL may be another user
-    try:
-        if kind == SQLITE:
-            yield _sqlite(folder / "data")
-            return
-        binaries = find_binaries()
-        if binaries is None:
-            raise BenchFailed(ABSENT)
-        server = Cluster(binaries, folder, durable=True)
-        server.start()
-        try:
-            yield _postgresql(server, "shop", server.create("shop"))
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    if kind == SQLITE:
+        with tempfile.TemporaryDirectory(
+            prefix="borough-bench-store-", ignore_cleanup_errors=True
+        ) as folder:
+            yield _sqlite(Path(folder, "data"))
+        return
+    binaries = find_binaries()
+    if binaries is None:
+        raise BenchFailed(ABSENT)
+    with running(binaries, durable=True) as server:
+        yield _postgresql(server, "shop", server.create("shop"))
 
 
 def _sqlite(folder: Path) -> Database:

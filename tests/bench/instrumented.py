@@ -17,6 +17,8 @@ from fastapi import FastAPI
 from bench.talk import answer_forever, say
 
 KEEP_ALIVE_S = 600
+"""Connections outlast the time between blocks: by default they would end just as httpx's pool uses
+them again, and a call would fail."""
 DROPPED = "borough_spans_dropped_total"
 
 
@@ -50,19 +52,28 @@ def under(app: FastAPI, module: str, otlp: str) -> Callable[[], object]:
     return flush
 
 
-def main() -> None:
+def serve(app: FastAPI, flush: Callable[[], object], *, access_log: bool = False) -> None:
     """Serve on a free port, say which, and answer `flush` until stdin ends."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    say(port=listener.getsockname()[1])
+    answer_forever(flush)
+    config = uvicorn.Config(
+        app,
+        access_log=access_log,
+        log_level="info" if access_log else "error",
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def main() -> None:
+    """Read the command line and serve the app."""
     parser = argparse.ArgumentParser()
     parser.add_argument("module")
     parser.add_argument("--otlp", required=True)
     options = parser.parse_args()
     app = make_app()
-    flush = under(app, options.module, options.otlp)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    say(port=listener.getsockname()[1])
-    answer_forever(flush)
-    config = uvicorn.Config(app, log_level="error", timeout_keep_alive=KEEP_ALIVE_S)
-    uvicorn.Server(config).run(sockets=[listener])
+    serve(app, under(app, options.module, options.otlp))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from functools import partial
 
 from bench import hop
 from bench.databases import SQLITE
-from bench.harness import OURS, Bench, Build, Child, child, collector, ratios
+from bench.harness import OURS, Bench, Build, child, collector, ratios
 from bench.parts import WITHIN_S, seconds_to_ready
+from bench.price import IN_FLIGHT, cpu_a_request
 from bench.profiles import profile_of
 from bench.rows import Goal, Row
 from bench.sides import MICROSERVICES, sides
@@ -21,7 +22,7 @@ from borough_bill.targets.processes import Process
 
 SHARE = 3.0
 """Times the usual number of blocks."""
-REQUESTS, WARM_UP, IN_FLIGHT = 6_000, 500, 16
+REQUESTS, WARM_UP = 6_000, 500
 NOT_WORSE = Goal("ratio", "<=", 1.05)
 
 
@@ -68,16 +69,9 @@ async def _requests(bench: Bench) -> list[Row]:
             driver = await stack.enter_async_context(child(bench, *words, cpu=here.generator))
             await driver.hear()
             await driver.ask(f"{bench.calls(WARM_UP)} {IN_FLIGHT}")
-            candidates[build.name] = partial(_microseconds, app, driver, bench.calls(REQUESTS))
+            candidates[build.name] = partial(cpu_a_request, app, driver, bench.calls(REQUESTS))
         values = await bench.blocks("commit's telemetry", candidates, share=SHARE)
     return _rows("A foreign app's request, traced and exported", "us CPU/request", values)
-
-
-async def _microseconds(app: Child, driver: Child, calls: int) -> float:
-    before = await app.ask("cpu")
-    await driver.ask(f"{calls} {IN_FLIGHT}")
-    after = await app.ask("cpu")
-    return (after["cpu_s"] - before["cpu_s"]) / calls * 1e6
 
 
 async def _starts(bench: Bench) -> list[Row]:

@@ -68,11 +68,11 @@ async def _candidate(
     )
     await driver.hear()
     await driver.ask(f"{bench.calls(WARM_UP)} {IN_FLIGHT}")
-    return partial(_microseconds, app, driver, bench.calls(CALLS))
+    return partial(cpu_a_request, app, driver, bench.calls(CALLS))
 
 
-async def _microseconds(app: Child, driver: Child, calls: int) -> float:
-    """The server's CPU a request."""
+async def cpu_a_request(app: Child, driver: Child, calls: int) -> float:
+    """The server's CPU a request, in microseconds, at IN_FLIGHT requests in flight."""
     before = await app.ask("cpu")
     await driver.ask(f"{calls} {IN_FLIGHT}")
     after = await app.ask("cpu")

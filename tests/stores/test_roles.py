@@ -2,8 +2,6 @@
 
 import asyncio
 import itertools
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +16,7 @@ from borough.config import Settings, WrongSettings
 from borough.errors import Unavailable
 from borough.stores.migrations import migrate
 from loyalty import APP, Loyalty
-from postgresql import ABSENT, Cluster, find_binaries
+from postgresql import ABSENT, Cluster, find_binaries, running
 from programs import absent
 
 OWN, CHANGED = "p@ss/w'0rd %", "another"
@@ -33,20 +31,12 @@ def strict() -> Iterator[Cluster]:
     binaries = find_binaries()
     if binaries is None:
         absent(ABSENT)
-    folder = Path(tempfile.mkdtemp(prefix="borough-pg-"))
-    server = Cluster(binaries, folder)
-    try:
-        server.start()
-        try:
-            rules = "local all postgres trust\nlocal all all scram-sha-256\n"
-            (folder / "data" / "pg_hba.conf").write_text(rules)
-            server.execute("postgres", "SELECT pg_reload_conf()")
-            wait_for_the_rules(server.create("rules"))
-            yield server
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder)
+    with running(binaries) as server:
+        rules = "local all postgres trust\nlocal all all scram-sha-256\n"
+        (server.folder / "data" / "pg_hba.conf").write_text(rules)
+        server.execute("postgres", "SELECT pg_reload_conf()")
+        wait_for_the_rules(server.create("rules"))
+        yield server
 
 
 def wait_for_the_rules(url: str) -> None:
