@@ -87,7 +87,7 @@ SeedWith = Annotated[list[str] | None, typer.Option(help="NAME=VALUE for borough
 
 
 def _measuring(scale: Scale, default: Path) -> Callable[..., None]:
-    """The command that measures at this scale, and writes into `default` unless told otherwise."""
+    """The command that measures at this scale, and writes into `default` if no folder is given."""
 
     def measure(  # noqa: PLR0913, PLR0917  # typer reads options from arguments
         blocks: Blocks = None,

@@ -109,7 +109,7 @@ def _value(value: Any) -> Any:
 
 
 def receiver(keep: Callable[[bytes], object]) -> web.Application:
-    """An application that hands the body of each request of an exporter to `keep`."""
+    """An application that passes the body of each request of an exporter to `keep`."""
 
     async def take(request: web.Request) -> web.Response:
         if request.content_type != PROTOBUF:
