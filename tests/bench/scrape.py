@@ -1,13 +1,15 @@
-"""Whether reading /metrics stalls requests: their tail with a scraper at work, and without one.
+"""Whether reading /metrics stalls requests: their tail with a scraper at work, and without one, and
+with one that reads as many series from prometheus_client's server in the same process.
 
 The part exposes a thousand series and is scraped five times a second, far more often than any
 Prometheus would; the same arrivals come with and without, others in each block. What is
-compared is the median block of each: a machine that stalls once has a tail of its own.
+compared is the median block of each: a machine that stalls once has a tail of its own. That of the
+library decides whether the server of pages is worth being ours (docs/adr/0008).
 """
 
 import asyncio
 import statistics
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from itertools import count
@@ -30,11 +32,11 @@ GOAL = Goal("ratio", "<=", 1.25)
 
 
 async def measure(bench: Bench) -> list[Row]:
-    """One row: the 99th percentile of latency, scraped over unscraped."""
+    """Two rows: the 99th percentile of latency, scraped over unscraped, and over the library's."""
     here = Placement.here()
     async with AsyncExitStack() as stack:
         part = await stack.enter_async_context(child(bench, "bench.scraped", cpu=here.subjects))
-        ports = await part.hear()
+        ports = {**await part.hear(), **await part.hear()}
         generator = await stack.enter_async_context(Generator(here.generator))
         job = Job(
             doors={"": (f"http://127.0.0.1:{ports['public_port']}",)},
@@ -49,22 +51,29 @@ async def measure(bench: Bench) -> list[Row]:
             """The arrivals of a block are the same for all: each has its own count of blocks."""
             return partial(_p99_ms, generator, job, count(bench.seed))
 
+        def read_from(port: str) -> Callable[[], Awaitable[float]]:
+            return partial(while_scraped, int(ports[port]), job.seconds, measured())
+
         values = await bench.blocks(
             "p99 in ms, scraped or not",
             {
-                "quiet": measured(),
-                "scraped": partial(while_scraped, int(ports["ops_port"]), job.seconds, measured()),
+                "ours": read_from("ops_port"),
+                "ours, not scraped": measured(),
+                "prometheus_client's server": read_from("library_port"),
             },
             share=BLOCKS,
         )
-    scraped, quiet = (statistics.median(values[name]) for name in ("scraped", "quiet"))
-    return [
-        Row.judged(
-            f"Requests' p99 while /metrics ({SERIES:,} series) is read 5 times a second", "ms",
-            scraped, peer=quiet, peer_name="ours, not scraped", ratio=scraped / quiet,
-            ratios=ratios(values["scraped"], values["quiet"]), goal=GOAL,
-        )
-    ]  # fmt: skip  # a row reads as one
+    ours, *peers = values
+    return [_row(ours, peer, values, goal) for peer, goal in zip(peers, (GOAL, None), strict=True)]
+
+
+def _row(ours: str, peer: str, values: Mapping[str, list[float]], goal: Goal | None) -> Row:
+    scraped, other = (statistics.median(values[name]) for name in (ours, peer))
+    return Row.judged(
+        f"Requests' p99 while /metrics ({SERIES:,} series) is read 5 times a second", "ms",
+        scraped, peer=other, peer_name=peer, ratio=scraped / other,
+        ratios=ratios(values[ours], values[peer]), goal=goal,
+    )  # fmt: skip  # a row reads as one
 
 
 async def _p99_ms(generator: Generator, job: Job, seeds: "count[int]") -> float:

@@ -1,9 +1,14 @@
-"""A part of ours that exposes a thousand series, served by our launcher with its ops port.
+"""A part that exposes a thousand series on its ops port, and as many by prometheus_client's server.
 
 A file of its own because it runs as a process of its own.
 
 python -m bench.scraped
 """
+
+import json
+import sys
+
+from prometheus_client import CollectorRegistry, Counter, start_http_server
 
 from borough.config import Settings
 from borough.serving.lifecycle import Part
@@ -24,5 +29,17 @@ async def build() -> Part:
     return small_part(door, telemetry=telemetry)
 
 
+def library_port() -> int:
+    """The port on which prometheus_client serves as many series from a thread."""
+    registry = CollectorRegistry()
+    counter = Counter("library_orders", ORDERS.help, ORDERS.labels, registry=registry)
+    for number in range(SERIES):
+        counter.labels(f"outcome-{number}", "").inc()
+    server, _ = start_http_server(0, addr="127.0.0.1", registry=registry)
+    return server.server_port
+
+
 if __name__ == "__main__":
+    sys.stdout.write(json.dumps({"library_port": library_port()}) + "\n")
+    sys.stdout.flush()
     run(build, Settings(public_port=0, ops_port=0))

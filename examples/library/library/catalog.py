@@ -110,12 +110,8 @@ class SqlCatalog(Catalog):
         return Delivered.all(request.events)
 
     async def ledger(self) -> tuple[tuple[Title, ...], tuple[Hold, ...]]:
-        all_holds = await self.db.execute(_HOLDS)
-        return (await self.db.execute(_ALL)).of(Title), all_holds.of(Hold)
+        kept, held = await self.db.execute(_ALL), await self.db.execute(_HOLDS)
+        return kept.of(Title), held.of(Hold)
 
 
-CAPABILITY = Definition(
-    contract=Catalog,
-    sql=SqlCatalog,
-    consumes={BookLent: "count"},
-)
+CAPABILITY = Definition(contract=Catalog, sql=SqlCatalog, consumes={BookLent: "count"})

@@ -46,7 +46,7 @@ class SqlNotices(Notices):
         return (await self.db.execute(_ALL)).of(BookLent)
 
 
-def each_loan_has_its_letter(ledgers: Ledgers) -> Iterator[Violation]:
+def a_letter_for_each_loan(ledgers: Ledgers) -> Iterator[Violation]:
     """As many letters for a member and a title as loans."""
     lent = (loan for loan in ledgers.of[Loans.name] if loan.state is State.LENT)
     loans = Counter((loan.member, loan.isbn) for loan in lent)
@@ -57,8 +57,5 @@ def each_loan_has_its_letter(ledgers: Ledgers) -> Iterator[Violation]:
 
 
 CAPABILITY = Definition(
-    contract=Notices,
-    sql=SqlNotices,
-    consumes={BookLent: "write"},
-    laws=(each_loan_has_its_letter,),
+    contract=Notices, sql=SqlNotices, consumes={BookLent: "write"}, laws=(a_letter_for_each_loan,)
 )
