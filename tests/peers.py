@@ -61,7 +61,7 @@ def _let_through() -> asyncio.Event:
 
 @dataclass
 class Replica(Peer):
-    """Answers its name, and counts; fails as it is told, and waits while held."""
+    """Answers its name, and counts; fails on request, and waits while held."""
 
     who: str = "one"
     calls: int = 0

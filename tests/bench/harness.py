@@ -114,9 +114,9 @@ class Child:
         with suppress(ConnectionError):  # the answer says it better
             self._process.stdin.write(f"{words}\n".encode())
             await self._process.stdin.drain()
-        return await self.hear()
+        return await self.read()
 
-    async def hear(self) -> dict[str, float]:
+    async def read(self) -> dict[str, float]:
         """Its next line. Raises BenchFailed."""
         assert self._process.stdout is not None
         try:
@@ -156,7 +156,7 @@ async def collector(bench: Bench) -> AsyncIterator[str]:
     keep = str(bench.folder / "spans")
     words = ("borough_bill.targets.collector", "--port", "0", "--keep", keep)
     async with child(bench, *words) as process:
-        yield f"http://127.0.0.1:{(await process.hear())['port']:.0f}"
+        yield f"http://127.0.0.1:{(await process.read())['port']:.0f}"
 
 
 def _environment() -> dict[str, str]:

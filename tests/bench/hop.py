@@ -63,7 +63,7 @@ async def shipped(bench: Bench, otlp: str, in_flight: int, *, build: Build = OUR
         bench, profile_of(build.tree).hop, "hop", "--rung", "T7b", "--otlp", otlp, *pins,
         "--calls", str(bench.calls(CALLS["ours"])), "--in-flight", str(in_flight), build=build,
     ) as process:  # fmt: skip  # one command
-        hop = await process.hear()
+        hop = await process.read()
     return hop["cpu_caller_us"] + hop["cpu_callee_us"]
 
 
@@ -74,12 +74,12 @@ async def peers(bench: Bench, otlp: str) -> AsyncIterator[dict[str, Calls]]:
     async with AsyncExitStack() as stack:
         app = ("bench.app", "--stack", "standard", "--ratio", "1", "--otlp", otlp)
         callee = await stack.enter_async_context(child(bench, *app, cpu=here.subjects))
-        url = f"http://127.0.0.1:{(await callee.hear())['port']:.0f}"
+        url = f"http://127.0.0.1:{(await callee.read())['port']:.0f}"
         hops: dict[str, Calls] = {}
         for name in PEERS:
             words = ("bench.caller", name, url, "--otlp", otlp)
             caller = await stack.enter_async_context(child(bench, *words, cpu=here.generator))
-            await caller.hear()
+            await caller.read()
             await caller.ask(f"{bench.calls(WARM_UP)} {IN_FLIGHT[0]}")
             hops[name] = partial(_standard, caller, callee, bench.calls(CALLS[name]))
         yield hops

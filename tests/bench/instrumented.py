@@ -1,4 +1,4 @@
-"""An app of somebody else's under the telemetry of an installed commit.
+"""A third-party app under the telemetry of an installed commit.
 
     python -m bench.instrumented borough_telemetry --otlp http://127.0.0.1:4318
 

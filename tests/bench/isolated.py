@@ -37,7 +37,7 @@ async def measure(bench: Bench) -> list[Row]:
         otlp = await stack.enter_async_context(collector(bench))
         app = child(bench, "bench.app", "--stack", "bare", cpu=here.subjects)
         url = (
-            f"http://127.0.0.1:{(await (await stack.enter_async_context(app)).hear())['port']:.0f}"
+            f"http://127.0.0.1:{(await (await stack.enter_async_context(app)).read())['port']:.0f}"
         )
         callers: dict[str, Child] = {}
         for name, (client, telemetry) in CALLERS.items():
@@ -45,7 +45,7 @@ async def measure(bench: Bench) -> list[Row]:
             callers[name] = await stack.enter_async_context(
                 child(bench, *words, cpu=here.generator)
             )
-            await callers[name].hear()
+            await callers[name].read()
             await callers[name].ask(f"{bench.calls(WARM_UP)} {IN_FLIGHT[0]}")
         for in_flight in IN_FLIGHT:
             values = await bench.blocks(

@@ -64,10 +64,10 @@ async def _requests(bench: Bench) -> list[Row]:
             app = await stack.enter_async_context(
                 child(bench, *served, cpu=here.subjects, build=build)
             )
-            url = f"http://127.0.0.1:{(await app.hear())['port']:.0f}"
+            url = f"http://127.0.0.1:{(await app.read())['port']:.0f}"
             words = ("bench.caller", "bytes", url, "--path", "/items")
             driver = await stack.enter_async_context(child(bench, *words, cpu=here.generator))
-            await driver.hear()
+            await driver.read()
             await driver.ask(f"{bench.calls(WARM_UP)} {IN_FLIGHT}")
             candidates[build.name] = partial(cpu_a_request, app, driver, bench.calls(REQUESTS))
         values = await bench.blocks("commit's telemetry", candidates, share=SHARE)

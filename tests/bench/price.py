@@ -62,11 +62,11 @@ async def _candidate(
     """An app, warm, and a driver of its own."""
     here = Placement.here()
     app = await stack.enter_async_context(child(bench, "bench.app", *words, cpu=here.subjects))
-    url = f"http://127.0.0.1:{(await app.hear())['port']:.0f}"
+    url = f"http://127.0.0.1:{(await app.read())['port']:.0f}"
     driver = await stack.enter_async_context(
         child(bench, "bench.caller", "bytes", url, cpu=here.generator)
     )
-    await driver.hear()
+    await driver.read()
     await driver.ask(f"{bench.calls(WARM_UP)} {IN_FLIGHT}")
     return partial(cpu_a_request, app, driver, bench.calls(CALLS))
 

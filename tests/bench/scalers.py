@@ -78,7 +78,7 @@ async def measure(bench: Bench) -> list[Row]:
         scene = Scene(bench, server, Namespace(server), bench.calls(OBJECTS))
         await scene.furnish()
         async with child(bench, "bench.loads", scene.namespace.name, str(scene.objects)) as loads:
-            scene.url = f"http://127.0.0.1:{(await loads.hear())['port']:.0f}"
+            scene.url = f"http://127.0.0.1:{(await loads.read())['port']:.0f}"
             ours, again = await scene.ours(scene.objects), await scene.ours(0)
             peer = await scene.peer()
             found = {"ours": ours, "ours, started again": again, "peer": peer}
@@ -230,7 +230,7 @@ class Scene:
         """The peer, once it runs."""
         where = (str(self._server.kubeconfig()), self.namespace.name, self.url)
         async with child(self._bench, "bench.timers", *where, str(self.interval_s)) as timers:
-            await timers.hear()
+            await timers.read()
             yield timers
 
     def _scaler(self, name: str) -> Object:

@@ -36,7 +36,7 @@ async def measure(bench: Bench) -> list[Row]:
     here = Placement.here()
     async with AsyncExitStack() as stack:
         part = await stack.enter_async_context(child(bench, "bench.scraped", cpu=here.subjects))
-        ports = {**await part.hear(), **await part.hear()}
+        ports = {**await part.read(), **await part.read()}
         generator = await stack.enter_async_context(Generator(here.generator))
         job = Job(
             doors={"": (f"http://127.0.0.1:{ports['public_port']}",)},

@@ -125,7 +125,7 @@ class Side:
                 self._profile.profile, cpu=Placement.here().generator,
             )
         )  # fmt: skip  # one command
-        await self._driver.hear()
+        await self._driver.read()
 
     async def stop(self) -> None:
         """End every process."""

@@ -54,4 +54,4 @@ async def test_output_of_a_failed_process_is_quoted(tmp_path: Path) -> None:
     """Its last words, and its name."""
     async with child(a_bench(tmp_path), "json.tool", "nowhere.json") as process:
         with pytest.raises(BenchFailed, match=r"(?s)json\.tool nowhere\.json gave.*No such file"):
-            await process.hear()
+            await process.read()

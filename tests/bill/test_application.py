@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bill.twins import intent
+from bill.fakes import intent
 from borough_bill.experiments.application import (
     KEYS,
     SETTINGS,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bill.twins import MEASURED, WARM, GeneratorTwin
+from bill.fakes import MEASURED, WARM, FakeGenerator
 from borough_bill.analysis.checks import NOTHING_LOST, checks
 from borough_bill.analysis.runs import Runs
 from borough_bill.experiments import foreign
@@ -47,7 +47,7 @@ async def window(folder: Folder, subject: str, klass: str = "order") -> None:
     job = Job(
         doors={"": ("http://a",)}, workload="x", out=folder.recording(0, subject), seconds=1, rate=9
     )
-    (await GeneratorTwin(klass=klass).run(job)).write()
+    (await FakeGenerator(klass=klass).run(job)).write()
     folder.keep(Window(block=0, experiment="shapes", subject=subject, seconds=1))
 
 

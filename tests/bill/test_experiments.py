@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bill.twins import (
+from bill.fakes import (
     MEASURED,
     SUBJECTS,
     WARM,
-    GeneratorTwin,
-    TargetTwin,
+    FakeGenerator,
+    FakeTarget,
     intent,
     planned_only,
     subjects,
@@ -26,11 +26,11 @@ async def measured(folder: Folder, wanted: Intent) -> list[Job]:
     """The jobs of a run."""
     folder.clear()
     folder.begin(wanted)
-    twin = GeneratorTwin()
-    await Session(twin.generator).blocks(
+    fake = FakeGenerator()
+    await Session(fake.generator).blocks(
         folder, wanted, subjects(), lambda *_: None, planned_only(wanted)
     )
-    return twin.jobs
+    return fake.jobs
 
 
 async def test_every_block_has_each_subject_once_in_random_order(
@@ -77,13 +77,13 @@ async def test_grouped_subjects_are_neighbours_in_longer_windows(
 
 async def test_cpu_after_the_last_answer_is_charged_to_the_window(tmp_path: Path) -> None:
     """Spans are exported after the last answer. The share of the warm-up is subtracted."""
-    target = TargetTwin(left={"gateway-0": 0.05}, pids={"gateway-0": os.getpid()})
-    twin, subject = GeneratorTwin(), Subject("ladder", target, "T7b")
+    target = FakeTarget(left={"gateway-0": 0.05}, pids={"gateway-0": os.getpid()})
+    fake, subject = FakeGenerator(), Subject("ladder", target, "T7b")
     job = Job(
         doors=dict(target.doors), workload="orders", out=tmp_path / "x", seconds=1, rate=20,
         pids=dict(target.pids),
     )  # fmt: skip  # a job at a glance
-    session = Session(twin.generator)
+    session = Session(fake.generator)
     window = await session.measure(subject, job)
     share = MEASURED / (WARM + MEASURED)
     assert window.cpu_s == {"gateway-0": pytest.approx(0.08 + 0.05 * share)}
@@ -96,9 +96,9 @@ async def test_cpu_of_remote_processes_is_charged_without_the_warm_up(
     tmp_path: Path,
 ) -> None:
     """The clock of a remote process is read before the warm-up, whose share is subtracted."""
-    target = TargetTwin(left={"payments-0": 0.1})
+    target = FakeTarget(left={"payments-0": 0.1})
     job = Job(doors=dict(target.doors), workload="orders", out=tmp_path / "x", seconds=1, rate=20)
-    window = await Session(GeneratorTwin().generator).measure(Subject("a", target), job)
+    window = await Session(FakeGenerator().generator).measure(Subject("a", target), job)
     assert window.cpu_s == {"payments-0": pytest.approx(0.1 * MEASURED / (WARM + MEASURED))}
     assert window.rss_mib == window.pss_mib == {}
 
@@ -125,25 +125,25 @@ async def test_failed_first_orders_are_repeated_up_to_three_times(
     """On a busy machine the first order may miss its deadline. Where a process gets a quarter of
     the core, they are sent at a quarter of the rate.
     """
-    twin = GeneratorTwin(failing=failing)
+    fake = FakeGenerator(failing=failing)
     window = await first_orders(
-        Subject("a", TargetTwin()), Session(twin.generator), tmp_path / "x", 0.25, "orders"
+        Subject("a", FakeTarget()), Session(fake.generator), tmp_path / "x", 0.25, "orders"
     )
 
-    assert len(twin.jobs) == tries
+    assert len(fake.jobs) == tries
     assert (window.served == window.offered) is (failing < tries)
-    assert {job.rate for job in twin.jobs} == {5}
-    assert {round(job.seconds, 6) for job in twin.jobs} == {2.8}
+    assert {job.rate for job in fake.jobs} == {5}
+    assert {round(job.seconds, 6) for job in fake.jobs} == {2.8}
 
 
 async def test_cpu_of_others_is_the_busy_core_less_the_subject(tmp_path: Path) -> None:
     """The core was busy for 0.3 s, of which the subject's process used 0.08 s."""
-    target, twin = TargetTwin(pids={"gateway-0": os.getpid()}), GeneratorTwin(core_busy_s=0.3)
+    target, fake = FakeTarget(pids={"gateway-0": os.getpid()}), FakeGenerator(core_busy_s=0.3)
     job = Job(
         doors=dict(target.doors), workload="orders", out=tmp_path / "x", seconds=1, rate=20,
         pids=dict(target.pids),
     )  # fmt: skip  # a job at a glance
-    window = await Session(twin.generator).measure(Subject("a", target), job)
+    window = await Session(fake.generator).measure(Subject("a", target), job)
     assert window.others_s == pytest.approx(0.22)
 
 

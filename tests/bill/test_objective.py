@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bill.twins import MEASURED, GeneratorTwin, intent, planned_only, subjects
+from bill.fakes import MEASURED, FakeGenerator, intent, planned_only, subjects
 from borough_bill.analysis.bill import bill
 from borough_bill.experiments.blocks import Session
 from borough_bill.experiments.folder import Folder
@@ -36,7 +36,7 @@ async def test_window_counts_the_requests_that_were_served_in_time(
     folder.clear()
     folder.begin(wanted)
 
-    await Session(GeneratorTwin().generator).blocks(
+    await Session(FakeGenerator().generator).blocks(
         folder, wanted, subjects(), lambda *_: None, planned_only(wanted)
     )
 

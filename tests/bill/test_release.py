@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bill.twins import ClusterTwin
+from bill.fakes import FakeCluster
 from borough_bill.targets.attribution import NotExposed, ProcessGone
 from borough_bill.targets.cluster import Unreachable
 from borough_bill.targets.release import Release, ReleaseName, open_releases
@@ -115,7 +115,7 @@ def names(pods: list[dict[str, Any]]) -> list[str]:
 class World:
     """A cluster, and the metrics of its pods by name."""
 
-    cluster: ClusterTwin
+    cluster: FakeCluster
     metrics: Mapping[str, Metrics]
     pods: list[dict[str, Any]]
 
@@ -140,7 +140,7 @@ async def world(serve: Any) -> World:
         f"{NAME.path}/services/borough": service(await serve(door)),
         f"{NAME.path}/secrets/borough-customers": held,
     }
-    return World(ClusterTwin(objects, urls, json.dumps(BOOK)), metrics, pods)
+    return World(FakeCluster(objects, urls, json.dumps(BOOK)), metrics, pods)
 
 
 async def must_refuse(world: World, error: type[Exception], text: str) -> None:

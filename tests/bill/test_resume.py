@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bill.twins import (
+from bill.fakes import (
     MEASURED,
     SUBJECTS,
     WARM,
-    GeneratorTwin,
+    FakeGenerator,
     intent,
     planned_only,
     subjects,
@@ -33,13 +33,13 @@ async def interrupted(folder: Folder) -> None:
     folder.clear()
     folder.begin(intent())
     with pytest.raises(asyncio.CancelledError):
-        await measure(folder, GeneratorTwin(interrupted_at=CUT_AT))
+        await measure(folder, FakeGenerator(interrupted_at=CUT_AT))
 
 
-async def measure(folder: Folder, twin: GeneratorTwin) -> None:
+async def measure(folder: Folder, fake: FakeGenerator) -> None:
     """Measure the missing blocks."""
     wanted = intent()
-    await Session(twin.generator).blocks(
+    await Session(fake.generator).blocks(
         folder, wanted, subjects(), lambda *_: None, planned_only(wanted)
     )
 
@@ -54,9 +54,9 @@ async def test_resumed_run_measures_incomplete_blocks_anew(
     assert len(folder.windows()) == CUT_AT
 
     assert folder.keep_whole_blocks(SUBJECTS) == 1
-    twin = GeneratorTwin()
-    await measure(folder, twin)
-    assert [job.out.name[:3] for job in twin.jobs] == ["001"] * 4 + ["002"] * 4
+    fake = FakeGenerator()
+    await measure(folder, fake)
+    assert [job.out.name[:3] for job in fake.jobs] == ["001"] * 4 + ["002"] * 4
     assert len(folder.windows()) == 3 * len(SUBJECTS)
 
 
@@ -117,7 +117,7 @@ async def test_orders_of_earlier_sessions_are_counted(tmp_path: Path) -> None:
     folder, heard, script = (
         Folder(tmp_path / "run"),
         dict[str, Mapping[str, int]](),
-        GeneratorTwin(),
+        FakeGenerator(),
     )
     folder.clear()
     folder.begin(intent())

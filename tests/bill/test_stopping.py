@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit  # type: ignore[import-untyped]  # scipy has no types
 
-from bill.twins import GeneratorTwin, intent, subjects
+from bill.fakes import FakeGenerator, intent, subjects
 from borough_bill.analysis.line import NARROW
 from borough_bill.analysis.runs import Runs
 from borough_bill.analysis.statistics import LEVEL, LOOK_LEVEL
@@ -115,14 +115,14 @@ def test_next_block_is_expected_to_take_as_long_as_the_longest() -> None:
 
 async def test_session_measures_the_blocks_that_stopping_allows(tmp_path: Path) -> None:
     """Each block is complete."""
-    folder, wanted, twin = Folder(tmp_path / "run"), intent(blocks=2), GeneratorTwin()
+    folder, wanted, fake = Folder(tmp_path / "run"), intent(blocks=2), FakeGenerator()
     plan = wanted.plan.model_copy(update={"most": 20})
     wanted = wanted.model_copy(update={"plan": plan})
     folder.clear()
     folder.begin(wanted)
     stopping = Stopping(plan, lambda: len(folder.windows()) >= 7 * len(subjects()))
 
-    await Session(twin.generator).blocks(folder, wanted, subjects(), lambda *_: None, stopping)
+    await Session(fake.generator).blocks(folder, wanted, subjects(), lambda *_: None, stopping)
 
     assert {window.block for window in folder.windows()} == set(range(2 + LOOK_EVERY))
     assert len(folder.windows()) == (2 + LOOK_EVERY) * len(subjects())

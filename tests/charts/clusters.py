@@ -22,11 +22,11 @@ UNUSED_PORT = 22
 """A port without a listener: a policy without ports would allow it."""
 
 DNS = Place("dns", "kube-system", {"k8s-app": "kube-dns"})
-NEIGHBOUR = Place("neighbour", HERE, {"app.kubernetes.io/name": "another"})
-STRANGER = Place("stranger", "elsewhere", {"app.kubernetes.io/name": "borough"})
-WORLD = Place("world", address="203.0.113.7")
+SAME_NAMESPACE = Place("same namespace", HERE, {"app.kubernetes.io/name": "another"})
+OTHER_NAMESPACE = Place("other namespace", "elsewhere", {"app.kubernetes.io/name": "borough"})
+INTERNET = Place("internet", address="203.0.113.7")
 API_SERVER = Place("API server", address="198.18.0.1")
-OTHERS = (DNS, NEIGHBOUR, STRANGER, WORLD)
+OTHERS = (DNS, SAME_NAMESPACE, OTHER_NAMESPACE, INTERNET)
 
 
 def cluster(helm: Helm, values: Values) -> Cluster:

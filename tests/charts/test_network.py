@@ -110,10 +110,10 @@ def test_only_parts_with_stores_reach_the_database(shape: Shape, edges: set[Edge
 def test_only_the_port_of_the_door_is_open_to_all(shape: Shape, edges: set[Edge]) -> None:
     """Within the release only to the pods of tests and load."""
     doors = {part for part, hosted in shape.parts.items() if "gateway" in hosted}
-    guests = {"load", "test", "dns", "neighbour", "stranger"}
+    guests = {"load", "test", "dns", "same namespace", "other namespace"}
 
     found = between(edges, PUBLIC)
-    assert found - {("world", door) for door in doors} == {(g, d) for g in guests for d in doors}
+    assert found - {("internet", door) for door in doors} == {(g, d) for g in guests for d in doors}
 
 
 def test_only_prometheus_scrapes(shape: Shape, edges: set[Edge]) -> None:
@@ -230,7 +230,7 @@ def test_door_can_be_restricted_to_peers(helm: Helm) -> None:
     place = cluster(helm, {"networkPolicy": {"door": {"from": [only]}}, "load": {"enabled": True}})
 
     assert between(place.edges(HERE, [PUBLIC]), PUBLIC) == {
-        (guest, "gateway") for guest in ("stranger", "load", "test")
+        (guest, "gateway") for guest in ("other namespace", "load", "test")
     }
 
 
@@ -239,11 +239,11 @@ def test_observability_reaches_its_targets_and_nothing_else(helm: Helm) -> None:
     place = cluster(helm, {"shape": "monolith"})
     found = place.edges(THERE, ports(place))
     pages = {("prometheus", 9090), ("jaeger", 16686), ("grafana", 3000)}
-    visitors = {"dns", "neighbour", "stranger"}
+    visitors = {"dns", "same namespace", "other namespace"}
 
     assert {e for e in found if e.target != "dns"} == {
         Edge("app", "collector", OTLP),
-        *(Edge("neighbour", "collector", port) for port in (OTLP, 4317)),
+        *(Edge("same namespace", "collector", port) for port in (OTLP, 4317)),
         Edge("collector", "jaeger", OTLP),
         Edge("prometheus", "app", OPS),
         *(Edge("prometheus", to, 8888) for to in ("collector", "jaeger")),

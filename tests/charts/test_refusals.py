@@ -121,7 +121,7 @@ WRONG_OBSERVABILITY: dict[str, tuple[Values, tuple[str, ...]]] = {
         {"jaeger": {"enabled": False}},
         ("collector.exportTo", "jaeger"),
     ),
-    "a Grafana for nobody": (
+    "a Grafana without clients": (
         {"grafana": {"anonymous": False}},
         ("grafana.anonymous", "grafana.admin.existingSecret"),
     ),

@@ -99,7 +99,7 @@ def test_app_with_dependencies_is_refused() -> None:
         mount(app, Payments, memory_shop().payments)
 
 
-class Fickle(Capability, path="/fickle"):
+class NotIdempotent(Capability, path="/not-idempotent"):
     """Methods that are marked as idempotent, and are not."""
 
     def __init__(self) -> None:
@@ -149,9 +149,11 @@ class Fickle(Capability, path="/fickle"):
 async def test_twice_finds_a_wrong_mark(method: str, at_once: bool) -> None:  # noqa: FBT001
     """A method that is marked as idempotent but is not is found by repeating it."""
     allowed = agree_at_once if at_once else agree
-    fickle = remote(Fickle, Twice(Direct(Fickle()), at_once=at_once, agree=allowed))
-    with pytest.raises(AssertionError, match=rf"fickle\.{method} is not idempotent"):
-        await getattr(fickle, method)(VoidCharge(order_id=ORDER))
+    remote_one = remote(
+        NotIdempotent, Twice(Direct(NotIdempotent()), at_once=at_once, agree=allowed)
+    )
+    with pytest.raises(AssertionError, match=rf"not-idempotent\.{method} is not idempotent"):
+        await getattr(remote_one, method)(VoidCharge(order_id=ORDER))
 
 
 async def test_twice_at_once_finds_a_race() -> None:
@@ -159,8 +161,8 @@ async def test_twice_at_once_finds_a_race() -> None:
     together.
     """
     request = VoidCharge(order_id=ORDER)
-    in_turn = remote(Fickle, Twice(Direct(Fickle())))
+    in_turn = remote(NotIdempotent, Twice(Direct(NotIdempotent())))
     assert (await in_turn.races(request)).order_id == ORDER
-    at_once = remote(Fickle, Twice(Direct(Fickle()), at_once=True))
-    with pytest.raises(AssertionError, match=r"fickle\.races is not idempotent"):
+    at_once = remote(NotIdempotent, Twice(Direct(NotIdempotent()), at_once=True))
+    with pytest.raises(AssertionError, match=r"not-idempotent\.races is not idempotent"):
         await at_once.races(request)

@@ -16,7 +16,7 @@ Board = dict[str, Any]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whoever asks for a `board` is asked about every one."""
+    """A test with the argument `board` runs for every one."""
     if "board" in metafunc.fixturenames:
         metafunc.parametrize("board", FILES, ids=lambda path: path.stem, indirect=True)
 

@@ -113,7 +113,7 @@ def panel_units(board: Board) -> Iterator[str]:
 
 
 def panel_no_targets(board: Board) -> Iterator[str]:
-    """A panel asks something; its targets can be told apart, and each names its series."""
+    """A panel asks something; its targets are distinct, and each names its series."""
     for panel in panels(board):
         targets = panel.get("targets", [])
         if not targets or max(Counter(t["refId"] for t in targets).values()) > 1:

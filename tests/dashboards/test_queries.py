@@ -51,8 +51,8 @@ def test_variable_is_replaced_in_every_notation(spelt: str) -> None:
 
 
 def test_a_variable_without_a_value_is_named() -> None:
-    """With whoever asks."""
-    with pytest.raises(Unanswerable, match=r"Q\?, A, A: nobody said what \$pod is"):
+    """The error names the asker."""
+    with pytest.raises(Unanswerable, match=r"Q\?, A, A: \$pod has no value"):
         list(questions(a_board(expr='x{pod="$pod"}'), VALUES))
 
 

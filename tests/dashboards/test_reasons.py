@@ -40,19 +40,19 @@ def test_every_state_has_its_number_and_its_words(
     panel = lanes(metric)
     expression = panel["targets"][0]["expr"]
     (mapping,) = panel["fieldConfig"]["defaults"]["mappings"]
-    told = {number: state["text"] for number, state in mapping["options"].items()}
+    mapped = {number: state["text"] for number, state in mapping["options"].items()}
     asked = {
         str(number): asked.matchers[label].removeprefix("=")
         for number, asked in enumerate(selectors(expression), start=1)
     }
-    assert asked == told == {str(n): value for n, value in enumerate(values, start=1)}
-    assert all(f"{n} * {metric}{{" in expression for n in told)
+    assert asked == mapped == {str(n): value for n, value in enumerate(values, start=1)}
+    assert all(f"{n} * {metric}{{" in expression for n in mapped)
     assert all(state["color"] for state in mapping["options"].values())
 
 
 def test_reasons_of_one_colour_ask_for_the_same_attention() -> None:
-    """What a person must mend is red; somebody else's number is purple; nobody is alarmed by what
-    goes as it should.
+    """What a person must mend is red; a number set by another is purple; what
+    goes as it should has no colour of alarm.
     """
     (mapping,) = lanes(signals.REASON.series)["fieldConfig"]["defaults"]["mappings"]
     by_colour: dict[str, set[str]] = {}

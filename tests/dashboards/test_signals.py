@@ -55,7 +55,7 @@ def test_every_query_uses_metrics_as_what_they_are(board: Board) -> None:
 
 
 def test_every_variable_queries_an_existing_metric(board: Board) -> None:
-    """Choices come from a series that every part tells, or is told of every scaler."""
+    """Choices come from a series that every part exposes, or that exists for every scaler."""
     for variable in board["templating"]["list"]:
         if variable["type"] == "query":
             found = LABEL_VALUES.fullmatch(variable["query"])
@@ -149,7 +149,7 @@ def test_query_that_does_not_fit_the_signal_is_refused() -> None:
 
 
 def test_state_is_queried_by_its_number() -> None:
-    """In the order of the values, whichever of them is told; of gauges only."""
+    """In the order of the values, whichever of them is exposed; of gauges only."""
     scope = Scope(("namespace",))
     selector = 'borough_scaler_reason{namespace="$namespace", reason='
     assert scope.which(operators.REASON, "reason", ("A", "B"), "scaler") == (

@@ -1,6 +1,6 @@
 """Can requests make a part keep an unbounded number of series?
 
-Every series costs at every scrape. So strangers, clients without a key, send random paths, hosts,
+Every series costs at every scrape. So clients without a key send random paths, hosts,
 methods, queries, keys, ids and trace contexts. The requests go over real sockets, since the label
 of a route depends on the server as well.
 """
@@ -35,7 +35,7 @@ EXEMPLAR = 128
 
 @pytest.fixture
 async def running(sqlite_url: str) -> AsyncIterator[RunningShape]:
-    """A part with a door and one that only others call, neither of them short of patience."""
+    """A part with a door and one that only others call, neither of them with a short deadline."""
     settings = settings_with(
         APP,
         store=SecretStr(sqlite_url),
@@ -51,7 +51,7 @@ async def running(sqlite_url: str) -> AsyncIterator[RunningShape]:
             yield running
 
 
-class Stranger:
+class RandomClient:
     """Sends what comes to mind, and remembers it."""
 
     def __init__(self, seed: int) -> None:
@@ -94,10 +94,10 @@ class Stranger:
             yield ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-async def visit(url: str, stranger: Stranger) -> None:
+async def visit(url: str, client: RandomClient) -> None:
     """Send every request to this address, some dozens on each connection."""
     place = urlsplit(url)
-    wanted = list(stranger.requests())
+    wanted = list(client.requests())
     for start in range(0, REQUESTS, AT_A_TIME):
         reader, writer = await asyncio.open_connection(place.hostname, place.port)
         writer.writelines(wanted[start : start + AT_A_TIME])
@@ -120,7 +120,7 @@ async def test_unknown_paths_and_hosts_add_no_series(running: RunningShape, part
     """
     telemetry = running.parts[part].telemetry
     url = running.doors[part] if part in running.doors else running.inner[part]
-    first, second = Stranger(1), Stranger(2)
+    first, second = RandomClient(1), RandomClient(2)
     await visit(url, first)
     before = series(telemetry)
     await visit(url, second)

@@ -3,7 +3,7 @@
 Nothing here knows which cluster it is. What waits, waits for a condition, with a bound, and says in
 a sentence what did not come about. What is looked at again and again is asked through one
 `kubectl proxy`: a kubectl for each look would take the cores from the cluster that shares them with
-the tests. Nothing is left to a NetworkPolicy's mercy either: what is read
+the tests. No read depends on a NetworkPolicy: what is read
 from a pod is read through `kubectl port-forward`, which enters it from its own node, where the API
 server's proxy would come from another one and be refused.
 """
@@ -228,7 +228,7 @@ def exec_python(namespace: str, target: str, code: str, *args: str, within: floa
 
 @contextmanager
 def one_at_a_time(what: str) -> Iterator[None]:
-    """Whoever does `what`, here or in a process beside, does so while nobody else does."""
+    """Only one process at a time does `what`, here or in another test run."""
     with (Path(tempfile.gettempdir()) / f"borough-e2e-{what}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -238,7 +238,7 @@ def one_at_a_time(what: str) -> Iterator[None]:
 def namespace(name: str) -> Iterator[str]:
     """A new namespace that enforces `restricted`, for as long as the context lasts.
 
-    What an earlier run left under that name goes first. At the end nobody waits until it is gone.
+    What an earlier run left under that name goes first. The end does not wait until it is gone.
     """
     kubectl("delete", "namespace", name, "--ignore-not-found", "--wait")
     labels = {RESTRICTED: "restricted"}

@@ -25,7 +25,7 @@ FIGURE = "figure"
 
 class TwoStages(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """The two shops that are scaled share nothing with the platform, and mostly wait: what happens
-    to them is played beside all other tests, which keep their order.
+    to them runs beside all other tests, which keep their order.
     """
 
     def _split_scope(self, nodeid: str) -> str:

@@ -9,8 +9,8 @@ PROFILE = {"name": "Ada", "email": "ada@example.org", "card_token": "tok_visa_1"
 
 
 def knock(door: Door) -> Answer:
-    """The first answer of a door whose pods are ready, as a stranger gets it: a node hears of a
-    ready pod a moment after whoever waited for it.
+    """The first answer of a door whose pods are ready, without a key: a node learns of a
+    ready pod a moment after a client that waited for it.
     """
     return wait_until("an answer at the door", lambda: door.ask("GET", "/v1/menu"), within=10)
 
@@ -55,7 +55,7 @@ def order_journey(door: Door, ada: str, grace: str) -> str:
 
 
 def check_the_menu(door: Door, key: str) -> None:
-    """It has espresso; whoever has it already is told so and sent nothing."""
+    """It has espresso; a client that has it already gets 304 and no body."""
     menu = door.ask("GET", "/v1/menu", headers={"X-API-Key": key})
     assert menu.status == 200, menu
     assert "espresso" in {item["sku"] for item in menu.body["items"]}

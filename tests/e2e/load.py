@@ -2,8 +2,8 @@
 
 `open_loop` is the chart's own load: requests leave at their times whatever the answers, so that a
 stall shows as failures, never as fewer requests. `customers` are a closed loop: each repeats an
-order under its key until it is settled. Both tell at their end what they were told, and `audit`
-what the books hold.
+order under its key until it is settled. Both report the responses at their end, and `audit` the
+content of the stores.
 """
 
 import json
@@ -49,7 +49,7 @@ class TooShort(AssertionError):
 class Load:
     """A Job that sends requests for so many `seconds`, under way while the context lasts.
 
-    At its end the context waits for the last answer; `told` is then what the Job says, a
+    At its end the context waits for the last answer; `report` is then what the Job prints, a
     `LoadResult` or a `CustomersResult` of the bill. Raises TooShort. `door` is a part that hosts
     the gateway: it tells when the first requests have come.
     """
@@ -57,7 +57,7 @@ class Load:
     def __init__(
         self, release: Release, manifest: Mapping[str, Any], *, door: str, seconds: float
     ) -> None:
-        self.told: dict[str, Any] = {}
+        self.report: dict[str, Any] = {}
         self._release = release
         self._manifest = manifest
         self._door = door
@@ -101,7 +101,7 @@ class Load:
     def finish(self) -> None:
         """Wait for the last answer."""
         run = finish_job(self._release.namespace, self._job, self._seconds + END_S)
-        self.told = _document(run.logs)
+        self.report = _document(run.logs)
 
     def stop(self) -> None:
         """End it at once; it tells nothing."""
@@ -165,16 +165,18 @@ def turn() -> AbstractContextManager[None]:
     return one_at_a_time("load")
 
 
-def failures(told: Mapping[str, Any]) -> dict[str, Any]:
+def failures(report: Mapping[str, Any]) -> dict[str, Any]:
     """What an open loop was denied, by reason, with the first few in full; empty if nothing."""
     return (
-        {k: told[k] for k in ("reasons", "first_failures", "statuses")} if told["reasons"] else {}
+        {k: report[k] for k in ("reasons", "first_failures", "statuses")}
+        if report["reasons"]
+        else {}
     )
 
 
-def served(told: Mapping[str, Any]) -> int:
+def served(report: Mapping[str, Any]) -> int:
     """How many requests of an open loop were answered as they should be, from its first."""
-    return int(told["served"] + told["warm_up"]["served"])
+    return int(report["served"] + report["warm_up"]["served"])
 
 
 def audit(release: Release, part: str, app: str = "borough_shop.app:APP") -> dict[str, Any]:

@@ -16,12 +16,12 @@ LABEL_VALUES = re.compile(r"label_values\((?P<series>.+),\s*(?P<label>\w+)\)")
 
 
 class Unanswerable(Exception):
-    """A query needs a variable nobody gave a value, or is of a kind unknown here."""
+    """A query needs a variable without a value, or is of a kind unknown here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request to Prometheus. `asker` names dashboard, panel and target, for whoever reads that
+    """One request to Prometheus. `asker` names dashboard, panel and target, for the reader of that
     it failed; `exemplar` says that its panel shows exemplars, so /api/v1/query_exemplars has some
     for `promql` too.
     """
@@ -83,7 +83,7 @@ def filled(text: str, values: Mapping[str, str], asker: str) -> str:
     def value(found: re.Match[str]) -> str:
         name = found[1] or found[2]
         if name not in values:
-            raise Unanswerable(f"{asker}: nobody said what ${name} is")
+            raise Unanswerable(f"{asker}: ${name} has no value")
         return values[name]
 
     return VARIABLE.sub(value, text)

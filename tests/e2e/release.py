@@ -24,7 +24,7 @@ from e2e.cluster import (
 )
 
 READY_S = 180
-"""Within this, whatever is installed or upgraded is ready: a bound, and nobody's promise."""
+"""What is installed or upgraded is ready within this: a bound, not a promise."""
 CUSTOMERS = "e2e-customers"
 IMAGES = {"borough": IMAGE, "borough-operator": OPERATOR_IMAGE}
 """The image under test, by the chart that runs it."""
@@ -149,13 +149,13 @@ class Release:
     def explain(self) -> str:
         """Its pods, the last events, and the last words of whatever is not ready."""
         inside = ("--namespace", self.namespace)
-        said = [_told("get", "pods", *inside, "--output", "wide")]
-        events = _told("get", "events", *inside, "--sort-by", ".lastTimestamp").splitlines()
+        said = [_output("get", "pods", *inside, "--output", "wide")]
+        events = _output("get", "events", *inside, "--sort-by", ".lastTimestamp").splitlines()
         said += events[-LAST_EVENTS:]
         for pod in self.pods():
             name, phase = pod["metadata"]["name"], pod["status"].get("phase")
             if phase == "Failed" or (phase == "Running" and not is_ready(pod)):
-                said += [f"-- {name}:", _told("logs", name, *inside, f"--tail={LAST_WORDS}")]
+                said += [f"-- {name}:", _output("logs", name, *inside, f"--tail={LAST_WORDS}")]
         lines = (line for text in said for line in text.splitlines())
         return "\n".join(line[:LONGEST_LINE] for line in lines)
 
@@ -164,7 +164,7 @@ class Release:
         return labels + (f",app.kubernetes.io/component={component}" if component else "")
 
 
-def _told(*words: str) -> str:
+def _output(*words: str) -> str:
     """What kubectl prints, or why it does not: it explains a failure and must not hide it."""
     try:
         return kubectl(*words)

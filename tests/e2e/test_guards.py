@@ -56,11 +56,11 @@ def test_a_part_is_scaled_by_its_name_and_not_emptied_by_evictions(platform: Pla
     finally:
         wait_until(f"2 of {PART} again", lambda: len(ready()) == 2, within=60)
         scale(1)
-        wait_until("nobody asks the other", lambda: len(shop.pods(PART)) == 1, within=60)
+        wait_until("the other pod gets no request", lambda: len(shop.pods(PART)) == 1, within=60)
 
 
 def evict(namespace: str, pod: str) -> None:
-    """Ask the API, as whoever drains a node does. Raises CommandFailed where a budget says no."""
+    """Ask the API, as draining a node does. Raises CommandFailed where a budget says no."""
     metadata = {"name": pod, "namespace": namespace}
     asked: dict[str, Any] = {
         "apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata,

@@ -12,7 +12,7 @@ from e2e.visitor import ByCurl
 
 
 def test_a_pod_elsewhere_in_the_cluster_can_order(journey: Journey) -> None:
-    """The door is open to everybody in the cluster, and the order journey holds there."""
+    """The door is open to every pod in the cluster, and the order journey holds there."""
     assert journey.order_id
 
 

@@ -72,23 +72,23 @@ def test_a_shop_that_runs_gains_a_capability(
     with open_loop(shop, VALUES, door="gateway", rate=4, seconds=120) as load:
         shop.upgrade(grown)
         metrics.upgrade({**ONLY_PROMETHEUS, **document(LOYALTY)})
-    longest = load.told["latency_ms"]["longest"]
+    longest = load.report["latency_ms"]["longest"]
     tell(f"the longest answer while the shop gained a capability: {longest:.0f} ms")
-    assert failures(load.told) == {}, load.told
+    assert failures(load.report) == {}, load.report
     assert database(shop) == kept
     assert owner_of_the_schema(shop) == "loyalty"
     kubectl("get", "networkpolicy", "borough-loyalty", "--namespace", SPACE)
 
     # Orders of before have no points: its law says so of these, and of none that came later.
     unawarded = orders_without_award(shop)
-    assert len(unawarded) < served(load.told)
+    assert len(unawarded) < served(load.report)
     before, orders = points(shop), [place(door, "key-of-ada").body for _ in range(AFTER)]
     earned = sum(order["total"]["minor"] // 100 for order in orders)
     assert earned > 0
     wait_until("points of orders", lambda: points(shop) == before + earned, within=20)
     assert orders_without_award(shop) == unawarded
     found = audit(shop, "orders")
-    placed = {"placed": served(load.told) + AFTER}
+    placed = {"placed": served(load.report) + AFTER}
     assert (found["violations"], found["orders"]) == ([], placed)
 
     with Forward(METRICS, "service/observability-prometheus", 9090) as prometheus:

@@ -84,7 +84,7 @@ def test_scaling_fails_no_request_and_spreads_the_load(shop: Release) -> None:
 
             wait_until("150 requests a pod", enough, within=60)
         scale(shop, "inventory", 2)
-    assert failures(load.told) == {}, load.told
+    assert failures(load.report) == {}, load.report
     assert len(each) == 6
     assert max(each.values()) <= 1.5 * sum(each.values()) / len(each), each
 
@@ -111,11 +111,11 @@ def test_payments_alone_goes_to_a_later_version_and_back(
         wait_until("no receipt", lambda: "receipt" not in verdict(shop, ordered[-1]), within=20)
         ordered.append(order(door))
         assert {verdict(shop, one)["outcome"] for one in ordered} == {"captured"}
-    assert failures(load.told) == {}, load.told
+    assert failures(load.report) == {}, load.report
     assert identities(shop) == others
     found = audit(shop, "orders")
     assert found["violations"] == []
-    assert found["orders"] == {"placed": placed_before + served(load.told) + len(ordered)}
+    assert found["orders"] == {"placed": placed_before + served(load.report) + len(ordered)}
 
 
 @pytest.mark.parametrize("pods", [4, pytest.param(12, marks=pytest.mark.long)])
@@ -126,16 +126,16 @@ def test_no_order_is_lost_while_pods_are_replaced(
     asks again is placed in the end, and in the books.
     """
     chance = random.Random(pods)
-    with customers(shop, VALUES, door="gateway", seconds=(pods + 1) * EVERY_S) as crowd:
+    with customers(shop, VALUES, door="gateway", seconds=(pods + 1) * EVERY_S) as buyers:
         for _ in range(pods):
             began = time.monotonic()
             whole = wait_until("a part that is whole", lambda: sorted(spare_pods(shop)), within=30)
             kubectl("delete", "pod", chance.choice(whole), "--namespace", SPACE, "--wait=false")
             time.sleep(max(0.0, began + EVERY_S - time.monotonic()))  # the pace is the law's
-    assert crowd.told["endings"] == {"placed": crowd.told["orders"]}, crowd.told
+    assert buyers.report["endings"] == {"placed": buyers.report["orders"]}, buyers.report
     found = audit(shop, "orders")
     assert found["violations"] == []
-    assert found["orders"] == {"placed": placed_before + crowd.told["orders"]}
+    assert found["orders"] == {"placed": placed_before + buyers.report["orders"]}
 
 
 def scale(shop: Release, part: str, pods: int) -> None:

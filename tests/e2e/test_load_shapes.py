@@ -52,7 +52,7 @@ def test_the_shop_sells_in_every_shape(shape: str, visitor: tuple[str, str]) -> 
 @pytest.mark.long
 def test_a_change_of_shape_loses_no_order(tell: Callable[[str], None]) -> None:
     """Monolith to microservices and back on the same database, each in two upgrades, under load:
-    every order is placed, and every order told of is in the books.
+    every order is placed, and every reported order is in the stores.
     """
     with namespace("borough-e2e-change") as space:
         customers(space, "ada", "grace")
@@ -63,8 +63,8 @@ def test_a_change_of_shape_loses_no_order(tell: Callable[[str], None]) -> None:
             shop.upgrade(values(APART))
             shop.upgrade(values(TOWN, retiring=APART))
             shop.upgrade(values(TOWN))
-        longest = load.told["latency_ms"]["longest"]
+        longest = load.report["latency_ms"]["longest"]
         tell(f"the longest answer while the shape changed: {longest:.0f} ms")
-        assert failures(load.told) == {}, load.told
+        assert failures(load.report) == {}, load.report
         found = audit(shop, "app")
-        assert (found["violations"], found["orders"]) == ([], {"placed": served(load.told)})
+        assert (found["violations"], found["orders"]) == ([], {"placed": served(load.report)})

@@ -118,7 +118,7 @@ def test_a_stranger_reaches_the_door_and_nothing_behind_it(
     visitor: tuple[str, str], pods: dict[str, Pod]
 ) -> None:
     """From a pod of another namespace: no capability, no ops port, no database, no collector. The
-    pages of Prometheus and Jaeger are for whoever wants to look.
+    pages of Prometheus and Jaeger are open to every client.
     """
     wanted = {"the public door", "prometheus", "jaeger"}
     found = knock(*visitor, dict(ports(pods)))

@@ -1,6 +1,6 @@
 """Does a real Prometheus that scrapes real parts under traffic answer whatever the boards ask?
 
-Two shapes run at once: one with all in one part, where nobody calls anybody, and one whose parts
+Two shapes run at once: one with all in one part, where no part calls another, and one whose parts
 call each other. Each is a namespace.
 """
 

@@ -27,7 +27,7 @@ PACE = 50.0
 PODS = {
     "steady": ("staging", 2),
     "idle": ("staging", 1),
-    "mute": ("staging", 1),
+    "unreachable": ("staging", 1),
     "halved": ("staging", 2),
     "stopped": ("staging", 1),
     "abroad": ("elsewhere", 1),
@@ -46,7 +46,7 @@ class Pod(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         workload = self.path.split("/")[1]
-        if self.path in self.silent or workload == "mute":
+        if self.path in self.silent or workload == "unreachable":
             self.send_error(503)
             return
         count = 100.0
@@ -197,6 +197,6 @@ async def test_silent_pods_are_stale_and_absent_ones_empty(
         prometheus, ask("halved", RATE), saying(Freshness.STALE, "do not respond to scrapes: 1")
     )
     await until(prometheus, ask("steady", RATE), fresh)
-    never = [ask("mute", RATE), ask("abroad", RATE)]
+    never = [ask("unreachable", RATE), ask("abroad", RATE)]
     readings = await prometheus.read(never)
     assert [readings[one].freshness for one in never] == [Freshness.EMPTY, Freshness.EMPTY]

@@ -96,15 +96,15 @@ def test_wheel_holds_its_package_and_nothing_else(source: str, wheel: Path) -> N
 def test_metadata_says_what_an_index_asks_for(source: str, wheel: Path) -> None:
     """Name, sentence, licence, oldest Python, and the page of its source."""
     project = tomllib.loads((ROOT / source / "pyproject.toml").read_text())["project"]
-    told = metadata(wheel)
+    found = metadata(wheel)
 
-    assert told["Name"] == project["name"]
-    assert told["Version"] == project["version"]
-    assert told["Summary"] == project["description"]
-    assert told["License-Expression"] == "Apache-2.0"
-    assert told["Requires-Python"] == ">=3.11"
-    assert told["Description-Content-Type"] == "text/markdown"
-    assert told.get_payload() == (ROOT / source / "README.md").read_text()
+    assert found["Name"] == project["name"]
+    assert found["Version"] == project["version"]
+    assert found["Summary"] == project["description"]
+    assert found["License-Expression"] == "Apache-2.0"
+    assert found["Requires-Python"] == ">=3.11"
+    assert found["Description-Content-Type"] == "text/markdown"
+    assert found.get_payload() == (ROOT / source / "README.md").read_text()
 
 
 def test_distribution_is_installed_alone_with_what_it_declares(

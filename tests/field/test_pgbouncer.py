@@ -37,7 +37,7 @@ default_pool_size = 20
 ignore_startup_parameters = search_path, default_transaction_isolation
 """
 """PgBouncer knows no `search_path` among the parameters of a new connection and refuses it, unless
-it is told to ignore it. The schema is then that of the role, so each capability has its own.
+it is configured to ignore it. The schema is then that of the role, so each capability has its own.
 """
 ROLES = tuple(APP.contracts)
 

@@ -20,7 +20,7 @@ ALONE = {
     for name, value in os.environ.items()
     if not name.startswith(("PYTHON", "VIRTUAL_ENV", "UV_PROJECT", "MAKE", "MFLAGS"))
 }
-"""The environment variables of a stranger: none of ours tells Python where to look."""
+"""The environment variables of a new user: none of ours tells Python where to look."""
 
 
 def run(command: Sequence[str | Path], said: str = "", **changes: str) -> str:
@@ -69,5 +69,5 @@ class Environment:
 
     def installed(self) -> dict[str, str]:
         """The version of each package that is there, by name."""
-        told = uv("pip", "list", "--quiet", "--python", self.python, "--format", "json")
-        return {package["name"]: package["version"] for package in json.loads(told)}
+        listed = uv("pip", "list", "--quiet", "--python", self.python, "--format", "json")
+        return {package["name"]: package["version"] for package in json.loads(listed)}

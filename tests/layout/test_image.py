@@ -1,4 +1,4 @@
-"""Are our images made of what they should be, by what they should be, for nobody in particular?"""
+"""Do our images contain what they should, built as they should be, without a fixed user?"""
 
 import importlib.util
 import re
@@ -101,7 +101,7 @@ def test_a_build_sees_what_it_names_and_nothing_else(
 
 
 def test_nothing_is_let_in_that_no_build_asks_for(root: Path, admitted: list[str]) -> None:
-    """What is there for nobody may hold anything."""
+    """An unused file may hold anything."""
     asked_for = [path for name in PROGRAMS for path in copied(instructions(root, name))]
 
     assert [path for path in admitted if not (root / path).exists()] == []

@@ -84,10 +84,10 @@ PLANTED = {
 
 @pytest.fixture(scope="module")
 def laws(root: Path) -> Mapping[str, Any]:
-    """What import-linter is told."""
+    """The configuration of import-linter."""
     settings = tomllib.loads((root / "pyproject.toml").read_text())
-    told: Mapping[str, Any] = settings["tool"]["importlinter"]
-    return told
+    configured: Mapping[str, Any] = settings["tool"]["importlinter"]
+    return configured
 
 
 def circle(packages: Iterable[str]) -> list[str]:

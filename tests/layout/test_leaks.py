@@ -1,4 +1,4 @@
-"""Is a socket that a test leaves open told at the file that left it?"""
+"""Is a socket that a test leaves open reported with the file that opened it?"""
 
 import re
 from pathlib import Path

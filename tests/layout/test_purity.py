@@ -72,7 +72,7 @@ def names(source: str) -> set[str]:
 
 
 def test_only_the_clock_reads_the_time_of_day(business: tuple[Path, ...]) -> None:
-    """Everybody else is given a Clock, so that a test can hold time still."""
+    """Other modules are given a Clock, so that a test can stop the time."""
     readers = {path.as_posix() for path in business if wall_clock_reads(path.read_text())}
 
     assert [reader.split("/kit/")[-1] for reader in readers] == ["borough/clock.py"]

@@ -32,7 +32,7 @@ def lawless(source: str) -> list[str]:
 
 
 def toothless(source: str) -> list[str]:
-    """Tests that assert nothing, expect no error and hand the judging to nobody."""
+    """Tests that assert nothing, expect no error and call no helper that asserts."""
     return [test.name for test in each_test(source) if not any(map(_judges, ast.walk(test)))]
 
 

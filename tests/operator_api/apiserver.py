@@ -1,6 +1,6 @@
 """A Kubernetes API server of our own: kube-apiserver on an etcd, in a folder that is thrown away.
 
-There is no node and no controller: whoever tests plays their part by writing their status. What the
+There is no node and no controller: the tests write the status that these would write. What the
 server itself does (schemas, CEL, defaults, managed fields, conflicts, watches, RBAC) is the real
 thing. It starts in about four seconds and comes back on its port after a restart.
 """
@@ -82,7 +82,7 @@ class ApiServer:
         """End those programs, or both; what is stored stays."""
         for name in names or ("kube-apiserver", "etcd"):
             if (process := self._running.pop(name, None)) is not None:
-                process.kill()  # etcd's log is all that counts, and nobody waits for goodbyes
+                process.kill()  # etcd's log has everything; a clean exit would take longer
                 process.wait()
 
     def restart(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bill.twins import planned_only
+from bill.fakes import planned_only
 from borough import commands
 from borough.config import Settings
 from borough_bill.analysis.lines import edges, hop_lines, latency

@@ -53,11 +53,11 @@ ROUTES = APP.routes(APP.definitions["orders"])
 class RacyStock(SqlStock):
     """Reads the stock, then writes the new amount: an update in between is lost."""
 
-    careless: AsyncEngine
+    unguarded: AsyncEngine
     barrier: asyncio.Barrier
 
     async def reserve(self, order_id: UUID, lines: tuple[Line, ...], at: datetime) -> Reservation:
-        async with self.careless.begin() as connection:
+        async with self.unguarded.begin() as connection:
             stock = await connection.scalar(select(shelf.c.stock)) or 0
             await self.barrier.wait()
             if stock < lines[0].quantity:
@@ -72,7 +72,7 @@ class RacyStock(SqlStock):
 class RacyOrders(SqlOrders):
     """Reads whether the order is pending, then settles it without checking again."""
 
-    careless: AsyncEngine
+    unguarded: AsyncEngine
     barrier: asyncio.Barrier
 
     async def place(self, event: OrderPlaced) -> Settled:
@@ -86,7 +86,7 @@ class RacyOrders(SqlOrders):
         assert before is not None
         await self.barrier.wait()
         if before.status is OrderStatus.PENDING:
-            async with self.careless.begin() as connection:
+            async with self.unguarded.begin() as connection:
                 await connection.execute(
                     update(orders).where(orders.c.order_id == order_id).values(status=status)
                 )
@@ -99,7 +99,7 @@ class RacyOrders(SqlOrders):
 class RacyVerdicts(SqlVerdicts):
     """Reads whether there is a verdict, then lets the last writer win."""
 
-    careless: AsyncEngine
+    unguarded: AsyncEngine
     barrier: asyncio.Barrier
 
     async def decide(
@@ -108,7 +108,7 @@ class RacyVerdicts(SqlVerdicts):
         if (known := await self.find(verdict.order_id)) is not None:
             return known, False
         await self.barrier.wait()
-        async with self.careless.begin() as connection:
+        async with self.unguarded.begin() as connection:
             await connection.execute(
                 verdicts.delete().where(verdicts.c.order_id == verdict.order_id)
             )
@@ -120,13 +120,13 @@ class RacyVerdicts(SqlVerdicts):
 class RacyOutbox(SqlOutbox):
     """Reads which events are due without locking them."""
 
-    careless: AsyncEngine
+    unguarded: AsyncEngine
     barrier: asyncio.Barrier
 
     async def claim(
         self, consumer: str, now: datetime, lease: timedelta, limit: int
     ) -> tuple[Envelope, ...]:
-        async with self.careless.begin() as connection:
+        async with self.unguarded.begin() as connection:
             due = select(outbox.c.event_id).where(outbox.c.due_at <= now).limit(limit)
             ids = (await connection.scalars(due)).all()
             await self.barrier.wait()
@@ -141,7 +141,7 @@ class RacyOutbox(SqlOutbox):
 
 
 @dataclass(frozen=True, slots=True)
-class Careless:
+class Unguarded:
     """The capability's database as the driver opens it by default, with many connections; and as
     the kit opens it, for the methods that are not overridden.
     """
@@ -159,7 +159,7 @@ class Careless:
 
 
 @pytest.fixture
-async def careless(store_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Careless]:
+async def unguarded(store_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Unguarded]:
     """The database of the capability that is the parameter of the test."""
     address = parse(store_url, request.param)
     if address.drivername == "sqlite":
@@ -171,7 +171,7 @@ async def careless(store_url: str, request: pytest.FixtureRequest) -> AsyncItera
             connect_args={"server_settings": {"search_path": request.param}},
         )
     database = Database.open(store_url, request.param)
-    yield Careless(engine, database)
+    yield Unguarded(engine, database)
     await database.close()
     await engine.dispose()
 
@@ -199,10 +199,10 @@ class Planted:
 
     at_once: bool
 
-    def stores(self, kind: type[Any], at: Careless, n: int) -> Any:
+    def stores(self, kind: type[Any], at: Unguarded, n: int) -> Any:
         """The pair. Concurrently, `n` callers have read before one of them writes."""
         barrier = asyncio.Barrier(n if self.at_once else 1)
-        store = kind(*at.kept(kind), careless=at.engine, barrier=barrier)
+        store = kind(*at.kept(kind), unguarded=at.engine, barrier=barrier)
         return [store if self.at_once else InTurn(store)] * 2
 
     def verdict(self) -> AbstractContextManager[object]:
@@ -216,41 +216,41 @@ def planted(request: pytest.FixtureRequest) -> Planted:
     return Planted(at_once=request.param)
 
 
-@pytest.mark.parametrize("careless", ["inventory"], indirect=True)
-async def test_lost_update_of_stock_is_found(careless: Careless, planted: Planted) -> None:
+@pytest.mark.parametrize("unguarded", ["inventory"], indirect=True)
+async def test_lost_update_of_stock_is_found(unguarded: Unguarded, planted: Planted) -> None:
     """Read, modify, write in the driver's default transaction sells the same piece twice."""
-    stores = planted.stores(RacyStock, careless, 6)
+    stores = planted.stores(RacyStock, unguarded, 6)
 
     with planted.verdict():
         await check_last_pieces(stores, buyers=6, pieces=3)
 
 
-@pytest.mark.parametrize("careless", ["orders"], indirect=True)
-async def test_second_settlement_is_found(careless: Careless, planted: Planted) -> None:
+@pytest.mark.parametrize("unguarded", ["orders"], indirect=True)
+async def test_second_settlement_is_found(unguarded: Unguarded, planted: Planted) -> None:
     """Without `still pending` in its WHERE, an order is placed and rejected."""
-    stores = planted.stores(RacyOrders, careless, 4)
+    stores = planted.stores(RacyOrders, unguarded, 4)
 
     with planted.verdict():
         await check_one_settlement(stores)
 
 
-@pytest.mark.parametrize("careless", ["payments"], indirect=True)
-async def test_second_verdict_is_found(careless: Careless, planted: Planted) -> None:
+@pytest.mark.parametrize("unguarded", ["payments"], indirect=True)
+async def test_second_verdict_is_found(unguarded: Unguarded, planted: Planted) -> None:
     """Where the last writer wins, a customer is charged for a voided order."""
-    stores = planted.stores(RacyVerdicts, careless, 4)
+    stores = planted.stores(RacyVerdicts, unguarded, 4)
 
     with planted.verdict():
         await check_one_verdict(stores)
 
 
-@pytest.mark.parametrize("careless", ["orders"], indirect=True)
-async def test_event_claimed_twice_is_found(careless: Careless, planted: Planted) -> None:
+@pytest.mark.parametrize("unguarded", ["orders"], indirect=True)
+async def test_event_claimed_twice_is_found(unguarded: Unguarded, planted: Planted) -> None:
     """Without a lock on due events, every relay claims them."""
-    store = SqlOrders(careless.database, SqlOutbox(careless.database, ROUTES))
+    store = SqlOrders(unguarded.database, SqlOutbox(unguarded.database, ROUTES))
     for number in range(3):
         await store.begin(an_order(number), f"key-{number}", "print", MORNING)
         await store.place(an_event(an_order(number)))
-    relays = planted.stores(RacyOutbox, careless, MANY)
+    relays = planted.stores(RacyOutbox, unguarded, MANY)
 
     with planted.verdict():
         await check_one_claim(relays, "notifications", events=3)

@@ -63,7 +63,7 @@ def charge_of(order_id: UUID) -> Charge:
 
 
 @pytest.fixture
-def told(sqlite_url: str, tmp_path: Path) -> dict[str, object]:
+def later_verdict(sqlite_url: str, tmp_path: Path) -> dict[str, object]:
     """What the later version returns for the charge of FIRST, after it migrated the store."""
     later = tmp_path / "later"
     shutil.copytree(
@@ -82,12 +82,12 @@ def told(sqlite_url: str, tmp_path: Path) -> dict[str, object]:
 
 
 async def test_both_versions_of_payments_share_one_schema(
-    told: dict[str, object], sqlite_url: str
+    later_verdict: dict[str, object], sqlite_url: str
 ) -> None:
     """The later one migrates and returns a receipt; this one then works on the newer schema, and
     reads the verdicts of both.
     """
-    assert told["receipt"] == FIRST.hex[-12:]
+    assert later_verdict["receipt"] == FIRST.hex[-12:]
     assert await asyncio.to_thread(migrate, sqlite_url, "payments", MIGRATIONS) == "payments_0002"
     database = Database.open(sqlite_url, "payments")
     try:

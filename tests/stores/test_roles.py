@@ -42,7 +42,7 @@ def strict() -> Iterator[Cluster]:
 def wait_for_the_rules(url: str) -> None:
     """Wait for the reload of the rules, which a server does asynchronously."""
     until = time.monotonic() + 30
-    while "password authentication failed" not in str(refusal := problem(url, "nobody", "none")):
+    while "password authentication failed" not in str(refusal := problem(url, "absent", "none")):
         assert time.monotonic() < until, refusal
         time.sleep(0.05)
 

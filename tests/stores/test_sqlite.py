@@ -162,12 +162,12 @@ async def test_cancelled_work_that_has_begun_is_completed(database: Database) ->
 async def test_transaction_that_awaits_is_refused(database: Database) -> None:
     """It would hold the one connection that writes, in a thread without an event loop."""
 
-    async def sleepy(tx: Transaction) -> None:
+    async def slow(tx: Transaction) -> None:
         await tx.execute(ADD, n=1)
         await asyncio.sleep(0)
 
     with pytest.raises(RuntimeError, match="awaited something else"):
-        await database.transaction(sleepy)
+        await database.transaction(slow)
     assert await things(database) == []
 
 

@@ -28,7 +28,7 @@ class FailingCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for name in self.names:
-            yield GaugeMetricFamily(name, "Of somebody.", value=7)
+            yield GaugeMetricFamily(name, "Of another library.", value=7)
         if self.names:
             raise ZeroDivisionError
 

@@ -96,11 +96,11 @@ def test_less_loaded_of_two_is_chosen() -> None:
 
 def test_failed_or_avoided_replica_is_skipped_while_another_is_available() -> None:
     """Where there is no other, it is chosen all the same."""
-    tired, fresh = Address("http://a:1", avoided_until=5), Address("http://b:1", in_flight=9)
-    assert choose([tired, fresh], 0, first_two) is fresh
-    assert choose([tired, fresh], 6, first_two) is tired
-    assert choose([tired, fresh], 6, first_two, avoid=tired) is fresh
-    assert choose([tired], 0, first_two, avoid=tired) is tired
+    avoided, fresh = Address("http://a:1", avoided_until=5), Address("http://b:1", in_flight=9)
+    assert choose([avoided, fresh], 0, first_two) is fresh
+    assert choose([avoided, fresh], 6, first_two) is avoided
+    assert choose([avoided, fresh], 6, first_two, avoid=avoided) is fresh
+    assert choose([avoided], 0, first_two, avoid=avoided) is avoided
 
 
 def test_two_choices_balance_better_than_one() -> None:

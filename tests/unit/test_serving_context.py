@@ -10,7 +10,7 @@ from borough.serving.listener import Listener, bind
 from borough_telemetry import Telemetry
 from serving import HOST, Wire, on_uvloop, say
 
-caller: ContextVar[str] = ContextVar("caller", default="nobody")
+caller: ContextVar[str] = ContextVar("caller", default="unset")
 
 
 async def who_was_here(scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,10 +39,10 @@ async def ask_three_at_once(*, reset: bool) -> list[bytes]:
 @on_uvloop
 async def test_pipelined_requests_do_not_share_context() -> None:
     """Each request begins in an empty context, whatever the one before it set."""
-    assert await ask_three_at_once(reset=True) == [b"nobody"] * 3
+    assert await ask_three_at_once(reset=True) == [b"unset"] * 3
 
 
 @on_uvloop
 async def test_shared_context_is_detected() -> None:
     """Without the setting, uvicorn runs the second request in the context of the first."""
-    assert await ask_three_at_once(reset=False) == [b"nobody", b"/ada", b"/grace"]
+    assert await ask_three_at_once(reset=False) == [b"unset", b"/ada", b"/grace"]

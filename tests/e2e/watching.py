@@ -1,6 +1,6 @@
-"""Everything that changes in a namespace while somebody watches: who has how many pods, and why.
+"""Every change in a namespace during a watch: the replicas of each Deployment, and the reasons.
 
-The API server tells every change as it happens, so what is found here has the time of the change
+The API server sends every change as it happens, so what is found here has the time of the change
 and not of a look; nothing that lasted only a moment is missed.
 """
 
@@ -66,7 +66,7 @@ def sees(seen: Seen) -> bool:
 
 
 def held(seen: Seen) -> bool:
-    """Whether a scaler leaves somebody's number alone."""
+    """Whether a scaler holds a number that was set by hand."""
     return seen.says("ManualHold") == "True"
 
 
@@ -80,8 +80,8 @@ def one(seen: Seen) -> bool:
     return seen.replicas == 1
 
 
-class Witness:
-    """Watches a namespace while the context lasts, and remembers."""
+class Watch:
+    """Watches a namespace while the context lasts, and records."""
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace

@@ -1,7 +1,7 @@
-"""In-memory twins of what a run measures with: the generator, a target and a cluster.
+"""In-memory fakes of what a run measures with: the generator, a target and a cluster.
 
 With them a whole run takes milliseconds, so that its rules can be tested. They are typed against
-`Generator`, `Target` and `Kubectl`, so that a change of those breaks the type check of the twin.
+`Generator`, `Target` and `Kubectl`, so that a change of those breaks the type check of the fakes.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ SUBJECTS = (DEMO.reference, DEMO.again, DEMO.shapes[0], DEMO.shapes[-1])
 
 
 @dataclass
-class GeneratorTwin:
+class FakeGenerator:
     """A generator that sends nothing and records its jobs, all requests of which are of the class
     `klass`. Job `interrupted_at` is cancelled, as by Ctrl-C; all requests of the first `failing`
     ones fail; the subjects' core is busy for `core_busy_s` in each.
@@ -68,12 +68,12 @@ class GeneratorTwin:
 
     @property
     def generator(self) -> Generator:
-        """This twin, typed as a generator."""
+        """This fake, typed as a generator."""
         return cast(Generator, self)
 
 
 @dataclass
-class TargetTwin:
+class FakeTarget:
     """A place that records its rungs; `settle` returns `left`, CPU seconds by process."""
 
     left: Mapping[str, float] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class TargetTwin:
 
 
 @dataclass
-class ClusterTwin(Kubectl):
+class FakeCluster(Kubectl):
     """A cluster in memory: objects by API path, base URLs by target, the output of commands."""
 
     objects: dict[str, Any]
@@ -129,8 +129,8 @@ class ClusterTwin(Kubectl):
 
 
 def subjects() -> tuple[Subject, ...]:
-    """A subject for each name in SUBJECTS, each in a `TargetTwin`."""
-    return tuple(Subject(name, TargetTwin()) for name in SUBJECTS)
+    """A subject for each name in SUBJECTS, each in a `FakeTarget`."""
+    return tuple(Subject(name, FakeTarget()) for name in SUBJECTS)
 
 
 def planned_only(of: Intent) -> Stopping:

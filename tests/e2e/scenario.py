@@ -1,9 +1,10 @@
-"""What happens to two shops in five minutes, act by act; `test_load_scaling` asks what came of it.
+"""One scenario of five minutes for two shops, step by step; `test_load_scaling` checks its record.
 
 Orders multiply; a person scales by hand; a version crashes; Prometheus is stopped; the load falls;
-the operator is killed, and at last uninstalled. All of it once, on one installation: an act begins
-when the one before has had its effect, and what must not happen has the whole of the time to.
-Between the calm load and the busy one, which are Jobs, nobody asks for anything for some seconds.
+the operator is killed, and at last uninstalled. All of it once, on one installation: a step begins
+when the one before has had its effect, and what must not happen has the whole time in which to
+happen. Between the calm load and the busy one, which are Jobs, there are no requests for some
+seconds.
 """
 
 import json
@@ -20,7 +21,7 @@ from e2e.cluster import CommandFailed, Forward, apply, exec_python, kubectl, wai
 from e2e.load import audit, counted, together, turn
 from e2e.release import Release, is_ready
 from e2e.scaling import BUSY, CALM, HOLD_S, INTERVAL_S, OURS, RIVAL, TARGET, WINDOW_S, Stage, scaler
-from e2e.witness import Witness, held, many, one, sees
+from e2e.watching import Watch, held, many, one, sees
 
 CALM_S, BUSY_S = 20, 135
 LOOK_S = 0.2
@@ -31,7 +32,7 @@ SETTLED_S = 3 * INTERVAL_S
 FALLEN_S = 30
 """From the end of the load to the kill."""
 GROWN_S, HPA_S, SOON_S = 60, 120, 30
-"""Bounds, and nobody's promise: for ours, for the HPA, for whatever takes a few intervals."""
+"""Bounds, not promises: for ours, for the HPA, for what takes a few intervals."""
 BROKEN = ["python", "-c", "raise SystemExit('this version is broken')"]
 OF_RIVAL = "payments"
 EXHAUST = """
@@ -51,16 +52,16 @@ it: by SIGKILL, which nothing inside of a container could send to it otherwise.
 
 
 @dataclass(slots=True)
-class Story:
-    """What was seen, and when each act began, in Unix time."""
+class Scenario:
+    """What was seen, and when each step began, in Unix time."""
 
-    ours: Witness
-    rival: Witness
-    told: list[dict[str, Any]] = field(default_factory=list)
-    """What the loads say, both shops' calm before both shops' busy one."""
+    ours: Watch
+    rival: Watch
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    """Of the loads, both shops' calm before both shops' busy one."""
     audits: list[dict[str, Any]] = field(default_factory=list)
     advised: dict[str, float] = field(default_factory=dict)
-    """By scaler, what Prometheus knew of its advice."""
+    """By scaler, its advice as Prometheus has it."""
     began: float = 0.0
     stepped: float = 0.0
     stepped_rival: float = 0.0
@@ -75,122 +76,124 @@ class Story:
     """Of the operator that was killed."""
     uninstalled: float = 0.0
     delete_s: float = 0.0
-    """How long it took to delete every scaler once nobody served them."""
+    """The time it took to delete every scaler without an operator."""
 
 
 @contextmanager
-def played(stage: Stage, outage_s: float) -> Iterator[Story]:
-    """The whole of it; Prometheus is away for `outage_s` seconds. Raises NotInTime where an act
+def run_scenario(stage: Stage, outage_s: float) -> Iterator[Scenario]:
+    """The whole of it; Prometheus is away for `outage_s` seconds. Raises NotInTime where a step
     has no effect, so that the next could not begin.
     """
-    with Witness(OURS) as ours, Witness(RIVAL) as rival:
-        story = Story(ours, rival)
+    with Watch(OURS) as ours, Watch(RIVAL) as rival:
+        scenario = Scenario(ours, rival)
         with turn():
-            _under_load(stage, story, CALM, CALM_S, lambda: _wait_for_eyes(story))
+            _under_load(stage, scenario, CALM, CALM_S, lambda: _wait_for_readings(scenario))
             with _first_charge(stage.ours) as at, _first_charge(stage.rival) as at_rival:
                 _under_load(
-                    stage, story, BUSY, BUSY_S, lambda: _at_peak(stage, story, at, at_rival)
+                    stage, scenario, BUSY, BUSY_S, lambda: _at_peak(stage, scenario, at, at_rival)
                 )
-        story.fallen = time.time()
-        _kill_later(stage, story)
-        _let_see_again(stage, story, outage_s)
-        for witness in (ours, rival):
-            witness.wait(
+        scenario.fallen = time.time()
+        _kill_later(stage, scenario)
+        _let_see_again(stage, scenario, outage_s)
+        for watch in (ours, rival):
+            watch.wait(
                 "one pod of payments again", "Deployment", TARGET, one,
-                since=story.killed, within=3 * WINDOW_S + GROWN_S,
+                since=scenario.killed, within=3 * WINDOW_S + GROWN_S,
             )  # fmt: skip  # one glance
-        story.audits = [audit(stage.ours, "orders"), audit(stage.rival, "app")]
-        _take_away(stage, story)
-        yield story
+        scenario.audits = [audit(stage.ours, "orders"), audit(stage.rival, "app")]
+        _take_away(stage, scenario)
+        yield scenario
 
 
 def _under_load(
-    stage: Stage, story: Story, share: float, seconds: float, act: Callable[[], None]
+    stage: Stage, scenario: Scenario, share: float, seconds: float, step: Callable[[], None]
 ) -> None:
     loads = stage.load(share, seconds)
     with together(*loads):
-        act()
-    story.told += [load.told for load in loads]
+        step()
+    scenario.reports += [load.report for load in loads]
 
 
-def _wait_for_eyes(story: Story) -> None:
-    """Every scaler knows what its target does, and none has anything to do."""
-    story.began = time.time()
-    for name in story.ours.names("ServiceScaler"):
-        story.ours.wait(f"fresh readings of {name}", "ServiceScaler", name, sees, within=GROWN_S)
+def _wait_for_readings(scenario: Scenario) -> None:
+    """Until every scaler has fresh readings of its target; none has anything to scale."""
+    scenario.began = time.time()
+    for name in scenario.ours.names("ServiceScaler"):
+        scenario.ours.wait(f"fresh readings of {name}", "ServiceScaler", name, sees, within=GROWN_S)
 
 
 def _at_peak(
     stage: Stage,
-    story: Story,
+    scenario: Scenario,
     stepped: Callable[[], float],
     stepped_rival: Callable[[], float],
 ) -> None:
-    story.stepped, story.stepped_rival = stepped(), stepped_rival()
-    _grow(stage.ours, story.ours, story.stepped)
-    story.advised = _advice(stage)
+    scenario.stepped, scenario.stepped_rival = stepped(), stepped_rival()
+    _grow(stage.ours, scenario.ours, scenario.stepped)
+    scenario.advised = _advice(stage)
 
     with ThreadPoolExecutor(1) as meanwhile:  # what the one shop goes through is not the other's
-        blind = meanwhile.submit(_go_blind, stage, story)
-        _hold(stage, story)
-        _crash(stage, story)
+        blind = meanwhile.submit(_go_blind, stage, scenario)
+        _hold(stage, scenario)
+        _crash(stage, scenario)
         blind.result()
 
 
-def _hold(stage: Stage, story: Story) -> None:
+def _hold(stage: Stage, scenario: Scenario) -> None:
     """A person scales to one; the hold ends by itself."""
-    story.held = time.time()
+    scenario.held = time.time()
     _scale(stage.ours, 1)
-    story.ours.wait("the hold", "ServiceScaler", TARGET, held, since=story.held, within=SOON_S)
-    story.ours.wait(
+    scenario.ours.wait(
+        "the hold", "ServiceScaler", TARGET, held, since=scenario.held, within=SOON_S
+    )
+    scenario.ours.wait(
         "the end of the hold", "ServiceScaler", TARGET, lambda seen: not held(seen),
-        since=story.held + HOLD_S / 2, within=HOLD_S + SOON_S,
+        since=scenario.held + HOLD_S / 2, within=HOLD_S + SOON_S,
     )  # fmt: skip  # one glance
-    _grow(stage.ours, story.ours, story.held + HOLD_S / 2)
+    _grow(stage.ours, scenario.ours, scenario.held + HOLD_S / 2)
 
 
-def _crash(stage: Stage, story: Story) -> None:
+def _crash(stage: Stage, scenario: Scenario) -> None:
     """A version that ends at once, and back."""
     time.sleep(SETTLED_S)  # whatever grows from now on grows because of it
-    story.crashed = time.time()
+    scenario.crashed = time.time()
     _patch_command(stage.ours, BROKEN)
     time.sleep(CRASHING_S)  # a runaway would have had the time for it
     inside = ("--namespace", OURS)
     kubectl("rollout", "undo", stage.ours.deployment("payments"), *inside)
     kubectl("rollout", "status", stage.ours.deployment("payments"), *inside, "--timeout", "60s")
-    story.mended = time.time()
+    scenario.mended = time.time()
 
 
-def _go_blind(stage: Stage, story: Story) -> None:
+def _go_blind(stage: Stage, scenario: Scenario) -> None:
     """The HPA has scaled; a scaler that reads Prometheus takes over; Prometheus is stopped."""
-    story.rival.wait(
+    scenario.rival.wait(
         "the HPA's answer", "Deployment", TARGET, many,
-        since=story.stepped_rival, within=HPA_S,
+        since=scenario.stepped_rival, within=HPA_S,
     )  # fmt: skip  # one glance
     kubectl("delete", "hpa", OF_RIVAL, "--namespace", RIVAL)
     apply(RIVAL, scaler(OF_RIVAL, "Prometheus"))
-    story.rival.wait(
+    scenario.rival.wait(
         "fresh readings from Prometheus", "ServiceScaler", OF_RIVAL, sees, within=GROWN_S
     )
-    _grow(stage.rival, story.rival, story.stepped_rival)
-    _stop_prometheus(stage, story)
+    _grow(stage.rival, scenario.rival, scenario.stepped_rival)
+    _stop_prometheus(stage, scenario)
 
 
-def _grow(shop: Release, witness: Witness, since: float) -> None:
+def _grow(shop: Release, watch: Watch, since: float) -> None:
     """Payments is asked to have more pods than one, and they are ready."""
-    witness.wait(
+    watch.wait(
         "more of payments", "Deployment", TARGET, many,
         since=since, within=GROWN_S,
     )  # fmt: skip  # one glance
 
     def ready() -> bool:
-        wanted = witness.last("Deployment", TARGET).replicas
+        wanted = watch.last("Deployment", TARGET).replicas
         return len([pod for pod in shop.pods("payments") if is_ready(pod)]) == wanted
 
     wait_until("every pod of payments ready", ready, GROWN_S)
 
 
-def _stop_prometheus(stage: Stage, story: Story) -> None:
+def _stop_prometheus(stage: Stage, scenario: Scenario) -> None:
     """At once: what it would still answer while it ends is nobody's concern. But not before it has
     to go: else a controller that is late puts another in its place first.
     """
@@ -205,17 +208,17 @@ def _stop_prometheus(stage: Stage, story: Story) -> None:
     wait_until("no Prometheus that is to stay", lambda: all(pods().values()), SOON_S)
     for name in pods():
         kubectl("delete", "pod", name, "--grace-period=0", "--force", "--ignore-not-found", *inside)
-    story.blinded = time.time()
+    scenario.blinded = time.time()
 
 
-def _kill_later(stage: Stage, story: Story) -> None:
+def _kill_later(stage: Stage, scenario: Scenario) -> None:
     """A while after the load fell: while a window of readings is under way."""
-    time.sleep(max(0.0, story.fallen + FALLEN_S - time.time()))  # the law says when
+    time.sleep(max(0.0, scenario.fallen + FALLEN_S - time.time()))  # the law says when
     name = stage.operator.fullname
     with suppress(CommandFailed):  # it does not outlive what it does
         exec_python(stage.operator.namespace, f"deployment/{name}", EXHAUST)
-    story.killed = time.time()
-    story.exit_code = wait_until("the end of the operator", lambda: _ended(stage), SOON_S)
+    scenario.killed = time.time()
+    scenario.exit_code = wait_until("the end of the operator", lambda: _ended(stage), SOON_S)
 
 
 def _ended(stage: Stage) -> int:
@@ -224,22 +227,22 @@ def _ended(stage: Stage) -> int:
     return sum(s["lastState"].get("terminated", {}).get("exitCode", 0) for s in states)
 
 
-def _let_see_again(stage: Stage, story: Story, outage_s: float) -> None:
-    time.sleep(max(0.0, story.blinded + outage_s - time.time()))  # the law says how long
-    story.seeing = time.time()
+def _let_see_again(stage: Stage, scenario: Scenario, outage_s: float) -> None:
+    time.sleep(max(0.0, scenario.blinded + outage_s - time.time()))  # the law says how long
+    scenario.seeing = time.time()
     inside = ("--namespace", stage.observability.namespace)
     kubectl("scale", stage.observability.deployment("prometheus"), "--replicas=1", *inside)
 
 
-def _take_away(stage: Stage, story: Story) -> None:
+def _take_away(stage: Stage, scenario: Scenario) -> None:
     """The operator, and then, with nobody there who could let them go, all its objects."""
-    story.uninstalled = time.time()
+    scenario.uninstalled = time.time()
     stage.operator.uninstall()
     began = time.monotonic()
     for space in (OURS, RIVAL):
         words = ("servicescalers", "--all", "--namespace", space, "--timeout", f"{SOON_S}s")
         kubectl("delete", *words)
-    story.delete_s = time.monotonic() - began
+    scenario.delete_s = time.monotonic() - began
 
 
 def _scale(shop: Release, pods: int) -> None:
