@@ -46,17 +46,17 @@ demo: $(READY) ## what four shapes cost: a preliminary bill; at most five minute
 bill: $(READY) ## the full bill, about an hour; an interrupted run goes on where it stopped
 	@$(BIN)/python -m borough_bill run $(ARGS)
 
-bench: $(READY) ## compare with other libraries, a quarter of an hour; ARGS='--beside COMMIT': with a commit
+bench: $(READY) ## compare with other libraries, a quarter of an hour; ARGS='--beside COMMIT': also with that commit
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 drill: $(READY) ## place orders in four shapes, kill a process, run the auditor
 	@$(BIN)/python -m borough_bill drill $(ARGS)
 
-leaderboard: $(READY) ## simulate our scaling and that of HPA, KEDA and Knative on the same loads
+leaderboard: $(READY) ## compare our scaling with that of HPA, KEDA and Knative on the same simulated loads
 	@$(BIN)/python -m borough_operator leaderboard $(ARGS)
 
 # Four at a time on any machine: most tests wait for processes of their own.
-test: $(READY) ## every test that needs only Python; PostgreSQL and Helm where found (soak: two rounds)
+test: $(READY) ## every test that needs only Python; also PostgreSQL and Helm if installed
 	@$(BIN)/pytest --numprocesses 4 --dist loadfile
 
 test-field: $(READY) ## the tests that need third-party servers and clients; each says how to install them
@@ -76,7 +76,7 @@ wheels: $(TOOLS) ## the wheels of the five distributions, in build/wheels
 	  $(UV) build --quiet --wheel --python $(PYTHON) --out-dir $(WHEELS) $$folder || exit; \
 	done
 
-soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20), and fresh random histories
+soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (default 20); property tests with new random cases
 	@BOROUGH_SOAK_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/soak tests/properties/test_histories.py
 
 # On a cluster: kind's own, or with CLUSTER=current the one kubectl points at (docs/kubernetes.md).
@@ -84,34 +84,34 @@ soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (20), and fresh r
 images: ## build the two images, and load them into the cluster if there is one
 	@charts/cluster.sh images
 
-up: ## images and three charts on a cluster; SHAPE=monolith, SCALING=payments, CLUSTER=current
+up: ## install everything on a kind cluster; options: SHAPE=monolith SCALING=payments CLUSTER=current
 	@charts/cluster.sh up
 
-load: ## requests from inside the cluster: RATE=10 a second FOR=60 seconds; SKEW=payments for orders
+load: ## send requests from inside the cluster: RATE=10 a second, FOR=60 seconds; option: SKEW=payments for more orders
 	@charts/cluster.sh load
 
 demo-scaling: $(READY) ## see payments alone scaled up, held by kubectl scale, and scaled down: five minutes
 	@$(BIN)/python charts/demo_scaling.py $(ARGS)
 
-down: ## uninstall it
+down: ## delete the kind cluster; with CLUSTER=current uninstall the charts
 	@charts/cluster.sh down
 
 footprint: $(READY) ## the memory and CPU of every pod of the platform
 	@$(BIN)/python charts/footprint.py $(or $(ARGS),borough observability borough-operator)
 
-e2e: $(READY) ## the tests on a cluster: the current one, which has the images
+e2e: $(READY) ## the tests on the current cluster, which must have the images (make images)
 	@$(BIN)/pytest tests/e2e -m "not long" --numprocesses 2 # two stages: see conftest.py
 
-e2e-long: $(READY) ## the whole matrix, one test after the other
+e2e-long: $(READY) ## all tests on the current cluster, also the slow ones
 	@$(BIN)/pytest tests/e2e
 
-generate: regenerated ## write what is derived from code, and figures from docs/results
+generate: regenerated ## write the files that are derived from code and from docs/results
 	@for file in $(GENERATED); do cp build/generated/$$file $$file; done
 	@# once more: Helm renders the charts of the tree, whose files/application.yaml is new now
 	@PYTHONPATH=tests $(BIN)/python -m charts.golden build/generated/tests/charts/golden
 	@cp build/generated/tests/charts/golden/*.yaml tests/charts/golden
 
-verify: regenerated ## fail, naming the file, where a generated file is not what it should be
+verify: regenerated ## fail if a generated file is outdated, and name it
 	@stale=0; for file in $(GENERATED); do \
 	  cmp -s build/generated/$$file $$file \
 	    || { echo "$$file is not what the code and docs/results say: run make generate" >&2; stale=1; }; \

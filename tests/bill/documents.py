@@ -132,20 +132,32 @@ def _added(added: Interval | None, unit: str) -> str:
 def _saga(found: Bill) -> Iterator[str]:
     """The price of the saga, which is no boundary, where it is significant."""
     plan = found.plan
-    claimed = [
-        f"{amount(cell.change.mean, line.unit)} ({span(cell.change, line.unit)}) to "
-        f"{amount(line.value.mean, line.unit)}{QUANTITY[line.unit]}"
+    found_to_differ = [
+        (line, cell)
         for line in found.lines
         if line.about == "saga" and line.unit in QUANTITY
         for cell in line.cells
         if cell.subject == plan.reference and cell.differs
     ]
-    if claimed:
-        yield (
-            f"Compared with the same {plan.noun} as one transaction on one database, the saga and "
-            f"the separate stores of {plan.reference} add {listed(claimed)}. This is not the price "
-            "of a boundary.\n"
-        )
+    if not found_to_differ:
+        return
+    alone = listed(
+        [
+            f"{amount(line.value.mean, line.unit)}{QUANTITY[line.unit]}"
+            for line, _ in found_to_differ
+        ]
+    )
+    added = listed(
+        [
+            f"{amount(cell.change.mean, line.unit)}{QUANTITY[line.unit]} "
+            f"({span(cell.change, line.unit)})"
+            for line, cell in found_to_differ
+        ]
+    )
+    yield (
+        f"The same {plan.noun} as one transaction on one database takes {alone}; the saga and the "
+        f"separate stores of {plan.reference} add {added}. This is not the price of a boundary.\n"
+    )
 
 
 def _measured(found: Bill) -> str:
@@ -158,7 +170,7 @@ def _measured(found: Bill) -> str:
     return (
         f"{what} over {found.blocks} blocks, {plan.rate:g} {plan.noun}s a second, measured "
         f"{found.created:%Y-%m-%d} on {machine.cpu} ({machine.cores} cores, {machine.kernel}, "
-        f"{machine.python}{where}), commit {found.commit}, seed {found.seed}."
+        f"{machine.python}{where}), commit {found.commit}, random seed {found.seed}."
     )
 
 

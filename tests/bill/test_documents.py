@@ -76,7 +76,10 @@ def test_figures_are_headlines_and_ladder_with_intervals(measured: Result) -> No
     assert all(f"+{cell.change.mean:,.0f} (" in text for cell in line.cells)
     assert all(f"{s.added.mean:+.2f} (" in text for s in ladder.steps if s.added is not None)
     assert f"| **sum** | +{ladder.climbed.mean:.2f} (" in text
-    assert re.search(r"monolith add 3\.\d\d ms \(.* to .*\) to 2\.\d\d ms and 2,", text)
+    assert re.search(
+        r"takes 2\.\d\d ms and 1,.* monolith add 3\.\d\d ms \(.* to .*\) and 2,\d+ µs of CPU \(",
+        text,
+    )
     assert text.startswith("Valid: all")
     assert f"]({PICTURE})" in text
     assert all(fact in text for fact in ("a made-up CPU", "commit 0123abc", f"seed {found.seed}"))
@@ -130,7 +133,7 @@ def test_saga_is_left_out_where_it_is_not_significant(planted: Callable[..., Res
     text = figures(bill(planted(latency_ms={"monolith": 6.0, "baseline": 6.0, **same})))
 
     assert not re.search(r"monolith add .* ms", text)
-    assert re.search(r"monolith add .* of CPU\.", text)
+    assert re.search(r"monolith add [0-9,]+ µs of CPU \(", text)
 
 
 def test_only_text_between_the_markers_is_replaced(tmp_path: Path) -> None:

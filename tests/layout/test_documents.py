@@ -94,11 +94,6 @@ def test_a_dead_link_is_found(tmp_path: Path) -> None:
     assert dead_links(page) == ["gone.md"]
 
 
-def test_the_architecture_fits_in_one_reading(root: Path) -> None:
-    """Two hundred lines: more is not read, and goes stale."""
-    assert len((root / "ARCHITECTURE.md").read_text().splitlines()) <= 200
-
-
 def test_every_setting_has_its_sentence() -> None:
     """`borough config` is a document too."""
     assert [
