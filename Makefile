@@ -49,7 +49,7 @@ bill: $(READY) ## the full bill, about an hour; an interrupted run goes on where
 bench: $(READY) ## compare with other libraries, a quarter of an hour; ARGS='--beside COMMIT': also with that commit
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
-drill: $(READY) ## place orders in four shapes, kill a process, run the auditor
+drill: $(READY) ## place orders in four shapes, kill a process in each, run the auditor
 	@$(BIN)/python -m borough_bill drill $(ARGS)
 
 leaderboard: $(READY) ## compare our scaling with that of HPA, KEDA and Knative on the same simulated loads
@@ -70,7 +70,7 @@ check: $(READY) ## format, lint, types, imports, layout, generated files
 	$(BIN)/pytest tests/layout
 	@$(MAKE) --no-print-directory verify
 
-wheels: $(TOOLS) ## the wheels of the five distributions, in build/wheels
+wheels: $(TOOLS) ## the wheels of the five packages (telemetry, kit, services, operator, bill), in build/wheels
 	@rm -rf $(WHEELS)
 	@for folder in $(DISTRIBUTIONS); do \
 	  $(UV) build --quiet --wheel --python $(PYTHON) --out-dir $(WHEELS) $$folder || exit; \
@@ -81,10 +81,10 @@ soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (default 20); pro
 
 # On a cluster: kind's own, or with CLUSTER=current the one kubectl points at (docs/kubernetes.md).
 
-images: ## build the two images, and load them into the cluster if there is one
+images: ## build the three images, and load them into the cluster if there is one
 	@charts/cluster.sh images
 
-up: ## install everything on a kind cluster; options: SHAPE=monolith SCALING=payments CLUSTER=current
+up: ## install everything on a kind cluster; e.g. SHAPE=monolith SCALING=payments CLUSTER=current
 	@charts/cluster.sh up
 
 load: ## send requests from inside the cluster: RATE=10 a second, FOR=60 seconds; option: SKEW=payments for more orders
@@ -96,7 +96,7 @@ demo-scaling: $(READY) ## see payments alone scaled up, held by kubectl scale, a
 down: ## delete the kind cluster; with CLUSTER=current uninstall the charts
 	@charts/cluster.sh down
 
-footprint: $(READY) ## the memory and CPU of every pod of the platform
+footprint: $(READY) ## the memory of every pod of the three charts
 	@$(BIN)/python charts/footprint.py $(or $(ARGS),borough observability borough-operator)
 
 e2e: $(READY) ## the tests on the current cluster, which must have the images (make images)
