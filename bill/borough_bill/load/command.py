@@ -221,16 +221,17 @@ async def _run(job: Job, cpu: int | None, console: Console, *, quiet: bool) -> R
 
 
 def _table(found: LoadResult) -> Table:
-    table = Table("", *(Column(name, justify="right") for name in HEADINGS), title="Milliseconds")
+    times = (Column(name, justify="right") for name in HEADINGS)
+    table = Table(Column("", no_wrap=True), *times, title="Milliseconds")
     rows = {
-        "from the intended send time": found.latency_ms,
-        "from the actual send time": found.from_sent_ms,
+        "from intended send": found.latency_ms,
+        "from actual send": found.from_sent_ms,
         "slip: sent late by": found.slip_ms,
     }
     if len(found.classes) > 1:
         rows |= {f"{name}, from intended": each.latency_ms for name, each in found.classes.items()}
-    for name, times in rows.items():  # a dash: there are too few requests for that quantile
-        table.add_row(name, *("-" if value is None else f"{value:.2f}" for _, value in times))
+    for name, values in rows.items():  # a dash: there are too few requests for that quantile
+        table.add_row(name, *("-" if value is None else f"{value:.2f}" for _, value in values))
     return table
 
 
