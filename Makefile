@@ -81,7 +81,7 @@ soak: $(READY) ## kill processes under load, SOAK_ROUNDS times (default 20); pro
 
 # On a cluster: kind's own, or with CLUSTER=current the one kubectl points at (docs/kubernetes.md).
 
-images: ## build the three images, and load them into the cluster if there is one
+images: ## build the images of shop, operator and load generator, and load them into the cluster if there is one
 	@charts/cluster.sh images
 
 up: ## install everything on a kind cluster; e.g. SHAPE=monolith SCALING=payments CLUSTER=current

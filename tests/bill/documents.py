@@ -166,9 +166,11 @@ def _measured(found: Bill) -> str:
     what = (
         f"Differences to {plan.reference} with 95 % intervals" if found.lines else "No valid line"
     )
-    where = f"; {plan.placement}" if plan.placement else ""
+    roles = "a subject is a shape or the baseline, the collector takes traces, the runner measures"
+    where = f"; {plan.placement}: {roles}" if plan.placement else ""
     return (
-        f"{what} over {found.blocks} blocks, {plan.rate:g} {plan.noun}s a second, measured "
+        f"{what} over {found.blocks} blocks (in each, everything is measured once, in random "
+        f"sequence), {plan.rate:g} {plan.noun}s a second, measured "
         f"{found.created:%Y-%m-%d} on {machine.cpu} ({machine.cores} cores, {machine.kernel}, "
         f"{machine.python}{where}), commit {found.commit}, random seed {found.seed}."
     )
