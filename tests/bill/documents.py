@@ -155,7 +155,7 @@ def _saga(found: Bill) -> Iterator[str]:
         ]
     )
     yield (
-        f"The same {plan.noun} as one transaction on one database takes {alone}; the saga and the "
+        f"The same {plan.noun} as one transaction on one database (the baseline) takes {alone}; the saga and the "
         f"separate stores of {plan.reference} add {added}. This is not the price of a boundary.\n"
     )
 
