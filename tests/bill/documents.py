@@ -155,8 +155,8 @@ def _saga(found: Bill) -> Iterator[str]:
         ]
     )
     yield (
-        f"The same {plan.noun} as one transaction on one database (the baseline) takes {alone}; the saga and the "
-        f"separate stores of {plan.reference} add {added}. This is not the price of a boundary.\n"
+        f"The same {plan.noun} as one transaction on one database (the baseline) takes {alone}; the "
+        f"saga and the separate stores of {plan.reference} add {added}. This is not the price of a boundary.\n"
     )
 
 
