@@ -155,8 +155,9 @@ def _saga(found: Bill) -> Iterator[str]:
         ]
     )
     yield (
-        f"The same {plan.noun} as one transaction on one database (the baseline) takes {alone}; the "
-        f"saga and the separate stores of {plan.reference} add {added}. This is not the price of a boundary.\n"
+        f"The same {plan.noun} as one transaction on one database (the baseline) takes {alone}; "
+        f"the saga and the separate stores of {plan.reference} add {added}. This is not the price "
+        "of a boundary.\n"
     )
 
 
