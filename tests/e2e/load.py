@@ -104,7 +104,7 @@ class Load:
         self.report = _document(run.logs)
 
     def stop(self) -> None:
-        """End it at once; it tells nothing."""
+        """End it at once, without a report."""
         kubectl("delete", "job", self._job, "--namespace", self._release.namespace, "--wait")
 
 

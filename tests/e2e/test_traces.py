@@ -93,8 +93,8 @@ def test_an_exemplar_leads_to_a_trace_that_jaeger_has(
 
     def exemplars() -> set[str]:
         series = prometheus.json(f"/api/v1/query_exemplars?{query}")["data"]
-        report = (exemplar for one in series for exemplar in one["exemplars"])
-        return {exemplar["labels"]["trace_id"] for exemplar in report}
+        listed = (exemplar for one in series for exemplar in one["exemplars"])
+        return {exemplar["labels"]["trace_id"] for exemplar in listed}
 
     found = wait_until("an exemplar in Prometheus", exemplars, within=60)
     for trace_id in sorted(found):

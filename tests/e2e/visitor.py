@@ -91,8 +91,8 @@ class ByCurl:
         head, _, text = done.stdout.decode().partition("\r\n\r\n")
         status, *lines = head.split("\r\n")
         pairs = (line.split(":", 1) for line in lines)
-        report = {name.lower(): value.strip() for name, value in pairs}
-        return Answer(int(status.split()[1]), report, text)
+        headers = {name.lower(): value.strip() for name, value in pairs}
+        return Answer(int(status.split()[1]), headers, text)
 
 
 def restricted_pod(name: str, *command: str) -> dict[str, Any]:

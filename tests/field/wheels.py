@@ -20,7 +20,7 @@ ALONE = {
     for name, value in os.environ.items()
     if not name.startswith(("PYTHON", "VIRTUAL_ENV", "UV_PROJECT", "MAKE", "MFLAGS"))
 }
-"""The environment variables of a new user: none of ours tells Python where to look."""
+"""The environment variables of a new user: none of ours is a path of Python."""
 
 
 def run(command: Sequence[str | Path], said: str = "", **changes: str) -> str:
